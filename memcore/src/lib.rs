@@ -1,1 +1,8 @@
+//! The embeddable energy manager: devices over TLS, history, plans and control in one core.
 
+#![forbid(unsafe_code)]
+
+mod error;
+pub mod model;
+
+pub use error::{Error, ErrorKind, Result, Retry};

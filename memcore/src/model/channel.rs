@@ -1,0 +1,301 @@
+//! The description of a channel: what its numbers mean. Registered once; data for a channel without one is refused.
+
+use serde::{Deserialize, Serialize};
+
+use super::name::ChannelName;
+use super::time::Span;
+use super::unit::{Quantity, Unit};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How the values of a channel behave over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A level that may go either way: power, voltage, temperature.
+    #[default]
+    Gauge,
+    /// A total that only grows until it is reset: an energy meter's register.
+    Counter,
+    /// A state by its number: a switch, a mode.
+    State,
+    /// Something that happened at an instant.
+    Event,
+}
+
+/// Which direction a source counts as positive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignConvention {
+    /// Positive flows into the device (consumption, charging, import): as stored.
+    #[default]
+    Passive,
+    /// Positive flows out of the device (a PV inverter that reports +1466 W): negated once, at the edge.
+    Generator,
+}
+
+/// Where in its interval a source puts the label of an averaged or summed value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelPosition {
+    /// The label is the start of the interval: as stored.
+    #[default]
+    Start,
+    /// The label is the end of the interval: moved back by one cadence, once, at the edge.
+    End,
+}
+
+/// The values that make sense, in the unit of the channel; both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "[f64; 2]", into = "[f64; 2]")]
+pub struct ValidRange {
+    low: f64,
+    high: f64,
+}
+
+impl ValidRange {
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) where an end is not a number or `low` exceeds `high`.
+    pub fn new(low: f64, high: f64) -> Result<Self> {
+        if low <= high {
+            return Ok(Self { low, high });
+        }
+        Err(Error::invalid(format!("range is [{low}, {high}], expected two numbers, the lower first")))
+    }
+
+    /// The lowest value that makes sense.
+    #[must_use]
+    pub fn low(self) -> f64 {
+        self.low
+    }
+
+    /// The highest value that makes sense.
+    #[must_use]
+    pub fn high(self) -> f64 {
+        self.high
+    }
+
+    /// Whether the value lies inside.
+    #[must_use]
+    pub fn contains(self, value: f64) -> bool {
+        self.low <= value && value <= self.high
+    }
+}
+
+impl TryFrom<[f64; 2]> for ValidRange {
+    type Error = Error;
+    fn try_from([low, high]: [f64; 2]) -> Result<Self> {
+        Self::new(low, high)
+    }
+}
+
+impl From<ValidRange> for [f64; 2] {
+    fn from(range: ValidRange) -> Self {
+        [range.low, range.high]
+    }
+}
+
+/// What the numbers of a channel mean. Made with [`Channel::new`] and the setters of [`ChannelBuilder`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Channel {
+    /// The name within the device.
+    pub name: ChannelName,
+    /// What is measured.
+    pub quantity: Quantity,
+    /// The unit in which the source reports; values are stored in the quantity's base unit.
+    pub unit: Unit,
+    /// How values behave over time.
+    #[serde(default)]
+    pub kind: Kind,
+    /// Which direction the source counts as positive.
+    #[serde(default)]
+    pub sign: SignConvention,
+    /// Where the source puts the label of an interval.
+    #[serde(default)]
+    pub label: LabelPosition,
+    /// How often a value is expected.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "cadence_us")]
+    pub cadence: Option<Span>,
+    /// How long a value may stand for the present before it is stale.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "max_age_us")]
+    pub max_age: Option<Span>,
+    /// The values that make sense, in [`unit`](Self::unit).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<ValidRange>,
+    /// Whether the channel takes commands.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub writable: bool,
+}
+
+impl Channel {
+    /// A gauge in that unit, with the quantity that the unit implies.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) for a name that is none, or a unit (`1`, `%`, `code`) that several quantities share:
+    /// say which with [`Channel::of`].
+    pub fn new(name: &str, unit: Unit) -> Result<ChannelBuilder> {
+        let quantity = unit.only_quantity().ok_or_else(|| {
+            Error::invalid(format!("channel {name}: unit {unit} is used for several quantities, expected the quantity too"))
+        })?;
+        Self::of(name, quantity, unit)
+    }
+
+    /// A gauge of that quantity in that unit.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) where the unit does not measure the quantity, or the name is none.
+    pub fn of(name: &str, quantity: Quantity, unit: Unit) -> Result<ChannelBuilder> {
+        let channel = Self {
+            name: ChannelName::new(name)?,
+            quantity,
+            unit,
+            kind: if matches!(quantity, Quantity::Switch | Quantity::State) { Kind::State } else { Kind::Gauge },
+            sign: SignConvention::Passive,
+            label: LabelPosition::Start,
+            cadence: None,
+            max_age: None,
+            range: None,
+            writable: false,
+        };
+        channel.check()?;
+        Ok(ChannelBuilder(channel))
+    }
+
+    /// What serde cannot see: that the fields fit each other.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid), naming the channel and the field.
+    pub fn check(&self) -> Result<()> {
+        let refuse = |what: String| Err(Error::invalid(format!("channel {}: {what}", self.name)));
+        if !self.unit.measures(self.quantity) {
+            return refuse(format!("unit {} does not measure {}", self.unit, self.quantity));
+        }
+        if self.label == LabelPosition::End && self.cadence.is_none() {
+            return refuse("label `end` needs a cadence, to know where the interval starts".into());
+        }
+        for (field, span) in [("cadence", self.cadence), ("max_age", self.max_age)] {
+            if span.is_some_and(|span| span.as_micros() <= 0) {
+                return refuse(format!("{field} is not positive"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the stored numbers of both mean the same; cadence, max-age, range and writability may be changed later.
+    ///
+    /// # Errors
+    /// [`Conflict`](ErrorKind::Conflict), naming the field that differs.
+    pub fn check_compatible(&self, other: &Self) -> Result<()> {
+        let conflict = |field: &str, old: String, new: String| {
+            let message = format!("channel {}: {field} is registered as {old}, not {new}", self.name);
+            Err(Error::new(ErrorKind::Conflict, message))
+        };
+        if self.quantity != other.quantity {
+            return conflict("quantity", self.quantity.to_string(), other.quantity.to_string());
+        }
+        if self.kind != other.kind {
+            return conflict("kind", format!("{:?}", self.kind), format!("{:?}", other.kind));
+        }
+        Ok(())
+    }
+
+    /// The source's value as it is stored: in base unit and passive sign.
+    #[must_use]
+    pub fn to_stored(&self, value: f64) -> f64 {
+        let base = self.unit.to_base(value);
+        if self.sign == SignConvention::Generator { -base } else { base }
+    }
+
+    /// A stored value as the source would say it: the inverse of [`to_stored`](Self::to_stored).
+    #[must_use]
+    pub fn from_stored(&self, value: f64) -> f64 {
+        self.unit.from_base(if self.sign == SignConvention::Generator { -value } else { value })
+    }
+}
+
+/// Sets what differs from a plain gauge: `Channel::new("power", Unit::Watt)?.cadence(Span::from_seconds(1)).build()?`.
+#[derive(Debug, Clone)]
+pub struct ChannelBuilder(Channel);
+
+impl ChannelBuilder {
+    /// How values behave over time; a gauge by default, a state for switches.
+    #[must_use]
+    pub fn kind(mut self, kind: Kind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+    /// The sign convention of the source; passive by default.
+    #[must_use]
+    pub fn sign(mut self, sign: SignConvention) -> Self {
+        self.0.sign = sign;
+        self
+    }
+    /// Where the source labels its intervals; at the start by default.
+    #[must_use]
+    pub fn label(mut self, label: LabelPosition) -> Self {
+        self.0.label = label;
+        self
+    }
+    /// How often a value is expected.
+    #[must_use]
+    pub fn cadence(mut self, cadence: Span) -> Self {
+        self.0.cadence = Some(cadence);
+        self
+    }
+    /// How long a value may stand for the present.
+    #[must_use]
+    pub fn max_age(mut self, max_age: Span) -> Self {
+        self.0.max_age = Some(max_age);
+        self
+    }
+    /// The values that make sense, in the channel's unit.
+    #[must_use]
+    pub fn range(mut self, range: ValidRange) -> Self {
+        self.0.range = Some(range);
+        self
+    }
+    /// The channel takes commands.
+    #[must_use]
+    pub fn writable(mut self) -> Self {
+        self.0.writable = true;
+        self
+    }
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) where the fields do not fit each other.
+    pub fn build(self) -> Result<Channel> {
+        self.0.check()?;
+        Ok(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generator_is_stored_in_passive_sign_and_base_unit() {
+        let pv = Channel::new("power", Unit::Kilowatt).unwrap().sign(SignConvention::Generator).build().unwrap();
+        assert_eq!(pv.to_stored(1.466), -1466.0);
+        assert_eq!(pv.from_stored(-1466.0), 1.466);
+    }
+
+    #[test]
+    fn fields_that_do_not_fit_are_named() {
+        let e = Channel::of("power", Quantity::Power, Unit::KilowattHour).unwrap_err();
+        assert_eq!(e.message(), "channel power: unit kWh does not measure power");
+        let e = Channel::new("power", Unit::Watt).unwrap().label(LabelPosition::End).build().unwrap_err();
+        assert!(e.message().contains("needs a cadence"), "{e}");
+        assert!(Channel::new("soc", Unit::Percent).is_err());
+        assert!(ValidRange::new(f64::NAN, 1.0).is_err());
+    }
+
+    #[test]
+    fn json_round_trip_and_unknown_fields() {
+        let json = r#"{"name":"node3.power","quantity":"power","unit":"kW","cadence_us":1000000,"range":[-5,5]}"#;
+        let channel: Channel = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::from_str::<Channel>(&serde_json::to_string(&channel).unwrap()).unwrap(), channel);
+        let e = serde_json::from_str::<Channel>(r#"{"name":"p","quantity":"power","unit":"W","colour":1}"#).unwrap_err();
+        assert!(e.to_string().contains("colour"), "{e}");
+    }
+}

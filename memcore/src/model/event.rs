@@ -1,0 +1,105 @@
+//! Events: what happened, apart from readings.
+
+use serde::{Deserialize, Serialize};
+
+use super::command::{CommandId, CommandState};
+use super::name::{ChannelName, DeviceName};
+use super::time::Timestamp;
+
+/// Something that happened at an instant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, by the server's clock.
+    pub time: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A device proved itself and said hello.
+    Connected {
+        /// The device.
+        device: DeviceName,
+        /// Its session's number: a later session of the same device has a higher one.
+        epoch: u64,
+    },
+    /// A device's session ended.
+    Disconnected {
+        /// The device.
+        device: DeviceName,
+        /// The session that ended.
+        epoch: u64,
+        /// Why: a code of `docs/protocol.md`.
+        code: String,
+    },
+    /// Part of a device's message was refused.
+    Rejected {
+        /// The device.
+        device: DeviceName,
+        /// A code of `docs/protocol.md`.
+        code: String,
+        /// For a person.
+        detail: String,
+    },
+    /// A command changed its state.
+    Command {
+        /// Which command.
+        id: CommandId,
+        /// The device it is for.
+        device: DeviceName,
+        /// The channel it is for.
+        channel: ChannelName,
+        /// The new state.
+        #[serde(flatten)]
+        state: CommandState,
+    },
+    /// A device reported something of its own.
+    Reported {
+        /// The device.
+        device: DeviceName,
+        /// The device's own code.
+        code: String,
+        /// For a person.
+        detail: String,
+    },
+    /// The store takes no more writes.
+    ReadOnly {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl EventKind {
+    /// The device that the event is about, where it is about one.
+    #[must_use]
+    pub fn device(&self) -> Option<&DeviceName> {
+        match self {
+            Self::Connected { device, .. }
+            | Self::Disconnected { device, .. }
+            | Self::Rejected { device, .. }
+            | Self::Command { device, .. }
+            | Self::Reported { device, .. } => Some(device),
+            Self::ReadOnly { .. } => None,
+        }
+    }
+}
+
+/// What is known of a device, for lists and live views.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeviceStatus {
+    /// The device.
+    pub device: DeviceName,
+    /// Whether it has a session now.
+    pub connected: bool,
+    /// When it was last heard.
+    pub last_seen: Option<Timestamp>,
+    /// How many of its channels are registered.
+    pub channels: usize,
+    /// How many of its points were taken since the server started.
+    pub points: u64,
+}
