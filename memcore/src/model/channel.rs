@@ -94,7 +94,7 @@ impl From<ValidRange> for [f64; 2] {
     }
 }
 
-/// What the numbers of a channel mean. Made with [`Channel::new`] and the setters of [`ChannelBuilder`].
+/// What the numbers of a channel mean. Made with [`Channel::gauge`] and the setters of [`ChannelBuilder`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -134,7 +134,7 @@ impl Channel {
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) for a name that is none, or a unit (`1`, `%`, `code`) that several quantities share:
     /// say which with [`Channel::of`].
-    pub fn new(name: &str, unit: Unit) -> Result<ChannelBuilder> {
+    pub fn gauge(name: &str, unit: Unit) -> Result<ChannelBuilder> {
         let quantity = unit.only_quantity().ok_or_else(|| {
             Error::invalid(format!("channel {name}: unit {unit} is used for several quantities, expected the quantity too"))
         })?;
@@ -214,7 +214,7 @@ impl Channel {
     }
 }
 
-/// Sets what differs from a plain gauge: `Channel::new("power", Unit::Watt)?.cadence(Span::from_seconds(1)).build()?`.
+/// Sets what differs from a plain gauge: `Channel::gauge("power", Unit::Watt)?.cadence(Span::from_seconds(1)).build()?`.
 #[derive(Debug, Clone)]
 pub struct ChannelBuilder(Channel);
 
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_generator_is_stored_in_passive_sign_and_base_unit() {
-        let pv = Channel::new("power", Unit::Kilowatt).unwrap().sign(SignConvention::Generator).build().unwrap();
+        let pv = Channel::gauge("power", Unit::Kilowatt).unwrap().sign(SignConvention::Generator).build().unwrap();
         assert_eq!(pv.to_stored(1.466), -1466.0);
         assert_eq!(pv.from_stored(-1466.0), 1.466);
     }
@@ -284,9 +284,9 @@ mod tests {
     fn fields_that_do_not_fit_are_named() {
         let e = Channel::of("power", Quantity::Power, Unit::KilowattHour).unwrap_err();
         assert_eq!(e.message(), "channel power: unit kWh does not measure power");
-        let e = Channel::new("power", Unit::Watt).unwrap().label(LabelPosition::End).build().unwrap_err();
+        let e = Channel::gauge("power", Unit::Watt).unwrap().label(LabelPosition::End).build().unwrap_err();
         assert!(e.message().contains("needs a cadence"), "{e}");
-        assert!(Channel::new("soc", Unit::Percent).is_err());
+        assert!(Channel::gauge("soc", Unit::Percent).is_err());
         assert!(ValidRange::new(f64::NAN, 1.0).is_err());
     }
 
