@@ -204,13 +204,14 @@ impl Channel {
     #[must_use]
     pub fn to_stored(&self, value: f64) -> f64 {
         let base = self.unit.to_base(value);
-        if self.sign == SignConvention::Generator { -base } else { base }
+        // Subtracting keeps a plain zero where negating would leave -0.0.
+        if self.sign == SignConvention::Generator { 0.0 - base } else { base }
     }
 
     /// A stored value as the source would say it: the inverse of [`to_stored`](Self::to_stored).
     #[must_use]
     pub fn from_stored(&self, value: f64) -> f64 {
-        self.unit.from_base(if self.sign == SignConvention::Generator { -value } else { value })
+        self.unit.from_base(if self.sign == SignConvention::Generator { 0.0 - value } else { value })
     }
 }
 

@@ -1,0 +1,194 @@
+//! The device's side of a session: what arrives in, events and bytes to send out.
+//!
+//! It numbers nothing and keeps nothing: the SDK above it owns the sequence numbers and the buffer of what is not yet durable.
+
+use std::time::Duration;
+
+use super::decoder::Decoder;
+use super::json::{decode_down, encode_data, encode_up};
+use super::message::{Answer, Down, Hello, Instruction, Up, Welcome};
+use crate::error::{Error, Result};
+use crate::model::{Channel, CommandId, Span, Timestamp};
+
+/// The largest message that a device takes from its server.
+const MESSAGE_BYTES: usize = 1 << 20;
+
+/// After this silence the device asks with a ping; after twice as long again it gives the connection up.
+const PING_AFTER: Duration = Duration::from_secs(30);
+
+/// Where a device's session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceState {
+    /// The hello is out.
+    Greeting,
+    /// Welcome.
+    Open,
+    /// Over.
+    Closed,
+}
+
+/// What the SDK around a session has to act on.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum DeviceEvent {
+    /// Taken in: send what is not durable yet, from [`Welcome::durable`] on.
+    Welcome(Welcome),
+    /// Everything up to here need not be kept any longer.
+    Ack(u64),
+    /// Part of what was sent was refused, for good.
+    Rejected {
+        /// The data message concerned, where it has a number.
+        sequence: Option<u64>,
+        /// The channel concerned, where it is one.
+        channel: Option<String>,
+        /// Why.
+        code: String,
+        /// For a person.
+        detail: String,
+    },
+    /// Do this, and answer with [`DeviceSession::answer`].
+    Command(Instruction),
+    /// The session is over.
+    Closed {
+        /// Why.
+        code: String,
+        /// For a person.
+        detail: String,
+        /// When to come back, where the server says so.
+        retry_after: Option<Span>,
+    },
+}
+
+/// One session of a device.
+#[derive(Debug)]
+pub struct DeviceSession {
+    state: DeviceState,
+    decoder: Decoder,
+    channels: Vec<Channel>,
+    out: Vec<u8>,
+    heard: Duration,
+    pinged: bool,
+}
+
+impl DeviceSession {
+    /// A session on a connection made at `now`; the hello is ready to be sent.
+    #[must_use]
+    pub fn new(hello: Hello, now: Duration) -> Self {
+        let mut out = Vec::new();
+        let channels = hello.channels.clone();
+        encode_up(&Up::Hello(hello), &mut out);
+        Self { state: DeviceState::Greeting, decoder: Decoder::default(), channels, out, heard: now, pinged: false }
+    }
+
+    /// Where the session stands.
+    #[must_use]
+    pub fn state(&self) -> DeviceState {
+        self.state
+    }
+
+    /// Bytes arrived. Follow with [`poll`](Self::poll) until it returns `None`.
+    pub fn receive(&mut self, now: Duration, bytes: &[u8]) {
+        self.heard = now;
+        self.pinged = false;
+        self.decoder.push(bytes);
+    }
+
+    /// The next thing to act on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the server does not speak the protocol; the session is over.
+    pub fn poll(&mut self) -> Result<Option<DeviceEvent>> {
+        while self.state != DeviceState::Closed {
+            let line = match self.decoder.next(MESSAGE_BYTES) {
+                Ok(Some(line)) => line,
+                Ok(None) => return Ok(None),
+                Err(_) => {
+                    return Err(self.give_up(Error::invalid(format!("the server's message exceeds {MESSAGE_BYTES} bytes"))));
+                }
+            };
+            let message = decode_down(line);
+            match message {
+                Ok(message) => {
+                    if let Some(event) = self.take(message) {
+                        return Ok(Some(event));
+                    }
+                }
+                Err(e) => return Err(self.give_up(e)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn give_up(&mut self, error: Error) -> Error {
+        self.state = DeviceState::Closed;
+        error
+    }
+
+    fn take(&mut self, message: Down) -> Option<DeviceEvent> {
+        match message {
+            Down::Welcome(welcome) => {
+                self.state = DeviceState::Open;
+                Some(DeviceEvent::Welcome(welcome))
+            }
+            Down::Ack { sequence } => Some(DeviceEvent::Ack(sequence)),
+            Down::Reject { sequence, channel, code, detail } => {
+                Some(DeviceEvent::Rejected { sequence, channel, code, detail })
+            }
+            Down::Command(instruction) => Some(DeviceEvent::Command(instruction)),
+            Down::Ping => {
+                encode_up(&Up::Pong, &mut self.out);
+                None
+            }
+            Down::Pong { .. } => None,
+            Down::Bye { code, detail, retry_after } => {
+                self.state = DeviceState::Closed;
+                Some(DeviceEvent::Closed { code, detail, retry_after })
+            }
+        }
+    }
+
+    /// Queues one row: a value or nothing for each channel, in the order of the hello.
+    pub fn send_row(&mut self, sequence: u64, time: Timestamp, values: &[Option<f64>]) {
+        encode_data(sequence, time, &self.channels, values, &mut self.out);
+    }
+
+    /// Queues the answer to a command.
+    pub fn answer(&mut self, id: CommandId, answer: Answer) {
+        encode_up(&Up::Result { id, answer }, &mut self.out);
+    }
+
+    /// Queues something that the device wants known.
+    pub fn report(&mut self, code: &str, detail: &str) {
+        encode_up(&Up::Event { code: code.into(), detail: detail.into() }, &mut self.out);
+    }
+
+    /// Takes leave: the server closes the connection when it has read it.
+    pub fn bye(&mut self) {
+        encode_up(&Up::Bye, &mut self.out);
+    }
+
+    /// What is to be sent; the caller takes it away.
+    pub fn transmit(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called, unless bytes come first.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.heard + if self.pinged { 3 * PING_AFTER } else { PING_AFTER }
+    }
+
+    /// Time has passed: asks a silent server; false when it has been silent for too long and the connection is dead.
+    pub fn handle_timeout(&mut self, now: Duration) -> bool {
+        if now < self.deadline() {
+            return true;
+        }
+        if self.pinged || self.state != DeviceState::Open {
+            self.state = DeviceState::Closed;
+            return false;
+        }
+        self.pinged = true;
+        encode_up(&Up::Ping, &mut self.out);
+        true
+    }
+}

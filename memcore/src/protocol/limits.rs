@@ -1,0 +1,48 @@
+//! What a session allows: sizes, counts and times, before and after authentication.
+
+use std::time::Duration;
+
+use crate::model::Span;
+
+/// The limits of one session, as the server sets them.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The largest message before the device has proved itself, in bytes.
+    pub hello_bytes: usize,
+    /// The largest message afterwards, in bytes.
+    pub message_bytes: usize,
+    /// How many channels one device may describe.
+    pub channels: usize,
+    /// How many malformed messages one session may send before it is closed.
+    pub errors: u32,
+    /// From the accepted connection to the complete hello, TLS handshake included.
+    pub hello_timeout: Duration,
+    /// From the first byte of a message to its last.
+    pub frame_timeout: Duration,
+    /// After this silence the server asks with a ping.
+    pub ping_after: Duration,
+    /// After this silence the session is closed.
+    pub idle_timeout: Duration,
+    /// How far in the future a measurement's time may lie.
+    pub time_ahead: Span,
+    /// How many rows of consecutive data messages are handed on as one batch.
+    pub batch_rows: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            hello_bytes: 64 << 10,
+            message_bytes: 1 << 20,
+            channels: 4096,
+            errors: 100,
+            hello_timeout: Duration::from_secs(10),
+            frame_timeout: Duration::from_secs(30),
+            ping_after: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(90),
+            time_ahead: Span::from_seconds(300),
+            batch_rows: 4096,
+        }
+    }
+}

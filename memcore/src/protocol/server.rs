@@ -1,0 +1,428 @@
+//! The server's side of a session: what arrives in, events and bytes to send out.
+//!
+//! ```text
+//!   AwaitHello --hello--> Judging --accept()--> Open --bye, fault, silence--> Closed
+//!        \                   \--refuse()--------------------------------------/
+//!         \--fault, hello_timeout--------------------------------------------/
+//! ```
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use super::code::Code;
+use super::data::{ChannelTable, DataDecoder, Problem};
+use super::decoder::Decoder;
+use super::json::{decode_up, encode_down, is_data};
+use super::limits::Limits;
+use super::message::{Answer, Down, Hello, Instruction, Rows, Up, Welcome};
+use super::rows::{Collected, Layout};
+use super::{Moment, VERSION};
+use crate::model::{Batch, Channel, ChannelName, Command, CommandId, DeviceName, Span};
+
+/// What the shell around a session has to act on.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum ServerEvent {
+    /// Judge this device: answer with [`ServerSession::accept`] or [`ServerSession::refuse`] before asking for more.
+    Hello(Hello),
+    /// More channels to register; when that fails, [`ServerSession::close`] the session.
+    Channels(Vec<Channel>),
+    /// Rows, checked and in stored units.
+    Data(Batch),
+    /// The device's answer to a command; a value is in stored unit and sign.
+    Answer {
+        /// Which command.
+        id: CommandId,
+        /// What became of it.
+        answer: Answer,
+    },
+    /// The device wants something known.
+    Reported {
+        /// Its own code.
+        code: String,
+        /// For a person.
+        detail: String,
+    },
+    /// Part of a message was refused; the device was told.
+    Rejected {
+        /// Why.
+        code: Code,
+        /// For a person.
+        detail: String,
+    },
+    /// The session is over: send what [`ServerSession::transmit`] still has, then hang up.
+    Closed {
+        /// Why.
+        code: Code,
+        /// For a person.
+        detail: String,
+    },
+}
+
+/// Why a device is not taken in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// The code that the device is told.
+    pub code: Code,
+    /// For a person.
+    pub detail: String,
+    /// When to come back, where that may help.
+    pub retry_after: Option<Span>,
+}
+
+impl Refusal {
+    /// A refusal for good.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), retry_after: None }
+    }
+}
+
+#[derive(Debug)]
+enum State {
+    AwaitHello,
+    Judging { boot: u64 },
+    Open { device: DeviceName, boot: u64, layout: Layout },
+    Closed,
+}
+
+/// How many commands may be without an answer in one session; one more is refused as `overloaded`.
+const UNANSWERED_MAX: usize = 1024;
+
+/// One device's session on the server.
+#[derive(Debug)]
+pub struct ServerSession {
+    state: State,
+    limits: Limits,
+    decoder: Decoder,
+    table: ChannelTable,
+    collected: Collected,
+    /// What one step of decoding gave; emptied before the next step, so a message's worth at most.
+    events: VecDeque<ServerEvent>,
+    unanswered: HashMap<CommandId, ChannelName>,
+    out: Vec<u8>,
+    errors: u32,
+    /// Everything up to here was taken or is durable already: what repeats it is dropped.
+    taken: u64,
+    acked: u64,
+    opened: Duration,
+    heard: Duration,
+    /// When the message that is still incomplete was begun.
+    frame_begun: Option<Duration>,
+    pinged: bool,
+}
+
+impl ServerSession {
+    /// A session on a connection that was accepted at `now`.
+    #[must_use]
+    pub fn new(limits: Limits, now: Duration) -> Self {
+        Self {
+            state: State::AwaitHello,
+            limits,
+            decoder: Decoder::default(),
+            table: ChannelTable::default(),
+            collected: Collected::default(),
+            events: VecDeque::new(),
+            unanswered: HashMap::new(),
+            out: Vec::new(),
+            errors: 0,
+            taken: 0,
+            acked: 0,
+            opened: now,
+            heard: now,
+            frame_begun: None,
+            pinged: false,
+        }
+    }
+
+    /// Bytes arrived. Follow with [`poll`](Self::poll) until it returns `None`.
+    pub fn receive(&mut self, now: Duration, bytes: &[u8]) {
+        if !matches!(self.state, State::Closed) {
+            self.heard = now;
+            self.pinged = false;
+            self.decoder.push(bytes);
+        }
+    }
+
+    /// The next thing to act on; `None` when more bytes, or the judgement of a hello, are needed.
+    pub fn poll(&mut self, now: Moment) -> Option<ServerEvent> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            // Before its judgement a device gets no further message read.
+            if matches!(self.state, State::Closed | State::Judging { .. }) || !self.step(now) {
+                return None;
+            }
+        }
+    }
+
+    /// Decodes one message, or hands on the collected rows when there is none; false when nothing is left to do.
+    fn step(&mut self, now: Moment) -> bool {
+        let open = matches!(self.state, State::Open { .. });
+        let limit = if open { self.limits.message_bytes } else { self.limits.hello_bytes };
+        let mut problems = Vec::new();
+        match self.decoder.next(limit) {
+            Err(code) => self.close(code, format!("a message exceeds {limit} bytes")),
+            Ok(None) => {
+                self.note_partial(now.monotonic);
+                return self.finish_rows();
+            }
+            Ok(Some(line)) if open && is_data(line) => {
+                let rows = DataDecoder { table: &self.table, problems: &mut problems }.decode(line);
+                self.take_rows(rows, problems, now);
+            }
+            Ok(Some(line)) => {
+                let message = decode_up(line);
+                // What was collected stands before what follows it.
+                self.finish_rows();
+                self.take_message(message, now);
+            }
+        }
+        self.frame_begun = None;
+        true
+    }
+
+    fn note_partial(&mut self, now: Duration) {
+        if self.decoder.is_partial() {
+            self.frame_begun.get_or_insert(now);
+        } else {
+            self.frame_begun = None;
+            self.decoder.shrink();
+        }
+    }
+
+    fn take_rows(&mut self, rows: Result<Rows, Problem>, mut problems: Vec<Problem>, now: Moment) {
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err(problem) => return self.reject_message(problem),
+        };
+        let sequence = rows.sequence;
+        if sequence > self.taken {
+            self.taken = sequence;
+            self.collected.take(rows, &self.table, now, &self.limits, &mut problems);
+        } else {
+            // A repetition of what is durable needs its acknowledgement again; its rows need nothing.
+            problems.clear();
+            if sequence <= self.acked {
+                encode_down(&Down::Ack { sequence: self.acked }, &mut self.out);
+            }
+        }
+        for problem in problems {
+            self.reject(Some(sequence), problem);
+        }
+        if self.collected.rows() >= self.limits.batch_rows {
+            self.finish_rows();
+        }
+    }
+
+    fn finish_rows(&mut self) -> bool {
+        let State::Open { device, boot, layout } = &self.state else { return false };
+        let Some(batch) = self.collected.finish(device, *boot, layout) else { return false };
+        self.events.push_back(ServerEvent::Data(batch));
+        true
+    }
+
+    fn take_message(&mut self, message: Result<Up, Problem>, now: Moment) {
+        match (&self.state, message) {
+            (State::AwaitHello, Ok(Up::Hello(hello))) => self.take_hello(hello),
+            (State::AwaitHello, Ok(_)) => self.close(Code::NotHello, "the first message must be a hello"),
+            (State::AwaitHello, Err(Problem { code, detail, .. })) => {
+                self.close(code, format!("expected a hello: {detail}"));
+            }
+            (_, Err(problem)) => self.reject_message(problem),
+            (_, Ok(message)) => self.take_open(message, now),
+        }
+    }
+
+    fn take_hello(&mut self, hello: Hello) {
+        if hello.version != VERSION {
+            let detail = format!("version {} is not spoken here, expected {VERSION}", hello.version);
+            return self.close(Code::BadVersion, detail);
+        }
+        match self.channel_fault(&hello.channels) {
+            Some((code, detail)) => self.close(code, detail),
+            None => {
+                self.state = State::Judging { boot: hello.boot };
+                self.events.push_back(ServerEvent::Hello(hello));
+            }
+        }
+    }
+
+    /// What keeps a list of channels from being described.
+    fn channel_fault(&self, channels: &[Channel]) -> Option<(Code, String)> {
+        let (most, total) = (self.limits.channels, channels.len() + self.table.channels().len());
+        if total > most {
+            return Some((Code::TooManyChannels, format!("{total} channels, expected at most {most}")));
+        }
+        let fault = channels.iter().find_map(|channel| channel.check().err());
+        fault.map(|e| (Code::BadChannel, e.message().to_owned()))
+    }
+
+    fn take_open(&mut self, message: Up, now: Moment) {
+        match message {
+            Up::Hello(_) => self.close(Code::BadMessage, "a second hello"),
+            Up::Channels(channels) => self.take_channels(channels),
+            Up::Result { id, answer } => self.take_answer(id, answer),
+            Up::Event { code, detail } => self.events.push_back(ServerEvent::Reported { code, detail }),
+            Up::Bye => self.close(Code::Bye, "the device took its leave"),
+            Up::Ping => encode_down(&Down::Pong { time: now.wall }, &mut self.out),
+            Up::Data | Up::Pong => {}
+        }
+    }
+
+    fn take_channels(&mut self, channels: Vec<Channel>) {
+        if let Some((code, detail)) = self.channel_fault(&channels) {
+            return self.close(code, detail);
+        }
+        self.table.describe(channels.clone());
+        if let State::Open { layout, .. } = &mut self.state {
+            *layout = Layout::of(&self.table);
+        }
+        self.events.push_back(ServerEvent::Channels(channels));
+    }
+
+    fn take_answer(&mut self, id: CommandId, answer: Answer) {
+        let channel =
+            if answer == Answer::Accepted { self.unanswered.get(&id).cloned() } else { self.unanswered.remove(&id) };
+        let Some(channel) = channel else {
+            let detail = format!("command {id} is not waiting for a result in this session");
+            return self.reject(None, Problem { channel: None, code: Code::BadMessage, detail });
+        };
+        let answer = match (answer, self.table.get(channel.as_str())) {
+            (Answer::Done { value: Some(value) }, Some(channel)) => Answer::Done { value: Some(channel.to_stored(value)) },
+            (answer, _) => answer,
+        };
+        self.events.push_back(ServerEvent::Answer { id, answer });
+    }
+
+    /// A message that could not be read at all; too many of them end the session.
+    fn reject_message(&mut self, problem: Problem) {
+        self.errors += 1;
+        if self.errors > self.limits.errors {
+            let detail = format!("{} malformed messages, the last: {}", self.errors, problem.detail);
+            return self.close(Code::TooManyErrors, detail);
+        }
+        self.reject(None, problem);
+    }
+
+    fn reject(&mut self, sequence: Option<u64>, problem: Problem) {
+        let Problem { channel, code, detail } = problem;
+        let told = Down::Reject { sequence, channel: channel.clone(), code: code.to_string(), detail: detail.clone() };
+        encode_down(&told, &mut self.out);
+        let detail = channel.map_or(detail.clone(), |channel| format!("channel {channel}: {detail}"));
+        self.events.push_back(ServerEvent::Rejected { code, detail });
+    }
+
+    /// The hello is judged: this is the device, and its session begins.
+    pub fn accept(&mut self, welcome: Welcome, channels: Vec<Channel>) {
+        let State::Judging { boot } = self.state else { return };
+        self.table.describe(channels);
+        (self.taken, self.acked) = (welcome.durable, welcome.durable);
+        self.state = State::Open { device: welcome.device.clone(), boot, layout: Layout::of(&self.table) };
+        encode_down(&Down::Welcome(welcome), &mut self.out);
+    }
+
+    /// The hello is judged: the device is not taken in.
+    pub fn refuse(&mut self, refusal: &Refusal) {
+        self.end(refusal.code, refusal.detail.clone(), refusal.retry_after);
+    }
+
+    /// Everything up to `sequence` is durable.
+    pub fn ack(&mut self, sequence: u64) {
+        if sequence > self.acked && matches!(self.state, State::Open { .. }) {
+            self.acked = sequence;
+            encode_down(&Down::Ack { sequence }, &mut self.out);
+        }
+    }
+
+    /// Sends a command in the unit and sign of the device's channel.
+    ///
+    /// # Errors
+    /// A [`Refusal`] where the device has no such channel, the channel takes no commands, or the value is out of its range.
+    pub fn command(&mut self, command: &Command) -> Result<(), Refusal> {
+        let name = &command.target.channel;
+        let channel = self.table.get(name.as_str());
+        let channel =
+            channel.ok_or_else(|| Refusal::new(Code::UnknownChannel, format!("the device has no channel {name}")))?;
+        if !channel.writable {
+            return Err(Refusal::new(Code::NotWritable, format!("channel {name} takes no commands")));
+        }
+        if self.unanswered.len() >= UNANSWERED_MAX {
+            return Err(Refusal::new(Code::Overloaded, format!("{UNANSWERED_MAX} commands are without an answer")));
+        }
+        let mut problems = Vec::new();
+        let own = |value: f64| channel.from_stored(value);
+        for value in [Some(own(command.value)), command.fallback.map(own)] {
+            super::rows::plausible(value, channel, &mut problems);
+        }
+        if let Some(problem) = problems.pop() {
+            return Err(Refusal::new(problem.code, problem.detail));
+        }
+        let instruction = Instruction {
+            id: command.id.clone(),
+            channel: name.clone(),
+            value: own(command.value),
+            expires: command.expires,
+            lease: command.lease,
+            fallback: command.fallback.map(own),
+        };
+        self.unanswered.insert(command.id.clone(), name.clone());
+        encode_down(&Down::Command(instruction), &mut self.out);
+        Ok(())
+    }
+
+    /// Ends the session from this side.
+    pub fn close(&mut self, code: Code, detail: impl Into<String>) {
+        self.end(code, detail.into(), None);
+    }
+
+    fn end(&mut self, code: Code, detail: String, retry_after: Option<Span>) {
+        if matches!(self.state, State::Closed) {
+            return;
+        }
+        self.finish_rows();
+        self.state = State::Closed;
+        encode_down(&Down::Bye { code: code.to_string(), detail: detail.clone(), retry_after }, &mut self.out);
+        self.events.push_back(ServerEvent::Closed { code, detail });
+    }
+
+    /// What is to be sent; the caller takes it away.
+    pub fn transmit(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called, unless bytes come first.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        let silence = if self.pinged { self.limits.idle_timeout } else { self.limits.ping_after };
+        let own = match self.state {
+            State::Closed => return None,
+            State::AwaitHello | State::Judging { .. } => self.opened + self.limits.hello_timeout,
+            State::Open { .. } => self.heard + silence,
+        };
+        Some(self.frame_begun.map_or(own, |begun| own.min(begun + self.limits.frame_timeout)))
+    }
+
+    /// Time has passed: asks a silent device, closes a session that is late.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        let late_frame = self.frame_begun.is_some_and(|begun| now >= begun + self.limits.frame_timeout);
+        match self.state {
+            State::AwaitHello | State::Judging { .. } => self.close(Code::HelloTimeout, "no complete hello in time"),
+            _ if late_frame => self.close(Code::FrameTimeout, "a message was begun and not finished in time"),
+            _ if self.pinged => self.close(Code::Idle, "nothing was heard for too long"),
+            _ => {
+                self.pinged = true;
+                encode_down(&Down::Ping, &mut self.out);
+            }
+        }
+    }
+
+    /// Whether the session is over.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+}
