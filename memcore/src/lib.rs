@@ -2,7 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "client")]
+pub mod client;
 mod error;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 pub mod model;
 pub mod protocol;
 

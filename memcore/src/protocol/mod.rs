@@ -4,6 +4,7 @@
 //! any exchange in any timing. The contract, with every field, limit and code, is `docs/protocol.md`; the numbers in
 //! brackets (`P3`) cite its rules.
 
+mod bundle;
 mod code;
 mod data;
 mod decoder;
@@ -14,6 +15,7 @@ mod message;
 mod rows;
 mod server;
 
+pub use bundle::Bundle;
 pub use code::Code;
 pub use decoder::Decoder;
 pub use device::{DeviceEvent, DeviceSession, DeviceState};

@@ -1,0 +1,270 @@
+//! The task behind a device: connects, runs a session, reconnects with growing pauses, and keeps leases whatever happens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{sleep, sleep_until, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::commands::Commands;
+use super::device::{LinkState, Shared};
+use crate::model::{Channel, Clock, DeviceName, Span};
+use crate::protocol::{Code, DeviceEvent, DeviceSession, DeviceState, Hello, VERSION, Welcome};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const PAUSE_FIRST: Duration = Duration::from_millis(100);
+const PAUSE_MOST: Duration = Duration::from_secs(30);
+/// What the server refuses for good is tried again all the same: an operator may mend it.
+const PAUSE_REFUSED: Duration = Duration::from_secs(60);
+/// As much as is encoded before it is written.
+const WRITE_BYTES: usize = 64 << 10;
+
+pub(crate) struct Link {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) server_name: ServerName<'static>,
+    pub(crate) address: String,
+    pub(crate) credential: Option<String>,
+    pub(crate) device: DeviceName,
+    pub(crate) boot: u64,
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) commands: Commands,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// How far the server's clock is ahead of this one: expiries are judged by the server's time.
+    pub(crate) server_offset: Span,
+}
+
+/// How a connection ended.
+enum Ended {
+    Lost,
+    Refused { code: String, detail: String, retry_after: Option<Span> },
+    Closing,
+}
+
+impl Link {
+    pub(crate) async fn run(mut self) {
+        let mut pause = PAUSE_FIRST;
+        loop {
+            let ended =
+                match timeout(CONNECT_TIMEOUT, connect(&self.address, self.tls.clone(), self.server_name.clone())).await {
+                    Ok(Ok(stream)) => self.session(stream).await,
+                    Ok(Err(e)) => self.unreachable(&e),
+                    Err(_) => Ended::Lost,
+                };
+            let opened = matches!(*self.shared.state.borrow(), LinkState::Open { .. });
+            if opened {
+                pause = PAUSE_FIRST;
+            }
+            let wait = match ended {
+                Ended::Closing => break,
+                Ended::Lost => {
+                    self.shared.state.send_if_modified(|state| {
+                        // A refusal stays visible until a connection succeeds.
+                        let lost = matches!(state, LinkState::Open { .. });
+                        if lost {
+                            *state = LinkState::Connecting;
+                        }
+                        lost
+                    });
+                    pause
+                }
+                Ended::Refused { code, detail, retry_after } => self.refused(code, detail, retry_after),
+            };
+            pause = (pause * 2).min(PAUSE_MOST);
+            if self.wait(jittered(wait, self.boot ^ pause.as_nanos() as u64)).await {
+                break;
+            }
+        }
+        self.shared.state.send_replace(LinkState::Closed);
+        self.shared.durable.send_modify(|_| {});
+    }
+
+    /// A server that cannot be reached may come back; one whose certificate is wrong is not the server that was meant.
+    fn unreachable(&self, error: &std::io::Error) -> Ended {
+        tracing::debug!(device = %self.device, %error, "cannot connect");
+        if error.kind() == std::io::ErrorKind::InvalidData {
+            let detail = format!("the server's identity could not be verified: {error}");
+            return Ended::Refused { code: Code::BadCredential.to_string(), detail, retry_after: None };
+        }
+        Ended::Lost
+    }
+
+    fn refused(&self, code: String, detail: String, retry_after: Option<Span>) -> Duration {
+        let passing =
+            [Code::Overloaded, Code::Shutdown, Code::Idle, Code::Internal, Code::HelloTimeout, Code::FrameTimeout];
+        if passing.iter().any(|known| known.as_str() == code) {
+            self.shared.state.send_replace(LinkState::Connecting);
+            return retry_after.map_or(PAUSE_FIRST * 5, Span::to_duration);
+        }
+        self.shared.state.send_replace(LinkState::Refused { code, detail });
+        retry_after.map_or(PAUSE_REFUSED, Span::to_duration)
+    }
+
+    /// Waits between two connections, keeping leases; true when the device is to be closed.
+    async fn wait(&mut self, pause: Duration) -> bool {
+        let mut closing = self.shared.closing.subscribe();
+        let end = tokio::time::Instant::now() + pause;
+        loop {
+            let lease = self.until(self.commands.deadline());
+            tokio::select! {
+                () = set(&mut closing) => return true,
+                () = sleep_until(end) => return false,
+                () = sleep(lease) => drop(self.commands.handle_timeout(self.clock.monotonic())),
+            }
+        }
+    }
+
+    fn until(&self, deadline: Option<Duration>) -> Duration {
+        deadline.map_or(Duration::from_secs(3600), |at| at.saturating_sub(self.clock.monotonic()))
+    }
+
+    async fn session(&mut self, mut stream: TlsStream<TcpStream>) -> Ended {
+        let hello = Hello {
+            version: VERSION,
+            credential: self.credential.clone(),
+            device: Some(self.device.clone()),
+            boot: self.boot,
+            channels: self.channels.clone(),
+        };
+        let mut session = DeviceSession::new(hello, self.clock.monotonic());
+        let mut buffer = vec![0; 16 << 10];
+        let mut closing = self.shared.closing.subscribe();
+        loop {
+            self.fill(&mut session);
+            if !session.transmit().is_empty() {
+                let out = std::mem::take(session.transmit());
+                if write(&mut stream, &out).await.is_err() {
+                    return Ended::Lost;
+                }
+                if session.state() == DeviceState::Open && self.has_unsent() {
+                    // More is waiting: look for acknowledgements and commands in between, without sleeping.
+                    tokio::task::yield_now().await;
+                }
+            }
+            let deadline =
+                self.until(Some(self.commands.deadline().map_or(session.deadline(), |at| at.min(session.deadline()))));
+            let shared = self.shared.clone();
+            let more = session.state() == DeviceState::Open && self.has_unsent();
+            tokio::select! {
+                biased;
+                read = stream.read(&mut buffer) => match read {
+                    Ok(0) | Err(_) => return Ended::Lost,
+                    Ok(length) => {
+                        session.receive(self.clock.monotonic(), &buffer[..length]);
+                        if let Some(ended) = self.heed(&mut session) {
+                            return ended;
+                        }
+                    }
+                },
+                () = set(&mut closing) => {
+                    session.bye();
+                    let _ = write(&mut stream, &std::mem::take(session.transmit())).await;
+                    return Ended::Closing;
+                }
+                () = std::future::ready(()), if more => {}
+                () = shared.filled.notified() => {}
+                () = sleep(deadline) => {
+                    let now = self.clock.monotonic();
+                    for (channel, value) in self.commands.handle_timeout(now) {
+                        session.report("lease_ended", &format!("{channel} fell back to {value}"));
+                    }
+                    if !session.handle_timeout(now) {
+                        return Ended::Lost;
+                    }
+                }
+            }
+        }
+    }
+
+    fn has_unsent(&self) -> bool {
+        self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).has_unsent()
+    }
+
+    /// Encodes rows that were not sent in this session, up to one write's worth.
+    fn fill(&self, session: &mut DeviceSession) {
+        if session.state() != DeviceState::Open {
+            return;
+        }
+        let mut backlog = self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner());
+        while session.transmit().len() < WRITE_BYTES {
+            let Some(row) = backlog.take_next() else { return };
+            session.send_row(row.sequence, row.time, &row.values);
+        }
+    }
+
+    fn heed(&mut self, session: &mut DeviceSession) -> Option<Ended> {
+        loop {
+            match session.poll() {
+                Ok(None) => return None,
+                Ok(Some(DeviceEvent::Welcome(welcome))) => self.welcomed(&welcome),
+                Ok(Some(DeviceEvent::Ack(sequence))) => self.acked(sequence),
+                Ok(Some(DeviceEvent::Rejected { sequence, channel, code, detail })) => {
+                    tracing::warn!(device = %self.device, ?sequence, ?channel, %code, %detail, "the server refused part of a message");
+                    let mut rejected = self.shared.rejected.lock().unwrap_or_else(|e| e.into_inner());
+                    rejected.count += 1;
+                    rejected.last = Some(format!("{code}: {detail}"));
+                }
+                Ok(Some(DeviceEvent::Command(instruction))) => {
+                    let wall = self.clock.now().saturating_add(self.server_offset);
+                    let answer = self.commands.carry_out(&instruction, self.clock.monotonic(), wall);
+                    session.answer(instruction.id, answer);
+                }
+                Ok(Some(DeviceEvent::Closed { code, detail, retry_after })) => {
+                    return Some(Ended::Refused { code, detail, retry_after });
+                }
+                Err(error) => {
+                    tracing::warn!(device = %self.device, %error, "the server does not speak the protocol");
+                    return Some(Ended::Lost);
+                }
+            }
+        }
+    }
+
+    fn welcomed(&mut self, welcome: &Welcome) {
+        self.server_offset = welcome.time.since(self.clock.now());
+        self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).restart(welcome.durable);
+        self.shared.durable.send_modify(|durable| *durable = (*durable).max(welcome.durable));
+        self.shared.state.send_replace(LinkState::Open { epoch: welcome.epoch });
+    }
+
+    fn acked(&self, sequence: u64) {
+        self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).acked(sequence);
+        self.shared.durable.send_modify(|durable| *durable = (*durable).max(sequence));
+    }
+}
+
+async fn connect(
+    address: &str,
+    tls: Arc<ClientConfig>,
+    name: ServerName<'static>,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    TlsConnector::from(tls).connect(name, stream).await
+}
+
+async fn write(stream: &mut TlsStream<TcpStream>, out: &[u8]) -> std::io::Result<()> {
+    let written = timeout(CONNECT_TIMEOUT, async {
+        stream.write_all(out).await?;
+        stream.flush().await
+    });
+    written.await.unwrap_or_else(|late| Err(late.into()))
+}
+
+/// Waits until the flag is set. Cancel-safe; holds no lock while waiting.
+async fn set(flag: &mut watch::Receiver<bool>) {
+    let _ = flag.wait_for(|set| *set).await;
+}
+
+/// Between half and one and a half of the pause, so that a street of devices does not come back in the same instant.
+fn jittered(pause: Duration, seed: u64) -> Duration {
+    // SplitMix64's mixing step: spreads seeds that differ little.
+    let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    pause.mul_f64(0.5 + (mixed >> 11) as f64 / (1u64 << 53) as f64)
+}

@@ -1,0 +1,200 @@
+//! The accept loop: takes connections, bounds them, and survives whatever the network does.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use super::connection::{Shared, Unheard, serve};
+use super::credentials::Proof;
+use super::link::Link;
+use crate::error::{Error, Result};
+use crate::model::{Clock, CommandId, DeviceName};
+use crate::protocol::{Answer, Code, Hello, Limits, Refusal, ServerEvent};
+
+/// What the host says of a device that it takes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admission {
+    /// The number of the session.
+    pub epoch: u64,
+    /// The highest sequence number of the device's boot that is durable.
+    pub durable: u64,
+}
+
+/// What stands above the gateway: judges devices and takes what they send.
+pub trait Host: Send + Sync + 'static {
+    /// Who shows that proof. The hello's own claim is only compared with it.
+    ///
+    /// # Errors
+    /// A [`Refusal`], which the device is told.
+    fn judge(&self, proof: Proof<'_>, hello: &Hello) -> Result<DeviceName, Refusal>;
+
+    /// Takes a proved device in: registers its channels and fences an earlier session of the same device.
+    fn admit(
+        &self,
+        device: &DeviceName,
+        hello: &Hello,
+        link: Arc<Link>,
+    ) -> impl Future<Output = Result<Admission, Refusal>> + Send;
+
+    /// Takes what a device sent. Waiting here is what slows a device down that sends faster than can be stored.
+    /// A [`Refusal`] ends its session.
+    fn take(&self, device: &DeviceName, event: ServerEvent) -> impl Future<Output = Result<(), Refusal>> + Send;
+
+    /// A command could not be sent.
+    fn answered(&self, device: &DeviceName, id: &CommandId, answer: Answer);
+
+    /// A session has ended.
+    fn left(&self, device: &DeviceName, epoch: u64, code: Code);
+}
+
+/// How a gateway listens.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct GatewayOptions {
+    /// The address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The most connections at a time; one more is closed at once.
+    pub connections: usize,
+    /// The most connections that have not proved themselves; one more is closed at once.
+    pub unproved: usize,
+    /// The limits of each session.
+    pub limits: Limits,
+}
+
+impl Default for GatewayOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([0, 0, 0, 0], crate::protocol::PORT)),
+            connections: 20_000,
+            unproved: 2_000,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// A listening gateway.
+pub struct Gateway {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+    connections: Arc<Semaphore>,
+    most: usize,
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io), naming the address, where it is in use or not allowed.
+    pub async fn listen<H: Host>(
+        options: GatewayOptions,
+        tls: Arc<ServerConfig>,
+        host: Arc<H>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let failed = |e| Error::io(format!("listen on {}", options.listen), e);
+        let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let (stop, stopping) = watch::channel(false);
+        let most = options.connections.min(Semaphore::MAX_PERMITS);
+        let connections = Arc::new(Semaphore::new(most));
+        let shared = Arc::new(Shared { host, acceptor: TlsAcceptor::from(tls), limits: options.limits, clock, stopping });
+        let accepting =
+            tokio::spawn(accept(listener, shared, connections.clone(), Arc::new(Semaphore::new(options.unproved))));
+        Ok(Self { address, stop, accepting, connections, most })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops accepting, tells every device to reconnect later, and waits for their connections to end.
+    pub async fn shutdown(self, within: Duration) {
+        self.accepting.abort();
+        let _ = self.stop.send(true);
+        // All permits back: no connection left.
+        let all = u32::try_from(self.most).unwrap_or(u32::MAX);
+        let _ = tokio::time::timeout(within, self.connections.acquire_many(all)).await;
+    }
+}
+
+async fn accept<H: Host>(
+    listener: TcpListener,
+    shared: Arc<Shared<H>>,
+    connections: Arc<Semaphore>,
+    unproved: Arc<Semaphore>,
+) {
+    let complaints = Arc::new(Complaints::default());
+    let mut pause = Duration::ZERO;
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(e) => {
+                // Out of descriptors or memory: wait for some to come back, neither dying nor spinning.
+                pause = (pause * 2).clamp(Duration::from_millis(5), Duration::from_millis(500));
+                tracing::warn!(error = %e, "cannot accept a connection");
+                tokio::time::sleep(pause).await;
+                continue;
+            }
+        };
+        pause = Duration::ZERO;
+        let permits = (connections.clone().try_acquire_owned(), unproved.clone().try_acquire_owned());
+        let (Ok(connection), Ok(unproved)) = permits else {
+            complaints.once_a_second(peer.ip(), &*shared.clock, |ip| {
+                tracing::warn!(peer = %ip, "connection limit reached, closed a new connection");
+            });
+            continue;
+        };
+        let (shared, complaints) = (shared.clone(), complaints.clone());
+        tokio::spawn(async move {
+            let clock = shared.clock.clone();
+            if let Err(unheard) = serve(shared, stream, unproved).await {
+                complaints.once_a_second(peer.ip(), &*clock, |ip| match unheard {
+                    Unheard::Slow => tracing::info!(peer = %ip, "no TLS handshake in time"),
+                    Unheard::Tls(e) => tracing::info!(peer = %ip, error = %e, "no TLS handshake"),
+                });
+            }
+            drop(connection);
+        });
+    }
+}
+
+/// Addresses that are remembered for the sake of the log. Full-policy: forget them all.
+const COMPLAINTS_MAX: usize = 4096;
+
+/// At most one log line a second and address, whatever knocks.
+#[derive(Default)]
+struct Complaints(Mutex<HashMap<IpAddr, Duration>>);
+
+impl Complaints {
+    fn once_a_second(&self, peer: IpAddr, clock: &dyn Clock, log: impl FnOnce(IpAddr)) {
+        let now = clock.monotonic();
+        let mut last = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        if last.get(&peer).is_some_and(|at| now.saturating_sub(*at) < Duration::from_secs(1)) {
+            return;
+        }
+        if last.len() >= COMPLAINTS_MAX {
+            last.clear();
+        }
+        last.insert(peer, now);
+        drop(last);
+        log(peer);
+    }
+}

@@ -1,0 +1,15 @@
+//! Sockets around the device protocol: certificates, enrolment, the accept loop, one task a connection.
+//!
+//! What a message means is not decided here: the [`Host`] above judges devices and takes what they send.
+
+mod certificates;
+mod connection;
+mod credentials;
+mod link;
+mod listener;
+mod private_file;
+
+pub use certificates::{Certificates, ClientCertificate, Identity};
+pub use credentials::{Enrolled, Proof, Registry};
+pub use link::{Downward, Link};
+pub use listener::{Admission, Gateway, GatewayOptions, Host};
