@@ -61,7 +61,6 @@ test-python: wheel ## The wheel and its tests
 	cd python && $(BIN)/python -m pytest $(ARGS)
 
 test-node: addon ## The addon, the packed package and their tests
-	cd node && npm run --silent test:package
 	cd node && npm test --silent
 
 test-browser: ## The page in a browser
