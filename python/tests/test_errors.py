@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import get_args
 
-import memcore
 import pytest
+
+import memcore
 from memcore import _errors
 
 ERROR_RS = Path(__file__).parents[2] / "memcore" / "src" / "error.rs"

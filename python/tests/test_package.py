@@ -22,7 +22,9 @@ def test_nothing_else_is_needed_to_import_it() -> None:
 
 
 def test_the_command_and_the_module_are_one_command_line() -> None:
-    (script,) = (entry for entry in metadata.entry_points(group="console_scripts") if entry.dist and entry.name == "memcore")
+    (script,) = (
+        entry for entry in metadata.entry_points(group="console_scripts") if entry.dist and entry.name == "memcore"
+    )
     assert script.value == "memcore.__main__:main"
     shown = subprocess.run([sys.executable, "-m", "memcore", "--version"], capture_output=True, text=True, timeout=30)
     assert (shown.returncode, shown.stdout.split()) == (0, ["memcore", memcore.__version__]), shown.stderr
