@@ -1,0 +1,123 @@
+# Everything a developer does here, from a clone and without root: needs Rust, Python 3.10+, Node 20+ and make.
+# `make` alone lists the targets. Python packages go into .venv, Node packages into node/node_modules.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(abspath $(VENV)/bin)
+NODE_MODULES := node/node_modules
+NODE_BIN := $(abspath $(NODE_MODULES)/.bin)
+FEATURES := memcore/cli,memcore/nats
+
+# One folder of build results for tests, wheel, addon and demo.
+export CARGO_TARGET_DIR ?= $(abspath target)
+# The tests that need a NATS server start the one of the virtual environment.
+export PATH := $(PATH):$(BIN)
+ifdef CI
+# In a clean clone nothing is built a second time, and Cargo.lock is what was reviewed.
+export CARGO_INCREMENTAL := 0
+LOCKED := --locked
+endif
+
+##@ Use
+.PHONY: help demo bench docs
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+demo: need-rust ## A simulated street over TLS on this machine; options: ARGS="--for 20s --json"
+	cargo run $(LOCKED) --release -p memcore --features cli --bin memcore -- demo $(ARGS)
+
+bench: need-rust ## Measure the figures of the README on this machine
+	cargo run $(LOCKED) --release -p memcore-benches --bin figures -- $(ARGS)
+
+docs: need-rust ## The Rust documentation, into target/doc
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --no-deps -p memcore --features cli,nats
+	@echo "open $(CARGO_TARGET_DIR)/doc/memcore/index.html"
+
+##@ Test
+STEPS := check test-rust test-python test-node test-browser test-examples
+.PHONY: test $(STEPS)
+# Each heading carries the time of the step before it: the last lines are the last test runner's own.
+test: ## Everything below, in this order
+	@set -e; before=; \
+	for step in $(STEPS); do \
+		printf '\n==== make %s ====%s\n' "$$step" "$$before"; start=$$SECONDS; \
+		$(MAKE) "$$step"; \
+		before=" ($$step took $$((SECONDS - start)) s, all so far $$SECONDS s)"; \
+	done
+
+check: check-rust check-python check-node check-deny ## Format, lints, types and documentation
+
+RUST_TESTS = $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run || echo cargo test --lib --bins --tests)
+test-rust: need-rust $(VENV)/.stamp ## The core's tests and documentation tests
+	cargo test $(LOCKED) --doc -p memcore --features cli,nats
+	$(RUST_TESTS) $(LOCKED) --workspace --features $(FEATURES) $(ARGS)
+
+test-python: wheel ## The wheel and its tests
+	cd python && $(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml memcore
+	cd python && $(BIN)/python -m pytest $(ARGS)
+
+test-node: addon ## The addon, the packed package and their tests
+	cd node && npm test --silent
+
+test-browser: ## The page in a browser
+	@echo "There is no page yet, so there is nothing to test in a browser."
+
+test-examples: wheel addon ## Every example and notebook runs to its end
+	$(BIN)/python -m pytest -c python/pyproject.toml --rootdir . examples $(ARGS)
+
+##@ Parts
+.PHONY: check-rust check-python check-node check-deny wheel addon format clean
+check-rust: need-rust
+	cargo fmt --all --check
+	cargo clippy $(LOCKED) --workspace --all-targets --features $(FEATURES) -- -D warnings
+	cargo clippy $(LOCKED) -p memcore --no-default-features -- -D warnings
+	cargo clippy $(LOCKED) -p memcore -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --no-deps -p memcore --features cli,nats
+
+check-python: $(VENV)/.stamp $(NODE_MODULES)/.stamp
+	$(BIN)/ruff check --config python/pyproject.toml python examples
+	$(BIN)/ruff format --config python/pyproject.toml --check python examples
+	cd python && $(BIN)/mypy
+	cd python && $(NODE_BIN)/pyright --pythonpath $(BIN)/python
+
+check-node: $(NODE_MODULES)/.stamp
+	cd node && npm run --silent check
+
+check-deny: need-rust
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --all-features check bans licenses sources; \
+	else echo "skipped: cargo-deny is not installed; get it with: cargo install --locked cargo-deny"; fi
+
+wheel: need-rust $(VENV)/.stamp ## Build the Python wheel and install it into .venv
+	rm -rf $(CARGO_TARGET_DIR)/wheels
+	$(BIN)/maturin build $(LOCKED) --release --manifest-path bindings/python/Cargo.toml --interpreter $(BIN)/python --out $(CARGO_TARGET_DIR)/wheels
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(CARGO_TARGET_DIR)/wheels/*.whl
+
+addon: need-rust $(NODE_MODULES)/.stamp ## Build the Node addon and its TypeScript layer
+	cd node && npm run --silent build
+
+format: need-rust $(VENV)/.stamp ## Format all code
+	cargo fmt --all
+	$(BIN)/ruff check --config python/pyproject.toml --fix python examples
+	$(BIN)/ruff format --config python/pyproject.toml python examples
+
+clean: ## Remove everything that was built or installed here
+	rm -rf $(VENV) $(NODE_MODULES) node/dist node/*.node node/native.cjs
+	cargo clean
+
+.PHONY: need-rust need-python need-node
+need-rust need-python need-node:
+	@PYTHON="$(PYTHON)" .ci/need $(@:need-%=%)
+
+# A stamp is newer than the list that was installed, so nothing is installed twice.
+$(VENV)/.stamp: python/requirements-dev.txt | need-python
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r python/requirements-dev.txt
+	@touch $@
+
+$(NODE_MODULES)/.stamp: node/package-lock.json | need-node
+	cd node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
