@@ -9,5 +9,6 @@ mod error;
 pub mod gateway;
 pub mod model;
 pub mod protocol;
+pub mod router;
 
 pub use error::{Error, ErrorKind, Result, Retry};

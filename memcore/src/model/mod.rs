@@ -14,6 +14,7 @@ mod unit;
 pub use channel::{Channel, ChannelBuilder, Kind, LabelPosition, SignConvention, ValidRange};
 pub use command::{Command, CommandId, CommandState};
 pub use event::{DeviceStatus, Event, EventKind};
+pub(crate) use name::shorten;
 pub use name::{ChannelName, DeviceName, Name, OPERATOR_DEFAULT, SeriesName};
 pub use pattern::Pattern;
 pub use reading::{Batch, Reading, Sample, SequencePosition};

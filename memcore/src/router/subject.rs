@@ -1,0 +1,414 @@
+//! Subjects: where a message belongs, as text that NATS routes unchanged.
+//!
+//! `mem.<operator>.<site>.<device>.<kind>[.<channel>]`; a message that was set aside stands under `dead.` and its subject.
+//! A subject is built from checked names or parsed with the same checks, so a wildcard, a space or an empty part from
+//! outside never reaches the routing.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::model::{ChannelName, DeviceName, OPERATOR_DEFAULT, Pattern, shorten};
+
+const ROOT: &str = "mem.";
+const DEAD: &str = "dead.";
+/// Longer than any subject that names can form (4 names, a kind, a channel, two roots).
+const LENGTH_MAX: usize = 384;
+
+/// What a message is about; the part of the subject after the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    /// Measured values.
+    Data,
+    /// Something that happened at the device.
+    Event,
+    /// An order to the device.
+    Command,
+    /// What became of an order.
+    Result,
+    /// A device introduces itself.
+    Hello,
+}
+
+impl MessageKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Data, Self::Event, Self::Command, Self::Result, Self::Hello];
+
+    /// The word in the subject.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Event => "event",
+            Self::Command => "command",
+            Self::Result => "result",
+            Self::Hello => "hello",
+        }
+    }
+}
+
+impl FromStr for MessageKind {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
+            Error::invalid(format!("kind is {:?}, expected data, event, command, result or hello", shorten(text)))
+        })
+    }
+}
+
+/// Where one message belongs. Cheap to clone: a sender makes it once per device and kind and keeps it.
+#[derive(Clone)]
+pub struct Subject {
+    text: Arc<str>,
+    kind: MessageKind,
+    dead: bool,
+}
+
+impl Subject {
+    /// The subject of a device's messages of one kind, where needed for one channel.
+    #[must_use]
+    pub fn new(device: &DeviceName, kind: MessageKind, channel: Option<&ChannelName>) -> Self {
+        let DeviceName { operator, site, device } = device;
+        let kind_word = kind.as_str();
+        let text = match channel {
+            Some(channel) => format!("{ROOT}{operator}.{site}.{device}.{kind_word}.{channel}"),
+            None => format!("{ROOT}{operator}.{site}.{device}.{kind_word}"),
+        };
+        Self { text: text.into(), kind, dead: false }
+    }
+
+    /// The subject under which a device's measured values travel, all channels together.
+    #[must_use]
+    pub fn data(device: &DeviceName) -> Self {
+        Self::new(device, MessageKind::Data, None)
+    }
+
+    /// What the message is about.
+    #[must_use]
+    pub fn kind(&self) -> MessageKind {
+        self.kind
+    }
+
+    /// Whether this is the place of a message that was set aside.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.dead
+    }
+
+    /// Where this message goes when it is set aside; a dead subject stays as it is.
+    #[must_use]
+    pub fn to_dead(&self) -> Self {
+        if self.dead {
+            return self.clone();
+        }
+        Self { text: format!("{DEAD}{}", self.text).into(), kind: self.kind, dead: true }
+    }
+
+    /// The device that the message comes from or goes to.
+    #[must_use]
+    pub fn device(&self) -> DeviceName {
+        let mut parts = self.parts();
+        let mut next = || parts.next().unwrap_or_default();
+        DeviceName::new(next(), next(), next()).expect("a subject holds checked names")
+    }
+
+    /// The channel, where the subject names one.
+    #[must_use]
+    pub fn channel(&self) -> Option<ChannelName> {
+        self.below_root().splitn(5, '.').nth(4).map(|text| ChannelName::new(text).expect("a subject holds checked names"))
+    }
+
+    /// The subject as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    fn below_root(&self) -> &str {
+        &self.text[if self.dead { DEAD.len() + ROOT.len() } else { ROOT.len() }..]
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &str> {
+        self.below_root().split('.')
+    }
+}
+
+impl FromStr for Subject {
+    type Err = Error;
+
+    /// The text as it came from outside, checked part by part.
+    fn from_str(text: &str) -> Result<Self> {
+        let refuse = |what: String| {
+            Error::invalid(format!(
+                "subject is {:?}: {what}, expected `mem.operator.site.device.kind` or that with `.channel`",
+                shorten(text)
+            ))
+        };
+        if text.len() > LENGTH_MAX {
+            return Err(refuse(format!("{} bytes, at most {LENGTH_MAX} are allowed", text.len())));
+        }
+        let (dead, live) = text.strip_prefix(DEAD).map_or((false, text), |rest| (true, rest));
+        let below = live.strip_prefix(ROOT).ok_or_else(|| refuse("it does not start with `mem.`".into()))?;
+        let parts: Vec<&str> = below.splitn(5, '.').collect();
+        let [operator, site, device, kind, channel @ ..] = parts.as_slice() else {
+            return Err(refuse("too few parts".into()));
+        };
+        DeviceName::new(operator, site, device).map_err(|e| refuse(e.message().to_owned()))?;
+        let kind = kind.parse::<MessageKind>().map_err(|e| refuse(e.message().to_owned()))?;
+        if let [channel] = channel {
+            ChannelName::new(channel).map_err(|e| refuse(e.message().to_owned()))?;
+        }
+        Ok(Self { text: text.into(), kind, dead })
+    }
+}
+
+impl PartialEq for Subject {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+impl Eq for Subject {}
+
+impl std::hash::Hash for Subject {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+/// A subject is found in a map by its text.
+impl std::borrow::Borrow<str> for Subject {
+    fn borrow(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.text, f)
+    }
+}
+
+/// Selects subjects with the wildcards of NATS: `*` is one part between dots, a closing `>` is one or more.
+///
+/// It starts with `mem.` (the living) or `dead.` (what was set aside).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SubjectPattern {
+    text: String,
+}
+
+impl SubjectPattern {
+    /// Every message of every device.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { text: "mem.>".into() }
+    }
+
+    /// Every message that was set aside.
+    #[must_use]
+    pub fn dead() -> Self {
+        Self { text: "dead.>".into() }
+    }
+
+    /// Every message of one device.
+    #[must_use]
+    pub fn of_device(device: &DeviceName) -> Self {
+        let DeviceName { operator, site, device } = device;
+        Self { text: format!("{ROOT}{operator}.{site}.{device}.>") }
+    }
+
+    /// The narrowest pattern that covers the data of all series that `pattern` selects. Data travels per device with all
+    /// channels together, so the channel part of `pattern` is left to the receiver.
+    #[must_use]
+    pub fn data_of(pattern: &Pattern) -> Self {
+        let text = pattern.to_string();
+        let (operator, rest) = text.split_once('/').unwrap_or((OPERATOR_DEFAULT, &text));
+        let mut parts = rest.split('.').take_while(|part| *part != ">");
+        let mut part = || parts.next().unwrap_or("*");
+        let (site, device) = (part(), part());
+        Self { text: format!("{ROOT}{operator}.{site}.{device}.data") }
+    }
+
+    /// Whether the subject is selected.
+    #[must_use]
+    pub fn matches(&self, subject: &Subject) -> bool {
+        let mut have = subject.as_str().split('.');
+        for part in self.text.split('.') {
+            match (part, have.next()) {
+                (">", Some(_)) => return true,
+                ("*", Some(_)) => {}
+                (word, Some(text)) if word == text => {}
+                _ => return false,
+            }
+        }
+        have.next().is_none()
+    }
+
+    /// Whether it selects what was set aside.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.text.starts_with(DEAD)
+    }
+
+    /// The pattern as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl FromStr for SubjectPattern {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        let refuse = |what: &str| {
+            Error::invalid(format!(
+                "subject pattern is {:?}: {what}, expected such as `mem.local.home1.*.data` or `mem.>`",
+                shorten(text)
+            ))
+        };
+        if text.len() > LENGTH_MAX {
+            return Err(refuse("too long"));
+        }
+        if !text.starts_with(ROOT) && !text.starts_with(DEAD) {
+            return Err(refuse("it starts with neither `mem.` nor `dead.`"));
+        }
+        let word = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        let mut parts = text.split('.').peekable();
+        while let Some(part) = parts.next() {
+            match part {
+                "" => return Err(refuse("a part is empty")),
+                ">" if parts.peek().is_some() => return Err(refuse("`>` stands before the end")),
+                "*" | ">" => {}
+                part if word(part) => {}
+                part => return Err(refuse(&format!("{:?} is neither a name nor a wildcard", shorten(part)))),
+            }
+        }
+        Ok(Self { text: text.into() })
+    }
+}
+
+impl From<&Subject> for SubjectPattern {
+    fn from(subject: &Subject) -> Self {
+        Self { text: subject.as_str().to_owned() }
+    }
+}
+
+impl fmt::Display for SubjectPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for SubjectPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_read_as_it_was_built() {
+        let device: DeviceName = "acme/home1.hem-1".parse().unwrap();
+        let channel = ChannelName::new("node3.power").unwrap();
+        for kind in MessageKind::ALL {
+            for channel in [None, Some(&channel)] {
+                let built = Subject::new(&device, kind, channel);
+                let read: Subject = built.as_str().parse().unwrap();
+                assert_eq!((read.kind(), read.device(), read.channel().as_ref()), (kind, device.clone(), channel));
+                assert_eq!(read, built);
+            }
+        }
+        assert_eq!(Subject::data(&device).as_str(), "mem.acme.home1.hem-1.data");
+    }
+
+    #[test]
+    fn what_was_set_aside_still_tells_its_device() {
+        let subject: Subject = "mem.local.home1.pv.event.power".parse().unwrap();
+        let dead = subject.to_dead();
+        assert_eq!(dead.as_str(), "dead.mem.local.home1.pv.event.power");
+        assert_eq!(dead.as_str().parse::<Subject>().unwrap(), dead);
+        assert_eq!((dead.device(), dead.channel()), (subject.device(), subject.channel()));
+        assert_eq!(dead.to_dead(), dead);
+    }
+
+    #[test]
+    fn subjects_from_outside_carry_no_wildcards_spaces_or_holes() {
+        let long = format!("mem.a.b.c.data.{}", "x".repeat(400));
+        for text in [
+            "",
+            "mem",
+            "mem.",
+            ">",
+            "mem.>",
+            "mem.a.b.c",
+            "mem.a.b.c.",
+            "mem.a.b.c.data.",
+            "mem.a..c.data",
+            "mem.*.b.c.data",
+            "mem.a.b.c.*",
+            "mem.a.b.c.data.>",
+            "mem.a.b c.d.data",
+            "mem.a.b.c.data ",
+            " mem.a.b.c.data",
+            "mem.a.b.c.data.x..y",
+            "mem...a.data",
+            "mem.a.b.../etc.data",
+            "mem.a.b.c.secret",
+            "mem.a.b.c.data.\r\nPUB x",
+            "dead.dead.mem.a.b.c.data",
+            "$JS.API.STREAM.DELETE.MEM",
+            "mem.ä.b.c.data",
+            &long,
+        ] {
+            let e = text.parse::<Subject>().expect_err(text);
+            assert!(e.message().starts_with("subject is") && e.message().len() < 500, "{e}");
+        }
+    }
+
+    #[test]
+    fn patterns_match_as_in_nats() {
+        for (pattern, subject, expected) in [
+            ("mem.>", "mem.local.home1.pv.data", true),
+            ("mem.>", "dead.mem.local.home1.pv.data", false),
+            ("dead.>", "dead.mem.local.home1.pv.data", true),
+            ("mem.local.home1.*.data", "mem.local.home1.pv.data", true),
+            ("mem.local.home1.*.data", "mem.local.home1.pv.data.power", false),
+            ("mem.local.home1.*.data.>", "mem.local.home1.pv.data", false),
+            ("mem.local.home1.*.data.>", "mem.local.home1.pv.data.node3.power", true),
+            ("mem.*.*.*.command.>", "mem.acme.home1.pv.command.power", true),
+            ("mem.local.home1.pv.data", "mem.local.home1.pv.data", true),
+            ("mem.local.home1.pv", "mem.local.home1.pv.data", false),
+        ] {
+            let (pattern, subject): (SubjectPattern, Subject) = (pattern.parse().unwrap(), subject.parse().unwrap());
+            assert_eq!(pattern.matches(&subject), expected, "{pattern} on {subject}");
+        }
+        for text in
+            ["", ">", "*.>", "mem", "mem.", "mem..x", "mem.>.x", "mem.a b", "mem.p*", "mem.a.>.", "$JS.>", "mem.a\n"]
+        {
+            assert!(text.parse::<SubjectPattern>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_over_series_becomes_the_narrowest_over_subjects() {
+        for (series, subjects) in [
+            ("home1.pv.power", "mem.local.home1.pv.data"),
+            ("home1.*.power", "mem.local.home1.*.data"),
+            ("home1.hem.>", "mem.local.home1.hem.data"),
+            ("home1.>", "mem.local.home1.*.data"),
+            ("*/>", "mem.*.*.*.data"),
+            ("acme/*.meter.power", "mem.acme.*.meter.data"),
+        ] {
+            assert_eq!(SubjectPattern::data_of(&series.parse().unwrap()).as_str(), subjects, "{series}");
+        }
+    }
+}
