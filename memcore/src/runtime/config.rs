@@ -1,0 +1,272 @@
+//! Configuration: one TOML file, then the environment, then flags; checked once, with errors that name the key.
+//!
+//! ```toml
+//! path = "site"
+//! [gateway]
+//! listen = "0.0.0.0:23123"
+//! names = ["energy.example"]
+//! ```
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::gateway::{GatewayOptions, Identity};
+use crate::model::Span;
+use crate::store::{StoreOptions, SyncPolicy};
+
+/// Environment variables that set a key: `MEMCORE__GATEWAY__LISTEN=127.0.0.1:0` is `gateway.listen`.
+const ENVIRONMENT: &str = "MEMCORE__";
+
+/// How a server runs. Every key has a default; an unknown key is refused.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// The folder of the site: store, keys, device registry.
+    pub path: PathBuf,
+    /// The device gateway.
+    pub gateway: GatewayConfig,
+    /// The store.
+    pub store: StoreConfig,
+    /// The bus.
+    pub bus: BusConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("site"),
+            gateway: GatewayConfig::default(),
+            store: StoreConfig::default(),
+            bus: BusConfig::default(),
+        }
+    }
+}
+
+/// The `[gateway]` section.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct GatewayConfig {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// Names and addresses under which devices reach the server, beside `localhost`.
+    pub names: Vec<String>,
+    /// A certificate of the operator's own, in PEM, with [`key`](Self::key).
+    pub certificate: Option<PathBuf>,
+    /// The private key of [`certificate`](Self::certificate), in PEM.
+    pub key: Option<PathBuf>,
+    /// Takes TLS 1.2 beside 1.3.
+    pub tls12: bool,
+    /// The most connections at a time.
+    pub connections: usize,
+    /// The most connections that have not proved themselves.
+    pub unproved: usize,
+    /// How far in the future a measurement's time may lie: `5m`.
+    #[serde(deserialize_with = "span")]
+    pub time_ahead: Span,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        let options = GatewayOptions::default();
+        Self {
+            listen: options.listen,
+            names: Vec::new(),
+            certificate: None,
+            key: None,
+            tls12: false,
+            connections: options.connections,
+            unproved: options.unproved,
+            time_ahead: options.limits.time_ahead,
+        }
+    }
+}
+
+impl GatewayConfig {
+    pub(crate) fn options(&self) -> GatewayOptions {
+        let mut options = GatewayOptions::default();
+        options.listen = self.listen;
+        options.connections = self.connections;
+        options.unproved = self.unproved;
+        options.limits.time_ahead = self.time_ahead;
+        options
+    }
+
+    pub(crate) fn identity(&self) -> Result<Identity> {
+        match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => {
+                Ok(Identity::Brought { certificate: certificate.clone(), key: key.clone() })
+            }
+            (None, None) => Ok(Identity::OwnAuthority { names: self.names.clone() }),
+            (Some(_), None) => Err(Error::invalid("gateway.key is missing: gateway.certificate needs its private key")),
+            (None, Some(_)) => Err(Error::invalid("gateway.certificate is missing: gateway.key needs its certificate")),
+        }
+    }
+}
+
+/// When what was stored is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sync {
+    /// Before it is acknowledged.
+    #[default]
+    Each,
+    /// Once a second; a power cut may lose what was acknowledged in between.
+    Interval,
+    /// When the operating system pleases.
+    Os,
+}
+
+/// The `[store]` section.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct StoreConfig {
+    /// `each`, `interval` or `os`.
+    pub sync: Sync,
+}
+
+impl StoreConfig {
+    pub(crate) fn options(&self) -> StoreOptions {
+        StoreOptions::default().sync(match self.sync {
+            Sync::Each => SyncPolicy::Each,
+            Sync::Interval => SyncPolicy::Interval(std::time::Duration::from_secs(1)),
+            Sync::Os => SyncPolicy::Os,
+        })
+    }
+}
+
+/// The `[bus]` section.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct BusConfig {
+    /// A NATS server with JetStream, such as `nats://127.0.0.1:4222`; without one the bus is embedded.
+    pub nats: Option<String>,
+}
+
+impl Config {
+    /// The defaults, for the site in that folder.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), ..Self::default() }
+    }
+
+    /// Reads the file, or the site's own `memcore.toml` where there is one, then `environment`, then `overrides`
+    /// (`gateway.listen=127.0.0.1:0`).
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid), naming where the value came from, the key, and what was expected.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        overrides: &[(&str, String)],
+    ) -> Result<Self> {
+        let mut layers = Vec::new();
+        for (name, value) in environment {
+            if let Some(key) = name.strip_prefix(ENVIRONMENT) {
+                layers.push((format!("environment variable {name}"), key.to_lowercase().replace("__", "."), value));
+            }
+        }
+        for (key, value) in overrides {
+            layers.push((format!("flag for {key}"), (*key).to_owned(), value.clone()));
+        }
+        let own = || {
+            let path = layers.iter().rev().find(|(_, key, _)| key == "path").map_or("site", |(_, _, value)| value);
+            Some(Path::new(path).join("memcore.toml")).filter(|own| own.exists())
+        };
+        let file = file.map(Path::to_owned).or_else(own);
+        let mut table = match &file {
+            Some(file) => read(file)?,
+            None => Table::new(),
+        };
+        let source = file.map_or("configuration".into(), |file| file.display().to_string());
+        parse(table.clone(), &source)?;
+        for (source, key, value) in layers {
+            set(&mut table, &key, &value).map_err(|e| e.context(&source))?;
+            parse(table.clone(), &source)?;
+        }
+        let config = parse(table, "configuration")?;
+        config.gateway.identity()?;
+        Ok(config)
+    }
+}
+
+fn read(file: &Path) -> Result<Table> {
+    let text = std::fs::read_to_string(file).map_err(|e| Error::io(format!("read {}", file.display()), e))?;
+    text.parse().map_err(|e: toml::de::Error| {
+        let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        Error::invalid(format!("{}, line {line}: {}", file.display(), e.message())).caused_by(e)
+    })
+}
+
+fn parse(table: Table, source: &str) -> Result<Config> {
+    serde_path_to_error::deserialize(table).map_err(|e| {
+        let (key, inner) = (e.path().to_string(), e.into_inner());
+        let key = if key == "." { String::new() } else { format!("{key}: ") };
+        Error::new(ErrorKind::Invalid, format!("{source}: {key}{}", inner.message()))
+    })
+}
+
+/// Sets a dotted key; the value is TOML where it can be read as such, else text.
+fn set(table: &mut Table, key: &str, value: &str) -> Result<()> {
+    let (section, leaf) = key.rsplit_once('.').map_or((None, key), |(section, leaf)| (Some(section), leaf));
+    let mut target = table;
+    for part in section.into_iter().flat_map(|section| section.split('.')) {
+        let entry = target.entry(part).or_insert_with(|| Value::Table(Table::new()));
+        target = entry.as_table_mut().ok_or_else(|| Error::invalid(format!("{part} is a value, expected a section")))?;
+    }
+    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    target.insert(leaf.to_owned(), parsed.unwrap_or_else(|| Value::String(value.to_owned())));
+    Ok(())
+}
+
+fn span<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Span, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)], overrides: &[(&str, String)]) -> Result<Config> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("memcore.toml");
+        std::fs::write(&file, text).unwrap();
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::load(Some(&file), environment, overrides)
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_that_over_the_file() {
+        let text = "path = \"a\"\n[gateway]\nlisten = \"127.0.0.1:1\"\ntime_ahead = \"1h\"";
+        let config = load(text, &[("MEMCORE__GATEWAY__LISTEN", "127.0.0.1:2")], &[]).unwrap();
+        assert_eq!((config.gateway.listen.port(), config.gateway.time_ahead), (2, Span::from_seconds(3600)));
+        let flags = [("gateway.listen", "127.0.0.1:3".to_owned()), ("path", "b".to_owned())];
+        let config = load(text, &[("MEMCORE__GATEWAY__LISTEN", "127.0.0.1:2"), ("HOME", "x")], &flags).unwrap();
+        assert_eq!((config.gateway.listen.port(), config.path), (3, PathBuf::from("b")));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_source_and_key() {
+        for (text, environment, words) in [
+            ("[gateway]\nlissten = 1", vec![], vec!["memcore.toml", "gateway", "lissten"]),
+            ("[gateway]\nlisten = \"nowhere\"", vec![], vec!["memcore.toml", "gateway.listen"]),
+            ("[gateway]\ntime_ahead = \"soon\"", vec![], vec!["gateway.time_ahead", "soon", "15m"]),
+            ("path = ", vec![], vec!["memcore.toml, line 1"]),
+            ("[gateway]\nkey = \"k.pem\"", vec![], vec!["gateway.certificate is missing"]),
+            ("", vec![("MEMCORE__STORE__SYNC", "never")], vec!["MEMCORE__STORE__SYNC", "store.sync", "never"]),
+            ("", vec![("MEMCORE__STROE__SYNC", "each")], vec!["MEMCORE__STROE__SYNC", "stroe"]),
+        ] {
+            let message = load(text, &environment, &[]).unwrap_err().to_string();
+            for word in words {
+                assert!(message.contains(word), "{message:?} should name {word:?}");
+            }
+        }
+    }
+}

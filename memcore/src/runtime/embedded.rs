@@ -1,0 +1,198 @@
+//! The embedded face: a site's history without any network, like opening a database file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::model::{Batch, Channel, ChannelName, Pattern, Sample, SeriesName, Timestamp, Unit};
+use crate::store::{Query, QueryResult, Store, StoreOptions, StoreStats};
+
+/// Rows that are appended at a time while a long column is written.
+const WRITE_ROWS: usize = 65_536;
+
+/// A site's history, opened in this process. Clones share it.
+///
+/// ```
+/// use memcore::model::{Timestamp, Unit};
+/// # fn main() -> memcore::Result<()> {
+/// let mem = memcore::Memcore::in_memory();
+/// let series = "home1.pv.power".parse()?;
+/// mem.write(&series, &[Timestamp::from_seconds(0)], &[Some(-1.466)], Some(Unit::Kilowatt))?;
+/// let power = mem.query(&memcore::Query::new("home1.*.power".parse()?))?;
+/// assert_eq!(power.series()[0].name.to_string(), "home1.pv.power");
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Memcore {
+    store: Store,
+    path: Option<PathBuf>,
+}
+
+/// Opens the site in that folder for reading and writing, making it if it does not exist.
+///
+/// # Errors
+/// [`Locked`](crate::ErrorKind::Locked) where another process has it open for writing; see [`Memcore::open`].
+pub fn open(path: impl AsRef<Path>) -> Result<Memcore> {
+    Memcore::open(path.as_ref(), StoreOptions::default())
+}
+
+impl Memcore {
+    /// Opens the site in that folder for reading and writing, making it if it does not exist.
+    ///
+    /// # Errors
+    /// [`Locked`](crate::ErrorKind::Locked) where another process writes to it, [`Unsupported`](crate::ErrorKind::Unsupported)
+    /// for a newer format, [`Damaged`](crate::ErrorKind::Damaged) where what is stored fails its checks,
+    /// [`Io`](crate::ErrorKind::Io) where the folder cannot be used.
+    pub fn open(path: &Path, options: StoreOptions) -> Result<Self> {
+        let store = Store::open(&path.join("store"), options)?;
+        Ok(Self { store, path: Some(path.to_owned()) })
+    }
+
+    /// Opens the site for reading only, beside a process that writes to it; [`refresh`](Self::refresh) shows later data.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) where there is no site; else as [`open`](Self::open).
+    pub fn open_read_only(path: &Path, options: StoreOptions) -> Result<Self> {
+        let store_path = path.join("store");
+        if !store_path.exists() {
+            return Err(Error::not_found(format!("{} holds no site: expected a folder with a store in it", path.display())));
+        }
+        Ok(Self { store: Store::open_read_only(&store_path, options)?, path: Some(path.to_owned()) })
+    }
+
+    /// A site that is gone when its last handle is.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self { store: Store::in_memory(StoreOptions::default()), path: None }
+    }
+
+    /// The folder of the site; none for one in memory.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The store below.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Says what the numbers of a series mean. Doing it again is fine unless the meaning differs.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::ErrorKind::Conflict) where the series is registered with another meaning,
+    /// [`Invalid`](crate::ErrorKind::Invalid) where the channel's name is not the series'.
+    pub fn register(&self, series: &SeriesName, channel: &Channel) -> Result<()> {
+        if channel.name != series.channel {
+            return Err(Error::invalid(format!("channel is {}, expected {} as in {series}", channel.name, series.channel)));
+        }
+        self.store.register(&series.device, std::slice::from_ref(channel))
+    }
+
+    /// Writes a column of one series, and returns how many values it had; it is durable when this returns.
+    ///
+    /// With a unit, values are converted from it, and a series that is not registered becomes a gauge in it. Without
+    /// one, values are in the unit and sign that the series was registered with. An absent value writes nothing.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) for an unregistered series without a unit,
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a unit of another quantity or columns of different length.
+    pub fn write(
+        &self,
+        series: &SeriesName,
+        times: &[Timestamp],
+        values: &[Option<f64>],
+        unit: Option<Unit>,
+    ) -> Result<usize> {
+        if times.len() != values.len() {
+            let (times, values) = (times.len(), values.len());
+            return Err(Error::invalid(format!("{series}: {times} times and {values} values, expected as many of each")));
+        }
+        let channel = self.channel_for(series, unit)?;
+        let names: Arc<[ChannelName]> = [series.channel.clone()].into();
+        let mut written = 0;
+        let mut last = None;
+        for (times, values) in times.chunks(WRITE_ROWS).zip(values.chunks(WRITE_ROWS)) {
+            // An absent value is no sample: it takes no row either.
+            let present = times.iter().zip(values).filter_map(|(time, value)| value.map(|value| (*time, value)));
+            let (times, values): (Vec<_>, Vec<_>) = present.map(|(time, value)| (time, Some(channel.to_stored(value)))).unzip();
+            written += times.len();
+            if !times.is_empty() {
+                last = Some(self.store.append(&Batch::new(series.device.clone(), names.clone(), times, values)?)?);
+            }
+        }
+        if let Some(ticket) = last {
+            self.store.commit(ticket)?;
+        }
+        Ok(written)
+    }
+
+    /// The registered description, read with the caller's unit in place of its own.
+    fn channel_for(&self, series: &SeriesName, unit: Option<Unit>) -> Result<Channel> {
+        match (self.store.channel(series), unit) {
+            (Some(registered), None) => Ok(registered),
+            (Some(registered), Some(unit)) if !unit.measures(registered.quantity) => {
+                let quantity = registered.quantity;
+                Err(Error::invalid(format!("{series}: unit {unit} does not measure {quantity}, which the series is registered as")))
+            }
+            (Some(mut registered), Some(unit)) => {
+                registered.unit = unit;
+                Ok(registered)
+            }
+            (None, Some(unit)) => {
+                let channel = Channel::gauge(series.channel.as_str(), unit)?.build()?;
+                self.register(series, &channel)?;
+                Ok(channel)
+            }
+            (None, None) => {
+                Err(Error::not_found(format!("series {series} is not registered: register it, or write it with a unit")))
+            }
+        }
+    }
+
+    /// Reads series: raw samples or buckets, as [`Query`] says.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) for a series asked for by its full name that does not exist,
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a reversed range.
+    pub fn query(&self, query: &Query) -> Result<QueryResult> {
+        self.store.query(query)
+    }
+
+    /// The newest sample of every series that matches.
+    ///
+    /// # Errors
+    /// [`Damaged`](crate::ErrorKind::Damaged) where what is stored fails its checks.
+    pub fn latest(&self, pattern: &Pattern) -> Result<Vec<(SeriesName, Sample)>> {
+        self.store.latest(pattern)
+    }
+
+    /// The series that match, with what their numbers mean.
+    #[must_use]
+    pub fn series(&self, pattern: &Pattern) -> Vec<(SeriesName, Channel)> {
+        self.store.channels(pattern)
+    }
+
+    /// How much is stored.
+    #[must_use]
+    pub fn stats(&self) -> StoreStats {
+        self.store.stats()
+    }
+
+    /// On a read-only site: shows what was written since.
+    ///
+    /// # Errors
+    /// As [`open_read_only`](Self::open_read_only).
+    pub fn refresh(&self) -> Result<()> {
+        self.store.refresh()
+    }
+
+    /// Writes everything out and lets the folder go. Doing it again does nothing.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io) where the last writes did not reach the disk.
+    pub fn close(&self) -> Result<()> {
+        self.store.close()
+    }
+}
