@@ -4,5 +4,7 @@
 
 mod error;
 pub mod model;
+#[cfg(feature = "sim")]
+pub mod sim;
 
 pub use error::{Error, ErrorKind, Result, Retry};
