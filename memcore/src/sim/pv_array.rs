@@ -57,7 +57,7 @@ impl PvArray {
             Channel::gauge("energy", Unit::WattHour)?.kind(Kind::Counter).build()?,
             Channel::gauge("irradiance", Unit::WattPerSquareMetre)?.build()?,
         ];
-        let local_clouds = Drift::new(0.06, 45.0, &mut stream);
+        let local_clouds = Drift::new(0.1, 45.0, &mut stream);
         Ok(Self { settings, channels, stream, local_clouds, production: 0.0, produced: 0.0 })
     }
 }
@@ -68,7 +68,7 @@ impl EmulatedDevice for PvArray {
     }
 
     fn step(&mut self, world: &World, row: &mut Vec<Option<f64>>) {
-        let local = 1.0 + self.local_clouds.step(world.step(), &mut self.stream);
+        let local = 1.0 + world.cloud_cover() * self.local_clouds.step(world.step(), &mut self.stream);
         let irradiance = (world.irradiance() * local).clamp(0.0, world.clear_sky_irradiance());
         let warming = world.temperature() + CELL_HEATING * irradiance - 25.0;
         let dc = self.settings.peak_power * irradiance / 1000.0 * (1.0 + TEMPERATURE_COEFFICIENT * warming);
@@ -79,6 +79,7 @@ impl EmulatedDevice for PvArray {
     }
 
     fn power(&self) -> f64 {
-        -self.production
+        // Not the negative of it: 0 W shall not become -0 W.
+        0.0 - self.production
     }
 }

@@ -1,7 +1,7 @@
 //! A street: emulated devices at several sites, made from a seed and stepped together.
 
 use super::battery::{Battery, BatterySettings};
-use super::device::{EmulatedDevice, RefusedCommand};
+use super::device::{EmulatedDevice, RefusedCommand, check_setting};
 use super::ev_charger::{EvCharger, EvChargerSettings};
 use super::grid_meter::GridMeter;
 use super::hem_board::HemBoard;
@@ -91,13 +91,13 @@ impl Street {
     /// Builds `home1.hem`, `home1.pv`, `home1.battery`, `home1.house`, `home1.ev`, `home1.meter`, `home2.hem` and so on.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for no devices or more than a hundred thousand.
+    /// [`Invalid`](ErrorKind::Invalid) for no devices or more than a hundred thousand, or a place that is not on Earth.
     pub fn new(options: StreetOptions) -> Result<Self> {
         if options.devices == 0 || options.devices > DEVICES_MAX {
             let have = options.devices;
             return Err(Error::invalid(format!("`devices` is {have}, expected 1 to {DEVICES_MAX}")));
         }
-        let mut street = Self::empty(options.seed, options.start, options.location);
+        let mut street = Self::empty(options.seed, options.start, options.location)?;
         for index in 0..options.devices {
             let site = format!("home{}", index / KINDS.len() + 1);
             let (device, build) = KINDS[index % KINDS.len()];
@@ -109,9 +109,13 @@ impl Street {
     }
 
     /// A street without devices, to [`add`](Self::add) what a scenario needs.
-    #[must_use]
-    pub fn empty(seed: u64, start: Timestamp, location: Location) -> Self {
-        Self { seed, world: World::new(seed, start, location), devices: Vec::new(), sites: Vec::new() }
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) for a place that is not on Earth.
+    pub fn empty(seed: u64, start: Timestamp, location: Location) -> Result<Self> {
+        check_setting("latitude", location.latitude, -90.0, 90.0)?;
+        check_setting("longitude", location.longitude, -180.0, 180.0)?;
+        Ok(Self { seed, world: World::new(seed, start, location), devices: Vec::new(), sites: Vec::new() })
     }
 
     /// The random numbers that belong to a device of that name in this street.

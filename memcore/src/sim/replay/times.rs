@@ -59,7 +59,7 @@ impl TimeReader {
     }
 
     fn detect(&self, text: &str) -> Result<Form> {
-        if text.parse::<f64>().is_ok() {
+        if text.parse::<f64>().is_ok_and(f64::is_finite) {
             let unit = match self.column.rsplit_once('_').map(|(_, unit)| unit) {
                 Some("us") => 1,
                 Some("ms") => 1_000,
@@ -86,7 +86,7 @@ impl TimeReader {
         let ambiguous = self.zone.to_ambiguous_timestamp(local);
         let time = match ambiguous.offset() {
             AmbiguousOffset::Fold { .. } => {
-                let first = ambiguous.clone().earlier().ok()?;
+                let first = ambiguous.earlier().ok()?;
                 let goes_on = self.last.is_none_or(|last| first.as_microsecond() > last.as_micros());
                 if goes_on { first } else { ambiguous.later().ok()? }
             }
