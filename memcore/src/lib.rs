@@ -10,5 +10,7 @@ pub mod gateway;
 pub mod model;
 pub mod protocol;
 pub mod router;
+#[cfg(feature = "sim")]
+pub mod sim;
 
 pub use error::{Error, ErrorKind, Result, Retry};

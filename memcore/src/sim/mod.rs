@@ -1,0 +1,33 @@
+//! The physical side of the simulator: device models that behave like the real ones, and real telemetry replayed.
+//!
+//! Everything here is pure and seeded: time is an argument, no clock is read, and the same seed, start and steps give
+//! the same values bit for bit on every platform. `docs/simulator.md` describes each model and names its sources.
+
+mod appliance;
+mod battery;
+mod device;
+mod ev_charger;
+mod grid_meter;
+mod hem_board;
+mod household;
+mod pv_array;
+mod random;
+mod replay;
+mod street;
+mod sun;
+mod world;
+
+#[cfg(test)]
+mod stories;
+
+pub use battery::{Battery, BatterySettings};
+pub use device::{EmulatedDevice, RefusalCode, RefusedCommand};
+pub use ev_charger::{EvCharger, EvChargerSettings};
+pub use grid_meter::GridMeter;
+pub use hem_board::{HemBoard, HemChannels};
+pub use household::{Household, HouseholdSettings};
+pub use pv_array::{PvArray, PvSettings};
+pub use random::RandomStream;
+pub use replay::{Replay, ReplayOptions, ReplayRow};
+pub use street::{Street, StreetDevice, StreetOptions};
+pub use world::{LocalTime, Location, World};
