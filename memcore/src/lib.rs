@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "cli")]
+pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;
 mod error;
@@ -10,7 +12,15 @@ pub mod gateway;
 pub mod model;
 pub mod protocol;
 pub mod router;
+mod runtime;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};
+#[cfg(feature = "gateway")]
+pub use runtime::{
+    BusConfig, CommandRequest, CommandTicket, Config, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus,
+    ProofKind, Readings, Server, ServerHandle, ServerStats, StoreConfig, Sync, serve,
+};
+pub use runtime::{Memcore, Query, QueryResult, open};

@@ -9,6 +9,8 @@ mod link;
 mod listener;
 mod private_file;
 
+pub(crate) use private_file::create_folder as create_private_folder;
+
 pub use certificates::{Certificates, ClientCertificate, Identity};
 pub use credentials::{Enrolled, Proof, Registry};
 pub use link::{Downward, Link};

@@ -16,6 +16,7 @@ use toml::{Table, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{GatewayOptions, Identity};
 use crate::model::Span;
+use crate::protocol::Limits;
 use crate::store::{StoreOptions, SyncPolicy};
 
 /// Environment variables that set a key: `MEMCORE__GATEWAY__LISTEN=127.0.0.1:0` is `gateway.listen`.
@@ -89,19 +90,13 @@ impl Default for GatewayConfig {
 
 impl GatewayConfig {
     pub(crate) fn options(&self) -> GatewayOptions {
-        let mut options = GatewayOptions::default();
-        options.listen = self.listen;
-        options.connections = self.connections;
-        options.unproved = self.unproved;
-        options.limits.time_ahead = self.time_ahead;
-        options
+        let limits = Limits { time_ahead: self.time_ahead, ..Limits::default() };
+        GatewayOptions { listen: self.listen, connections: self.connections, unproved: self.unproved, limits }
     }
 
     pub(crate) fn identity(&self) -> Result<Identity> {
         match (&self.certificate, &self.key) {
-            (Some(certificate), Some(key)) => {
-                Ok(Identity::Brought { certificate: certificate.clone(), key: key.clone() })
-            }
+            (Some(certificate), Some(key)) => Ok(Identity::Brought { certificate: certificate.clone(), key: key.clone() }),
             (None, None) => Ok(Identity::OwnAuthority { names: self.names.clone() }),
             (Some(_), None) => Err(Error::invalid("gateway.key is missing: gateway.certificate needs its private key")),
             (None, Some(_)) => Err(Error::invalid("gateway.certificate is missing: gateway.key needs its certificate")),

@@ -44,7 +44,7 @@ impl Memcore {
     /// for a newer format, [`Damaged`](crate::ErrorKind::Damaged) where what is stored fails its checks,
     /// [`Io`](crate::ErrorKind::Io) where the folder cannot be used.
     pub fn open(path: &Path, options: StoreOptions) -> Result<Self> {
-        let store = Store::open(&path.join("store"), options)?;
+        let store = Store::open(path.join("store"), options)?;
         Ok(Self { store, path: Some(path.to_owned()) })
     }
 
@@ -55,7 +55,10 @@ impl Memcore {
     pub fn open_read_only(path: &Path, options: StoreOptions) -> Result<Self> {
         let store_path = path.join("store");
         if !store_path.exists() {
-            return Err(Error::not_found(format!("{} holds no site: expected a folder with a store in it", path.display())));
+            return Err(Error::not_found(format!(
+                "{} holds no site: expected a folder with a store in it",
+                path.display()
+            )));
         }
         Ok(Self { store: Store::open_read_only(&store_path, options)?, path: Some(path.to_owned()) })
     }
@@ -116,7 +119,8 @@ impl Memcore {
         for (times, values) in times.chunks(WRITE_ROWS).zip(values.chunks(WRITE_ROWS)) {
             // An absent value is no sample: it takes no row either.
             let present = times.iter().zip(values).filter_map(|(time, value)| value.map(|value| (*time, value)));
-            let (times, values): (Vec<_>, Vec<_>) = present.map(|(time, value)| (time, Some(channel.to_stored(value)))).unzip();
+            let (times, values): (Vec<_>, Vec<_>) =
+                present.map(|(time, value)| (time, Some(channel.to_stored(value)))).unzip();
             written += times.len();
             if !times.is_empty() {
                 last = Some(self.store.append(&Batch::new(series.device.clone(), names.clone(), times, values)?)?);
@@ -134,7 +138,9 @@ impl Memcore {
             (Some(registered), None) => Ok(registered),
             (Some(registered), Some(unit)) if !unit.measures(registered.quantity) => {
                 let quantity = registered.quantity;
-                Err(Error::invalid(format!("{series}: unit {unit} does not measure {quantity}, which the series is registered as")))
+                Err(Error::invalid(format!(
+                    "{series}: unit {unit} does not measure {quantity}, which the series is registered as"
+                )))
             }
             (Some(mut registered), Some(unit)) => {
                 registered.unit = unit;

@@ -74,7 +74,8 @@ impl PayloadDecoder {
         let values = take(slots.checked_mul(8).ok_or_else(damaged)?)?;
         let times = times.as_chunks::<8>().0.iter().map(|micros| Timestamp::from_micros(i64::from_le_bytes(*micros)));
         let values = values.as_chunks::<8>().0.iter().enumerate();
-        let values = values.map(|(slot, value)| (bits[slot / 8] >> (slot % 8) & 1 == 1).then(|| f64::from_le_bytes(*value)));
+        let values =
+            values.map(|(slot, value)| (bits[slot / 8] >> (slot % 8) & 1 == 1).then(|| f64::from_le_bytes(*value)));
         let batch = Batch::new(device, channels, times.collect(), values.collect())?;
         Ok(if sequence == 0 { batch } else { batch.at(SequencePosition { boot, sequence }) })
     }
@@ -93,7 +94,8 @@ impl PayloadDecoder {
         }
         let [operator, site, device, channels @ ..] = &names[..] else { return Err(damaged()) };
         let device = DeviceName::new(operator, site, device)?;
-        let channels: Arc<[ChannelName]> = channels.iter().map(|name| ChannelName::new(name)).collect::<Result<Vec<_>>>()?.into();
+        let channels: Arc<[ChannelName]> =
+            channels.iter().map(|name| ChannelName::new(name)).collect::<Result<Vec<_>>>()?.into();
         if self.heads.len() >= LISTS_MAX {
             self.heads.clear();
         }

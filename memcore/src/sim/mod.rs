@@ -1,6 +1,6 @@
 //! The physical side of the simulator: device models that behave like the real ones, and real telemetry replayed.
 //!
-//! Everything here is pure and seeded: time is an argument, no clock is read, and the same seed, start and steps give
+//! [`Simulation`] puts them on the link. Everything else here is pure and seeded: time is an argument, no clock is read, and the same seed, start and steps give
 //! the same values bit for bit on every platform. `docs/simulator.md` describes each model and names its sources.
 
 mod appliance;
@@ -13,6 +13,7 @@ mod household;
 mod pv_array;
 mod random;
 mod replay;
+mod simulation;
 mod street;
 mod sun;
 mod world;
@@ -29,5 +30,6 @@ pub use household::{Household, HouseholdSettings};
 pub use pv_array::{PvArray, PvSettings};
 pub use random::RandomStream;
 pub use replay::{Replay, ReplayOptions, ReplayRow};
+pub use simulation::{Simulation, SimulationReport, Speed};
 pub use street::{Street, StreetDevice, StreetOptions};
 pub use world::{LocalTime, Location, World};

@@ -406,16 +406,3 @@ fn a_scenario_builds_its_own_street_and_names_stay_unique() {
     street.advance(MINUTE);
     assert_eq!(stored(device(&street, "shop.meter"), "power"), 2_000.0);
 }
-
-#[test]
-fn a_day_of_four_devices_passes_much_faster_than_a_day() {
-    let mut street = street(1, 4);
-    let started = std::time::Instant::now();
-    let hours = 2;
-    for _ in 0..hours * 3_600 {
-        street.advance(SECOND);
-    }
-    let factor = f64::from(hours) * 3_600.0 / started.elapsed().as_secs_f64();
-    eprintln!("{factor:.0} times real time");
-    assert!(factor > 5_000.0, "only {factor:.0} times real time");
-}

@@ -1,0 +1,122 @@
+//! Commands as a user gives and follows them.
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Command, CommandId, CommandState, SeriesName, Span, Timestamp};
+
+/// How long a command may wait for its device unless it says otherwise.
+const EXPIRES_IN: Span = Span::from_seconds(60);
+
+/// A wish: which channel shall take which value, for how long, and what then.
+///
+/// Values are in the base unit of the channel's quantity and in passive sign: -2000 discharges a battery with 2 kW.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CommandRequest {
+    /// The channel.
+    pub target: SeriesName,
+    /// The value.
+    pub value: f64,
+    /// Identity, for one who may have to ask again; a new one by default.
+    #[serde(default)]
+    pub id: Option<CommandId>,
+    /// How long it may wait for its device.
+    #[serde(default, rename = "expires_in_us")]
+    pub expires_in: Option<Span>,
+    /// How long the value holds at the device.
+    #[serde(default, rename = "lease_us")]
+    pub lease: Option<Span>,
+    /// What holds after the lease.
+    #[serde(default)]
+    pub fallback: Option<f64>,
+}
+
+impl CommandRequest {
+    /// A value without a lease, such as a relay's state.
+    #[must_use]
+    pub fn new(target: SeriesName, value: f64) -> Self {
+        Self { target, value, id: None, expires_in: None, lease: None, fallback: None }
+    }
+
+    /// The value holds for so long unless it is refreshed; then the device goes to `fallback` by itself.
+    #[must_use]
+    pub fn lease(mut self, lease: Span, fallback: f64) -> Self {
+        (self.lease, self.fallback) = (Some(lease), Some(fallback));
+        self
+    }
+
+    /// How long it may wait for its device; 60 s by default.
+    #[must_use]
+    pub fn expires_in(mut self, expires_in: Span) -> Self {
+        self.expires_in = Some(expires_in);
+        self
+    }
+
+    /// The identity: asking again with the same one has no second effect.
+    #[must_use]
+    pub fn id(mut self, id: CommandId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    pub(crate) fn into_command(self, now: Timestamp) -> Result<Command> {
+        let id = match self.id {
+            Some(id) => id,
+            None => new_id()?,
+        };
+        let expires = now.saturating_add(self.expires_in.unwrap_or(EXPIRES_IN));
+        Ok(Command { id, target: self.target, value: self.value, expires, lease: self.lease, fallback: self.fallback })
+    }
+}
+
+/// 96 random bits: unique without asking anyone.
+fn new_id() -> Result<CommandId> {
+    use ring::rand::SecureRandom;
+    let mut bytes = [0u8; 12];
+    let random = ring::rand::SystemRandom::new();
+    random.fill(&mut bytes).map_err(|_| Error::new(ErrorKind::Internal, "the operating system gives no random bytes"))?;
+    CommandId::new(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
+/// A command that was issued, to be followed to its end.
+#[derive(Debug, Clone)]
+pub struct CommandTicket {
+    id: CommandId,
+    state: watch::Receiver<CommandState>,
+}
+
+impl CommandTicket {
+    pub(crate) fn new(id: CommandId, state: watch::Receiver<CommandState>) -> Self {
+        Self { id, state }
+    }
+
+    /// The command's id.
+    #[must_use]
+    pub fn id(&self) -> &CommandId {
+        &self.id
+    }
+
+    /// Where it stands now.
+    #[must_use]
+    pub fn state(&self) -> CommandState {
+        self.state.borrow().clone()
+    }
+
+    /// Waits until it has ended: done, refused, expired or unknown.
+    pub async fn finished(&mut self) -> CommandState {
+        match self.state.wait_for(CommandState::is_final).await {
+            Ok(state) => state.clone(),
+            // The server is gone, and with it the one who could have learned the answer.
+            Err(_) => CommandState::Unknown,
+        }
+    }
+
+    /// Waits for the next state; `None` once it has ended and its end was seen.
+    pub async fn changed(&mut self) -> Option<CommandState> {
+        self.state.changed().await.ok()?;
+        Some(self.state.borrow_and_update().clone())
+    }
+}

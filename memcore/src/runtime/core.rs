@@ -1,0 +1,236 @@
+//! What the parts of a running server share: the bus, the store, the links and the commands.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::commander::{Change, Commander};
+use super::commands::{CommandRequest, CommandTicket};
+use super::embedded::Memcore;
+use super::links::Links;
+use crate::error::{Error, ErrorKind, Result};
+use crate::gateway::{Enrolled, Registry};
+use crate::model::{Clock, Command, CommandId, CommandState, DeviceName, DeviceStatus, Event, EventKind, Pattern};
+use crate::protocol::Answer;
+use crate::router::{Attempt, Bus, Message, MessageKind, Subject};
+
+/// The heart of a server. Nothing in it waits while it holds a lock.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) memcore: Memcore,
+    pub(crate) bus: Arc<dyn Bus>,
+    /// Whether bus messages carry an id: a bus across processes needs it to recognise repetitions, the store does anyway.
+    pub(crate) bus_ids: bool,
+    pub(crate) links: Links,
+    pub(crate) registry: Registry,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) commander: Mutex<Commander>,
+    pub(crate) counters: Counters,
+}
+
+/// Counts since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) points_taken: AtomicU64,
+    pub(crate) points_durable: AtomicU64,
+    pub(crate) rejected: AtomicU64,
+    pub(crate) commits: AtomicU64,
+}
+
+/// What a server has done since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ServerStats {
+    /// Devices that are connected now.
+    pub connected: usize,
+    /// Points taken from devices.
+    pub points_taken: u64,
+    /// Points that are durable.
+    pub points_durable: u64,
+    /// Parts of messages that were refused.
+    pub rejected: u64,
+    /// Group commits.
+    pub commits: u64,
+}
+
+impl Core {
+    pub(crate) fn commander(&self) -> MutexGuard<'_, Commander> {
+        self.commander.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Puts an event on the bus, without waiting: where recorders of events are behind, the log has it all the same.
+    pub(crate) fn note(&self, kind: EventKind) {
+        let event = Event { time: self.clock.now(), kind };
+        tracing::debug!(?event, "event");
+        let Some(device) = event.kind.device() else { return };
+        let payload = serde_json::to_vec(&event).unwrap_or_default();
+        match self.bus.try_publish(Message::new(Subject::new(device, MessageKind::Event, None), payload)) {
+            Ok(Attempt::Accepted) => {}
+            Ok(Attempt::Full(message)) => self.publish_later(message),
+            Err(error) => tracing::debug!(%error, "event not published"),
+        }
+    }
+
+    /// A bus across processes cannot accept at once; its own spool bounds what waits.
+    fn publish_later(&self, message: Message) {
+        let bus = self.bus.clone();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(error) = bus.publish(message).await {
+                    tracing::debug!(%error, "event not published");
+                }
+            });
+        }
+    }
+
+    /// Issues what a user asks for.
+    pub(crate) fn request(&self, request: CommandRequest) -> Result<CommandTicket> {
+        let command = request.into_command(self.clock.now())?;
+        let id = command.id.clone();
+        Ok(CommandTicket::new(id, self.issue(command)?))
+    }
+
+    /// A command that was issued before.
+    pub(crate) fn find_command(&self, id: &CommandId) -> Result<CommandTicket> {
+        let state = self.commander().watch(id).ok_or_else(|| Error::not_found(format!("command {id} is not known")))?;
+        Ok(CommandTicket::new(id.clone(), state))
+    }
+
+    /// Every device that is enrolled or was heard, by name.
+    pub(crate) fn devices(&self) -> Vec<DeviceStatus> {
+        let mut status = self.links.status();
+        for Enrolled { device, .. } in self.registry.list() {
+            let blank = DeviceStatus { device: device.clone(), connected: false, last_seen: None, channels: 0, points: 0 };
+            status.entry(device).or_insert(blank);
+        }
+        for (series, _) in self.memcore.series(&Pattern::all()) {
+            if let Some(status) = status.get_mut(&series.device) {
+                status.channels += 1;
+            }
+        }
+        let mut devices: Vec<_> = status.into_values().collect();
+        devices.sort_by(|a, b| a.device.cmp(&b.device));
+        devices
+    }
+
+    pub(crate) fn stats(&self) -> ServerStats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ServerStats {
+            connected: self.links.status().values().filter(|status| status.connected).count(),
+            points_taken: read(&self.counters.points_taken),
+            points_durable: read(&self.counters.points_durable),
+            rejected: read(&self.counters.rejected),
+            commits: read(&self.counters.commits),
+        }
+    }
+
+    /// Issues a command: sent at once where the device is connected, else kept until it is, or until its expiry.
+    pub(crate) fn issue(&self, command: Command) -> Result<watch::Receiver<CommandState>> {
+        self.check(&command)?;
+        let (state, new) = self.commander().issue(command.clone())?;
+        if new {
+            self.changed(Change { id: command.id.clone(), command: command.clone(), state: CommandState::Queued });
+            self.send(&command);
+        }
+        Ok(state)
+    }
+
+    fn check(&self, command: &Command) -> Result<()> {
+        command.check()?;
+        let target = &command.target;
+        let Some(channel) = self.memcore.store().channel(target) else {
+            return Err(Error::not_found(format!("channel {target} is not registered: the device has not said hello yet")));
+        };
+        if !channel.writable {
+            return Err(Error::invalid(format!("channel {target} takes no commands")));
+        }
+        for (field, value) in [("value", Some(command.value)), ("fallback", command.fallback)] {
+            let own = value.map(|value| channel.from_stored(value));
+            if let (Some(own), Some(range)) =
+                (own, channel.range.filter(|range| own.is_some_and(|own| !range.contains(own))))
+            {
+                let (unit, low, high) = (channel.unit, range.low(), range.high());
+                let message = format!("command {target}: {field} is {own} {unit}, expected {low} to {high} {unit}");
+                return Err(Error::invalid(message));
+            }
+        }
+        let now = self.clock.now();
+        if command.expires <= now {
+            let expires = command.expires;
+            return Err(Error::invalid(format!("command {target}: expires is {expires}, expected later than now, {now}")));
+        }
+        Ok(())
+    }
+
+    fn send(&self, command: &Command) {
+        let Some(link) = self.links.link(&command.target.device) else { return };
+        // Marked before it is handed over: the answer may come before this thread goes on.
+        let sent = self.commander().sent(&command.id, self.clock.monotonic());
+        if let Some(change) = sent {
+            self.changed(change);
+        }
+        if let Err(e) = link.command(command.clone()) {
+            let answer = if e.kind() == ErrorKind::LimitReached {
+                Answer::Refused { code: crate::protocol::Code::Overloaded.to_string(), reason: e.to_string() }
+            } else {
+                return;
+            };
+            self.answered(&command.target.device, &command.id, answer);
+        }
+    }
+
+    /// A device has connected: what waits for it is sent.
+    pub(crate) fn send_queued(&self, device: &DeviceName) {
+        let waiting = self.commander().queued_for(device);
+        let now = self.clock.now();
+        for command in waiting.iter().filter(|command| command.expires > now) {
+            self.send(command);
+        }
+    }
+
+    /// An answer came.
+    pub(crate) fn answered(&self, device: &DeviceName, id: &CommandId, answer: Answer) {
+        let change = self.commander().answered(device, id, answer);
+        if let Some(change) = change {
+            self.changed(change);
+        }
+    }
+
+    /// A device's session ended: what it has not answered is unknown.
+    pub(crate) fn device_left(&self, device: &DeviceName) {
+        let changes = self.commander().device_left(device);
+        changes.into_iter().for_each(|change| self.changed(change));
+    }
+
+    /// Time has passed.
+    pub(crate) fn handle_timeout(&self) {
+        let changes = self.commander().handle_timeout(self.clock.monotonic(), self.clock.now());
+        changes.into_iter().for_each(|change| self.changed(change));
+    }
+
+    fn changed(&self, change: Change) {
+        let Change { id, command, state } = change;
+        self.note(EventKind::Command { id, device: command.target.device.clone(), channel: command.target.channel, state });
+    }
+
+    /// Rereads the registry; devices that are no longer enrolled lose their session.
+    pub(crate) fn refresh_registry(&self) {
+        match self.registry.refresh() {
+            Ok(false) => {}
+            Ok(true) => self.close_revoked(),
+            // A half-written or corrupt file keeps the old entries in use.
+            Err(error) => tracing::warn!(%error, "the device registry cannot be read; the earlier one stays in use"),
+        }
+    }
+
+    /// Ends the sessions of devices that are no longer enrolled.
+    pub(crate) fn close_revoked(&self) {
+        let enrolled: std::collections::HashSet<_> = self.registry.list().into_iter().map(|entry| entry.device).collect();
+        self.links.close_where(|device| !enrolled.contains(device), crate::protocol::Code::Revoked, "no longer enrolled");
+    }
+
+    pub(crate) fn count(&self, counter: impl FnOnce(&Counters) -> &AtomicU64, by: u64) {
+        counter(&self.counters).fetch_add(by, Ordering::Relaxed);
+    }
+}

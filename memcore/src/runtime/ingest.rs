@@ -1,0 +1,118 @@
+//! From the gateway onto the bus: judges devices, registers their channels, and passes on what they send.
+
+use std::sync::Arc;
+
+use super::core::Core;
+use super::payload;
+use crate::error::ErrorKind;
+use crate::gateway::{Admission, Host, Link, Proof};
+use crate::model::{Batch, Channel, CommandId, DeviceName, EventKind};
+use crate::protocol::{Answer, Code, Hello, Refusal, ServerEvent};
+use crate::router::{Attempt, Message, MessageId, Subject};
+
+/// The gateway's host.
+#[derive(Debug)]
+pub(crate) struct Ingest(pub(crate) Arc<Core>);
+
+impl Host for Ingest {
+    fn judge(&self, proof: Proof<'_>, hello: &Hello) -> Result<DeviceName, Refusal> {
+        // An enrolment by another process may be a moment old.
+        let verified = self.0.registry.verify(proof).or_else(|e| match self.0.registry.refresh() {
+            Ok(true) => self.0.registry.verify(proof),
+            _ => Err(e),
+        });
+        let device = verified.map_err(|e| Refusal::new(Code::BadCredential, e.to_string()))?;
+        match &hello.device {
+            Some(claimed) if *claimed != device => {
+                tracing::warn!(%device, %claimed, "a device claimed another's name");
+                Err(Refusal::new(Code::WrongDevice, format!("the credential is that of {device}, not of {claimed}")))
+            }
+            _ => Ok(device),
+        }
+    }
+
+    async fn admit(&self, device: &DeviceName, hello: &Hello, link: Arc<Link>) -> Result<Admission, Refusal> {
+        self.register(device, hello.channels.clone()).await?;
+        let (boot, now) = (link.boot(), self.0.clock.now());
+        let durable = self.0.memcore.store().durable_sequence(device, boot);
+        let (epoch, fenced) = self.0.links.open(device, link, now);
+        if fenced {
+            // The earlier session can no longer answer for what it was sent.
+            self.0.device_left(device);
+        }
+        self.0.note(EventKind::Connected { device: device.clone(), epoch });
+        self.0.send_queued(device);
+        Ok(Admission { epoch, durable })
+    }
+
+    async fn take(&self, device: &DeviceName, event: ServerEvent) -> Result<(), Refusal> {
+        match event {
+            ServerEvent::Data(batch) => return self.publish(device, batch).await,
+            ServerEvent::Channels(channels) => return self.register(device, channels).await,
+            ServerEvent::Answer { id, answer } => self.0.answered(device, &id, answer),
+            ServerEvent::Reported { code, detail } => {
+                self.0.note(EventKind::Reported { device: device.clone(), code, detail });
+            }
+            ServerEvent::Rejected { code, detail } => {
+                self.0.count(|counters| &counters.rejected, 1);
+                self.0.note(EventKind::Rejected { device: device.clone(), code: code.to_string(), detail });
+            }
+            // The connection itself acts on these.
+            ServerEvent::Hello(_) | ServerEvent::Closed { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn answered(&self, device: &DeviceName, id: &CommandId, answer: Answer) {
+        self.0.answered(device, id, answer);
+    }
+
+    fn left(&self, device: &DeviceName, epoch: u64, code: Code) {
+        if self.0.links.closed(device, epoch) {
+            self.0.device_left(device);
+        }
+        self.0.note(EventKind::Disconnected { device: device.clone(), epoch, code: code.to_string() });
+    }
+}
+
+impl Ingest {
+    /// Registration waits for the disk, so it leaves the network's threads.
+    async fn register(&self, device: &DeviceName, channels: Vec<Channel>) -> Result<(), Refusal> {
+        let (core, device) = (self.0.clone(), device.clone());
+        let registered = tokio::task::spawn_blocking(move || core.memcore.store().register(&device, &channels)).await;
+        let registered = registered.map_err(|e| Refusal::new(Code::Internal, format!("registration failed: {e}")))?;
+        registered.map_err(|e| match e.kind() {
+            ErrorKind::Conflict => Refusal::new(Code::ChannelConflict, e.to_string()),
+            ErrorKind::Invalid => Refusal::new(Code::BadChannel, e.to_string()),
+            ErrorKind::LimitReached => Refusal::new(Code::TooManyChannels, e.to_string()),
+            _ => unavailable(&e),
+        })
+    }
+
+    async fn publish(&self, device: &DeviceName, batch: Batch) -> Result<(), Refusal> {
+        if let Some(reason) = self.0.memcore.store().is_read_only() {
+            return Err(unavailable(&reason));
+        }
+        let points = batch.points() as u64;
+        let mut message = Message::new(Subject::data(device), payload::encode(&batch));
+        if let (true, Some(position)) = (self.0.bus_ids, batch.position()) {
+            message = message.with_id(MessageId::of(device, position));
+        }
+        let accepted = match self.0.bus.try_publish(message) {
+            Ok(Attempt::Accepted) => Ok(()),
+            // Waiting here is what slows the device down.
+            Ok(Attempt::Full(message)) => self.0.bus.publish(message).await,
+            Err(e) => Err(e),
+        };
+        accepted.map_err(|e| unavailable(&e))?;
+        self.0.links.heard(device, points, self.0.clock.now());
+        self.0.count(|counters| &counters.points_taken, points);
+        Ok(())
+    }
+}
+
+/// Nothing that the device did: it keeps its data and comes back.
+fn unavailable(reason: &dyn std::fmt::Display) -> Refusal {
+    let retry_after = Some(crate::model::Span::from_seconds(30));
+    Refusal { code: Code::Overloaded, detail: reason.to_string(), retry_after }
+}

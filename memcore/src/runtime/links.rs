@@ -1,0 +1,103 @@
+//! Which devices have a session now, and what is known of each.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::gateway::Link;
+use crate::model::{DeviceName, DeviceStatus, SequencePosition, Timestamp};
+use crate::protocol::Code;
+
+#[derive(Debug, Default)]
+struct Known {
+    session: Option<(u64, Arc<Link>)>,
+    last_seen: Option<Timestamp>,
+    points: u64,
+}
+
+/// The sessions of a server, one a device. As many entries as there are enrolled devices.
+#[derive(Debug)]
+pub(crate) struct Links {
+    known: Mutex<HashMap<DeviceName, Known>>,
+    epoch: AtomicU64,
+}
+
+impl Links {
+    /// Epochs rise from `start` on: the time of the start, so that they rise across restarts too.
+    pub(crate) fn new(start: Timestamp) -> Self {
+        Self { known: Mutex::default(), epoch: AtomicU64::new(start.as_micros().unsigned_abs()) }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<DeviceName, Known>> {
+        self.known.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// A device's new session; an earlier one is fenced. Returns the new epoch, and whether there was an earlier one.
+    pub(crate) fn open(&self, device: &DeviceName, link: Arc<Link>, now: Timestamp) -> (u64, bool) {
+        let epoch = self.epoch.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut known = self.known();
+        let entry = known.entry(device.clone()).or_default();
+        let earlier = entry.session.replace((epoch, link));
+        entry.last_seen = Some(now);
+        if let Some((_, link)) = &earlier {
+            link.close(Code::Superseded, "the same device has logged in again");
+        }
+        (epoch, earlier.is_some())
+    }
+
+    /// A session ended; false where a later one of the same device goes on.
+    pub(crate) fn closed(&self, device: &DeviceName, epoch: u64) -> bool {
+        let mut known = self.known();
+        let Some(entry) = known.get_mut(device) else { return false };
+        let current = entry.session.as_ref().is_some_and(|(current, _)| *current == epoch);
+        if current {
+            entry.session = None;
+        }
+        current
+    }
+
+    /// The way to a connected device.
+    pub(crate) fn link(&self, device: &DeviceName) -> Option<Arc<Link>> {
+        self.known().get(device)?.session.as_ref().map(|(_, link)| link.clone())
+    }
+
+    /// Tells a device that everything up to there is durable, if its session still numbers by that boot.
+    pub(crate) fn ack(&self, device: &DeviceName, position: SequencePosition) {
+        if let Some(link) = self.link(device).filter(|link| link.boot() == position.boot) {
+            link.ack(position.sequence);
+        }
+    }
+
+    /// A device sent so many points.
+    pub(crate) fn heard(&self, device: &DeviceName, points: u64, now: Timestamp) {
+        if let Some(entry) = self.known().get_mut(device) {
+            entry.last_seen = Some(now);
+            entry.points += points;
+        }
+    }
+
+    /// Ends the sessions of those devices that are not to stay.
+    pub(crate) fn close_where(&self, gone: impl Fn(&DeviceName) -> bool, code: Code, detail: &str) {
+        for (device, entry) in self.known().iter() {
+            if let Some((_, link)) = entry.session.as_ref().filter(|_| gone(device)) {
+                link.close(code, detail);
+            }
+        }
+    }
+
+    /// What is known of every device heard since the start.
+    pub(crate) fn status(&self) -> HashMap<DeviceName, DeviceStatus> {
+        let known = self.known();
+        let status = known.iter().map(|(device, entry)| {
+            let status = DeviceStatus {
+                device: device.clone(),
+                connected: entry.session.is_some(),
+                last_seen: entry.last_seen,
+                channels: 0,
+                points: entry.points,
+            };
+            (device.clone(), status)
+        });
+        status.collect()
+    }
+}

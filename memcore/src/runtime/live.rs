@@ -1,0 +1,102 @@
+//! Live views of a running server: readings as they arrive, and events.
+
+use std::collections::VecDeque;
+
+use super::payload::PayloadDecoder;
+use crate::model::{Event, Pattern, Reading, SeriesName};
+use crate::router::Subscription;
+
+/// Readings as they arrive, before they are durable. Never slows devices down: what a slow subscriber does not take in
+/// time is dropped, oldest first, and counted.
+#[derive(Debug)]
+pub struct Readings {
+    subscription: Subscription,
+    pattern: Pattern,
+    decoder: PayloadDecoder,
+    waiting: VecDeque<Reading>,
+}
+
+impl Readings {
+    pub(crate) fn new(subscription: Subscription, pattern: Pattern) -> Self {
+        Self { subscription, pattern, decoder: PayloadDecoder::default(), waiting: VecDeque::new() }
+    }
+
+    /// The next reading; `None` once the server has shut down. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Reading> {
+        loop {
+            if let Some(reading) = self.waiting.pop_front() {
+                return Some(reading);
+            }
+            let delivered = self.subscription.next().await?;
+            self.unpack(&delivered.message.payload);
+        }
+    }
+
+    /// The next reading, where one is there already.
+    pub fn try_next(&mut self) -> Option<Reading> {
+        loop {
+            if let Some(reading) = self.waiting.pop_front() {
+                return Some(reading);
+            }
+            let delivered = self.subscription.try_next()?;
+            self.unpack(&delivered.message.payload);
+        }
+    }
+
+    /// How many batches were dropped because they were not taken in time.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.subscription.lost()
+    }
+
+    fn unpack(&mut self, payload: &bytes::Bytes) {
+        // What another version of memcore put on a shared bus is not for this viewer.
+        let Ok(batch) = self.decoder.decode(payload) else { return };
+        let wanted: Vec<bool> = batch
+            .channels()
+            .iter()
+            .map(|channel| {
+                let series = SeriesName { device: batch.device().clone(), channel: channel.clone() };
+                self.pattern.matches(&series)
+            })
+            .collect();
+        // Row by row: a viewer wants to see things in the order in which they happened.
+        let (times, device) = (batch.times(), batch.device());
+        for (row, time) in times.iter().enumerate() {
+            for (at, channel) in batch.channels().iter().enumerate().filter(|(at, _)| wanted[*at]) {
+                if let Some(value) = batch.column(at)[row] {
+                    let sample = crate::model::Sample { time: *time, value };
+                    self.waiting.push_back(Reading { device: device.clone(), channel: channel.clone(), sample });
+                }
+            }
+        }
+    }
+}
+
+/// Events of all devices as they happen.
+#[derive(Debug)]
+pub struct Events {
+    subscription: Subscription,
+}
+
+impl Events {
+    pub(crate) fn new(subscription: Subscription) -> Self {
+        Self { subscription }
+    }
+
+    /// The next event; `None` once the server has shut down. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            let delivered = self.subscription.next().await?;
+            if let Ok(event) = serde_json::from_slice(&delivered.message.payload) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// How many events were dropped because they were not taken in time.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.subscription.lost()
+    }
+}

@@ -1,0 +1,247 @@
+//! A socket in the site's folder, through which the command line talks to the server that runs there.
+//!
+//! JSON lines. Who may enter the folder (its owner) may use the socket; it is no network interface.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use super::commands::CommandRequest;
+use super::core::Core;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{CommandId, CommandState, DeviceStatus};
+
+/// The longest request.
+const REQUEST_BYTES: u64 = 64 << 10;
+/// Clients at a time. Full-policy: the next one waits.
+const CLIENTS: usize = 64;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Request {
+    Status,
+    Command(CommandRequest),
+    Follow(CommandId),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Response {
+    Status(LocalStatus),
+    Command { id: CommandId, state: CommandState },
+    Error { code: String, message: String },
+}
+
+/// What a server says of itself to a local client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LocalStatus {
+    /// Where its gateway listens.
+    pub address: SocketAddr,
+    /// Devices, by name.
+    pub devices: Vec<DeviceStatus>,
+    /// Points that are durable since its start.
+    pub points_durable: u64,
+}
+
+fn socket_path(site: &Path) -> PathBuf {
+    site.join("control.sock")
+}
+
+/// The server's end: removed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct LocalSocket {
+    path: PathBuf,
+    accepting: JoinHandle<()>,
+}
+
+impl LocalSocket {
+    /// Opens the socket of a site whose store this process has locked, so a socket that lies there is a dead server's.
+    pub(crate) fn open(site: &Path, core: &Arc<Core>, address: SocketAddr) -> Result<Option<Self>> {
+        let path = socket_path(site);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io(format!("remove {}", path.display()), e));
+            }
+            _ => {}
+        }
+        let listener = match UnixListener::bind(&path) {
+            Ok(listener) => listener,
+            Err(error) => {
+                // A path beyond 107 bytes cannot be a socket: the server works, the command line cannot reach it.
+                tracing::warn!(path = %path.display(), %error, "no local socket: `memcore command` will not reach this server");
+                return Ok(None);
+            }
+        };
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+            .map_err(|e| Error::io(format!("protect {}", path.display()), e))?;
+        let accepting = tokio::spawn(accept(listener, core.clone(), address));
+        Ok(Some(Self { path, accepting }))
+    }
+}
+
+impl Drop for LocalSocket {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+async fn accept(listener: UnixListener, core: Arc<Core>, address: SocketAddr) {
+    let clients = Arc::new(Semaphore::new(CLIENTS));
+    while let Ok(client) = clients.clone().acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let core = core.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = answer(stream, &core, address).await {
+                        tracing::debug!(%error, "local client");
+                    }
+                    drop(client);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a local client");
+                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+async fn answer(stream: UnixStream, core: &Arc<Core>, address: SocketAddr) -> std::io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(tokio::io::AsyncReadExt::take(read, REQUEST_BYTES)).read_line(&mut line).await?;
+    let request = serde_json::from_str::<Request>(&line).map_err(|e| Error::invalid(format!("local request: {e}")));
+    let followed = match request {
+        Ok(Request::Status) => {
+            let (devices, points_durable) = (core.devices(), core.stats().points_durable);
+            return send(&mut write, &Response::Status(LocalStatus { address, devices, points_durable })).await;
+        }
+        Ok(Request::Command(request)) => core.request(request),
+        Ok(Request::Follow(id)) => core.find_command(&id),
+        Err(e) => Err(e),
+    };
+    match followed {
+        Err(e) => send(&mut write, &Response::Error { code: e.code().into(), message: e.to_string() }).await,
+        Ok(mut ticket) => loop {
+            let (id, state) = (ticket.id().clone(), ticket.state());
+            let ended = state.is_final();
+            send(&mut write, &Response::Command { id, state }).await?;
+            if ended || ticket.changed().await.is_none() {
+                return Ok(());
+            }
+        },
+    }
+}
+
+async fn send(write: &mut OwnedWriteHalf, response: &Response) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(response)?;
+    line.push(b'\n');
+    write.write_all(&line).await
+}
+
+/// The command line's end: talks to the server that runs on a site, on the same machine.
+#[derive(Debug)]
+pub struct LocalClient {
+    path: PathBuf,
+}
+
+impl LocalClient {
+    /// The server of the site in that folder; whether one runs is seen at the first request.
+    #[must_use]
+    pub fn of(site: &Path) -> Self {
+        Self { path: socket_path(site) }
+    }
+
+    /// Who is connected.
+    ///
+    /// # Errors
+    /// [`Connection`](ErrorKind::Connection) where no server runs there.
+    pub async fn status(&self) -> Result<LocalStatus> {
+        let mut answers = self.ask(&Request::Status).await?;
+        match answers.next().await? {
+            Some(Response::Status(status)) => Ok(status),
+            _ => Err(Error::new(ErrorKind::Connection, "the server gave no status")),
+        }
+    }
+
+    /// Issues a command and calls `on_state` with each of its states until it has ended; returns the last.
+    ///
+    /// # Errors
+    /// As [`ServerHandle::command`](super::ServerHandle::command), and [`Connection`](ErrorKind::Connection) where no
+    /// server runs there.
+    pub async fn command(
+        &self,
+        request: CommandRequest,
+        on_state: impl FnMut(&CommandId, &CommandState),
+    ) -> Result<CommandState> {
+        self.follow_answers(&Request::Command(request), on_state).await
+    }
+
+    /// Follows a command that was issued before.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) where no such command is known; else as [`command`](Self::command).
+    pub async fn follow(&self, id: CommandId, on_state: impl FnMut(&CommandId, &CommandState)) -> Result<CommandState> {
+        self.follow_answers(&Request::Follow(id), on_state).await
+    }
+
+    async fn follow_answers(
+        &self,
+        request: &Request,
+        mut on_state: impl FnMut(&CommandId, &CommandState),
+    ) -> Result<CommandState> {
+        let mut answers = self.ask(request).await?;
+        while let Some(response) = answers.next().await? {
+            match response {
+                Response::Command { id, state } => {
+                    on_state(&id, &state);
+                    if state.is_final() {
+                        return Ok(state);
+                    }
+                }
+                Response::Error { code, message } => {
+                    return Err(Error::new(ErrorKind::from_code(&code).unwrap_or(ErrorKind::Internal), message));
+                }
+                Response::Status(_) => {}
+            }
+        }
+        Err(Error::new(ErrorKind::Connection, "the server went away before the command had ended: its outcome is unknown"))
+    }
+
+    async fn ask(&self, request: &Request) -> Result<Answers> {
+        let stream = UnixStream::connect(&self.path).await.map_err(|e| {
+            let site = self.path.parent().unwrap_or(Path::new(".")).display();
+            Error::new(ErrorKind::Connection, format!("no server runs on {site}: start one with `memcore serve`"))
+                .caused_by(e)
+        })?;
+        let (read, mut write) = stream.into_split();
+        let lost = |e: std::io::Error| Error::new(ErrorKind::Connection, format!("the server went away: {e}")).caused_by(e);
+        let mut line = serde_json::to_vec(request).map_err(|e| lost(e.into()))?;
+        line.push(b'\n');
+        write.write_all(&line).await.map_err(lost)?;
+        Ok(Answers { lines: BufReader::new(read).lines(), _write: write })
+    }
+}
+
+struct Answers {
+    lines: tokio::io::Lines<BufReader<tokio::net::unix::OwnedReadHalf>>,
+    /// Half a connection would tell the server that nobody listens.
+    _write: OwnedWriteHalf,
+}
+
+impl Answers {
+    async fn next(&mut self) -> Result<Option<Response>> {
+        let lost = |e: std::io::Error| Error::new(ErrorKind::Connection, format!("the server went away: {e}")).caused_by(e);
+        let Some(line) = self.lines.next_line().await.map_err(lost)? else { return Ok(None) };
+        serde_json::from_str(&line).map(Some).map_err(|e| Error::invalid(format!("the server's answer: {e}")))
+    }
+}

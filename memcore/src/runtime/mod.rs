@@ -1,0 +1,43 @@
+//! The only wiring: the embedded face, and with feature `gateway` a server made of gateway, bus, recorder and store.
+
+mod embedded;
+
+pub use embedded::{Memcore, open};
+
+pub use crate::store::{Query, QueryResult};
+
+#[cfg(feature = "gateway")]
+mod commander;
+#[cfg(feature = "gateway")]
+mod commands;
+#[cfg(feature = "gateway")]
+mod config;
+#[cfg(feature = "gateway")]
+mod core;
+#[cfg(feature = "gateway")]
+mod ingest;
+#[cfg(feature = "gateway")]
+mod links;
+#[cfg(feature = "gateway")]
+mod live;
+#[cfg(feature = "gateway")]
+mod local_socket;
+#[cfg(feature = "gateway")]
+mod payload;
+#[cfg(feature = "gateway")]
+mod recorder;
+#[cfg(feature = "gateway")]
+mod server;
+
+#[cfg(feature = "gateway")]
+pub use self::core::ServerStats;
+#[cfg(feature = "gateway")]
+pub use commands::{CommandRequest, CommandTicket};
+#[cfg(feature = "gateway")]
+pub use config::{BusConfig, Config, GatewayConfig, StoreConfig, Sync};
+#[cfg(feature = "gateway")]
+pub use live::{Events, Readings};
+#[cfg(feature = "gateway")]
+pub use local_socket::{LocalClient, LocalStatus};
+#[cfg(feature = "gateway")]
+pub use server::{Enrolment, ProofKind, Server, ServerHandle, serve};

@@ -1,0 +1,353 @@
+//! A running server: the only place where gateway, bus, store and commands are wired together.
+//!
+//! Shutting down drains in the order in which data flows: no new connections, devices told to come back, the bus emptied
+//! into the store, the store closed. What was acknowledged is on disk; what was not is still with its device.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::commands::{CommandRequest, CommandTicket};
+use super::config::Config;
+use super::core::{Core, Counters, ServerStats};
+use super::embedded::Memcore;
+use super::ingest::Ingest;
+use super::links::Links;
+use super::live::{Events, Readings};
+use super::{local_socket, recorder};
+use crate::error::{Error, ErrorKind, Result};
+use crate::gateway::{Certificates, Enrolled, Gateway, Registry};
+use crate::model::{Clock, DeviceName, DeviceStatus, Name, Pattern, SystemClock};
+use crate::protocol::{Bundle, Code};
+use crate::router::{Bus, Delivery, EmbeddedBus, SubjectPattern};
+
+/// Batches between the gateway and the recorder. Full-policy: devices wait.
+const RECORDER_QUEUE: usize = 4096;
+
+/// Batches that wait for one viewer. Full-policy: the oldest is dropped and counted.
+const VIEWER_QUEUE: usize = 4096;
+
+const TICK: Duration = Duration::from_millis(100);
+const REGISTRY_EVERY: u32 = 10;
+const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How a device proves itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProofKind {
+    /// A secret.
+    #[default]
+    Secret,
+    /// A client certificate of the site's CA.
+    Certificate,
+}
+
+/// A running server. Dropping it without [`shutdown`](Self::shutdown) is like pulling the plug: nothing acknowledged is
+/// lost, but devices are not told.
+#[derive(Debug)]
+pub struct Server {
+    core: Arc<Core>,
+    certificates: Arc<Certificates>,
+    gateway: Option<Gateway>,
+    recorder: Option<std::thread::JoinHandle<()>>,
+    ticking: JoinHandle<()>,
+    /// Removed when it is dropped.
+    local: Option<local_socket::LocalSocket>,
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// As [`Server::start`].
+pub async fn serve(config: Config) -> Result<Server> {
+    Server::start(config).await
+}
+
+impl Server {
+    /// Opens the site and begins to listen. The first start makes the folder, a CA, and a server certificate.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io) where the address is in use or the folder cannot be written, [`Locked`](ErrorKind::Locked)
+    /// where another process has the site, [`Invalid`](ErrorKind::Invalid) for certificates or a registry that are none,
+    /// [`Connection`](ErrorKind::Connection) where the bus cannot be reached.
+    pub async fn start(config: Config) -> Result<Self> {
+        Self::start_with(config, Arc::new(SystemClock::default())).await
+    }
+
+    /// As [`start`](Self::start), with a clock of the caller's.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(config: Config, clock: Arc<dyn Clock>) -> Result<Self> {
+        let path = config.path.clone();
+        crate::gateway::create_private_folder(&path)?;
+        let certificates = Certificates::open(&path.join("tls"), &config.gateway.identity()?, clock.now())?;
+        let registry = Registry::open(&path.join("devices.json"))?;
+        let tls = certificates.server_config(config.gateway.tls12)?;
+        let options = config.store.options();
+        let opening = path.clone();
+        // Opening replays the log: not on a thread that serves the network.
+        let memcore = tokio::task::spawn_blocking(move || Memcore::open(&opening, options))
+            .await
+            .map_err(|e| Error::new(ErrorKind::Internal, format!("opening the store failed: {e}")))??;
+        let (bus, bus_ids) = open_bus(&config).await?;
+        let core = Arc::new(Core {
+            memcore,
+            bus,
+            bus_ids,
+            links: Links::new(clock.now()),
+            registry,
+            clock: clock.clone(),
+            commander: std::sync::Mutex::default(),
+            counters: Counters::default(),
+        });
+        let recorder = start_recorder(&core).await?;
+        let host = Arc::new(Ingest(core.clone()));
+        let gateway = Gateway::listen(config.gateway.options(), tls, host, clock).await?;
+        let certificates = Arc::new(certificates);
+        let address = gateway.address();
+        let local = local_socket::LocalSocket::open(&path, &core, address)?;
+        let ticking = tokio::spawn(tick(core.clone()));
+        tracing::info!(%address, path = %path.display(), "listening");
+        Ok(Self { core, certificates, gateway: Some(gateway), recorder: Some(recorder), ticking, local })
+    }
+
+    /// Where the gateway listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        self.gateway.as_ref().map_or(nowhere, Gateway::address)
+    }
+
+    /// The site's history, to be read and written beside the devices.
+    #[must_use]
+    pub fn memcore(&self) -> &Memcore {
+        &self.core.memcore
+    }
+
+    /// The server as it is shared by those that only use it.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle { core: self.core.clone(), certificates: self.certificates.clone(), address: self.address() }
+    }
+
+    /// Stops: no new connections, devices told to come back, what was taken stored, the store closed.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io) where the last writes did not reach the disk.
+    pub async fn shutdown(mut self) -> Result<()> {
+        drop(self.local.take());
+        if let Some(gateway) = self.gateway.take() {
+            gateway.shutdown(DRAIN_WITHIN).await;
+        }
+        self.ticking.abort();
+        self.core.bus.close().await;
+        let (recorder, core) = (self.recorder.take(), self.core.clone());
+        let closed = tokio::task::spawn_blocking(move || {
+            // A recorder that panicked has logged it; what it had not acknowledged is still with the devices.
+            let _ = recorder.map(std::thread::JoinHandle::join);
+            core.memcore.close()
+        });
+        closed.await.map_err(|e| Error::new(ErrorKind::Internal, format!("closing the store failed: {e}")))?
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.ticking.abort();
+    }
+}
+
+async fn open_bus(config: &Config) -> Result<(Arc<dyn Bus>, bool)> {
+    match &config.bus.nats {
+        None => Ok((Arc::new(EmbeddedBus::new()), false)),
+        #[cfg(feature = "nats")]
+        Some(url) => {
+            let bus = crate::router::NatsBus::connect(url, crate::router::NatsOptions::default()).await?;
+            Ok((Arc::new(bus), true))
+        }
+        #[cfg(not(feature = "nats"))]
+        Some(_) => {
+            Err(Error::new(ErrorKind::Unsupported, "bus.nats is set, but this build has no NATS: expected feature `nats`"))
+        }
+    }
+}
+
+async fn start_recorder(core: &Arc<Core>) -> Result<std::thread::JoinHandle<()>> {
+    let data: SubjectPattern = "mem.*.*.*.data".parse()?;
+    let delivery = Delivery::Recorder { name: Name::new("recorder")?, capacity: RECORDER_QUEUE };
+    let subscription = core.bus.subscribe(data, delivery).await?;
+    let (core, runtime) = (core.clone(), Handle::current());
+    let thread = std::thread::Builder::new().name("memcore-recorder".into());
+    thread.spawn(move || recorder::run(&core, subscription, &runtime)).map_err(|e| Error::io("start the recorder", e))
+}
+
+/// What happens by the clock: commands expire, and enrolments that another process changed are seen.
+async fn tick(core: Arc<Core>) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for round in 0u32.. {
+        interval.tick().await;
+        core.handle_timeout();
+        if round.is_multiple_of(REGISTRY_EVERY) {
+            core.refresh_registry();
+        }
+    }
+}
+
+/// A running server, as those use it that do not stop it. Clones are cheap.
+#[derive(Debug, Clone)]
+pub struct ServerHandle {
+    core: Arc<Core>,
+    certificates: Arc<Certificates>,
+    address: SocketAddr,
+}
+
+impl ServerHandle {
+    /// Where the gateway listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The site's history, to be read and written beside the devices.
+    #[must_use]
+    pub fn memcore(&self) -> &Memcore {
+        &self.core.memcore
+    }
+
+    /// Follows the readings of the series that match, from now on.
+    ///
+    /// # Errors
+    /// [`Closed`](ErrorKind::Closed) where the server has shut down.
+    pub async fn subscribe(&self, pattern: &Pattern) -> Result<Readings> {
+        let delivery = Delivery::Viewer { capacity: VIEWER_QUEUE };
+        let subscription = self.core.bus.subscribe(SubjectPattern::data_of(pattern), delivery).await?;
+        Ok(Readings::new(subscription, pattern.clone()))
+    }
+
+    /// Follows the events of all devices, from now on.
+    ///
+    /// # Errors
+    /// [`Closed`](ErrorKind::Closed) where the server has shut down.
+    pub async fn events(&self) -> Result<Events> {
+        let delivery = Delivery::Viewer { capacity: VIEWER_QUEUE };
+        Ok(Events::new(self.core.bus.subscribe("mem.*.*.*.event".parse()?, delivery).await?))
+    }
+
+    /// Issues a command: sent at once where the device is connected, else kept until it is or until its expiry.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) for an unknown channel, [`Invalid`](ErrorKind::Invalid) for a channel that takes
+    /// no commands, a value out of its range, a lease without a fallback, or an expiry in the past;
+    /// [`Conflict`](ErrorKind::Conflict) where the id was used for another command.
+    pub fn command(&self, request: CommandRequest) -> Result<CommandTicket> {
+        self.core.request(request)
+    }
+
+    /// Finds a command again by its id.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) where no such command is known.
+    pub fn find_command(&self, id: &crate::model::CommandId) -> Result<CommandTicket> {
+        self.core.find_command(id)
+    }
+
+    /// Every device that is enrolled or was heard, by name.
+    #[must_use]
+    pub fn devices(&self) -> Vec<DeviceStatus> {
+        self.core.devices()
+    }
+
+    /// What the server has done since its start.
+    #[must_use]
+    pub fn stats(&self) -> ServerStats {
+        self.core.stats()
+    }
+
+    /// Enrols a device; what is returned is shown once. An earlier enrolment of the same device ends.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io) where the registry cannot be written.
+    pub fn enroll(&self, device: &DeviceName, proof: ProofKind) -> Result<Bundle> {
+        // A device on this machine can use the bundle as it is; elsewhere the host part is to be replaced.
+        let server = format!("localhost:{}", self.address.port());
+        let bundle = enroll_in(&self.core.registry, &self.certificates, device, proof, &server, self.core.clock.now())?;
+        self.core.links.close_where(|other| other == device, Code::Revoked, "enrolled anew");
+        Ok(bundle)
+    }
+
+    /// Ends a device's enrolment and its session.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) where the device is not enrolled.
+    pub fn revoke(&self, device: &DeviceName) -> Result<()> {
+        self.core.registry.revoke(device)?;
+        self.core.close_revoked();
+        Ok(())
+    }
+}
+
+fn enroll_in(
+    registry: &Registry,
+    certificates: &Certificates,
+    device: &DeviceName,
+    proof: ProofKind,
+    server: &str,
+    now: crate::model::Timestamp,
+) -> Result<Bundle> {
+    match proof {
+        ProofKind::Secret => registry.enroll_secret(device, server, certificates, now),
+        ProofKind::Certificate => registry.enroll_certificate(device, server, certificates, now),
+    }
+}
+
+/// The enrolment of a site, with or without a server running on it.
+#[derive(Debug)]
+pub struct Enrolment {
+    registry: Registry,
+    certificates: Certificates,
+    server: String,
+}
+
+impl Enrolment {
+    /// Opens the enrolment of the site that `config` describes, making its CA on the first use.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn open(config: &Config) -> Result<Self> {
+        let path: &Path = &config.path;
+        crate::gateway::create_private_folder(path)?;
+        let now = SystemClock::default().now();
+        let certificates = Certificates::open(&path.join("tls"), &config.gateway.identity()?, now)?;
+        let registry = Registry::open(&path.join("devices.json"))?;
+        let host = config.gateway.names.first().map_or("localhost", String::as_str);
+        Ok(Self { registry, certificates, server: format!("{host}:{}", config.gateway.listen.port()) })
+    }
+
+    /// Enrols a device; what is returned is shown once. An earlier enrolment of the same device ends.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io) where the registry cannot be written.
+    pub fn enroll(&self, device: &DeviceName, proof: ProofKind, server: Option<&str>) -> Result<Bundle> {
+        let server = server.unwrap_or(&self.server);
+        enroll_in(&self.registry, &self.certificates, device, proof, server, SystemClock::default().now())
+    }
+
+    /// Ends a device's enrolment; a running server drops its session within seconds.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) where the device is not enrolled.
+    pub fn revoke(&self, device: &DeviceName) -> Result<()> {
+        self.registry.revoke(device)
+    }
+
+    /// The enrolled devices, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<Enrolled> {
+        self.registry.list()
+    }
+}

@@ -1,0 +1,34 @@
+//! The whole loop as a user meets it: devices over TLS, history, live view, commands.
+#![cfg(all(feature = "gateway", feature = "sim"))]
+
+mod common;
+
+use common::{site, street};
+use memcore::model::{CommandState, EventKind, Span};
+use memcore::sim::{Simulation, Speed};
+use memcore::{CommandRequest, Query};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn emulated_devices_are_stored_seen_live_and_obey_a_command() {
+    let site = site().await;
+    let handle = site.server.handle();
+    let mut live = handle.subscribe(&"*.*.power".parse().unwrap()).await.unwrap();
+    let mut events = handle.events().await.unwrap();
+    let enroll = |name: &_| handle.enroll(name, memcore::ProofKind::Secret);
+    let simulation = Simulation::street(street(4), Span::from_seconds(1), Speed::Times(20.0), None, enroll).await.unwrap();
+
+    let reading = live.next().await.unwrap();
+    assert!(["pv", "battery", "house"].contains(&reading.device.device.as_str()), "{reading:?}");
+    assert!(matches!(events.next().await.unwrap().kind, EventKind::Connected { .. }));
+
+    let switch = "home1.hem.node3.switch".parse().unwrap();
+    let state = handle.command(CommandRequest::new(switch, 0.0)).unwrap().finished().await;
+    assert_eq!(state, CommandState::Done { read_back: Some(0.0) });
+
+    let report = simulation.stop(std::time::Duration::from_secs(5)).await.unwrap();
+    assert_eq!((report.devices, report.rows_not_durable, report.rejected, report.commands), (4, 0, 0, 1));
+    let stored = handle.memcore().query(&Query::new("*/>".parse().unwrap())).unwrap();
+    assert_eq!(stored.rows() as u64, report.points_sent);
+    assert_eq!(handle.stats().points_durable, report.points_sent);
+    site.server.shutdown().await.unwrap();
+}
