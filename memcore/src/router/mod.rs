@@ -6,6 +6,8 @@
 mod delivery;
 mod embedded;
 mod message;
+#[cfg(feature = "nats")]
+mod nats;
 mod queue;
 mod subject;
 
@@ -15,6 +17,8 @@ use std::pin::Pin;
 pub use delivery::{Delivery, Subscription};
 pub use embedded::EmbeddedBus;
 pub use message::{Delivered, Message, MessageId};
+#[cfg(feature = "nats")]
+pub use nats::{NatsBus, NatsOptions};
 pub use subject::{MessageKind, Subject, SubjectPattern};
 
 use crate::error::Result;
