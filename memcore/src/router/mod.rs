@@ -42,7 +42,8 @@ pub enum Attempt {
 /// Takes messages in and hands each to every subscription whose pattern matches.
 ///
 /// - Each subscription sees each message once; the messages of one device come in the order in which they were published
-///   (a repetition after a missing acknowledgement comes late by its nature).
+///   (a repetition after a missing acknowledgement comes late by its nature; so does, for a recorder on NATS, what was
+///   under way when a connection broke, though the stream holds it in order).
 /// - A message with an id that was accepted within the window before is accepted again and goes nowhere.
 /// - Dropping a subscription unsubscribes.
 pub trait Bus: Send + Sync + fmt::Debug {

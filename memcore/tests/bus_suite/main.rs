@@ -5,6 +5,8 @@ mod embedded;
 #[cfg(feature = "nats")]
 mod nats;
 #[cfg(feature = "nats")]
+mod network;
+#[cfg(feature = "nats")]
 mod server;
 mod story;
 

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use memcore::ErrorKind;
-use memcore::router::{Bus, Message, NatsBus, NatsOptions, Subject, SubjectPattern, Subscription};
+use memcore::router::{Bus, Delivered, Message, NatsBus, NatsOptions, Subject, SubjectPattern, Subscription};
 use tokio::task::JoinHandle;
 
+use crate::network::Network;
 use crate::server::Server;
 use crate::story::{data, device, numbered, numbers, publish, recorder, soon, subscribe, take, text, until, viewer};
 
@@ -25,18 +26,33 @@ fn publish_all(bus: &NatsBus, range: std::ops::Range<u64>) -> Vec<JoinHandle<()>
     (0..DEVICES).map(publisher).collect()
 }
 
-/// Takes until every device's numbers have come, and checks that they came in order, repetitions aside.
+/// Takes until every device's numbers have come. What was under way when a connection broke comes again, and late.
 async fn take_all(history: &mut Subscription, range: std::ops::Range<u64>) {
-    let mut next = vec![range.start; DEVICES as usize];
-    while next.iter().any(|next| *next < range.end) {
+    let mut missing: BTreeSet<(u64, u64)> = (0..DEVICES).flat_map(|of| range.clone().map(move |n| (of, n))).collect();
+    while !missing.is_empty() {
         let delivered = soon(history.next()).await.unwrap();
-        let subject = &delivered.message.subject;
-        let of: usize = subject.device().device.as_str()[2..].parse().unwrap();
-        let number: u64 = text(&delivered).parse().unwrap();
-        assert!(number <= next[of], "{subject} {number} came before {}", next[of]);
-        next[of] = next[of].max(number + 1);
+        missing.remove(&(number_of_device(&delivered), text(&delivered).parse().unwrap()));
         delivered.ack();
     }
+}
+
+/// Reads the stream from its beginning: each device's numbers once, in the order in which they were published.
+async fn check_stored(bus: &NatsBus, range: std::ops::Range<u64>) {
+    let mut fresh = subscribe(bus, "mem.>", recorder("fresh", 10_000)).await;
+    let mut next = vec![range.start; DEVICES as usize];
+    for _ in 0..DEVICES * (range.end - range.start) {
+        let delivered = soon(fresh.next()).await.unwrap();
+        let next = &mut next[number_of_device(&delivered) as usize];
+        assert_eq!(text(&delivered), next.to_string(), "{}", delivered.message.subject);
+        *next += 1;
+        delivered.ack();
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(fresh.try_next().is_none(), "stored twice");
+}
+
+fn number_of_device(delivered: &Delivered) -> u64 {
+    delivered.message.subject.device().device.as_str()[2..].parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,6 +75,7 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed_while_publishing
     }
     assert_eq!(bus.spooled(), 0);
     take_all(&mut history, 0..600).await;
+    check_stored(&bus, 0..600).await;
     // The viewer took up where it stood: it saw everything once.
     let mut seen = BTreeSet::new();
     for _ in 0..DEVICES * 600 {
@@ -83,11 +100,64 @@ async fn a_server_that_hangs_delays_and_repeats_nothing() {
         soon(publisher).await.unwrap();
     }
     take_all(&mut history, 0..300).await;
+    check_stored(&bus, 0..300).await;
+}
+
+#[tokio::test]
+async fn what_a_device_sends_in_one_go_keeps_its_order_through_a_kill() {
+    let Some(mut server) = Server::start() else { return };
+    let bus = server.bus().await;
+    // Nobody waits for an acknowledgement before sending the next.
+    let publish = |n| {
+        let bus = bus.clone();
+        tokio::spawn(async move { bus.publish(data("home1.pv", n)).await })
+    };
+    let publishers: Vec<_> = (0..1500).map(publish).collect();
+    tokio::time::sleep(Duration::from_millis(40)).await;
+    server.kill();
+    until(|| !bus.is_connected()).await;
+    assert!(bus.spooled() > 0, "everything was published before the server was killed");
+    server.restart();
+    for publisher in publishers {
+        soon(publisher).await.unwrap().unwrap();
+    }
     let mut fresh = subscribe(&bus, "mem.>", recorder("fresh", 10_000)).await;
-    let stored = take(&mut fresh, DEVICES as usize * 300).await;
-    assert_eq!(stored.len(), DEVICES as usize * 300);
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(fresh.try_next().is_none(), "stored twice");
+    assert_eq!(take(&mut fresh, 1500).await, numbers(0..1500));
+}
+
+/// The network lets everything through to the server but nothing back, or nothing at all, and then breaks.
+async fn nothing_is_lost_or_stored_twice_behind(cut: impl Fn(&Network)) {
+    let Some(server) = Server::start() else { return };
+    let network = Network::before(server.port());
+    let mut options = server.options();
+    options.url = format!("nats://127.0.0.1:{}", network.port());
+    options.timeout = Duration::from_millis(500);
+    let bus = NatsBus::connect(options).await.unwrap();
+    let mut history = subscribe(&bus, "mem.>", recorder("history", 10_000)).await;
+    let publishers = publish_all(&bus, 0..200);
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        cut(&network);
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        assert!(bus.spooled() > 0, "everything was published before the network was cut");
+        network.mend();
+        until(|| bus.is_connected()).await;
+    }
+    for publisher in publishers {
+        soon(publisher).await.unwrap();
+    }
+    take_all(&mut history, 0..200).await;
+    check_stored(&bus, 0..200).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_that_loses_the_answers_loses_no_message() {
+    nothing_is_lost_or_stored_twice_behind(|network| network.cut(false, true)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_that_loses_both_ways_loses_no_message() {
+    nothing_is_lost_or_stored_twice_behind(|network| network.cut(true, true)).await;
 }
 
 #[tokio::test]

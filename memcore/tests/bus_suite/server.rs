@@ -45,6 +45,10 @@ impl Server {
         options
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) async fn bus(&self) -> NatsBus {
         NatsBus::connect(self.options()).await.unwrap()
     }

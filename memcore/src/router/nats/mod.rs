@@ -28,6 +28,9 @@ use super::{Attempt, BoxFuture, Bus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Name;
 
+/// A silent connection is given up after two of these without an answer.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+
 /// A bus over NATS JetStream. Clones are the same bus.
 ///
 /// - `publish` resolves once the stream has stored the message. While NATS is away, messages in hand wait in memory, bounded
@@ -161,6 +164,7 @@ impl Link {
             .name("memcore")
             .connection_timeout(options.timeout)
             .request_timeout(Some(options.timeout))
+            .ping_interval(PING_INTERVAL)
             .reconnect_delay_callback(|attempts| Duration::from_millis((20 * attempts as u64).min(1000)))
             .event_callback(move |event| {
                 if matches!(event, async_nats::Event::Connected) {
