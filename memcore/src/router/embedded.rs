@@ -235,6 +235,13 @@ impl Shared {
     }
 }
 
+/// The last bus gone is a bus closed: nobody waits for a message that nobody can send.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 fn deliver(routes: &[Arc<Route>], message: Message) {
     let Some((last, others)) = routes.split_last() else { return };
     others.iter().for_each(|route| route.push(message.clone()));

@@ -6,6 +6,8 @@
 mod delivery;
 mod embedded;
 mod message;
+#[cfg(feature = "nats")]
+mod nats;
 mod queue;
 mod subject;
 
@@ -15,6 +17,8 @@ use std::pin::Pin;
 pub use delivery::{Delivery, Subscription};
 pub use embedded::EmbeddedBus;
 pub use message::{Delivered, Message, MessageId};
+#[cfg(feature = "nats")]
+pub use nats::{NatsBus, NatsOptions};
 pub use subject::{MessageKind, Subject, SubjectPattern};
 
 use crate::error::Result;
@@ -38,7 +42,8 @@ pub enum Attempt {
 /// Takes messages in and hands each to every subscription whose pattern matches.
 ///
 /// - Each subscription sees each message once; the messages of one device come in the order in which they were published
-///   (a repetition after a missing acknowledgement comes late by its nature).
+///   (a repetition after a missing acknowledgement comes late by its nature; so does, for a recorder on NATS, what was
+///   under way when a connection broke, though the stream holds it in order).
 /// - A message with an id that was accepted within the window before is accepted again and goes nowhere.
 /// - Dropping a subscription unsubscribes.
 pub trait Bus: Send + Sync + fmt::Debug {

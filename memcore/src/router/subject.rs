@@ -113,6 +113,13 @@ impl Subject {
         DeviceName::new(next(), next(), next()).expect("a subject holds checked names")
     }
 
+    /// `operator.site.device`: the same text for all messages of a device.
+    #[cfg(feature = "nats")]
+    pub(super) fn device_part(&self) -> &str {
+        let below = self.below_root();
+        below.match_indices('.').nth(2).map_or(below, |(end, _)| &below[..end])
+    }
+
     /// The channel, where the subject names one.
     #[must_use]
     pub fn channel(&self) -> Option<ChannelName> {

@@ -88,6 +88,16 @@ async fn dropping_a_full_recorder_frees_a_publisher_that_waits() {
 }
 
 #[tokio::test]
+async fn the_last_bus_gone_ends_its_subscriptions() {
+    let bus = EmbeddedBus::new();
+    let mut page = subscribe(&bus, "mem.>", viewer(10)).await;
+    publish(&bus, data("home1.pv", 0)).await;
+    drop(bus);
+    assert_eq!(take(&mut page, 1).await, ["0"]);
+    assert!(soon(page.next()).await.is_none());
+}
+
+#[tokio::test]
 async fn poison_waits_with_its_recorder_while_there_is_no_room_to_set_it_aside() {
     let bus = EmbeddedBus::new();
     let mut aside = subscribe(&bus, "dead.>", recorder("undertaker", 1)).await;

@@ -2,6 +2,12 @@
 
 mod behaviour;
 mod embedded;
+#[cfg(feature = "nats")]
+mod nats;
+#[cfg(feature = "nats")]
+mod network;
+#[cfg(feature = "nats")]
+mod server;
 mod story;
 
 /// Each behaviour becomes one test per bus, on a bus of its own.
@@ -11,6 +17,16 @@ macro_rules! every_bus_holds {
             $(#[tokio::test]
             async fn $behaviour() {
                 crate::behaviour::$behaviour(&memcore::router::EmbeddedBus::new()).await;
+            })*
+        }
+
+        #[cfg(feature = "nats")]
+        mod nats_bus {
+            $(#[tokio::test]
+            async fn $behaviour() {
+                if let Some(server) = crate::server::Server::start() {
+                    crate::behaviour::$behaviour(&server.bus().await).await;
+                }
             })*
         }
     };
