@@ -14,6 +14,8 @@ FEATURES := memcore/cli,memcore/nats
 
 # One folder of build results for tests, wheel, addon and demo.
 export CARGO_TARGET_DIR ?= $(abspath target)
+# napi always names the target, which makes a folder of its own: the wheel does the same to share what was built.
+TARGET = $(shell rustc --version --verbose | sed -n 's/^host: //p')
 # The tests that need a NATS server start the one of the virtual environment.
 export PATH := $(PATH):$(BIN)
 ifdef CI
@@ -61,6 +63,8 @@ test-python: wheel ## The wheel and its tests
 	cd python && $(BIN)/python -m pytest $(ARGS)
 
 test-node: addon ## The addon, the packed package and their tests
+	@[ -z "$${CI:-}" ] || cmp $(CARGO_TARGET_DIR)/committed.d.cts node/native.d.cts || \
+	{ echo "node/native.d.cts is not what the addon generates: run make addon and commit it" >&2; exit 1; }
 	cd node && npm test --silent
 
 test-browser: ## The page in a browser
@@ -93,10 +97,11 @@ check-deny: need-rust
 
 wheel: need-rust $(VENV)/.stamp ## Build the Python wheel and install it into .venv
 	rm -rf $(CARGO_TARGET_DIR)/wheels
-	$(BIN)/maturin build $(LOCKED) --release --manifest-path bindings/python/Cargo.toml --interpreter $(BIN)/python --out $(CARGO_TARGET_DIR)/wheels
+	cd python && $(BIN)/maturin build $(LOCKED) --release --target $(TARGET) --interpreter $(BIN)/python --out $(CARGO_TARGET_DIR)/wheels
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(CARGO_TARGET_DIR)/wheels/*.whl
 
-addon: need-rust $(NODE_MODULES)/.stamp ## Build the Node addon and its TypeScript layer
+addon: need-rust $(NODE_MODULES)/.stamp ## Build the Node addon (and the types it generates) and its TypeScript layer
+	@mkdir -p $(CARGO_TARGET_DIR) && cp node/native.d.cts $(CARGO_TARGET_DIR)/committed.d.cts
 	cd node && npm run --silent build
 
 format: need-rust $(VENV)/.stamp ## Format all code
