@@ -10,7 +10,8 @@ VENV := .venv
 BIN := $(abspath $(VENV)/bin)
 NODE_MODULES := node/node_modules
 NODE_BIN := $(abspath $(NODE_MODULES)/.bin)
-FEATURES := memcore/cli,memcore/nats
+# Always the whole workspace with the same features: another choice would compile the dependencies again.
+ALL := --workspace --features memcore/cli,memcore/nats
 
 # One folder of build results for tests, wheel, addon and demo.
 export CARGO_TARGET_DIR ?= $(abspath target)
@@ -36,7 +37,7 @@ bench: need-rust ## Measure the figures of the README on this machine
 	cargo run $(LOCKED) --release -p memcore-benches --bin figures -- $(ARGS)
 
 docs: need-rust ## The Rust documentation, into target/doc
-	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --no-deps -p memcore --features cli,nats
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) $(ALL) --no-deps
 	@echo "open $(CARGO_TARGET_DIR)/doc/memcore/index.html"
 
 ##@ Test
@@ -55,11 +56,11 @@ check: check-rust check-python check-node check-deny ## Format, lints, types and
 
 RUST_TESTS = $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run || echo cargo test --lib --bins --tests)
 test-rust: need-rust $(VENV)/.stamp ## The core's tests and documentation tests
-	cargo test $(LOCKED) --doc -p memcore --features cli,nats
-	$(RUST_TESTS) $(LOCKED) --workspace --features $(FEATURES) $(ARGS)
+	cargo test $(LOCKED) $(ALL) --doc
+	$(RUST_TESTS) $(LOCKED) $(ALL) $(ARGS)
 
 test-python: wheel ## The wheel and its tests
-	cd python && $(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml memcore
+	cd python && $(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml memcore._memcore
 	cd python && $(BIN)/python -m pytest $(ARGS)
 
 test-node: addon ## The addon, the packed package and their tests
@@ -77,10 +78,10 @@ test-examples: wheel addon ## Every example and notebook runs to its end
 .PHONY: check-rust check-python check-node check-deny wheel addon format clean
 check-rust: need-rust
 	cargo fmt --all --check
-	cargo clippy $(LOCKED) --workspace --all-targets --features $(FEATURES) -- -D warnings
+	cargo clippy $(LOCKED) $(ALL) --all-targets -- -D warnings
 	cargo clippy $(LOCKED) -p memcore --no-default-features -- -D warnings
 	cargo clippy $(LOCKED) -p memcore -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --no-deps -p memcore --features cli,nats
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) $(ALL) --no-deps
 
 check-python: $(VENV)/.stamp $(NODE_MODULES)/.stamp
 	$(BIN)/ruff check --config python/pyproject.toml python examples
