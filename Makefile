@@ -10,10 +10,13 @@ VENV := .venv
 BIN := $(abspath $(VENV)/bin)
 NODE_MODULES := node/node_modules
 NODE_BIN := $(abspath $(NODE_MODULES)/.bin)
-FEATURES := memcore/cli,memcore/nats
+# Always the whole workspace with the same features: another choice would compile the dependencies again.
+ALL := --workspace --features memcore/cli,memcore/nats
 
 # One folder of build results for tests, wheel, addon and demo.
 export CARGO_TARGET_DIR ?= $(abspath target)
+# napi always names the target, which makes a folder of its own: the wheel does the same to share what was built.
+TARGET = $(shell rustc --version --verbose | sed -n 's/^host: //p')
 # The tests that need a NATS server start the one of the virtual environment.
 export PATH := $(PATH):$(BIN)
 ifdef CI
@@ -34,7 +37,7 @@ bench: need-rust ## Measure the figures of the README on this machine
 	cargo run $(LOCKED) --release -p memcore-benches --bin figures -- $(ARGS)
 
 docs: need-rust ## The Rust documentation, into target/doc
-	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --no-deps -p memcore --features cli,nats
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) $(ALL) --no-deps
 	@echo "open $(CARGO_TARGET_DIR)/doc/memcore/index.html"
 
 ##@ Test
@@ -53,14 +56,16 @@ check: check-rust check-python check-node check-deny ## Format, lints, types and
 
 RUST_TESTS = $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run || echo cargo test --lib --bins --tests)
 test-rust: need-rust $(VENV)/.stamp ## The core's tests and documentation tests
-	cargo test $(LOCKED) --doc -p memcore --features cli,nats
-	$(RUST_TESTS) $(LOCKED) --workspace --features $(FEATURES) $(ARGS)
+	cargo test $(LOCKED) $(ALL) --doc
+	$(RUST_TESTS) $(LOCKED) $(ALL) $(ARGS)
 
 test-python: wheel ## The wheel and its tests
-	cd python && $(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml memcore
+	cd python && $(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml memcore._memcore
 	cd python && $(BIN)/python -m pytest $(ARGS)
 
 test-node: addon ## The addon, the packed package and their tests
+	@[ -z "$${CI:-}" ] || cmp $(CARGO_TARGET_DIR)/committed.d.cts node/native.d.cts || \
+	{ echo "node/native.d.cts is not what the addon generates: run make addon and commit it" >&2; exit 1; }
 	cd node && npm test --silent
 
 test-browser: ## The page in a browser
@@ -73,10 +78,10 @@ test-examples: wheel addon ## Every example and notebook runs to its end
 .PHONY: check-rust check-python check-node check-deny wheel addon format clean
 check-rust: need-rust
 	cargo fmt --all --check
-	cargo clippy $(LOCKED) --workspace --all-targets --features $(FEATURES) -- -D warnings
+	cargo clippy $(LOCKED) $(ALL) --all-targets -- -D warnings
 	cargo clippy $(LOCKED) -p memcore --no-default-features -- -D warnings
 	cargo clippy $(LOCKED) -p memcore -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --no-deps -p memcore --features cli,nats
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) $(ALL) --no-deps
 
 check-python: $(VENV)/.stamp $(NODE_MODULES)/.stamp
 	$(BIN)/ruff check --config python/pyproject.toml python examples
@@ -93,10 +98,11 @@ check-deny: need-rust
 
 wheel: need-rust $(VENV)/.stamp ## Build the Python wheel and install it into .venv
 	rm -rf $(CARGO_TARGET_DIR)/wheels
-	$(BIN)/maturin build $(LOCKED) --release --manifest-path bindings/python/Cargo.toml --interpreter $(BIN)/python --out $(CARGO_TARGET_DIR)/wheels
+	cd python && $(BIN)/maturin build $(LOCKED) --release --target $(TARGET) --interpreter $(BIN)/python --out $(CARGO_TARGET_DIR)/wheels
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(CARGO_TARGET_DIR)/wheels/*.whl
 
-addon: need-rust $(NODE_MODULES)/.stamp ## Build the Node addon and its TypeScript layer
+addon: need-rust $(NODE_MODULES)/.stamp ## Build the Node addon (and the types it generates) and its TypeScript layer
+	@mkdir -p $(CARGO_TARGET_DIR) && cp node/native.d.cts $(CARGO_TARGET_DIR)/committed.d.cts
 	cd node && npm run --silent build
 
 format: need-rust $(VENV)/.stamp ## Format all code

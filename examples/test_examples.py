@@ -28,8 +28,9 @@ def run(command: list[str], cwd: Path) -> None:
 
 @pytest.fixture(scope="session")
 def rust_examples() -> Path:
-    """Build the Rust examples once, in the profile of the Rust tests; return the folder that they are in."""
-    subprocess.run(["cargo", "build", "--quiet", "-p", "memcore-examples", "--examples"], cwd=HERE, check=True)
+    """Build the Rust examples as the Rust tests are built, so that little is left to do; return their folder."""
+    everything = ["--workspace", "--features", "memcore/cli,memcore/nats", "--examples"]
+    subprocess.run(["cargo", "build", "--quiet", *everything], cwd=HERE.parent, check=True)
     target = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target"))
     return target / "debug" / "examples"
 

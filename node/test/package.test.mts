@@ -74,7 +74,7 @@ test("TypeScript users get its types, strictly checked", () => {
       export const codeOf = (e: unknown): ErrorCode | string => (e instanceof MemcoreError ? e.code : text);`;
     writeFileSync(join(user, file), source);
   }
-  const options = ["--noEmit", "--strict", "--module", "NodeNext", "--target", "ES2022", "--types", ""];
+  const options = ["--noEmit", "--strict", "--module", "NodeNext", "--target", "ES2022"];
   run(tool("tsc"), [...options, "user.mts", "user.cts"], user);
 });
 
