@@ -166,7 +166,7 @@ async fn open_bus(config: &Config) -> Result<(Arc<dyn Bus>, bool)> {
         None => Ok((Arc::new(EmbeddedBus::new()), false)),
         #[cfg(feature = "nats")]
         Some(url) => {
-            let bus = crate::router::NatsBus::connect(url, crate::router::NatsOptions::default()).await?;
+            let bus = crate::router::NatsBus::connect(crate::router::NatsOptions::new(url)).await?;
             Ok((Arc::new(bus), true))
         }
         #[cfg(not(feature = "nats"))]
