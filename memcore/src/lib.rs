@@ -18,9 +18,9 @@ pub mod sim;
 pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};
+pub use runtime::{Aggregate, Every, Memcore, Query, QueryResult, SeriesResult, StoreStats, open};
 #[cfg(feature = "gateway")]
 pub use runtime::{
     BusConfig, CommandRequest, CommandTicket, Config, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus,
     ProofKind, Readings, Server, ServerHandle, ServerStats, StoreConfig, Sync, serve,
 };
-pub use runtime::{Memcore, Query, QueryResult, open};

@@ -4,7 +4,7 @@ mod embedded;
 
 pub use embedded::{Memcore, open};
 
-pub use crate::store::{Query, QueryResult};
+pub use crate::store::{Aggregate, Every, Query, QueryResult, SeriesResult, StoreStats};
 
 #[cfg(feature = "gateway")]
 mod commander;
