@@ -24,3 +24,7 @@ pub use runtime::{
     BusConfig, CommandRequest, CommandTicket, Config, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus,
     ProofKind, Readings, Server, ServerHandle, ServerStats, StoreConfig, Sync, serve,
 };
+#[cfg(feature = "sim")]
+pub use runtime::{
+    ImportReport, ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, import_csv, replay, simulate,
+};

@@ -14,6 +14,8 @@ mod commands;
 mod config;
 #[cfg(feature = "gateway")]
 mod core;
+#[cfg(feature = "sim")]
+mod import;
 #[cfg(feature = "gateway")]
 mod ingest;
 #[cfg(feature = "gateway")]
@@ -32,6 +34,10 @@ mod server;
 #[cfg(feature = "gateway")]
 pub use self::core::ServerStats;
 #[cfg(feature = "gateway")]
+pub use crate::gateway::Enrolled;
+#[cfg(feature = "gateway")]
+pub use crate::protocol::Bundle;
+#[cfg(feature = "gateway")]
 pub use commands::{CommandRequest, CommandTicket};
 #[cfg(feature = "gateway")]
 pub use config::{BusConfig, Config, GatewayConfig, StoreConfig, Sync};
@@ -41,3 +47,11 @@ pub use live::{Events, Readings};
 pub use local_socket::{LocalClient, LocalStatus};
 #[cfg(feature = "gateway")]
 pub use server::{Enrolment, ProofKind, Server, ServerHandle, serve};
+#[cfg(feature = "sim")]
+mod simulate;
+#[cfg(feature = "sim")]
+pub use crate::sim::{Simulation, SimulationReport, Speed};
+#[cfg(feature = "sim")]
+pub use import::{ImportReport, import_csv};
+#[cfg(feature = "sim")]
+pub use simulate::{ReplayRequest, SimulationRequest, replay, simulate};
