@@ -4,5 +4,6 @@
 
 mod error;
 pub mod model;
+pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};

@@ -1,0 +1,159 @@
+//! What the store holds of one device in memory: its channels, where its chunks are, and the rows that are not sealed yet.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::chunk::ChunkPlace;
+use super::manifest::Record;
+use super::marks::Marks;
+use super::table::Head;
+use crate::error::{Error, Result};
+use crate::model::{Batch, Channel, ChannelName, DeviceName, Sample, Timestamp};
+
+/// Lists of channels whose columns are remembered, per device; the oldest is forgotten first.
+const LAYOUTS: usize = 8;
+
+/// One device.
+#[derive(Debug)]
+pub(super) struct Device {
+    pub(super) name: DeviceName,
+    /// By column.
+    pub(super) channels: Vec<Channel>,
+    columns: HashMap<ChannelName, u32>,
+    /// In order of arrival: later ones override earlier ones (S8).
+    pub(super) chunks: Vec<ChunkPlace>,
+    /// Rows of frames up to this one are in chunks.
+    pub(super) sealed_frame: u64,
+    pub(super) marks: Marks,
+    pub(super) head: Head,
+    /// Full heads that wait to be sealed, in order of arrival.
+    pub(super) frozen: VecDeque<Arc<Head>>,
+    layouts: VecDeque<(Arc<[ChannelName]>, Arc<[u32]>)>,
+    /// By column: the sample with the latest time, where it is known without looking into chunks.
+    pub(super) latest: Vec<Option<Sample>>,
+    /// Nothing in a chunk is later than this.
+    newest_sealed: Option<i64>,
+}
+
+impl Device {
+    pub(super) fn new(name: DeviceName) -> Self {
+        Self {
+            name,
+            channels: Vec::new(),
+            columns: HashMap::new(),
+            chunks: Vec::new(),
+            sealed_frame: 0,
+            marks: Marks::default(),
+            head: Head::default(),
+            frozen: VecDeque::new(),
+            layouts: VecDeque::new(),
+            latest: Vec::new(),
+            newest_sealed: None,
+        }
+    }
+
+    /// Sets the description of a column; the next new one where `column` is beyond the last.
+    pub(super) fn describe(&mut self, column: u32, channel: Channel) {
+        match self.channels.get_mut(column as usize) {
+            Some(known) => *known = channel,
+            None => {
+                self.columns.insert(channel.name.clone(), column);
+                self.channels.push(channel);
+                self.latest.push(None);
+            }
+        }
+    }
+
+    pub(super) fn column(&self, channel: &ChannelName) -> Option<u32> {
+        self.columns.get(channel).copied()
+    }
+
+    /// The columns of a batch's channels. A list that was seen before is recognised by its address; it is kept here, so the
+    /// address cannot come to mean another list.
+    pub(super) fn layout(&mut self, channels: &Arc<[ChannelName]>) -> Result<Arc<[u32]>> {
+        if let Some((_, ids)) = self.layouts.iter().rev().find(|(list, _)| Arc::ptr_eq(list, channels)) {
+            return Ok(Arc::clone(ids));
+        }
+        let ids: Arc<[u32]> = channels.iter().map(|channel| self.known_column(channel)).collect::<Result<_>>()?;
+        let mut sorted = ids.to_vec();
+        sorted.sort_unstable();
+        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+            let twice = &self.channels[pair[0] as usize].name;
+            return Err(Error::invalid(format!("batch of {} names channel {twice} twice, expected once", self.name)));
+        }
+        if self.layouts.len() == LAYOUTS {
+            self.layouts.pop_front();
+        }
+        self.layouts.push_back((Arc::clone(channels), Arc::clone(&ids)));
+        Ok(ids)
+    }
+
+    fn known_column(&self, channel: &ChannelName) -> Result<u32> {
+        self.column(channel).ok_or_else(|| {
+            Error::not_found(format!("channel {}.{channel} is not registered: data for it is refused", self.name))
+        })
+    }
+
+    /// Takes in rows that the log has as `frame`.
+    pub(super) fn push(&mut self, batch: &Batch, ids: &[u32], frame: u64) {
+        self.head.push(batch, ids, frame);
+        for (at, id) in ids.iter().enumerate() {
+            let values = batch.times().iter().zip(batch.column(at));
+            note_latest(&mut self.latest[*id as usize], self.newest_sealed, values);
+        }
+    }
+
+    /// Moves the unsealed rows to those that wait to be sealed.
+    pub(super) fn freeze(&mut self) -> Option<Arc<Head>> {
+        if self.head.rows() == 0 {
+            return None;
+        }
+        let frozen = Arc::new(std::mem::take(&mut self.head));
+        self.frozen.push_back(Arc::clone(&frozen));
+        Some(frozen)
+    }
+
+    pub(super) fn add_chunk(&mut self, place: ChunkPlace) {
+        self.newest_sealed = self.newest_sealed.max(Some(place.last));
+        let at = self.chunks.partition_point(|chunk| (chunk.order, chunk.first) <= (place.order, place.first));
+        self.chunks.insert(at, place);
+    }
+
+    /// The first log frame that is still needed for this device.
+    pub(super) fn first_unsealed_frame(&self) -> Option<u64> {
+        let oldest = self.frozen.front().map_or(&self.head, |frozen| frozen);
+        (oldest.rows() > 0).then_some(oldest.first_frame)
+    }
+
+    /// All that a manifest must say of the device.
+    pub(super) fn records(&self, id: u32, durable_frame: u64, out: &mut Vec<Record>) {
+        out.push(Record::Device { id, name: self.name.clone() });
+        for (column, channel) in self.channels.iter().enumerate() {
+            out.push(Record::Channel { device: id, column: column as u32, channel: Box::new(channel.clone()) });
+        }
+        out.extend(self.chunks.iter().cloned().map(Record::ChunkAdded));
+        out.push(Record::Sealed { device: id, frame: self.sealed_frame });
+        let marks = self.marks.all_durable(durable_frame);
+        if !marks.is_empty() {
+            out.push(Record::Marks { device: id, marks });
+        }
+    }
+}
+
+/// Keeps the sample with the latest time. While chunks may hold a later one, what is not known stays unknown.
+pub(super) fn note_latest<'a>(
+    latest: &mut Option<Sample>,
+    newest_sealed: Option<i64>,
+    values: impl Iterator<Item = (&'a Timestamp, &'a Option<f64>)>,
+) {
+    for (time, value) in values {
+        let Some(value) = *value else { continue };
+        let newer = match latest {
+            Some(known) => *time >= known.time,
+            None => newest_sealed.is_none_or(|newest| time.as_micros() >= newest),
+        };
+        if newer {
+            *latest = Some(Sample { time: *time, value });
+        }
+    }
+}

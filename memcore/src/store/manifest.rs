@@ -1,0 +1,301 @@
+//! The manifest: what devices, channels and chunks there are. A log of edits; each edit is one checksummed frame, so it
+//! happened or it did not (S3). When the edits outgrow the content, the content is written anew and renamed into place.
+
+use super::chunk::ChunkPlace;
+use super::disk::{Disk, DiskFile};
+use super::format;
+use super::wire::{Reader, damaged, put_text, put_varint, unzigzag, zigzag};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Channel, DeviceName};
+
+pub(super) const NAME: &str = "MANIFEST";
+pub(super) const NEW_NAME: &str = "MANIFEST.new";
+const MAGIC: &[u8; 8] = b"MEMCMNFT";
+const FRAME: usize = 16;
+/// Edits may take this much before the manifest is written anew, however small its content.
+const EDIT_BYTES: u64 = 64 << 10;
+
+/// One fact. Several of them make an edit.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Record {
+    Device {
+        id: u32,
+        name: DeviceName,
+    },
+    /// Column `column` of the device is this channel, from now on described so.
+    Channel {
+        device: u32,
+        column: u32,
+        channel: Box<Channel>,
+    },
+    ChunkAdded(ChunkPlace),
+    ChunkRemoved {
+        device: u32,
+        file: u64,
+        offset: u64,
+    },
+    /// The device's rows of log frames up to this one are in chunks.
+    Sealed {
+        device: u32,
+        frame: u64,
+    },
+    /// The highest durable sequence of each boot of the device, the latest boot last.
+    Marks {
+        device: u32,
+        marks: Vec<(u64, u64)>,
+    },
+    /// Frames up to this one are not needed any more.
+    Trimmed {
+        frame: u64,
+    },
+    /// The log was closed in order: segment, where its last frame ends, the frame after it.
+    Closed {
+        segment: u64,
+        end: u64,
+        next_frame: u64,
+    },
+}
+
+impl Record {
+    fn write(&self, out: &mut Vec<u8>) {
+        let numbers = |out: &mut Vec<u8>, tag: u8, numbers: &[u64]| {
+            out.push(tag);
+            numbers.iter().for_each(|number| put_varint(out, *number));
+        };
+        match self {
+            Self::Device { id, name } => {
+                numbers(out, 1, &[u64::from(*id)]);
+                put_text(out, &name.to_string());
+            }
+            Self::Channel { device, column, channel } => {
+                numbers(out, 2, &[u64::from(*device), u64::from(*column)]);
+                put_text(out, &serde_json::to_string(channel).unwrap_or_default());
+            }
+            Self::ChunkAdded(c) => {
+                let (device, rows) = (u64::from(c.device), u64::from(c.rows));
+                numbers(out, 3, &[device, c.file, c.offset, c.length, c.order, rows, c.points]);
+                numbers(out, 0, &[zigzag(c.first), zigzag(c.last)]);
+            }
+            Self::ChunkRemoved { device, file, offset } => numbers(out, 4, &[u64::from(*device), *file, *offset]),
+            Self::Sealed { device, frame } => numbers(out, 5, &[u64::from(*device), *frame]),
+            Self::Marks { device, marks } => {
+                numbers(out, 6, &[u64::from(*device), marks.len() as u64]);
+                marks.iter().for_each(|(boot, sequence)| [*boot, *sequence].iter().for_each(|n| put_varint(out, *n)));
+            }
+            Self::Trimmed { frame } => numbers(out, 7, &[*frame]),
+            Self::Closed { segment, end, next_frame } => numbers(out, 8, &[*segment, *end, *next_frame]),
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self> {
+        let small = |from: &mut Reader<'_>| u32::try_from(from.varint()?).map_err(|_| damaged("a number"));
+        Ok(match from.u8()? {
+            1 => Self::Device { id: small(from)?, name: from.text()?.parse()? },
+            2 => Self::Channel {
+                device: small(from)?,
+                column: small(from)?,
+                channel: serde_json::from_str(from.text()?).map_err(|e| damaged("a channel").caused_by(e))?,
+            },
+            3 => Self::ChunkAdded(read_place(from)?),
+            4 => Self::ChunkRemoved { device: small(from)?, file: from.varint()?, offset: from.varint()? },
+            5 => Self::Sealed { device: small(from)?, frame: from.varint()? },
+            6 => {
+                let (device, count) = (small(from)?, from.count(from.left())?);
+                let marks = (0..count).map(|_| Ok((from.varint()?, from.varint()?))).collect::<Result<_>>()?;
+                Self::Marks { device, marks }
+            }
+            7 => Self::Trimmed { frame: from.varint()? },
+            8 => Self::Closed { segment: from.varint()?, end: from.varint()?, next_frame: from.varint()? },
+            _ => return Err(damaged("a record of the manifest")),
+        })
+    }
+}
+
+fn read_place(from: &mut Reader<'_>) -> Result<ChunkPlace> {
+    let small = |from: &mut Reader<'_>| u32::try_from(from.varint()?).map_err(|_| damaged("a number"));
+    let device = small(from)?;
+    let (file, offset, length, order) = (from.varint()?, from.varint()?, from.varint()?, from.varint()?);
+    let (rows, points) = (small(from)?, from.varint()?);
+    from.u8()?;
+    let (first, last) = (unzigzag(from.varint()?), unzigzag(from.varint()?));
+    Ok(ChunkPlace { device, file, offset, length, order, rows, points, first, last })
+}
+
+/// What reading a manifest gave.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) records: Vec<Record>,
+    /// The number of the last edit.
+    pub(super) number: u64,
+    pub(super) bytes: u64,
+    /// The file ends in bytes that are no whole edit: a write that a crash tore, or damage to the last edit.
+    pub(super) torn: bool,
+    /// The file holds nothing but one snapshot.
+    pub(super) fresh: bool,
+}
+
+/// Reads every edit. Damage before the last edit is an error: nothing after it could be trusted.
+pub(super) fn read(bytes: &[u8]) -> Result<Read> {
+    format::check_header(NAME, bytes, MAGIC)?;
+    let mut read = Read { records: Vec::new(), number: 0, bytes: 0, torn: false, fresh: true };
+    let mut at = format::HEADER;
+    while let Some((number, payload)) = frame_at(bytes, at, read.number) {
+        let mut from = Reader::new(payload);
+        while !from.is_empty() {
+            read.records.push(Record::read(&mut from)?);
+        }
+        read.fresh = read.number == 0;
+        read.number = number;
+        at += FRAME + payload.len();
+    }
+    read.bytes = at as u64;
+    read.torn = bytes[at..].iter().any(|byte| *byte != 0);
+    let later = (at + 1..bytes.len()).any(|at| frame_at(bytes, at, read.number).is_some());
+    if read.number == 0 || later {
+        return Err(Error::new(ErrorKind::Damaged, format!("{NAME} fails a checksum at byte {at}")));
+    }
+    Ok(read)
+}
+
+/// The whole edit at that byte, with a number above `after` (the one that follows it, or any where there is none yet).
+fn frame_at(bytes: &[u8], at: usize, after: u64) -> Option<(u64, &[u8])> {
+    let header = bytes.get(at..)?.first_chunk::<FRAME>()?;
+    let length = u32::from_le_bytes(header[..4].try_into().ok()?) as usize;
+    let checksum = u32::from_le_bytes(header[4..8].try_into().ok()?);
+    let number = u64::from_le_bytes(header[8..].try_into().ok()?);
+    if length == 0 || number <= after {
+        return None;
+    }
+    let payload = bytes.get(at + FRAME..)?.get(..length)?;
+    (crc32c::crc32c_append(crc32c::crc32c(&header[8..]), payload) == checksum).then_some((number, payload))
+}
+
+fn frame(number: u64, records: &[Record]) -> Vec<u8> {
+    let mut bytes = vec![0; FRAME];
+    records.iter().for_each(|record| record.write(&mut bytes));
+    let length = (bytes.len() - FRAME) as u32;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    bytes[8..FRAME].copy_from_slice(&number.to_le_bytes());
+    let checksum = crc32c::crc32c(&bytes[8..]);
+    bytes[4..8].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+/// Appends edits to the manifest.
+#[derive(Debug)]
+pub(super) struct ManifestWriter {
+    file: Box<dyn DiskFile>,
+    at: u64,
+    snapshot: u64,
+    /// The number of the last edit.
+    pub(super) number: u64,
+}
+
+impl ManifestWriter {
+    /// Writes the manifest anew: temporary file, sync, rename, sync of the folder (S4).
+    pub(super) fn create(disk: &dyn Disk, number: u64, records: &[Record]) -> Result<Self> {
+        let doing = |e| Error::io(format_args!("write {NEW_NAME}"), e);
+        let mut bytes = format::header(MAGIC).to_vec();
+        // An edit without a record would look like the end: the snapshot always says where the log starts.
+        bytes.extend_from_slice(&frame(number, records));
+        let file = disk.create(NEW_NAME).map_err(doing)?;
+        file.write_at(&bytes, 0).map_err(doing)?;
+        file.sync().map_err(doing)?;
+        disk.rename(NEW_NAME, NAME).map_err(doing)?;
+        disk.sync_folder().map_err(doing)?;
+        Ok(Self { file, at: bytes.len() as u64, snapshot: bytes.len() as u64, number })
+    }
+
+    /// Goes on after what [`read`] read.
+    pub(super) fn resume(disk: &dyn Disk, read: &Read) -> Result<Self> {
+        let file = disk.open(NAME).map_err(|e| Error::io(format_args!("open {NAME}"), e))?;
+        Ok(Self { file, at: read.bytes, snapshot: read.bytes, number: read.number })
+    }
+
+    /// Appends one edit; it is durable when this returns.
+    pub(super) fn append(&mut self, records: &[Record]) -> Result<()> {
+        let doing = |e| Error::io(format_args!("write {NAME}"), e);
+        let bytes = frame(self.number + 1, records);
+        self.file.write_at(&bytes, self.at).map_err(doing)?;
+        self.file.sync().map_err(doing)?;
+        self.at += bytes.len() as u64;
+        self.number += 1;
+        Ok(())
+    }
+
+    /// Whether the edits have outgrown the content.
+    pub(super) fn is_overgrown(&self) -> bool {
+        self.at - self.snapshot > EDIT_BYTES.max(self.snapshot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::simulated::SimulatedDisk;
+    use super::*;
+
+    fn some_records() -> Vec<Record> {
+        let channel = Channel::gauge("power", crate::model::Unit::Watt).unwrap().build().unwrap();
+        let chunk = ChunkPlace {
+            device: 0,
+            file: 1,
+            offset: 16,
+            length: 900,
+            order: 3,
+            rows: 60,
+            points: 120,
+            first: i64::MIN,
+            last: i64::MAX,
+        };
+        vec![
+            Record::Device { id: 0, name: "acme/home1.pv".parse().unwrap() },
+            Record::Channel { device: 0, column: 0, channel: Box::new(channel) },
+            Record::ChunkAdded(chunk),
+            Record::ChunkRemoved { device: 0, file: 1, offset: 16 },
+            Record::Sealed { device: 0, frame: 17 },
+            Record::Marks { device: 0, marks: vec![(u64::MAX, 1), (7, u64::MAX)] },
+            Record::Trimmed { frame: 9 },
+            Record::Closed { segment: 2, end: 4096, next_frame: 18 },
+        ]
+    }
+
+    fn written() -> (SimulatedDisk, Vec<u8>) {
+        let disk = SimulatedDisk::new();
+        let mut writer = ManifestWriter::create(&disk, 1, &some_records()[..1]).unwrap();
+        writer.append(&some_records()[1..]).unwrap();
+        writer.append(&[Record::Trimmed { frame: 10 }]).unwrap();
+        let bytes = disk.content_of(NAME).unwrap();
+        (disk, bytes)
+    }
+
+    #[test]
+    fn edits_are_read_as_they_were_written() {
+        let (_, bytes) = written();
+        let read = read(&bytes).unwrap();
+        assert_eq!(read.records[..8], some_records());
+        assert_eq!((read.number, read.torn, read.fresh, read.bytes), (3, false, false, bytes.len() as u64));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_an_error_or_a_torn_end() {
+        let (_, bytes) = written();
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            match read(&flipped) {
+                Ok(read) => assert!(read.torn && read.number == 2, "bit {bit}"),
+                Err(e) => assert!(matches!(e.kind(), ErrorKind::Damaged), "bit {bit}: {e}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_torn_edit_did_not_happen() {
+        let (_, bytes) = written();
+        let whole = bytes.len();
+        for end in whole - 18..whole {
+            let read = read(&bytes[..end]).unwrap();
+            assert_eq!(read.number, 2);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Series on disk or in memory: a checksummed log with group commit, sealed compressed chunks, recovery, queries.
+//!
+//! A batch goes to the log and to the device's *head* in memory. When a head is full, a background thread seals it into a
+//! compressed *chunk*, and the log is trimmed. A query reads chunks and heads alike. Formats and invariants (S1, S2, ...)
+//! are in `docs/storage.md`. The disk stands behind [`Disk`], so that tests can take it away at any moment.
+
+mod batch_frame;
+mod bucket;
+mod chunk;
+mod column;
+mod device;
+mod disk;
+mod format;
+mod log;
+mod manifest;
+mod marks;
+mod options;
+mod pack;
+mod query;
+mod recovery;
+mod result;
+mod scan;
+mod seal;
+mod shared;
+mod simulated;
+mod state;
+mod stats;
+#[allow(clippy::module_inception, reason = "the type that the module is named after")]
+mod store;
+mod summary;
+mod table;
+mod wire;
+
+pub use disk::{Disk, DiskFile};
+pub use options::{StoreOptions, SyncPolicy};
+pub use query::{Aggregate, CalendarUnit, Every, Query, QueryResult, SeriesResult};
+pub use simulated::SimulatedDisk;
+pub use stats::{SeriesStats, StoreStats, VerifyReport};
+pub use store::{Store, Ticket};

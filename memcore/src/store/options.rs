@@ -1,0 +1,96 @@
+//! What may be chosen when a store is opened.
+
+use std::time::Duration;
+
+/// When what was appended is made to survive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SyncPolicy {
+    /// `commit` returns when the disk has it; one sync serves all who wait.
+    #[default]
+    Each,
+    /// `commit` returns when the operating system has it; the disk is synced this often. A crash of the process loses
+    /// nothing that was committed, a power cut at most this much.
+    Interval(Duration),
+    /// `commit` returns when the operating system has it, which writes when it likes. Sealing and closing still sync.
+    Os,
+}
+
+/// How a store behaves. Made with [`StoreOptions::default`] and its setters.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StoreOptions {
+    /// When data becomes durable.
+    pub sync: SyncPolicy,
+    /// A device's rows are sealed into a compressed chunk when there are this many of them.
+    pub seal_rows: usize,
+    /// The size to which log segments grow.
+    pub segment_bytes: u64,
+    /// When the log holds more than this, the devices whose rows are the oldest in it are sealed early, so that it can be
+    /// trimmed. It bounds the time to open, and the memory that unsealed rows take.
+    pub log_bytes: u64,
+    /// How many rows may wait to be sealed before `append` waits for the disk.
+    pub unsealed_rows: usize,
+    /// The quota of channels of one device.
+    pub max_channels_per_device: usize,
+    /// Whether queries leave out sealed chunks that fail their checksum, and say so in their result, instead of failing.
+    pub skip_damaged: bool,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            sync: SyncPolicy::Each,
+            seal_rows: 65_536,
+            segment_bytes: 16 << 20,
+            log_bytes: 256 << 20,
+            unsealed_rows: 16 * 65_536,
+            max_channels_per_device: 4096,
+            skip_damaged: false,
+        }
+    }
+}
+
+impl StoreOptions {
+    /// Sets [`sync`](Self::sync).
+    #[must_use]
+    pub fn sync(mut self, sync: SyncPolicy) -> Self {
+        self.sync = sync;
+        self
+    }
+    /// Sets [`seal_rows`](Self::seal_rows), at least 1 and at most 1,048,576.
+    #[must_use]
+    pub fn seal_rows(mut self, rows: usize) -> Self {
+        self.seal_rows = rows.clamp(1, 1 << 20);
+        self
+    }
+    /// Sets [`segment_bytes`](Self::segment_bytes), at least 4 KiB.
+    #[must_use]
+    pub fn segment_bytes(mut self, bytes: u64) -> Self {
+        self.segment_bytes = bytes.max(4096);
+        self
+    }
+    /// Sets [`log_bytes`](Self::log_bytes), at least 8 KiB.
+    #[must_use]
+    pub fn log_bytes(mut self, bytes: u64) -> Self {
+        self.log_bytes = bytes.max(8192);
+        self
+    }
+    /// Sets [`unsealed_rows`](Self::unsealed_rows).
+    #[must_use]
+    pub fn unsealed_rows(mut self, rows: usize) -> Self {
+        self.unsealed_rows = rows.max(1);
+        self
+    }
+    /// Sets [`max_channels_per_device`](Self::max_channels_per_device).
+    #[must_use]
+    pub fn max_channels_per_device(mut self, channels: usize) -> Self {
+        self.max_channels_per_device = channels;
+        self
+    }
+    /// Sets [`skip_damaged`](Self::skip_damaged).
+    #[must_use]
+    pub fn skip_damaged(mut self, skip: bool) -> Self {
+        self.skip_damaged = skip;
+        self
+    }
+}

@@ -1,0 +1,264 @@
+//! What a query gives: per series, in Arrow arrays, and as record batches in a long or a wide layout.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray};
+use arrow_array::{TimestampMicrosecondArray, UInt64Array};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+
+use super::query::Aggregate;
+use super::summary::Summary;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Channel, SeriesName};
+
+/// Rows of a long record batch: large enough to be cheap, small enough to be streamed.
+const BATCH_ROWS: usize = 1 << 20;
+
+/// The answer to a query: series in order of their names, each in order of time.
+#[derive(Debug, Clone)]
+pub struct QueryResult {
+    pub(super) series: Vec<SeriesResult>,
+    pub(super) columns: Vec<Arc<str>>,
+    pub(super) skipped: Vec<String>,
+}
+
+/// The rows of one series.
+#[derive(Debug, Clone)]
+pub struct SeriesResult {
+    series: SeriesName,
+    channel: Channel,
+    times: TimestampMicrosecondArray,
+    columns: Vec<(Arc<str>, ArrayRef)>,
+}
+
+impl SeriesResult {
+    pub(super) fn raw(series: SeriesName, channel: Channel, times: Vec<i64>, values: Vec<f64>) -> Self {
+        let values: ArrayRef = Arc::new(Float64Array::from(values));
+        Self { series, channel, times: utc(times), columns: vec![("value".into(), values)] }
+    }
+
+    pub(super) fn bucketed(
+        series: SeriesName,
+        channel: Channel,
+        buckets: &[(i64, Summary)],
+        aggregates: &[Aggregate],
+    ) -> Self {
+        let column = |aggregate: &Aggregate| -> (Arc<str>, ArrayRef) {
+            let of = |value: fn(&Summary) -> f64| -> ArrayRef {
+                Arc::new(buckets.iter().map(|(_, summary)| value(summary)).collect::<Float64Array>())
+            };
+            let array = match aggregate {
+                Aggregate::Mean => of(Summary::mean),
+                Aggregate::Min => of(|summary| summary.min),
+                Aggregate::Max => of(|summary| summary.max),
+                Aggregate::Sum => of(Summary::sum),
+                Aggregate::First => of(|summary| summary.first),
+                Aggregate::Last => of(|summary| summary.last),
+                Aggregate::Count => Arc::new(buckets.iter().map(|(_, summary)| summary.count).collect::<UInt64Array>()),
+            };
+            (aggregate.name().into(), array)
+        };
+        let times = utc(buckets.iter().map(|(start, _)| *start).collect());
+        Self { series, channel, times, columns: aggregates.iter().map(column).collect() }
+    }
+
+    /// Which series.
+    #[must_use]
+    pub fn series(&self) -> &SeriesName {
+        &self.series
+    }
+
+    /// What its numbers mean. They are in the base unit of its quantity and in passive sign.
+    #[must_use]
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// UTC microseconds: of samples, or the starts of buckets.
+    #[must_use]
+    pub fn times(&self) -> &TimestampMicrosecondArray {
+        &self.times
+    }
+
+    /// The values of a raw query.
+    #[must_use]
+    pub fn values(&self) -> Option<&Float64Array> {
+        self.column("value")
+    }
+
+    /// A column of numbers by its name: `value`, or an aggregate's. For `count` see [`counts`](Self::counts).
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Float64Array> {
+        self.array(name)?.as_any().downcast_ref()
+    }
+
+    /// The column `count`.
+    #[must_use]
+    pub fn counts(&self) -> Option<&UInt64Array> {
+        self.array("count")?.as_any().downcast_ref()
+    }
+
+    /// A column by its name, as an Arrow array.
+    #[must_use]
+    pub fn array(&self, name: &str) -> Option<&ArrayRef> {
+        self.columns.iter().find(|(column, _)| **column == *name).map(|(_, array)| array)
+    }
+}
+
+fn utc(times: Vec<i64>) -> TimestampMicrosecondArray {
+    TimestampMicrosecondArray::from(times).with_timezone("UTC")
+}
+
+fn time_field() -> Field {
+    Field::new("time", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false)
+}
+
+impl QueryResult {
+    /// The series, in order of their names; those without a row are there too.
+    #[must_use]
+    pub fn series(&self) -> &[SeriesResult] {
+        &self.series
+    }
+
+    /// Takes the series out.
+    #[must_use]
+    pub fn into_series(self) -> Vec<SeriesResult> {
+        self.series
+    }
+
+    /// The names of the columns beside series and time: `value`, or those of the aggregates.
+    pub fn column_names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|name| &**name)
+    }
+
+    /// How many rows there are in all.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.series.iter().map(|series| series.times.len()).sum()
+    }
+
+    /// The damaged chunks that were left out; only with
+    /// [`skip_damaged`](super::StoreOptions::skip_damaged) is there ever one.
+    #[must_use]
+    pub fn skipped(&self) -> &[String] {
+        &self.skipped
+    }
+
+    /// The long layout in one batch: `series`, `time`, and a column for the values or for each aggregate.
+    ///
+    /// # Errors
+    /// [`LimitReached`](ErrorKind::LimitReached) where the series outnumber what a dictionary of 32 bits can name.
+    pub fn to_batch(&self) -> Result<RecordBatch> {
+        self.long(&self.series.iter().collect::<Vec<_>>())
+    }
+
+    /// The long layout in batches of about a million rows, each of whole series.
+    ///
+    /// # Errors
+    /// As [`to_batch`](Self::to_batch).
+    pub fn to_batches(&self) -> Result<Vec<RecordBatch>> {
+        let mut batches = Vec::new();
+        let mut group: Vec<&SeriesResult> = Vec::new();
+        let mut rows = 0;
+        for series in &self.series {
+            rows += series.times.len();
+            group.push(series);
+            if rows >= BATCH_ROWS {
+                batches.push(self.long(&group)?);
+                group.clear();
+                rows = 0;
+            }
+        }
+        if batches.is_empty() || !group.is_empty() {
+            batches.push(self.long(&group)?);
+        }
+        Ok(batches)
+    }
+
+    fn long(&self, series: &[&SeriesResult]) -> Result<RecordBatch> {
+        let names: StringArray = series.iter().map(|series| Some(series.series.to_string())).collect();
+        let keys = (0..).zip(series).flat_map(|(key, series)| std::iter::repeat_n(key, series.times.len()));
+        let keys: Int32Array = keys.collect::<Vec<i32>>().into();
+        let dictionary = DictionaryArray::<Int32Type>::try_new(keys, Arc::new(names))
+            .map_err(|e| Error::new(ErrorKind::LimitReached, "too many series for one batch").caused_by(e))?;
+        let times: Vec<i64> = series.iter().flat_map(|series| series.times.values().iter().copied()).collect();
+        let mut fields = vec![Field::new("series", dictionary.data_type().clone(), false), time_field()];
+        let mut arrays: Vec<ArrayRef> = vec![Arc::new(dictionary), Arc::new(utc(times))];
+        for name in &self.columns {
+            let parts = series.iter().filter_map(|series| series.array(name));
+            let array = concatenate(parts, &**name == "count");
+            fields.push(Field::new(&**name, array.data_type().clone(), false));
+            arrays.push(array);
+        }
+        self.batch(fields, arrays)
+    }
+
+    /// The wide layout: `time`, and one column a series (one a series and aggregate where there are several), null where
+    /// the series has no row at that time.
+    ///
+    /// # Errors
+    /// [`Internal`](ErrorKind::Internal) should Arrow refuse the batch.
+    pub fn wide(&self) -> Result<RecordBatch> {
+        let distinct: BTreeSet<i64> = self.series.iter().flat_map(|series| series.times.values().iter().copied()).collect();
+        let times: Vec<i64> = distinct.into_iter().collect();
+        let mut fields = vec![time_field()];
+        let mut arrays: Vec<ArrayRef> = vec![Arc::new(utc(times.clone()))];
+        for series in &self.series {
+            for (name, array) in &series.columns {
+                let title = match self.columns.len() {
+                    1 => series.series.to_string(),
+                    _ => format!("{}:{name}", series.series),
+                };
+                let spread = spread(array, series.times.values(), &times);
+                fields.push(Field::new(title, spread.data_type().clone(), true).with_metadata(meaning(&series.channel)));
+                arrays.push(spread);
+            }
+        }
+        self.batch(fields, arrays)
+    }
+
+    fn batch(&self, fields: Vec<Field>, arrays: Vec<ArrayRef>) -> Result<RecordBatch> {
+        let schema = Schema::new_with_metadata(fields, self.metadata());
+        RecordBatch::try_new(Arc::new(schema), arrays)
+            .map_err(|e| Error::new(ErrorKind::Internal, "the result does not fit its schema").caused_by(e))
+    }
+
+    /// Unit and quantity, where all series have the same.
+    fn metadata(&self) -> HashMap<String, String> {
+        let mut meanings = self.series.iter().map(|series| meaning(&series.channel));
+        let first = meanings.next().unwrap_or_default();
+        if meanings.all(|other| other == first) { first } else { HashMap::new() }
+    }
+}
+
+/// Values are stored in base units, so that is the unit of a result.
+fn meaning(channel: &Channel) -> HashMap<String, String> {
+    let unit = channel.quantity.base_unit().symbol().to_owned();
+    HashMap::from([("unit".to_owned(), unit), ("quantity".to_owned(), channel.quantity.name().to_owned())])
+}
+
+fn concatenate<'a>(parts: impl Iterator<Item = &'a ArrayRef>, counts: bool) -> ArrayRef {
+    if counts {
+        let parts = parts.filter_map(|part| part.as_any().downcast_ref::<UInt64Array>());
+        return Arc::new(UInt64Array::from_iter_values(parts.flat_map(|part| part.values().iter().copied())));
+    }
+    let parts = parts.filter_map(|part| part.as_any().downcast_ref::<Float64Array>());
+    Arc::new(Float64Array::from_iter_values(parts.flat_map(|part| part.values().iter().copied())))
+}
+
+/// The values of `array`, which belong to `from`, at the times `to`, of which `from` is a part. Both rise.
+fn spread(array: &ArrayRef, from: &[i64], to: &[i64]) -> ArrayRef {
+    let mut at = 0;
+    let places = to.iter().map(|time| {
+        let found = from.get(at) == Some(time);
+        at += usize::from(found);
+        found.then(|| at - 1)
+    });
+    if let Some(counts) = array.as_any().downcast_ref::<UInt64Array>() {
+        return Arc::new(places.map(|place| place.map(|at| counts.value(at))).collect::<UInt64Array>());
+    }
+    let values = array.as_any().downcast_ref::<Float64Array>();
+    Arc::new(places.map(|place| place.zip(values).map(|(at, values)| values.value(at))).collect::<Float64Array>())
+}

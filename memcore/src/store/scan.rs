@@ -1,0 +1,320 @@
+//! Answers queries: takes a snapshot of the devices concerned, then reads without holding any lock.
+
+use std::sync::Arc;
+
+use super::bucket::Buckets;
+use super::chunk::{ChunkPlace, Directory};
+use super::disk::DiskFile;
+use super::query::{Query, QueryResult, SeriesResult};
+use super::shared::Shared;
+use super::state::{ChunkFile, State};
+use super::table::{Head, keep_last};
+use super::wire::damaged;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Channel, SeriesName};
+
+/// Runs a query.
+pub(super) fn run(shared: &Shared, query: &Query) -> Result<QueryResult> {
+    query.check()?;
+    let snapshots = {
+        let state = shared.read();
+        let selected = state.select(&query.pattern);
+        if selected.is_empty()
+            && let Some(series) = query.pattern.exact()
+        {
+            return Err(Error::not_found(format!("series {series} is not registered")));
+        }
+        snapshots(&state, selected, query)
+    };
+    let mut skipped = Vec::new();
+    let mut series = Vec::new();
+    for snapshot in snapshots {
+        series.extend(snapshot.answer(query, shared.options.skip_damaged, &mut skipped)?);
+    }
+    series.sort_by(|a, b| a.series().cmp(b.series()));
+    let columns = if query.is_raw() {
+        vec!["value".into()]
+    } else {
+        query.columns().into_iter().map(|aggregate| aggregate.name().into()).collect()
+    };
+    Ok(QueryResult { series, columns, skipped })
+}
+
+/// The half-open range as its first and last microsecond; None where it is empty.
+fn range(query: &Query) -> Option<(i64, i64)> {
+    let first = query.from.map_or(i64::MIN, |from| from.as_micros());
+    let last = match query.to {
+        Some(to) => to.as_micros().checked_sub(1)?,
+        None => i64::MAX,
+    };
+    (first <= last).then_some((first, last))
+}
+
+/// Rows of one device that may lie in the range, from one place.
+#[derive(Debug)]
+enum Source {
+    Chunk(ChunkPlace, Arc<ChunkFile>),
+    Head(Arc<Head>),
+}
+
+impl Source {
+    /// The first and the last time.
+    fn span(&self) -> (i64, i64) {
+        match self {
+            Self::Chunk(place, _) => (place.first, place.last),
+            Self::Head(head) if head.rising => (head.times[0], head.times[head.rows() - 1]),
+            Self::Head(head) => {
+                let ends = head.times.iter().fold((i64::MAX, i64::MIN), |(low, high), t| (low.min(*t), high.max(*t)));
+                ends
+            }
+        }
+    }
+}
+
+/// What a query needs of one device.
+#[derive(Debug)]
+struct Snapshot {
+    wanted: Vec<(SeriesName, Channel, u32)>,
+    /// In order of arrival.
+    sources: Vec<Source>,
+    range: Option<(i64, i64)>,
+}
+
+fn snapshots(state: &State, selected: Vec<(SeriesName, u32, u32)>, query: &Query) -> Vec<Snapshot> {
+    let mut by_device: std::collections::BTreeMap<u32, Vec<(SeriesName, Channel, u32)>> = Default::default();
+    for (series, device, column) in selected {
+        let channel = state.describe(device, column).clone();
+        by_device.entry(device).or_default().push((series, channel, column));
+    }
+    let range = range(query);
+    let of = |(device, wanted): (u32, Vec<_>)| {
+        let sources = range.map_or_else(Vec::new, |range| sources(state, device, &wanted, range));
+        Snapshot { wanted, sources, range }
+    };
+    by_device.into_iter().map(of).collect()
+}
+
+fn sources(state: &State, device: u32, wanted: &[(SeriesName, Channel, u32)], (from, to): (i64, i64)) -> Vec<Source> {
+    let device = &state.devices[device as usize];
+    let chunks = device.chunks.iter().filter(|chunk| chunk.first <= to && chunk.last >= from);
+    let chunks = chunks.filter_map(|chunk| Some(Source::Chunk(chunk.clone(), state.file(chunk.file)?)));
+    let frozen = device.frozen.iter().map(|head| Source::Head(Arc::clone(head)));
+    let columns: Vec<u32> = wanted.iter().map(|(_, _, column)| *column).collect();
+    let live = device.head.copy_of(&columns, from, to);
+    let live = (live.rows() > 0).then(|| Source::Head(Arc::new(live)));
+    chunks.chain(frozen).chain(live).collect()
+}
+
+/// Where the samples of one series go.
+enum Sink<'a> {
+    /// Runs of samples in the order in which they came.
+    Raw(Vec<(Vec<i64>, Vec<f64>)>),
+    Buckets(Buckets<'a>),
+}
+
+impl Snapshot {
+    fn answer(mut self, query: &Query, skip: bool, skipped: &mut Vec<String>) -> Result<Vec<SeriesResult>> {
+        let apart = self.sort_apart();
+        let sinks = if apart { self.stream(query, skip, skipped)? } else { self.merge(query, skip, skipped)? };
+        let finish = |((series, channel, _), sink): ((SeriesName, Channel, u32), Sink<'_>)| match sink {
+            Sink::Raw(mut runs) => {
+                if query.last.is_some() {
+                    runs.reverse();
+                }
+                let (times, values) = join(runs, query);
+                SeriesResult::raw(series, channel, times, values)
+            }
+            Sink::Buckets(mut buckets) => {
+                buckets.finish();
+                let (start, end) = window(buckets.done.len(), query);
+                SeriesResult::bucketed(series, channel, &buckets.done[start..end], &query.columns())
+            }
+        };
+        Ok(self.wanted.into_iter().zip(sinks).map(finish).collect())
+    }
+
+    /// Puts the sources in order of time, where none overlaps another and each rises.
+    fn sort_apart(&mut self) -> bool {
+        let rising = self.sources.iter().all(|source| !matches!(source, Source::Head(head) if !head.rising));
+        let mut spans: Vec<(i64, i64)> = self.sources.iter().map(Source::span).collect();
+        spans.sort_unstable();
+        let apart = rising && spans.windows(2).all(|pair| pair[0].1 < pair[1].0);
+        if apart {
+            self.sources.sort_by_key(Source::span);
+        }
+        apart
+    }
+
+    fn new_sinks<'a>(&self, query: &'a Query) -> Vec<Sink<'a>> {
+        let label = query.from.map(|from| from.as_micros());
+        let sink = |_: &_| match query.is_raw() {
+            true => Sink::Raw(Vec::new()),
+            false => Sink::Buckets(Buckets::new(query.every.as_ref(), label)),
+        };
+        self.wanted.iter().map(sink).collect()
+    }
+
+    /// One source after another, as far as the query needs them.
+    fn stream<'a>(&self, query: &'a Query, skip: bool, skipped: &mut Vec<String>) -> Result<Vec<Sink<'a>>> {
+        let mut sinks = self.new_sinks(query);
+        let backwards = query.is_raw() && query.last.is_some();
+        let mut order: Vec<&Source> = self.sources.iter().collect();
+        if backwards {
+            order.reverse();
+        }
+        let enough = query.limit.or(query.last).filter(|_| query.is_raw());
+        for source in order {
+            self.read(source, skip, skipped, &mut sinks)?;
+            let full = |sink: &Sink<'_>| match sink {
+                Sink::Raw(runs) => enough.is_some_and(|rows| runs.iter().map(|run| run.0.len()).sum::<usize>() >= rows),
+                Sink::Buckets(_) => false,
+            };
+            if sinks.iter().all(full) {
+                break;
+            }
+        }
+        Ok(sinks)
+    }
+
+    /// All sources, then in order of time: of several values of one time the one that arrived last (S8).
+    fn merge<'a>(&self, query: &'a Query, skip: bool, skipped: &mut Vec<String>) -> Result<Vec<Sink<'a>>> {
+        let mut gathered: Vec<Sink<'_>> = self.wanted.iter().map(|_| Sink::Raw(Vec::new())).collect();
+        for source in &self.sources {
+            self.read(source, skip, skipped, &mut gathered)?;
+        }
+        let mut sinks = self.new_sinks(query);
+        for (gathered, sink) in gathered.into_iter().zip(&mut sinks) {
+            let Sink::Raw(runs) = gathered else { continue };
+            let mut samples: Vec<(i64, f64)> =
+                runs.into_iter().flat_map(|(times, values)| times.into_iter().zip(values)).collect();
+            samples.sort_by_key(|(time, _)| *time);
+            let (times, values) = keep_last(samples);
+            match sink {
+                Sink::Raw(runs) => runs.push((times, values)),
+                Sink::Buckets(buckets) => buckets.push(&times, &values)?,
+            }
+        }
+        Ok(sinks)
+    }
+
+    fn read(&self, source: &Source, skip: bool, skipped: &mut Vec<String>, sinks: &mut [Sink<'_>]) -> Result<()> {
+        match source {
+            Source::Head(head) => self.read_head(head, sinks),
+            Source::Chunk(place, file) => match self.decode_chunk(place, file, sinks) {
+                Ok(parts) => parts.into_iter().try_for_each(|(at, part)| part.give(&mut sinks[at])),
+                Err(e) => {
+                    let what = format!("{} at byte {}", file.name, place.offset);
+                    if !skip || e.kind() == ErrorKind::Invalid {
+                        return Err(e.context(what));
+                    }
+                    skipped.push(format!("{what}: {e}"));
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    fn read_head(&self, head: &Head, sinks: &mut [Sink<'_>]) -> Result<()> {
+        for ((_, _, id), sink) in self.wanted.iter().zip(sinks) {
+            let Some(column) = head.columns.get(*id as usize) else { continue };
+            let (from, to) = self.range.unwrap_or((0, -1));
+            let samples = column.iter().map(|(row, value)| (head.times[row], value));
+            let (times, values) = samples.filter(|(time, _)| (from..=to).contains(time)).unzip();
+            Part::Samples(times, values).give(sink)?;
+        }
+        Ok(())
+    }
+
+    /// What the chunk has of each series: everything, before anything is given on, so that damage takes all of it.
+    fn decode_chunk(&self, place: &ChunkPlace, file: &ChunkFile, sinks: &[Sink<'_>]) -> Result<Vec<(usize, Part)>> {
+        let file = file.open()?;
+        let directory = Directory::read(&*file, place)?;
+        let (from, to) = self.range.unwrap_or((0, -1));
+        let whole = from <= place.first && place.last <= to;
+        let mut times: Option<Vec<i64>> = None;
+        let mut parts = Vec::new();
+        for (at, (_, _, id)) in self.wanted.iter().enumerate() {
+            let Some(column) = directory.column(*id) else { continue };
+            if let Sink::Buckets(buckets) = &sinks[at]
+                && whole
+                && buckets.holds(place.first, place.last)?
+            {
+                parts.push((at, Part::Summary(place.first, column.summary)));
+                continue;
+            }
+            if times.is_none() {
+                times = Some(decode_times(&directory, &*file, place)?);
+            }
+            let times = times.as_deref().unwrap_or_default();
+            let rows = times.partition_point(|t| *t < from)..times.partition_point(|t| *t <= to);
+            let column = directory.values(&*file, column)?;
+            let part = match &column.rows {
+                None => Part::Samples(times[rows.clone()].to_vec(), column.values[rows].to_vec()),
+                Some(at) => {
+                    let kept = at.partition_point(|r| (*r as usize) < rows.start)
+                        ..at.partition_point(|r| (*r as usize) < rows.end);
+                    let times = at[kept.clone()].iter().map(|row| times[*row as usize]).collect();
+                    Part::Samples(times, column.values[kept].to_vec())
+                }
+            };
+            parts.push((at, part));
+        }
+        Ok(parts)
+    }
+}
+
+fn decode_times(directory: &Directory, file: &dyn DiskFile, place: &ChunkPlace) -> Result<Vec<i64>> {
+    let times = directory.times(file)?;
+    if times.first() == Some(&place.first) && times.last() == Some(&place.last) { Ok(times) } else { Err(damaged("times")) }
+}
+
+/// What one source has of one series.
+enum Part {
+    Samples(Vec<i64>, Vec<f64>),
+    /// All of a chunk, from that time on, in one bucket.
+    Summary(i64, super::summary::Summary),
+}
+
+impl Part {
+    fn give(self, sink: &mut Sink<'_>) -> Result<()> {
+        match (self, sink) {
+            (Self::Samples(times, values), Sink::Raw(runs)) => {
+                runs.push((times, values));
+                Ok(())
+            }
+            (Self::Samples(times, values), Sink::Buckets(buckets)) => buckets.push(&times, &values),
+            (Self::Summary(first, summary), Sink::Buckets(buckets)) => buckets.push_summary(first, &summary),
+            (Self::Summary(..), Sink::Raw(_)) => Ok(()),
+        }
+    }
+}
+
+/// Which of so many rows the query asked for.
+fn window(rows: usize, query: &Query) -> (usize, usize) {
+    match (query.limit, query.last) {
+        (Some(limit), _) => (0, rows.min(limit)),
+        (None, Some(last)) => (rows.saturating_sub(last), rows),
+        (None, None) => (0, rows),
+    }
+}
+
+fn join(mut runs: Vec<(Vec<i64>, Vec<f64>)>, query: &Query) -> (Vec<i64>, Vec<f64>) {
+    runs.retain(|(times, _)| !times.is_empty());
+    let (mut times, mut values) = if runs.len() == 1 {
+        runs.remove(0)
+    } else {
+        let rows = runs.iter().map(|run| run.0.len()).sum();
+        let mut joined = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        for (times, values) in runs {
+            joined.0.extend(times);
+            joined.1.extend(values);
+        }
+        joined
+    };
+    let (start, end) = window(times.len(), query);
+    times.truncate(end);
+    values.truncate(end);
+    times.drain(..start);
+    values.drain(..start);
+    (times, values)
+}

@@ -1,0 +1,213 @@
+//! Sizes, counters, and the check of everything that is stored.
+
+use std::collections::HashMap;
+
+use super::chunk::{Directory, FILE_MAGIC};
+use super::disk::read_all;
+use super::format::{self, number_in};
+use super::log::{self, SegmentHead};
+use super::manifest;
+use super::shared::Shared;
+use super::state::CHUNKS;
+use crate::error::{Error, Result};
+use crate::model::{Pattern, SeriesName, Timestamp};
+
+/// Sizes and counters of a store.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct StoreStats {
+    /// Registered devices.
+    pub devices: usize,
+    /// Registered channels.
+    pub series: usize,
+    /// Values in sealed chunks; of one time stored twice, both count until chunks are merged.
+    pub sealed_points: u64,
+    /// Values that are not sealed yet.
+    pub unsealed_points: u64,
+    /// Sealed chunks.
+    pub chunks: usize,
+    /// Bytes of sealed chunks.
+    pub chunk_bytes: u64,
+    /// Bytes of the log, without what is reserved for it.
+    pub log_bytes: u64,
+    /// Batches that were not stored because their position had been reached before.
+    pub repeated_batches: u64,
+    /// What was found damaged when the store was opened.
+    pub damage: Vec<String>,
+    /// Where the log ended in a torn write when the store was opened, if it did: usual after a power cut.
+    pub torn: Option<String>,
+}
+
+impl StoreStats {
+    /// All values.
+    #[must_use]
+    pub fn points(&self) -> u64 {
+        self.sealed_points + self.unsealed_points
+    }
+}
+
+/// Size and span of one series.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
+pub struct SeriesStats {
+    /// How many values there are; of one time stored twice, both count until they are merged.
+    pub points: u64,
+    /// Bytes in sealed chunks, without its share of the times.
+    pub bytes: u64,
+    /// Nothing is earlier than this.
+    pub first: Option<Timestamp>,
+    /// Nothing is later than this.
+    pub last: Option<Timestamp>,
+}
+
+/// What a check of everything found.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct VerifyReport {
+    /// How many bytes were read.
+    pub bytes: u64,
+    /// How many chunks were decoded.
+    pub chunks: usize,
+    /// What is damaged: file, place, and what is wrong.
+    pub damage: Vec<String>,
+}
+
+impl VerifyReport {
+    /// Whether nothing is damaged.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.damage.is_empty()
+    }
+}
+
+pub(super) fn of_store(shared: &Shared) -> StoreStats {
+    let log_bytes = shared.writing.as_ref().map_or(0, |writing| shared.lock_log(writing).bytes());
+    let state = shared.read();
+    let mut stats = StoreStats {
+        devices: state.devices.len(),
+        log_bytes,
+        repeated_batches: state.repeated_batches,
+        damage: state.damage.clone(),
+        torn: state.torn.clone(),
+        ..StoreStats::default()
+    };
+    for device in &state.devices {
+        stats.series += device.channels.len();
+        stats.chunks += device.chunks.len();
+        stats.chunk_bytes += device.chunks.iter().map(|chunk| chunk.length).sum::<u64>();
+        stats.sealed_points += device.chunks.iter().map(|chunk| chunk.points).sum::<u64>();
+        let heads = device.frozen.iter().map(|head| &**head).chain([&device.head]);
+        let columns = heads.flat_map(|head| &head.columns);
+        stats.unsealed_points += columns.map(|column| column.values.len() as u64).sum::<u64>();
+    }
+    stats
+}
+
+pub(super) fn of_series(shared: &Shared, pattern: &Pattern) -> Result<Vec<(SeriesName, SeriesStats)>> {
+    let mut found = Vec::new();
+    let mut chunks = Vec::new();
+    {
+        let state = shared.read();
+        let mut place = HashMap::new();
+        for (series, id, column) in state.select(pattern) {
+            let mut stats = SeriesStats::default();
+            let device = &state.devices[id as usize];
+            for head in device.frozen.iter().map(|head| &**head).chain([&device.head]) {
+                let Some(column) = head.columns.get(column as usize) else { continue };
+                stats.points += column.values.len() as u64;
+                column.iter().for_each(|(row, _)| stats.span(head.times[row], head.times[row]));
+            }
+            place.insert((id, column), found.len());
+            found.push((series, stats));
+        }
+        let devices: std::collections::BTreeSet<u32> = place.keys().map(|(id, _)| *id).collect();
+        for chunk in devices.into_iter().flat_map(|id| &state.devices[id as usize].chunks) {
+            chunks.extend(state.file(chunk.file).map(|file| (chunk.clone(), file)));
+        }
+        drop(state);
+        for (chunk, file) in chunks {
+            let open = file.open()?;
+            let directory = Directory::read(&*open, &chunk).map_err(|e| e.context(&file.name))?;
+            for column in directory.columns() {
+                let Some(at) = place.get(&(chunk.device, column.id)) else { continue };
+                let stats = &mut found[*at].1;
+                stats.points += column.values as u64;
+                stats.bytes += column.bytes();
+                stats.span(chunk.first, chunk.last);
+            }
+        }
+    }
+    Ok(found)
+}
+
+impl SeriesStats {
+    fn span(&mut self, first: i64, last: i64) {
+        let (first, last) = (Timestamp::from_micros(first), Timestamp::from_micros(last));
+        self.first = Some(self.first.map_or(first, |known| known.min(first)));
+        self.last = Some(self.last.map_or(last, |known| known.max(last)));
+    }
+}
+
+pub(super) fn verify(shared: &Shared) -> Result<VerifyReport> {
+    let mut report = VerifyReport { damage: shared.read().damage.clone(), ..VerifyReport::default() };
+    let chunks: Vec<_> = {
+        let state = shared.read();
+        let places = state.devices.iter().flat_map(|device| &device.chunks);
+        places.map(|place| (place.clone(), state.file(place.file))).collect()
+    };
+    for (place, file) in chunks {
+        let Some(file) = file else { continue };
+        let checked = file.open().and_then(|open| {
+            let mut header = vec![0; format::HEADER];
+            open.read_at(&mut header, 0).map_err(|e| Error::io("read it", e))?;
+            format::check_header(&file.name, &header, FILE_MAGIC)?;
+            Directory::read(&*open, &place)?.table(&*open)
+        });
+        report.chunks += 1;
+        report.bytes += place.length;
+        if let Err(e) = checked {
+            report.damage.push(format!("{} at byte {}: {e}", file.name, place.offset));
+        }
+    }
+    verify_rest(shared, &mut report)?;
+    Ok(report)
+}
+
+/// The manifest and the log. What is written meanwhile may look torn, so nothing is held against their ends.
+fn verify_rest(shared: &Shared, report: &mut VerifyReport) -> Result<()> {
+    let files = shared.disk.list().map_err(|e| Error::io("list the store", e))?;
+    for name in files {
+        let is_log = number_in(&name, log::PREFIX);
+        if is_log.is_none() && name != manifest::NAME {
+            continue;
+        }
+        // A segment may have been trimmed since the list was made.
+        let Ok(bytes) = read_all(&*shared.disk, &name) else { continue };
+        report.bytes += bytes.len() as u64;
+        let checked = match is_log {
+            None => manifest::read(&bytes).map(|_| Vec::new()),
+            Some(id) => SegmentHead::read(id, &bytes)
+                .and_then(|head| log::scan(&bytes, head.first_frame, None, &mut |_, _| Ok(())))
+                .map(|scanned| scanned.damage),
+        };
+        match checked {
+            Ok(ranges) => report.damage.extend(ranges.iter().map(|range| {
+                let what = format!("{name} fails a checksum in bytes {} to {}", range.start, range.end);
+                what
+            })),
+            Err(e) => report.damage.push(e.to_string()),
+        }
+    }
+    report.damage.retain(|what| !what.starts_with(CHUNKS) || !what.ends_with("is missing"));
+    report.damage.extend(missing(shared)?);
+    report.damage.sort();
+    report.damage.dedup();
+    Ok(())
+}
+
+fn missing(shared: &Shared) -> Result<Vec<String>> {
+    let numbers: Vec<u64> = shared.read().file_numbers().collect();
+    let files = shared.disk.list().map_err(|e| Error::io("list the store", e))?;
+    let names = numbers.into_iter().map(|number| format::numbered(CHUNKS, number));
+    Ok(names.filter(|name| !files.contains(name)).map(|name| format!("{name} is missing")).collect())
+}

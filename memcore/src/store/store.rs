@@ -1,0 +1,479 @@
+//! The store itself: opened, written, asked.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use super::batch_frame;
+use super::disk::{Disk, Folder};
+use super::log::{self, PAYLOAD_MAX};
+use super::manifest::Record;
+use super::options::{StoreOptions, SyncPolicy};
+use super::query::{Query, QueryResult};
+use super::recovery;
+use super::scan;
+use super::seal;
+use super::shared::{Shared, Writing};
+use super::simulated::SimulatedDisk;
+use super::state::State;
+use super::stats::{self, SeriesStats, StoreStats, VerifyReport};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Batch, Channel, DeviceName, Pattern, Sample, SeriesName, Timestamp};
+
+/// Frames wait in memory up to this size; then `append` itself gives them to the operating system.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// What a batch was given when it was appended, to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(u64);
+
+/// Series of values over time, in a folder or in memory. Clones are cheap and share the store; it is closed with the last
+/// of them, or before by [`close`](Self::close). Every method may be called from any thread; those that write block while
+/// the disk is behind.
+#[derive(Debug, Clone)]
+pub struct Store {
+    handle: Arc<Handle>,
+}
+
+#[derive(Debug)]
+struct Handle {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Store {
+    /// Opens the store in the folder `path` to read and write it. The folder is made where there is none.
+    ///
+    /// # Errors
+    /// [`Locked`](ErrorKind::Locked) where another writer has it open, [`Invalid`](ErrorKind::Invalid) where the folder
+    /// holds something else, [`Unsupported`](ErrorKind::Unsupported) where a newer memcore wrote it,
+    /// [`Damaged`](ErrorKind::Damaged) where its manifest cannot be read. In none of these cases anything is changed.
+    pub fn open(path: impl AsRef<Path>, options: StoreOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let label = path.display().to_string();
+        let folder = Folder::writable(path).map_err(|e| Error::io(format_args!("create store {label}"), e))?;
+        Self::open_on(Arc::new(folder), &label, options)
+    }
+
+    /// Opens the store in the folder `path` to read it, while another may write it. It sees what was there when it was
+    /// opened; [`refresh`](Self::refresh) looks again.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but never `Locked`; [`NotFound`](ErrorKind::NotFound) where there is no store.
+    pub fn open_read_only(path: impl AsRef<Path>, options: StoreOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let label = path.display().to_string();
+        Self::open_read_only_on(Arc::new(Folder::read_only(path)), &label, options)
+    }
+
+    /// A store that lives in memory and is gone when it is closed; otherwise it behaves as one on disk.
+    ///
+    /// # Panics
+    /// Never: a new disk in memory refuses nothing.
+    #[must_use]
+    pub fn in_memory(options: StoreOptions) -> Self {
+        let options = if options.sync == SyncPolicy::Each { options } else { options.sync(SyncPolicy::Os) };
+        Self::open_on(Arc::new(SimulatedDisk::new()), "in memory", options).expect("memory refuses nothing")
+    }
+
+    /// Opens the store on any disk; `label` is how messages call it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_on(disk: Arc<dyn Disk>, label: &str, options: StoreOptions) -> Result<Self> {
+        let named = |e: Error| e.context(format_args!("store {label}"));
+        let files = disk.list().map_err(|e| named(Error::io("list it", e)))?;
+        let new = recovery::is_new(&files).map_err(named)?;
+        if !disk.lock().map_err(|e| named(Error::io("lock it", e)))? {
+            return Err(Error::new(ErrorKind::Locked, format!("store {label} is open for writing elsewhere")));
+        }
+        let shared = Self::recover(&disk, label, options, new).map_err(|e| {
+            disk.unlock();
+            named(e)
+        })?;
+        let shared = Arc::new(shared);
+        let of_thread = Arc::clone(&shared);
+        let spawned = std::thread::Builder::new().name("memcore-store".into()).spawn(move || seal::run(&of_thread));
+        let thread = spawned.map_err(|e| {
+            disk.unlock();
+            named(Error::io("start its thread", e))
+        })?;
+        shared.ask_to_look();
+        Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::new(Some(thread)) }) })
+    }
+
+    fn recover(disk: &Arc<dyn Disk>, label: &str, options: StoreOptions, new: bool) -> Result<Shared> {
+        if new {
+            recovery::create(&**disk)?;
+        }
+        let recovered = recovery::load(disk, &options)?;
+        let (state, manifest, log) = recovered.prepare(disk, &options)?;
+        for what in &state.damage {
+            tracing::error!(store = label, "damage: {what}");
+        }
+        let number = manifest.number;
+        let writing = Writing { manifest: Mutex::new(manifest), log: Mutex::new(log) };
+        Ok(Shared::new(label.to_owned(), Arc::clone(disk), options, state, Some(writing), number))
+    }
+
+    /// Opens the store on any disk to read it.
+    ///
+    /// # Errors
+    /// As [`open_read_only`](Self::open_read_only).
+    pub fn open_read_only_on(disk: Arc<dyn Disk>, label: &str, options: StoreOptions) -> Result<Self> {
+        let state = load_consistent(&disk, &options).map_err(|e| e.context(format_args!("store {label}")))?;
+        let shared = Arc::new(Shared::new(label.to_owned(), disk, options, state, None, 0));
+        Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::new(None) }) })
+    }
+
+    /// Looks again at what a writer has made of the store since it was opened to be read. A writer needs no refresh.
+    ///
+    /// # Errors
+    /// As [`open_read_only`](Self::open_read_only).
+    pub fn refresh(&self) -> Result<()> {
+        let shared = self.shared();
+        shared.check_open()?;
+        if shared.writing.is_none() {
+            let state = load_consistent(&shared.disk, &shared.options)
+                .map_err(|e| e.context(format_args!("store {}", shared.label)))?;
+            shared.durable.store(state.next_frame - 1, Ordering::Release);
+            *shared.write() = state;
+        }
+        Ok(())
+    }
+
+    /// Registers channels of a device; durable when it returns. What is registered already may be given again, and then
+    /// takes over the new cadence, max-age, range and writability.
+    ///
+    /// # Errors
+    /// [`Conflict`](ErrorKind::Conflict) where stored numbers would change their meaning,
+    /// [`LimitReached`](ErrorKind::LimitReached) beyond the device's quota; then none of the channels is registered.
+    pub fn register(&self, device: &DeviceName, channels: &[Channel]) -> Result<()> {
+        let shared = self.shared();
+        let writing = shared.writing()?;
+        let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = {
+            let state = shared.read();
+            new_facts(&state, device, channels, shared.options.max_channels_per_device)?
+        };
+        if records.is_empty() { Ok(()) } else { shared.record(&mut manifest, records) }
+    }
+
+    /// The channels that a pattern selects, in order of their names.
+    #[must_use]
+    pub fn channels(&self, pattern: &Pattern) -> Vec<(SeriesName, Channel)> {
+        let state = self.shared().read();
+        let selected = state.select(pattern).into_iter();
+        selected.map(|(series, device, column)| (series, state.describe(device, column).clone())).collect()
+    }
+
+    /// The description of a channel.
+    #[must_use]
+    pub fn channel(&self, series: &SeriesName) -> Option<Channel> {
+        self.channels(&Pattern::from(series)).pop().map(|(_, channel)| channel)
+    }
+
+    /// Takes in a batch, in base units and passive sign. Queries see it; it is durable when [`commit`](Self::commit) of
+    /// the ticket returns. A batch whose position was reached before is a repetition: it is counted and not stored again.
+    /// While too many rows wait to be sealed, this waits for the disk.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) naming a channel that is not registered; nothing of the batch is taken then.
+    pub fn append(&self, batch: &Batch) -> Result<Ticket> {
+        let shared = self.shared();
+        let writing = shared.writing()?;
+        let mut state = shared.write();
+        let (frame, froze) = append(&mut state, batch, shared)?;
+        let (buffered, queued) = (state.buffer.len(), state.queued_rows);
+        drop(state);
+        if buffered > BUFFER_BYTES {
+            shared.flush(&mut shared.lock_log(writing), false)?;
+        }
+        if froze {
+            shared.ask_to_look();
+            if queued > shared.options.unsealed_rows {
+                seal::wait_for_room(shared, shared.options.unsealed_rows)?;
+            }
+        }
+        Ok(Ticket(frame))
+    }
+
+    /// Waits until the batch of the ticket is as safe as the [`SyncPolicy`] says. One sync serves all that wait.
+    ///
+    /// # Errors
+    /// [`ReadOnly`](ErrorKind::ReadOnly) where the disk failed: the batch may or may not survive, and from then on the
+    /// store is only read.
+    pub fn commit(&self, ticket: Ticket) -> Result<()> {
+        let shared = self.shared();
+        if shared.durable() >= ticket.0 {
+            return Ok(());
+        }
+        let writing = shared.writing()?;
+        let mut log = shared.lock_log(writing);
+        // Whoever had the lock before may have synced this batch along with others.
+        let sync = shared.options.sync == SyncPolicy::Each;
+        if shared.durable() >= ticket.0 || (!sync && log.written >= ticket.0) {
+            return Ok(());
+        }
+        shared.writing()?;
+        shared.flush(&mut log, sync)
+    }
+
+    /// [`append`](Self::append) and [`commit`](Self::commit).
+    ///
+    /// # Errors
+    /// As both.
+    pub fn write(&self, batch: &Batch) -> Result<()> {
+        let ticket = self.append(batch)?;
+        self.commit(ticket)
+    }
+
+    /// Makes everything appended so far durable, whatever the policy.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn sync(&self) -> Result<()> {
+        let shared = self.shared();
+        let writing = shared.writing()?;
+        shared.flush(&mut shared.lock_log(writing), true)
+    }
+
+    /// Seals all rows into compressed chunks and waits for it: before a backup, or to measure.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn seal(&self) -> Result<()> {
+        self.shared().writing()?;
+        seal::seal_all(self.shared())
+    }
+
+    /// The highest sequence of that boot of the device that is known durable; 0 where there is none.
+    #[must_use]
+    pub fn durable_sequence(&self, device: &DeviceName, boot: u64) -> u64 {
+        let state = self.shared().read();
+        let durable = self.shared().durable();
+        state.device_id(device).map_or(0, |id| state.devices[id as usize].marks.durable(boot, durable))
+    }
+
+    /// Answers a query.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) for a reversed range, [`NotFound`](ErrorKind::NotFound) where a pattern without a
+    /// wildcard names no series, [`Damaged`](ErrorKind::Damaged) where a chunk that is needed fails its checksum.
+    pub fn query(&self, query: &Query) -> Result<QueryResult> {
+        self.shared().check_open()?;
+        scan::run(self.shared(), query)
+    }
+
+    /// The sample with the latest time of each series that a pattern selects; series without one are left out.
+    ///
+    /// # Errors
+    /// [`Closed`](ErrorKind::Closed), or [`Damaged`](ErrorKind::Damaged) where a chunk that is needed fails its checksum.
+    pub fn latest(&self, pattern: &Pattern) -> Result<Vec<(SeriesName, Sample)>> {
+        self.shared().check_open()?;
+        let known: Vec<_> = {
+            let state = self.shared().read();
+            let selected = state.select(pattern).into_iter();
+            selected.map(|(series, id, column)| (series, state.devices[id as usize].latest[column as usize])).collect()
+        };
+        let mut found = Vec::with_capacity(known.len());
+        for (series, sample) in known {
+            let sample = match sample {
+                Some(sample) => Some(sample),
+                None => self.latest_sealed(&series)?,
+            };
+            found.extend(sample.map(|sample| (series, sample)));
+        }
+        Ok(found)
+    }
+
+    fn latest_sealed(&self, series: &SeriesName) -> Result<Option<Sample>> {
+        let result = scan::run(self.shared(), &Query::new(Pattern::from(series)).last(1))?;
+        let sample = result.series().first().and_then(|found| {
+            let at = found.times().len().checked_sub(1)?;
+            Some(Sample { time: Timestamp::from_micros(found.times().value(at)), value: found.values()?.value(at) })
+        });
+        let mut state = self.shared().write();
+        let place = state.select(&Pattern::from(series)).pop();
+        if let (Some((_, id, column)), Some(sample)) = (place, sample) {
+            let known = &mut state.devices[id as usize].latest[column as usize];
+            if known.is_none_or(|known| known.time < sample.time) {
+                *known = Some(sample);
+            }
+        }
+        Ok(sample)
+    }
+
+    /// Sizes and counters.
+    #[must_use]
+    pub fn stats(&self) -> StoreStats {
+        stats::of_store(self.shared())
+    }
+
+    /// Sizes and span of each series that a pattern selects. Reads the head of every chunk concerned.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub fn series_stats(&self, pattern: &Pattern) -> Result<Vec<(SeriesName, SeriesStats)>> {
+        self.shared().check_open()?;
+        stats::of_series(self.shared(), pattern)
+    }
+
+    /// Reads everything and checks every checksum.
+    ///
+    /// # Errors
+    /// [`Closed`](ErrorKind::Closed); what is damaged is in the report.
+    pub fn verify(&self) -> Result<VerifyReport> {
+        self.shared().check_open()?;
+        stats::verify(self.shared())
+    }
+
+    /// Why the store takes no writes, where it does not.
+    #[must_use]
+    pub fn is_read_only(&self) -> Option<String> {
+        self.shared().read_only_reason()
+    }
+
+    /// Makes everything durable and gives the folder back. Closing again does nothing; everything else fails from then on.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit). The store is closed in any case.
+    pub fn close(&self) -> Result<()> {
+        self.handle.close()
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.handle.shared
+    }
+}
+
+impl Handle {
+    fn close(&self) -> Result<()> {
+        let shared = &self.shared;
+        if shared.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        shared.tasks().stop = true;
+        shared.wake.notify_all();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic of the thread was reported by it; what is in the log is safe.
+            let _ = thread.join();
+        }
+        let Some(writing) = &shared.writing else { return Ok(()) };
+        let done = if shared.read_only_reason().is_none() { say_goodbye(shared, writing) } else { Ok(()) };
+        shared.disk.unlock();
+        done
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if let Err(e) = self.close() {
+            tracing::error!(store = self.shared.label, error = %e, "the store could not be closed in order");
+        }
+    }
+}
+
+/// Syncs the log and records where it ends, so that later damage to its last frames is not taken for a torn write.
+fn say_goodbye(shared: &Shared, writing: &Writing) -> Result<()> {
+    let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut log = shared.lock_log(writing);
+    shared.flush(&mut log, true)?;
+    let ((segment, end), next_frame) = (log.end(), log.written + 1);
+    manifest.append(&[Record::Closed { segment, end, next_frame }]).map_err(|e| shared.fail(&e))
+}
+
+/// Takes a batch into the state; its frame, and whether a head became full.
+fn append(state: &mut State, batch: &Batch, shared: &Shared) -> Result<(u64, bool)> {
+    let device_name = batch.device();
+    let id = state
+        .device_id(device_name)
+        .ok_or_else(|| Error::not_found(format!("device {device_name} is not registered: data for it is refused")))?;
+    let device = &mut state.devices[id as usize];
+    let ids = device.layout(batch.channels())?;
+    if let Some(frame) = batch.position().and_then(|position| device.marks.repeated(position)) {
+        state.repeated_batches += 1;
+        return Ok((frame, false));
+    }
+    let frame = state.next_frame;
+    let start = log::begin_frame(&mut state.buffer);
+    batch_frame::encode(batch, id, &ids, &mut state.buffer);
+    if state.buffer.len() - start > PAYLOAD_MAX {
+        state.buffer.truncate(start);
+        let (rows, width) = (batch.rows(), ids.len());
+        let message = format!("batch of {device_name} has {rows} rows x {width} channels, expected at most 64 MiB");
+        return Err(Error::new(ErrorKind::LimitReached, message));
+    }
+    log::end_frame(&mut state.buffer, start, frame, shared.durable().min(frame));
+    state.next_frame += 1;
+    if let Some(position) = batch.position() {
+        device.marks.append(position, frame, shared.durable());
+    }
+    device.push(batch, &ids, frame);
+    let full = device.head.rows() >= shared.options.seal_rows;
+    if full {
+        state.freeze(id);
+    }
+    Ok((frame, full))
+}
+
+/// What the manifest must be told to register these channels.
+fn new_facts(state: &State, name: &DeviceName, channels: &[Channel], quota: usize) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    let known = state.device_id(name);
+    let id = known.unwrap_or(state.devices.len() as u32);
+    if known.is_none() {
+        records.push(Record::Device { id, name: name.clone() });
+    }
+    let device = known.map(|id| &state.devices[id as usize]);
+    let mut next = device.map_or(0, |device| device.channels.len()) as u32;
+    let mut fresh: std::collections::HashMap<_, &Channel> = std::collections::HashMap::new();
+    for channel in channels {
+        channel.check().map_err(|e| e.context(format_args!("device {name}")))?;
+        let column = device.and_then(|device| device.column(&channel.name));
+        let before = column.and_then(|column| Some(&device?.channels[column as usize]));
+        if let Some(before) = before.or_else(|| fresh.get(&channel.name).copied()) {
+            before.check_compatible(channel).map_err(|e| e.context(format_args!("device {name}")))?;
+        }
+        let column = match column {
+            Some(_) if before == Some(channel) => continue,
+            Some(column) => column,
+            None if fresh.contains_key(&channel.name) => continue,
+            None => {
+                next += 1;
+                next - 1
+            }
+        };
+        fresh.insert(channel.name.clone(), channel);
+        records.push(Record::Channel { device: id, column, channel: Box::new(channel.clone()) });
+    }
+    if next as usize > quota {
+        let message = format!("device {name} would have {next} channels, expected at most {quota}");
+        return Err(Error::new(ErrorKind::LimitReached, message));
+    }
+    Ok(records)
+}
+
+/// What a writer has on disk at one moment: read again where it changed meanwhile.
+fn load_consistent(disk: &Arc<dyn Disk>, options: &StoreOptions) -> Result<State> {
+    const ATTEMPTS: usize = 100;
+    let mut last = None;
+    for _ in 0..ATTEMPTS {
+        let files = disk.list().map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => Error::not_found("there is no store"),
+            _ => Error::io("list it", e),
+        })?;
+        if recovery::is_new(&files)? {
+            return Err(Error::not_found("there is no store"));
+        }
+        match recovery::load(disk, options) {
+            Ok(recovered) if recovered.is_current(&**disk) => return Ok(recovered.state),
+            Ok(_) => {}
+            Err(e) if e.kind() == ErrorKind::Io => last = Some(e),
+            Err(e) => return Err(e),
+        }
+    }
+    Err(last.unwrap_or_else(|| Error::new(ErrorKind::Timeout, "its writer changes it faster than it can be read")))
+}
