@@ -4,6 +4,9 @@ mod store;
 
 fn main() {
     for figure in store::run() {
-        println!("{:50} {:10.3} {} ({} is better, target {})", figure.name, figure.value, figure.unit, figure.better, figure.target);
+        println!(
+            "{:50} {:10.3} {} ({} is better, target {})",
+            figure.name, figure.value, figure.unit, figure.better, figure.target
+        );
     }
 }
