@@ -13,6 +13,9 @@ use crate::model::{Batch, Channel, ChannelName, DeviceName, Sample, Timestamp};
 /// Lists of channels whose columns are remembered, per device; the oldest is forgotten first.
 const LAYOUTS: usize = 8;
 
+/// A list of channels and their columns.
+type Layout = (Arc<[ChannelName]>, Arc<[u32]>);
+
 /// One device.
 #[derive(Debug)]
 pub(super) struct Device {
@@ -28,7 +31,7 @@ pub(super) struct Device {
     pub(super) head: Head,
     /// Full heads that wait to be sealed, in order of arrival.
     pub(super) frozen: VecDeque<Arc<Head>>,
-    layouts: VecDeque<(Arc<[ChannelName]>, Arc<[u32]>)>,
+    layouts: VecDeque<Layout>,
     /// By column: the sample with the latest time, where it is known without looking into chunks.
     pub(super) latest: Vec<Option<Sample>>,
     /// Nothing in a chunk is later than this.

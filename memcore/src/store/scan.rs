@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::bucket::Buckets;
 use super::chunk::{ChunkPlace, Directory};
+use super::column::Column;
 use super::disk::DiskFile;
 use super::query::{Query, QueryResult, SeriesResult};
 use super::shared::Shared;
 use super::state::{ChunkFile, State};
+use super::summary::Summary;
 use super::table::{Head, keep_last};
 use super::wire::damaged;
 use crate::error::{Error, ErrorKind, Result};
@@ -63,10 +65,7 @@ impl Source {
         match self {
             Self::Chunk(place, _) => (place.first, place.last),
             Self::Head(head) if head.rising => (head.times[0], head.times[head.rows() - 1]),
-            Self::Head(head) => {
-                let ends = head.times.iter().fold((i64::MAX, i64::MIN), |(low, high), t| (low.min(*t), high.max(*t)));
-                ends
-            }
+            Self::Head(head) => head.times.iter().fold((i64::MAX, i64::MIN), |(low, high), t| (low.min(*t), high.max(*t))),
         }
     }
 }
@@ -201,7 +200,7 @@ impl Snapshot {
         match source {
             Source::Head(head) => self.read_head(head, sinks),
             Source::Chunk(place, file) => match self.decode_chunk(place, file, sinks) {
-                Ok(parts) => parts.into_iter().try_for_each(|(at, part)| part.give(&mut sinks[at])),
+                Ok(decoded) => decoded.give(sinks),
                 Err(e) => {
                     let what = format!("{} at byte {}", file.name, place.offset);
                     if !skip || e.kind() == ErrorKind::Invalid {
@@ -219,47 +218,36 @@ impl Snapshot {
             let Some(column) = head.columns.get(*id as usize) else { continue };
             let (from, to) = self.range.unwrap_or((0, -1));
             let samples = column.iter().map(|(row, value)| (head.times[row], value));
-            let (times, values) = samples.filter(|(time, _)| (from..=to).contains(time)).unzip();
-            Part::Samples(times, values).give(sink)?;
+            let (times, values): (Vec<i64>, Vec<f64>) = samples.filter(|(time, _)| (from..=to).contains(time)).unzip();
+            sink.take(&times, &values)?;
         }
         Ok(())
     }
 
     /// What the chunk has of each series: everything, before anything is given on, so that damage takes all of it.
-    fn decode_chunk(&self, place: &ChunkPlace, file: &ChunkFile, sinks: &[Sink<'_>]) -> Result<Vec<(usize, Part)>> {
+    fn decode_chunk(&self, place: &ChunkPlace, file: &ChunkFile, sinks: &[Sink<'_>]) -> Result<Decoded> {
         let file = file.open()?;
         let directory = Directory::read(&*file, place)?;
         let (from, to) = self.range.unwrap_or((0, -1));
         let whole = from <= place.first && place.last <= to;
-        let mut times: Option<Vec<i64>> = None;
-        let mut parts = Vec::new();
+        let mut decoded = Decoded { times: Vec::new(), rows: 0..0, first: place.first, parts: Vec::new() };
         for (at, (_, _, id)) in self.wanted.iter().enumerate() {
             let Some(column) = directory.column(*id) else { continue };
             if let Sink::Buckets(buckets) = &sinks[at]
                 && whole
                 && buckets.holds(place.first, place.last)?
             {
-                parts.push((at, Part::Summary(place.first, column.summary)));
+                decoded.parts.push((at, Part::Summary(column.summary)));
                 continue;
             }
-            if times.is_none() {
-                times = Some(decode_times(&directory, &*file, place)?);
+            if decoded.times.is_empty() {
+                let times = decode_times(&directory, &*file, place)?;
+                decoded.rows = times.partition_point(|t| *t < from)..times.partition_point(|t| *t <= to);
+                decoded.times = times;
             }
-            let times = times.as_deref().unwrap_or_default();
-            let rows = times.partition_point(|t| *t < from)..times.partition_point(|t| *t <= to);
-            let column = directory.values(&*file, column)?;
-            let part = match &column.rows {
-                None => Part::Samples(times[rows.clone()].to_vec(), column.values[rows].to_vec()),
-                Some(at) => {
-                    let kept = at.partition_point(|r| (*r as usize) < rows.start)
-                        ..at.partition_point(|r| (*r as usize) < rows.end);
-                    let times = at[kept.clone()].iter().map(|row| times[*row as usize]).collect();
-                    Part::Samples(times, column.values[kept].to_vec())
-                }
-            };
-            parts.push((at, part));
+            decoded.parts.push((at, Part::Column(directory.values(&*file, column)?)));
         }
-        Ok(parts)
+        Ok(decoded)
     }
 }
 
@@ -268,23 +256,50 @@ fn decode_times(directory: &Directory, file: &dyn DiskFile, place: &ChunkPlace) 
     if times.first() == Some(&place.first) && times.last() == Some(&place.last) { Ok(times) } else { Err(damaged("times")) }
 }
 
-/// What one source has of one series.
-enum Part {
-    Samples(Vec<i64>, Vec<f64>),
-    /// All of a chunk, from that time on, in one bucket.
-    Summary(i64, super::summary::Summary),
+/// What one chunk has of the series that are asked for.
+struct Decoded {
+    times: Vec<i64>,
+    /// Those of the rows that lie in the range.
+    rows: std::ops::Range<usize>,
+    first: i64,
+    parts: Vec<(usize, Part)>,
 }
 
-impl Part {
-    fn give(self, sink: &mut Sink<'_>) -> Result<()> {
-        match (self, sink) {
-            (Self::Samples(times, values), Sink::Raw(runs)) => {
-                runs.push((times, values));
+enum Part {
+    Column(Column),
+    /// All of the chunk lies in one bucket.
+    Summary(Summary),
+}
+
+impl Decoded {
+    fn give(self, sinks: &mut [Sink<'_>]) -> Result<()> {
+        for (at, part) in &self.parts {
+            match (part, &mut sinks[*at]) {
+                (Part::Column(Column { rows: None, values, .. }), sink) => {
+                    sink.take(&self.times[self.rows.clone()], &values[self.rows.clone()])?;
+                }
+                (Part::Column(Column { rows: Some(rows), values, .. }), sink) => {
+                    let start = rows.partition_point(|row| (*row as usize) < self.rows.start);
+                    let end = rows.partition_point(|row| (*row as usize) < self.rows.end);
+                    let times: Vec<i64> = rows[start..end].iter().map(|row| self.times[*row as usize]).collect();
+                    sink.take(&times, &values[start..end])?;
+                }
+                (Part::Summary(summary), Sink::Buckets(buckets)) => buckets.push_summary(self.first, summary)?,
+                (Part::Summary(_), Sink::Raw(_)) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sink<'_> {
+    fn take(&mut self, times: &[i64], values: &[f64]) -> Result<()> {
+        match self {
+            Self::Raw(runs) => {
+                runs.push((times.to_vec(), values.to_vec()));
                 Ok(())
             }
-            (Self::Samples(times, values), Sink::Buckets(buckets)) => buckets.push(&times, &values),
-            (Self::Summary(first, summary), Sink::Buckets(buckets)) => buckets.push_summary(first, &summary),
-            (Self::Summary(..), Sink::Raw(_)) => Ok(()),
+            Self::Buckets(buckets) => buckets.push(times, values),
         }
     }
 }
