@@ -70,6 +70,13 @@ impl Source {
     }
 }
 
+impl Source {
+    /// Whether its times rise from row to row.
+    fn rises(&self) -> bool {
+        !matches!(self, Self::Head(head) if !head.rising)
+    }
+}
+
 /// What a query needs of one device.
 #[derive(Debug)]
 struct Snapshot {
@@ -112,9 +119,8 @@ enum Sink<'a> {
 }
 
 impl Snapshot {
-    fn answer(mut self, query: &Query, skip: bool, skipped: &mut Vec<String>) -> Result<Vec<SeriesResult>> {
-        let apart = self.sort_apart();
-        let sinks = if apart { self.stream(query, skip, skipped)? } else { self.merge(query, skip, skipped)? };
+    fn answer(self, query: &Query, skip: bool, skipped: &mut Vec<String>) -> Result<Vec<SeriesResult>> {
+        let sinks = self.gather(query, skip, skipped)?;
         let finish = |((series, channel, _), sink): ((SeriesName, Channel, u32), Sink<'_>)| match sink {
             Sink::Raw(mut runs) => {
                 if query.last.is_some() {
@@ -132,68 +138,63 @@ impl Snapshot {
         Ok(self.wanted.into_iter().zip(sinks).map(finish).collect())
     }
 
-    /// Puts the sources in order of time, where none overlaps another and each rises.
-    fn sort_apart(&mut self) -> bool {
-        let rising = self.sources.iter().all(|source| !matches!(source, Source::Head(head) if !head.rising));
-        let mut spans: Vec<(i64, i64)> = self.sources.iter().map(Source::span).collect();
-        spans.sort_unstable();
-        let apart = rising && spans.windows(2).all(|pair| pair[0].1 < pair[1].0);
-        if apart {
-            self.sources.sort_by_key(Source::span);
-        }
-        apart
-    }
-
-    fn new_sinks<'a>(&self, query: &'a Query) -> Vec<Sink<'a>> {
+    /// One cluster of sources after another, as far as the query needs them.
+    fn gather<'a>(&self, query: &'a Query, skip: bool, skipped: &mut Vec<String>) -> Result<Vec<Sink<'a>>> {
         let label = query.from.map(|from| from.as_micros());
         let sink = |_: &_| match query.is_raw() {
             true => Sink::Raw(Vec::new()),
             false => Sink::Buckets(Buckets::new(query.every.as_ref(), label)),
         };
-        self.wanted.iter().map(sink).collect()
-    }
-
-    /// One source after another, as far as the query needs them.
-    fn stream<'a>(&self, query: &'a Query, skip: bool, skipped: &mut Vec<String>) -> Result<Vec<Sink<'a>>> {
-        let mut sinks = self.new_sinks(query);
-        let backwards = query.is_raw() && query.last.is_some();
-        let mut order: Vec<&Source> = self.sources.iter().collect();
-        if backwards {
-            order.reverse();
+        let mut sinks: Vec<Sink<'a>> = self.wanted.iter().map(sink).collect();
+        let mut clusters = self.clusters();
+        if query.is_raw() && query.last.is_some() {
+            clusters.reverse();
         }
         let enough = query.limit.or(query.last).filter(|_| query.is_raw());
-        for source in order {
-            self.read(source, skip, skipped, &mut sinks)?;
-            let full = |sink: &Sink<'_>| match sink {
-                Sink::Raw(runs) => enough.is_some_and(|rows| runs.iter().map(|run| run.0.len()).sum::<usize>() >= rows),
-                Sink::Buckets(_) => false,
-            };
-            if sinks.iter().all(full) {
+        for cluster in clusters {
+            match cluster[..] {
+                [alone] if self.sources[alone].rises() => self.read(&self.sources[alone], skip, skipped, &mut sinks)?,
+                _ => self.merge(&cluster, skip, skipped, &mut sinks)?,
+            }
+            if enough.is_some_and(|rows| sinks.iter().all(|sink| sink.rows() >= rows)) {
                 break;
             }
         }
         Ok(sinks)
     }
 
-    /// All sources, then in order of time: of several values of one time the one that arrived last (S8).
-    fn merge<'a>(&self, query: &'a Query, skip: bool, skipped: &mut Vec<String>) -> Result<Vec<Sink<'a>>> {
-        let mut gathered: Vec<Sink<'_>> = self.wanted.iter().map(|_| Sink::Raw(Vec::new())).collect();
-        for source in &self.sources {
-            self.read(source, skip, skipped, &mut gathered)?;
+    /// The sources by number, those together whose spans overlap, in order of time; within a cluster in order of arrival.
+    fn clusters(&self) -> Vec<Vec<usize>> {
+        let mut spans: Vec<((i64, i64), usize)> = self.sources.iter().map(Source::span).zip(0..).collect();
+        spans.sort_unstable();
+        let mut clusters: Vec<Vec<usize>> = Vec::new();
+        let mut end = None;
+        for ((first, last), number) in spans {
+            match clusters.last_mut() {
+                Some(cluster) if end >= Some(first) => cluster.push(number),
+                _ => clusters.push(vec![number]),
+            }
+            end = end.max(Some(last));
         }
-        let mut sinks = self.new_sinks(query);
-        for (gathered, sink) in gathered.into_iter().zip(&mut sinks) {
+        clusters.iter_mut().for_each(|cluster| cluster.sort_unstable());
+        clusters
+    }
+
+    /// Several sources in order of time: of several values of one time the one that arrived last (S8).
+    fn merge(&self, cluster: &[usize], skip: bool, skipped: &mut Vec<String>, sinks: &mut [Sink<'_>]) -> Result<()> {
+        let mut gathered: Vec<Sink<'_>> = self.wanted.iter().map(|_| Sink::Raw(Vec::new())).collect();
+        for number in cluster {
+            self.read(&self.sources[*number], skip, skipped, &mut gathered)?;
+        }
+        for (gathered, sink) in gathered.into_iter().zip(sinks) {
             let Sink::Raw(runs) = gathered else { continue };
-            let mut samples: Vec<(i64, f64)> =
-                runs.into_iter().flat_map(|(times, values)| times.into_iter().zip(values)).collect();
+            let pairs = runs.into_iter().flat_map(|(times, values)| times.into_iter().zip(values));
+            let mut samples: Vec<(i64, f64)> = pairs.collect();
             samples.sort_by_key(|(time, _)| *time);
             let (times, values) = keep_last(samples);
-            match sink {
-                Sink::Raw(runs) => runs.push((times, values)),
-                Sink::Buckets(buckets) => buckets.push(&times, &values)?,
-            }
+            sink.take(&times, &values)?;
         }
-        Ok(sinks)
+        Ok(())
     }
 
     fn read(&self, source: &Source, skip: bool, skipped: &mut Vec<String>, sinks: &mut [Sink<'_>]) -> Result<()> {
@@ -293,6 +294,14 @@ impl Decoded {
 }
 
 impl Sink<'_> {
+    /// How many raw samples there are.
+    fn rows(&self) -> usize {
+        match self {
+            Self::Raw(runs) => runs.iter().map(|(times, _)| times.len()).sum(),
+            Self::Buckets(_) => 0,
+        }
+    }
+
     fn take(&mut self, times: &[i64], values: &[f64]) -> Result<()> {
         match self {
             Self::Raw(runs) => {
