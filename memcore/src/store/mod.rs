@@ -10,7 +10,6 @@ mod chunk;
 mod column;
 mod device;
 mod disk;
-mod every;
 mod format;
 mod log;
 mod manifest;
