@@ -51,10 +51,10 @@ impl QueryOptions {
     fn query(&self, pattern: &str) -> Result<Query> {
         let mut query = Query::new(pattern.parse::<Pattern>().to_node()?);
         if let Some(start) = &self.start {
-            query = query.from(instant(start)?);
+            query = query.from(instant(start).to_node()?);
         }
         if let Some(end) = &self.end {
-            query = query.to(instant(end)?);
+            query = query.to(instant(end).to_node()?);
         }
         match (&self.every, &self.tz) {
             (Some(every), zone) => query = query.every(Every::parse(every, zone.as_deref()).to_node()?),

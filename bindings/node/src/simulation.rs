@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use memcore::model::{Clock, DeviceName, Span, SystemClock};
+use memcore::model::DeviceName;
 use memcore::protocol::Bundle;
-use memcore::sim::{Replay, ReplayOptions, Simulation, SimulationProgress, SimulationReport, Speed, Street, StreetOptions};
-use memcore::{Config, Enrolment, Error, LocalClient, ProofKind, ServerHandle};
+use memcore::sim::{Simulation, SimulationProgress, SimulationReport, Speed};
+use memcore::{Config, Enrolment, Error, LocalClient, ProofKind, ReplayRequest, ServerHandle, SimulationRequest};
 use napi::Env;
 use napi::bindgen_prelude::{BigInt, PromiseRaw};
 use napi_derive::napi;
@@ -44,41 +44,28 @@ pub struct SimulationOptions {
 }
 
 impl SimulationOptions {
-    fn street(&self) -> Result<Street> {
-        let mut options = StreetOptions::default();
+    fn street(&self) -> memcore::Result<SimulationRequest> {
+        let mut request = SimulationRequest::default();
         if let Some(devices) = self.devices {
-            options.devices = devices as usize;
+            request.devices = devices as usize;
         }
         if let Some(seed) = self.seed {
-            options.seed = seed as u64;
+            request.seed = seed as u64;
         }
-        match (&self.start, self.speed) {
-            (Some(start), _) => options.start = instant(start)?,
-            // What runs with the clock carries the clock's time; what runs ahead of it would lie in the future.
-            (None, Some(speed)) if speed <= 1.0 => options.start = SystemClock::default().now(),
-            (None, _) => {}
+        if let Some(step) = &self.step {
+            request.step = span("step", step)?;
         }
-        Street::new(options).to_node()
+        request.speed = self.speed.map_or(Speed::Unlimited, Speed::Times);
+        request.length = self.duration.as_deref().map(|duration| span("duration", duration)).transpose()?;
+        request.start = self.start.as_ref().map(instant).transpose()?;
+        Ok(request)
     }
 
-    fn step(&self) -> Result<Span> {
-        self.step.as_deref().map_or(Ok(Span::from_seconds(1)), |step| span("step", step)).to_node()
-    }
-
-    fn speed(&self) -> Speed {
-        self.speed.map_or(Speed::Unlimited, Speed::Times)
-    }
-
-    fn replay(&self, path: PathBuf) -> memcore::Result<Replay> {
-        let device = self
-            .device
-            .as_deref()
-            .ok_or_else(|| Error::invalid("replay without device: expected whose telemetry it is"))?;
-        let options = ReplayOptions::new(device.parse::<DeviceName>()?);
-        match &self.tz {
-            None => Replay::open(path, options),
-            Some(zone) => Replay::open(path, options.zone(memcore::model::zone(zone)?)),
-        }
+    fn recorded(&self, file: &str) -> memcore::Result<ReplayRequest> {
+        let Some(device) = &self.device else {
+            return Err(Error::invalid("replay without device: expected whose telemetry it is"));
+        };
+        Ok(ReplayRequest { file: PathBuf::from(file), device: device.parse()?, zone: self.tz.clone() })
     }
 }
 
@@ -100,19 +87,14 @@ impl Enroller {
 }
 
 async fn run(enroller: Enroller, options: SimulationOptions) -> Result<NativeSimulation> {
-    let simulation = match &options.replay {
-        Some(path) => {
-            let replay = options.replay(PathBuf::from(path)).to_node()?;
-            let bundle = enroller.enroll(replay.device()).to_node()?;
-            Simulation::replay(replay, bundle).await
-        }
-        None => {
-            let length = options.duration.as_deref().map(|duration| span("duration", duration)).transpose().to_node()?;
-            let enroll = |device: &DeviceName| enroller.enroll(device);
-            Simulation::street(options.street()?, options.step()?, options.speed(), length, enroll).await
+    let enroll = |device: &DeviceName| enroller.enroll(device);
+    let starting = async {
+        match &options.replay {
+            Some(file) => memcore::replay(&options.recorded(file)?, enroll).await,
+            None => memcore::simulate(&options.street()?, enroll).await,
         }
     };
-    simulation.to_node().map(NativeSimulation::new)
+    Box::pin(starting).await.to_node().map(NativeSimulation::new)
 }
 
 /// Simulates at a server of this process.

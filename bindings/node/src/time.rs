@@ -5,13 +5,13 @@ use memcore::model::Timestamp;
 use napi::bindgen_prelude::BigInt;
 use napi_derive::napi;
 
-use crate::error::{Result, ToNode, to_node};
+use crate::error::{Result, ToNode};
 
 /// Checked by the TypeScript layer too, which names the argument.
-pub(crate) fn instant(micros: &BigInt) -> Result<Timestamp> {
+pub(crate) fn instant(micros: &BigInt) -> memcore::Result<Timestamp> {
     match micros.get_i64() {
         (micros, true) => Ok(Timestamp::from_micros(micros)),
-        _ => Err(to_node(Error::invalid("time is out of range, expected microseconds in 64 bits"))),
+        _ => Err(Error::invalid("time is out of range, expected microseconds in 64 bits")),
     }
 }
 

@@ -18,5 +18,5 @@ pub(crate) use name::shorten;
 pub use name::{ChannelName, DeviceName, Name, OPERATOR_DEFAULT, SeriesName};
 pub use pattern::Pattern;
 pub use reading::{Batch, Reading, Sample, SequencePosition};
-pub use time::{Clock, ManualClock, Span, SystemClock, Timestamp, zone};
+pub use time::{Clock, ManualClock, Span, SystemClock, Timestamp};
 pub use unit::{Quantity, Unit};

@@ -167,16 +167,6 @@ impl fmt::Display for Span {
     }
 }
 
-/// A time zone by its name in the IANA database, such as `Europe/Berlin`.
-///
-/// # Errors
-/// [`Invalid`](crate::ErrorKind::Invalid) where the zone is not known.
-pub fn zone(name: &str) -> Result<jiff::tz::TimeZone> {
-    jiff::tz::TimeZone::get(name).map_err(|e| {
-        Error::invalid(format!("zone is {:?}, expected a name such as Europe/Berlin", shorten(name))).caused_by(e)
-    })
-}
-
 /// Where the edges read time; everything below them takes it as an argument.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The wall clock: it may jump, in both directions.

@@ -4,11 +4,7 @@ use jiff::tz::TimeZone;
 
 pub use super::result::{QueryResult, SeriesResult};
 use crate::error::{Error, Result};
-use crate::model::{self, Pattern, Span, Timestamp, shorten};
-
-const MINUTE: i64 = 60_000_000;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
+use crate::model::{Pattern, Span, Timestamp};
 
 /// What becomes of the values of a bucket. NaN is no number here: it is left out, and a bucket without a number is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,39 +95,9 @@ impl Every {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) where the zone is not known.
     pub fn calendar(unit: CalendarUnit, zone: &str) -> Result<Self> {
-        Ok(Self::Calendar { unit, zone: model::zone(zone)? })
-    }
-
-    /// Reads `15m`, `1h`, `1d`, `1w`, `1mo` or `1y`. With a zone, everything from a minute on follows its clocks and
-    /// calendar; without one, those of UTC.
-    ///
-    /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) where the text is no length, the zone is not known, or several days, weeks,
-    /// months or years are asked for in a zone.
-    pub fn parse(text: &str, zone: Option<&str>) -> Result<Self> {
-        let calendar = match text {
-            "1w" => Some(CalendarUnit::Week),
-            "1mo" => Some(CalendarUnit::Month),
-            "1y" => Some(CalendarUnit::Year),
-            _ => None,
-        };
-        if let Some(unit) = calendar {
-            return Self::calendar(unit, zone.unwrap_or("UTC"));
-        }
-        let span = text.parse::<Span>().map_err(|_| {
-            Error::invalid(format!("every is {:?}, expected such as 10s, 15m, 1h, 1d, 1w, 1mo or 1y", shorten(text)))
-        })?;
-        let Some(zone) = zone else { return Ok(Self::Fixed(span)) };
-        match span.as_micros() {
-            DAY => Self::calendar(CalendarUnit::Day, zone),
-            days if days > DAY => {
-                Err(Error::invalid(format!("every is {span} in zone {zone}, expected at most 1d, or 1w, 1mo, 1y")))
-            }
-            hours if hours % HOUR == 0 => Self::calendar(CalendarUnit::Hours((hours / HOUR) as u32), zone),
-            minutes if minutes % MINUTE == 0 => Self::calendar(CalendarUnit::Minutes((minutes / MINUTE) as u32), zone),
-            // No zone's offset has a part that matters to them; still, it must be one.
-            _ => Self::calendar(CalendarUnit::Day, zone).map(|_| Self::Fixed(span)),
-        }
+        let zone = TimeZone::get(zone)
+            .map_err(|e| Error::invalid(format!("zone is {zone:?}, expected a name such as Europe/Berlin")).caused_by(e))?;
+        Ok(Self::Calendar { unit, zone })
     }
 }
 
@@ -223,45 +189,6 @@ impl Query {
                 Err(Error::invalid("every is zero, expected at least one minute"))
             }
             _ => Ok(()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lengths_follow_the_calendar_where_a_zone_is_given() {
-        let berlin = Some("Europe/Berlin");
-        let every = |text, zone| Every::parse(text, zone).unwrap();
-        assert_eq!(every("15m", None), Every::Fixed(Span::from_seconds(900)));
-        assert_eq!(every("1d", None), Every::Fixed(Span::from_seconds(86_400)));
-        assert_eq!(every("10s", berlin), Every::Fixed(Span::from_seconds(10)));
-        for (text, unit) in [
-            ("15m", CalendarUnit::Minutes(15)),
-            ("2h", CalendarUnit::Hours(2)),
-            ("24h", CalendarUnit::Day),
-            ("1w", CalendarUnit::Week),
-            ("1mo", CalendarUnit::Month),
-            ("1y", CalendarUnit::Year),
-        ] {
-            assert_eq!(every(text, berlin), Every::calendar(unit, "Europe/Berlin").unwrap(), "{text}");
-        }
-        assert_eq!(every("1mo", None), Every::calendar(CalendarUnit::Month, "UTC").unwrap());
-    }
-
-    #[test]
-    fn what_is_no_length_is_named() {
-        for (text, zone, words) in [
-            ("often", None, "every is \"often\", expected such as"),
-            ("2mo", None, "every is \"2mo\""),
-            ("7d", Some("Europe/Berlin"), "every is 7d in zone Europe/Berlin, expected at most 1d"),
-            ("1d", Some("Berlin"), "zone is \"Berlin\""),
-            ("10s", Some("Berlin"), "zone is \"Berlin\""),
-        ] {
-            let message = Every::parse(text, zone).unwrap_err().to_string();
-            assert!(message.contains(words), "{message}");
         }
     }
 }
