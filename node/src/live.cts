@@ -86,23 +86,18 @@ export abstract class LiveStream<T> implements AsyncIterableIterator<T, undefine
 
   #wait(signal: AbortSignal | undefined): Promise<IteratorResult<T, undefined>> {
     const waited = new Promise<IteratorResult<T, undefined>>((resolve, reject) => {
-      const forget = (): void => signal?.removeEventListener("abort", abort);
-      const waiter: Waiter<T> = {
-        resolve: (result) => {
-          forget();
-          resolve(result);
-        },
-        reject: (reason) => {
-          forget();
-          reject(reason as Error);
-        },
-      };
+      const waiter: Waiter<T> = { resolve, reject };
+      this.#waiting.push(waiter);
+      if (signal === undefined) return;
       const abort = (): void => {
         this.#waiting = this.#waiting.filter((other) => other !== waiter);
-        waiter.reject(signal?.reason);
+        reject(signal.reason as Error);
       };
-      signal?.addEventListener("abort", abort, { once: true });
-      this.#waiting.push(waiter);
+      signal.addEventListener("abort", abort, { once: true });
+      waiter.resolve = (result) => {
+        signal.removeEventListener("abort", abort);
+        resolve(result);
+      };
     });
     if (!this.#taking) void this.#fetch();
     return waited;
@@ -112,10 +107,10 @@ export abstract class LiveStream<T> implements AsyncIterableIterator<T, undefine
   async #fetch(): Promise<void> {
     this.#taking = true;
     try {
-      while (this.#waiting.length > 0 && !this.#ended) {
+      while (this.#waiting.length > 0 && this.#isOpen()) {
         const taken = await this.#take();
         if (taken.length === 0) this.#end();
-        else if (!this.#ended) this.#serve(taken);
+        else if (this.#isOpen()) this.#serve(taken);
       }
     } catch (error) {
       this.#ended = true;
@@ -126,11 +121,12 @@ export abstract class LiveStream<T> implements AsyncIterableIterator<T, undefine
   }
 
   #serve(taken: T[]): void {
-    const waiting = this.#waiting.splice(0, taken.length);
-    waiting.forEach((waiter, at) => {
-      waiter.resolve({ done: false, value: taken[at] as T });
-    });
-    this.#here = taken.slice(waiting.length);
+    for (const value of taken.splice(0, this.#waiting.length)) this.#waiting.shift()?.resolve({ done: false, value });
+    this.#here = taken;
+  }
+
+  #isOpen(): boolean {
+    return !this.#ended;
   }
 
   #end(): void {
@@ -148,7 +144,8 @@ export class Subscription extends LiveStream<Reading> {
 }
 
 function unpack({ names, which, times, values }: native.ReadingBatch): Reading[] {
-  return Array.from(which, (place, at) => new Reading(names[place] as string, times[at] as bigint, values[at] as number));
+  const of = <E,>(column: ArrayLike<E>, at: number): E => column[at] as E;
+  return Array.from(which, (place, at) => new Reading(of(names, place), of(times, at), of(values, at)));
 }
 
 interface Happened {

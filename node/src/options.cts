@@ -58,7 +58,7 @@ export function checkNumber(call: string, name: string, value: unknown): number 
 /** A value as it is quoted in a message: short. */
 export function show(value: unknown): string {
   if (typeof value === "bigint") return `${String(value)}n`;
-  if (typeof value === "object" && value !== null) return `an object ${value.constructor?.name ?? ""}`.trimEnd();
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
   const quoted = typeof value === "string" ? JSON.stringify(value) : String(value);
   return quoted.length > 80 ? `${quoted.slice(0, 80)}...` : quoted;
 }

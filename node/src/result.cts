@@ -55,7 +55,7 @@ export class SeriesResult<C extends Column = Column> {
 export type Column = "value" | Aggregate;
 
 /** One row: `series`, `time`, and `value` or one field for each aggregate. `timeUs` is exact and stands apart from JSON. */
-export type Row<C extends Column = Column> = { readonly [K in C]: number } & {
+export type Row<C extends Column = Column> = Readonly<Record<C, number>> & {
   readonly series: string;
   readonly time: Date;
   readonly timeUs: bigint;
