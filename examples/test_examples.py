@@ -11,12 +11,15 @@ import pytest
 from nbclient import NotebookClient
 
 HERE = Path(__file__).parent
+# It needs a server and an enrolment: `memcore/tests/link_minimal_device.rs` runs it.
+RUN_ELSEWHERE = {"minimal_device.py"}
 NODE_PACKAGE = HERE.parent / "node"
 SECONDS = 120
 
 
 def found(*endings: str) -> list[pytest.param]:
     files = (path for path in HERE.rglob("*") if path.suffix in endings and not path.name.startswith("test_"))
+    files = (path for path in files if path.name not in RUN_ELSEWHERE)
     kept = (path for path in files if not {"node_modules", ".ipynb_checkpoints", "src"} & set(path.parts))
     return [pytest.param(path, id=path.relative_to(HERE).as_posix()) for path in sorted(kept)]
 

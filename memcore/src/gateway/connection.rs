@@ -17,9 +17,6 @@ use super::listener::Host;
 use crate::model::{Clock, Command, DeviceName};
 use crate::protocol::{Answer, Code, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Welcome};
 
-/// A peer that takes nothing for so long is gone, or means harm.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// What a connection that is being closed may still take before it is cut.
 const HURRY: Duration = Duration::from_secs(1);
 
@@ -243,7 +240,7 @@ impl<H: Host> Connection<H> {
         let out = std::mem::take(self.session.transmit());
         let mut stopping = self.shared.stopping.clone();
         let link = self.admitted.as_ref().map(|admitted| admitted.link.clone());
-        let written = timeout(WRITE_TIMEOUT, async {
+        let written = timeout(self.shared.limits.write_timeout, async {
             self.tls.write_all(&out).await?;
             self.tls.flush().await
         });

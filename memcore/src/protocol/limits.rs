@@ -31,6 +31,8 @@ pub struct Limits {
     pub ping_after: Duration,
     /// After this silence the session is closed.
     pub idle_timeout: Duration,
+    /// A peer that takes nothing for so long is gone, or means harm.
+    pub write_timeout: Duration,
     /// How far in the future a measurement's time may lie.
     pub time_ahead: Span,
     /// How many rows of consecutive data messages are handed on as one batch.
@@ -51,6 +53,7 @@ impl Default for Limits {
             frame_timeout: Duration::from_secs(30),
             ping_after: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(90),
+            write_timeout: Duration::from_secs(20),
             time_ahead: Span::from_seconds(300),
             batch_rows: 4096,
         }
