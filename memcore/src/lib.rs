@@ -10,17 +10,16 @@ mod error;
 #[cfg(feature = "gateway")]
 pub mod gateway;
 pub mod model;
-pub mod protocol;
-pub mod router;
-mod runtime;
-#[cfg(feature = "sim")]
-pub mod sim;
 pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};
+pub use runtime::{Aggregate, Every, Memcore, Query, QueryResult, SeriesResult, StoreOptions, StoreStats, open};
 #[cfg(feature = "gateway")]
 pub use runtime::{
     BusConfig, CommandRequest, CommandTicket, Config, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus,
     ProofKind, Readings, Server, ServerHandle, ServerStats, StoreConfig, Sync, serve,
 };
-pub use runtime::{Memcore, Query, QueryResult, open};
+#[cfg(feature = "sim")]
+pub use runtime::{
+    ImportReport, ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, import_csv, replay, simulate,
+};

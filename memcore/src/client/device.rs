@@ -192,7 +192,8 @@ impl Device {
             if *self.shared.closing.borrow() {
                 return Err(closed());
             }
-            let pushed = self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).push(time, row);
+            let pushed =
+                self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).push(time, row, self.clock.monotonic());
             match pushed {
                 Ok(sequence) => {
                     self.shared.filled.notify_one();
@@ -247,6 +248,12 @@ impl Device {
     #[must_use]
     pub fn watch_durable(&self) -> watch::Receiver<u64> {
         self.shared.durable.subscribe()
+    }
+
+    /// How long each of the latest rows (4,096 at most) took from being handed over to being durable at the server.
+    #[must_use]
+    pub fn delays(&self) -> Vec<Duration> {
+        self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).delays()
     }
 
     /// How many rows are kept because they are not durable yet.

@@ -228,13 +228,13 @@ impl Link {
 
     fn welcomed(&mut self, welcome: &Welcome) {
         self.server_offset = welcome.time.since(self.clock.now());
-        self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).restart(welcome.durable);
+        self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).restart(welcome.durable, self.clock.monotonic());
         self.shared.durable.send_modify(|durable| *durable = (*durable).max(welcome.durable));
         self.shared.state.send_replace(LinkState::Open { epoch: welcome.epoch });
     }
 
     fn acked(&self, sequence: u64) {
-        self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).acked(sequence);
+        self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).acked(sequence, self.clock.monotonic());
         self.shared.durable.send_modify(|durable| *durable = (*durable).max(sequence));
     }
 }

@@ -4,18 +4,19 @@
 //! place with every recorder first and then commits everywhere at once, so that closing, a repetition or a publisher
 //! that gives up half way never leaves a message with one recorder and not with another.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 
 use super::delivery::{Delivery, Queue, Subscription};
-use super::message::{Message, MessageId};
-use super::queue::{Entry, Keeper, RecorderQueue, ViewerQueue, lock};
-use super::subject::{Subject, SubjectPattern};
+use super::message::Message;
+use super::queue::{Entry, Keeper, RecorderQueue, ViewerQueue};
+use super::recent::Recent;
+use super::subject::Subject;
+use super::subject_pattern::SubjectPattern;
 use super::{Attempt, BoxFuture, Bus, TRIES_MAX};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Name;
@@ -24,8 +25,6 @@ use crate::model::Name;
 const KNOWN_SUBJECTS_MAX: usize = 1 << 16;
 /// How many ids are remembered unless told otherwise.
 const REMEMBERED_IDS: usize = 1 << 16;
-/// Ids are remembered in so many parts, so that publishers rarely meet.
-const SHARDS: usize = 16;
 
 /// The bus within this process. Clones are the same bus.
 ///
@@ -356,44 +355,5 @@ impl Keeper for Places {
 
     fn abandoned(&self) {
         self.places.close();
-    }
-}
-
-/// The ids accepted last: a bounded number of them, the oldest forgotten first.
-struct Recent {
-    hasher: RandomState,
-    shards: [Mutex<Window>; SHARDS],
-    per_shard: usize,
-}
-
-#[derive(Default)]
-struct Window {
-    ids: HashSet<MessageId>,
-    order: VecDeque<MessageId>,
-}
-
-impl Recent {
-    fn new(ids: usize) -> Self {
-        Self { hasher: RandomState::new(), shards: Default::default(), per_shard: ids.div_ceil(SHARDS) }
-    }
-
-    /// Remembers the id; whether it was new. A message without an id is always new.
-    fn is_new(&self, id: Option<&MessageId>) -> bool {
-        let Some(id) = id else { return true };
-        if self.per_shard == 0 {
-            return true;
-        }
-        let shard = self.hasher.hash_one(id) as usize % SHARDS;
-        let mut window = lock(&self.shards[shard]);
-        if !window.ids.insert(id.clone()) {
-            return false;
-        }
-        window.order.push_back(id.clone());
-        if window.order.len() > self.per_shard
-            && let Some(oldest) = window.order.pop_front()
-        {
-            window.ids.remove(&oldest);
-        }
-        true
     }
 }

@@ -9,7 +9,9 @@ mod message;
 #[cfg(feature = "nats")]
 mod nats;
 mod queue;
+mod recent;
 mod subject;
+mod subject_pattern;
 
 use std::fmt;
 use std::pin::Pin;
@@ -19,7 +21,8 @@ pub use embedded::EmbeddedBus;
 pub use message::{Delivered, Message, MessageId};
 #[cfg(feature = "nats")]
 pub use nats::{NatsBus, NatsOptions};
-pub use subject::{MessageKind, Subject, SubjectPattern};
+pub use subject::{MessageKind, Subject};
+pub use subject_pattern::SubjectPattern;
 
 use crate::error::Result;
 

@@ -4,7 +4,7 @@ mod embedded;
 
 pub use embedded::{Memcore, open};
 
-pub use crate::store::{Query, QueryResult};
+pub use crate::store::{Aggregate, Every, Query, QueryResult, SeriesResult, StoreOptions, StoreStats};
 
 #[cfg(feature = "gateway")]
 mod commander;
@@ -14,6 +14,8 @@ mod commands;
 mod config;
 #[cfg(feature = "gateway")]
 mod core;
+#[cfg(feature = "sim")]
+mod import;
 #[cfg(feature = "gateway")]
 mod ingest;
 #[cfg(feature = "gateway")]
@@ -41,3 +43,11 @@ pub use live::{Events, Readings};
 pub use local_socket::{LocalClient, LocalStatus};
 #[cfg(feature = "gateway")]
 pub use server::{Enrolment, ProofKind, Server, ServerHandle, serve};
+#[cfg(feature = "sim")]
+mod simulate;
+#[cfg(feature = "sim")]
+pub use crate::sim::{Simulation, SimulationReport, Speed};
+#[cfg(feature = "sim")]
+pub use import::{ImportReport, import_csv};
+#[cfg(feature = "sim")]
+pub use simulate::{ReplayRequest, SimulationRequest, replay, simulate};

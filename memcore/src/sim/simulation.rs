@@ -122,6 +122,18 @@ impl Simulation {
         (self.counters.rows.load(Ordering::Relaxed), self.counters.points.load(Ordering::Relaxed))
     }
 
+    /// Whether everything was sent, or sending failed: [`finish`](Self::finish) says which.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.running.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// How long each of the latest rows took from a device to being durable.
+    #[must_use]
+    pub fn delays(&self) -> Vec<Duration> {
+        self.devices.iter().flat_map(Device::delays).collect()
+    }
+
     /// Waits until all time has passed, or the file has ended, and everything sent is durable; then takes leave.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod chunk;
 mod column;
 mod device;
 mod disk;
+mod every;
 mod format;
 mod log;
 mod manifest;

@@ -263,7 +263,21 @@ impl Store {
     /// wildcard names no series, [`Damaged`](ErrorKind::Damaged) where a chunk that is needed fails its checksum.
     pub fn query(&self, query: &Query) -> Result<QueryResult> {
         self.shared().check_open()?;
-        scan::run(self.shared(), query)
+        self.reading(|shared| scan::run(shared, query))
+    }
+
+    /// Where a reader's writer has replaced files meanwhile, the reader looks again at what there is.
+    fn reading<T>(&self, read: impl Fn(&Shared) -> Result<T>) -> Result<T> {
+        const ATTEMPTS: usize = 20;
+        let mut answer = read(self.shared());
+        for _ in 0..ATTEMPTS {
+            match &answer {
+                Err(e) if e.kind() == ErrorKind::Io && self.shared().writing.is_none() => self.refresh()?,
+                _ => break,
+            }
+            answer = read(self.shared());
+        }
+        answer
     }
 
     /// The sample with the latest time of each series that a pattern selects; series without one are left out.
@@ -289,7 +303,7 @@ impl Store {
     }
 
     fn latest_sealed(&self, series: &SeriesName) -> Result<Option<Sample>> {
-        let result = scan::run(self.shared(), &Query::new(Pattern::from(series)).last(1))?;
+        let result = self.query(&Query::new(Pattern::from(series)).last(1))?;
         let sample = result.series().first().and_then(|found| {
             let at = found.times().len().checked_sub(1)?;
             Some(Sample { time: Timestamp::from_micros(found.times().value(at)), value: found.values()?.value(at) })
@@ -317,7 +331,7 @@ impl Store {
     /// As [`query`](Self::query).
     pub fn series_stats(&self, pattern: &Pattern) -> Result<Vec<(SeriesName, SeriesStats)>> {
         self.shared().check_open()?;
-        stats::of_series(self.shared(), pattern)
+        self.reading(|shared| stats::of_series(shared, pattern))
     }
 
     /// Reads everything and checks every checksum.

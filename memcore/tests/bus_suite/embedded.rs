@@ -21,6 +21,7 @@ async fn a_full_recorder_makes_publishers_wait_until_it_acknowledges() {
     }
     first.ack();
     soon(waiting).await.unwrap();
+    assert!(matches!(bus.try_publish(data("home1.pv", 3)).unwrap(), Attempt::Full(_)), "waiting made more room");
     assert_eq!(take(&mut history, 2).await, ["1", "2"]);
 }
 

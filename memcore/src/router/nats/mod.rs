@@ -23,7 +23,7 @@ use self::publish::Spool;
 use super::delivery::{Delivery, Subscription};
 use super::message::Message;
 use super::queue::lock;
-use super::subject::SubjectPattern;
+use super::subject_pattern::SubjectPattern;
 use super::{Attempt, BoxFuture, Bus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Name;

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::super::delivery::{Queue, Subscription};
 use super::super::message::{Message, MessageId};
 use super::super::queue::{Entry, RecorderQueue, ViewerQueue};
-use super::super::subject::SubjectPattern;
+use super::super::subject_pattern::SubjectPattern;
 use super::publish::OWN_ID;
 use super::settle::Held;
 use super::{Link, NatsOptions, Shared};
