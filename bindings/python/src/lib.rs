@@ -16,6 +16,8 @@ mod server;
 mod simulation;
 mod site;
 
+use std::ffi::OsString;
+
 use pyo3::prelude::*;
 
 /// The module `memcore._memcore`.
@@ -46,12 +48,9 @@ mod _memcore {
 
     /// Runs the command line; the first argument is the program's name. Returns the exit status.
     #[pyfunction]
-    fn cli_main(args: Vec<String>) -> i32 {
-        if args.get(1).map(String::as_str) == Some("--version") {
-            println!("memcore {}", env!("CARGO_PKG_VERSION"));
-            return 0;
-        }
-        eprintln!("memcore: this build has no command line beyond --version");
-        2
+    fn cli_main(py: Python<'_>, args: Vec<OsString>) -> u8 {
+        // SAFETY: the process is a command line from here on: Ctrl-C is the core's to see, not the interpreter's.
+        unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+        py.detach(|| memcore::cli::run(args))
     }
 }

@@ -1,20 +1,22 @@
 //! Emulated devices, or recorded telemetry, on the link of a server.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use memcore::client::Bundle;
 use memcore::model::{DeviceName, Span, Timestamp};
-use memcore::sim::{self, Replay, ReplayOptions, SimulationReport, Speed, Street, StreetOptions};
-use memcore::{Config, Enrolment, LocalClient, ProofKind, ServerHandle};
+use memcore::{Config, Enrolment, Error, ErrorKind, LocalClient, ProofKind, ServerHandle};
+use memcore::{ReplayRequest, SimulationReport, SimulationRequest, Speed};
 use pyo3::prelude::*;
 
-use crate::errors::{invalid, json, raised};
+use crate::errors::{json, raised};
 use crate::owned::Owned;
 use crate::runtime::{awaitable, runtime, wait};
 use crate::server::Server;
+
+/// How often one who waits for the end looks for it.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Who gives devices their bundles: a server of this process, or the folder of one that runs elsewhere on this machine.
 enum Enroller {
@@ -37,26 +39,6 @@ impl Enroller {
     }
 }
 
-/// A simulation.
-#[pyclass(frozen, module = "memcore._memcore")]
-pub(crate) struct Simulation {
-    simulation: Owned<sim::Simulation>,
-    /// Once it has ended.
-    sent: Mutex<(u64, u64)>,
-}
-
-impl Simulation {
-    fn new(simulation: sim::Simulation) -> Self {
-        Self { simulation: Owned::new("simulation", simulation), sent: Mutex::default() }
-    }
-
-    fn take(&self) -> PyResult<sim::Simulation> {
-        let sent = self.simulation.with(sim::Simulation::sent)?;
-        *self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = sent;
-        self.simulation.take()?.ok_or_else(|| crate::errors::closed("simulation"))
-    }
-}
-
 /// A server object, or the folder of a site.
 #[derive(FromPyObject)]
 enum Target<'py> {
@@ -70,6 +52,20 @@ impl Target<'_> {
             Self::Server(server) => Ok(Enroller::Here(server.handle()?)),
             Self::Path(path) => wait(py, Enroller::at(path.clone())),
         }
+    }
+}
+
+/// A simulation.
+#[pyclass(frozen, module = "memcore._memcore")]
+pub(crate) struct Simulation(Arc<Owned<memcore::Simulation>>);
+
+impl Simulation {
+    fn new(simulation: memcore::Simulation) -> Self {
+        Self(Arc::new(Owned::new("simulation", simulation)))
+    }
+
+    fn take(&self) -> PyResult<memcore::Simulation> {
+        self.0.take()?.ok_or_else(|| crate::errors::closed("simulation"))
     }
 }
 
@@ -89,40 +85,35 @@ impl Simulation {
         length_us: Option<i64>,
     ) -> PyResult<Self> {
         let enroller = target.enroller(py)?;
-        let mut options = StreetOptions { seed, devices, ..StreetOptions::default() };
-        options.start = start.map_or(options.start, Timestamp::from_micros);
-        let street = Street::new(options).map_err(raised)?;
-        let (step, length) = (Span::from_micros(step_us), length_us.map(Span::from_micros));
-        let speed = speed.map_or(Speed::Unlimited, Speed::Times);
-        let enroll = move |device: &DeviceName| enroller.enroll(device);
-        wait(py, sim::Simulation::street(street, step, speed, length, enroll)).map(Self::new)
+        let mut request = SimulationRequest::default();
+        (request.devices, request.seed) = (devices, seed);
+        request.start = start.map(Timestamp::from_micros);
+        request.step = Span::from_micros(step_us);
+        request.length = length_us.map(Span::from_micros);
+        request.speed = speed.map_or(Speed::Unlimited, Speed::Times);
+        wait(py, memcore::simulate(&request, move |device| enroller.enroll(device))).map(Self::new)
     }
 
     #[staticmethod]
-    fn replay(py: Python<'_>, target: Target<'_>, file: PathBuf, device: &str, zone: &str) -> PyResult<Self> {
+    fn replay(py: Python<'_>, target: Target<'_>, file: PathBuf, device: &str, zone: Option<String>) -> PyResult<Self> {
         let enroller = target.enroller(py)?;
-        let device: DeviceName = device.parse().map_err(raised)?;
-        let zone =
-            TimeZone::get(zone).map_err(|_| invalid(format!("tz is {zone:?}, expected a name such as Europe/Berlin")))?;
-        let replay = Replay::open(file, ReplayOptions::new(device.clone()).zone(zone)).map_err(raised)?;
-        let bundle = py.detach(|| enroller.enroll(&device)).map_err(raised)?;
-        wait(py, sim::Simulation::replay(replay, bundle)).map(Self::new)
+        let request = ReplayRequest { file, device: device.parse().map_err(raised)?, zone };
+        wait(py, memcore::replay(&request, move |device| enroller.enroll(device))).map(Self::new)
     }
 
     /// Rows and values so far.
-    fn sent(&self) -> (u64, u64) {
-        let ended = || *self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.simulation.with(sim::Simulation::sent).unwrap_or_else(|_| ended())
+    fn sent(&self) -> PyResult<(u64, u64)> {
+        self.0.with(memcore::Simulation::sent)
     }
 
     /// An awaitable of the report, as JSON.
     fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let simulation = self.take()?;
-        awaitable(py, async move { report(simulation.finish().await) })
+        let shared = self.0.clone();
+        awaitable(py, async move { report(finished(shared).await) })
     }
 
     fn finish_sync(&self, py: Python<'_>) -> PyResult<String> {
-        report(Ok(wait(py, self.take()?.finish())?))
+        report(Ok(wait(py, finished(self.0.clone()))?))
     }
 
     /// An awaitable of the report, as JSON.
@@ -133,8 +124,19 @@ impl Simulation {
     }
 
     fn stop_sync(&self, py: Python<'_>, within_seconds: f64) -> PyResult<String> {
-        report(Ok(wait(py, self.take()?.stop(Duration::from_secs_f64(within_seconds)))?))
+        let simulation = self.take()?;
+        report(Ok(wait(py, simulation.stop(Duration::from_secs_f64(within_seconds)))?))
     }
+}
+
+/// It stays where it is until everything was sent, so that one who waits in vain can still stop it.
+async fn finished(shared: Arc<Owned<memcore::Simulation>>) -> memcore::Result<SimulationReport> {
+    let closed = || Error::new(ErrorKind::Closed, "the simulation was stopped");
+    while !shared.with(memcore::Simulation::is_over).map_err(|_| closed())? {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let simulation = shared.take().ok().flatten().ok_or_else(closed)?;
+    simulation.finish().await
 }
 
 fn report(report: memcore::Result<SimulationReport>) -> PyResult<String> {

@@ -104,7 +104,7 @@ impl Site {
             query = query.to(Timestamp::from_micros(end));
         }
         if let Some(every) = every {
-            query = query.every(Every::read(every, zone).map_err(raised)?);
+            query = query.every(Every::parse(every, zone).map_err(raised)?);
         }
         for aggregate in aggregates {
             query = query.aggregate(aggregate.parse::<Aggregate>().map_err(raised)?);

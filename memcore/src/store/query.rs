@@ -6,9 +6,6 @@ pub use super::result::{QueryResult, SeriesResult};
 use crate::error::{Error, Result};
 use crate::model::{Pattern, Span, Timestamp};
 
-const MINUTE: i64 = 60_000_000;
-const HOUR: i64 = 60 * MINUTE;
-
 /// What becomes of the values of a bucket. NaN is no number here: it is left out, and a bucket without a number is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -102,36 +99,6 @@ impl Every {
             .map_err(|e| Error::invalid(format!("zone is {zone:?}, expected a name such as Europe/Berlin")).caused_by(e))?;
         Ok(Self::Calendar { unit, zone })
     }
-
-    /// Reads `15m`, `1h`, `1d`, `1w`, `1mo`, `1y` as a person writes them. Days and longer follow the calendar of the zone,
-    /// of UTC without one; with a zone, whole minutes and hours below a day are counted from its midnights.
-    ///
-    /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) where the text is no such length, or the zone is not known.
-    pub fn read(text: &str, zone: Option<&str>) -> Result<Self> {
-        let calendar = |unit| Self::calendar(unit, zone.unwrap_or("UTC"));
-        match text {
-            "1d" => return calendar(CalendarUnit::Day),
-            "1w" => return calendar(CalendarUnit::Week),
-            "1mo" => return calendar(CalendarUnit::Month),
-            "1y" => return calendar(CalendarUnit::Year),
-            _ => {}
-        }
-        let span: Span = text.parse().map_err(|_| {
-            let text: String = text.chars().take(80).collect();
-            Error::invalid(format!("every is {text:?}, expected such as 10s 15m 1h 1d 1w 1mo 1y"))
-        })?;
-        let whole = |length: i64| u32::try_from(span.as_micros() / length).ok().filter(|_| span.as_micros() % length == 0);
-        match (zone, whole(HOUR), whole(MINUTE)) {
-            (Some(_), ..) if span.as_micros() > 24 * HOUR => {
-                Err(Error::invalid(format!("every is {text} in a zone, expected at most a day, or 1w, 1mo or 1y")))
-            }
-            (Some(_), Some(24), _) => calendar(CalendarUnit::Day),
-            (Some(_), Some(hours), _) => calendar(CalendarUnit::Hours(hours)),
-            (Some(_), None, Some(minutes)) => calendar(CalendarUnit::Minutes(minutes)),
-            _ => Ok(Self::Fixed(span)),
-        }
-    }
 }
 
 /// A question to a store. Without an aggregate it gives raw samples.
@@ -222,40 +189,6 @@ impl Query {
                 Err(Error::invalid("every is zero, expected at least one minute"))
             }
             _ => Ok(()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lengths_are_read_as_people_write_them() {
-        let fixed = |text: &str| Every::Fixed(text.parse().unwrap());
-        let berlin = |unit| Every::calendar(unit, "Europe/Berlin").unwrap();
-        for (text, zone, expected) in [
-            ("15m", None, fixed("15m")),
-            ("7d", None, fixed("7d")),
-            ("10s", Some("Europe/Berlin"), fixed("10s")),
-            ("15m", Some("Europe/Berlin"), berlin(CalendarUnit::Minutes(15))),
-            ("6h", Some("Europe/Berlin"), berlin(CalendarUnit::Hours(6))),
-            ("24h", Some("Europe/Berlin"), berlin(CalendarUnit::Day)),
-            ("1d", Some("Europe/Berlin"), berlin(CalendarUnit::Day)),
-            ("1w", Some("Europe/Berlin"), berlin(CalendarUnit::Week)),
-            ("1mo", None, Every::calendar(CalendarUnit::Month, "UTC").unwrap()),
-            ("1y", None, Every::calendar(CalendarUnit::Year, "UTC").unwrap()),
-        ] {
-            assert_eq!(Every::read(text, zone).unwrap(), expected, "{text} in {zone:?}");
-        }
-        for (text, zone, word) in [
-            ("fortnight", None, "fortnight"),
-            ("2mo", None, "1mo"),
-            ("7d", Some("Europe/Berlin"), "1w"),
-            ("1d", Some("Berlin"), "Berlin"),
-        ] {
-            let refused = Every::read(text, zone).unwrap_err().to_string();
-            assert!(refused.contains(word), "{refused}");
         }
     }
 }

@@ -17,8 +17,8 @@ class Device:
     """A device on the link. It reconnects by itself; what was sent and is not durable yet is kept and sent again.
 
     ``bundle`` is what ``Server.enroll`` returned, or the path of the file that ``memcore devices enroll`` wrote.
-    ``on_command(channel, value)`` carries out a command and returns what it read back, ``None`` for the value itself; an
-    exception refuses the command with its text. It is called from another thread and must not wait.
+    ``on_command(channel, value)`` carries out a command, in the channel's own unit, and returns what it read back, or
+    ``None`` for the value itself; an exception refuses the command. It is called from another thread and must not wait.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ PREVIEW = 8
 
 
 class QueryResult:
-    """Rows of series in the order of their names, each in order of time: of samples, or labelled by the start of a bucket.
+    """Rows of series in the order of their names, each in order of time; of a bucket the time is its start.
 
     Its length is the number of rows. It speaks Arrow's PyCapsule interface, so that ``polars.DataFrame(result)``,
     ``pyarrow.table(result)`` and ``duckdb`` take it as it is, without a copy. Times are UTC in microseconds.
@@ -46,7 +46,7 @@ class QueryResult:
         return self._native.columns()
 
     def to_arrow(self) -> pa.Table:
-        """Return a pyarrow table in the long layout: series, time, and a column for the values or for each aggregate."""
+        """Return a pyarrow table in the long layout: series, time, and the values or a column for each aggregate."""
         import pyarrow
 
         return pyarrow.table(self)
@@ -64,13 +64,14 @@ class QueryResult:
 
         lengths = [rows for _, _, _, rows in self._series]
         codes = numpy.repeat(numpy.arange(len(lengths), dtype="int32"), lengths)
-        columns: dict[str, Any] = {"series": pandas.Categorical.from_codes(codes, categories=self.series)}
+        columns: dict[str, Any] = {"series": pandas.Categorical.from_codes(codes, pandas.Index(self.series))}
         times = self._joined([self._native.times(at) for at in range(len(lengths))], "datetime64[us]")
         columns["time"] = pandas.DatetimeIndex(times).tz_localize("UTC")
         for name in self.columns:
             kind = "uint64" if name == "count" else "float64"
             columns[name] = self._joined([self._native.column(at, name) for at in range(len(lengths))], kind)
-        return pandas.DataFrame(columns)
+        frame: pd.DataFrame = pandas.DataFrame(columns)
+        return frame
 
     def to_numpy(self, column: str | None = None) -> dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
         """Return times (datetime64[us], UTC) and values of each series, sharing memory with the result.
@@ -176,8 +177,8 @@ class WideResult:
                 title = series if len(result.columns) == 1 else f"{series}:{name}"
                 columns[title] = pandas.Series(values, index=index)
         order = [f"{series}:{name}" for series in result.series for name in result.columns]
-        frame = pandas.DataFrame(columns).rename_axis("time")
-        return frame if len(result.columns) == 1 else frame[order]
+        frame: pd.DataFrame = pandas.DataFrame(columns).rename_axis("time")
+        return frame if len(result.columns) == 1 else frame.reindex(columns=order)
 
     def __repr__(self) -> str:
         return f"<memcore.WideResult of {self._result!r}>"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from os import PathLike
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -34,7 +33,7 @@ class Simulation:
 
     @property
     def sent(self) -> Sent:
-        """Rows and points sent so far; while ``finish`` waits, as of its beginning."""
+        """Rows and points sent so far."""
         if self._report is not None:
             return Sent(self._report["rows_sent"], self._report["points_sent"])
         return Sent(*self._native.sent())
@@ -98,9 +97,9 @@ def simulate(
 ) -> Simulation:
     """Connect emulated devices to a server, or to the one that runs on the site in a folder on this machine.
 
-    The same ``seed``, ``start`` and ``step`` give the same values. Time begins at ``start`` and passes ``speed`` times as
-    fast as real time, or with ``None`` as fast as the server takes the data; for ``duration`` of simulated time, or until
-    stopped. Without a ``start`` it begins now where it passes in real time, else on midsummer's eve of 2024.
+    The same ``seed``, ``start`` and ``step`` give the same values. Time passes ``speed`` times as fast as real time, or
+    with ``None`` as fast as the server takes the data; for ``duration`` of simulated time, or until stopped. Without a
+    ``start`` it begins now where it passes in real time without an end, else so that it ends now.
 
     With ``replay`` one ``device`` (``site.device``) sends a CSV file of telemetry instead, with its original times as
     fast as it is taken; ``tz`` is the zone of times without one, UTC by default.
@@ -109,9 +108,9 @@ def simulate(
     if replay is not None:
         if device is None:
             raise InvalidError("device is missing: expected the device that the file is of, such as home1.meter")
-        return Simulation(_memcore.Simulation.replay(where, replay, device, "UTC" if tz is None else tz))
+        return Simulation(_memcore.Simulation.replay(where, replay, device, tz))
     if device is not None or tz is not None:
         raise InvalidError("device and tz are of a replay, expected the file too: replay='telemetry.csv'")
-    begin = time.time_ns() // 1000 if start is None and speed == 1.0 else maybe_micros(start, "start")
+    begin = maybe_micros(start, "start")
     length = maybe_span(duration, "duration")
     return Simulation(_memcore.Simulation.street(where, devices, seed, begin, span(step, "step"), speed, length))

@@ -51,10 +51,10 @@ class Memcore:
         """Write a column, or one reading, and return how many values were written; they are durable then.
 
         ``times``: datetimes with a zone, numpy datetime64 (UTC) or int64 microseconds, a pandas, polars or Arrow column
-        with a zone. ``values``: numbers; ``None`` and nulls are no values and write nothing, and neither does NaN, as it
-        is how numpy and pandas say the same. ``nan="keep"`` stores NaN as a value. What is finer than a microsecond is
-        cut off. With ``unit`` values are converted from it, and a series that is new becomes a gauge in it; without one
-        they are in the unit that the series was registered with.
+        with a zone. ``values``: numbers; ``None`` and nulls are no values and write nothing, and neither does NaN, for
+        that is how numpy and pandas say it. ``nan="keep"`` stores NaN as a value. What is finer than a microsecond is
+        cut off. With ``unit`` values are converted from it, and a series that is new becomes a gauge in it; without
+        one they are in the unit that the series was registered with.
         """
         if nan not in ("skip", "keep"):
             raise InvalidError(f"nan is {nan!r}, expected 'skip' or 'keep'")
@@ -98,9 +98,9 @@ class Memcore:
     ) -> QueryResult:
         """Read the series that match a pattern (``home1.*.power``, ``home1.>``), from ``start`` to before ``end``.
 
-        ``every`` gives one row a bucket, labelled by its start: ``15m``, ``1h``, ``1d``, ``1w``, ``1mo``, ``1y``; days and
-        longer follow the calendar of ``tz``, also where clocks change. ``agg`` is the mean by default; without ``every``
-        the whole range is one bucket. ``limit`` and ``last`` keep the first or last rows of each series.
+        ``every`` gives one row a bucket, labelled by its start: ``15m``, ``1h``, ``1d``, ``1w``, ``1mo``, ``1y``; with
+        ``tz`` they follow the clocks and the calendar of a zone. ``agg`` is the mean by default; without ``every`` the
+        whole range is one bucket. ``limit`` and ``last`` keep the first or last rows of each series.
         """
         aggregates = [agg] if isinstance(agg, str) else list(agg or [])
         if tz is not None and every is None:

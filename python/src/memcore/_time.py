@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 Instant = Union[datetime, str, int, "np.datetime64"]
-"""An instant: a datetime with a zone (a pandas Timestamp too), RFC 3339 text with a zone, microseconds, or datetime64."""
-Length = Union[timedelta, str]
+"""An instant: a datetime with a zone (so is a pandas Timestamp), RFC 3339 text with one, microseconds, or datetime64."""
+Length = timedelta | str
 """A length of time: a timedelta, or text such as ``15m``."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -105,7 +105,7 @@ def maybe_span(value: Length | None, field: str) -> int | None:
 
 
 def moment(value: int) -> datetime:
-    """The datetime of microseconds, UTC. Beyond the years 1 to 9999 there is none; the microseconds are exact always."""
+    """The datetime of microseconds, UTC. Beyond the years 1 to 9999 there is none."""
     try:
         return EPOCH + timedelta(microseconds=value)
     except OverflowError:
