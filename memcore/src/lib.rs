@@ -10,6 +10,11 @@ mod error;
 #[cfg(feature = "gateway")]
 pub mod gateway;
 pub mod model;
+pub mod protocol;
+pub mod router;
+mod runtime;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};
