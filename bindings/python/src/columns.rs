@@ -1,14 +1,15 @@
 //! Columns that come in: raw bytes of numpy arrays, anything that speaks Arrow's PyCapsule interface, and plain lists.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::Arc;
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
 use arrow_array::types::{
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, make_array};
-use arrow_array::{Float32Array, Float64Array, Int32Array, Int64Array};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_array::{Float32Array, Float64Array, Int32Array, Int64Array, NullArray};
+use arrow_schema::{ArrowError, DataType, TimeUnit};
 use memcore::model::Timestamp;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyList, PyTuple};
@@ -119,8 +120,19 @@ fn import(column: &Bound<'_, PyAny>) -> PyResult<Vec<ArrayRef>> {
     let array = content::<FFI_ArrowArray>(&pair.get_item(1)?, c"arrow_array")?;
     // SAFETY: the capsules carry what their names say; the array is moved out and a released one left behind, as the
     // interface demands, and the schema outlives its use here.
-    let data = unsafe { from_ffi(FFI_ArrowArray::from_raw(array), &*schema) };
-    Ok(vec![make_array(data.map_err(|e| invalid(e.to_string()))?)])
+    unsafe { Ok(vec![array_of(FFI_ArrowArray::from_raw(array), &*schema)?]) }
+}
+
+/// # Safety
+/// The array must be of the type that the schema says.
+unsafe fn array_of(array: FFI_ArrowArray, schema: &FFI_ArrowSchema) -> PyResult<ArrayRef> {
+    let refused = |e: ArrowError| invalid(format!("column is Arrow data that cannot be read: {e}"));
+    // Some exporters give a column of nulls a buffer, which it must not have.
+    if DataType::try_from(schema).map_err(refused)? == DataType::Null {
+        return Ok(Arc::new(NullArray::new(array.len())));
+    }
+    // SAFETY: as this function demands.
+    unsafe { from_ffi(array, schema) }.map(make_array).map_err(refused)
 }
 
 /// `ArrowArrayStream` of the C stream interface. The reader of the arrow crate takes streams of tables only, a column is
@@ -177,7 +189,7 @@ fn import_stream(column: &Bound<'_, PyAny>) -> PyResult<Vec<ArrayRef>> {
         match unsafe { get_next(&raw mut stream, &raw mut array) } {
             0 if array.is_released() => return Ok(chunks),
             // SAFETY: the array is of the type that the stream announced.
-            0 => chunks.push(make_array(unsafe { from_ffi(array, &schema) }.map_err(|e| invalid(e.to_string()))?)),
+            0 => chunks.push(unsafe { array_of(array, &schema) }?),
             code => return Err(stream.failed(code)),
         }
     }

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use crate::channel::Description;
 use crate::errors::{invalid, raised};
 use crate::owned::Owned;
-use crate::runtime::{awaitable, enter, wait};
+use crate::runtime::{awaitable, call_back, wait};
 
 /// A device on the link.
 #[pyclass(frozen, module = "memcore._memcore")]
@@ -101,21 +101,18 @@ impl Device {
     }
 }
 
-/// An exception in the callable is the refusal's reason; what it does must not wait.
+/// An exception in the callable is the refusal's reason; while it runs the device answers nothing else.
 fn handler(callable: Py<PyAny>) -> impl FnMut(&ChannelName, f64) -> Result<f64, Refused> + Send + 'static {
     move |channel, value| {
         let refused = |code: &str, reason: String| Refused { code: code.into(), reason };
-        // The thread is one of the runtime's: its other tasks go elsewhere while it waits for the interpreter.
-        let called = tokio::task::block_in_place(|| {
-            enter(|py| {
-                let done = callable.call1(py, (channel.as_str(), value)).and_then(|back| match back.is_none(py) {
-                    true => Ok(value),
-                    false => back.extract::<f64>(py),
-                });
-                done.map_err(|e| {
-                    tracing::warn!(channel = channel.as_str(), value, error = %e, "on_command raised");
-                    refused("failed", e.value(py).to_string())
-                })
+        let called = call_back(|py| {
+            let done = callable.call1(py, (channel.as_str(), value)).and_then(|back| match back.is_none(py) {
+                true => Ok(value),
+                false => back.extract::<f64>(py),
+            });
+            done.map_err(|e| {
+                tracing::warn!(target: "memcore::device", channel = channel.as_str(), value, error = %e, "on_command raised");
+                refused("failed", e.value(py).to_string())
             })
         });
         called.unwrap_or_else(|| Err(refused("failed", "the program is ending".into())))

@@ -1,6 +1,6 @@
 //! One tokio runtime for the process: survives `fork`, is quiet when the interpreter ends, and lets Ctrl-C through.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Once;
@@ -27,6 +27,11 @@ static CLOSING: AtomicBool = AtomicBool::new(false);
 /// Threads of ours that are in the interpreter, or about to enter it.
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
 
+thread_local! {
+    /// In a callback on a thread of the runtime.
+    static MAY_WAIT: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Leave to be in the interpreter.
 pub(crate) struct Visit(());
 
@@ -49,6 +54,16 @@ impl Drop for Visit {
 pub(crate) fn enter<R>(f: impl for<'py> FnOnce(Python<'py>) -> R) -> Option<R> {
     let _visit = Visit::begin()?;
     Python::try_attach(f)
+}
+
+/// Calls into Python from a thread of the runtime, whose other tasks go elsewhere meanwhile: what is called may wait.
+pub(crate) fn call_back<R>(f: impl for<'py> FnOnce(Python<'py>) -> R) -> Option<R> {
+    tokio::task::block_in_place(|| {
+        MAY_WAIT.set(true);
+        let done = enter(f);
+        MAY_WAIT.set(false);
+        done
+    })
 }
 
 /// For `atexit`: lets no thread in any more, and waits for those that are inside.
@@ -96,10 +111,9 @@ pub(crate) fn runtime() -> &'static Runtime {
 
 /// Waits for a future with the interpreter released; Ctrl-C drops it.
 pub(crate) fn wait<T: Send>(py: Python<'_>, future: impl Future<Output = memcore::Result<T>> + Send) -> PyResult<T> {
-    if Handle::try_current().is_ok() {
-        return Err(pyo3::exceptions::PyRuntimeError::new_err(
-            "a call that waits was made from a callback of memcore, expected one that does not wait",
-        ));
+    if Handle::try_current().is_ok() && !MAY_WAIT.get() {
+        let message = "a call that waits was made by a handler of memcore's log, expected one that does not wait";
+        return Err(pyo3::exceptions::PyRuntimeError::new_err(message));
     }
     py.detach(|| {
         runtime().block_on(async {

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use crate::errors::{invalid, json, raised};
 use crate::live::{Feed, Source, opened};
 use crate::owned::Owned;
-use crate::runtime::{awaitable, wait};
+use crate::runtime::{awaitable, runtime, wait};
 use crate::site::Site;
 
 /// A server with the handle that all but its end is done through.
@@ -22,6 +22,19 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn handle(&self) -> PyResult<ServerHandle> {
         self.server.with(memcore::Server::handle)
+    }
+}
+
+/// One that is forgotten ends in order, behind the back of whoever forgot it: else it would keep its port and its site.
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Ok(Some(server)) = self.server.take() {
+            runtime().spawn(async {
+                if let Err(error) = server.shutdown().await {
+                    tracing::error!(target: "memcore::server", %error, "a server that was not closed could not end in order");
+                }
+            });
+        }
     }
 }
 
@@ -120,12 +133,12 @@ impl Server {
 
     /// An awaitable. Once begun it goes on to its end, also where nobody waits for it any more.
     fn shutdown<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let ending = self.server.take()?.map(|server| crate::runtime::runtime().spawn(server.shutdown()));
+        let ending = self.server.take()?.map(|server| runtime().spawn(server.shutdown()));
         awaitable(py, async move { ended(ending).await.map_err(raised) })
     }
 
     fn shutdown_sync(&self, py: Python<'_>) -> PyResult<()> {
-        let ending = self.server.take()?.map(|server| crate::runtime::runtime().spawn(server.shutdown()));
+        let ending = self.server.take()?.map(|server| runtime().spawn(server.shutdown()));
         wait(py, ended(ending))
     }
 }

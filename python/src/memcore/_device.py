@@ -18,7 +18,8 @@ class Device:
 
     ``bundle`` is what ``Server.enroll`` returned, or the path of the file that ``memcore devices enroll`` wrote.
     ``on_command(channel, value)`` carries out a command, in the channel's own unit, and returns what it read back, or
-    ``None`` for the value itself; an exception refuses the command. It is called from another thread and must not wait.
+    ``None`` for the value itself; an exception refuses the command. It is called from another thread, and while it runs
+    the device answers nothing else.
     """
 
     def __init__(

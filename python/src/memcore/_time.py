@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Instant = Union[datetime, str, int, "np.datetime64"]
-"""An instant: a datetime with a zone (so is a pandas Timestamp), RFC 3339 text with one, microseconds, or datetime64."""
+"""An instant: a datetime or pandas Timestamp with a zone, RFC 3339 text with one, microseconds, or datetime64."""
 Length = timedelta | str
 """A length of time: a timedelta, or text such as ``15m``."""
 
@@ -81,7 +81,8 @@ def _from_datetime64(value: Any, field: str) -> int:
         return checked(number * many * 10**6 // _PER_SECOND[name], field)
     if name in _SECONDS:
         return checked(number * many * _SECONDS[name] * 10**6, field)
-    return checked(int(value.astype("datetime64[us]").astype("int64")), field)
+    # Months and years: a number of days has room for all of them.
+    return checked(int(value.astype("datetime64[D]").astype("int64")) * 86400 * 10**6, field)
 
 
 def maybe_micros(value: Any, field: str) -> int | None:
