@@ -1,4 +1,4 @@
-"""A street of four devices over TLS on this machine: simulated, stored, read back, and one battery told to discharge."""
+"""Four devices over TLS on this machine: simulated, stored, read back, and a battery told to discharge."""
 
 import asyncio
 

@@ -1,5 +1,9 @@
 """numpy, pandas, polars and pyarrow, in and out: bit for bit, with gaps kept apart from NaN."""
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+# pyarrow has no types, those of the others have holes.
+
 from __future__ import annotations
 
 import math
@@ -39,7 +43,10 @@ def in_every_form() -> dict[str, tuple[Any, Any]]:
         "polars": (pl.Series(MICROS).cast(pl.Datetime("us", "UTC")), pl.Series(VALUES)),
         "polars ns": (pl.Series(MICROS * 1000).cast(pl.Datetime("ns", "Europe/Berlin")), pl.Series(VALUES)),
         "arrow": (arrow_times, pa.array(VALUES)),
-        "arrow chunks": (pa.chunked_array([arrow_times[:1], arrow_times[1:]]), pa.chunked_array([VALUES[:2], VALUES[2:]])),
+        "arrow chunks": (
+            pa.chunked_array([arrow_times[:1], arrow_times[1:]]),
+            pa.chunked_array([VALUES[:2], VALUES[2:]]),
+        ),
     }
 
 

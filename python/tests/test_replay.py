@@ -27,8 +27,7 @@ Column = list[tuple[int, float]]
 
 def columns_of(path: Path) -> dict[str, Column]:
     """What the file says, in base units, with microseconds: by channel, without its gaps."""
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-    with opened as file:
+    with gzip.open(path, "rt") as file:
         rows = csv.DictReader(file)
         time_name, *names = rows.fieldnames or []
         split = {name: name.rpartition("_") for name in names}
@@ -56,7 +55,12 @@ def stand_in(path: Path) -> Path:
                 continue
             time = EPOCH + timedelta(days=13_700, minutes=minute)
             energy += float(numbers.uniform(0, 50))
-            cells = [float(numbers.uniform(-3, 3)), float(numbers.normal(240, 3)), float(numbers.exponential(5)), energy]
+            cells = [
+                float(numbers.uniform(-3, 3)),
+                float(numbers.normal(240, 3)),
+                float(numbers.exponential(5)),
+                energy,
+            ]
             gaps = numbers.uniform(size=4) < 0.03
             row = [repr(cell) if not gap else "" for cell, gap in zip(cells, gaps, strict=True)]
             writer.writerow([time.strftime("%Y-%m-%dT%H:%M:%SZ"), *row])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -100,15 +101,16 @@ def test_what_cannot_be_asked_is_raised_and_what_did_not_happen_is_a_result(serv
     with mc.Device(bundle, [SETPOINT, mc.Channel("soc", unit="%", quantity="state_of_charge")]) as device:
         device.send(START, [0.0, 50.0])
         device.flush()
-        for words, call in {
+        calls: dict[str, Callable[[], object]] = {
             "lease without a fallback": lambda: server.command_sync("home1.battery.power", 1, lease="1m"),
             "takes no commands": lambda: server.command_sync("home1.battery.soc", 1),
             "lease is 'soon'": lambda: server.command_sync("home1.battery.power", 1, lease="soon", fallback=0),
             "nan|NaN": lambda: server.command_sync("home1.battery.power", float("nan")),
-        }.items():
+        }
+        for words, call in calls.items():
             with pytest.raises(mc.InvalidError, match=words):
                 call()
-        with pytest.raises(mc.NotFoundError, match="home1.battery.voltage"):
+        with pytest.raises(mc.NotFoundError, match=r"home1\.battery\.voltage"):
             server.command_sync("home1.battery.voltage", 1)
         refused = server.command_sync("home1.battery.power", 1)
         assert (refused.state, refused.code) == ("refused", "not_writable")
@@ -128,7 +130,7 @@ def test_a_device_may_prove_itself_by_a_certificate_from_a_file(server: mc.Serve
     with mc.Device(tmp_path / "bundle.json", [POWER]) as device:
         device.send(START, [1.0])
     assert server.mem.latest() == {"home1.pv.power": (START, 1.0)}
-    with pytest.raises(mc.InvalidError, match="proof is 'password'|proof is \"password\""):
+    with pytest.raises(mc.InvalidError, match='proof is "password"'):
         server.enroll("home1.pv", proof="password")  # type: ignore[arg-type]
     with pytest.raises(mc.InvalidError, match="bundle is no device bundle"):
         mc.Device({}, [POWER])
@@ -148,10 +150,8 @@ async def test_cancelled_waits_lose_nothing(server: mc.Server) -> None:
     sending.start()
     got: list[int] = []
     while len(got) < rows:
-        try:
+        with contextlib.suppress(asyncio.TimeoutError):
             got.append((await asyncio.wait_for(followed.__anext__(), 0.0015)).time_us)
-        except asyncio.TimeoutError:
-            assert sending.is_alive() or device.backlog or len(got) < rows
     sending.join()
     device.close()
     assert got == list(range(rows))

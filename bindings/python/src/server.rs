@@ -82,7 +82,7 @@ impl Server {
     ) -> PyResult<Bound<'py, PyAny>> {
         let request = request(target, value, lease_us, fallback, expires_us, id)?;
         let handle = self.handle()?;
-        awaitable(py, async move { Ok(answer(followed(handle, request).await.map_err(raised)?)?) })
+        awaitable(py, async move { answer(followed(handle, request).await.map_err(raised)?) })
     }
 
     /// The same for those who have no event loop.

@@ -21,13 +21,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Who gives devices their bundles: a server of this process, or the folder of one that runs elsewhere on this machine.
 enum Enroller {
     Here(ServerHandle),
-    Elsewhere { enrolment: Enrolment, server: String },
+    Elsewhere { enrolment: Box<Enrolment>, server: String },
 }
 
 impl Enroller {
     async fn at(path: PathBuf) -> memcore::Result<Self> {
         let address = LocalClient::of(&path).status().await?.address;
-        let enrolment = Enrolment::open(&Config::at(path))?;
+        let enrolment = Box::new(Enrolment::open(&Config::at(path))?);
         Ok(Self::Elsewhere { enrolment, server: format!("localhost:{}", address.port()) })
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from ._errors import InvalidError
@@ -63,12 +63,11 @@ def values(column: Any) -> Any:
     return [_number(value, row) for row, value in enumerate(_items(column, "values"))]
 
 
-def _items(column: Any, field: str) -> Sequence[Any]:
-    if not isinstance(column, Iterable):
-        raise InvalidError(
-            f"{field} is a {type(column).__name__}, expected as many as there are times: one, or a column"
-        )
-    return list(column)
+def _items(column: Any, field: str) -> list[Any]:
+    try:
+        return list(column)
+    except TypeError:
+        raise InvalidError(f"{field} is a {type(column).__name__}, expected one, or a column of them") from None
 
 
 def _number(value: Any, row: int) -> float | None:

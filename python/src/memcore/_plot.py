@@ -45,7 +45,7 @@ def sparkline(times: list[int], values: list[float]) -> str:
     for time, value in points:
         x = (time - first) * (WIDTH - 1) // max(last - first, 1)
         columns.setdefault(x, []).append(value)
-    places = []
+    places: list[str] = []
     for x, inside in columns.items():
         for value in dict.fromkeys((inside[0], min(inside), max(inside), inside[-1])):
             y = HEIGHT - 2 - (value - low) / ((high - low) or 1) * (HEIGHT - 4)

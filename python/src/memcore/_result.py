@@ -1,5 +1,9 @@
 """What a query gives, in the form that its reader works with. None of the libraries is needed until it is asked for."""
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownParameterType=false
+# pyarrow has no types, those of pandas have holes.
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -94,7 +94,7 @@ def span(value: Length, field: str) -> int:
     """Microseconds of a length of time."""
     if isinstance(value, timedelta):
         return value // MICROSECOND
-    found = re.fullmatch(r"(\d+)([a-z]+)", value) if isinstance(value, str) else None
+    found = re.fullmatch(r"(\d+)([a-z]+)", str(value))
     if found is None or found.group(2) not in LENGTHS:
         raise InvalidError(f"{field} is {value!r}, expected a timedelta, or text such as 15m (us, ms, s, m, h, d)")
     return checked(int(found.group(1)) * LENGTHS[found.group(2)], field)
