@@ -230,6 +230,27 @@ fn many_devices_with_few_rows_do_not_hold_the_log_for_ever() {
 }
 
 #[test]
+fn a_store_in_memory_keeps_its_log_short() {
+    let store = Store::in_memory(options());
+    let channels = ["a", "b", "c", "d"];
+    store.register(&device("home1.pv"), &watts(&channels)).unwrap();
+    let list = names(&channels);
+    for start in 0..500 {
+        let times = (start * 1000..(start + 1) * 1000).map(at).collect();
+        let values = (0..4000).map(|n| Some(f64::from(n % 97))).collect();
+        store.write(&memcore::model::Batch::new(device("home1.pv"), list.clone(), times, values).unwrap()).unwrap();
+    }
+    store.seal().unwrap();
+    let stats = store.stats();
+    assert!(stats.log_bytes < 12 << 20, "{stats:?}");
+    assert_eq!((stats.points(), stats.unsealed_points), (2_000_000, 0));
+    assert_eq!(
+        store.query(&Query::new(pattern("home1.pv.a")).last(1)).unwrap().series()[0].times().value(0),
+        499_999_000_000
+    );
+}
+
+#[test]
 fn sizes_are_told_a_series() {
     let store = Store::in_memory(options().seal_rows(100));
     pv(&store);

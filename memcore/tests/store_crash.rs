@@ -117,6 +117,38 @@ fn without_a_sync_for_each_commit_a_power_cut_still_leaves_a_prefix() {
 }
 
 #[test]
+fn what_a_killed_process_left_unsynced_is_durable_once_the_next_one_acknowledges_it() {
+    for seed in 0..40 {
+        let mut dice = Dice(seed + 7000);
+        let disk = SimulatedDisk::forgetful();
+        let lazy = small().sync(memcore::store::SyncPolicy::Os);
+        let store = Store::open_on(Arc::new(disk.clone()), "simulated", lazy).unwrap();
+        register(&store);
+        (0..10).for_each(|number| store.write(&batch(number)).unwrap());
+        let left = disk.killed();
+        let next = open(&left).unwrap();
+        assert_eq!(whole_prefix(&next), 10);
+        let recovered = open(&left.crash(&mut || dice.roll())).unwrap();
+        assert_eq!(whole_prefix(&recovered), 10, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_channel_registered_after_reopening_survives_a_power_cut() {
+    for seed in 0..40 {
+        let mut dice = Dice(seed + 8000);
+        let disk = SimulatedDisk::forgetful();
+        let store = open(&disk).unwrap();
+        register(&store);
+        store.close().unwrap();
+        let store = open(&disk).unwrap();
+        store.register(&device("home1.pv"), &watts(&["voltage"])).unwrap();
+        let recovered = open(&disk.crash(&mut || dice.roll())).unwrap();
+        assert!(recovered.channel(&"home1.pv.voltage".parse().unwrap()).is_some(), "seed {seed}");
+    }
+}
+
+#[test]
 fn a_crash_during_recovery_three_levels_deep_changes_nothing() {
     for seed in 0..120 {
         let mut dice = Dice(seed + 10_000);

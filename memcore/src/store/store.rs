@@ -73,7 +73,9 @@ impl Store {
     /// Never: a new disk in memory refuses nothing.
     #[must_use]
     pub fn in_memory(options: StoreOptions) -> Self {
-        let options = if options.sync == SyncPolicy::Each { options } else { options.sync(SyncPolicy::Os) };
+        // The log would only be a second copy of what is in memory: it is kept short.
+        let (log_bytes, segment_bytes) = (options.log_bytes.min(8 << 20), options.segment_bytes.min(1 << 20));
+        let options = options.log_bytes(log_bytes).segment_bytes(segment_bytes);
         Self::open_on(Arc::new(SimulatedDisk::new()), "in memory", options).expect("memory refuses nothing")
     }
 
