@@ -7,6 +7,7 @@ import gzip
 import math
 import os
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ REAL = "uci_household_1min_2007Q2.csv.gz"
 DATA = Path(os.environ.get("MEMCORE_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 DEVICE = "home1.meter"
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-SCALE = {"w": 1.0, "kw": 1000.0, "v": 1.0, "a": 1.0, "wh": 1.0, "kwh": 1000.0, "var": 1.0, "kvar": 1000.0}
+SCALE = {"kw": 1000, "kvar": 1000, "v": 1, "a": 1, "wh": 1}
 
 WORDS = {"p": "power", "q": "reactive_power", "u": "voltage", "i": "current", "e": "energy"}
 
@@ -26,7 +27,10 @@ Column = list[tuple[int, float]]
 
 
 def columns_of(path: Path) -> dict[str, Column]:
-    """What the file says, in base units, with microseconds: by channel, without its gaps."""
+    """What the file says, in base units, with microseconds: by channel, without its gaps.
+
+    A kilowatt is a thousand watts as decimals have it: 1.001 kW is 1001 W.
+    """
     with gzip.open(path, "rt") as file:
         rows = csv.DictReader(file)
         time_name, *names = rows.fieldnames or []
@@ -39,12 +43,12 @@ def columns_of(path: Path) -> dict[str, Column]:
             micros = (utc - EPOCH) // timedelta(microseconds=1)
             for name in names:
                 if row[name] != "":
-                    columns[channels[name]].append((micros, float(row[name]) * SCALE[split[name][2]]))
+                    columns[channels[name]].append((micros, float(Decimal(row[name]) * SCALE[split[name][2]])))
     return columns
 
 
 def stand_in(path: Path) -> Path:
-    """Two days a minute, with gaps in single cells, lost rows, and numbers that test every bit."""
+    """Two days a minute, with gaps in single cells, lost rows, and numbers that use every bit."""
     numbers = np.random.default_rng(7)
     with gzip.open(path, "wt", newline="") as file:
         writer = csv.writer(file)
@@ -55,12 +59,8 @@ def stand_in(path: Path) -> Path:
                 continue
             time = EPOCH + timedelta(days=13_700, minutes=minute)
             energy += float(numbers.uniform(0, 50))
-            cells = [
-                float(numbers.uniform(-3, 3)),
-                float(numbers.normal(240, 3)),
-                float(numbers.exponential(5)),
-                energy,
-            ]
+            watts = int(numbers.integers(-3000, 3000))
+            cells = [watts / 1000, float(numbers.normal(240, 3)), float(numbers.exponential(5)), energy]
             gaps = numbers.uniform(size=4) < 0.03
             row = [repr(cell) if not gap else "" for cell, gap in zip(cells, gaps, strict=True)]
             writer.writerow([time.strftime("%Y-%m-%dT%H:%M:%SZ"), *row])
