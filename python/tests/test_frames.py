@@ -105,6 +105,14 @@ def test_times_that_are_none_are_refused(mem: mc.Memcore, times: Any, words: str
         mem.write(PV, times, [1.0], unit="W")
 
 
+@pytest.mark.parametrize("kind", ["int8", "uint16", "int32", "uint64", "float32", "bool"])
+def test_numbers_of_every_type_and_switches(mem: mc.Memcore, kind: str) -> None:
+    numbers = np.array([0, 1, 1], dtype=kind)
+    for form in (numbers, pd.Series(numbers), pl.Series(numbers), pa.array(numbers)):
+        assert mem.write(PV, MICROS, form, unit="W") == 3
+        assert stored(mem)[1] == [0.0, 1.0, 1.0]
+
+
 def test_values_that_are_none_are_refused(mem: mc.Memcore) -> None:
     for values, words in (
         (np.array(["x"]), "values are <U1, expected numbers"),
@@ -190,6 +198,7 @@ def test_a_notebook_shows_a_table_with_small_plots(two: mc.QueryResult) -> None:
     html = two._repr_html_()
     assert html.count("<svg") == 2
     assert PV in html
+    assert "-0 to 0.1 W" in html or "0 to 0.1 W" in html
     assert repr(two) == f"<memcore.QueryResult 4 rows of 2 series: {METER}, {PV}>"
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")

@@ -185,6 +185,14 @@ async def test_a_blocking_call_inside_a_running_loop(server: mc.Server) -> None:
         assert simulation.finish()["rows_sent"] == 60
 
 
+async def test_a_device_in_an_event_loop(server: mc.Server) -> None:
+    async with mc.Device(server.enroll("home1.pv"), [POWER]) as device:
+        for second in range(3):
+            await device.send_async(START + timedelta(seconds=second), [float(second)])
+    assert len(server.mem.query("home1.pv.power")) == 3
+    assert device.state == "closed"
+
+
 def test_a_simulation_can_be_given_up(server: mc.Server) -> None:
     simulation = mc.simulate(server, devices=1)
     until(lambda: simulation.sent.rows > 0)

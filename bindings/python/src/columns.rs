@@ -7,8 +7,7 @@ use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
 use arrow_array::types::{
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, make_array};
-use arrow_array::{Float32Array, Float64Array, Int32Array, Int64Array, NullArray};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, NullArray, PrimitiveArray, make_array};
 use arrow_schema::{ArrowError, DataType, TimeUnit};
 use memcore::model::Timestamp;
 use pyo3::prelude::*;
@@ -89,15 +88,19 @@ fn scaled<T: ArrowPrimitiveType<Native = i64>>(
 }
 
 fn read_values(chunk: &ArrayRef, into: &mut Vec<Option<f64>>) -> PyResult<()> {
-    let any = chunk.as_any();
-    if let Some(array) = any.downcast_ref::<Float64Array>() {
-        into.extend(array.iter());
-    } else if let Some(array) = any.downcast_ref::<Float32Array>() {
-        into.extend(array.iter().map(|value| value.map(f64::from)));
-    } else if let Some(array) = any.downcast_ref::<Int64Array>() {
-        into.extend(array.iter().map(|value| value.map(|value| value as f64)));
-    } else if let Some(array) = any.downcast_ref::<Int32Array>() {
-        into.extend(array.iter().map(|value| value.map(f64::from)));
+    /// Tries one type of array after the other.
+    macro_rules! numbers {
+        ($($array:ident)*) => {
+            $(if let Some(array) = chunk.as_any().downcast_ref::<arrow_array::$array>() {
+                into.extend(array.iter().map(|value| value.map(|value| value as f64)));
+                return Ok(());
+            })*
+        };
+    }
+    numbers!(Float64Array Float32Array Int64Array Int32Array Int16Array Int8Array);
+    numbers!(UInt64Array UInt32Array UInt16Array UInt8Array);
+    if let Some(array) = chunk.as_any().downcast_ref::<BooleanArray>() {
+        into.extend(array.iter().map(|value| value.map(|on| f64::from(u8::from(on)))));
     } else if *chunk.data_type() == DataType::Null {
         into.extend(std::iter::repeat_n(None, chunk.len()));
     } else {

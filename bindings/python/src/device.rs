@@ -73,14 +73,14 @@ impl Device {
     }
 
     /// `connecting`, `open`, `refused` with its reason, or `closed`.
-    fn state(&self, py: Python<'_>) -> PyResult<String> {
-        let device = self.device()?;
-        Ok(match py.detach(|| device.state()) {
+    fn state(&self, py: Python<'_>) -> String {
+        let Ok(device) = self.device() else { return "closed".to_owned() };
+        match py.detach(|| device.state()) {
             LinkState::Connecting => "connecting".to_owned(),
             LinkState::Open { .. } => "open".to_owned(),
             LinkState::Refused { code, detail } => format!("refused: {code}: {detail}"),
             _ => "closed".to_owned(),
-        })
+        }
     }
 
     /// Rows that are not durable at the server yet.

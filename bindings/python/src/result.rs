@@ -55,6 +55,18 @@ impl Table {
         Column::new(array.clone())
     }
 
+    /// What a small plot of so many pixels' width needs, however long the series is; see [`Outline`].
+    fn outline(&self, py: Python<'_>, series: usize, name: &str, width: i64) -> PyResult<Outline> {
+        let series = self.at(series)?;
+        let times = series.times().values();
+        let values: Vec<f64> = match (series.column(name), series.counts()) {
+            (Some(array), _) => array.values().to_vec(),
+            (None, Some(counts)) if name == "count" => counts.values().iter().map(|count| *count as f64).collect(),
+            _ => return Err(invalid(format!("result has no column {name:?}"))),
+        };
+        Ok(py.detach(|| outline(times, &values, width)))
+    }
+
     /// One batch after the other in the long layout.
     fn long_stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         stream(py, self.batches(py)?)
@@ -81,6 +93,24 @@ impl Table {
         let result = self.0.clone();
         py.detach(move || result.to_batches()).map_err(raised)
     }
+}
+
+/// The first and last time, and for each pixel that has a number: its place, and the first, lowest, highest and last number.
+type Outline = (Option<(i64, i64)>, Vec<(i64, f64, f64, f64, f64)>);
+
+fn outline(times: &[i64], values: &[f64], width: i64) -> Outline {
+    let (Some(first), Some(last)) = (times.first(), times.last()) else { return (None, Vec::new()) };
+    let length = i128::from(*last) - i128::from(*first);
+    let mut pixels: Vec<(i64, f64, f64, f64, f64)> = Vec::new();
+    for (time, value) in times.iter().zip(values).filter(|(_, value)| value.is_finite()) {
+        let place = (i128::from(*time) - i128::from(*first)) * i128::from(width - 1) / length.max(1);
+        let place = i64::try_from(place).unwrap_or_default();
+        match pixels.last_mut().filter(|pixel| pixel.0 == place) {
+            Some((_, _, low, high, end)) => (*low, *high, *end) = (low.min(*value), high.max(*value), *value),
+            None => pixels.push((place, *value, *value, *value, *value)),
+        }
+    }
+    (Some((*first, *last)), pixels)
 }
 
 fn schema_of(batches: &[RecordBatch]) -> SchemaRef {

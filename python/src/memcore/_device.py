@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
@@ -63,6 +64,20 @@ class Device:
     def close(self) -> None:
         """Take leave. What is not durable yet is lost with the process: ``flush`` first. Again, it does nothing."""
         self._native.close()
+
+    async def aclose(self) -> None:
+        """As ``close``, without blocking the event loop."""
+        await asyncio.to_thread(self.close)
+
+    async def __aenter__(self) -> Device:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            await self.flush_async()
+        await self.aclose()
 
     def __enter__(self) -> Device:
         return self

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from html import escape
 from typing import TYPE_CHECKING, Any
+
+from ._errors import InvalidError
+from ._time import moment
 
 if TYPE_CHECKING:
     from ._result import QueryResult
@@ -16,7 +18,8 @@ WIDTH, HEIGHT = 260, 36
 def html(result: QueryResult) -> str:
     """One row a series: its name, rows, span, range, and a small plot of it."""
     units = result.units
-    rows = [_row(result, at, units[series]) for at, series in enumerate(result.series[:SERIES_SHOWN])]
+    lengths = result.lengths
+    rows = [_row(result, at, units[name], lengths[name]) for at, name in enumerate(result.series[:SERIES_SHOWN])]
     more = len(result.series) - SERIES_SHOWN
     if more > 0:
         rows.append(f"<tr><td colspan='6'>and {more} series more</td></tr>")
@@ -24,32 +27,29 @@ def html(result: QueryResult) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _row(result: QueryResult, at: int, unit: str) -> str:
-    times, values = result.points(at)
-    span = result.span(at)
-    ends = ["", ""] if span is None else [time.strftime("%Y-%m-%d %H:%M:%SZ") for time in span]
-    numbers = [value for value in values if math.isfinite(value)]
-    reach = f"{min(numbers):.6g} to {max(numbers):.6g} {escape(unit)}" if numbers else ""
-    cells = [escape(result.series[at]), f"{len(times):,}", *ends, reach, sparkline(times, values)]
+def _row(result: QueryResult, at: int, unit: str, rows: int) -> str:
+    span, pixels = result.outline(at, WIDTH)
+    ends = ["", ""] if span is None else [_short(time) for time in span]
+    low, high = min((pixel[2] for pixel in pixels), default=0.0), max((pixel[3] for pixel in pixels), default=0.0)
+    reach = f"{low:.6g} to {high:.6g} {escape(unit)}" if pixels else ""
+    cells = [escape(result.series[at]), f"{rows:,}", *ends, reach, sparkline(pixels, low, high)]
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def sparkline(times: list[int], values: list[float]) -> str:
-    """An SVG line: the lowest and highest value of each column of pixels, so that no peak is lost."""
-    points = [(time, value) for time, value in zip(times, values, strict=True) if math.isfinite(value)]
-    if not points:
-        return ""
-    low, high = min(value for _, value in points), max(value for _, value in points)
-    first, last = points[0][0], points[-1][0]
-    columns: dict[int, list[float]] = {}
-    for time, value in points:
-        x = (time - first) * (WIDTH - 1) // max(last - first, 1)
-        columns.setdefault(x, []).append(value)
-    places: list[str] = []
-    for x, inside in columns.items():
-        for value in dict.fromkeys((inside[0], min(inside), max(inside), inside[-1])):
-            y = HEIGHT - 2 - (value - low) / ((high - low) or 1) * (HEIGHT - 4)
-            places.append(f"{x},{y:.1f}")
+def _short(micros: int) -> str:
+    try:
+        return moment(micros).strftime("%Y-%m-%d %H:%M:%SZ")
+    except InvalidError:
+        return f"{micros} us"
+
+
+def sparkline(pixels: list[tuple[int, float, float, float, float]], low: float, high: float) -> str:
+    """An SVG line through the first, lowest, highest and last value of each pixel, so that no peak is lost."""
+    places = [
+        f"{x},{HEIGHT - 2 - (value - low) / ((high - low) or 1) * (HEIGHT - 4):.1f}"
+        for x, *values in pixels
+        for value in dict.fromkeys(values)
+    ]
     line = f"<polyline points='{' '.join(places)}' fill='none' stroke='currentColor' stroke-width='1'/>"
     return f"<svg width='{WIDTH}' height='{HEIGHT}' viewBox='0 0 {WIDTH} {HEIGHT}' role='img'>{line}</svg>"
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from . import _memcore, _plot
@@ -43,6 +42,11 @@ class QueryResult:
     def units(self) -> dict[str, str]:
         """The unit of each series' values."""
         return {name: unit for name, _, unit, _ in self._series}
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """How many rows each series has."""
+        return {name: rows for name, _, _, rows in self._series}
 
     @property
     def columns(self) -> list[str]:
@@ -131,10 +135,11 @@ class QueryResult:
         name = self.columns[0] if column is None else self._known(column)
         return self._native.times(at).to_list(), self._native.column(at, name).to_list()
 
-    def span(self, at: int) -> tuple[datetime, datetime] | None:
-        """The first and last time of the series at that place."""
-        times = self._native.times(at).to_list()
-        return (moment(times[0]), moment(times[-1])) if times else None
+    def outline(
+        self, at: int, width: int
+    ) -> tuple[tuple[int, int] | None, list[tuple[int, float, float, float, float]]]:
+        """The ends of the series at that place, and what a plot of its first column needs: see the native module."""
+        return self._native.outline(at, self.columns[0], width)
 
     def _known(self, column: str) -> str:
         if column not in self.columns:

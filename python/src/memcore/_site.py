@@ -23,7 +23,7 @@ class Memcore:
     """An open site; made by ``memcore.open`` and ``memcore.memory``. Threads may share it.
 
     Values come back in the base unit of their quantity (W, Wh, V, ...) and in passive sign: positive flows into the
-    device. Times are UTC.
+    device. Times are UTC. Ctrl-C ends the wait for a call, not a write that is under way.
     """
 
     def __init__(self, native: _memcore.Site) -> None:
