@@ -25,7 +25,7 @@ pub(crate) struct Figure {
 /// Measures one group.
 type Group = (&'static str, fn() -> Vec<Figure>);
 
-const GROUPS: [Group; 3] = [("link", link::figures), ("store", stored), ("router", routed)];
+const GROUPS: [Group; 3] = [("link", link::figures), ("store", store::figures), ("router", routed)];
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().peekable();
@@ -59,17 +59,6 @@ fn print(group: &str, figure: &Figure) {
         "group": group, "name": name, "value": value, "unit": unit, "better": better, "target": target
     });
     println!("{line}");
-}
-
-fn stored() -> Vec<Figure> {
-    let figure = |figure: store::Figure| Figure {
-        name: figure.name.to_owned(),
-        value: figure.value,
-        unit: figure.unit,
-        better: figure.better,
-        target: Some(figure.target),
-    };
-    store::run().into_iter().map(figure).collect()
 }
 
 fn routed() -> Vec<Figure> {

@@ -9,28 +9,18 @@ use memcore::model::{Batch, Channel, ChannelName, DeviceName, Span, Timestamp, U
 use memcore::store::{Aggregate, Every, Query, Store, StoreOptions, SyncPolicy};
 use rustix::time::{ClockId, clock_gettime};
 
-/// One measured number.
-pub(crate) struct Figure {
-    /// What was measured.
-    pub(crate) name: &'static str,
-    /// The number.
-    pub(crate) value: f64,
-    /// Its unit.
-    pub(crate) unit: &'static str,
-    /// Which way is better: `higher` or `lower`.
-    pub(crate) better: &'static str,
-    /// What it should reach.
-    pub(crate) target: f64,
-}
+use crate::Figure;
 
 const WIDTH: usize = 7;
 const NAMES: [&str; 8] = ["p", "q", "u", "i", "sub1", "sub2", "sub3", "soc"];
 
 /// Measures everything; takes about a minute.
-pub(crate) fn run() -> Vec<Figure> {
+pub(crate) fn figures() -> Vec<Figure> {
     let table = household().unwrap_or_else(stand_in).repeated(16);
-    let higher = |name, value, unit, target| Figure { name, value, unit, better: "higher", target };
-    let lower = |name, value, unit, target| Figure { name, value, unit, better: "lower", target };
+    let higher =
+        |name: &str, value, unit, target| Figure { name: name.into(), value, unit, better: "higher", target: Some(target) };
+    let lower =
+        |name: &str, value, unit, target| Figure { name: name.into(), value, unit, better: "lower", target: Some(target) };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (small, bytes) = ingest(&folder.path().join("readings"), &table, 1);
     let bulk_path = folder.path().join("bulk");

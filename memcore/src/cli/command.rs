@@ -5,8 +5,7 @@ use clap::Subcommand;
 use super::{Common, format, interrupted};
 use crate::error::{Error, Result};
 use crate::model::{Clock, CommandId, CommandState, SeriesName, Span, SystemClock, Unit};
-use crate::runtime::StoreOptions;
-use crate::runtime::{CommandRequest, LocalClient, Memcore};
+use crate::runtime::{CommandRequest, LocalClient, Memcore, StoreOptions};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -100,8 +99,14 @@ async fn until_interrupted(command: impl Future<Output = Result<CommandState>>) 
 }
 
 fn say(json: bool, id: &CommandId, state: &CommandState) {
+    #[derive(serde::Serialize)]
+    struct Line<'a> {
+        id: &'a CommandId,
+        #[serde(flatten)]
+        state: &'a CommandState,
+    }
     let line = if json {
-        format::json(&serde_json::json!({ "id": id, "command": state })).unwrap_or_default()
+        format::json(&Line { id, state }).unwrap_or_default()
     } else {
         match state {
             CommandState::Done { read_back: Some(value) } => format!("{id}  done, reads back {}", format::number(*value)),
