@@ -1,9 +1,10 @@
 //! Commands at the device: each id once, nothing after its expiry, and the fallback when a lease runs out.
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::model::{ChannelName, CommandId, Timestamp};
+use crate::model::{Channel, ChannelName, CommandId, Timestamp};
 use crate::protocol::{Answer, Code, Instruction};
 
 /// Why a device will not carry out a command.
@@ -13,6 +14,12 @@ pub struct Refused {
     pub code: String,
     /// For a person.
     pub reason: String,
+}
+
+impl Refused {
+    fn new(code: Code, reason: String) -> Self {
+        Self { code: code.to_string(), reason }
+    }
 }
 
 /// Carries out a value on a channel, in the channel's own unit, and returns what it reads back.
@@ -25,6 +32,8 @@ const REMEMBERED: usize = 1024;
 /// What a device has been told to do.
 pub(crate) struct Commands {
     handler: CommandHandler,
+    /// Those that take commands.
+    writable: HashMap<ChannelName, Channel>,
     answers: HashMap<CommandId, Answer>,
     order: VecDeque<CommandId>,
     /// One lease a channel: the newest command holds it.
@@ -37,8 +46,10 @@ struct Lease {
 }
 
 impl Commands {
-    pub(crate) fn new(handler: CommandHandler) -> Self {
-        Self { handler, answers: HashMap::new(), order: VecDeque::new(), leases: HashMap::new() }
+    pub(crate) fn new(channels: &[Channel], handler: CommandHandler) -> Self {
+        let writable = channels.iter().filter(|channel| channel.writable);
+        let writable = writable.map(|channel| (channel.name.clone(), channel.clone())).collect();
+        Self { handler, writable, answers: HashMap::new(), order: VecDeque::new(), leases: HashMap::new() }
     }
 
     /// Carries out an instruction that arrived at `now` by the monotonic clock and `wall` by the server's.
@@ -47,28 +58,57 @@ impl Commands {
             return answer.clone();
         }
         let answer = if instruction.expires <= wall {
-            Answer::Refused { code: Code::Expired.to_string(), reason: format!("it expired at {}", instruction.expires) }
+            Err(Refused::new(Code::Expired, format!("it expired at {}", instruction.expires)))
         } else {
-            self.apply(instruction, now)
+            self.check(instruction).and_then(|()| self.apply(instruction, now))
+        };
+        let answer = match answer {
+            Ok(read_back) => Answer::Done { value: Some(read_back).filter(|value| value.is_finite()) },
+            Err(Refused { code, reason }) => Answer::Refused { code, reason },
         };
         self.remember(instruction.id.clone(), answer.clone());
         answer
     }
 
-    fn apply(&mut self, instruction: &Instruction, now: Duration) -> Answer {
-        match (self.handler)(&instruction.channel, instruction.value) {
-            Err(Refused { code, reason }) => Answer::Refused { code, reason },
-            Ok(read_back) => {
-                match (instruction.lease, instruction.fallback) {
-                    (Some(lease), Some(fallback)) => {
-                        let ends = now + lease.to_duration();
-                        self.leases.insert(instruction.channel.clone(), Lease { ends, fallback });
-                    }
-                    _ => drop(self.leases.remove(&instruction.channel)),
-                }
-                Answer::Done { value: Some(read_back) }
+    /// What the server has checked too; but it is the device that is damaged where it has not.
+    fn check(&self, instruction: &Instruction) -> Result<(), Refused> {
+        let Instruction { channel: name, value, lease, fallback, .. } = instruction;
+        let Some(channel) = self.writable.get(name) else {
+            return Err(Refused::new(Code::NotWritable, format!("channel {name} takes no commands")));
+        };
+        if lease.is_some() != fallback.is_some() {
+            return Err(Refused::new(Code::BadMessage, "a lease and a fallback need each other".into()));
+        }
+        let wanted = [Some(*value), *fallback];
+        match channel
+            .range
+            .zip(wanted.into_iter().flatten().find(|value| !channel.range.is_none_or(|r| r.contains(*value))))
+        {
+            None => Ok(()),
+            Some((range, value)) => {
+                let (unit, low, high) = (channel.unit, range.low(), range.high());
+                let reason = format!("{value} {unit} lies outside the declared {low} to {high} {unit}");
+                Err(Refused::new(Code::OutOfRange, reason))
             }
         }
+    }
+
+    fn apply(&mut self, instruction: &Instruction, now: Duration) -> Result<f64, Refused> {
+        let read_back = self.call(&instruction.channel, instruction.value)?;
+        match (instruction.lease, instruction.fallback) {
+            (Some(lease), Some(fallback)) => {
+                let ends = now + lease.to_duration();
+                self.leases.insert(instruction.channel.clone(), Lease { ends, fallback });
+            }
+            _ => drop(self.leases.remove(&instruction.channel)),
+        }
+        Ok(read_back)
+    }
+
+    /// Calls the handler. A handler that panics has refused: the link and the other leases must go on.
+    fn call(&mut self, channel: &ChannelName, value: f64) -> Result<f64, Refused> {
+        let handler = AssertUnwindSafe(|| (self.handler)(channel, value));
+        catch_unwind(handler).unwrap_or_else(|_| Err(Refused::new(Code::Internal, "the command handler panicked".into())))
     }
 
     fn remember(&mut self, id: CommandId, answer: Answer) {
@@ -92,13 +132,21 @@ impl Commands {
         let mut fallen = Vec::new();
         for channel in ended {
             let Some(lease) = self.leases.remove(&channel) else { continue };
-            if (self.handler)(&channel, lease.fallback).is_ok() {
+            if self.call(&channel, lease.fallback).is_ok() {
                 fallen.push((channel, lease.fallback));
             } else {
                 self.leases.insert(channel, Lease { ends: now + Duration::from_secs(1), ..lease });
             }
         }
         fallen
+    }
+}
+
+impl Commands {
+    /// The device is closed: nobody will watch its leases any more, so they end now.
+    pub(crate) fn end_leases(&mut self) {
+        self.handle_timeout(Duration::MAX - Duration::from_secs(1));
+        self.leases.clear();
     }
 }
 
@@ -111,7 +159,7 @@ impl std::fmt::Debug for Commands {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Span;
+    use crate::model::{Span, Unit, ValidRange};
     use std::sync::{Arc, Mutex};
 
     fn battery() -> (Commands, Arc<Mutex<Vec<f64>>>) {
@@ -121,7 +169,9 @@ mod tests {
             log.lock().unwrap().push(value);
             Ok(value)
         };
-        (Commands::new(Box::new(handler)), applied)
+        let power = Channel::gauge("power", Unit::Watt).unwrap().range(ValidRange::new(-5000.0, 5000.0).unwrap());
+        let meter = Channel::gauge("meter", Unit::Watt).unwrap().build().unwrap();
+        (Commands::new(&[power.writable().build().unwrap(), meter], Box::new(handler)), applied)
     }
 
     fn discharge(id: &str) -> Instruction {
@@ -163,6 +213,42 @@ mod tests {
         assert_eq!(commands.deadline(), Some(Duration::from_secs(1500)));
         assert_eq!(commands.handle_timeout(Duration::from_secs(1500)).len(), 1);
         assert_eq!(*applied.lock().unwrap(), [-2000.0, -2000.0, 0.0]);
+        assert_eq!(commands.deadline(), None);
+    }
+
+    #[test]
+    fn what_the_device_never_offered_has_no_effect() {
+        let (mut commands, applied) = battery();
+        let meter = ChannelName::new("meter").unwrap();
+        for (wrong, expected) in [
+            (Instruction { channel: meter, ..discharge("c1") }, "not_writable"),
+            (Instruction { value: 5001.0, ..discharge("c2") }, "out_of_range"),
+            (Instruction { fallback: Some(-5001.0), ..discharge("c3") }, "out_of_range"),
+            (Instruction { fallback: None, ..discharge("c4") }, "bad_message"),
+        ] {
+            let answer = commands.carry_out(&wrong, Duration::ZERO, Timestamp::from_seconds(1));
+            assert!(matches!(&answer, Answer::Refused { code, .. } if code == expected), "{answer:?}");
+        }
+        assert!(applied.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_handler_that_panics_has_refused_and_the_device_goes_on() {
+        let power = Channel::gauge("power", Unit::Watt).unwrap().writable().build().unwrap();
+        let mut commands = Commands::new(&[power], Box::new(|_, value| if value < 0.0 { panic!("no") } else { Ok(value) }));
+        let start = Timestamp::from_seconds(1);
+        let answer = commands.carry_out(&discharge("c1"), Duration::ZERO, start);
+        assert!(matches!(answer, Answer::Refused { code, .. } if code == "internal"));
+        let positive = Instruction { value: 5.0, ..discharge("c2") };
+        assert_eq!(commands.carry_out(&positive, Duration::ZERO, start), Answer::Done { value: Some(5.0) });
+    }
+
+    #[test]
+    fn closing_ends_the_leases() {
+        let (mut commands, applied) = battery();
+        commands.carry_out(&discharge("c1"), Duration::ZERO, Timestamp::from_seconds(1));
+        commands.end_leases();
+        assert_eq!(*applied.lock().unwrap(), [-2000.0, 0.0]);
         assert_eq!(commands.deadline(), None);
     }
 }

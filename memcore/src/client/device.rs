@@ -102,7 +102,7 @@ pub struct Device {
     shared: Arc<Shared>,
     channels: usize,
     clock: Arc<dyn Clock>,
-    task: JoinHandle<()>,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl std::fmt::Debug for Device {
@@ -133,15 +133,14 @@ impl Device {
             address: options.bundle.server,
             credential: options.bundle.credential,
             device: options.bundle.device,
-            // Unique among the starts of one device, and below 2^53 until the year 2255.
-            boot: options.clock.now().as_micros().unsigned_abs(),
-            commands: Commands::new(options.handler),
+            boot: new_boot()?,
+            commands: Commands::new(&options.channels, options.handler),
             clock: options.clock.clone(),
-            server_offset: crate::model::Span::default(),
+            server_time: None,
             channels: options.channels.clone(),
         };
         let task = tokio::spawn(link.run());
-        Ok(Self { shared, channels: options.channels.len(), clock: options.clock, task })
+        Ok(Self { shared, channels: options.channels.len(), clock: options.clock, task: Mutex::new(Some(task)) })
     }
 
     /// Starts the link and waits until the server has taken the device in.
@@ -230,10 +229,10 @@ impl Device {
     pub async fn flush(&self) -> Result<()> {
         let mut durable = self.shared.durable.subscribe();
         while !self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).is_empty() {
-            durable.changed().await.map_err(|_| closed())?;
             if *self.shared.closing.borrow() {
                 return Err(closed());
             }
+            durable.changed().await.map_err(|_| closed())?;
         }
         Ok(())
     }
@@ -269,11 +268,16 @@ impl Device {
         (rejected.count, rejected.last.clone())
     }
 
-    /// Takes leave and ends the link. What is not durable yet is lost with the process: [`flush`](Self::flush) first.
-    pub async fn close(mut self) {
-        let _ = self.shared.closing.send(true);
-        if tokio::time::timeout(Duration::from_secs(2), &mut self.task).await.is_err() {
-            self.task.abort();
+    /// Takes leave, takes leased channels to their fallback and ends the link; whoever waits in [`send`](Self::send) or
+    /// [`flush`](Self::flush) is told. What is not durable yet is lost with the process: flush first. Closing again does
+    /// nothing.
+    pub async fn close(&self) {
+        self.shared.close();
+        let task = self.task.lock().unwrap_or_else(|e| e.into_inner()).take();
+        if let Some(mut task) = task
+            && tokio::time::timeout(Duration::from_secs(2), &mut task).await.is_err()
+        {
+            task.abort();
         }
         self.shared.state.send_replace(LinkState::Closed);
     }
@@ -281,9 +285,26 @@ impl Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        let _ = self.shared.closing.send(true);
-        self.shared.durable.send_modify(|_| {});
+        self.shared.close();
     }
+}
+
+impl Shared {
+    /// Whether anybody watches at this moment or not: the flag stays.
+    fn close(&self) {
+        self.closing.send_replace(true);
+        self.durable.send_modify(|_| {});
+    }
+}
+
+/// A numbering that no other start of the device has used, whatever its clock says: a device without a battery behind its
+/// clock begins in 1970 each time. Below 2^53, as every sequence number.
+fn new_boot() -> Result<u64> {
+    use ring::rand::SecureRandom;
+    let mut bytes = [0; 8];
+    let random = ring::rand::SystemRandom::new();
+    random.fill(&mut bytes).map_err(|_| Error::new(ErrorKind::Internal, "the operating system gives no random bytes"))?;
+    Ok(u64::from_le_bytes(bytes) >> 11)
 }
 
 fn closed() -> Error {

@@ -1,5 +1,6 @@
 //! The task behind a device: connects, runs a session, reconnects with growing pauses, and keeps leases whatever happens.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +9,13 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::commands::Commands;
 use super::device::{LinkState, Shared};
-use crate::model::{Channel, Clock, DeviceName, Span};
+use crate::model::{Channel, Clock, DeviceName, Span, Timestamp};
 use crate::protocol::{Code, DeviceEvent, DeviceSession, DeviceState, Hello, VERSION, Welcome};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,8 +37,9 @@ pub(crate) struct Link {
     pub(crate) channels: Vec<Channel>,
     pub(crate) commands: Commands,
     pub(crate) clock: Arc<dyn Clock>,
-    /// How far the server's clock is ahead of this one: expiries are judged by the server's time.
-    pub(crate) server_offset: Span,
+    /// What the server's clock said, and this device's monotonic one at that moment: expiries are judged by the server's
+    /// time, and a device that sets its own clock meanwhile must not take an old command for a fresh one.
+    pub(crate) server_time: Option<(Duration, Timestamp)>,
 }
 
 /// How a connection ended.
@@ -51,12 +53,12 @@ impl Link {
     pub(crate) async fn run(mut self) {
         let mut pause = PAUSE_FIRST;
         loop {
-            let ended =
-                match timeout(CONNECT_TIMEOUT, connect(&self.address, self.tls.clone(), self.server_name.clone())).await {
-                    Ok(Ok(stream)) => self.session(stream).await,
-                    Ok(Err(e)) => self.unreachable(&e),
-                    Err(_) => Ended::Lost,
-                };
+            let connection = connect(self.address.clone(), self.tls.clone(), self.server_name.clone());
+            let ended = match self.keeping_leases(connection).await {
+                Some(Ok(stream)) => self.session(stream).await,
+                Some(Err(e)) => self.unreachable(&e),
+                None => Ended::Closing,
+            };
             let opened = matches!(*self.shared.state.borrow(), LinkState::Open { .. });
             if opened {
                 pause = PAUSE_FIRST;
@@ -81,6 +83,7 @@ impl Link {
                 break;
             }
         }
+        self.commands.end_leases();
         self.shared.state.send_replace(LinkState::Closed);
         self.shared.durable.send_modify(|_| {});
     }
@@ -100,21 +103,26 @@ impl Link {
             [Code::Overloaded, Code::Shutdown, Code::Idle, Code::Internal, Code::HelloTimeout, Code::FrameTimeout];
         if passing.iter().any(|known| known.as_str() == code) {
             self.shared.state.send_replace(LinkState::Connecting);
-            return retry_after.map_or(PAUSE_FIRST * 5, Span::to_duration);
+            return retry_after.map_or(PAUSE_FIRST * 5, Span::to_duration).min(PAUSE_REFUSED);
         }
         self.shared.state.send_replace(LinkState::Refused { code, detail });
-        retry_after.map_or(PAUSE_REFUSED, Span::to_duration)
+        retry_after.map_or(PAUSE_REFUSED, Span::to_duration).min(PAUSE_REFUSED)
     }
 
-    /// Waits between two connections, keeping leases; true when the device is to be closed.
+    /// Waits between two connections; true when the device is to be closed.
     async fn wait(&mut self, pause: Duration) -> bool {
+        self.keeping_leases(sleep(pause)).await.is_none()
+    }
+
+    /// Waits for `work`, and meanwhile lets no lease run over its end; `None` when the device is to be closed.
+    async fn keeping_leases<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         let mut closing = self.shared.closing.subscribe();
-        let end = tokio::time::Instant::now() + pause;
+        let mut work = std::pin::pin!(work);
         loop {
             let lease = self.until(self.commands.deadline());
             tokio::select! {
-                () = set(&mut closing) => return true,
-                () = sleep_until(end) => return false,
+                () = set(&mut closing) => return None,
+                done = &mut work => return Some(done),
                 () = sleep(lease) => drop(self.commands.handle_timeout(self.clock.monotonic())),
             }
         }
@@ -136,11 +144,17 @@ impl Link {
         let mut buffer = vec![0; 16 << 10];
         let mut closing = self.shared.closing.subscribe();
         loop {
+            // Not only when nothing else is to be done: a long backlog must not hold up the end of a lease.
+            if !self.heed_time(&mut session) {
+                return Ended::Lost;
+            }
             self.fill(&mut session);
             if !session.transmit().is_empty() {
                 let out = std::mem::take(session.transmit());
-                if write(&mut stream, &out).await.is_err() {
-                    return Ended::Lost;
+                match self.keeping_leases(write(&mut stream, &out)).await {
+                    Some(Ok(())) => {}
+                    Some(Err(_)) => return Ended::Lost,
+                    None => return Ended::Closing,
                 }
                 if session.state() == DeviceState::Open && self.has_unsent() {
                     // More is waiting: look for acknowledgements and commands in between, without sleeping.
@@ -169,17 +183,18 @@ impl Link {
                 }
                 () = std::future::ready(()), if more => {}
                 () = shared.filled.notified() => {}
-                () = sleep(deadline) => {
-                    let now = self.clock.monotonic();
-                    for (channel, value) in self.commands.handle_timeout(now) {
-                        session.report("lease_ended", &format!("{channel} fell back to {value}"));
-                    }
-                    if !session.handle_timeout(now) {
-                        return Ended::Lost;
-                    }
-                }
+                () = sleep(deadline) => {}
             }
         }
+    }
+
+    /// Ends leases whose time has come, and asks a silent server; false when it has been silent for too long.
+    fn heed_time(&mut self, session: &mut DeviceSession) -> bool {
+        let now = self.clock.monotonic();
+        for (channel, value) in self.commands.handle_timeout(now) {
+            session.report("lease_ended", &format!("{channel} fell back to {value}"));
+        }
+        session.handle_timeout(now)
     }
 
     fn has_unsent(&self) -> bool {
@@ -204,15 +219,14 @@ impl Link {
                 Ok(None) => return None,
                 Ok(Some(DeviceEvent::Welcome(welcome))) => self.welcomed(&welcome),
                 Ok(Some(DeviceEvent::Ack(sequence))) => self.acked(sequence),
-                Ok(Some(DeviceEvent::Rejected { sequence, channel, code, detail })) => {
-                    tracing::warn!(device = %self.device, ?sequence, ?channel, %code, %detail, "the server refused part of a message");
+                Ok(Some(DeviceEvent::Rejected { sequence, channel, code, detail, omitted })) => {
+                    tracing::warn!(device = %self.device, ?sequence, ?channel, ?code, ?detail, "the server refused part of a message");
                     let mut rejected = self.shared.rejected.lock().unwrap_or_else(|e| e.into_inner());
-                    rejected.count += 1;
+                    rejected.count += 1 + omitted;
                     rejected.last = Some(format!("{code}: {detail}"));
                 }
                 Ok(Some(DeviceEvent::Command(instruction))) => {
-                    let wall = self.clock.now().saturating_add(self.server_offset);
-                    let answer = self.commands.carry_out(&instruction, self.clock.monotonic(), wall);
+                    let answer = self.commands.carry_out(&instruction, self.clock.monotonic(), self.server_now());
                     session.answer(instruction.id, answer);
                 }
                 Ok(Some(DeviceEvent::Closed { code, detail, retry_after })) => {
@@ -226,8 +240,13 @@ impl Link {
         }
     }
 
+    fn server_now(&self) -> Timestamp {
+        let Some((at, time)) = self.server_time else { return self.clock.now() };
+        time.saturating_add(self.clock.monotonic().saturating_sub(at).into())
+    }
+
     fn welcomed(&mut self, welcome: &Welcome) {
-        self.server_offset = welcome.time.since(self.clock.now());
+        self.server_time = Some((self.clock.monotonic(), welcome.time));
         self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).restart(welcome.durable, self.clock.monotonic());
         self.shared.durable.send_modify(|durable| *durable = (*durable).max(welcome.durable));
         self.shared.state.send_replace(LinkState::Open { epoch: welcome.epoch });
@@ -240,13 +259,16 @@ impl Link {
 }
 
 async fn connect(
-    address: &str,
+    address: String,
     tls: Arc<ClientConfig>,
     name: ServerName<'static>,
 ) -> std::io::Result<TlsStream<TcpStream>> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    TlsConnector::from(tls).connect(name, stream).await
+    let connected = timeout(CONNECT_TIMEOUT, async {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        TlsConnector::from(tls).connect(name, stream).await
+    });
+    connected.await.unwrap_or_else(|late| Err(late.into()))
 }
 
 async fn write(stream: &mut TlsStream<TcpStream>, out: &[u8]) -> std::io::Result<()> {

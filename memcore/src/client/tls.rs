@@ -9,7 +9,7 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Bundle, Encoding};
 
-/// The name under which the server proves itbundle.
+/// The name under which the server proves itself.
 pub(crate) fn server_name(bundle: &Bundle) -> Result<ServerName<'static>> {
     let host = bundle.server.rsplit_once(':').map(|(host, _)| host.trim_matches(['[', ']']));
     let wrong = || Error::invalid(format!("bundle: server is {:?}, expected host:port", bundle.server));

@@ -14,11 +14,14 @@ use super::certificates::fingerprint;
 use super::credentials::Proof;
 use super::link::{Downward, Link};
 use super::listener::Host;
-use crate::model::{Clock, DeviceName};
+use crate::model::{Clock, Command, DeviceName};
 use crate::protocol::{Answer, Code, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Welcome};
 
-/// A peer that takes nothing for so long is gone, or means harm.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+/// What a connection that is being closed may still take before it is cut.
+const HURRY: Duration = Duration::from_secs(1);
+
+/// What a peer may still send after it was told to go, to be thrown away.
+const LINGER_BYTES: usize = 4 << 20;
 
 /// As much as one TLS record carries.
 const READ_BYTES: usize = 16 << 10;
@@ -29,7 +32,18 @@ pub(crate) struct Shared<H> {
     pub(crate) acceptor: TlsAcceptor,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) stopping: watch::Receiver<Stage>,
+}
+
+/// How far a gateway is on its way to the end. When it is dropped, its connections end too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Taking devices in.
+    Serving,
+    /// Telling them to come back later.
+    Stopping,
+    /// What is still connected is cut.
+    Stopped,
 }
 
 /// Why a connection ended before there was a session.
@@ -68,7 +82,12 @@ pub(crate) async fn serve<H: Host>(
     let opened = shared.clock.monotonic();
     // Small messages in both directions: waiting to fill a packet would only delay commands.
     let _ = stream.set_nodelay(true);
-    let handshake = timeout(shared.limits.hello_timeout, shared.acceptor.accept(stream)).await;
+    let mut stopping = shared.stopping.clone();
+    let handshake = tokio::select! {
+        handshake = timeout(shared.limits.hello_timeout, shared.acceptor.accept(stream)) => handshake,
+        // Nothing to say goodbye to yet.
+        _ = stopping.wait_for(|stage| *stage != Stage::Serving) => return Ok(()),
+    };
     let tls = handshake.map_err(|_| Unheard::Slow)?.map_err(Unheard::Tls)?;
     let certificate = tls.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|leaf| fingerprint(leaf));
     let session = ServerSession::new(shared.limits.clone(), opened);
@@ -93,13 +112,16 @@ impl<H: Host> Connection<H> {
             }
             let wait = self.session.deadline().map_or(Duration::ZERO, |at| at.saturating_sub(self.now().monotonic));
             let deadline = tokio::time::Instant::now() + wait;
+            // In this order: what the server wants is never held up by a device that does not stop sending, and bytes
+            // that have arrived are looked at before their device is called silent.
             let step = tokio::select! {
+                biased;
+                step = from_host(self.admitted.as_mut()) => step,
+                _ = stopping.wait_for(|stage| *stage != Stage::Serving) => Step::Stop,
                 read = self.tls.read(&mut buffer) => match read {
                     Ok(0) | Err(_) => return Code::Closed,
                     Ok(length) => Step::Read(length),
                 },
-                step = from_host(self.admitted.as_mut()) => step,
-                Ok(_) = stopping.wait_for(|stop| *stop) => Step::Stop,
                 () = sleep_until(deadline) => Step::Timeout,
             };
             if let Some(code) = self.act(step, &buffer).await {
@@ -111,7 +133,12 @@ impl<H: Host> Connection<H> {
 
     async fn act(&mut self, step: Step, buffer: &[u8]) -> Option<Code> {
         match step {
-            Step::Read(length) => self.session.receive(self.shared.clock.monotonic(), &buffer[..length]),
+            Step::Read(length) => {
+                let now = self.shared.clock.monotonic();
+                self.session.receive(now, &buffer[..length]);
+                // One byte after the other is no way around the time that a message may take.
+                self.session.handle_timeout(now);
+            }
             Step::Woken => self.heed_link(),
             Step::Command(command) => self.command(command),
             Step::Stop => self.session.close(Code::Shutdown, "the server is shutting down"),
@@ -131,7 +158,7 @@ impl<H: Host> Connection<H> {
             ServerEvent::Closed { code, .. } => return Some(code),
             event => {
                 let Some(admitted) = &self.admitted else { return None };
-                if let Err(refusal) = self.shared.host.take(&admitted.device, event).await {
+                if let Err(refusal) = self.shared.host.take(&admitted.device, admitted.epoch, event).await {
                     self.session.refuse(&refusal);
                 }
             }
@@ -140,20 +167,26 @@ impl<H: Host> Connection<H> {
     }
 
     async fn judge(&mut self, hello: Hello) {
-        let proof = match (&hello.credential, &self.certificate) {
+        let certificate = self.certificate.clone();
+        let proof = match (&hello.credential, &certificate) {
             (Some(secret), _) => Ok(Proof::Secret(secret)),
             (None, Some(certificate)) => Ok(Proof::Certificate(certificate)),
             (None, None) => {
                 Err(Refusal::new(Code::BadCredential, "neither a credential nor a client certificate was shown"))
             }
         };
-        let device = proof.and_then(|proof| self.shared.host.judge(proof, &hello));
-        let admission = match device {
+        let host = self.shared.host.clone();
+        let judged = || proof.clone().and_then(|proof| host.judge(proof, &hello));
+        let admission = match judged() {
             Err(refusal) => Err(refusal),
             Ok(device) => {
                 let (link, commands) = Link::new(hello.boot);
                 let link = Arc::new(link);
-                let admission = self.shared.host.admit(&device, &hello, link.clone()).await;
+                let admission = host.admit(&device, &hello, link.clone()).await;
+                // A revocation in between has found no session to end.
+                if let Err(refusal) = judged() {
+                    link.close(Code::Revoked, refusal.detail);
+                }
                 admission.map(|admission| (admission, Admitted { device, epoch: admission.epoch, link, commands }))
             }
         };
@@ -168,7 +201,7 @@ impl<H: Host> Connection<H> {
                     durable: admission.durable,
                     message_bytes: self.shared.limits.message_bytes,
                 };
-                self.session.accept(welcome, hello.channels);
+                self.session.accept(welcome, hello.channels, admission.taken);
                 self.admitted = Some(admitted);
             }
         }
@@ -182,17 +215,21 @@ impl<H: Host> Connection<H> {
         }
     }
 
-    fn command(&mut self, command: crate::model::Command) {
-        let Some(admitted) = &self.admitted else { return };
+    fn command(&mut self, command: Command) {
         let refused = if command.expires <= self.shared.clock.now() {
             Err(Refusal::new(Code::Expired, "it expired before it could be sent"))
         } else {
             self.session.command(&command)
         };
-        if let Err(Refusal { code, detail, .. }) = refused {
-            let answer = Answer::Refused { code: code.to_string(), reason: detail };
-            self.shared.host.answered(&admitted.device, &command.id, answer);
+        if let Err(refusal) = refused {
+            self.refuse_command(&command, refusal);
         }
+    }
+
+    fn refuse_command(&self, command: &Command, Refusal { code, detail, .. }: Refusal) {
+        let Some(admitted) = &self.admitted else { return };
+        let answer = Answer::Refused { code: code.to_string(), reason: detail };
+        self.shared.host.answered(&admitted.device, &command.id, answer);
     }
 
     /// Writes what the session has to say, within a deadline.
@@ -201,30 +238,73 @@ impl<H: Host> Connection<H> {
             return Ok(());
         }
         let out = std::mem::take(self.session.transmit());
-        let written = timeout(WRITE_TIMEOUT, async {
+        let mut stopping = self.shared.stopping.clone();
+        let link = self.admitted.as_ref().map(|admitted| admitted.link.clone());
+        let written = timeout(self.shared.limits.write_timeout, async {
             self.tls.write_all(&out).await?;
             self.tls.flush().await
         });
-        match written.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Code::Closed),
-            Err(_) => Err(Code::Idle),
+        tokio::select! {
+            written = written => match written {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(Code::Closed),
+                Err(_) => Err(Code::Idle),
+            },
+            code = ended(link, &mut stopping) => Err(code),
         }
     }
 
-    /// Hangs up, and tells the host that the device is gone.
+    /// Tells the host that the device is gone, and hangs up.
     async fn leave(&mut self, code: Code) {
-        let _ = timeout(Duration::from_secs(1), self.tls.shutdown()).await;
+        // What was handed over and never sent had no effect: its sender need not wonder.
+        if let Some(mut commands) =
+            self.admitted.as_mut().map(|admitted| std::mem::replace(&mut admitted.commands, mpsc::channel(1).1))
+        {
+            commands.close();
+            while let Ok(Downward(command)) = commands.try_recv() {
+                self.refuse_command(&command, Refusal::new(Code::Closed, "the session ended before it could be sent"));
+            }
+        }
         if let Some(admitted) = self.admitted.take() {
             self.shared.host.left(&admitted.device, admitted.epoch, code);
         }
+        // Closing a socket with unread bytes in it would take back what was said last: the reason.
+        let _ = timeout(HURRY, async {
+            self.tls.shutdown().await?;
+            let (mut rest, mut thrown) = ([0; 4096], 0);
+            let (socket, _) = self.tls.get_mut();
+            while thrown < LINGER_BYTES {
+                match socket.read(&mut rest).await? {
+                    0 => break,
+                    length => thrown += length,
+                }
+            }
+            std::io::Result::Ok(())
+        })
+        .await;
     }
+}
+
+/// When a write that does not come to its end is given up because the session shall end; why.
+async fn ended(link: Option<Arc<Link>>, stopping: &mut watch::Receiver<Stage>) -> Code {
+    let closed = async {
+        match link {
+            Some(link) => link.closed().await,
+            None => std::future::pending().await,
+        }
+    };
+    let code = tokio::select! {
+        code = closed => code,
+        _ = stopping.wait_for(|stage| *stage != Stage::Serving) => Code::Shutdown,
+    };
+    tokio::time::sleep(HURRY).await;
+    code
 }
 
 enum Step {
     Read(usize),
     Woken,
-    Command(crate::model::Command),
+    Command(Command),
     Stop,
     Timeout,
 }

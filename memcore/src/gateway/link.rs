@@ -1,9 +1,8 @@
 //! The way back to a connected device: acknowledgements, commands and the end of its session.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Command;
@@ -21,7 +20,7 @@ pub struct Downward(pub Command);
 pub struct Link {
     boot: u64,
     acked: AtomicU64,
-    closing: Mutex<Option<(Code, String)>>,
+    closing: watch::Sender<Option<(Code, String)>>,
     wake: Notify,
     commands: mpsc::Sender<Downward>,
 }
@@ -30,7 +29,7 @@ impl Link {
     /// The link of a session that numbers its data within `boot`, and the end that its connection reads.
     pub(crate) fn new(boot: u64) -> (Self, mpsc::Receiver<Downward>) {
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
-        let link = Self { boot, acked: AtomicU64::new(0), closing: Mutex::new(None), wake: Notify::new(), commands };
+        let link = Self { boot, acked: AtomicU64::new(0), closing: watch::channel(None).0, wake: Notify::new(), commands };
         (link, receiver)
     }
 
@@ -63,9 +62,9 @@ impl Link {
 
     /// Ends the session; the device is told why.
     pub fn close(&self, code: Code, detail: impl Into<String>) {
-        let mut closing = self.closing.lock().unwrap_or_else(|e| e.into_inner());
-        closing.get_or_insert((code, detail.into()));
-        drop(closing);
+        self.closing.send_modify(|closing| {
+            closing.get_or_insert((code, detail.into()));
+        });
         self.wake.notify_one();
     }
 
@@ -79,6 +78,16 @@ impl Link {
     }
 
     pub(crate) fn closing(&self) -> Option<(Code, String)> {
-        self.closing.lock().unwrap_or_else(|e| e.into_inner()).clone()
+        self.closing.borrow().clone()
+    }
+
+    /// Waits until the session shall end; why.
+    pub(crate) async fn closed(&self) -> Code {
+        let mut closing = self.closing.subscribe();
+        match closing.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some((code, _))) => *code,
+            // Never: the sender is this link's own.
+            _ => Code::Closed,
+        }
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use super::connection::{Shared, Unheard, serve};
+use super::connection::{Shared, Stage, Unheard, serve};
 use super::credentials::Proof;
 use super::link::Link;
 use crate::error::{Error, Result};
@@ -27,6 +27,8 @@ pub struct Admission {
     pub epoch: u64,
     /// The highest sequence number of the device's boot that is durable.
     pub durable: u64,
+    /// The highest that an earlier session handed on, durable or on its way there.
+    pub taken: u64,
 }
 
 /// What stands above the gateway: judges devices and takes what they send.
@@ -45,9 +47,10 @@ pub trait Host: Send + Sync + 'static {
         link: Arc<Link>,
     ) -> impl Future<Output = Result<Admission, Refusal>> + Send;
 
-    /// Takes what a device sent. Waiting here is what slows a device down that sends faster than can be stored.
-    /// A [`Refusal`] ends its session.
-    fn take(&self, device: &DeviceName, event: ServerEvent) -> impl Future<Output = Result<(), Refusal>> + Send;
+    /// Takes what a device sent in the session `epoch`. Waiting here is what slows a device down that sends faster than
+    /// can be stored. A [`Refusal`] ends its session.
+    fn take(&self, device: &DeviceName, epoch: u64, event: ServerEvent)
+    -> impl Future<Output = Result<(), Refusal>> + Send;
 
     /// A command could not be sent.
     fn answered(&self, device: &DeviceName, id: &CommandId, answer: Answer);
@@ -84,7 +87,7 @@ impl Default for GatewayOptions {
 /// A listening gateway.
 pub struct Gateway {
     address: SocketAddr,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Stage>,
     accepting: JoinHandle<()>,
     connections: Arc<Semaphore>,
     most: usize,
@@ -110,7 +113,7 @@ impl Gateway {
         let failed = |e| Error::io(format!("listen on {}", options.listen), e);
         let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let (stop, stopping) = watch::channel(false);
+        let (stop, stopping) = watch::channel(Stage::Serving);
         let most = options.connections.min(Semaphore::MAX_PERMITS);
         let connections = Arc::new(Semaphore::new(most));
         let shared = Arc::new(Shared { host, acceptor: TlsAcceptor::from(tls), limits: options.limits, clock, stopping });
@@ -128,10 +131,18 @@ impl Gateway {
     /// Stops accepting, tells every device to reconnect later, and waits for their connections to end.
     pub async fn shutdown(self, within: Duration) {
         self.accepting.abort();
-        let _ = self.stop.send(true);
+        self.stop.send_replace(Stage::Stopping);
         // All permits back: no connection left.
         let all = u32::try_from(self.most).unwrap_or(u32::MAX);
         let _ = tokio::time::timeout(within, self.connections.acquire_many(all)).await;
+        self.stop.send_replace(Stage::Stopped);
+    }
+}
+
+/// Without a [`shutdown`](Gateway::shutdown) the port is free and every connection cut all the same.
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.accepting.abort();
     }
 }
 
@@ -164,8 +175,12 @@ async fn accept<H: Host>(
         };
         let (shared, complaints) = (shared.clone(), complaints.clone());
         tokio::spawn(async move {
-            let clock = shared.clock.clone();
-            if let Err(unheard) = serve(shared, stream, unproved).await {
+            let (clock, mut stopping) = (shared.clock.clone(), shared.stopping.clone());
+            let served = tokio::select! {
+                served = serve(shared, stream, unproved) => served,
+                _ = stopping.wait_for(|stage| *stage == Stage::Stopped) => Ok(()),
+            };
+            if let Err(unheard) = served {
                 complaints.once_a_second(peer.ip(), &*clock, |ip| match unheard {
                     Unheard::Slow => tracing::info!(peer = %ip, "no TLS handshake in time"),
                     Unheard::Tls(e) => tracing::info!(peer = %ip, error = %e, "no TLS handshake"),

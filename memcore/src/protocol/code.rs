@@ -23,7 +23,7 @@ macro_rules! codes {
 
 codes! {
     BadMessage "bad_message" "Not a JSON object of a known type with the fields it needs.",
-    TooLarge "too_large" "A message exceeds the size limit.",
+    TooLarge "too_large" "A message exceeds a size limit.",
     TooDeep "too_deep" "A message nests deeper than 32 levels.",
     UnknownField "unknown_field" "A message has a field that this version does not know.",
     NotHello "not_hello" "The first message is not a hello.",
@@ -38,7 +38,7 @@ codes! {
     OutOfRange "out_of_range" "A value lies outside the range that the channel declares.",
     TimeAhead "time_ahead" "A time lies further in the future than is plausible.",
     BadTime "bad_time" "A time cannot be represented.",
-    BadSequence "bad_sequence" "A sequence number is zero, beyond 2^53 - 1, or missing.",
+    BadSequence "bad_sequence" "A sequence number is missing, zero, or beyond 2^53 - 1.",
     TooManyErrors "too_many_errors" "Too many malformed messages in one session.",
     HelloTimeout "hello_timeout" "No complete handshake and hello in time.",
     FrameTimeout "frame_timeout" "A message was begun and not finished in time.",

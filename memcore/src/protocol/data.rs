@@ -8,16 +8,35 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::code::Code;
 use super::message::Rows;
 use crate::model::{Channel, ChannelName, Timestamp};
 
+/// What a peer said, made fit for logs and messages: not long, and without control characters.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().take(DETAIL_CHARS).fold(String::new(), |mut plain, c| {
+        match c {
+            '"' | '\'' | '\\' => plain.push(c),
+            c => plain.extend(c.escape_debug()),
+        }
+        plain
+    })
+}
+
+const DETAIL_CHARS: usize = 300;
+
+/// What of a name is quoted back to its sender.
+fn shorten(text: &str) -> &str {
+    text.char_indices().nth(64).map_or(text, |(end, _)| &text[..end])
+}
+
 /// The largest integer that every JSON implementation keeps exactly: 2^53 - 1.
 pub(crate) const SEQUENCE_MAX: u64 = (1 << 53) - 1;
 
-/// How many refused values are told apart in one message; the rest is only counted.
+/// How many refused values are told apart in one message; the rest is only counted (P31).
 const PROBLEMS_MAX: usize = 16;
 
 /// The channels of a session in the order in which they were described.
@@ -66,29 +85,58 @@ pub(crate) struct Problem {
     pub(crate) detail: String,
 }
 
-/// Collects decoded rows and what was set aside.
-pub(crate) struct DataDecoder<'a> {
-    pub(crate) table: &'a ChannelTable,
-    pub(crate) problems: &'a mut Vec<Problem>,
+/// What was set aside of one message: the first few by name, the rest as a count.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    pub(crate) named: Vec<Problem>,
+    pub(crate) more: u64,
 }
 
-impl DataDecoder<'_> {
-    /// Decodes one data message.
-    pub(crate) fn decode(mut self, line: &[u8]) -> Result<Rows, Problem> {
-        let mut json = serde_json::Deserializer::from_slice(line);
-        let rows = json.deserialize_map(DataVisitor(&mut self)).and_then(|rows| json.end().map(|()| rows));
-        let rows = rows.map_err(|e| json_problem(line, &e))?;
-        if rows.sequence == 0 || rows.sequence > SEQUENCE_MAX {
-            let detail = format!("`seq` is {}, expected 1 to 2^53 - 1", rows.sequence);
-            return Err(Problem { channel: None, code: Code::BadSequence, detail });
+impl Problems {
+    pub(crate) fn add(&mut self, channel: Option<&str>, code: Code, detail: impl FnOnce() -> String) {
+        if self.named.len() < PROBLEMS_MAX {
+            let channel = channel.map(|name| shorten(name).to_owned());
+            self.named.push(Problem { channel, code, detail: detail() });
+        } else {
+            self.more += 1;
         }
-        Ok(rows)
+    }
+}
+
+/// Why a whole message was refused, with its number where that was read before the fault.
+pub(crate) type Unreadable = (Option<u64>, Problem);
+
+/// Collects decoded rows and what was set aside.
+pub(crate) struct DataDecoder<'a> {
+    table: &'a ChannelTable,
+    problems: &'a mut Problems,
+    /// The most places for values.
+    places: usize,
+    sequence: Option<u64>,
+    /// What a fault is called where JSON's own words do not tell.
+    fault: Option<Code>,
+}
+
+impl<'a> DataDecoder<'a> {
+    pub(crate) fn new(table: &'a ChannelTable, places: usize, problems: &'a mut Problems) -> Self {
+        Self { table, problems, places, sequence: None, fault: None }
     }
 
-    fn set_aside(&mut self, channel: &str, code: Code, detail: String) {
-        if self.problems.len() < PROBLEMS_MAX {
-            let channel = Some(channel.chars().take(64).collect());
-            self.problems.push(Problem { channel, code, detail });
+    /// Decodes one data message.
+    pub(crate) fn decode(mut self, line: &[u8]) -> Result<Rows, Unreadable> {
+        let mut json = serde_json::Deserializer::from_slice(line);
+        let rows = json.deserialize_map(DataVisitor(&mut self)).and_then(|rows| json.end().map(|()| rows));
+        match rows {
+            // Only what was set aside can nest without having been refused.
+            Ok(_) if !self.problems.named.is_empty() && depth(line) > DEPTH_MAX => Err((self.sequence, too_deep())),
+            Ok(rows) => Ok(rows),
+            Err(e) => {
+                let mut problem = json_problem(line, &e);
+                if let Some(code) = self.fault {
+                    (problem.code, problem.detail) = (code, e.to_string());
+                }
+                Err((self.sequence, problem))
+            }
         }
     }
 }
@@ -100,7 +148,7 @@ pub(crate) fn json_problem(line: &[u8], error: &serde_json::Error) -> Problem {
     let (code, detail) = if text.contains("unknown field") || text.contains("unknown variant") {
         (Code::UnknownField, text)
     } else if text.contains("recursion limit") || depth(line) > DEPTH_MAX {
-        (Code::TooDeep, format!("nested deeper than {DEPTH_MAX} levels"))
+        return too_deep();
     } else if text.contains("number out of range") {
         (Code::BadValue, format!("{text}: expected a number that fits 64-bit floating point"))
     } else if error.is_syntax() && (has("NaN") || has("Infinity") || has("nan")) {
@@ -111,7 +159,11 @@ pub(crate) fn json_problem(line: &[u8], error: &serde_json::Error) -> Problem {
     Problem { channel: None, code, detail }
 }
 
-/// How deep a message may nest.
+pub(crate) fn too_deep() -> Problem {
+    Problem { channel: None, code: Code::TooDeep, detail: format!("nested deeper than {DEPTH_MAX} levels") }
+}
+
+/// How deep a message may nest (P9).
 pub(crate) const DEPTH_MAX: usize = 32;
 
 /// How deep a line nests, strings apart; whether it is JSON at all does not matter.
@@ -146,34 +198,107 @@ impl<'de> Visitor<'de> for DataVisitor<'_, '_> {
         let decoder = self.0;
         let width = decoder.table.channels.len();
         let mut rows = Rows::default();
-        let mut values_seen = false;
+        let mut seen = 0u8;
         while let Some(key) = map.next_key_seed(Text)? {
-            match &*key {
-                "type" => drop(map.next_value::<IgnoredAny>()?),
-                "seq" => rows.sequence = map.next_value()?,
-                "time_us" => rows.times = vec![Timestamp::from_micros(map.next_value()?)],
-                "times_us" => rows.times = map.next_value()?,
-                "values" if !values_seen => {
-                    values_seen = true;
+            let Some(place) = FIELDS.iter().position(|field| *field == key) else {
+                return Err(A::Error::unknown_field(shorten(&key), FIELDS));
+            };
+            if seen & 1 << place != 0 {
+                return Err(A::Error::custom(format!("`{key}` stands twice")));
+            }
+            seen |= 1 << place;
+            match FIELDS[place] {
+                "seq" => {
+                    rows.sequence = map.next_value_seed(Sequence(&mut decoder.fault))?;
+                    decoder.sequence = Some(rows.sequence);
+                }
+                "time_us" => rows.times = vec![map.next_value_seed(Time(&mut decoder.fault))?],
+                "times_us" => rows.times = map.next_value_seed(Times(&mut decoder.fault))?,
+                "values" => {
                     rows.values.resize(width, None);
                     map.next_value_seed(RowSeed { decoder, values: &mut rows.values })?;
                 }
-                "columns" if !values_seen => {
-                    values_seen = true;
-                    if rows.times.is_empty() {
-                        return Err(A::Error::custom("`times_us` must stand before `columns` and not be empty"));
-                    }
-                    rows.values.resize(width * rows.times.len(), None);
-                    let (values, row_count) = (&mut rows.values, rows.times.len());
-                    map.next_value_seed(ColumnsSeed { decoder, values, row_count, width })?;
+                "columns" => {
+                    let row_count = decoder.rows(rows.times.len()).map_err(A::Error::custom)?;
+                    rows.values.resize(width * row_count, None);
+                    map.next_value_seed(ColumnsSeed { decoder, values: &mut rows.values, row_count, width })?;
                 }
-                key => return Err(A::Error::unknown_field(key, &["seq", "time_us", "values", "times_us", "columns"])),
+                _ => drop(map.next_value_seed(Text)?),
             }
         }
-        if rows.times.is_empty() || !values_seen || rows.values.len() != width * rows.times.len() {
-            return Err(A::Error::custom("a data message needs `time_us` and `values`, or `times_us` and `columns`"));
-        }
+        decoder.complete(seen).map_err(A::Error::custom)?;
         Ok(rows)
+    }
+}
+
+const FIELDS: &[&str] = &["type", "seq", "time_us", "values", "times_us", "columns"];
+
+impl DataDecoder<'_> {
+    /// How many rows the columns have, where that is a number to make room for.
+    fn rows(&mut self, times: usize) -> Result<usize, String> {
+        let width = self.table.channels.len();
+        if times == 0 {
+            return Err("`times_us` must stand before `columns` and not be empty".into());
+        }
+        if times * width.max(1) > self.places {
+            self.fault = Some(Code::TooLarge);
+            let most = self.places;
+            return Err(format!("{times} rows of {width} channels, expected rows times channels to be at most {most}"));
+        }
+        Ok(times)
+    }
+
+    /// Whether all fields of one of the two forms were there, and none of the other; bits by place in [`FIELDS`].
+    fn complete(&mut self, seen: u8) -> Result<(), &'static str> {
+        if seen & 0b10 == 0 {
+            self.fault = Some(Code::BadSequence);
+            return Err("`seq` is missing, expected 1 to 2^53 - 1");
+        }
+        match seen >> 2 {
+            0b0011 | 0b1100 => Ok(()),
+            _ => Err("a data message needs `time_us` and `values`, or `times_us` and `columns`"),
+        }
+    }
+}
+
+/// The number of a message: 1 to 2^53 - 1 (P20).
+struct Sequence<'a>(&'a mut Option<Code>);
+
+impl<'de> DeserializeSeed<'de> for Sequence<'_> {
+    type Value = u64;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<u64, D::Error> {
+        *self.0 = Some(Code::BadSequence);
+        let sequence = u64::deserialize(deserializer)?;
+        if sequence == 0 || sequence > SEQUENCE_MAX {
+            return Err(D::Error::custom(format!("`seq` is {sequence}, expected 1 to 2^53 - 1")));
+        }
+        *self.0 = None;
+        Ok(sequence)
+    }
+}
+
+/// A time: integer microseconds since 1970 that fit 64 bits.
+struct Time<'a>(&'a mut Option<Code>);
+
+impl<'de> DeserializeSeed<'de> for Time<'_> {
+    type Value = Timestamp;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Timestamp, D::Error> {
+        *self.0 = Some(Code::BadTime);
+        let time = Timestamp::deserialize(deserializer)?;
+        *self.0 = None;
+        Ok(time)
+    }
+}
+
+struct Times<'a>(&'a mut Option<Code>);
+
+impl<'de> DeserializeSeed<'de> for Times<'_> {
+    type Value = Vec<Timestamp>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        *self.0 = Some(Code::BadTime);
+        let times = Vec::deserialize(deserializer)?;
+        *self.0 = None;
+        Ok(times)
     }
 }
 
@@ -226,8 +351,8 @@ impl<'de> Visitor<'de> for RowSeed<'_, '_> {
                     self.values[place] = value;
                     guess = place + 1;
                 }
-                (Some(_), Err(what)) => self.decoder.set_aside(&name, Code::BadValue, what.into()),
-                (None, _) => self.decoder.set_aside(&name, Code::UnknownChannel, UNKNOWN.into()),
+                (Some(_), Err(what)) => self.decoder.problems.add(Some(&name), Code::BadValue, || what.into()),
+                (None, _) => self.decoder.problems.add(Some(&name), Code::UnknownChannel, || UNKNOWN.into()),
             }
         }
         Ok(())
@@ -260,14 +385,14 @@ impl<'de> Visitor<'de> for ColumnsSeed<'_, '_> {
         while let Some(name) = map.next_key_seed(Text)? {
             let Some(place) = self.decoder.table.place(&name, guess) else {
                 map.next_value::<IgnoredAny>()?;
-                self.decoder.set_aside(&name, Code::UnknownChannel, UNKNOWN.into());
+                self.decoder.problems.add(Some(&name), Code::UnknownChannel, || UNKNOWN.into());
                 continue;
             };
             guess = place + 1;
             let column =
                 ColumnSeed { values: &mut self.values[place..], width: self.width, rows: self.row_count, bad: None };
             if let Some(what) = map.next_value_seed(column)? {
-                self.decoder.set_aside(&name, Code::BadValue, what.into());
+                self.decoder.problems.add(Some(&name), Code::BadValue, || what.into());
             }
         }
         Ok(())
@@ -313,6 +438,9 @@ impl<'de> Visitor<'de> for ColumnSeed<'_> {
     }
 }
 
+/// Such as 2^53 + 1 (P17).
+const INEXACT: &str = "an integer that 64-bit floating point does not hold exactly";
+
 /// A number or null; anything else is set aside by its type.
 struct Value;
 
@@ -332,11 +460,11 @@ impl<'de> Visitor<'de> for Value {
         Ok(Ok(Some(value)))
     }
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(if value <= SEQUENCE_MAX + 1 { Ok(Some(value as f64)) } else { Err("an integer beyond 2^53 is not exact") })
+        // As wide integers, because the largest ones saturate.
+        Ok(if value as f64 as u128 == u128::from(value) { Ok(Some(value as f64)) } else { Err(INEXACT) })
     }
     fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        let exact = value.unsigned_abs() <= SEQUENCE_MAX + 1;
-        Ok(if exact { Ok(Some(value as f64)) } else { Err("an integer beyond 2^53 is not exact") })
+        Ok(if value as f64 as i128 == i128::from(value) { Ok(Some(value as f64)) } else { Err(INEXACT) })
     }
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
         Ok(Ok(None))

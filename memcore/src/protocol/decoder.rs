@@ -60,6 +60,12 @@ impl Decoder {
         self.buffer.len() > self.start
     }
 
+    /// How many bytes wait to be handed out.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
     /// Gives memory back when nothing is held: an idle connection costs next to nothing.
     pub fn shrink(&mut self) {
         if !self.is_partial() {

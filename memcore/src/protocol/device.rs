@@ -13,6 +13,9 @@ use crate::model::{Channel, CommandId, Span, Timestamp};
 /// The largest message that a device takes from its server.
 const MESSAGE_BYTES: usize = 1 << 20;
 
+/// How many channels a hello describes; with the longest names it stays below the limit of 64 KiB.
+const HELLO_CHANNELS: usize = 128;
+
 /// After this silence the device asks with a ping; after twice as long again it gives the connection up.
 const PING_AFTER: Duration = Duration::from_secs(30);
 
@@ -45,6 +48,8 @@ pub enum DeviceEvent {
         code: String,
         /// For a person.
         detail: String,
+        /// How many refusals before this one were not told.
+        omitted: u64,
     },
     /// Do this, and answer with [`DeviceSession::answer`].
     Command(Instruction),
@@ -76,7 +81,10 @@ impl DeviceSession {
     pub fn new(hello: Hello, now: Duration) -> Self {
         let mut out = Vec::new();
         let channels = hello.channels.clone();
-        encode_up(&Up::Hello(hello), &mut out);
+        // A hello is small, whatever the device has: the other channels follow in messages of their own (P12).
+        let mut parts = channels.chunks(HELLO_CHANNELS).map(<[Channel]>::to_vec);
+        encode_up(&Up::Hello(Hello { channels: parts.next().unwrap_or_default(), ..hello }), &mut out);
+        parts.for_each(|part| encode_up(&Up::Channels(part), &mut out));
         Self { state: DeviceState::Greeting, decoder: Decoder::default(), channels, out, heard: now, pinged: false }
     }
 
@@ -108,6 +116,10 @@ impl DeviceSession {
             };
             let message = decode_down(line);
             match message {
+                Ok(message) if !self.may_follow(&message) => {
+                    let e = Error::invalid("the server sent what may not come before or after its welcome");
+                    return Err(self.give_up(e));
+                }
                 Ok(message) => {
                     if let Some(event) = self.take(message) {
                         return Ok(Some(event));
@@ -117,6 +129,15 @@ impl DeviceSession {
             }
         }
         Ok(None)
+    }
+
+    /// The welcome comes first and once; only a refusal may come in its place (P5).
+    fn may_follow(&self, message: &Down) -> bool {
+        match message {
+            Down::Welcome(_) => self.state == DeviceState::Greeting,
+            Down::Bye { .. } | Down::Ping | Down::Pong { .. } => true,
+            _ => self.state == DeviceState::Open,
+        }
     }
 
     fn give_up(&mut self, error: Error) -> Error {
@@ -131,8 +152,8 @@ impl DeviceSession {
                 Some(DeviceEvent::Welcome(welcome))
             }
             Down::Ack { sequence } => Some(DeviceEvent::Ack(sequence)),
-            Down::Reject { sequence, channel, code, detail } => {
-                Some(DeviceEvent::Rejected { sequence, channel, code, detail })
+            Down::Reject { sequence, channel, code, detail, omitted } => {
+                Some(DeviceEvent::Rejected { sequence, channel, code, detail, omitted })
             }
             Down::Command(instruction) => Some(DeviceEvent::Command(instruction)),
             Down::Ping => {

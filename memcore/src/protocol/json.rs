@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Error as JsonError;
 
 use super::code::Code;
-use super::data::{DEPTH_MAX, Problem, depth, json_problem};
+use super::data::{DEPTH_MAX, Problem, depth, json_problem, plain, too_deep};
 use super::message::{Answer, Down, Hello, Instruction, Up, Welcome};
-use crate::model::{Channel, ChannelName, CommandId, DeviceName, Span, Timestamp};
+use crate::model::{Channel, ChannelName, CommandId, DeviceName, Name, Span, Timestamp};
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -72,6 +72,8 @@ enum WireDown {
         channel: Option<String>,
         code: String,
         detail: String,
+        #[serde(skip_serializing_if = "is_zero", default)]
+        omitted: u64,
     },
     Command {
         id: CommandId,
@@ -95,6 +97,11 @@ enum WireDown {
     },
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// Whether a line is a data message: decided by its first bytes, as every encoder here and most others write them,
 /// or else by its `type`.
 pub(crate) fn is_data(line: &[u8]) -> bool {
@@ -114,7 +121,11 @@ pub(crate) fn is_data(line: &[u8]) -> bool {
 /// A message from a device that is no data message.
 pub(crate) fn decode_up(line: &[u8]) -> Result<Up, Problem> {
     check_depth(line)?;
-    let wire: WireUp = serde_json::from_slice(line).map_err(|e| type_problem(line, &e))?;
+    let wire: WireUp = match serde_json::from_slice(line) {
+        Ok(wire) => wire,
+        Err(_) if is_data(line) => return Ok(Up::Data),
+        Err(e) => return Err(type_problem(line, &e)),
+    };
     Ok(match wire {
         WireUp::Hello { version, credential, device, boot, channels } => {
             Up::Hello(Hello { version, credential, device, boot, channels })
@@ -123,10 +134,10 @@ pub(crate) fn decode_up(line: &[u8]) -> Result<Up, Problem> {
         WireUp::Result { id, state: WireAnswer::Accepted, .. } => Up::Result { id, answer: Answer::Accepted },
         WireUp::Result { id, state: WireAnswer::Done, value, .. } => Up::Result { id, answer: Answer::Done { value } },
         WireUp::Result { id, state: WireAnswer::Refused, code, reason, .. } => {
-            let code = code.unwrap_or_else(|| Code::Unsafe.to_string());
-            Up::Result { id, answer: Answer::Refused { code, reason: reason.unwrap_or_default() } }
+            let code = own_code(code.unwrap_or_else(|| Code::Unsafe.to_string()))?;
+            Up::Result { id, answer: Answer::Refused { code, reason: plain(&reason.unwrap_or_default()) } }
         }
-        WireUp::Event { code, detail } => Up::Event { code, detail },
+        WireUp::Event { code, detail } => Up::Event { code: own_code(code)?, detail: plain(&detail) },
         WireUp::Ping {} => Up::Ping,
         WireUp::Pong {} => Up::Pong,
         WireUp::Bye {} => Up::Bye,
@@ -134,19 +145,36 @@ pub(crate) fn decode_up(line: &[u8]) -> Result<Up, Problem> {
 }
 
 fn check_depth(line: &[u8]) -> Result<(), Problem> {
-    if depth(line) <= DEPTH_MAX {
-        return Ok(());
-    }
-    Err(Problem { channel: None, code: Code::TooDeep, detail: format!("nested deeper than {DEPTH_MAX} levels") })
+    if depth(line) <= DEPTH_MAX { Ok(()) } else { Err(too_deep()) }
 }
 
-/// An unknown `type` is a bad message, not an unknown field.
+/// A device's own code is a name: it becomes part of events and logs.
+fn own_code(code: String) -> Result<String, Problem> {
+    let named = Name::new(&code);
+    named.map(|_| code).map_err(|e| Problem {
+        channel: None,
+        code: Code::BadMessage,
+        detail: e.message().replacen("name", "`code`", 1),
+    })
+}
+
+/// An unknown `type` is a bad message, not an unknown field; and another version may well have other fields (P40).
 fn type_problem(line: &[u8], error: &JsonError) -> Problem {
+    #[derive(Deserialize)]
+    struct VersionOnly {
+        version: u64,
+    }
     let mut problem = json_problem(line, error);
     if problem.detail.contains("unknown variant") {
         problem.code = Code::BadMessage;
     }
-    problem
+    match serde_json::from_slice::<VersionOnly>(line) {
+        Ok(VersionOnly { version }) if version != u64::from(super::VERSION) => {
+            let detail = format!("version {version} is not spoken here, expected {}", super::VERSION);
+            Problem { channel: None, code: Code::BadVersion, detail }
+        }
+        _ => problem,
+    }
 }
 
 /// Appends a message from a device, with its end of line. Data messages are written by [`encode_data`].
@@ -206,7 +234,9 @@ pub fn encode_down(message: &Down, out: &mut Vec<u8>) {
             WireDown::Welcome { version: super::VERSION, device, epoch, time_us: time, durable, message_bytes }
         }
         Down::Ack { sequence } => WireDown::Ack { seq: sequence },
-        Down::Reject { sequence, channel, code, detail } => WireDown::Reject { seq: sequence, channel, code, detail },
+        Down::Reject { sequence, channel, code, detail, omitted } => {
+            WireDown::Reject { seq: sequence, channel, code, detail, omitted }
+        }
         Down::Command(Instruction { id, channel, value, expires, lease, fallback }) => {
             WireDown::Command { id, channel, value, expires_us: expires, lease_us: lease, fallback }
         }
@@ -234,11 +264,17 @@ pub fn decode_down(line: &[u8]) -> crate::Result<Down> {
     let wire: WireDown = serde_json::from_slice(line)
         .map_err(|e| crate::Error::invalid(format!("the server sent what is no message: {e}")).caused_by(e))?;
     Ok(match wire {
+        WireDown::Welcome { version, .. } if version != super::VERSION => {
+            let message = format!("the server speaks version {version}, expected {}", super::VERSION);
+            return Err(crate::Error::new(crate::ErrorKind::Unsupported, message));
+        }
         WireDown::Welcome { device, epoch, time_us, durable, message_bytes, .. } => {
             Down::Welcome(Welcome { device, epoch, time: time_us, durable, message_bytes })
         }
         WireDown::Ack { seq } => Down::Ack { sequence: seq },
-        WireDown::Reject { seq, channel, code, detail } => Down::Reject { sequence: seq, channel, code, detail },
+        WireDown::Reject { seq, channel, code, detail, omitted } => {
+            Down::Reject { sequence: seq, channel, code, detail, omitted }
+        }
         WireDown::Command { id, channel, value, expires_us, lease_us, fallback } => {
             Down::Command(Instruction { id, channel, value, expires: expires_us, lease: lease_us, fallback })
         }

@@ -12,10 +12,17 @@ pub struct Limits {
     pub hello_bytes: usize,
     /// The largest message afterwards, in bytes.
     pub message_bytes: usize,
+    /// How many places for values (rows times described channels) one data message may take up. A short message of many
+    /// times could otherwise ask for gigabytes.
+    pub message_values: usize,
     /// How many channels one device may describe.
     pub channels: usize,
     /// How many malformed messages one session may send before it is closed.
     pub errors: u32,
+    /// How many refusals are told at once; those beyond are counted, and the next one that is told says how many.
+    pub refusals: u32,
+    /// How long it takes until one more refusal may be told.
+    pub refusal_every: Duration,
     /// From the accepted connection to the complete hello, TLS handshake included.
     pub hello_timeout: Duration,
     /// From the first byte of a message to its last.
@@ -24,6 +31,8 @@ pub struct Limits {
     pub ping_after: Duration,
     /// After this silence the session is closed.
     pub idle_timeout: Duration,
+    /// A peer that takes nothing for so long is gone, or means harm.
+    pub write_timeout: Duration,
     /// How far in the future a measurement's time may lie.
     pub time_ahead: Span,
     /// How many rows of consecutive data messages are handed on as one batch.
@@ -35,12 +44,16 @@ impl Default for Limits {
         Self {
             hello_bytes: 64 << 10,
             message_bytes: 1 << 20,
+            message_values: 1 << 18,
             channels: 4096,
             errors: 100,
+            refusals: 32,
+            refusal_every: Duration::from_millis(100),
             hello_timeout: Duration::from_secs(10),
             frame_timeout: Duration::from_secs(30),
             ping_after: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(90),
+            write_timeout: Duration::from_secs(20),
             time_ahead: Span::from_seconds(300),
             batch_rows: 4096,
         }

@@ -151,6 +151,8 @@ pub enum Down {
         code: String,
         /// For a person.
         detail: String,
+        /// How many refusals before this one were not told.
+        omitted: u64,
     },
     /// Do this.
     Command(Instruction),

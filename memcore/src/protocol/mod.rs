@@ -12,6 +12,7 @@ mod device;
 mod json;
 mod limits;
 mod message;
+mod refusals;
 mod rows;
 mod server;
 

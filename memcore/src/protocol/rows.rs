@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Moment;
 use super::code::Code;
-use super::data::{ChannelTable, Problem};
+use super::data::{ChannelTable, Problems};
 use super::limits::Limits;
 use super::message::Rows;
 use crate::model::{Batch, Channel, ChannelName, DeviceName, LabelPosition, SequencePosition, Span, Timestamp};
@@ -23,22 +23,28 @@ impl Collected {
         self.times.len()
     }
 
+    /// Everything up to that number was refused: it is settled like what is stored, so that it is not sent for ever (P23).
+    pub(crate) fn skip(&mut self, sequence: u64) {
+        self.sequence = sequence;
+    }
+
+    /// Gives memory back between bursts.
+    pub(crate) fn shrink(&mut self) {
+        if self.times.is_empty() && self.values.capacity() > 1024 {
+            (self.times, self.values) = (Vec::new(), Vec::new());
+        }
+    }
+
     /// Takes the rows of one message; those that are implausible are set aside.
-    pub(crate) fn take(
-        &mut self,
-        rows: Rows,
-        table: &ChannelTable,
-        now: Moment,
-        limits: &Limits,
-        problems: &mut Vec<Problem>,
-    ) {
+    pub(crate) fn take(&mut self, rows: Rows, table: &ChannelTable, now: Moment, limits: &Limits, problems: &mut Problems) {
         self.sequence = rows.sequence;
         let width = table.channels().len();
         let latest = now.wall.saturating_add(limits.time_ahead);
         for (at, time) in rows.times.iter().enumerate() {
             if *time > latest {
-                let detail = format!("{time} is more than {} ahead of the server's {}", limits.time_ahead, now.wall);
-                problems.push(Problem { channel: None, code: Code::TimeAhead, detail });
+                problems.add(None, Code::TimeAhead, || {
+                    format!("{time} is more than {} ahead of the server's {}", limits.time_ahead, now.wall)
+                });
                 continue;
             }
             self.times.push(*time);
@@ -73,17 +79,28 @@ impl Collected {
     }
 }
 
-/// A value within the channel's declared range, or what is wrong with it.
-pub(crate) fn plausible(value: Option<f64>, channel: &Channel, problems: &mut Vec<Problem>) -> Option<f64> {
-    let (value, range) = match (value, channel.range) {
-        (Some(value), Some(range)) if !range.contains(value) => (value, range),
-        _ => return value,
+/// A value within the channel's declared range that its base unit can hold; what is wrong is set aside.
+pub(crate) fn plausible(value: Option<f64>, channel: &Channel, problems: &mut Problems) -> Option<f64> {
+    let given = value?;
+    let fault = if channel.range.is_some_and(|range| !range.contains(given)) {
+        Code::OutOfRange
+    } else if given.abs() > UNIT_SAFE && !channel.to_stored(given).is_finite() {
+        Code::BadValue
+    } else {
+        return value;
     };
-    let (unit, low, high) = (channel.unit, range.low(), range.high());
-    let detail = format!("{value} {unit} lies outside the declared {low} to {high} {unit}");
-    problems.push(Problem { channel: Some(channel.name.to_string()), code: Code::OutOfRange, detail });
+    problems.add(Some(channel.name.as_str()), fault, || match channel.range {
+        Some(range) if fault == Code::OutOfRange => {
+            let (unit, low, high) = (channel.unit, range.low(), range.high());
+            format!("{given} {unit} lies outside the declared {low} to {high} {unit}")
+        }
+        _ => format!("{given} {} is more than {} can say", channel.unit, channel.quantity.base_unit()),
+    });
     None
 }
+
+/// Below this no conversion between units overflows.
+const UNIT_SAFE: f64 = 1e300;
 
 /// What all batches of a session share, made anew when channels are described.
 #[derive(Debug)]
@@ -96,16 +113,31 @@ pub(crate) struct Layout {
     shifts: Vec<Span>,
 }
 
+/// The label shift of a channel whose source labels intervals by their end.
+fn shift(channel: &Channel) -> Span {
+    match (channel.label, channel.cadence) {
+        (LabelPosition::End, Some(cadence)) => Span::from_micros(-cadence.as_micros()),
+        _ => Span::default(),
+    }
+}
+
+/// The distinct shifts of the channels: each multiplies the rows (P14).
+pub(crate) fn shifts<'a>(channels: impl Iterator<Item = &'a Channel>) -> Vec<Span> {
+    let mut shifts: Vec<_> = channels.map(shift).collect();
+    shifts.sort_unstable();
+    shifts.dedup();
+    shifts
+}
+
 impl Layout {
+    /// How many places for values one row takes up in a batch.
+    pub(crate) fn row_places(&self) -> usize {
+        self.channels.len() * self.shifts.len()
+    }
+
     pub(crate) fn of(table: &ChannelTable) -> Self {
-        let shift = |channel: &Channel| match (channel.label, channel.cadence) {
-            (LabelPosition::End, Some(cadence)) => Span::from_micros(-cadence.as_micros()),
-            _ => Span::default(),
-        };
         let channels: Vec<_> = table.channels().iter().map(|channel| (channel.clone(), shift(channel))).collect();
-        let mut shifts: Vec<_> = channels.iter().map(|(_, shift)| *shift).collect();
-        shifts.sort_unstable();
-        shifts.dedup();
+        let shifts = shifts(table.channels().iter());
         Self { names: channels.iter().map(|(channel, _)| channel.name.clone()).collect(), channels, shifts }
     }
 }

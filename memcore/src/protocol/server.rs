@@ -6,16 +6,17 @@
 //!         \--fault, hello_timeout--------------------------------------------/
 //! ```
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use super::code::Code;
-use super::data::{ChannelTable, DataDecoder, Problem};
+use super::data::{ChannelTable, DataDecoder, Problem, Problems, Unreadable, plain};
 use super::decoder::Decoder;
 use super::json::{decode_up, encode_down, is_data};
 use super::limits::Limits;
 use super::message::{Answer, Down, Hello, Instruction, Rows, Up, Welcome};
-use super::rows::{Collected, Layout};
+use super::refusals::Refusals;
+use super::rows::{Collected, Layout, shifts};
 use super::{Moment, VERSION};
 use crate::model::{Batch, Channel, ChannelName, Command, CommandId, DeviceName, Span};
 
@@ -49,6 +50,8 @@ pub enum ServerEvent {
         code: Code,
         /// For a person.
         detail: String,
+        /// How many refusals before this one were only counted.
+        omitted: u64,
     },
     /// The session is over: send what [`ServerSession::transmit`] still has, then hang up.
     Closed {
@@ -85,8 +88,11 @@ enum State {
     Closed,
 }
 
-/// How many commands may be without an answer in one session; one more is refused as `overloaded`.
+/// How many commands may be without an answer in one session. Full-policy: the oldest is forgotten, its answer refused.
 const UNANSWERED_MAX: usize = 1024;
+
+/// How many different moves of interval labels one device may need: its rows are stored once for each (P14).
+const SHIFTS_MAX: usize = 8;
 
 /// One device's session on the server.
 #[derive(Debug)]
@@ -98,7 +104,8 @@ pub struct ServerSession {
     collected: Collected,
     /// What one step of decoding gave; emptied before the next step, so a message's worth at most.
     events: VecDeque<ServerEvent>,
-    unanswered: HashMap<CommandId, ChannelName>,
+    unanswered: VecDeque<(CommandId, ChannelName)>,
+    refusals: Refusals,
     out: Vec<u8>,
     errors: u32,
     /// Everything up to here was taken or is durable already: what repeats it is dropped.
@@ -122,7 +129,8 @@ impl ServerSession {
             table: ChannelTable::default(),
             collected: Collected::default(),
             events: VecDeque::new(),
-            unanswered: HashMap::new(),
+            unanswered: VecDeque::new(),
+            refusals: Refusals::default(),
             out: Vec::new(),
             errors: 0,
             taken: 0,
@@ -140,6 +148,10 @@ impl ServerSession {
             self.heard = now;
             self.pinged = false;
             self.decoder.push(bytes);
+        }
+        // What a device sends ahead of its welcome waits here unread, so it is bounded like the hello (P8).
+        if matches!(self.state, State::Judging { .. }) && self.decoder.held() > self.limits.hello_bytes {
+            self.close(Code::TooLarge, "too much was sent before the welcome");
         }
     }
 
@@ -160,7 +172,6 @@ impl ServerSession {
     fn step(&mut self, now: Moment) -> bool {
         let open = matches!(self.state, State::Open { .. });
         let limit = if open { self.limits.message_bytes } else { self.limits.hello_bytes };
-        let mut problems = Vec::new();
         match self.decoder.next(limit) {
             Err(code) => self.close(code, format!("a message exceeds {limit} bytes")),
             Ok(None) => {
@@ -168,7 +179,8 @@ impl ServerSession {
                 return self.finish_rows();
             }
             Ok(Some(line)) if open && is_data(line) => {
-                let rows = DataDecoder { table: &self.table, problems: &mut problems }.decode(line);
+                let mut problems = Problems::default();
+                let rows = DataDecoder::new(&self.table, self.limits.message_values, &mut problems).decode(line);
                 self.take_rows(rows, problems, now);
             }
             Ok(Some(line)) => {
@@ -188,30 +200,48 @@ impl ServerSession {
         } else {
             self.frame_begun = None;
             self.decoder.shrink();
+            self.collected.shrink();
         }
     }
 
-    fn take_rows(&mut self, rows: Result<Rows, Problem>, mut problems: Vec<Problem>, now: Moment) {
-        let rows = match rows {
-            Ok(rows) => rows,
-            Err(problem) => return self.reject_message(problem),
+    fn take_rows(&mut self, rows: Result<Rows, Unreadable>, mut problems: Problems, now: Moment) {
+        let sequence = match &rows {
+            Ok(rows) => rows.sequence,
+            Err((Some(sequence), _)) => *sequence,
+            Err((None, _)) => 0,
         };
-        let sequence = rows.sequence;
-        if sequence > self.taken {
-            self.taken = sequence;
-            self.collected.take(rows, &self.table, now, &self.limits, &mut problems);
-        } else {
-            // A repetition of what is durable needs its acknowledgement again; its rows need nothing.
-            problems.clear();
-            if sequence <= self.acked {
-                encode_down(&Down::Ack { sequence: self.acked }, &mut self.out);
+        let repeated = sequence > 0 && sequence <= self.taken;
+        match rows {
+            // A repetition of what is durable needs its acknowledgement again; its rows need nothing (P22).
+            _ if repeated => {
+                if sequence <= self.acked {
+                    encode_down(&Down::Ack { sequence: self.acked }, &mut self.out);
+                }
+                return;
+            }
+            Ok(rows) => self.collected.take(rows, &self.table, now, &self.limits, &mut problems),
+            Err((number, problem)) => {
+                if number.is_some() {
+                    self.collected.skip(sequence);
+                }
+                self.reject_message(number, problem);
             }
         }
-        for problem in problems {
-            self.reject(Some(sequence), problem);
+        self.taken = self.taken.max(sequence);
+        for problem in problems.named {
+            self.reject((sequence > 0).then_some(sequence), problem);
         }
-        if self.collected.rows() >= self.limits.batch_rows {
+        self.refusals.omit(problems.more);
+        if self.collected.rows() >= self.limits.batch_rows || self.collected_places() >= self.limits.message_values {
             self.finish_rows();
+        }
+    }
+
+    /// How many places for values the batch of what is collected will have.
+    fn collected_places(&self) -> usize {
+        match &self.state {
+            State::Open { layout, .. } => self.collected.rows() * layout.row_places(),
+            _ => 0,
         }
     }
 
@@ -229,7 +259,7 @@ impl ServerSession {
             (State::AwaitHello, Err(Problem { code, detail, .. })) => {
                 self.close(code, format!("expected a hello: {detail}"));
             }
-            (_, Err(problem)) => self.reject_message(problem),
+            (_, Err(problem)) => self.reject_message(None, problem),
             (_, Ok(message)) => self.take_open(message, now),
         }
     }
@@ -250,9 +280,20 @@ impl ServerSession {
 
     /// What keeps a list of channels from being described.
     fn channel_fault(&self, channels: &[Channel]) -> Option<(Code, String)> {
-        let (most, total) = (self.limits.channels, channels.len() + self.table.channels().len());
+        let known = self.table.channels();
+        let new = channels.iter().filter(|channel| self.table.get(channel.name.as_str()).is_none()).count();
+        let (most, total) = (self.limits.channels, new + known.len());
         if total > most {
             return Some((Code::TooManyChannels, format!("{total} channels, expected at most {most}")));
+        }
+        let mut names = HashSet::new();
+        if let Some(twice) = channels.iter().find(|channel| !names.insert(&channel.name)) {
+            return Some((Code::BadChannel, format!("channel {} is described twice in one message", twice.name)));
+        }
+        let others = known.iter().filter(|channel| !names.contains(&channel.name));
+        if shifts(others.chain(channels)).len() > SHIFTS_MAX {
+            let detail = format!("labels by the end of more than {} different cadences", SHIFTS_MAX - 1);
+            return Some((Code::BadChannel, detail));
         }
         let fault = channels.iter().find_map(|channel| channel.check().err());
         fault.map(|e| (Code::BadChannel, e.message().to_owned()))
@@ -282,12 +323,14 @@ impl ServerSession {
     }
 
     fn take_answer(&mut self, id: CommandId, answer: Answer) {
-        let channel =
-            if answer == Answer::Accepted { self.unanswered.get(&id).cloned() } else { self.unanswered.remove(&id) };
-        let Some(channel) = channel else {
+        let Some(place) = self.unanswered.iter().position(|(waiting, _)| *waiting == id) else {
             let detail = format!("command {id} is not waiting for a result in this session");
             return self.reject(None, Problem { channel: None, code: Code::BadMessage, detail });
         };
+        let channel = self.unanswered[place].1.clone();
+        if answer != Answer::Accepted {
+            self.unanswered.remove(place);
+        }
         let answer = match (answer, self.table.get(channel.as_str())) {
             (Answer::Done { value: Some(value) }, Some(channel)) => Answer::Done { value: Some(channel.to_stored(value)) },
             (answer, _) => answer,
@@ -296,28 +339,40 @@ impl ServerSession {
     }
 
     /// A message that could not be read at all; too many of them end the session.
-    fn reject_message(&mut self, problem: Problem) {
+    fn reject_message(&mut self, sequence: Option<u64>, problem: Problem) {
         self.errors += 1;
         if self.errors > self.limits.errors {
             let detail = format!("{} malformed messages, the last: {}", self.errors, problem.detail);
             return self.close(Code::TooManyErrors, detail);
         }
-        self.reject(None, problem);
+        self.reject(sequence, problem);
     }
 
+    /// Tells a refusal, or only counts it where the device causes more of them than it may be told (P31).
     fn reject(&mut self, sequence: Option<u64>, problem: Problem) {
-        let Problem { channel, code, detail } = problem;
-        let told = Down::Reject { sequence, channel: channel.clone(), code: code.to_string(), detail: detail.clone() };
-        encode_down(&told, &mut self.out);
-        let detail = channel.map_or(detail.clone(), |channel| format!("channel {channel}: {detail}"));
-        self.events.push_back(ServerEvent::Rejected { code, detail });
+        if let Some((sequence, problem, omitted)) =
+            self.refusals.tell((sequence, problem), self.heard, self.limits.refusals, self.limits.refusal_every)
+        {
+            self.tell(sequence, problem, omitted);
+        }
     }
 
-    /// The hello is judged: this is the device, and its session begins.
-    pub fn accept(&mut self, welcome: Welcome, channels: Vec<Channel>) {
+    fn tell(&mut self, sequence: Option<u64>, problem: Problem, omitted: u64) {
+        let Problem { channel, code, detail } = problem;
+        let detail = plain(&detail);
+        let told =
+            Down::Reject { sequence, channel: channel.clone(), code: code.to_string(), detail: detail.clone(), omitted };
+        encode_down(&told, &mut self.out);
+        let detail = channel.map_or(detail.clone(), |channel| format!("channel {}: {detail}", plain(&channel)));
+        self.events.push_back(ServerEvent::Rejected { code, detail, omitted });
+    }
+
+    /// The hello is judged: this is the device, and its session begins. Everything of its boot up to `taken` was taken by
+    /// an earlier session and will be acknowledged when it is durable; repetitions of it are dropped.
+    pub fn accept(&mut self, welcome: Welcome, channels: Vec<Channel>, taken: u64) {
         let State::Judging { boot } = self.state else { return };
         self.table.describe(channels);
-        (self.taken, self.acked) = (welcome.durable, welcome.durable);
+        (self.taken, self.acked) = (taken.max(welcome.durable), welcome.durable);
         self.state = State::Open { device: welcome.device.clone(), boot, layout: Layout::of(&self.table) };
         encode_down(&Down::Welcome(welcome), &mut self.out);
     }
@@ -331,6 +386,9 @@ impl ServerSession {
     pub fn ack(&mut self, sequence: u64) {
         if sequence > self.acked && matches!(self.state, State::Open { .. }) {
             self.acked = sequence;
+            if let Some((sequence, problem, omitted)) = self.refusals.settle() {
+                self.tell(sequence, problem, omitted);
+            }
             encode_down(&Down::Ack { sequence }, &mut self.out);
         }
     }
@@ -347,16 +405,20 @@ impl ServerSession {
         if !channel.writable {
             return Err(Refusal::new(Code::NotWritable, format!("channel {name} takes no commands")));
         }
-        if self.unanswered.len() >= UNANSWERED_MAX {
-            return Err(Refusal::new(Code::Overloaded, format!("{UNANSWERED_MAX} commands are without an answer")));
-        }
-        let mut problems = Vec::new();
+        let mut problems = Problems::default();
         let own = |value: f64| channel.from_stored(value);
         for value in [Some(own(command.value)), command.fallback.map(own)] {
+            if value.is_some_and(|value| !value.is_finite()) {
+                let detail = format!("{} is more than {} can say", command.value, channel.unit);
+                return Err(Refusal::new(Code::BadValue, detail));
+            }
             super::rows::plausible(value, channel, &mut problems);
         }
-        if let Some(problem) = problems.pop() {
+        if let Some(problem) = problems.named.pop() {
             return Err(Refusal::new(problem.code, problem.detail));
+        }
+        if self.unanswered.len() >= UNANSWERED_MAX {
+            self.unanswered.pop_front();
         }
         let instruction = Instruction {
             id: command.id.clone(),
@@ -366,7 +428,7 @@ impl ServerSession {
             lease: command.lease,
             fallback: command.fallback.map(own),
         };
-        self.unanswered.insert(command.id.clone(), name.clone());
+        self.unanswered.push_back((command.id.clone(), name.clone()));
         encode_down(&Down::Command(instruction), &mut self.out);
         Ok(())
     }
@@ -380,6 +442,7 @@ impl ServerSession {
         if matches!(self.state, State::Closed) {
             return;
         }
+        let detail = plain(&detail);
         self.finish_rows();
         self.state = State::Closed;
         encode_down(&Down::Bye { code: code.to_string(), detail: detail.clone(), retry_after }, &mut self.out);

@@ -34,27 +34,33 @@ impl Host for Ingest {
     async fn admit(&self, device: &DeviceName, hello: &Hello, link: Arc<Link>) -> Result<Admission, Refusal> {
         self.register(device, hello.channels.clone()).await?;
         let (boot, now) = (link.boot(), self.0.clock.now());
-        let durable = self.0.memcore.store().durable_sequence(device, boot);
+        // What an earlier session is handing on comes to its end first, so that it is either taken or sent again.
+        let numbering = self.0.links.numbering(device);
+        let mut numbering = numbering.lock().await;
         let (epoch, fenced) = self.0.links.open(device, link, now);
+        // Read after the link is in place: what becomes durable from here on is acknowledged over it.
+        let durable = self.0.memcore.store().durable_sequence(device, boot);
+        let taken = numbering.begin(epoch, boot).max(durable);
+        drop(numbering);
         if fenced {
             // The earlier session can no longer answer for what it was sent.
             self.0.device_left(device);
         }
         self.0.note(EventKind::Connected { device: device.clone(), epoch });
         self.0.send_queued(device);
-        Ok(Admission { epoch, durable })
+        Ok(Admission { epoch, durable, taken })
     }
 
-    async fn take(&self, device: &DeviceName, event: ServerEvent) -> Result<(), Refusal> {
+    async fn take(&self, device: &DeviceName, epoch: u64, event: ServerEvent) -> Result<(), Refusal> {
         match event {
-            ServerEvent::Data(batch) => return self.publish(device, batch).await,
+            ServerEvent::Data(batch) => return self.publish(device, epoch, batch).await,
             ServerEvent::Channels(channels) => return self.register(device, channels).await,
             ServerEvent::Answer { id, answer } => self.0.answered(device, &id, answer),
             ServerEvent::Reported { code, detail } => {
                 self.0.note(EventKind::Reported { device: device.clone(), code, detail });
             }
-            ServerEvent::Rejected { code, detail } => {
-                self.0.count(|counters| &counters.rejected, 1);
+            ServerEvent::Rejected { code, detail, omitted } => {
+                self.0.count(|counters| &counters.rejected, 1 + omitted);
                 self.0.note(EventKind::Rejected { device: device.clone(), code: code.to_string(), detail });
             }
             // The connection itself acts on these.
@@ -89,11 +95,16 @@ impl Ingest {
         })
     }
 
-    async fn publish(&self, device: &DeviceName, batch: Batch) -> Result<(), Refusal> {
+    async fn publish(&self, device: &DeviceName, epoch: u64, batch: Batch) -> Result<(), Refusal> {
         if let Some(reason) = self.0.memcore.store().is_read_only() {
             return Err(unavailable(&reason));
         }
-        let points = batch.points() as u64;
+        let numbering = self.0.links.numbering(device);
+        let mut numbering = numbering.lock().await;
+        if !numbering.is_current(epoch) {
+            return Err(Refusal::new(Code::Superseded, "the same device has logged in again"));
+        }
+        let (points, position) = (batch.points() as u64, batch.position());
         let mut message = Message::new(Subject::data(device), payload::encode(&batch));
         if let (true, Some(position)) = (self.0.bus_ids, batch.position()) {
             message = message.with_id(MessageId::of(device, position));
@@ -105,6 +116,10 @@ impl Ingest {
             Err(e) => Err(e),
         };
         accepted.map_err(|e| unavailable(&e))?;
+        if let Some(position) = position {
+            numbering.taken(position.sequence);
+        }
+        drop(numbering);
         self.0.links.heard(device, points, self.0.clock.now());
         self.0.count(|counters| &counters.points_taken, points);
         Ok(())

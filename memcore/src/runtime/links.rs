@@ -8,8 +8,39 @@ use crate::gateway::Link;
 use crate::model::{DeviceName, DeviceStatus, SequencePosition, Timestamp};
 use crate::protocol::Code;
 
+/// How far a device's own numbering was handed on. It is locked for as long as a batch is on its way onto the bus: batches
+/// hold several messages, so two sessions that hand on the same messages in different batches would store them twice.
+#[derive(Debug, Default)]
+pub(crate) struct Numbering {
+    epoch: u64,
+    boot: u64,
+    taken: u64,
+}
+
+impl Numbering {
+    /// A session begins; returns what earlier ones of the same boot handed on.
+    pub(crate) fn begin(&mut self, epoch: u64, boot: u64) -> u64 {
+        if self.boot != boot {
+            self.taken = 0;
+        }
+        (self.epoch, self.boot) = (epoch, boot);
+        self.taken
+    }
+
+    /// Whether no later session has begun.
+    pub(crate) fn is_current(&self, epoch: u64) -> bool {
+        self.epoch == epoch
+    }
+
+    /// Everything up to there is on the bus.
+    pub(crate) fn taken(&mut self, sequence: u64) {
+        self.taken = self.taken.max(sequence);
+    }
+}
+
 #[derive(Debug, Default)]
 struct Known {
+    numbering: Arc<tokio::sync::Mutex<Numbering>>,
     session: Option<(u64, Arc<Link>)>,
     last_seen: Option<Timestamp>,
     points: u64,
@@ -30,6 +61,15 @@ impl Links {
 
     fn known(&self) -> MutexGuard<'_, HashMap<DeviceName, Known>> {
         self.known.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// The numbering of a device.
+    pub(crate) fn numbering(&self, device: &DeviceName) -> Arc<tokio::sync::Mutex<Numbering>> {
+        let mut known = self.known();
+        match known.get(device) {
+            Some(entry) => entry.numbering.clone(),
+            None => known.entry(device.clone()).or_default().numbering.clone(),
+        }
     }
 
     /// A device's new session; an earlier one is fenced. Returns the new epoch, and whether there was an earlier one.

@@ -1,0 +1,104 @@
+//! `examples/minimal_device.py`, a device that knows memcore only from `docs/protocol.md`, against a real server.
+#![cfg(feature = "gateway")]
+
+#[path = "common/child.rs"]
+mod child;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use child::Running;
+use memcore::model::{CommandState, Pattern};
+use memcore::{CommandRequest, Config, ProofKind, Query, Server, serve};
+
+fn python() -> &'static str {
+    let known = Command::new("python3").arg("--version").output();
+    assert!(
+        known.is_ok_and(|output| output.status.success()),
+        "python3 is missing: this test runs a device written in Python"
+    );
+    "python3"
+}
+
+fn config(folder: &Path, port: u16) -> Config {
+    let mut config = Config::at(folder.join("site"));
+    config.gateway.listen = ([127, 0, 0, 1], port).into();
+    config
+}
+
+fn bundle(server: &Server, folder: &Path) -> PathBuf {
+    let bundle = server.handle().enroll(&"home1.hem".parse().unwrap(), ProofKind::Secret).unwrap();
+    let path = folder.join("bundle.json");
+    std::fs::write(&path, serde_json::to_vec(&bundle).unwrap()).unwrap();
+    path
+}
+
+fn start(bundle: &Path, count: u32, every: &str) -> Running {
+    let device = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/minimal_device.py");
+    let mut command = Command::new(python());
+    command.arg(device).arg(bundle).args(["--count", &count.to_string(), "--every", every]);
+    Running(command.stdin(Stdio::null()).spawn().unwrap())
+}
+
+/// The readings of the device's power, in their order.
+fn powers(server: &Server) -> Vec<f64> {
+    let result = server.memcore().query(&Query::new("home1.hem.power".parse::<Pattern>().unwrap()));
+    result.map_or(Vec::new(), |result| {
+        result.series().iter().flat_map(|series| series.values().unwrap().values().to_vec()).collect()
+    })
+}
+
+async fn until(what: &str, mut reached: impl FnMut() -> bool) {
+    for _ in 0..1500 {
+        if reached() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{what} was not reached in time");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_readings_arrive_bit_for_bit_and_a_command_is_confirmed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(config(folder.path(), 0)).await.unwrap();
+    let mut device = start(&bundle(&server, folder.path()), 40, "0.05");
+    until("the first reading", || !powers(&server).is_empty()).await;
+
+    let request = CommandRequest::new("home1.hem.relay".parse().unwrap(), 1.0);
+    let state = server.handle().command(request.clone()).unwrap().finished().await;
+    assert_eq!(state, CommandState::Done { read_back: Some(1.0) });
+    let leased = request.lease(memcore::model::Span::from_seconds(5), 0.0);
+    let state = server.handle().command(leased).unwrap().finished().await;
+    assert!(matches!(state, CommandState::Refused { code, .. } if code == "unsafe"));
+
+    assert!(device.ended(Duration::from_secs(30)).await.success());
+    let expected: Vec<u64> = (1..=40).map(|at| (1000.0 + f64::from(at) / 7.0).to_bits()).collect();
+    assert_eq!(powers(&server).iter().map(|value| value.to_bits()).collect::<Vec<_>>(), expected);
+    server.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_loses_nothing_and_repeats_nothing_when_the_server_restarts() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(config(folder.path(), 0)).await.unwrap();
+    let port = server.address().port();
+    let mut device = start(&bundle(&server, folder.path()), 60, "0.02");
+    until("ten readings", || powers(&server).len() >= 10).await;
+    server.shutdown().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+
+    let server = serve(config(folder.path(), port)).await.unwrap();
+    assert!(device.ended(Duration::from_secs(30)).await.success());
+    let expected: Vec<f64> = (1..=60).map(|at| 1000.0 + f64::from(at) / 7.0).collect();
+    assert_eq!(powers(&server), expected);
+    server.shutdown().await.unwrap();
+}
+
+#[test]
+fn it_is_as_small_as_the_page_says() {
+    let device = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/minimal_device.py");
+    let lines = std::fs::read_to_string(device).unwrap().lines().count();
+    assert!(lines <= 60, "{lines} lines");
+}
