@@ -60,7 +60,8 @@ impl Backlog {
     /// Everything up to there is durable.
     pub(crate) fn acked(&mut self, sequence: u64, now: Duration) {
         self.durable = self.durable.max(sequence);
-        while let Some(row) = self.rows.pop_front_if(|row| row.sequence <= sequence) {
+        while self.rows.front().is_some_and(|row| row.sequence <= sequence) {
+            let Some(row) = self.rows.pop_front() else { return };
             self.sent = self.sent.saturating_sub(1);
             if self.delays.len() >= DELAYS {
                 self.delays.pop_front();
