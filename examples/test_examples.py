@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -11,17 +12,32 @@ import pytest
 from nbclient import NotebookClient
 
 HERE = Path(__file__).parent
-# It needs a server and an enrolment: `memcore/tests/link_minimal_device.rs` runs it.
-RUN_ELSEWHERE = {"minimal_device.py"}
 NODE_PACKAGE = HERE.parent / "node"
 SECONDS = 120
+# It needs a server to talk to, so the core's tests run it: memcore/tests/link_minimal_device.rs.
+RUN_ELSEWHERE = {"minimal_device.py"}
 
 
-def found(*endings: str) -> list[pytest.param]:
-    files = (path for path in HERE.rglob("*") if path.suffix in endings and not path.name.startswith("test_"))
+def examples() -> list[Path]:
+    """Every file that is an example: not what belongs to the crate, to this test or to an installed package."""
+    kinds = {".rs", ".py", ".mjs", ".cjs", ".mts", ".cts", ".ipynb"}
+    files = (path for path in HERE.rglob("*") if path.suffix in kinds and path != Path(__file__))
     files = (path for path in files if path.name not in RUN_ELSEWHERE)
-    kept = (path for path in files if not {"node_modules", ".ipynb_checkpoints", "src"} & set(path.parts))
-    return [pytest.param(path, id=path.relative_to(HERE).as_posix()) for path in sorted(kept)]
+    return sorted(path for path in files if not {"node_modules", ".ipynb_checkpoints", "src"} & set(path.parts))
+
+
+@pytest.mark.timeout(0)  # Each kind has its own limit; the first Rust example builds them all.
+@pytest.mark.parametrize("example", examples(), ids=lambda path: path.relative_to(HERE).as_posix())
+def test_it_runs_to_its_end(example: Path, tmp_path: Path) -> None:
+    match example.suffix:
+        case ".rs":
+            run([str(rust_examples() / example.stem)], tmp_path)
+        case ".py":
+            run([sys.executable, str(example)], tmp_path)
+        case ".ipynb":
+            run_notebook(example, tmp_path)
+        case _:
+            run_node(example, tmp_path)
 
 
 def run(command: list[str], cwd: Path) -> None:
@@ -29,42 +45,26 @@ def run(command: list[str], cwd: Path) -> None:
     assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.fixture(scope="session")
+@cache
 def rust_examples() -> Path:
     """Build the Rust examples as the Rust tests are built, so that little is left to do; return their folder."""
     everything = ["--workspace", "--features", "memcore/cli,memcore/nats", "--examples"]
     subprocess.run(["cargo", "build", "--quiet", *everything], cwd=HERE.parent, check=True)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target"))
-    return target / "debug" / "examples"
+    return Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target")) / "debug" / "examples"
 
 
-@pytest.mark.timeout(0)  # The first one builds them all.
-@pytest.mark.parametrize("example", found(".rs"))
-def test_rust(example: Path, rust_examples: Path, tmp_path: Path) -> None:
-    run([str(rust_examples / example.stem)], tmp_path)
-
-
-@pytest.mark.timeout(2 * SECONDS)
-@pytest.mark.parametrize("example", found(".py"))
-def test_python(example: Path, tmp_path: Path) -> None:
-    run([sys.executable, str(example)], tmp_path)
-
-
-@pytest.mark.timeout(2 * SECONDS)
-@pytest.mark.parametrize("example", found(".mjs", ".cjs", ".mts", ".cts"))
-def test_node(example: Path, tmp_path: Path) -> None:
-    copy = shutil.copy(example, tmp_path)
-    packages = tmp_path / "node_modules"
+def run_node(example: Path, cwd: Path) -> None:
+    """Run a copy beside a node_modules with the package, as a user would have it."""
+    copy = shutil.copy(example, cwd)
+    packages = cwd / "node_modules"
     packages.mkdir()
     (packages / "memcore").symlink_to(NODE_PACKAGE, target_is_directory=True)
     for name in ("tsx", "apache-arrow"):
         (packages / name).symlink_to(NODE_PACKAGE / "node_modules" / name, target_is_directory=True)
-    run(["node", "--import", "tsx", copy], tmp_path)
+    run(["node", "--import", "tsx", str(copy)], cwd)
 
 
-@pytest.mark.timeout(2 * SECONDS)
-@pytest.mark.parametrize("notebook", found(".ipynb"))
-def test_notebook(notebook: Path, tmp_path: Path) -> None:
+def run_notebook(notebook: Path, cwd: Path) -> None:
     content = nbformat.read(notebook, as_version=4)
-    where = {"metadata": {"path": str(tmp_path)}}
+    where = {"metadata": {"path": str(cwd)}}
     NotebookClient(content, timeout=SECONDS, kernel_name="python3", resources=where).execute()

@@ -9,8 +9,377 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** A command that was issued. */
+export declare class NativeCommand {
+  /** Its identity. */
+  get id(): string
+  /** Waits until it has ended. Once the server is gone nobody can learn the answer: it is unknown. */
+  finished(): Promise<CommandEnd>
+  /** Settles who waits. The command itself goes on. */
+  leave(): void
+}
+
+/** Events as they happen, each as its JSON. */
+export declare class NativeEvents {
+  /** What is there, or the first that comes; nothing once there will be none. */
+  take(): Promise<Array<string>>
+  /** How many events were dropped because they were not taken in time. */
+  get lost(): number
+  /** Ends it. Doing it again does nothing. */
+  close(): void
+}
+
+/** A site's history. */
+export declare class NativeHistory {
+  /** The folder of the site. */
+  get path(): string | null
+  /** Says what the numbers of a series mean. */
+  register(series: string, options: ChannelOptions): void
+  /**
+   * Writes a column; `absent` marks the values that are none, and NaN is one of them unless it is to be kept.
+   * What is given is copied before this returns, so that it may be changed while the disk works.
+   */
+  write(series: string, times: BigInt64Array, values: Float64Array, absent: Uint8Array | undefined | null, keepNan: boolean, unit?: string | undefined | null): Promise<number>
+  /** Asks for the series that match. */
+  query(pattern: string, options: QueryOptions): Promise<NativeResult>
+  /** The latest sample of each series that matches. */
+  latest(pattern: string): Promise<Array<LatestSample>>
+  /** The series that match, with what their numbers mean. */
+  series(pattern: string): Array<SeriesDescription>
+  /** How much is stored. */
+  stats(): HistoryStats
+  /** On a read-only site: shows what was written since. */
+  refresh(): Promise<void>
+  /** Writes everything out and lets the folder go. */
+  close(): void
+}
+
+/** Readings as they arrive. */
+export declare class NativeReadings {
+  /** What is there, or the first that comes; nothing once there will be none. */
+  take(): Promise<ReadingBatch>
+  /** How many batches were dropped because they were not taken in time. */
+  get lost(): number
+  /** Ends it. Doing it again does nothing. */
+  close(): void
+}
+
+/** The answer to a query. */
+export declare class NativeResult {
+  /** The series, in order of their names. */
+  series(): Array<AnsweredSeries>
+  /** The names of the columns beside series and time. */
+  columns(): Array<string>
+  /** The times of the series at that place, in microseconds. */
+  times(series: number): BigInt64Array
+  /** A column of the series at that place. */
+  column(series: number, name: string): Float64Array
+  /** Times that all series share, and a column for each. */
+  wide(): WideColumns
+  /** An Arrow IPC stream in the long or the wide layout. */
+  toIpc(wide: boolean): Promise<Buffer>
+}
+
+/** A running server. */
+export declare class NativeServer {
+  /** Where the gateway listens: `host:port`. */
+  get address(): string
+  /** The port of the gateway. */
+  get port(): number
+  /** The site's history. */
+  history(): NativeHistory
+  /** Every device that is enrolled or was heard. */
+  devices(): Array<DeviceState>
+  /** What the server has done since its start. */
+  stats(): ServerCounts
+  /** Enrols a device. */
+  enroll(device: string, proof: string): Promise<DeviceBundle>
+  /** Ends a device's enrolment and its session. */
+  revoke(device: string): Promise<void>
+  /** Follows the readings of the series that match. */
+  subscribe(pattern: string): NativeReadings
+  /** Follows the events of all devices. */
+  events(): NativeEvents
+  /** Issues a command. */
+  command(target: string, value: number, options: CommandOptions): NativeCommand
+  /** Stops the server. Doing it again waits for the same end and does nothing. */
+  close(): Promise<void>
+}
+
+/** Devices that are sending. */
+export declare class NativeSimulation {
+  /** What it has sent so far. */
+  sent(): SimulationSent
+  /** Waits until everything was sent and is durable. Settles early where it is stopped meanwhile. */
+  finish(): Promise<SimulationDone>
+  /** Stops sending, waits a moment for what is on its way, and takes leave. */
+  stop(): Promise<SimulationDone>
+}
+
+/** A series of an answer, without its rows. */
+export interface AnsweredSeries {
+  /** Its name. */
+  name: string
+  /** What is measured. */
+  quantity: string
+  /** The unit of its values: the base unit of the quantity. */
+  unit: string
+  /** How many rows it has. */
+  rows: number
+}
+
+/** The description of a series, as it is registered. */
+export interface ChannelOptions {
+  /** The unit in which the source reports. */
+  unit: string
+  /** What is measured, where the unit leaves it open. */
+  quantity?: string
+  /** `gauge`, `counter`, `state` or `event`. */
+  kind?: string
+  /** `passive` or `generator`. */
+  sign?: string
+  /** `start` or `end`. */
+  label?: string
+  /** How often a value is expected. */
+  cadence?: string
+  /** How long a value may stand for the present. */
+  maxAge?: string
+  /** The values that make sense, in the unit. */
+  range?: Array<number>
+  /** Whether it takes commands. */
+  writable?: boolean
+}
+
 /** Runs the command line; the first argument is the program's name. Returns the exit status. */
 export declare function cliMain(args: Array<string>): number
 
+/** How a command ended. */
+export interface CommandEnd {
+  /** `done`, `refused`, `expired` or `unknown`. */
+  state: string
+  /** The value that the device read back. */
+  readBack?: number
+  /** Why it was refused, as a code. */
+  code?: string
+  /** Why it was refused, for a person. */
+  reason?: string
+}
+
+/** How a command is given. */
+export interface CommandOptions {
+  /** How long the value holds. */
+  lease?: string
+  /** What holds after the lease. */
+  fallback?: number
+  /** How long it may wait for its device. */
+  expires?: string
+  /** Its identity. */
+  id?: string
+}
+
+/** What a device is given at its enrolment. */
+export interface DeviceBundle {
+  /** Who the device is. */
+  device: string
+  /** Where the server listens. */
+  server: string
+  /** The CA that the server's certificate must come from, in PEM. */
+  ca_pem: string
+  /** The secret, where that is its proof. */
+  credential?: string
+  /** The client certificate, where that is its proof, in PEM. */
+  certificate_pem?: string
+  /** The certificate's key, in PEM. */
+  key_pem?: string
+}
+
+/** What is known of a device. */
+export interface DeviceState {
+  /** The device. */
+  device: string
+  /** Whether it has a session now. */
+  connected: boolean
+  /** When it was last heard, in microseconds. */
+  lastSeen?: bigint
+  /** How many of its channels are registered. */
+  channels: number
+  /** How many of its points were taken since the server started. */
+  points: number
+}
+
+/** How much is stored. */
+export interface HistoryStats {
+  /** Registered devices. */
+  devices: number
+  /** Registered channels. */
+  series: number
+  /** Values stored. */
+  points: number
+  /** Sealed chunks. */
+  chunks: number
+  /** Bytes of sealed chunks. */
+  chunkBytes: number
+  /** Bytes of the log. */
+  logBytes: number
+  /** Batches that were not stored because they were there already. */
+  repeatedBatches: number
+  /** What was found damaged when the site was opened. */
+  damage: Array<string>
+}
+
+/** The latest sample of a series. */
+export interface LatestSample {
+  /** The series. */
+  series: string
+  /** When it was measured, in microseconds. */
+  time: bigint
+  /** In the base unit of its quantity and in passive sign. */
+  value: number
+}
+
+/** A site that is gone when its last handle is. */
+export declare function memory(): NativeHistory
+
+/** Opens the site in that folder. */
+export declare function open(path: string, readOnly: boolean): NativeHistory
+
+/** Reads RFC 3339 with a zone as microseconds since 1970. */
+export declare function parseTime(text: string): bigint
+
+/** The question of a query. */
+export interface QueryOptions {
+  /** Only from this instant on, in microseconds. */
+  start?: bigint
+  /** Only before this instant, in microseconds. */
+  end?: bigint
+  /** The length of the buckets. */
+  every?: string
+  /** The aggregates, one a column. */
+  agg?: Array<string>
+  /** The zone whose calendar the buckets follow. */
+  tz?: string
+  /** At most so many rows of each series, the first ones. */
+  limit?: number
+  /** At most so many rows of each series, the last ones. */
+  last?: number
+}
+
+/** Readings, column by column. */
+export interface ReadingBatch {
+  /** The series that occur. */
+  names: Array<string>
+  /** Which of them each reading is of. */
+  which: Uint32Array
+  /** Microseconds. */
+  times: BigInt64Array
+  /** In the base unit of the quantity and in passive sign. */
+  values: Float64Array
+}
+
+/** A registered series. */
+export interface SeriesDescription {
+  /** Its name. */
+  name: string
+  /** What is measured. */
+  quantity: string
+  /** The unit in which the source reports. */
+  unit: string
+  /** The unit in which values are stored and given back. */
+  baseUnit: string
+  /** `gauge`, `counter`, `state` or `event`. */
+  kind: string
+  /** `passive` or `generator`. */
+  sign: string
+  /** `start` or `end`. */
+  label: string
+  /** How often a value is expected, in milliseconds. */
+  cadence?: number
+  /** How long a value may stand for the present, in milliseconds. */
+  maxAge?: number
+  /** The values that make sense, in the source's unit. */
+  range?: [number, number]
+  /** Whether it takes commands. */
+  writable: boolean
+}
+
+/** Starts a server on the site in that folder. */
+export declare function serve(path: string, listen?: string | undefined | null, config?: string | undefined | null): Promise<NativeServer>
+
+/** What a server has done since its start. */
+export interface ServerCounts {
+  /** Devices that are connected now. */
+  connected: number
+  /** Points taken from devices. */
+  pointsTaken: number
+  /** Points that are durable. */
+  pointsDurable: number
+  /** Parts of messages that were refused. */
+  rejected: number
+  /** Group commits. */
+  commits: number
+}
+
+/** Simulates at the server that runs on the site in that folder. */
+export declare function simulateAt(site: string, options: SimulationOptions): Promise<NativeSimulation>
+
+/** Simulates at a server of this process. */
+export declare function simulateHere(server: NativeServer, options: SimulationOptions): Promise<NativeSimulation>
+
+/** What a simulation has done. */
+export interface SimulationDone {
+  /** Devices on the link. */
+  devices: number
+  /** Rows sent. */
+  rowsSent: number
+  /** Values sent. */
+  pointsSent: number
+  /** Rows that the server has not made durable by the end. */
+  rowsNotDurable: number
+  /** Parts of messages that the server refused. */
+  rejected: number
+  /** Commands that devices carried out. */
+  commands: number
+}
+
+/** What is simulated. */
+export interface SimulationOptions {
+  /** How many devices. */
+  devices?: number
+  /** The same seed gives the same street. */
+  seed?: number
+  /** Simulated seconds a second; without it, as fast as the server takes the data. */
+  speed?: number
+  /** For how long, in simulated time. */
+  duration?: string
+  /** When its time starts, in microseconds. */
+  start?: bigint
+  /** The step of its time. */
+  step?: string
+  /** A file of telemetry to be replayed instead. */
+  replay?: string
+  /** The device that the file is of. */
+  device?: string
+  /** The zone of the file's times that have none. */
+  tz?: string
+}
+
+/** What a simulation has sent so far. */
+export interface SimulationSent {
+  /** Rows. */
+  rows: number
+  /** Values. */
+  points: number
+}
+
 /** The version of memcore. */
 export declare function version(): string
+
+/** The wide layout: one time a row, one column a series. */
+export interface WideColumns {
+  /** Microseconds. */
+  times: BigInt64Array
+  /** What each column is of. */
+  names: Array<string>
+  /** NaN where the series has no row at that time. */
+  columns: Array<Float64Array>
+}

@@ -1,1 +1,67 @@
-fn main() {}
+//! Prints the figures of memcore, one JSON object a line.
+//!
+//! `figures GROUP...` measures the groups named (`link`, `store`, `router`), all of them without a name. Machines are
+//! shared and noisy: compare within one run, and trust CPU time and ratios more than the clock.
+
+mod link;
+mod process;
+mod router;
+mod store;
+
+use std::process::ExitCode;
+
+/// One measured number.
+#[derive(Debug, Clone)]
+pub(crate) struct Figure {
+    pub(crate) name: String,
+    pub(crate) value: f64,
+    pub(crate) unit: &'static str,
+    /// `higher` or `lower`.
+    pub(crate) better: &'static str,
+    /// What it should reach, where something is stated.
+    pub(crate) target: Option<f64>,
+}
+
+/// Measures one group.
+type Group = (&'static str, fn() -> Vec<Figure>);
+
+const GROUPS: [Group; 3] = [("link", link::figures), ("store", store::figures), ("router", routed)];
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().peekable();
+    args.next();
+    // The server under test is this same program, so that no second build is needed: `figures memcore serve ...`.
+    if args.peek().is_some_and(|first| first == "memcore") {
+        return ExitCode::from(memcore::cli::run(args));
+    }
+    let wanted: Vec<String> = args.map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let names: Vec<_> = GROUPS.iter().map(|(name, _)| *name).collect();
+    if let Some(unknown) = wanted.iter().find(|name| !names.contains(&name.as_str())) {
+        eprintln!("figures: group is {unknown:?}, expected one of {}", names.join(" "));
+        return ExitCode::from(2);
+    }
+    for (group, measure) in GROUPS {
+        if wanted.is_empty() || wanted.iter().any(|name| name == group) {
+            for figure in measure() {
+                print(group, &figure);
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn print(group: &str, figure: &Figure) {
+    let Figure { name, value, unit, better, target } = figure;
+    // Four digits say all that such a measurement can.
+    let digits = 10f64.powi(3 - value.abs().max(1e-12).log10().floor() as i32);
+    let value = (value * digits).round() / digits;
+    let line = serde_json::json!({
+        "group": group, "name": name, "value": value, "unit": unit, "better": better, "target": target
+    });
+    println!("{line}");
+}
+
+fn routed() -> Vec<Figure> {
+    let figure = |(name, value, unit, better, target)| Figure { name, value, unit, better, target };
+    router::figures().into_iter().map(figure).collect()
+}

@@ -32,8 +32,7 @@ fn rate(with_ids: bool, viewers: usize) -> f64 {
         for _ in 0..viewers {
             slow.push(bus.subscribe(SubjectPattern::all(), Delivery::Viewer { capacity: 100 }).await.expect("a viewer"));
         }
-        let devices: Vec<DeviceName> =
-            (0..DEVICES).map(|n| format!("home{n}.hem").parse().expect("a device")).collect();
+        let devices: Vec<DeviceName> = (0..DEVICES).map(|n| format!("home{n}.hem").parse().expect("a device")).collect();
         let subjects: Vec<Subject> = devices.iter().map(Subject::data).collect();
         let payload = Message::new(subjects[0].clone(), vec![b'x'; 100]).payload;
         let mut group = Vec::with_capacity(GROUP);

@@ -1,4 +1,26 @@
-//! The embeddable energy manager: devices over TLS, history, plans and control in one core.
+//! The embeddable energy manager: takes in devices over TLS, routes their messages, keeps their history, commands them.
+//!
+//! - [`open`] a folder and write and [`Query`] history, as with a database file.
+//! - [`serve`] it, and devices connect to it over TLS; see them live, and command them, through a [`ServerHandle`].
+//! - [`client`] is the other side: an SDK for devices. [`simulate`] emulates a street of them (feature `sim`).
+//!
+//! ```
+//! use memcore::model::{Timestamp, Unit};
+//! use memcore::{Every, Query};
+//! # fn main() -> memcore::Result<()> {
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("site");
+//! let mem = memcore::open(&path)?;
+//! let noon: Timestamp = "2026-06-21T12:00:00Z".parse()?;
+//! mem.write(&"home1.pv.power".parse()?, &[noon], &[Some(-1.466)], Some(Unit::Kilowatt))?;
+//!
+//! let days = Query::new("home1.*.power".parse()?).every(Every::parse("1d", Some("Europe/Berlin"))?);
+//! assert_eq!(mem.query(&days)?.series()[0].column("mean").unwrap().value(0), -1466.0);
+//! # Ok(()) }
+//! ```
+//!
+//! Values are in the base unit of their quantity and in passive sign: positive flows into the device, so that PV is
+//! negative. Each feature is described in `Cargo.toml`; without any, what needs no network is there.
 
 #![forbid(unsafe_code)]
 
@@ -18,7 +40,7 @@ pub mod sim;
 pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};
-pub use runtime::{Aggregate, Every, Memcore, Query, QueryResult, SeriesResult, StoreStats, open};
+pub use runtime::{Aggregate, Every, Memcore, Query, QueryResult, SeriesResult, StoreOptions, StoreStats, open};
 #[cfg(feature = "gateway")]
 pub use runtime::{
     BusConfig, CommandRequest, CommandTicket, Config, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus,

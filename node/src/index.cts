@@ -20,5 +20,18 @@ export {
 } from "./errors.cjs";
 export type { ErrorCode, Retry } from "./errors.cjs";
 
+export { Memcore, memory, open } from "./history.cjs";
+export type { Aggregate, ChannelOptions, OpenOptions, QueryOptions, SeriesDescription, Stats, WriteOptions } from "./history.cjs";
+export { Events, LiveStream, Subscription } from "./live.cjs";
+export type { CommandState, Event } from "./live.cjs";
+export { Reading } from "./reading.cjs";
+export { QueryResult, SeriesResult } from "./result.cjs";
+export type { Column, Row, Wide } from "./result.cjs";
+export { serve, Server } from "./server.cjs";
+export type { Bundle, CommandOptions, CommandResult, DeviceStatus, ServeOptions, ServerStats } from "./server.cjs";
+export { simulate, Simulation } from "./simulation.cjs";
+export type { SimulateOptions, SimulationReport } from "./simulation.cjs";
+export type { Duration, TemporalInstant, TimeLike, TimesLike } from "./time.cjs";
+
 /** The version of memcore. */
 export const version: string = native.version();

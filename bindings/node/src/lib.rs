@@ -1,4 +1,18 @@
 //! The native half of the Node package: translates the public face of memcore, decides nothing.
+//!
+//! Work that may wait is an `async fn` (or gives a promise) and runs off Node's thread; every other function catches
+//! panics, because a panic would end the process. Errors cross as text, see [`error`].
+
+mod channel;
+mod error;
+mod history;
+mod live;
+mod result;
+mod server;
+mod simulation;
+mod time;
+
+use std::ffi::OsString;
 
 use napi_derive::napi;
 
@@ -11,10 +25,5 @@ pub fn version() -> &'static str {
 /// Runs the command line; the first argument is the program's name. Returns the exit status.
 #[napi(catch_unwind)]
 pub fn cli_main(args: Vec<String>) -> i32 {
-    if args.get(1).map(String::as_str) == Some("--version") {
-        println!("memcore {}", env!("CARGO_PKG_VERSION"));
-        return 0;
-    }
-    eprintln!("memcore: this build has no command line beyond --version");
-    2
+    memcore::cli::run(args.into_iter().map(OsString::from)).into()
 }

@@ -1,9 +1,151 @@
 //! The `memcore` command line: a thin layer over the runtime's handle.
+//!
+//! Results go to the standard output, everything else to the standard error. Exit code 0 is success, 1 a failure with one
+//! clear line, 2 a command line that could not be understood, 130 an interruption.
+
+mod command;
+mod demo;
+mod devices;
+mod format;
+mod import;
+mod live;
+mod query;
+mod serve;
+mod simulate;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::{Error, Result};
+use crate::runtime::Config;
+
+/// The embeddable energy manager: devices over TLS, history, live data and commands.
+#[derive(Debug, Parser)]
+#[command(name = "memcore", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct Common {
+    /// The folder of the site: history, keys, enrolled devices [default: site]
+    #[arg(long, short, global = true, value_name = "FOLDER", env = "MEMCORE_SITE")]
+    site: Option<PathBuf>,
+    /// A configuration file; the site's own memcore.toml by default
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Sets a key of the configuration, such as gateway.listen=127.0.0.1:0
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    keys: Vec<String>,
+    /// Says more; twice for everything
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Run the server: gateway, store, live readings
+    Serve(serve::Serve),
+    /// Send what emulated devices measure, or recorded telemetry, to a site's server
+    Simulate(simulate::Simulate),
+    /// A simulated street on this machine: devices over TLS, stored readings, a confirmed command
+    Demo(demo::Demo),
+    /// Enrol, list and revoke devices
+    #[command(subcommand)]
+    Devices(devices::Devices),
+    /// Command a channel, read it, or follow a command
+    #[command(subcommand)]
+    Command(command::Command),
+    /// Read history as a table, CSV, JSON, Arrow or Parquet
+    Query(query::Query),
+    /// Take existing history in from a CSV file
+    Import(import::Import),
+    /// Print the version
+    Version,
+}
+
+impl Common {
+    /// The configuration: file, environment, then flags.
+    fn config(&self, listen: Option<&str>) -> Result<Config> {
+        let mut overrides = Vec::new();
+        if let Some(site) = &self.site {
+            // Quoted, so that no folder's name is read as a number or a date.
+            overrides.push(("path", toml::Value::String(site.display().to_string()).to_string()));
+        }
+        if let Some(listen) = listen {
+            overrides.push(("gateway.listen", toml::Value::String(listen.to_owned()).to_string()));
+        }
+        for key in &self.keys {
+            let (key, value) = key.split_once('=').ok_or_else(|| {
+                Error::invalid(format!("--set is {key:?}, expected KEY=VALUE such as gateway.listen=127.0.0.1:0"))
+            })?;
+            overrides.push((key, value.to_owned()));
+        }
+        Config::load(self.config.as_deref(), std::env::vars(), &overrides)
+    }
+}
 
 /// Runs the command line with those arguments (the program's name first) and returns its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let _ = args.into_iter().count();
-    2
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) => {
+            // `--help` and `--version` come this way too, and are no failure.
+            let _ = e.print();
+            return u8::try_from(e.exit_code()).unwrap_or(2);
+        }
+    };
+    log_to_stderr(cli.common.verbose);
+    match act(&cli) {
+        Ok(code) => code,
+        Err(e) => {
+            eprintln!("memcore: {e}");
+            1
+        }
+    }
+}
+
+fn act(cli: &Cli) -> Result<u8> {
+    match &cli.action {
+        Action::Serve(serve) => block_on(serve.run(&cli.common)),
+        Action::Simulate(simulate) => block_on(simulate.run(&cli.common)),
+        Action::Demo(demo) => block_on(demo.run(&cli.common)),
+        Action::Devices(devices) => block_on(devices.run(&cli.common)),
+        Action::Command(command) => block_on(command.run(&cli.common)),
+        Action::Query(query) => query.run(&cli.common),
+        Action::Import(import) => import.run(&cli.common),
+        Action::Version => {
+            println!("memcore {}", env!("CARGO_PKG_VERSION"));
+            Ok(0)
+        }
+    }
+}
+
+fn block_on(action: impl Future<Output = Result<u8>>) -> Result<u8> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|e| Error::io("start", e))?.block_on(action)
+}
+
+fn log_to_stderr(verbose: u8) {
+    let level = ["memcore=warn", "memcore=info", "memcore=debug"][usize::from(verbose.min(2))];
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MEMCORE_LOG").unwrap_or_else(|_| level.into());
+    // In a process that has a subscriber already (an embedding one), that one stays.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// Resolves when the process is asked to end: Ctrl-C or SIGTERM.
+async fn interrupted() -> Result<u8> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |e| Error::io("listen for signals", e);
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.map(|()| 130).map_err(failed),
+        _ = terminate.recv() => Ok(143),
+    }
 }

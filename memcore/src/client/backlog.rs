@@ -61,7 +61,7 @@ impl Backlog {
     pub(crate) fn acked(&mut self, sequence: u64, now: Duration) {
         self.durable = self.durable.max(sequence);
         while self.rows.front().is_some_and(|row| row.sequence <= sequence) {
-            let Some(row) = self.rows.pop_front() else { return };
+            let Some(row) = self.rows.pop_front() else { break };
             self.sent = self.sent.saturating_sub(1);
             if self.delays.len() >= DELAYS {
                 self.delays.pop_front();

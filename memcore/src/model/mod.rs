@@ -1,6 +1,6 @@
 //! The nouns of the field: names, quantities with their units, time, samples, channels, commands, events.
 //!
-//! Nothing here does I/O or knows a clock; every other module builds on these types and on `error` alone.
+//! Nothing here does I/O or knows a clock; every other module builds on these types and on [`Error`](crate::Error) alone.
 
 mod channel;
 mod command;

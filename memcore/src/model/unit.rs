@@ -148,7 +148,7 @@ impl Unit {
         if scale == 1.0 && offset == 0.0 {
             return value;
         }
-        if scale < 1.0 { value / (1.0 / scale).round_if_whole() + offset } else { value * scale + offset }
+        if scale < 1.0 { value / (1.0 / scale).round_if_whole() + offset } else { nearest_decimal(value * scale) + offset }
     }
 
     /// The inverse of [`to_base`](Self::to_base), up to rounding.
@@ -160,6 +160,15 @@ impl Unit {
         }
         if scale < 1.0 { (value - offset) * (1.0 / scale).round_if_whole() } else { (value - offset) / scale }
     }
+}
+
+/// Sources report decimals: 1.001 kW is 1001 W, although the product of the two doubles is 1000.9999999999999. The
+/// decimal of six places that lies within the rounding error of the product is what was meant.
+fn nearest_decimal(product: f64) -> f64 {
+    const PLACES: f64 = 1e6;
+    let decimal = (product * PLACES).round() / PLACES;
+    let exact = (product * PLACES).abs() < (1u64 << 52) as f64;
+    if exact && (decimal - product).abs() <= product.abs() * 2.0 * f64::EPSILON { decimal } else { product }
 }
 
 trait RoundIfWhole {
@@ -228,6 +237,20 @@ mod tests {
             assert!((unit.to_base(value) - base).abs() < 1e-9, "{value} {unit}");
             assert!((unit.from_base(base) - value).abs() < 1e-9, "{value} {unit}");
         }
+    }
+
+    #[test]
+    fn decimals_stay_what_they_were() {
+        for watts in 0..200_000 {
+            let kilowatts = f64::from(watts) / 1000.0;
+            assert_eq!(Unit::Kilowatt.to_base(kilowatts), f64::from(watts), "{kilowatts} kW");
+            assert_eq!(Unit::Milliampere.to_base(f64::from(watts)), kilowatts);
+        }
+        // What is no decimal of six places keeps its product.
+        let third = 1.0 / 3.0;
+        assert_eq!(Unit::Kilowatt.to_base(third), third * 1000.0);
+        assert_eq!(Unit::Kilowatt.to_base(1e300), 1e303);
+        assert!(Unit::Kilowatt.to_base(f64::NAN).is_nan());
     }
 
     #[test]

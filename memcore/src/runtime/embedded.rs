@@ -19,7 +19,7 @@ const WRITE_ROWS: usize = 65_536;
 /// let series = "home1.pv.power".parse()?;
 /// mem.write(&series, &[Timestamp::from_seconds(0)], &[Some(-1.466)], Some(Unit::Kilowatt))?;
 /// let power = mem.query(&memcore::Query::new("home1.*.power".parse()?))?;
-/// assert_eq!(power.series()[0].name.to_string(), "home1.pv.power");
+/// assert_eq!(power.series()[0].series().to_string(), "home1.pv.power");
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]

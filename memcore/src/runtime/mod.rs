@@ -4,7 +4,7 @@ mod embedded;
 
 pub use embedded::{Memcore, open};
 
-pub use crate::store::{Aggregate, Every, Query, QueryResult, SeriesResult, StoreStats};
+pub use crate::store::{Aggregate, Every, Query, QueryResult, SeriesResult, StoreOptions, StoreStats};
 
 #[cfg(feature = "gateway")]
 mod commander;
@@ -33,10 +33,6 @@ mod server;
 
 #[cfg(feature = "gateway")]
 pub use self::core::ServerStats;
-#[cfg(feature = "gateway")]
-pub use crate::gateway::Enrolled;
-#[cfg(feature = "gateway")]
-pub use crate::protocol::Bundle;
 #[cfg(feature = "gateway")]
 pub use commands::{CommandRequest, CommandTicket};
 #[cfg(feature = "gateway")]

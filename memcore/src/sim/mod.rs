@@ -30,6 +30,6 @@ pub use household::{Household, HouseholdSettings};
 pub use pv_array::{PvArray, PvSettings};
 pub use random::RandomStream;
 pub use replay::{Replay, ReplayOptions, ReplayRow};
-pub use simulation::{Simulation, SimulationReport, Speed};
+pub use simulation::{Simulation, SimulationProgress, SimulationReport, Speed};
 pub use street::{Street, StreetDevice, StreetOptions};
 pub use world::{LocalTime, Location, World};

@@ -53,6 +53,18 @@ struct Counters {
     commands: AtomicU64,
 }
 
+/// How much a simulation has sent, to be asked while another waits for its end.
+#[derive(Debug, Clone)]
+pub struct SimulationProgress(Arc<Counters>);
+
+impl SimulationProgress {
+    /// Rows and points sent so far.
+    #[must_use]
+    pub fn sent(&self) -> (u64, u64) {
+        (self.0.rows.load(Ordering::Relaxed), self.0.points.load(Ordering::Relaxed))
+    }
+}
+
 /// Devices that are sending. Dropping it stops them.
 #[derive(Debug)]
 pub struct Simulation {
@@ -119,7 +131,19 @@ impl Simulation {
     /// How much was sent so far: rows and points.
     #[must_use]
     pub fn sent(&self) -> (u64, u64) {
-        (self.counters.rows.load(Ordering::Relaxed), self.counters.points.load(Ordering::Relaxed))
+        self.progress().sent()
+    }
+
+    /// The count of what is sent, apart from the simulation itself.
+    #[must_use]
+    pub fn progress(&self) -> SimulationProgress {
+        SimulationProgress(self.counters.clone())
+    }
+
+    /// Whether everything was sent, or sending failed: [`finish`](Self::finish) says which.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.running.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// How long each of the latest rows took from a device to being durable.
@@ -128,15 +152,25 @@ impl Simulation {
         self.devices.iter().flat_map(Device::delays).collect()
     }
 
-    /// Waits until all time has passed, or the file has ended, and everything sent is durable; then takes leave.
+    /// Waits until all time has passed, or the file has ended, and everything sent is durable. Dropping the future
+    /// stops nothing.
     ///
     /// # Errors
-    /// Whatever kept a device from sending, or a line of the file from being read.
-    pub async fn finish(mut self) -> Result<SimulationReport> {
+    /// As [`finish`](Self::finish).
+    pub async fn wait(&mut self) -> Result<()> {
         self.joined().await?;
         for device in self.devices.iter() {
             device.flush().await?;
         }
+        Ok(())
+    }
+
+    /// [Waits](Self::wait) for the end, then takes leave.
+    ///
+    /// # Errors
+    /// Whatever kept a device from sending, or a line of the file from being read.
+    pub async fn finish(mut self) -> Result<SimulationReport> {
+        self.wait().await?;
         self.leave().await
     }
 
@@ -146,26 +180,24 @@ impl Simulation {
     /// As [`finish`](Self::finish).
     pub async fn stop(mut self, within: Duration) -> Result<SimulationReport> {
         let _ = self.stop.send(true);
-        self.joined().await?;
-        let flushing = async {
-            for device in self.devices.iter() {
-                device.flush().await?;
+        match tokio::time::timeout(within, self.wait()).await {
+            Ok(ended) => ended?,
+            // A device whose backlog is full waits for a server that may never come back.
+            Err(_) => {
+                if let Some(running) = self.running.take() {
+                    running.abort();
+                    let _ = running.await;
+                }
             }
-            Ok::<_, Error>(())
-        };
-        if let Ok(flushed) = tokio::time::timeout(within, flushing).await {
-            flushed?;
         }
         self.leave().await
     }
 
     async fn joined(&mut self) -> Result<()> {
-        match self.running.take() {
-            Some(running) => {
-                running.await.map_err(|e| Error::new(ErrorKind::Internal, format!("the simulation failed: {e}")))?
-            }
-            None => Ok(()),
-        }
+        let Some(running) = &mut self.running else { return Ok(()) };
+        let ended = running.await;
+        self.running = None;
+        ended.map_err(|e| Error::new(ErrorKind::Internal, format!("the simulation failed: {e}")))?
     }
 
     async fn leave(mut self) -> Result<SimulationReport> {

@@ -5,7 +5,7 @@ use super::disk::DiskFile;
 use super::pack::{pack, unpack};
 use super::summary::Summary;
 use super::table::Table;
-use super::wire::{Reader, damaged, put_varint};
+use super::wire::{Reader, damaged, put_varint, unzigzag, zigzag};
 use crate::error::{Error, Result};
 
 /// The first bytes of a file of chunks, before version and checksum.
@@ -14,6 +14,9 @@ const CHUNK_MAGIC: u32 = 0x4b_48_43_4d;
 const HEADER: usize = 40;
 const REGULAR: u8 = 0;
 const PACKED: u8 = 1;
+const RUNS: u8 = 2;
+/// Times are stored as runs where each has this many rows at least, on average: a cadence with gaps.
+const ROWS_A_RUN: usize = 16;
 
 /// Where a chunk is and what it spans: what the manifest says of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,27 +65,87 @@ pub(super) fn encode(table: &Table, device: u32, order: u64, out: &mut Vec<u8>) 
     Ok(())
 }
 
-/// One step between all times is stored as such; anything else is packed.
+/// One step between all times is stored as such, a few runs with one step each as runs; anything else is packed.
 fn encode_times(times: &[i64], directory: &mut Vec<u8>, body: &mut Vec<u8>) -> Result<()> {
-    let first = times.first().copied().unwrap_or(0);
-    let step = times.get(1).map_or(Some(0), |second| second.checked_sub(first));
-    let regular = step.filter(|step| times.windows(2).all(|pair| pair[1].checked_sub(pair[0]) == Some(*step)));
-    if let Some(step) = regular {
+    let runs = runs(times);
+    if let [run] = runs[..] {
         directory.push(REGULAR);
-        directory.extend_from_slice(&first.to_le_bytes());
-        directory.extend_from_slice(&step.to_le_bytes());
+        directory.extend_from_slice(&run.first.to_le_bytes());
+        directory.extend_from_slice(&run.step.to_le_bytes());
         return Ok(());
     }
     let mut bytes = Vec::new();
-    pack(times, &[times.len()], &mut bytes)?;
-    if unpack::<i64>(&mut Reader::new(&bytes), &[times.len()], 0..1)? != times {
+    let form = if runs.len() <= times.len() / ROWS_A_RUN { RUNS } else { PACKED };
+    let back = if form == RUNS {
+        write_runs(&runs, &mut bytes);
+        read_runs(&bytes, times.len())?
+    } else {
+        pack(times, &[times.len()], &mut bytes)?;
+        unpack::<i64>(&mut Reader::new(&bytes), &[times.len()], 0..1)?
+    };
+    if back != times {
         return Err(damaged("times that were just compressed"));
     }
-    directory.push(PACKED);
+    directory.push(form);
     put_varint(directory, bytes.len() as u64);
     directory.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
     body.extend_from_slice(&bytes);
     Ok(())
+}
+
+/// Times with one step between them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Run {
+    rows: u64,
+    first: i64,
+    step: i64,
+}
+
+impl Run {
+    fn times(self) -> impl Iterator<Item = i64> {
+        (0..self.rows as i64).map(move |row| self.first.wrapping_add(self.step.wrapping_mul(row)))
+    }
+}
+
+fn runs(times: &[i64]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    let mut before = 0i64;
+    for time in times {
+        let step = time.wrapping_sub(before);
+        before = *time;
+        match runs.last_mut() {
+            Some(run) if run.rows == 1 || run.step == step => {
+                run.step = step;
+                run.rows += 1;
+            }
+            _ => runs.push(Run { rows: 1, first: *time, step: 0 }),
+        }
+    }
+    runs
+}
+
+fn write_runs(runs: &[Run], out: &mut Vec<u8>) {
+    put_varint(out, runs.len() as u64);
+    let (mut first, mut step) = (0i64, 0i64);
+    for run in runs {
+        put_varint(out, run.rows);
+        put_varint(out, zigzag(run.first.wrapping_sub(first)));
+        put_varint(out, zigzag(run.step.wrapping_sub(step)));
+        (first, step) = (run.first, run.step);
+    }
+}
+
+fn read_runs(bytes: &[u8], rows: usize) -> Result<Vec<i64>> {
+    let mut from = Reader::new(bytes);
+    let mut times = Vec::with_capacity(rows);
+    let (mut first, mut step) = (0i64, 0i64);
+    for _ in 0..from.count(rows)? {
+        let count = from.count(rows - times.len())? as u64;
+        first = first.wrapping_add(unzigzag(from.varint()?));
+        step = step.wrapping_add(unzigzag(from.varint()?));
+        times.extend(Run { rows: count, first, step }.times());
+    }
+    if times.len() == rows { Ok(times) } else { Err(damaged("the times of a chunk")) }
 }
 
 /// What a chunk says of one of its columns.
@@ -113,8 +176,8 @@ impl ColumnPlace {
 
 #[derive(Debug)]
 enum Times {
-    Regular { first: i64, step: i64 },
-    Packed { offset: u64, length: usize, checksum: u32 },
+    Regular(Run),
+    Stored { form: u8, offset: u64, length: usize, checksum: u32 },
 }
 
 impl Directory {
@@ -141,10 +204,10 @@ impl Directory {
     fn parse(bytes: &[u8], mut offset: u64, rows: usize, count: usize) -> Result<Self> {
         let mut from = Reader::new(bytes);
         let times = match from.u8()? {
-            REGULAR => Times::Regular { first: from.i64()?, step: from.i64()? },
-            PACKED => {
+            REGULAR => Times::Regular(Run { rows: rows as u64, first: from.i64()?, step: from.i64()? }),
+            form @ (PACKED | RUNS) => {
                 let (length, checksum) = (from.varint()? as usize, from.u32()?);
-                let times = Times::Packed { offset, length, checksum };
+                let times = Times::Stored { form, offset, length, checksum };
                 offset += length as u64;
                 times
             }
@@ -171,11 +234,12 @@ impl Directory {
     /// The times, decoded.
     pub(super) fn times(&self, file: &dyn DiskFile) -> Result<Vec<i64>> {
         match self.times {
-            Times::Regular { first, step } => {
-                Ok((0..self.rows as i64).map(|row| first.wrapping_add(step.wrapping_mul(row))).collect())
-            }
-            Times::Packed { offset, length, checksum } => {
+            Times::Regular(run) => Ok(run.times().collect()),
+            Times::Stored { form, offset, length, checksum } => {
                 let bytes = read_checked(file, offset, length, checksum)?;
+                if form == RUNS {
+                    return read_runs(&bytes, self.rows);
+                }
                 unpack(&mut Reader::new(&bytes), &[self.rows], 0..1)
             }
         }
@@ -224,9 +288,10 @@ mod tests {
 
     #[test]
     fn a_chunk_comes_back_whole_at_the_ends_of_time() {
-        let values: Vec<f64> = (0..3).map(f64::from).collect();
-        for times in [vec![i64::MIN, 0, i64::MAX], vec![0, 60, 120], vec![5, 6, 8]] {
-            let table = Table { times, columns: vec![Column { id: 4, values: values.clone(), rows: None }] };
+        let cadence_with_gaps = (0..100).map(|row| i64::MIN + row * 60 + row / 40 * 1000).collect();
+        for times in [vec![i64::MIN, 0, i64::MAX], vec![0, 60, 120], vec![5, 6, 8], vec![7], cadence_with_gaps] {
+            let values: Vec<f64> = (0..times.len()).map(|row| row as f64).collect();
+            let table = Table { times, columns: vec![Column { id: 4, values, rows: None }] };
             let mut bytes = Vec::new();
             encode(&table, 3, 9, &mut bytes).unwrap();
             let disk = SimulatedDisk::new();

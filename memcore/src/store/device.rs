@@ -13,6 +13,9 @@ use crate::model::{Batch, Channel, ChannelName, DeviceName, Sample, Timestamp};
 /// Lists of channels whose columns are remembered, per device; the oldest is forgotten first.
 const LAYOUTS: usize = 8;
 
+/// A list of channels and their columns.
+type Layout = (Arc<[ChannelName]>, Arc<[u32]>);
+
 /// One device.
 #[derive(Debug)]
 pub(super) struct Device {
@@ -28,7 +31,7 @@ pub(super) struct Device {
     pub(super) head: Head,
     /// Full heads that wait to be sealed, in order of arrival.
     pub(super) frozen: VecDeque<Arc<Head>>,
-    layouts: VecDeque<(Arc<[ChannelName]>, Arc<[u32]>)>,
+    layouts: VecDeque<Layout>,
     /// By column: the sample with the latest time, where it is known without looking into chunks.
     pub(super) latest: Vec<Option<Sample>>,
     /// Nothing in a chunk is later than this.
@@ -98,8 +101,22 @@ impl Device {
     pub(super) fn push(&mut self, batch: &Batch, ids: &[u32], frame: u64) {
         self.head.push(batch, ids, frame);
         for (at, id) in ids.iter().enumerate() {
-            let values = batch.times().iter().zip(batch.column(at));
-            note_latest(&mut self.latest[*id as usize], self.newest_sealed, values);
+            self.note_latest(*id, batch.times(), batch.column(at));
+        }
+    }
+
+    /// Keeps the sample with the latest time. While chunks may hold a later one, what is not known stays unknown.
+    pub(super) fn note_latest(&mut self, column: u32, times: &[Timestamp], values: &[Option<f64>]) {
+        let latest = &mut self.latest[column as usize];
+        for (time, value) in times.iter().zip(values) {
+            let Some(value) = *value else { continue };
+            let newer = match latest {
+                Some(known) => *time >= known.time,
+                None => self.newest_sealed.is_none_or(|newest| time.as_micros() >= newest),
+            };
+            if newer {
+                *latest = Some(Sample { time: *time, value });
+            }
         }
     }
 
@@ -136,24 +153,6 @@ impl Device {
         let marks = self.marks.all_durable(durable_frame);
         if !marks.is_empty() {
             out.push(Record::Marks { device: id, marks });
-        }
-    }
-}
-
-/// Keeps the sample with the latest time. While chunks may hold a later one, what is not known stays unknown.
-pub(super) fn note_latest<'a>(
-    latest: &mut Option<Sample>,
-    newest_sealed: Option<i64>,
-    values: impl Iterator<Item = (&'a Timestamp, &'a Option<f64>)>,
-) {
-    for (time, value) in values {
-        let Some(value) = *value else { continue };
-        let newer = match latest {
-            Some(known) => *time >= known.time,
-            None => newest_sealed.is_none_or(|newest| time.as_micros() >= newest),
-        };
-        if newer {
-            *latest = Some(Sample { time: *time, value });
         }
     }
 }

@@ -323,7 +323,7 @@ mod tests {
         bytes[starts[1] + FRAME] ^= 1;
         let (seen, scanned) = frames(&bytes, None);
         assert_eq!(seen, [1, 3, 4, 5, 6]);
-        assert_eq!(scanned.damage, [starts[1] as u64..starts[2] as u64]);
+        assert_eq!(scanned.damage, vec![starts[1] as u64..starts[2] as u64; 1]);
     }
 
     #[test]

@@ -219,6 +219,22 @@ impl QueryResult {
         self.batch(fields, arrays)
     }
 
+    /// The batches as an Arrow IPC stream.
+    ///
+    /// # Errors
+    /// As [`to_batch`](Self::to_batch); [`Invalid`](ErrorKind::Invalid) for batches of different schemas.
+    #[cfg(feature = "ipc")]
+    pub fn write_ipc(batches: &[RecordBatch]) -> Result<Vec<u8>> {
+        let Some(first) = batches.first() else { return Err(Error::invalid("no batch to write, expected at least one")) };
+        let write = || {
+            let mut writer = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &first.schema())?;
+            batches.iter().try_for_each(|batch| writer.write(batch))?;
+            writer.finish()?;
+            writer.into_inner()
+        };
+        write().map_err(|e: arrow_schema::ArrowError| Error::invalid(format!("Arrow IPC: {e}")).caused_by(e))
+    }
+
     fn batch(&self, fields: Vec<Field>, arrays: Vec<ArrayRef>) -> Result<RecordBatch> {
         let schema = Schema::new_with_metadata(fields, self.metadata());
         RecordBatch::try_new(Arc::new(schema), arrays)

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::bucket::Buckets;
 use super::chunk::{ChunkPlace, Directory};
+use super::column::Column;
 use super::disk::DiskFile;
 use super::query::{Query, QueryResult, SeriesResult};
 use super::shared::Shared;
 use super::state::{ChunkFile, State};
+use super::summary::Summary;
 use super::table::{Head, keep_last};
 use super::wire::damaged;
 use crate::error::{Error, ErrorKind, Result};
@@ -63,11 +65,15 @@ impl Source {
         match self {
             Self::Chunk(place, _) => (place.first, place.last),
             Self::Head(head) if head.rising => (head.times[0], head.times[head.rows() - 1]),
-            Self::Head(head) => {
-                let ends = head.times.iter().fold((i64::MAX, i64::MIN), |(low, high), t| (low.min(*t), high.max(*t)));
-                ends
-            }
+            Self::Head(head) => head.times.iter().fold((i64::MAX, i64::MIN), |(low, high), t| (low.min(*t), high.max(*t))),
         }
+    }
+}
+
+impl Source {
+    /// Whether its times rise from row to row.
+    fn rises(&self) -> bool {
+        !matches!(self, Self::Head(head) if !head.rising)
     }
 }
 
@@ -113,9 +119,8 @@ enum Sink<'a> {
 }
 
 impl Snapshot {
-    fn answer(mut self, query: &Query, skip: bool, skipped: &mut Vec<String>) -> Result<Vec<SeriesResult>> {
-        let apart = self.sort_apart();
-        let sinks = if apart { self.stream(query, skip, skipped)? } else { self.merge(query, skip, skipped)? };
+    fn answer(self, query: &Query, skip: bool, skipped: &mut Vec<String>) -> Result<Vec<SeriesResult>> {
+        let sinks = self.gather(query, skip, skipped)?;
         let finish = |((series, channel, _), sink): ((SeriesName, Channel, u32), Sink<'_>)| match sink {
             Sink::Raw(mut runs) => {
                 if query.last.is_some() {
@@ -133,75 +138,70 @@ impl Snapshot {
         Ok(self.wanted.into_iter().zip(sinks).map(finish).collect())
     }
 
-    /// Puts the sources in order of time, where none overlaps another and each rises.
-    fn sort_apart(&mut self) -> bool {
-        let rising = self.sources.iter().all(|source| !matches!(source, Source::Head(head) if !head.rising));
-        let mut spans: Vec<(i64, i64)> = self.sources.iter().map(Source::span).collect();
-        spans.sort_unstable();
-        let apart = rising && spans.windows(2).all(|pair| pair[0].1 < pair[1].0);
-        if apart {
-            self.sources.sort_by_key(Source::span);
-        }
-        apart
-    }
-
-    fn new_sinks<'a>(&self, query: &'a Query) -> Vec<Sink<'a>> {
+    /// One cluster of sources after another, as far as the query needs them.
+    fn gather<'a>(&self, query: &'a Query, skip: bool, skipped: &mut Vec<String>) -> Result<Vec<Sink<'a>>> {
         let label = query.from.map(|from| from.as_micros());
         let sink = |_: &_| match query.is_raw() {
             true => Sink::Raw(Vec::new()),
             false => Sink::Buckets(Buckets::new(query.every.as_ref(), label)),
         };
-        self.wanted.iter().map(sink).collect()
-    }
-
-    /// One source after another, as far as the query needs them.
-    fn stream<'a>(&self, query: &'a Query, skip: bool, skipped: &mut Vec<String>) -> Result<Vec<Sink<'a>>> {
-        let mut sinks = self.new_sinks(query);
-        let backwards = query.is_raw() && query.last.is_some();
-        let mut order: Vec<&Source> = self.sources.iter().collect();
-        if backwards {
-            order.reverse();
+        let mut sinks: Vec<Sink<'a>> = self.wanted.iter().map(sink).collect();
+        let mut clusters = self.clusters();
+        if query.is_raw() && query.last.is_some() {
+            clusters.reverse();
         }
         let enough = query.limit.or(query.last).filter(|_| query.is_raw());
-        for source in order {
-            self.read(source, skip, skipped, &mut sinks)?;
-            let full = |sink: &Sink<'_>| match sink {
-                Sink::Raw(runs) => enough.is_some_and(|rows| runs.iter().map(|run| run.0.len()).sum::<usize>() >= rows),
-                Sink::Buckets(_) => false,
-            };
-            if sinks.iter().all(full) {
+        for cluster in clusters {
+            match cluster[..] {
+                [alone] if self.sources[alone].rises() => self.read(&self.sources[alone], skip, skipped, &mut sinks)?,
+                _ => self.merge(&cluster, skip, skipped, &mut sinks)?,
+            }
+            if enough.is_some_and(|rows| sinks.iter().all(|sink| sink.rows() >= rows)) {
                 break;
             }
         }
         Ok(sinks)
     }
 
-    /// All sources, then in order of time: of several values of one time the one that arrived last (S8).
-    fn merge<'a>(&self, query: &'a Query, skip: bool, skipped: &mut Vec<String>) -> Result<Vec<Sink<'a>>> {
-        let mut gathered: Vec<Sink<'_>> = self.wanted.iter().map(|_| Sink::Raw(Vec::new())).collect();
-        for source in &self.sources {
-            self.read(source, skip, skipped, &mut gathered)?;
+    /// The sources by number, those together whose spans overlap, in order of time; within a cluster in order of arrival.
+    fn clusters(&self) -> Vec<Vec<usize>> {
+        let mut spans: Vec<((i64, i64), usize)> = self.sources.iter().map(Source::span).zip(0..).collect();
+        spans.sort_unstable();
+        let mut clusters: Vec<Vec<usize>> = Vec::new();
+        let mut end = None;
+        for ((first, last), number) in spans {
+            match clusters.last_mut() {
+                Some(cluster) if end >= Some(first) => cluster.push(number),
+                _ => clusters.push(vec![number]),
+            }
+            end = end.max(Some(last));
         }
-        let mut sinks = self.new_sinks(query);
-        for (gathered, sink) in gathered.into_iter().zip(&mut sinks) {
+        clusters.iter_mut().for_each(|cluster| cluster.sort_unstable());
+        clusters
+    }
+
+    /// Several sources in order of time: of several values of one time the one that arrived last (S8).
+    fn merge(&self, cluster: &[usize], skip: bool, skipped: &mut Vec<String>, sinks: &mut [Sink<'_>]) -> Result<()> {
+        let mut gathered: Vec<Sink<'_>> = self.wanted.iter().map(|_| Sink::Raw(Vec::new())).collect();
+        for number in cluster {
+            self.read(&self.sources[*number], skip, skipped, &mut gathered)?;
+        }
+        for (gathered, sink) in gathered.into_iter().zip(sinks) {
             let Sink::Raw(runs) = gathered else { continue };
-            let mut samples: Vec<(i64, f64)> =
-                runs.into_iter().flat_map(|(times, values)| times.into_iter().zip(values)).collect();
+            let pairs = runs.into_iter().flat_map(|(times, values)| times.into_iter().zip(values));
+            let mut samples: Vec<(i64, f64)> = pairs.collect();
             samples.sort_by_key(|(time, _)| *time);
             let (times, values) = keep_last(samples);
-            match sink {
-                Sink::Raw(runs) => runs.push((times, values)),
-                Sink::Buckets(buckets) => buckets.push(&times, &values)?,
-            }
+            sink.take(&times, &values)?;
         }
-        Ok(sinks)
+        Ok(())
     }
 
     fn read(&self, source: &Source, skip: bool, skipped: &mut Vec<String>, sinks: &mut [Sink<'_>]) -> Result<()> {
         match source {
             Source::Head(head) => self.read_head(head, sinks),
             Source::Chunk(place, file) => match self.decode_chunk(place, file, sinks) {
-                Ok(parts) => parts.into_iter().try_for_each(|(at, part)| part.give(&mut sinks[at])),
+                Ok(decoded) => decoded.give(sinks),
                 Err(e) => {
                     let what = format!("{} at byte {}", file.name, place.offset);
                     if !skip || e.kind() == ErrorKind::Invalid {
@@ -219,47 +219,36 @@ impl Snapshot {
             let Some(column) = head.columns.get(*id as usize) else { continue };
             let (from, to) = self.range.unwrap_or((0, -1));
             let samples = column.iter().map(|(row, value)| (head.times[row], value));
-            let (times, values) = samples.filter(|(time, _)| (from..=to).contains(time)).unzip();
-            Part::Samples(times, values).give(sink)?;
+            let (times, values): (Vec<i64>, Vec<f64>) = samples.filter(|(time, _)| (from..=to).contains(time)).unzip();
+            sink.take(&times, &values)?;
         }
         Ok(())
     }
 
     /// What the chunk has of each series: everything, before anything is given on, so that damage takes all of it.
-    fn decode_chunk(&self, place: &ChunkPlace, file: &ChunkFile, sinks: &[Sink<'_>]) -> Result<Vec<(usize, Part)>> {
+    fn decode_chunk(&self, place: &ChunkPlace, file: &ChunkFile, sinks: &[Sink<'_>]) -> Result<Decoded> {
         let file = file.open()?;
         let directory = Directory::read(&*file, place)?;
         let (from, to) = self.range.unwrap_or((0, -1));
         let whole = from <= place.first && place.last <= to;
-        let mut times: Option<Vec<i64>> = None;
-        let mut parts = Vec::new();
+        let mut decoded = Decoded { times: Vec::new(), rows: 0..0, first: place.first, parts: Vec::new() };
         for (at, (_, _, id)) in self.wanted.iter().enumerate() {
             let Some(column) = directory.column(*id) else { continue };
             if let Sink::Buckets(buckets) = &sinks[at]
                 && whole
                 && buckets.holds(place.first, place.last)?
             {
-                parts.push((at, Part::Summary(place.first, column.summary)));
+                decoded.parts.push((at, Part::Summary(column.summary)));
                 continue;
             }
-            if times.is_none() {
-                times = Some(decode_times(&directory, &*file, place)?);
+            if decoded.times.is_empty() {
+                let times = decode_times(&directory, &*file, place)?;
+                decoded.rows = times.partition_point(|t| *t < from)..times.partition_point(|t| *t <= to);
+                decoded.times = times;
             }
-            let times = times.as_deref().unwrap_or_default();
-            let rows = times.partition_point(|t| *t < from)..times.partition_point(|t| *t <= to);
-            let column = directory.values(&*file, column)?;
-            let part = match &column.rows {
-                None => Part::Samples(times[rows.clone()].to_vec(), column.values[rows].to_vec()),
-                Some(at) => {
-                    let kept = at.partition_point(|r| (*r as usize) < rows.start)
-                        ..at.partition_point(|r| (*r as usize) < rows.end);
-                    let times = at[kept.clone()].iter().map(|row| times[*row as usize]).collect();
-                    Part::Samples(times, column.values[kept].to_vec())
-                }
-            };
-            parts.push((at, part));
+            decoded.parts.push((at, Part::Column(directory.values(&*file, column)?)));
         }
-        Ok(parts)
+        Ok(decoded)
     }
 }
 
@@ -268,23 +257,58 @@ fn decode_times(directory: &Directory, file: &dyn DiskFile, place: &ChunkPlace) 
     if times.first() == Some(&place.first) && times.last() == Some(&place.last) { Ok(times) } else { Err(damaged("times")) }
 }
 
-/// What one source has of one series.
-enum Part {
-    Samples(Vec<i64>, Vec<f64>),
-    /// All of a chunk, from that time on, in one bucket.
-    Summary(i64, super::summary::Summary),
+/// What one chunk has of the series that are asked for.
+struct Decoded {
+    times: Vec<i64>,
+    /// Those of the rows that lie in the range.
+    rows: std::ops::Range<usize>,
+    first: i64,
+    parts: Vec<(usize, Part)>,
 }
 
-impl Part {
-    fn give(self, sink: &mut Sink<'_>) -> Result<()> {
-        match (self, sink) {
-            (Self::Samples(times, values), Sink::Raw(runs)) => {
-                runs.push((times, values));
+enum Part {
+    Column(Column),
+    /// All of the chunk lies in one bucket.
+    Summary(Summary),
+}
+
+impl Decoded {
+    fn give(self, sinks: &mut [Sink<'_>]) -> Result<()> {
+        for (at, part) in &self.parts {
+            match (part, &mut sinks[*at]) {
+                (Part::Column(Column { rows: None, values, .. }), sink) => {
+                    sink.take(&self.times[self.rows.clone()], &values[self.rows.clone()])?;
+                }
+                (Part::Column(Column { rows: Some(rows), values, .. }), sink) => {
+                    let start = rows.partition_point(|row| (*row as usize) < self.rows.start);
+                    let end = rows.partition_point(|row| (*row as usize) < self.rows.end);
+                    let times: Vec<i64> = rows[start..end].iter().map(|row| self.times[*row as usize]).collect();
+                    sink.take(&times, &values[start..end])?;
+                }
+                (Part::Summary(summary), Sink::Buckets(buckets)) => buckets.push_summary(self.first, summary)?,
+                (Part::Summary(_), Sink::Raw(_)) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sink<'_> {
+    /// How many raw samples there are.
+    fn rows(&self) -> usize {
+        match self {
+            Self::Raw(runs) => runs.iter().map(|(times, _)| times.len()).sum(),
+            Self::Buckets(_) => 0,
+        }
+    }
+
+    fn take(&mut self, times: &[i64], values: &[f64]) -> Result<()> {
+        match self {
+            Self::Raw(runs) => {
+                runs.push((times.to_vec(), values.to_vec()));
                 Ok(())
             }
-            (Self::Samples(times, values), Sink::Buckets(buckets)) => buckets.push(&times, &values),
-            (Self::Summary(first, summary), Sink::Buckets(buckets)) => buckets.push_summary(first, &summary),
-            (Self::Summary(..), Sink::Raw(_)) => Ok(()),
+            Self::Buckets(buckets) => buckets.push(times, values),
         }
     }
 }

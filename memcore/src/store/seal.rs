@@ -10,7 +10,7 @@ use super::options::SyncPolicy;
 use super::shared::{Shared, Writing};
 use super::state::CHUNKS;
 use super::table::{Head, Table};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Heads that are sealed into one file with one sync.
 const AT_ONCE: usize = 8;
@@ -21,6 +21,7 @@ const POISONED: &str = "a lock of the store was poisoned";
 /// Runs until it is told to stop.
 pub(super) fn run(shared: &Shared) {
     let Some(writing) = &shared.writing else { return };
+    let _watch = Watch(shared);
     loop {
         if !wait(shared) {
             return;
@@ -31,6 +32,17 @@ pub(super) fn run(shared: &Shared) {
             shared.fail(&e);
         }
         shared.sealed.notify_all();
+    }
+}
+
+/// Should the thread die of a defect, nobody waits for it for ever.
+struct Watch<'a>(&'a Shared);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail(&Error::new(ErrorKind::Internal, "the thread that seals has died"));
+        }
     }
 }
 

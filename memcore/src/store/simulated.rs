@@ -75,6 +75,20 @@ impl SimulatedDisk {
         Self { inner: Arc::new(Mutex::new(content)), forgetful: self.forgetful }
     }
 
+    /// The disk as the next process finds it when this one is killed now: nothing is lost, and nothing more is synced.
+    #[must_use]
+    pub fn killed(&self) -> Self {
+        let inner = self.content();
+        let content = Content {
+            files: inner.files.clone(),
+            names: inner.names.clone(),
+            durable_names: inner.durable_names.clone(),
+            renames: inner.renames.clone(),
+            ..Content::default()
+        };
+        Self { inner: Arc::new(Mutex::new(content)), forgetful: self.forgetful }
+    }
+
     /// An independent copy of the disk as programs see it now.
     #[must_use]
     pub fn copy(&self) -> Self {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::batch_frame::FrameBatch;
-use super::chunk::ChunkPlace;
-use super::device::{Device, note_latest};
+use super::chunk::{ChunkPlace, FILE_MAGIC};
+use super::device::Device;
 use super::disk::{Disk, DiskFile};
 use super::format;
 use super::manifest::Record;
@@ -26,8 +26,17 @@ pub(super) struct ChunkFile {
 }
 
 impl ChunkFile {
+    /// Opens it and checks that it is what its name says, in a version that is known (S2).
     pub(super) fn open(&self) -> Result<Box<dyn DiskFile>> {
-        self.disk.open(&self.name).map_err(|e| Error::io(format_args!("open {}", self.name), e))
+        let doing = |e| Error::io(format_args!("open {}", self.name), e);
+        let file = self.disk.open(&self.name).map_err(doing)?;
+        if file.length().map_err(doing)? < format::HEADER as u64 {
+            return Err(damaged("a file of chunks"));
+        }
+        let mut header = [0; format::HEADER];
+        file.read_at(&mut header, 0).map_err(doing)?;
+        format::check_header(&self.name, &header, FILE_MAGIC)?;
+        Ok(file)
     }
 }
 
@@ -176,10 +185,9 @@ impl State {
         }
         let base = device.head.rows();
         device.head.push_times(&batch.times, frame);
-        let newest_sealed = device.chunks.iter().map(|chunk| chunk.last).max();
         for (id, values) in &batch.columns {
             device.head.column(*id).push(base, values);
-            note_latest(&mut device.latest[*id as usize], newest_sealed, batch.times.iter().zip(values));
+            device.note_latest(*id, &batch.times, values);
         }
         if device.head.rows() >= seal_rows {
             self.freeze(batch.device);

@@ -73,7 +73,9 @@ impl Store {
     /// Never: a new disk in memory refuses nothing.
     #[must_use]
     pub fn in_memory(options: StoreOptions) -> Self {
-        let options = if options.sync == SyncPolicy::Each { options } else { options.sync(SyncPolicy::Os) };
+        // The log would only be a second copy of what is in memory: it is kept short.
+        let (log_bytes, segment_bytes) = (options.log_bytes.min(8 << 20), options.segment_bytes.min(1 << 20));
+        let options = options.log_bytes(log_bytes).segment_bytes(segment_bytes);
         Self::open_on(Arc::new(SimulatedDisk::new()), "in memory", options).expect("memory refuses nothing")
     }
 
@@ -263,7 +265,21 @@ impl Store {
     /// wildcard names no series, [`Damaged`](ErrorKind::Damaged) where a chunk that is needed fails its checksum.
     pub fn query(&self, query: &Query) -> Result<QueryResult> {
         self.shared().check_open()?;
-        scan::run(self.shared(), query)
+        self.reading(|shared| scan::run(shared, query))
+    }
+
+    /// Where a reader's writer has replaced files meanwhile, the reader looks again at what there is.
+    fn reading<T>(&self, read: impl Fn(&Shared) -> Result<T>) -> Result<T> {
+        const ATTEMPTS: usize = 20;
+        let mut answer = read(self.shared());
+        for _ in 0..ATTEMPTS {
+            match &answer {
+                Err(e) if e.kind() == ErrorKind::Io && self.shared().writing.is_none() => self.refresh()?,
+                _ => break,
+            }
+            answer = read(self.shared());
+        }
+        answer
     }
 
     /// The sample with the latest time of each series that a pattern selects; series without one are left out.
@@ -289,7 +305,7 @@ impl Store {
     }
 
     fn latest_sealed(&self, series: &SeriesName) -> Result<Option<Sample>> {
-        let result = scan::run(self.shared(), &Query::new(Pattern::from(series)).last(1))?;
+        let result = self.query(&Query::new(Pattern::from(series)).last(1))?;
         let sample = result.series().first().and_then(|found| {
             let at = found.times().len().checked_sub(1)?;
             Some(Sample { time: Timestamp::from_micros(found.times().value(at)), value: found.values()?.value(at) })
@@ -317,7 +333,7 @@ impl Store {
     /// As [`query`](Self::query).
     pub fn series_stats(&self, pattern: &Pattern) -> Result<Vec<(SeriesName, SeriesStats)>> {
         self.shared().check_open()?;
-        stats::of_series(self.shared(), pattern)
+        self.reading(|shared| stats::of_series(shared, pattern))
     }
 
     /// Reads everything and checks every checksum.

@@ -6,6 +6,56 @@
 use super::wire::Reader;
 use crate::error::Result;
 
+/// Values that are summed beside each other, so that none waits for the one before.
+const LANES: usize = 8;
+
+/// [`Summary`] of every eighth value, eight times.
+struct Lanes {
+    count: [u64; LANES],
+    sum: [f64; LANES],
+    error: [f64; LANES],
+    min: [f64; LANES],
+    max: [f64; LANES],
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        let (none, low, high) = ([0.0; LANES], [f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+        Self { count: [0; LANES], sum: none, error: none, min: low, max: high }
+    }
+}
+
+impl Lanes {
+    /// The same as [`Summary::add`], without a branch: NaN adds nothing and compares as neither less nor more.
+    #[inline]
+    fn add(&mut self, block: &[f64; LANES]) {
+        for (lane, value) in block.iter().copied().enumerate() {
+            let number = !value.is_nan();
+            self.count[lane] += u64::from(number);
+            self.min[lane] = if value < self.min[lane] { value } else { self.min[lane] };
+            self.max[lane] = if value > self.max[lane] { value } else { self.max[lane] };
+            let value = if number { value } else { 0.0 };
+            let sum = self.sum[lane] + value;
+            let back = sum - self.sum[lane];
+            self.error[lane] += (self.sum[lane] - (sum - back)) + (value - back);
+            self.sum[lane] = sum;
+        }
+    }
+
+    /// All lanes together; `values` are those that were added, and some that follow.
+    fn summary(&self, values: &[f64]) -> Summary {
+        let mut whole = Summary::EMPTY;
+        for lane in 0..LANES {
+            let (count, sum, error) = (self.count[lane], self.sum[lane], self.error[lane]);
+            whole.merge(&Summary { count, sum, error, min: self.min[lane], max: self.max[lane], first: 0.0, last: 0.0 });
+        }
+        let added = &values[..values.len() / LANES * LANES];
+        whole.first = added.iter().copied().find(|value| !value.is_nan()).unwrap_or(0.0);
+        whole.last = added.iter().rev().copied().find(|value| !value.is_nan()).unwrap_or(0.0);
+        whole
+    }
+}
+
 /// Count, sum, extremes, first and last of the numbers among some values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Summary {
@@ -31,7 +81,15 @@ impl Summary {
 
     /// Takes in later values.
     pub(super) fn extend(&mut self, values: &[f64]) {
-        values.iter().for_each(|value| self.add(*value));
+        if values.len() < 4 * LANES {
+            values.iter().for_each(|value| self.add(*value));
+            return;
+        }
+        let (blocks, rest) = values.as_chunks::<LANES>();
+        let mut lanes = Lanes::default();
+        blocks.iter().for_each(|block| lanes.add(block));
+        self.merge(&lanes.summary(values));
+        rest.iter().for_each(|value| self.add(*value));
     }
 
     #[inline]
@@ -126,6 +184,22 @@ mod tests {
             assert_eq!(grouped.sum().to_bits(), whole.sum().to_bits());
             assert_eq!((grouped.min, grouped.max, grouped.count), (whole.min, whole.max, whole.count));
         }
+    }
+
+    #[test]
+    fn many_values_at_once_are_the_same_as_one_by_one() {
+        for nans in [0, 3, 7, 1] {
+            let value = |i: usize| if nans > 0 && i.is_multiple_of(nans) { f64::NAN } else { (i as f64).sin() * 1e3 };
+            let values: Vec<f64> = (0..1003).map(value).collect();
+            let mut single = Summary::EMPTY;
+            values.iter().for_each(|value| single.add(*value));
+            let many = Summary::of(&values);
+            let parts = |s: &Summary| (s.count, s.sum().to_bits(), s.min, s.max, s.first, s.last);
+            assert_eq!(parts(&many), parts(&single));
+        }
+        let mut values = vec![1.0; 100];
+        values[50] = f64::INFINITY;
+        assert_eq!(Summary::of(&values).sum(), f64::INFINITY);
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Raw {
                 let line: Vec<u8> = self.buffer.drain(..=end).collect();
                 return Some(serde_json::from_slice(&line).expect("the server writes JSON lines"));
             }
-            let mut piece = [0; 16 << 10];
+            let mut piece = vec![0; 16 << 10];
             match timeout_at(deadline, self.tls.read(&mut piece)).await.expect("an answer in time") {
                 Ok(0) | Err(_) => return None,
                 Ok(length) => self.buffer.extend_from_slice(&piece[..length]),

@@ -1,5 +1,9 @@
 """The embeddable energy manager: devices over TLS, history, plans and control in one core."""
 
+import atexit as _atexit
+
+from ._channel import Channel
+from ._device import Device
 from ._errors import (
     ClosedError,
     ConflictError,
@@ -18,24 +22,48 @@ from ._errors import (
     UnauthorizedError,
     UnsupportedError,
 )
+from ._live import Events, Reading, Subscription
 from ._memcore import __version__
+from ._memcore import leave as _leave
+from ._result import QueryResult, WideResult
+from ._server import CommandResult, Server, serve
+from ._simulate import Simulation, simulate
+from ._site import Memcore, memory, open
 
 __all__ = [
+    "Channel",
     "ClosedError",
+    "CommandResult",
     "ConflictError",
     "ConnectionError",
     "DamagedError",
+    "Device",
+    "Events",
     "InternalError",
     "InvalidError",
     "IoError",
     "LimitReachedError",
     "LockedError",
+    "Memcore",
     "MemcoreError",
     "NotFoundError",
+    "QueryResult",
     "ReadOnlyError",
+    "Reading",
     "Retry",
+    "Server",
+    "Simulation",
+    "Subscription",
     "TimeoutError",
     "UnauthorizedError",
     "UnsupportedError",
+    "WideResult",
     "__version__",
+    "memory",
+    "open",
+    "serve",
+    "simulate",
 ]
+
+# Threads of the core must be out of the interpreter before it ends.
+_atexit.register(_leave)

@@ -1,0 +1,134 @@
+//! What the numbers of a series mean, from and to a JavaScript object.
+
+use memcore::model::{Channel, Kind, LabelPosition, SeriesName, SignConvention, Span, ValidRange};
+use memcore::{Error, Result};
+use napi_derive::napi;
+use serde_json::Value;
+
+/// The description of a series, as it is registered.
+#[napi(object)]
+pub struct ChannelOptions {
+    /// The unit in which the source reports.
+    pub unit: String,
+    /// What is measured, where the unit leaves it open.
+    pub quantity: Option<String>,
+    /// `gauge`, `counter`, `state` or `event`.
+    pub kind: Option<String>,
+    /// `passive` or `generator`.
+    pub sign: Option<String>,
+    /// `start` or `end`.
+    pub label: Option<String>,
+    /// How often a value is expected.
+    pub cadence: Option<String>,
+    /// How long a value may stand for the present.
+    pub max_age: Option<String>,
+    /// The values that make sense, in the unit.
+    pub range: Option<Vec<f64>>,
+    /// Whether it takes commands.
+    pub writable: Option<bool>,
+}
+
+impl ChannelOptions {
+    /// The channel of that series.
+    pub(crate) fn channel(&self, series: &SeriesName) -> Result<Channel> {
+        let (name, unit) = (series.channel.as_str(), self.unit.parse()?);
+        let mut builder = match &self.quantity {
+            Some(quantity) => Channel::of(name, quantity.parse()?, unit)?,
+            None => Channel::gauge(name, unit)?,
+        };
+        if let Some(kind) = &self.kind {
+            let all = [Kind::Gauge, Kind::Counter, Kind::State, Kind::Event];
+            builder = builder.kind(one_of("kind", kind, &all)?);
+        }
+        if let Some(sign) = &self.sign {
+            builder = builder.sign(one_of("sign", sign, &[SignConvention::Passive, SignConvention::Generator])?);
+        }
+        if let Some(label) = &self.label {
+            builder = builder.label(one_of("label", label, &[LabelPosition::Start, LabelPosition::End])?);
+        }
+        if let Some(cadence) = &self.cadence {
+            builder = builder.cadence(span("cadence", cadence)?);
+        }
+        if let Some(max_age) = &self.max_age {
+            builder = builder.max_age(span("maxAge", max_age)?);
+        }
+        match self.range.as_deref() {
+            None => {}
+            Some(&[low, high]) => builder = builder.range(ValidRange::new(low, high)?),
+            Some(other) => return Err(Error::invalid(format!("range has {} numbers, expected two", other.len()))),
+        }
+        if self.writable == Some(true) {
+            builder = builder.writable();
+        }
+        builder.build()
+    }
+}
+
+/// A registered series.
+#[napi(object)]
+pub struct SeriesDescription {
+    /// Its name.
+    pub name: String,
+    /// What is measured.
+    pub quantity: String,
+    /// The unit in which the source reports.
+    pub unit: String,
+    /// The unit in which values are stored and given back.
+    pub base_unit: String,
+    /// `gauge`, `counter`, `state` or `event`.
+    pub kind: String,
+    /// `passive` or `generator`.
+    pub sign: String,
+    /// `start` or `end`.
+    pub label: String,
+    /// How often a value is expected, in milliseconds.
+    pub cadence: Option<f64>,
+    /// How long a value may stand for the present, in milliseconds.
+    pub max_age: Option<f64>,
+    /// The values that make sense, in the source's unit.
+    #[napi(ts_type = "[number, number]")]
+    pub range: Option<Vec<f64>>,
+    /// Whether it takes commands.
+    pub writable: bool,
+}
+
+impl SeriesDescription {
+    pub(crate) fn new(series: &SeriesName, channel: &Channel) -> Self {
+        let millis = |span: Span| span.as_micros() as f64 / 1e3;
+        Self {
+            name: series.to_string(),
+            quantity: channel.quantity.to_string(),
+            unit: channel.unit.to_string(),
+            base_unit: channel.quantity.base_unit().to_string(),
+            kind: word(&channel.kind),
+            sign: word(&channel.sign),
+            label: word(&channel.label),
+            cadence: channel.cadence.map(millis),
+            max_age: channel.max_age.map(millis),
+            range: channel.range.map(|range| vec![range.low(), range.high()]),
+            writable: channel.writable,
+        }
+    }
+}
+
+/// A length of time, with the argument's name in the error.
+pub(crate) fn span(field: &str, text: &str) -> Result<Span> {
+    text.parse::<Span>().map_err(|e| e.context(field))
+}
+
+/// The word that JSON has for a value.
+fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(word)) => word,
+        other => format!("{other:?}"),
+    }
+}
+
+/// The value whose word that is.
+fn one_of<T: Copy + serde::Serialize>(field: &str, text: &str, all: &[T]) -> Result<T> {
+    all.iter().copied().find(|value| word(value) == text).ok_or_else(|| {
+        let words: Vec<String> = all.iter().map(word).collect();
+        let text: String = text.chars().take(80).collect();
+        Error::invalid(format!("{field} is {text:?}, expected one of {}", words.join(" ")))
+    })
+}

@@ -1,0 +1,305 @@
+//! A running server and the commands that go through it.
+
+use std::path::{Path, PathBuf};
+
+use memcore::model::{CommandState, DeviceName, DeviceStatus, Pattern, SeriesName};
+use memcore::{CommandRequest, CommandTicket, Config, ErrorKind, ProofKind, Server, ServerHandle};
+use napi::bindgen_prelude::BigInt;
+use napi_derive::napi;
+use tokio::sync::{Mutex, watch};
+
+use crate::channel::span;
+use crate::error::{Result, ToNode, on_disk, to_node};
+use crate::history::NativeHistory;
+use crate::live::{Feed, NativeEvents, NativeReadings};
+
+/// The configuration of the site in that folder: its file, the environment, then what was given.
+fn load_config(path: &str, file: Option<PathBuf>, listen: Option<String>) -> memcore::Result<Config> {
+    // A value that reads as TOML would be one; no path with a directory in front does.
+    let path = if Path::new(path).is_absolute() { path.to_owned() } else { format!("./{path}") };
+    let mut overrides = vec![("path", path)];
+    overrides.extend(listen.map(|listen| ("gateway.listen", listen)));
+    // A variable that is no text is none of ours.
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Config::load(file.as_deref(), environment, &overrides)
+}
+
+/// Starts a server on the site in that folder.
+#[napi]
+pub(crate) async fn serve(path: String, listen: Option<String>, config: Option<String>) -> Result<NativeServer> {
+    let config = on_disk(move || load_config(&path, config.map(PathBuf::from), listen)).await?;
+    let server = Box::pin(memcore::serve(config)).await.to_node()?;
+    let handle = server.handle();
+    Ok(NativeServer { handle, server: Mutex::new(Some(server)), closed: watch::Sender::new(false) })
+}
+
+/// What a device is given at its enrolment.
+#[napi(object)]
+pub struct DeviceBundle {
+    /// Who the device is.
+    pub device: String,
+    /// Where the server listens.
+    pub server: String,
+    /// The CA that the server's certificate must come from, in PEM.
+    #[napi(js_name = "ca_pem")]
+    pub ca_pem: String,
+    /// The secret, where that is its proof.
+    pub credential: Option<String>,
+    /// The client certificate, where that is its proof, in PEM.
+    #[napi(js_name = "certificate_pem")]
+    pub certificate_pem: Option<String>,
+    /// The certificate's key, in PEM.
+    #[napi(js_name = "key_pem")]
+    pub key_pem: Option<String>,
+}
+
+/// What is known of a device.
+#[napi(object)]
+pub struct DeviceState {
+    /// The device.
+    pub device: String,
+    /// Whether it has a session now.
+    pub connected: bool,
+    /// When it was last heard, in microseconds.
+    pub last_seen: Option<BigInt>,
+    /// How many of its channels are registered.
+    pub channels: u32,
+    /// How many of its points were taken since the server started.
+    pub points: i64,
+}
+
+impl From<DeviceStatus> for DeviceState {
+    fn from(status: DeviceStatus) -> Self {
+        Self {
+            device: status.device.to_string(),
+            connected: status.connected,
+            last_seen: status.last_seen.map(|time| BigInt::from(time.as_micros())),
+            channels: status.channels as u32,
+            points: status.points as i64,
+        }
+    }
+}
+
+/// What a server has done since its start.
+#[napi(object)]
+pub struct ServerCounts {
+    /// Devices that are connected now.
+    pub connected: u32,
+    /// Points taken from devices.
+    pub points_taken: i64,
+    /// Points that are durable.
+    pub points_durable: i64,
+    /// Parts of messages that were refused.
+    pub rejected: i64,
+    /// Group commits.
+    pub commits: i64,
+}
+
+/// How a command is given.
+#[napi(object)]
+pub struct CommandOptions {
+    /// How long the value holds.
+    pub lease: Option<String>,
+    /// What holds after the lease.
+    pub fallback: Option<f64>,
+    /// How long it may wait for its device.
+    pub expires: Option<String>,
+    /// Its identity.
+    pub id: Option<String>,
+}
+
+impl CommandOptions {
+    fn request(self, target: &str, value: f64) -> memcore::Result<CommandRequest> {
+        let mut request = CommandRequest::new(target.parse::<SeriesName>()?, value);
+        // Set apart from each other: what lacks its other half is refused by the core.
+        request.lease = self.lease.map(|lease| span("lease", &lease)).transpose()?;
+        request.fallback = self.fallback;
+        request.expires_in = self.expires.map(|expires| span("expires", &expires)).transpose()?;
+        request.id = self.id.map(|id| id.parse()).transpose()?;
+        Ok(request)
+    }
+}
+
+/// A running server.
+#[napi]
+pub struct NativeServer {
+    pub(crate) handle: ServerHandle,
+    server: Mutex<Option<Server>>,
+    closed: watch::Sender<bool>,
+}
+
+#[napi]
+impl NativeServer {
+    /// Where the gateway listens: `host:port`.
+    #[napi(getter, catch_unwind)]
+    pub fn address(&self) -> String {
+        self.handle.address().to_string()
+    }
+
+    /// The port of the gateway.
+    #[napi(getter, catch_unwind)]
+    pub fn port(&self) -> u16 {
+        self.handle.address().port()
+    }
+
+    /// The site's history.
+    #[napi(catch_unwind)]
+    pub fn history(&self) -> NativeHistory {
+        NativeHistory(self.handle.memcore().clone())
+    }
+
+    /// Every device that is enrolled or was heard.
+    #[napi(catch_unwind)]
+    pub fn devices(&self) -> Vec<DeviceState> {
+        self.handle.devices().into_iter().map(DeviceState::from).collect()
+    }
+
+    /// What the server has done since its start.
+    #[napi(catch_unwind)]
+    pub fn stats(&self) -> ServerCounts {
+        let stats = self.handle.stats();
+        ServerCounts {
+            connected: stats.connected as u32,
+            points_taken: stats.points_taken as i64,
+            points_durable: stats.points_durable as i64,
+            rejected: stats.rejected as i64,
+            commits: stats.commits as i64,
+        }
+    }
+
+    /// Enrols a device.
+    #[napi]
+    pub async fn enroll(&self, device: String, proof: String) -> Result<DeviceBundle> {
+        let (handle, device) = (self.handle.clone(), device.parse::<DeviceName>().to_node()?);
+        let proof = match proof.as_str() {
+            "secret" => ProofKind::Secret,
+            "certificate" => ProofKind::Certificate,
+            other => {
+                return Err(memcore::Error::invalid(format!("proof is {other:?}, expected secret or certificate")))
+                    .to_node();
+            }
+        };
+        let bundle = on_disk(move || handle.enroll(&device, proof)).await?;
+        Ok(DeviceBundle {
+            device: bundle.device.to_string(),
+            server: bundle.server,
+            ca_pem: bundle.ca_pem,
+            credential: bundle.credential,
+            certificate_pem: bundle.certificate_pem,
+            key_pem: bundle.key_pem,
+        })
+    }
+
+    /// Ends a device's enrolment and its session.
+    #[napi]
+    pub async fn revoke(&self, device: String) -> Result<()> {
+        let (handle, device) = (self.handle.clone(), device.parse::<DeviceName>().to_node()?);
+        on_disk(move || handle.revoke(&device)).await
+    }
+
+    /// Follows the readings of the series that match.
+    #[napi(catch_unwind)]
+    pub fn subscribe(&self, pattern: String) -> Result<NativeReadings> {
+        self.check_open()?;
+        let (handle, pattern) = (self.handle.clone(), pattern.parse::<Pattern>().to_node()?);
+        Feed::start(async move { handle.subscribe(&pattern).await }).map(NativeReadings)
+    }
+
+    /// Follows the events of all devices.
+    #[napi(catch_unwind)]
+    pub fn events(&self) -> Result<NativeEvents> {
+        self.check_open()?;
+        let handle = self.handle.clone();
+        Feed::start(async move { handle.events().await }).map(NativeEvents)
+    }
+
+    /// Issues a command.
+    #[napi(catch_unwind)]
+    pub fn command(&self, target: String, value: f64, options: CommandOptions) -> Result<NativeCommand> {
+        self.check_open()?;
+        let handle = &self.handle;
+        let issue =
+            || napi::bindgen_prelude::within_runtime_if_available(|| handle.command(options.request(&target, value)?));
+        Ok(NativeCommand { ticket: issue().to_node()?, left: self.closed.subscribe(), leave: watch::Sender::new(false) })
+    }
+
+    /// Stops the server. Doing it again waits for the same end and does nothing.
+    #[napi]
+    pub async fn close(&self) -> Result<()> {
+        let mut server = self.server.lock().await;
+        let Some(running) = server.take() else { return Ok(()) };
+        let ended = Box::pin(running.shutdown()).await;
+        self.closed.send_replace(true);
+        ended.to_node()
+    }
+
+    fn check_open(&self) -> Result<()> {
+        match *self.closed.borrow() {
+            true => Err(to_node(memcore::Error::new(ErrorKind::Closed, "the server was closed"))),
+            false => Ok(()),
+        }
+    }
+}
+
+/// How a command ended.
+#[napi(object)]
+pub struct CommandEnd {
+    /// `done`, `refused`, `expired` or `unknown`.
+    pub state: String,
+    /// The value that the device read back.
+    pub read_back: Option<f64>,
+    /// Why it was refused, as a code.
+    pub code: Option<String>,
+    /// Why it was refused, for a person.
+    pub reason: Option<String>,
+}
+
+impl From<CommandState> for CommandEnd {
+    fn from(state: CommandState) -> Self {
+        let mut end = Self { state: state.name().to_owned(), read_back: None, code: None, reason: None };
+        match state {
+            CommandState::Done { read_back } => end.read_back = read_back,
+            CommandState::Refused { code, reason } => (end.code, end.reason) = (Some(code), Some(reason)),
+            _ => {}
+        }
+        end
+    }
+}
+
+/// A command that was issued.
+#[napi]
+pub struct NativeCommand {
+    ticket: CommandTicket,
+    /// The server was closed.
+    left: watch::Receiver<bool>,
+    /// Nobody waits any more.
+    leave: watch::Sender<bool>,
+}
+
+#[napi]
+impl NativeCommand {
+    /// Its identity.
+    #[napi(getter, catch_unwind)]
+    pub fn id(&self) -> String {
+        self.ticket.id().to_string()
+    }
+
+    /// Waits until it has ended. Once the server is gone nobody can learn the answer: it is unknown.
+    #[napi]
+    pub async fn finished(&self) -> CommandEnd {
+        let (mut ticket, mut left, mut leave) = (self.ticket.clone(), self.left.clone(), self.leave.subscribe());
+        tokio::select! {
+            biased;
+            state = ticket.finished() => state.into(),
+            _ = left.wait_for(|left| *left) => CommandState::Unknown.into(),
+            _ = leave.wait_for(|leave| *leave) => CommandState::Unknown.into(),
+        }
+    }
+
+    /// Settles who waits. The command itself goes on.
+    #[napi(catch_unwind)]
+    pub fn leave(&self) {
+        self.leave.send_replace(true);
+    }
+}

@@ -1,0 +1,61 @@
+//! The description of a channel as the Python side gives it.
+
+use memcore::model::{Channel, Quantity, Span, Unit, ValidRange};
+use pyo3::prelude::*;
+use serde::de::DeserializeOwned;
+
+use crate::errors::{invalid, raised};
+
+/// The items of a dictionary; what is `None` is as the core has it by default.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Description {
+    name: String,
+    unit: String,
+    quantity: Option<String>,
+    kind: Option<String>,
+    sign: Option<String>,
+    label: Option<String>,
+    cadence_us: Option<i64>,
+    max_age_us: Option<i64>,
+    range: Option<(f64, f64)>,
+    writable: bool,
+}
+
+impl Description {
+    pub(crate) fn channel(&self) -> PyResult<Channel> {
+        let unit: Unit = self.unit.parse().map_err(raised)?;
+        let mut builder = match &self.quantity {
+            Some(quantity) => Channel::of(&self.name, variant::<Quantity>("quantity", quantity)?, unit),
+            None => Channel::gauge(&self.name, unit),
+        }
+        .map_err(raised)?;
+        if let Some(kind) = &self.kind {
+            builder = builder.kind(variant("kind", kind)?);
+        }
+        if let Some(sign) = &self.sign {
+            builder = builder.sign(variant("sign", sign)?);
+        }
+        if let Some(label) = &self.label {
+            builder = builder.label(variant("label", label)?);
+        }
+        if let Some(cadence) = self.cadence_us {
+            builder = builder.cadence(Span::from_micros(cadence));
+        }
+        if let Some(max_age) = self.max_age_us {
+            builder = builder.max_age(Span::from_micros(max_age));
+        }
+        if let Some((low, high)) = self.range {
+            builder = builder.range(ValidRange::new(low, high).map_err(raised)?);
+        }
+        if self.writable {
+            builder = builder.writable();
+        }
+        builder.build().map_err(raised)
+    }
+}
+
+/// A choice by its name; serde's message lists the names.
+fn variant<T: DeserializeOwned>(field: &str, name: &str) -> PyResult<T> {
+    serde_json::from_value(name.into()).map_err(|e| invalid(format!("{field}: {e}")))
+}

@@ -1,0 +1,204 @@
+//! Columns that come in: raw bytes of numpy arrays, anything that speaks Arrow's PyCapsule interface, and plain lists.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::Arc;
+
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
+use arrow_array::types::{
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, NullArray, PrimitiveArray, make_array};
+use arrow_schema::{ArrowError, DataType, TimeUnit};
+use memcore::model::Timestamp;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyCapsule, PyList, PyTuple};
+
+use crate::errors::invalid;
+
+/// Times: the bytes of an `int64` column of microseconds, or Arrow timestamps with a zone.
+pub(crate) fn times(column: &Bound<'_, PyAny>) -> PyResult<Vec<Timestamp>> {
+    if let Ok(bytes) = column.cast::<PyBytes>() {
+        return Ok(words(bytes.as_bytes()).map(|word| Timestamp::from_micros(i64::from_le_bytes(word))).collect());
+    }
+    let mut times = Vec::new();
+    for chunk in import(column)? {
+        read_times(&chunk, &mut times)?;
+    }
+    Ok(times)
+}
+
+/// Values: the bytes of a `float64` column, Arrow numbers, or a list in which `None` is absent. NaN is absent where
+/// `skip_nan` says so.
+pub(crate) fn values(column: &Bound<'_, PyAny>, skip_nan: bool) -> PyResult<Vec<Option<f64>>> {
+    let mut values = if let Ok(bytes) = column.cast::<PyBytes>() {
+        words(bytes.as_bytes()).map(|word| Some(f64::from_le_bytes(word))).collect()
+    } else if let Ok(list) = column.cast::<PyList>() {
+        list.extract::<Vec<Option<f64>>>()?
+    } else {
+        let mut values = Vec::new();
+        for chunk in import(column)? {
+            read_values(&chunk, &mut values)?;
+        }
+        values
+    };
+    if skip_nan {
+        for value in &mut values {
+            *value = value.filter(|value| !value.is_nan());
+        }
+    }
+    Ok(values)
+}
+
+fn words(bytes: &[u8]) -> impl Iterator<Item = [u8; 8]> {
+    bytes.as_chunks::<8>().0.iter().copied()
+}
+
+fn read_times(chunk: &ArrayRef, into: &mut Vec<Timestamp>) -> PyResult<()> {
+    let refuse =
+        |what: &str| Err(invalid(format!("times are {what}, expected instants with a zone, such as timestamp[us, UTC]")));
+    match chunk.data_type() {
+        DataType::Timestamp(_, None) => refuse("without a zone"),
+        DataType::Timestamp(TimeUnit::Second, Some(_)) => scaled::<TimestampSecondType>(chunk, 1_000_000, 1, into),
+        DataType::Timestamp(TimeUnit::Millisecond, Some(_)) => scaled::<TimestampMillisecondType>(chunk, 1_000, 1, into),
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => scaled::<TimestampMicrosecondType>(chunk, 1, 1, into),
+        DataType::Timestamp(TimeUnit::Nanosecond, Some(_)) => scaled::<TimestampNanosecondType>(chunk, 1, 1_000, into),
+        DataType::Int64 => scaled::<arrow_array::types::Int64Type>(chunk, 1, 1, into),
+        other => refuse(&format!("of type {other}")),
+    }
+}
+
+/// Microseconds; what is finer is cut off towards the past.
+fn scaled<T: ArrowPrimitiveType<Native = i64>>(
+    chunk: &ArrayRef,
+    times: i64,
+    divided: i64,
+    into: &mut Vec<Timestamp>,
+) -> PyResult<()> {
+    let array = chunk.as_any().downcast_ref::<PrimitiveArray<T>>().ok_or_else(|| invalid("times are of no known type"))?;
+    for (row, time) in array.iter().enumerate() {
+        let Some(time) = time else {
+            return Err(invalid(format!("times[{row}] is null, expected an instant")));
+        };
+        let micros = time.checked_mul(times).ok_or_else(|| {
+            invalid(format!("times[{row}] is {time} {}, expected what fits 64 bits of microseconds", array.data_type()))
+        })?;
+        into.push(Timestamp::from_micros(micros.div_euclid(divided)));
+    }
+    Ok(())
+}
+
+fn read_values(chunk: &ArrayRef, into: &mut Vec<Option<f64>>) -> PyResult<()> {
+    /// Tries one type of array after the other.
+    macro_rules! numbers {
+        ($($array:ident)*) => {
+            $(if let Some(array) = chunk.as_any().downcast_ref::<arrow_array::$array>() {
+                into.extend(array.iter().map(|value| value.map(|value| value as f64)));
+                return Ok(());
+            })*
+        };
+    }
+    numbers!(Float64Array Float32Array Int64Array Int32Array Int16Array Int8Array);
+    numbers!(UInt64Array UInt32Array UInt16Array UInt8Array);
+    if let Some(array) = chunk.as_any().downcast_ref::<BooleanArray>() {
+        into.extend(array.iter().map(|value| value.map(|on| f64::from(u8::from(on)))));
+    } else if *chunk.data_type() == DataType::Null {
+        into.extend(std::iter::repeat_n(None, chunk.len()));
+    } else {
+        return Err(invalid(format!("values are of type {}, expected numbers such as float64", chunk.data_type())));
+    }
+    Ok(())
+}
+
+/// The chunks of one column.
+fn import(column: &Bound<'_, PyAny>) -> PyResult<Vec<ArrayRef>> {
+    if column.hasattr("__arrow_c_stream__")? {
+        return import_stream(column);
+    }
+    if !column.hasattr("__arrow_c_array__")? {
+        let kind = column.get_type().name()?;
+        return Err(invalid(format!("column is a {kind}, expected a list, or an array of numpy, pandas, polars or Arrow")));
+    }
+    let pair = column.call_method0("__arrow_c_array__")?.cast_into::<PyTuple>()?;
+    let schema = content::<FFI_ArrowSchema>(&pair.get_item(0)?, c"arrow_schema")?;
+    let array = content::<FFI_ArrowArray>(&pair.get_item(1)?, c"arrow_array")?;
+    // SAFETY: the capsules carry what their names say; the array is moved out and a released one left behind, as the
+    // interface demands, and the schema outlives its use here.
+    unsafe { Ok(vec![array_of(FFI_ArrowArray::from_raw(array), &*schema)?]) }
+}
+
+/// # Safety
+/// The array must be of the type that the schema says.
+unsafe fn array_of(array: FFI_ArrowArray, schema: &FFI_ArrowSchema) -> PyResult<ArrayRef> {
+    let refused = |e: ArrowError| invalid(format!("column is Arrow data that cannot be read: {e}"));
+    // Some exporters give a column of nulls a buffer, which it must not have.
+    if DataType::try_from(schema).map_err(refused)? == DataType::Null {
+        return Ok(Arc::new(NullArray::new(array.len())));
+    }
+    // SAFETY: as this function demands.
+    unsafe { from_ffi(array, schema) }.map(make_array).map_err(refused)
+}
+
+/// `ArrowArrayStream` of the C stream interface. The reader of the arrow crate takes streams of tables only, a column is
+/// a stream of bare arrays.
+#[repr(C)]
+struct ArrayStream {
+    get_schema: Option<unsafe extern "C" fn(*mut Self, *mut FFI_ArrowSchema) -> c_int>,
+    get_next: Option<unsafe extern "C" fn(*mut Self, *mut FFI_ArrowArray) -> c_int>,
+    get_last_error: Option<unsafe extern "C" fn(*mut Self) -> *const c_char>,
+    release: Option<unsafe extern "C" fn(*mut Self)>,
+    private_data: *mut c_void,
+}
+
+impl ArrayStream {
+    fn failed(&mut self, code: c_int) -> PyErr {
+        // SAFETY: a stream that is not released has this function, and its text lives until the next call.
+        let text = self.get_last_error.map(|get| unsafe { get(&raw mut *self) }).filter(|text| !text.is_null());
+        let text = text.map(|text| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned());
+        invalid(format!("column is an Arrow stream that failed with code {code}: {}", text.unwrap_or_default()))
+    }
+}
+
+impl Drop for ArrayStream {
+    fn drop(&mut self) {
+        if let Some(release) = self.release {
+            // SAFETY: it is called once, on a stream that is not released.
+            unsafe { release(&raw mut *self) };
+        }
+    }
+}
+
+fn import_stream(column: &Bound<'_, PyAny>) -> PyResult<Vec<ArrayRef>> {
+    let capsule = column.call_method0("__arrow_c_stream__")?;
+    let raw = content::<ArrayStream>(&capsule, c"arrow_array_stream")?;
+    // SAFETY: the capsule carries what its name says. The stream is moved out, with a released one left behind.
+    let mut stream = unsafe {
+        let stream = std::ptr::read(raw);
+        (*raw).release = None;
+        stream
+    };
+    let (Some(get_schema), Some(get_next), Some(_)) = (stream.get_schema, stream.get_next, stream.release) else {
+        return Err(invalid("column is an Arrow stream that was read before, expected a fresh one"));
+    };
+    let mut schema = FFI_ArrowSchema::empty();
+    // SAFETY: a stream that is not released has these functions, and both structs live through the calls.
+    match unsafe { get_schema(&raw mut stream, &raw mut schema) } {
+        0 => {}
+        code => return Err(stream.failed(code)),
+    }
+    let mut chunks = Vec::new();
+    loop {
+        let mut array = FFI_ArrowArray::empty();
+        // SAFETY: as above.
+        match unsafe { get_next(&raw mut stream, &raw mut array) } {
+            0 if array.is_released() => return Ok(chunks),
+            // SAFETY: the array is of the type that the stream announced.
+            0 => chunks.push(unsafe { array_of(array, &schema) }?),
+            code => return Err(stream.failed(code)),
+        }
+    }
+}
+
+fn content<T>(capsule: &Bound<'_, PyAny>, name: &'static CStr) -> PyResult<*mut T> {
+    let capsule = capsule.cast::<PyCapsule>()?;
+    Ok(capsule.pointer_checked(Some(name))?.cast::<T>().as_ptr())
+}

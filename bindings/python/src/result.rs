@@ -1,0 +1,179 @@
+//! What a query gives, handed out without a copy: to Arrow through capsules, to numpy through addresses.
+
+use std::sync::Arc;
+
+use arrow_array::ffi::FFI_ArrowSchema;
+use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_array::{
+    Array, ArrayRef, Float64Array, RecordBatch, RecordBatchIterator, TimestampMicrosecondArray, UInt64Array,
+};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
+use memcore::QueryResult;
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyDict};
+
+use crate::errors::{invalid, raised};
+
+const ARRAY_INTERFACE: i32 = 3;
+
+/// The answer to a query.
+#[pyclass(frozen, module = "memcore._memcore")]
+pub(crate) struct Table(Arc<QueryResult>);
+
+impl Table {
+    pub(crate) fn new(result: QueryResult) -> Self {
+        Self(Arc::new(result))
+    }
+}
+
+#[pymethods]
+impl Table {
+    fn __len__(&self) -> usize {
+        self.0.rows()
+    }
+
+    /// The columns beside series and time.
+    fn columns(&self) -> Vec<String> {
+        self.0.column_names().map(ToOwned::to_owned).collect()
+    }
+
+    /// Name, quantity, unit and rows of each series.
+    fn series(&self) -> Vec<(String, &'static str, &'static str, usize)> {
+        let of = |series: &memcore::store::SeriesResult| {
+            let quantity = series.channel().quantity;
+            (series.series().to_string(), quantity.name(), quantity.base_unit().symbol(), series.times().len())
+        };
+        self.0.series().iter().map(of).collect()
+    }
+
+    fn times(&self, series: usize) -> PyResult<Column> {
+        Column::new(Arc::new(self.at(series)?.times().clone()))
+    }
+
+    fn column(&self, series: usize, name: &str) -> PyResult<Column> {
+        let array = self.at(series)?.array(name).ok_or_else(|| invalid(format!("result has no column {name:?}")))?;
+        Column::new(array.clone())
+    }
+
+    /// What a small plot of so many pixels' width needs, however long the series is; see [`Outline`].
+    fn outline(&self, py: Python<'_>, series: usize, name: &str, width: i64) -> PyResult<Outline> {
+        let series = self.at(series)?;
+        let times = series.times().values();
+        let values: Vec<f64> = match (series.column(name), series.counts()) {
+            (Some(array), _) => array.values().to_vec(),
+            (None, Some(counts)) if name == "count" => counts.values().iter().map(|count| *count as f64).collect(),
+            _ => return Err(invalid(format!("result has no column {name:?}"))),
+        };
+        Ok(py.detach(|| outline(times, &values, width)))
+    }
+
+    /// One batch after the other in the long layout.
+    fn long_stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        stream(py, self.batches(py)?)
+    }
+
+    fn wide_stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        let result = self.0.clone();
+        stream(py, vec![py.detach(move || result.wide()).map_err(raised)?])
+    }
+
+    fn long_schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        let schema = schema_of(&self.batches(py)?);
+        let schema = FFI_ArrowSchema::try_from(schema.as_ref()).map_err(|e| invalid(e.to_string()))?;
+        PyCapsule::new_with_value(py, schema, c"arrow_schema")
+    }
+}
+
+impl Table {
+    fn at(&self, series: usize) -> PyResult<&memcore::store::SeriesResult> {
+        self.0.series().get(series).ok_or_else(|| invalid(format!("result has no series {series}")))
+    }
+
+    fn batches(&self, py: Python<'_>) -> PyResult<Vec<RecordBatch>> {
+        let result = self.0.clone();
+        py.detach(move || result.to_batches()).map_err(raised)
+    }
+}
+
+/// The first and last time, and for each pixel that has a number: its place, and the first, lowest, highest and last number.
+type Outline = (Option<(i64, i64)>, Vec<(i64, f64, f64, f64, f64)>);
+
+fn outline(times: &[i64], values: &[f64], width: i64) -> Outline {
+    let (Some(first), Some(last)) = (times.first(), times.last()) else { return (None, Vec::new()) };
+    let length = i128::from(*last) - i128::from(*first);
+    let mut pixels: Vec<(i64, f64, f64, f64, f64)> = Vec::new();
+    for (time, value) in times.iter().zip(values).filter(|(_, value)| value.is_finite()) {
+        let place = (i128::from(*time) - i128::from(*first)) * i128::from(width - 1) / length.max(1);
+        let place = i64::try_from(place).unwrap_or_default();
+        match pixels.last_mut().filter(|pixel| pixel.0 == place) {
+            Some((_, _, low, high, end)) => (*low, *high, *end) = (low.min(*value), high.max(*value), *value),
+            None => pixels.push((place, *value, *value, *value, *value)),
+        }
+    }
+    (Some((*first, *last)), pixels)
+}
+
+fn schema_of(batches: &[RecordBatch]) -> SchemaRef {
+    batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema)
+}
+
+fn stream(py: Python<'_>, batches: Vec<RecordBatch>) -> PyResult<Bound<'_, PyCapsule>> {
+    let schema = schema_of(&batches);
+    let batches = batches.into_iter().map(Ok::<_, ArrowError>);
+    let stream = FFI_ArrowArrayStream::new(Box::new(RecordBatchIterator::new(batches, schema)));
+    PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
+}
+
+/// A column without nulls, as numpy sees it through `__array_interface__`: its memory is shared and read-only.
+#[pyclass(frozen, module = "memcore._memcore")]
+pub(crate) struct Column {
+    array: ArrayRef,
+    address: usize,
+    kind: &'static str,
+}
+
+impl Column {
+    fn new(array: ArrayRef) -> PyResult<Self> {
+        let any = array.as_any();
+        let (address, kind) = if let Some(array) = any.downcast_ref::<Float64Array>() {
+            (array.values().as_ptr().addr(), "<f8")
+        } else if let Some(array) = any.downcast_ref::<UInt64Array>() {
+            (array.values().as_ptr().addr(), "<u8")
+        } else if let Some(array) = any.downcast_ref::<TimestampMicrosecondArray>() {
+            (array.values().as_ptr().addr(), "<M8[us]")
+        } else {
+            return Err(invalid(format!("column is of type {}, expected numbers or times", array.data_type())));
+        };
+        Ok(Self { array, address, kind })
+    }
+}
+
+#[pymethods]
+impl Column {
+    fn __len__(&self) -> usize {
+        self.array.len()
+    }
+
+    #[getter]
+    fn __array_interface__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        dict.set_item("version", ARRAY_INTERFACE)?;
+        dict.set_item("typestr", self.kind)?;
+        dict.set_item("shape", (self.array.len(),))?;
+        dict.set_item("data", (self.address, true))?;
+        Ok(dict)
+    }
+
+    /// Numbers, or microseconds.
+    fn to_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let any = self.array.as_any();
+        if let Some(array) = any.downcast_ref::<Float64Array>() {
+            return array.values().to_vec().into_pyobject(py);
+        }
+        if let Some(array) = any.downcast_ref::<UInt64Array>() {
+            return array.values().to_vec().into_pyobject(py);
+        }
+        let times = any.downcast_ref::<TimestampMicrosecondArray>().map(|array| array.values().to_vec());
+        times.unwrap_or_default().into_pyobject(py)
+    }
+}

@@ -1,0 +1,178 @@
+//! A running server.
+
+use std::path::PathBuf;
+
+use memcore::model::{CommandId, CommandState, DeviceName, Pattern, SeriesName, Span};
+use memcore::{CommandRequest, Config, ProofKind, ServerHandle};
+use pyo3::prelude::*;
+
+use crate::errors::{invalid, json, raised};
+use crate::live::{Feed, Source, opened};
+use crate::owned::Owned;
+use crate::runtime::{awaitable, runtime, wait};
+use crate::site::Site;
+
+/// A server with the handle that all but its end is done through.
+#[pyclass(frozen, module = "memcore._memcore")]
+pub(crate) struct Server {
+    server: Owned<memcore::Server>,
+    address: std::net::SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn handle(&self) -> PyResult<ServerHandle> {
+        self.server.with(memcore::Server::handle)
+    }
+}
+
+/// One that is forgotten ends in order, behind the back of whoever forgot it: else it would keep its port and its site.
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Ok(Some(server)) = self.server.take() {
+            runtime().spawn(async {
+                if let Err(error) = server.shutdown().await {
+                    tracing::error!(target: "memcore::server", %error, "a server that was not closed could not end in order");
+                }
+            });
+        }
+    }
+}
+
+#[pymethods]
+impl Server {
+    /// `overrides` are dotted keys of the configuration with their values.
+    #[staticmethod]
+    fn start(py: Python<'_>, config: Option<PathBuf>, overrides: Vec<(String, String)>) -> PyResult<Self> {
+        let overrides: Vec<(&str, String)> = overrides.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+        let config = Config::load(config.as_deref(), std::env::vars(), &overrides).map_err(raised)?;
+        let server = wait(py, memcore::serve(config))?;
+        Ok(Self { address: server.address(), server: Owned::new("server", server) })
+    }
+
+    fn address(&self) -> (String, u16) {
+        (self.address.ip().to_string(), self.address.port())
+    }
+
+    fn site(&self) -> PyResult<Site> {
+        Ok(Site::of_server(self.handle()?.memcore().clone()))
+    }
+
+    fn subscribe(&self, py: Python<'_>, pattern: &str) -> PyResult<Feed> {
+        let pattern: Pattern = pattern.parse().map_err(raised)?;
+        let handle = self.handle()?;
+        opened(wait(py, async move { Ok(handle.subscribe(&pattern).await) })?.map(Source::Readings))
+    }
+
+    fn events(&self, py: Python<'_>) -> PyResult<Feed> {
+        let handle = self.handle()?;
+        opened(wait(py, async move { Ok(handle.events().await) })?.map(Source::Events))
+    }
+
+    /// An awaitable of the command's id and, as JSON, its final state.
+    #[expect(clippy::too_many_arguments, reason = "one a word of the request")]
+    fn command<'py>(
+        &self,
+        py: Python<'py>,
+        target: &str,
+        value: f64,
+        lease_us: Option<i64>,
+        fallback: Option<f64>,
+        expires_us: Option<i64>,
+        id: Option<&str>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request = request(target, value, lease_us, fallback, expires_us, id)?;
+        let handle = self.handle()?;
+        awaitable(py, async move { answer(followed(handle, request).await.map_err(raised)?) })
+    }
+
+    /// The same for those who have no event loop.
+    #[expect(clippy::too_many_arguments, reason = "one a word of the request")]
+    fn command_sync(
+        &self,
+        py: Python<'_>,
+        target: &str,
+        value: f64,
+        lease_us: Option<i64>,
+        fallback: Option<f64>,
+        expires_us: Option<i64>,
+        id: Option<&str>,
+    ) -> PyResult<(String, String)> {
+        let request = request(target, value, lease_us, fallback, expires_us, id)?;
+        answer(wait(py, followed(self.handle()?, request))?)
+    }
+
+    /// JSON.
+    fn devices(&self, py: Python<'_>) -> PyResult<String> {
+        let handle = self.handle()?;
+        json(&py.detach(|| handle.devices()))
+    }
+
+    /// JSON.
+    fn stats(&self, py: Python<'_>) -> PyResult<String> {
+        let handle = self.handle()?;
+        json(&py.detach(|| handle.stats()))
+    }
+
+    /// JSON: the bundle.
+    fn enroll(&self, py: Python<'_>, device: &str, proof: &str) -> PyResult<String> {
+        let device: DeviceName = device.parse().map_err(raised)?;
+        let proof = match proof {
+            "secret" => ProofKind::Secret,
+            "certificate" => ProofKind::Certificate,
+            other => return Err(invalid(format!("proof is {other:?}, expected \"secret\" or \"certificate\""))),
+        };
+        let handle = self.handle()?;
+        json(&py.detach(|| handle.enroll(&device, proof)).map_err(raised)?)
+    }
+
+    fn revoke(&self, py: Python<'_>, device: &str) -> PyResult<()> {
+        let device: DeviceName = device.parse().map_err(raised)?;
+        let handle = self.handle()?;
+        py.detach(|| handle.revoke(&device)).map_err(raised)
+    }
+
+    /// An awaitable. Once begun it goes on to its end, also where nobody waits for it any more.
+    fn shutdown<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let ending = self.server.take()?.map(|server| runtime().spawn(server.shutdown()));
+        awaitable(py, async move { ended(ending).await.map_err(raised) })
+    }
+
+    fn shutdown_sync(&self, py: Python<'_>) -> PyResult<()> {
+        let ending = self.server.take()?.map(|server| runtime().spawn(server.shutdown()));
+        wait(py, ended(ending))
+    }
+}
+
+async fn ended(ending: Option<tokio::task::JoinHandle<memcore::Result<()>>>) -> memcore::Result<()> {
+    match ending {
+        Some(ending) => ending.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic())),
+        None => Ok(()),
+    }
+}
+
+fn request(
+    target: &str,
+    value: f64,
+    lease_us: Option<i64>,
+    fallback: Option<f64>,
+    expires_us: Option<i64>,
+    id: Option<&str>,
+) -> PyResult<CommandRequest> {
+    let target: SeriesName = target.parse().map_err(raised)?;
+    let mut request = CommandRequest::new(target, value);
+    request.lease = lease_us.map(Span::from_micros);
+    request.fallback = fallback;
+    request.expires_in = expires_us.map(Span::from_micros);
+    request.id = id.map(CommandId::new).transpose().map_err(raised)?;
+    Ok(request)
+}
+
+async fn followed(handle: ServerHandle, request: CommandRequest) -> memcore::Result<(CommandId, CommandState)> {
+    let mut ticket = handle.command(request)?;
+    let state = ticket.finished().await;
+    Ok((ticket.id().clone(), state))
+}
+
+fn answer((id, state): (CommandId, CommandState)) -> PyResult<(String, String)> {
+    Ok((id.to_string(), json(&state)?))
+}

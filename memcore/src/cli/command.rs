@@ -1,0 +1,129 @@
+//! `memcore command`.
+
+use clap::Subcommand;
+
+use super::{Common, format, interrupted};
+use crate::error::{Error, Result};
+use crate::model::{Clock, CommandId, CommandState, SeriesName, Span, SystemClock, Unit};
+use crate::runtime::{CommandRequest, LocalClient, Memcore, StoreOptions};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Command a channel and wait for its end; fails unless it is done
+    Set {
+        /// `site.device.channel`, such as home1.battery.power
+        series: SeriesName,
+        /// In base units and passive sign (-2000 discharges with 2 kW), or in --unit
+        #[arg(allow_hyphen_values = true)]
+        value: f64,
+        /// The unit of value and fallback
+        #[arg(long)]
+        unit: Option<Unit>,
+        /// How long the value holds at the device, such as 15m; needs --fallback
+        #[arg(long, requires = "fallback")]
+        lease: Option<Span>,
+        /// What holds after the lease
+        #[arg(long, allow_hyphen_values = true, requires = "lease")]
+        fallback: Option<f64>,
+        /// How long it may wait for its device
+        #[arg(long, default_value = "60s")]
+        expires: Span,
+        /// Its identity: asking again with the same one has no second effect
+        #[arg(long)]
+        id: Option<CommandId>,
+        /// JSON lines instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read the newest value of a channel
+    Get {
+        /// `site.device.channel`
+        series: SeriesName,
+    },
+    /// Follow a command to its end
+    Watch {
+        /// Its id
+        id: CommandId,
+        /// JSON lines instead of text
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Command {
+    pub(super) async fn run(&self, common: &Common) -> Result<u8> {
+        let config = common.config(None)?;
+        let client = LocalClient::of(&config.path);
+        let (ended, json) = match self {
+            Self::Get { series } => {
+                let memcore = Memcore::open_read_only(&config.path, StoreOptions::default())?;
+                return get(&memcore, series);
+            }
+            Self::Set { series, value, unit, lease, fallback, expires, id, json } => {
+                let base = |value: f64| unit.map_or(value, |unit| unit.to_base(value));
+                let mut request = CommandRequest::new(series.clone(), base(*value)).expires_in(*expires);
+                if let (Some(lease), Some(fallback)) = (lease, fallback) {
+                    request = request.lease(*lease, base(*fallback));
+                }
+                request.id = id.clone();
+                check_unit(&config.path, series, *unit)?;
+                (until_interrupted(client.command(request, |id, state| say(*json, id, state))).await?, *json)
+            }
+            Self::Watch { id, json } => {
+                (until_interrupted(client.follow(id.clone(), |id, state| say(*json, id, state))).await?, *json)
+            }
+        };
+        if !json && ended == CommandState::Unknown {
+            eprintln!("memcore: the device did not answer: read the channel before you repeat the command");
+        }
+        Ok(u8::from(!matches!(ended, CommandState::Done { .. })))
+    }
+}
+
+/// A value in kW for a channel of volts is a mistake, not a value.
+fn check_unit(site: &std::path::Path, series: &SeriesName, unit: Option<Unit>) -> Result<()> {
+    let Some(unit) = unit else { return Ok(()) };
+    let memcore = Memcore::open_read_only(site, StoreOptions::default())?;
+    let Some(channel) = memcore.store().channel(series) else { return Ok(()) };
+    if unit.measures(channel.quantity) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("--unit is {unit}, which does not measure {}, the quantity of {series}", channel.quantity)))
+}
+
+async fn until_interrupted(command: impl Future<Output = Result<CommandState>>) -> Result<CommandState> {
+    tokio::select! {
+        ended = command => ended,
+        _ = interrupted() => Err(Error::new(crate::ErrorKind::Closed, "interrupted; the command goes on without you")),
+    }
+}
+
+fn say(json: bool, id: &CommandId, state: &CommandState) {
+    #[derive(serde::Serialize)]
+    struct Line<'a> {
+        id: &'a CommandId,
+        #[serde(flatten)]
+        state: &'a CommandState,
+    }
+    let line = if json {
+        format::json(&Line { id, state }).unwrap_or_default()
+    } else {
+        match state {
+            CommandState::Done { read_back: Some(value) } => format!("{id}  done, reads back {}", format::number(*value)),
+            CommandState::Refused { code, reason } => format!("{id}  refused: {code}: {reason}"),
+            state => format!("{id}  {}", state.name()),
+        }
+    };
+    let _ = format::print(&line);
+}
+
+fn get(memcore: &Memcore, series: &SeriesName) -> Result<u8> {
+    let channel = memcore.store().channel(series);
+    let channel = channel.ok_or_else(|| Error::not_found(format!("series {series} is not registered")))?;
+    let latest = memcore.latest(&series.into())?;
+    let (_, sample) = latest.first().ok_or_else(|| Error::not_found(format!("series {series} has no sample yet")))?;
+    let (value, unit) = (format::number(sample.value), channel.quantity.base_unit());
+    let age = format::ago(SystemClock::default().now(), sample.time);
+    format::print(&format!("{value} {unit}  {}  ({age} ago)", sample.time))?;
+    Ok(0)
+}

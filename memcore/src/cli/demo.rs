@@ -1,0 +1,232 @@
+//! `memcore demo`: the whole loop on this machine, with nothing to prepare.
+//!
+//! A server on a free loopback port, emulated devices that are enrolled and connect over TLS, a switch that is thrown
+//! every second and confirmed, and at the end a count of what was sent against what can be read back.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use tokio::time::{Instant, interval, sleep_until};
+
+use super::{Common, format, interrupted, live};
+use crate::error::{Error, Result};
+use crate::model::{CommandState, Pattern, SeriesName, Span};
+use crate::runtime::{
+    CommandRequest, Config, ProofKind, Query, Server, ServerHandle, SimulationReport, SimulationRequest, Speed, simulate,
+};
+
+/// How long a demonstration lasts when nobody watches.
+const UNATTENDED: Span = Span::from_seconds(20);
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// How many emulated devices
+    #[arg(long, default_value_t = 4)]
+    devices: usize,
+    /// How long; until Ctrl-C in a terminal, else 20s
+    #[arg(long = "for", value_name = "LENGTH")]
+    length: Option<Span>,
+    /// The same seed gives the same street
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Time between two rows of a device
+    #[arg(long, default_value = "100ms")]
+    step: Span,
+    /// Ends with one JSON object and shows nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a demonstration shows.
+#[derive(Debug, Serialize)]
+struct Report {
+    devices: usize,
+    points_sent: u64,
+    points_durable: u64,
+    points_lost: u64,
+    commands_sent: u64,
+    commands_confirmed: u64,
+    device_to_durable_p50_ms: Option<f64>,
+    device_to_durable_p99_ms: Option<f64>,
+    command_round_trip_p50_ms: Option<f64>,
+    command_round_trip_p99_ms: Option<f64>,
+    seconds: f64,
+}
+
+impl Demo {
+    pub(super) async fn run(&self, common: &Common) -> Result<u8> {
+        let folder = DemoFolder::new(common.site.as_deref())?;
+        let mut config = Config::at(&folder.path);
+        config.gateway.listen = "127.0.0.1:0".parse().map_err(|_| Error::invalid("the loopback address"))?;
+        let begun = Instant::now();
+        let server = Server::start(config).await?;
+        let handle = server.handle();
+        let quiet = self.json;
+        if !quiet {
+            eprintln!("memcore demo: {} emulated devices connect to {} over TLS", self.devices, server.address());
+        }
+        let ran = self.street(&handle).await;
+        let stopped = server.shutdown().await;
+        let (sent, delays, commands) = ran?;
+        stopped?;
+        let report = report(&folder.path, sent, delays, commands, begun.elapsed())?;
+        if quiet {
+            format::print(&format::json(&report)?)?;
+        } else {
+            say(&report)?;
+        }
+        Ok(u8::from(report.points_lost > 0 || report.commands_confirmed == 0))
+    }
+
+    /// Lets the street live for as long as it is to, throwing a switch every second.
+    async fn street(&self, handle: &ServerHandle) -> Result<(SimulationReport, Vec<Duration>, Commands)> {
+        let request = SimulationRequest {
+            devices: self.devices,
+            seed: self.seed,
+            step: self.step,
+            speed: Speed::REAL_TIME,
+            length: None,
+            start: None,
+        };
+        let simulation = simulate(&request, |device| handle.enroll(device, ProofKind::Secret)).await?;
+        let watched = format::is_terminal() && !self.json;
+        let length = self.length.or((!watched).then_some(UNATTENDED));
+        let end = Instant::now() + length.map_or(Duration::from_secs(u32::MAX.into()), Span::to_duration);
+        let mut commands = Commands::default();
+        let pattern = Pattern::all();
+        tokio::select! {
+            () = sleep_until(end) => {}
+            signal = interrupted() => drop(signal?),
+            failed = commands.throw_switches(handle) => failed?,
+            failed = live::follow(handle, &pattern), if watched => failed?,
+        }
+        let delays = simulation.delays();
+        Ok((simulation.stop(Duration::from_secs(10)).await?, delays, commands))
+    }
+}
+
+/// The commands that were given, and how long each took to be confirmed.
+#[derive(Debug, Default)]
+struct Commands {
+    sent: u64,
+    round_trips: Vec<Duration>,
+}
+
+impl Commands {
+    /// Throws the switch of node 3 of the first HEM board every second, until the future is dropped.
+    async fn throw_switches(&mut self, handle: &ServerHandle) -> Result<()> {
+        let switch: SeriesName = "home1.hem.node3.switch".parse()?;
+        let mut every_second = interval(Duration::from_secs(1));
+        for round in 0u64.. {
+            every_second.tick().await;
+            let on = (round % 2) as f64;
+            let asked = Instant::now();
+            self.sent += 1;
+            let state = handle.command(CommandRequest::new(switch.clone(), on))?.finished().await;
+            if state == (CommandState::Done { read_back: Some(on) }) {
+                self.round_trips.push(asked.elapsed());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A folder that goes with the demonstration, unless the user named one to keep.
+struct DemoFolder {
+    path: std::path::PathBuf,
+    keep: bool,
+}
+
+impl DemoFolder {
+    fn new(kept: Option<&Path>) -> Result<Self> {
+        if let Some(path) = kept {
+            return Ok(Self { path: path.to_owned(), keep: true });
+        }
+        let path = std::env::temp_dir().join(format!("memcore-demo-{}", std::process::id()));
+        // Left over by a process of the same number that was killed.
+        if path.exists() {
+            std::fs::remove_dir_all(&path).map_err(|e| Error::io(format!("remove {}", path.display()), e))?;
+        }
+        Ok(Self { path, keep: false })
+    }
+}
+
+impl Drop for DemoFolder {
+    fn drop(&mut self) {
+        if !self.keep {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Reads everything back from the closed site: what counts is what is on the disk.
+fn report(
+    site: &Path,
+    sent: SimulationReport,
+    delays: Vec<Duration>,
+    commands: Commands,
+    elapsed: Duration,
+) -> Result<Report> {
+    let memcore = crate::runtime::Memcore::open_read_only(site, crate::runtime::StoreOptions::default())?;
+    let durable = memcore.query(&Query::new(Pattern::all()))?.rows() as u64;
+    let (durable_p50, durable_p99) = percentiles(delays);
+    let confirmed = commands.round_trips.len() as u64;
+    let (command_p50, command_p99) = percentiles(commands.round_trips);
+    Ok(Report {
+        devices: sent.devices,
+        points_sent: sent.points_sent,
+        points_durable: durable,
+        points_lost: sent.points_sent.saturating_sub(durable),
+        commands_sent: commands.sent,
+        commands_confirmed: confirmed,
+        device_to_durable_p50_ms: durable_p50,
+        device_to_durable_p99_ms: durable_p99,
+        command_round_trip_p50_ms: command_p50,
+        command_round_trip_p99_ms: command_p99,
+        seconds: (elapsed.as_secs_f64() * 10.0).round() / 10.0,
+    })
+}
+
+/// The median and the 99th percentile in milliseconds.
+fn percentiles(mut delays: Vec<Duration>) -> (Option<f64>, Option<f64>) {
+    delays.sort_unstable();
+    let at = |share: f64| {
+        let place = ((delays.len() as f64 * share).ceil() as usize).saturating_sub(1);
+        delays.get(place).map(|delay| (delay.as_secs_f64() * 1e6).round() / 1e3)
+    };
+    (at(0.5), at(0.99))
+}
+
+fn say(report: &Report) -> Result<()> {
+    let milliseconds = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value} ms"));
+    let mut table = format::table(&["in", &format!("{} s", report.seconds)]);
+    format::right(&mut table, &[1]);
+    for (what, value) in [
+        ("devices", report.devices.to_string()),
+        ("points sent", report.points_sent.to_string()),
+        ("points durable", report.points_durable.to_string()),
+        ("points lost", report.points_lost.to_string()),
+        ("commands confirmed", format!("{} of {}", report.commands_confirmed, report.commands_sent)),
+        ("device to durable, p50", milliseconds(report.device_to_durable_p50_ms)),
+        ("device to durable, p99", milliseconds(report.device_to_durable_p99_ms)),
+        ("command round trip, p50", milliseconds(report.command_round_trip_p50_ms)),
+        ("command round trip, p99", milliseconds(report.command_round_trip_p99_ms)),
+    ] {
+        table.add_row([what.to_owned(), value]);
+    }
+    format::print(&format!("\n{table}")).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_what_was_measured() {
+        let delays = (1..=100).map(Duration::from_millis).collect();
+        assert_eq!(percentiles(delays), (Some(50.0), Some(99.0)));
+        assert_eq!(percentiles(Vec::new()), (None, None));
+    }
+}

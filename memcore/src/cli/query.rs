@@ -1,0 +1,253 @@
+//! `memcore query`.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+
+use super::{Common, format};
+use crate::error::{Error, Result};
+use crate::model::{Clock, Pattern, Span, SystemClock, Timestamp};
+use crate::runtime::{self, Aggregate, Every, Memcore, QueryResult, SeriesResult, StoreOptions};
+
+/// A table longer than this shows its ends only: who wants more wants a file.
+const TABLE_ROWS: usize = 200;
+
+#[derive(Debug, Args)]
+pub(super) struct Query {
+    /// Which series: `home1.pv.power`, `home1.*.power`, `home1.>`
+    pattern: Pattern,
+    /// From this instant on: 2026-11-25T00:00:00Z, or so long ago: 24h
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Before this instant, or so long ago
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// One row a bucket: 15m, 1h, 1d, 1w, 1mo, 1y
+    #[arg(long, value_name = "LENGTH")]
+    every: Option<String>,
+    /// What to say of each bucket: mean min max sum count first last; several by commas
+    #[arg(long = "agg", value_name = "NAMES", value_delimiter = ',')]
+    aggregates: Vec<Aggregate>,
+    /// The zone whose clocks and calendar the buckets follow, such as Europe/Berlin
+    #[arg(long, value_name = "ZONE", requires = "every")]
+    tz: Option<String>,
+    /// At most so many rows of each series, the first ones
+    #[arg(long)]
+    limit: Option<usize>,
+    /// At most so many rows of each series, the last ones
+    #[arg(long)]
+    last: Option<usize>,
+    /// How to print it; a table in a terminal, CSV otherwise, or what the ending of --out says
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Write to a file: .csv .json .arrow .parquet
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Csv,
+    Json,
+    Arrow,
+    Parquet,
+}
+
+impl Query {
+    pub(super) fn run(&self, common: &Common) -> Result<u8> {
+        let config = common.config(None)?;
+        let query = self.query(SystemClock::default().now())?;
+        let format = self.format()?;
+        let memcore = Memcore::open_read_only(&config.path, StoreOptions::default())?;
+        let result = memcore.query(&query)?;
+        match &self.out {
+            None => write(&result, format, BufWriter::new(std::io::stdout()))?,
+            Some(file) => {
+                let create = |e| Error::io(format!("write {}", file.display()), e);
+                write(&result, format, BufWriter::new(File::create(file).map_err(create)?))?;
+                eprintln!("{} rows of {} series in {}", result.rows(), result.series().len(), file.display());
+            }
+        }
+        Ok(0)
+    }
+
+    fn query(&self, now: Timestamp) -> Result<runtime::Query> {
+        let mut query = runtime::Query::new(self.pattern.clone());
+        if let Some(from) = &self.from {
+            query = query.from(instant("--from", from, now)?);
+        }
+        if let Some(to) = &self.to {
+            query = query.to(instant("--to", to, now)?);
+        }
+        if let Some(every) = &self.every {
+            query = query.every(Every::parse(every, self.tz.as_deref())?);
+        }
+        query = self.aggregates.iter().fold(query, |query, aggregate| query.aggregate(*aggregate));
+        query = self.limit.into_iter().fold(query, runtime::Query::limit);
+        Ok(self.last.into_iter().fold(query, runtime::Query::last))
+    }
+
+    fn format(&self) -> Result<Format> {
+        let ending = self.out.as_ref().map(|file| file.extension().unwrap_or_default().to_string_lossy().to_string());
+        match (self.format, ending.as_deref()) {
+            (Some(format), _) => Ok(format),
+            (None, None) => Ok(if format::is_terminal() { Format::Table } else { Format::Csv }),
+            (None, Some("csv")) => Ok(Format::Csv),
+            (None, Some("json" | "jsonl")) => Ok(Format::Json),
+            (None, Some("arrow")) => Ok(Format::Arrow),
+            (None, Some("parquet")) => Ok(Format::Parquet),
+            (None, Some(other)) => {
+                Err(Error::invalid(format!("--out ends in .{other}, expected .csv .json .arrow .parquet, or say --format")))
+            }
+        }
+    }
+}
+
+/// An instant, or a length before now.
+fn instant(flag: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
+    if text == "now" {
+        return Ok(now);
+    }
+    match text.parse::<Span>() {
+        Ok(ago) => Ok(now.saturating_add(Span::from_micros(-ago.as_micros()))),
+        Err(_) => text.parse().map_err(|e: Error| e.context(format!("{flag} (or a length before now, such as 24h)"))),
+    }
+}
+
+fn write(result: &QueryResult, format: Format, out: impl Write + Send) -> Result<()> {
+    let written = match format {
+        Format::Table => write_table(result, out),
+        Format::Csv => write_csv(result, out),
+        Format::Json => write_json(result, out),
+        Format::Arrow => return write_arrow(result, out),
+        Format::Parquet => return write_parquet(result, out),
+    };
+    match written {
+        // The reader has seen enough.
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|e| Error::io("write the result", e)),
+    }
+}
+
+/// The columns of a result beside series and time, each with what one row of it says.
+fn cell(series: &SeriesResult, column: &str, row: usize) -> Cell {
+    match (series.column(column), series.counts()) {
+        (Some(values), _) => Cell::Number(values.value(row)),
+        (None, Some(counts)) => Cell::Count(counts.value(row)),
+        (None, None) => Cell::Absent,
+    }
+}
+
+enum Cell {
+    Number(f64),
+    Count(u64),
+    Absent,
+}
+
+fn rows(result: &QueryResult) -> impl Iterator<Item = (&SeriesResult, usize)> {
+    result.series().iter().flat_map(|series| (0..series.times().len()).map(move |row| (series, row)))
+}
+
+fn time(series: &SeriesResult, row: usize) -> Timestamp {
+    Timestamp::from_micros(series.times().value(row))
+}
+
+fn unit(series: &SeriesResult) -> &'static str {
+    series.channel().quantity.base_unit().symbol()
+}
+
+fn write_table(result: &QueryResult, mut out: impl Write) -> std::io::Result<()> {
+    let columns: Vec<&str> = result.column_names().collect();
+    let header: Vec<&str> = ["series", "time"].into_iter().chain(columns.iter().copied()).chain(["unit"]).collect();
+    let mut table = format::table(&header);
+    format::right(&mut table, &(2..2 + columns.len()).collect::<Vec<_>>());
+    let total = result.rows();
+    for (at, (series, row)) in rows(result).enumerate() {
+        if total > TABLE_ROWS && at == TABLE_ROWS / 2 {
+            let left_out = format!("... {} rows more; --out FILE or --format csv has all", total - TABLE_ROWS);
+            table.add_row(vec![left_out]);
+        }
+        if total > TABLE_ROWS && (TABLE_ROWS / 2..total - TABLE_ROWS / 2).contains(&at) {
+            continue;
+        }
+        let mut line = vec![series.series().to_string(), time(series, row).to_string()];
+        line.extend(columns.iter().map(|column| match cell(series, column, row) {
+            Cell::Number(value) => format::number(value),
+            Cell::Count(count) => count.to_string(),
+            Cell::Absent => String::new(),
+        }));
+        line.push(unit(series).into());
+        table.add_row(line);
+    }
+    writeln!(out, "{table}")
+}
+
+fn write_csv(result: &QueryResult, out: impl Write) -> std::io::Result<()> {
+    let columns: Vec<&str> = result.column_names().collect();
+    let mut csv = csv::Writer::from_writer(out);
+    csv.write_record(["series", "time"].into_iter().chain(columns.iter().copied()).chain(["unit"]))?;
+    for (series, row) in rows(result) {
+        csv.write_field(series.series().to_string())?;
+        csv.write_field(time(series, row).to_string())?;
+        for column in &columns {
+            match cell(series, column, row) {
+                // The shortest text that reads back as the same number.
+                Cell::Number(value) => csv.write_field(value.to_string())?,
+                Cell::Count(count) => csv.write_field(count.to_string())?,
+                Cell::Absent => csv.write_field("")?,
+            }
+        }
+        csv.write_field(unit(series))?;
+        csv.write_record(None::<&[u8]>)?;
+    }
+    csv.flush()
+}
+
+fn write_json(result: &QueryResult, mut out: impl Write) -> std::io::Result<()> {
+    let columns: Vec<&str> = result.column_names().collect();
+    for (series, row) in rows(result) {
+        let mut line = serde_json::Map::new();
+        line.insert("series".into(), series.series().to_string().into());
+        line.insert("time".into(), time(series, row).to_string().into());
+        for column in &columns {
+            let value = match cell(series, column, row) {
+                // JSON knows no NaN: null.
+                Cell::Number(value) => value.into(),
+                Cell::Count(count) => count.into(),
+                Cell::Absent => serde_json::Value::Null,
+            };
+            line.insert((*column).into(), value);
+        }
+        line.insert("unit".into(), unit(series).into());
+        serde_json::to_writer(&mut out, &line)?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+fn failed(e: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(crate::ErrorKind::Io, format!("cannot write the result: {e}")).caused_by(e)
+}
+
+fn write_arrow(result: &QueryResult, out: impl Write) -> Result<()> {
+    // One batch: an Arrow file keeps one dictionary of series names.
+    let batch = result.to_batch()?;
+    let mut writer = arrow_ipc::writer::FileWriter::try_new(out, &batch.schema()).map_err(failed)?;
+    writer.write(&batch).and_then(|()| writer.finish()).map_err(failed)
+}
+
+fn write_parquet(result: &QueryResult, out: impl Write + Send) -> Result<()> {
+    let batch = result.to_batch()?;
+    let zstd = Compression::ZSTD(ZstdLevel::try_new(3).map_err(failed)?);
+    let properties = WriterProperties::builder().set_compression(zstd).build();
+    let mut writer = ArrowWriter::try_new(out, Arc::clone(&batch.schema()), Some(properties)).map_err(failed)?;
+    writer.write(&batch).map_err(failed)?;
+    writer.close().map(drop).map_err(failed)
+}

@@ -1,0 +1,46 @@
+//! `memcore serve`.
+
+use clap::Args;
+
+use super::{Common, interrupted, live};
+use crate::error::Result;
+use crate::model::Pattern;
+use crate::runtime::Server;
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// The address to listen on [default: 0.0.0.0:23123]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Shows no readings
+    #[arg(long, short)]
+    quiet: bool,
+    /// Which series to show, such as `home1.*.power`
+    #[arg(long, value_name = "PATTERN", default_value = "*/>")]
+    show: Pattern,
+}
+
+impl Serve {
+    pub(super) async fn run(&self, common: &Common) -> Result<u8> {
+        let config = common.config(self.listen.as_deref())?;
+        let site = config.path.display().to_string();
+        let server = Server::start(config).await?;
+        let handle = server.handle();
+        eprintln!("memcore {} listening on {} for site {site}", env!("CARGO_PKG_VERSION"), server.address());
+        let showing = async {
+            if !self.quiet {
+                live::follow(&handle, &self.show).await?;
+            }
+            // The reader of the readings has gone; the server goes on.
+            std::future::pending::<Result<()>>().await
+        };
+        let ended = tokio::select! {
+            signal = interrupted() => signal,
+            failed = showing => failed.map(|()| 0),
+        };
+        eprintln!("memcore: shutting down");
+        server.shutdown().await?;
+        // Being asked to end is how a server ends.
+        ended.map(|_| 0)
+    }
+}

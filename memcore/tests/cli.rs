@@ -1,0 +1,222 @@
+//! The command line as a person uses it.
+#![cfg(feature = "cli")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+fn memcore(site: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memcore"));
+    command.args(args).arg("--site").arg(site);
+    command.output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// The one line with which a command fails.
+fn failure(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(said.lines().count(), 1, "one clear line: {said}");
+    said
+}
+
+/// A server on a free port that is asked to end when the test does.
+struct Served(Child);
+
+impl Served {
+    fn start(site: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_memcore"));
+        command.args(["serve", "--quiet", "--listen", "127.0.0.1:0", "--site"]).arg(site).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(lines.next().unwrap().unwrap().contains("listening on 127.0.0.1:"));
+        // What it says later must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self(child)
+    }
+
+    fn terminate(mut self) -> Option<i32> {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_site_is_served_simulated_commanded_and_queried() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    let served = Served::start(&site);
+
+    let report = text(&memcore(&site, &["simulate", "--devices", "4", "--for", "10m", "--fast", "--json"]));
+    let report: serde_json::Value = serde_json::from_str(report.trim()).unwrap();
+    assert_eq!(
+        (&report["devices"], &report["rows_sent"], &report["rows_not_durable"]),
+        (&4.into(), &2400.into(), &0.into())
+    );
+
+    // Ten minutes at one row a second, read beside the running server.
+    let csv = text(&memcore(&site, &["query", "home1.*.power", "--every", "1m", "--agg", "mean,count", "--format", "csv"]));
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("series,time,mean,count,unit"));
+    let counted: u64 = lines.map(|line| line.split(',').nth(3).unwrap().parse::<u64>().unwrap()).sum();
+    assert_eq!(counted, 3 * 600);
+
+    let table = text(&memcore(&site, &["devices", "list"]));
+    assert!(table.contains("home1.hem") && table.contains("secret"), "{table}");
+
+    // The device has left: the command waits, and is never delivered after its expiry.
+    let late = memcore(&site, &["command", "set", "home1.hem.node3.switch", "1", "--expires", "1s"]);
+    assert_eq!(late.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&late.stdout).contains("expired"), "{late:?}");
+    let wrong = failure(&memcore(&site, &["command", "set", "home1.pv.power", "1"]));
+    assert!(wrong.contains("takes no commands"), "{wrong}");
+    assert!(text(&memcore(&site, &["command", "get", "home1.pv.power"])).contains(" W  "));
+    assert_eq!(served.terminate(), Some(0));
+}
+
+#[test]
+fn a_command_reaches_a_simulated_device_and_comes_back_confirmed() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    let _served = Served::start(&site);
+    let mut simulate = Command::new(env!("CARGO_BIN_EXE_memcore"));
+    let mut simulating = simulate.args(["simulate", "--devices", "1", "--site"]).arg(&site).spawn().unwrap();
+    let mut said = String::new();
+    for _ in 0..100 {
+        let set = memcore(&site, &["command", "set", "home1.hem.node3.switch", "0", "--json"]);
+        said = String::from_utf8_lossy(&set.stdout).into_owned() + &String::from_utf8_lossy(&set.stderr);
+        if set.status.success() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    simulating.kill().unwrap();
+    simulating.wait().unwrap();
+    assert!(said.contains(r#""state":"done","read_back":0.0"#), "{said}");
+}
+
+#[test]
+fn a_csv_is_imported_once_however_often_and_exported_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    let csv = folder.path().join("house.csv");
+    std::fs::write(&csv, "time,p_kw,u_v\n2025-03-30T00:00:00Z,1.001,230\n2025-03-30T00:01:00Z,,231.5\n").unwrap();
+    let file = csv.to_str().unwrap();
+    for _ in 0..2 {
+        let report = text(&memcore(&site, &["import", file, "--device", "home1.house", "--json"]));
+        assert_eq!(report.trim(), r#"{"rows":2,"points":3,"gaps":1}"#);
+    }
+    let rows = text(&memcore(&site, &["query", "home1.house.*", "--format", "csv"]));
+    let expected = "series,time,value,unit\nhome1.house.power,2025-03-30T00:00:00Z,1001,W\n\
+        home1.house.voltage,2025-03-30T00:00:00Z,230,V\nhome1.house.voltage,2025-03-30T00:01:00Z,231.5,V\n";
+    assert_eq!(rows, expected);
+    let json = text(&memcore(&site, &["query", "home1.house.power", "--format", "json"]));
+    assert_eq!(json.trim(), r#"{"series":"home1.house.power","time":"2025-03-30T00:00:00Z","unit":"W","value":1001.0}"#);
+    assert!(text(&memcore(&site, &["query", "home1.house.*", "--format", "table"])).contains("SERIES"));
+    for (ending, magic) in [("arrow", &b"ARROW1"[..]), ("parquet", b"PAR1")] {
+        let out = folder.path().join(format!("out.{ending}"));
+        text(&memcore(&site, &["query", "home1.>", "--out", out.to_str().unwrap()]));
+        assert!(std::fs::read(&out).unwrap().starts_with(magic), "{ending}");
+    }
+}
+
+#[test]
+fn a_bad_line_of_a_csv_is_named_and_what_stands_before_it_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    let csv = folder.path().join("house.csv");
+    std::fs::write(&csv, "time,p_kw\n2025-03-30T00:00:00Z,1\n2025-03-30T00:01:00Z,abc\n").unwrap();
+    let said = failure(&memcore(&site, &["import", csv.to_str().unwrap(), "--device", "home1.house"]));
+    assert!(said.contains("line 3") && said.contains("abc") && said.contains("p_kw"), "{said}");
+    assert!(text(&memcore(&site, &["query", "home1.house.power", "--format", "csv"])).contains(",1000,W"));
+}
+
+#[test]
+fn enrolment_is_shown_once_written_privately_and_revoked() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    let bundle = text(&memcore(&site, &["devices", "enroll", "home1.hem", "--server", "energy.example:23123"]));
+    let bundle: serde_json::Value = serde_json::from_str(&bundle).unwrap();
+    assert_eq!(bundle["server"], "energy.example:23123");
+    let credential = bundle["credential"].as_str().unwrap();
+    let stored = std::fs::read_to_string(site.join("devices.json")).unwrap();
+    assert!(!stored.contains(credential.rsplit('_').next().unwrap()));
+
+    let file = folder.path().join("pv.json");
+    text(&memcore(&site, &["devices", "enroll", "home1.pv", "--certificate", "--out", file.to_str().unwrap()]));
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    text(&memcore(&site, &["devices", "revoke", "home1.pv"]));
+    assert!(failure(&memcore(&site, &["devices", "revoke", "home1.pv"])).contains("home1.pv is not enrolled"));
+}
+
+#[test]
+fn what_keeps_a_server_from_starting_is_said_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let said = failure(&memcore(&site, &["serve", "--listen", &address]));
+    assert!(said.contains(&format!("listen on {address}")) && said.contains("in use"), "{said}");
+
+    // A folder below a file cannot be made by anyone, not even by root.
+    let blocked = folder.path().join("file");
+    std::fs::write(&blocked, "").unwrap();
+    assert!(failure(&memcore(&blocked.join("site"), &["serve"])).contains("cannot create"));
+
+    let config = folder.path().join("memcore.toml");
+    std::fs::write(&config, "[gateway]\nlisten = \"127.0.0.1:0\"\nlissten = 3\n").unwrap();
+    let said = failure(&memcore(&site, &["serve", "--config", config.to_str().unwrap()]));
+    assert!(said.contains("memcore.toml") && said.contains("lissten"), "{said}");
+
+    std::fs::write(site.join("devices.json"), "{]").unwrap();
+    let said = failure(&memcore(&site, &["serve", "--listen", "127.0.0.1:0"]));
+    assert!(said.contains("devices.json is no device registry"), "{said}");
+    std::fs::remove_file(site.join("devices.json")).unwrap();
+
+    let _served = Served::start(&site);
+    let said = failure(&memcore(&site, &["serve", "--listen", "127.0.0.1:0"]));
+    assert!(said.contains("store"), "the second server is refused: {said}");
+}
+
+#[test]
+fn questions_without_an_answer_are_said_plainly() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    assert!(failure(&memcore(&site, &["query", "home1.*.power"])).contains("holds no site"));
+    assert!(failure(&memcore(&site, &["command", "set", "home1.hem.node3.switch", "1"])).contains("no server runs on"));
+    drop(memcore::open(&site).unwrap());
+    assert!(failure(&memcore(&site, &["query", "home1.pv.power"])).contains("home1.pv.power"));
+    let reversed = ["query", "home1.*.power", "--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z"];
+    assert!(failure(&memcore(&site, &reversed)).contains("2026-01-0"));
+    let naive = failure(&memcore(&site, &["query", "home1.*.power", "--from", "2026-01-02T00:00:00"]));
+    assert!(naive.contains("--from") && naive.contains("zone"), "{naive}");
+    let usage = memcore(&site, &["query", "home1.p*.power"]);
+    assert_eq!(usage.status.code(), Some(2));
+    assert!(text(&memcore(&site, &["version"])).starts_with("memcore 0."));
+}
+
+#[test]
+fn the_demo_loses_nothing_and_confirms_a_command() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memcore"));
+    let output = command.args(["demo", "--devices", "4", "--for", "3s", "--json"]).output().unwrap();
+    let report: serde_json::Value = serde_json::from_str(text(&output).trim()).unwrap();
+    assert_eq!((&report["devices"], &report["points_lost"]), (&4.into(), &0.into()));
+    assert_eq!(report["points_sent"], report["points_durable"]);
+    assert!(report["points_sent"].as_u64().unwrap() > 100);
+    assert!(report["commands_confirmed"].as_u64().unwrap() >= 1);
+    assert!(report["device_to_durable_p99_ms"].as_f64().unwrap() > 0.0);
+}

@@ -1,0 +1,76 @@
+"""What the numbers of a channel mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from ._time import Length, maybe_span
+
+Kind = Literal["gauge", "counter", "state", "event"]
+Sign = Literal["passive", "generator"]
+Label = Literal["start", "end"]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel: its unit and quantity, how its values behave, and how its source counts.
+
+    ``sign="generator"`` is for a source that counts what flows out as positive, ``label="end"`` for one that labels an
+    interval by its end; both are converted once, at the edge. What is ``None`` is as the unit implies, or not known.
+    """
+
+    name: str
+    """``power`` within a device, or ``home1.pv.power`` in a list of series."""
+    unit: str
+    """The unit in which the source reports; stored and returned are values in the base unit of the quantity."""
+    quantity: str | None = None
+    kind: Kind | None = None
+    sign: Sign | None = None
+    label: Label | None = None
+    cadence: Length | None = None
+    """How often a value is expected."""
+    max_age: Length | None = None
+    """How long a value may stand for the present."""
+    range: tuple[float, float] | None = None
+    """The values that make sense, in ``unit``."""
+    writable: bool = False
+    """Whether it takes commands."""
+
+
+def description(channel: Channel) -> dict[str, object]:
+    """The channel as the native module takes it."""
+    return {
+        "name": channel.name,
+        "unit": channel.unit,
+        "quantity": channel.quantity,
+        "kind": channel.kind,
+        "sign": channel.sign,
+        "label": channel.label,
+        "cadence_us": maybe_span(channel.cadence, "cadence"),
+        "max_age_us": maybe_span(channel.max_age, "max_age"),
+        "range": channel.range,
+        "writable": channel.writable,
+    }
+
+
+def described(name: str, fields: Mapping[str, Any]) -> Channel:
+    """The channel that the native module describes."""
+    return Channel(
+        name=name,
+        unit=fields["unit"],
+        quantity=fields["quantity"],
+        kind=fields["kind"],
+        sign=fields["sign"],
+        label=fields["label"],
+        cadence=_timedelta(fields.get("cadence_us")),
+        max_age=_timedelta(fields.get("max_age_us")),
+        range=tuple(fields["range"]) if "range" in fields else None,
+        writable=fields.get("writable", False),
+    )
+
+
+def _timedelta(micros: int | None) -> timedelta | None:
+    return None if micros is None else timedelta(microseconds=micros)

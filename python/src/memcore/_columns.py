@@ -1,0 +1,138 @@
+"""Columns as users have them, made plain for the native module: bytes of numpy, Arrow as it is, lists of numbers."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterable
+from typing import Any
+
+from ._errors import InvalidError
+from ._time import micros
+
+
+def little_endian(numbers: array[Any]) -> bytes:
+    """The bytes as the native module reads them."""
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether it is one instant or number, not a column."""
+    if isinstance(value, (str, bytes)):
+        return True
+    shape = getattr(value, "shape", None)
+    if shape is not None:
+        return bool(shape == ())
+    return not isinstance(value, Iterable) and not speaks_arrow(value)
+
+
+def speaks_arrow(value: Any) -> bool:
+    """Whether it has the Arrow PyCapsule interface."""
+    return hasattr(value, "__arrow_c_array__") or hasattr(value, "__arrow_c_stream__")
+
+
+def library(value: Any) -> str:
+    """The package that a value's type comes from."""
+    return type(value).__module__.partition(".")[0]
+
+
+def times(column: Any) -> Any:
+    """Instants; those of pandas, polars and Arrow must have a zone, a numpy datetime64 is UTC."""
+    if library(column) == "pandas":
+        column = _times_of_pandas(column)
+    if library(column) == "numpy":
+        return _times_of_numpy(column)
+    if speaks_arrow(column):
+        return column
+    return little_endian(
+        array("q", [micros(value, f"times[{row}]") for row, value in enumerate(_items(column, "times"))])
+    )
+
+
+def values(column: Any) -> Any:
+    """Numbers; ``None`` is absent, and NaN as the caller says."""
+    if library(column) == "pandas":
+        # Nullable columns have their own mark for absent values; in all of them NaN says it too.
+        column = column.to_numpy(dtype="float64", na_value=float("nan"))
+    if library(column) == "numpy":
+        return _values_of_numpy(column)
+    if speaks_arrow(column):
+        return column
+    return [_number(value, row) for row, value in enumerate(_items(column, "values"))]
+
+
+def _items(column: Any, field: str) -> list[Any]:
+    try:
+        return list(column)
+    except TypeError:
+        raise InvalidError(f"{field} is a {type(column).__name__}, expected one, or a column of them") from None
+
+
+def _number(value: Any, row: int) -> float | None:
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InvalidError(f"values[{row}] is {value!r}, expected a number, or None where there is none") from None
+
+
+def _times_of_pandas(column: Any) -> Any:
+    dtype = column.dtype
+    if getattr(dtype, "tz", None) is not None:
+        index = column if hasattr(column, "tz_convert") and not hasattr(column, "dt") else column.dt
+        plain = (
+            index.tz_convert("UTC").tz_localize(None)
+            if index is column
+            else column.dt.tz_convert("UTC").dt.tz_localize(None)
+        )
+        return plain.to_numpy()
+    if getattr(dtype, "kind", "") == "M":
+        raise InvalidError(f"times are {dtype} without a zone, expected such as times.dt.tz_localize('Europe/Berlin')")
+    if getattr(dtype, "kind", "") == "i":
+        return column.to_numpy()
+    return list(column)
+
+
+def _times_of_numpy(column: Any) -> Any:
+    column = column.reshape(-1) if column.ndim == 0 else _flat(column, "times")
+    kind = column.dtype.kind
+    if kind == "O":
+        return times(list(column))
+    if kind in "iu":
+        if kind == "u" and column.size and int(column.max()) >= 2**63:
+            raise InvalidError(f"times are up to {column.max()} microseconds, expected numbers of 64 bits with a sign")
+        return column.astype("<i8").tobytes()
+    if kind != "M":
+        raise InvalidError(f"times are {column.dtype}, expected datetime64, or int64 microseconds")
+    return _exact_micros(column).astype("<i8").tobytes()
+
+
+def _exact_micros(column: Any) -> Any:
+    """numpy wraps around silently where the years of a coarse unit do not fit 64 bits of microseconds."""
+    import numpy as np
+
+    if column.size == 0:
+        return column.astype("datetime64[us]")
+    if np.isnat(column).any():
+        raise InvalidError(f"times[{int(np.isnat(column).argmax())}] is NaT, expected an instant")
+    for row in {int(column.argmin()), int(column.argmax())}:
+        micros(column[row], f"times[{row}]")
+    return column.astype("datetime64[us]")
+
+
+def _values_of_numpy(column: Any) -> Any:
+    column = column.reshape(-1) if column.ndim == 0 else _flat(column, "values")
+    if column.dtype.kind == "O":
+        return [_number(value, row) for row, value in enumerate(column)]
+    if column.dtype.kind not in "fiub":
+        raise InvalidError(f"values are {column.dtype}, expected numbers")
+    return column.astype("<f8").tobytes()
+
+
+def _flat(column: Any, field: str) -> Any:
+    if column.ndim != 1:
+        raise InvalidError(f"{field} have the shape {column.shape}, expected one dimension")
+    return column

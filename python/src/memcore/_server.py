@@ -1,0 +1,194 @@
+"""A server in this process: devices over TLS, their history, live views and commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike, fspath
+from types import TracebackType
+from typing import Any, Literal
+
+from . import _memcore
+from ._live import Events, Subscription
+from ._site import Memcore
+from ._time import Length, maybe_span, moment
+
+State = Literal["done", "refused", "expired", "unknown"]
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What became of a command.
+
+    ``done``: carried out. ``refused``: the device, or the server for it, will not. ``expired``: never delivered, so it
+    had no effect. ``unknown``: delivered without an answer; read the channel before repeating it.
+    """
+
+    state: State
+    id: str
+    read_back: float | None = None
+    """What the device read back after it was done, in base unit and passive sign."""
+    code: str | None = None
+    """Why it was refused."""
+    reason: str | None = None
+    """Why it was refused, for a person."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was carried out."""
+        return self.state == "done"
+
+
+class Server:
+    """A running server; made by ``memcore.serve``. Ends with its ``with`` or ``async with``, or with ``close``."""
+
+    def __init__(self, native: _memcore.Server) -> None:
+        self._native = native
+        self.mem = Memcore(native.site())
+        """The site's history, to be read and written beside the devices; closed with the server."""
+
+    @property
+    def host(self) -> str:
+        """The address it listens on."""
+        return self._native.address()[0]
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._native.address()[1]
+
+    @property
+    def address(self) -> str:
+        """``host:port``."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def subscribe(self, pattern: str = ">") -> Subscription:
+        """Follow the readings of the series that match, from now on."""
+        return Subscription(self._native.subscribe(pattern))
+
+    def events(self) -> Events:
+        """Follow the events of all devices, from now on."""
+        return Events(self._native.events())
+
+    async def command(
+        self,
+        series: str,
+        value: float,
+        *,
+        lease: Length | None = None,
+        fallback: float | None = None,
+        expires: Length | None = None,
+        id: str | None = None,  # noqa: A002
+    ) -> CommandResult:
+        """Ask a device to let a channel take a value, and wait for what becomes of it.
+
+        Values are in base unit and passive sign: -2000 lets a battery discharge 2 kW. With a ``lease`` the value holds
+        that long at the device unless it is refreshed, then ``fallback`` does. ``expires`` is how long it may wait for
+        its device, 60 s without it. The same ``id`` is never carried out twice. A refusal is a result; what cannot be
+        asked, such as an unknown channel, is raised.
+        """
+        arguments = _arguments(lease, fallback, expires, id)
+        return _result(*await self._native.command(series, value, *arguments))
+
+    def command_sync(
+        self,
+        series: str,
+        value: float,
+        *,
+        lease: Length | None = None,
+        fallback: float | None = None,
+        expires: Length | None = None,
+        id: str | None = None,  # noqa: A002
+    ) -> CommandResult:
+        """As ``command``, for those who have no event loop."""
+        return _result(*self._native.command_sync(series, value, *_arguments(lease, fallback, expires, id)))
+
+    def devices(self) -> list[dict[str, Any]]:
+        """Return every device that is enrolled or was heard: name, whether connected, last seen, channels, points."""
+        devices = json.loads(self._native.devices())
+        return [{**device, "last_seen": _moment(device["last_seen"])} for device in devices]
+
+    def stats(self) -> dict[str, int]:
+        """Return what was done since the start: connected, points taken and durable, refused, commits."""
+        stats: dict[str, int] = json.loads(self._native.stats())
+        return stats
+
+    def enroll(self, device: str, proof: Literal["secret", "certificate"] = "secret") -> dict[str, str]:
+        """Enrol a device and return its bundle, which is shown once. An earlier enrolment of the device ends."""
+        bundle: dict[str, str] = json.loads(self._native.enroll(device, proof))
+        return bundle
+
+    def revoke(self, device: str) -> None:
+        """End a device's enrolment and its session."""
+        self._native.revoke(device)
+
+    def close(self) -> None:
+        """Stop: devices are told to come back, what was taken is stored. Doing it again does nothing."""
+        self._native.shutdown_sync()
+
+    async def aclose(self) -> None:
+        """As ``close``, without blocking the event loop."""
+        await self._native.shutdown()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Server:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<memcore.Server {self.address}>"
+
+
+def serve(
+    path: str | PathLike[str] | None = None,
+    *,
+    listen: str | None = None,
+    config: str | PathLike[str] | Mapping[str, object] | None = None,
+) -> Server:
+    """Start a server on the site in a folder, and return once it listens: ``listen="127.0.0.1:0"`` takes a free port.
+
+    ``config`` is a TOML file, or dotted keys with their values: ``{"store.sync": "interval"}``. Without a file the
+    site's own ``memcore.toml`` counts, then ``MEMCORE__...`` variables of the environment, then what is given here.
+    """
+    overrides: list[tuple[str, str]] = []
+    if isinstance(config, Mapping):
+        overrides += [(key, _toml(value)) for key, value in config.items()]
+    if path is not None:
+        overrides.append(("path", json.dumps(fspath(path))))
+    if listen is not None:
+        overrides.append(("gateway.listen", json.dumps(listen)))
+    file = None if isinstance(config, Mapping) else config
+    return Server(_memcore.Server.start(file, overrides))
+
+
+def _toml(value: object) -> str:
+    return fspath(value) if isinstance(value, (str, PathLike)) else json.dumps(value)
+
+
+def _arguments(
+    lease: Length | None,
+    fallback: float | None,
+    expires: Length | None,
+    identity: str | None,
+) -> tuple[int | None, float | None, int | None, str | None]:
+    return maybe_span(lease, "lease"), fallback, maybe_span(expires, "expires"), identity
+
+
+def _result(identity: str, state: str) -> CommandResult:
+    return CommandResult(id=identity, **json.loads(state))
+
+
+def _moment(micros: int | None) -> Any:
+    return None if micros is None else moment(micros)
