@@ -17,8 +17,9 @@ ALL := --workspace --features memcore/cli,memcore/nats
 export CARGO_TARGET_DIR ?= $(abspath target)
 # napi always names the target, which makes a folder of its own: the wheel does the same to share what was built.
 TARGET = $(shell rustc --version --verbose | sed -n 's/^host: //p')
-# The tests that need a NATS server start the one of the virtual environment.
+# The tests that need a NATS server start the one of the virtual environment, and fail where it is missing.
 export PATH := $(PATH):$(BIN)
+export MEMCORE_REQUIRE_NATS := 1
 ifdef CI
 # In a clean clone nothing is built a second time, and Cargo.lock is what was reviewed.
 export CARGO_INCREMENTAL := 0

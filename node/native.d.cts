@@ -39,7 +39,7 @@ export declare class NativeHistory {
    * Writes a column; `absent` marks the values that are none, and NaN is one of them unless it is to be kept.
    * What is given is copied before this returns, so that it may be changed while the disk works.
    */
-  write(series: string, times: BigInt64Array, values: Float64Array, absent: Uint8Array | undefined | null, keepNan: boolean, unit?: string | undefined | null): Promise<number>
+  write(series: string, times: BigInt64Array, values: Float64Array, absent: Uint8Array | undefined | null, options: WriteOptions): Promise<number>
   /** Asks for the series that match. */
   query(pattern: string, options: QueryOptions): Promise<NativeResult>
   /** The latest sample of each series that matches. */
@@ -382,4 +382,12 @@ export interface WideColumns {
   names: Array<string>
   /** NaN where the series has no row at that time. */
   columns: Array<Float64Array>
+}
+
+/** How a column is written. */
+export interface WriteOptions {
+  /** Whether NaN is a value. */
+  keepNan: boolean
+  /** The unit to convert from. */
+  unit?: string
 }

@@ -88,6 +88,24 @@ fn a_site_is_served_simulated_commanded_and_queried() {
 }
 
 #[test]
+fn readings_are_json_lines_where_nobody_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memcore"));
+    command.args(["serve", "--show", "home1.pv.*", "--listen", "127.0.0.1:0", "--site"]).arg(&site);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut notes = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(notes.next().unwrap().unwrap().contains("listening on"));
+    text(&memcore(&site, &["simulate", "--devices", "2", "--for", "2s", "--fast"]));
+    let line = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let reading: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert!(reading["series"].as_str().unwrap().starts_with("home1.pv.") && reading["time_us"].is_i64(), "{line}");
+    assert!(reading["value"].is_number(), "{line}");
+}
+
+#[test]
 fn a_command_reaches_a_simulated_device_and_comes_back_confirmed() {
     let folder = tempfile::tempdir().unwrap();
     let site = folder.path().join("site");

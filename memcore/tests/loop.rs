@@ -32,3 +32,24 @@ async fn emulated_devices_are_stored_seen_live_and_obey_a_command() {
     assert_eq!(handle.stats().points_durable, report.points_sent);
     site.server.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_cannot_listen_or_is_dropped_lets_its_site_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = common::config(folder.path());
+    config.gateway.listen = taken.local_addr().unwrap();
+    for _ in 0..2 {
+        let e = memcore::serve(config.clone()).await.unwrap_err();
+        assert_eq!(e.kind(), memcore::ErrorKind::Io, "{e}");
+    }
+    drop(taken);
+    drop(memcore::serve(config.clone()).await.unwrap());
+    let again = async {
+        while let Err(e) = memcore::serve(config.clone()).await {
+            assert!(matches!(e.kind(), memcore::ErrorKind::Locked | memcore::ErrorKind::Io), "{e}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), again).await.expect("the site is free again");
+}

@@ -163,8 +163,8 @@ export class Memcore {
       ? BigInt64Array.of(toMicros(`${call}: time`, times as TimeLike))
       : toMicrosArray(`${call}: times`, times as TimesLike);
     const { numbers, absent } = toColumn(call, single ? [values] : values);
-    const keepNan = options.nan === "keep";
-    return settled(sync(() => this.#native.write(series, micros, numbers, absent, keepNan, options.unit)));
+    const how = { keepNan: options.nan === "keep", ...given({ unit: options.unit }) };
+    return settled(sync(() => this.#native.write(series, micros, numbers, absent, how)));
   }
 
   /** Asks for the series that match, such as `home1.*.power` or `home1.>`. */

@@ -107,6 +107,8 @@ test("workers load it, use it, serve, and are terminated in the middle, ten time
 
 test("Ctrl-C ends the command line's server in order", async () => {
   const bin = spawn(process.execPath, ["dist/bin.cjs", "serve", "--site", folder(), "--listen", "127.0.0.1:0"], { cwd: root });
+  // Should it not obey, the test fails by the exit code instead of waiting for ever.
+  setTimeout(() => bin.kill("SIGKILL"), 20_000).unref();
   let said = "";
   const heard = new Promise<void>((resolve) => {
     const hear = (chunk: Buffer): void => {
@@ -120,6 +122,7 @@ test("Ctrl-C ends the command line's server in order", async () => {
   await Promise.race([heard, ended]);
   bin.kill("SIGINT");
   assert.ok([0, 130].includes((await ended) ?? -1), said);
+  assert.match(said, /shutting down/);
 });
 
 test("the command line's exit code is the program's", async () => {

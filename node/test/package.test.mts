@@ -1,7 +1,7 @@
 // The package as it is published: packed, checked, installed elsewhere, used from ESM, CommonJS, TypeScript and the shell.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -66,16 +66,57 @@ test("it is one package for import and require", () => {
   assert.equal(run(process.execPath, ["--input-type=module", "-e", script], user), `${version} ${version} true\n`);
 });
 
+const USE = `
+  const mem = memory();
+  mem.register("home1.pv.power", { unit: "W" });
+  await mem.write("home1.pv.power", [new Date(0), new Date(1000)], [1, 2]);
+  const server = await serve("site", { listen: "127.0.0.1:0" });
+  const simulation = await simulate(server, { devices: 1, duration: "5s", speed: null });
+  const { rowsSent } = await simulation.finish();
+  await server.close();
+  console.log((await mem.query("home1.*.power")).series[0].values.length, rowsSent);`;
+
+test("it works as installed, from ESM and from CommonJS", () => {
+  const names = "{ memory, serve, simulate }";
+  writeFileSync(join(user, "use.mjs"), `import ${names} from "memcore";${USE}`);
+  writeFileSync(join(user, "use.cjs"), `const ${names} = require("memcore"); (async () => {${USE}})();`);
+  for (const file of ["use.mjs", "use.cjs"]) assert.equal(run(process.execPath, [file], user), "2 5\n", file);
+});
+
 test("TypeScript users get its types, strictly checked", () => {
-  for (const file of ["user.mts", "user.cts"]) {
-    const source = `
-      import { MemcoreError, version, type ErrorCode } from "memcore";
-      const text: string = version;
-      export const codeOf = (e: unknown): ErrorCode | string => (e instanceof MemcoreError ? e.code : text);`;
-    writeFileSync(join(user, file), source);
-  }
-  const options = ["--noEmit", "--strict", "--module", "NodeNext", "--target", "ES2022"];
-  run(tool("tsc"), [...options, "user.mts", "user.cts"], user);
+  const source = `
+    import { MemcoreError, memory, serve, simulate, version, type CommandResult, type ErrorCode, type Reading } from "memcore";
+    const text: string = version;
+    export const codeOf = (e: unknown): ErrorCode | string => (e instanceof MemcoreError ? e.code : text);
+    export async function use(): Promise<string> {
+      using mem = memory();
+      const count: number = await mem.write("home1.pv.power", BigInt64Array.of(1n), Float64Array.of(1), { unit: "kW", nan: "keep" });
+      const days = await mem.query("home1.*.power", { every: "1d", agg: ["min", "max"], tz: "Europe/Berlin" });
+      const lowest: number | undefined = days.rows()[0]?.min;
+      const raw: number | undefined = (await mem.query("home1.>")).rows()[0]?.value;
+      const mean: number | undefined = (await mem.query("home1.>", { every: 60_000 })).rows()[0]?.mean;
+      const times: BigInt64Array | undefined = days.series[0]?.times;
+      // @ts-expect-error: this aggregate was not asked for
+      days.series[0]?.column("mean");
+      // @ts-expect-error: there is no such option
+      await mem.query("home1.>", { evry: "1d" });
+      // @ts-expect-error: a number could be seconds or milliseconds
+      await mem.write("home1.pv.power", 5, 1);
+      await using server = await serve("site", { listen: "127.0.0.1:0" });
+      await using simulation = await simulate(server, { speed: null, duration: "1h" });
+      for await (const reading of server.subscribe(">")) {
+        const { series, time, timeUs, value }: Reading = reading;
+        return [series, time.toISOString(), timeUs + 1n, value * 2].join(" ");
+      }
+      const result: CommandResult = await server.command("home1.battery.power", -2000, { lease: "15m", fallback: 0 });
+      const stream: ReadableStream<Reading> = server.subscribe(">").toReadableStream();
+      if (result.state === "refused") return result.code + result.reason;
+      return [count, lowest, raw, mean, times, stream, simulation.sent().points].join(" ");
+    }`;
+  for (const file of ["user.mts", "user.cts"]) writeFileSync(join(user, file), source);
+  symlinkSync(join(root, "node_modules", "@types"), join(user, "node_modules", "@types"));
+  const options = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--module", "NodeNext", "--target", "ES2022"];
+  run(tool("tsc"), [...options, "--lib", "ES2023,ESNext.Disposable", "--types", "node", "user.mts", "user.cts"], user);
 });
 
 test("npx memcore is the command line", () => {

@@ -30,15 +30,15 @@ function standIn(): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Column names of the file, the channels they become, and the factor to the base unit. */
+/** The channels that the columns become, and the power of ten to the base unit: 1.001 kW is 1001 W, as decimals have it. */
 const CHANNELS = [
-  ["power", 1000],
-  ["reactive_power", 1000],
-  ["voltage", 1],
-  ["current", 1],
-  ["sub1", 1],
-  ["sub2", 1],
-  ["sub3", 1],
+  ["power", 3],
+  ["reactive_power", 3],
+  ["voltage", 0],
+  ["current", 0],
+  ["sub1", 0],
+  ["sub2", 0],
+  ["sub3", 0],
 ] as const;
 
 /** What the text itself says, read without memcore: times and values a channel, without the gaps. */
@@ -47,10 +47,11 @@ function expected(text: string): { times: bigint[]; values: number[] }[] {
   for (const line of text.trimEnd().split("\n").slice(1)) {
     const [time = "", ...cells] = line.split(",");
     const micros = BigInt(Date.parse(`${time.replace(" ", "T")}:00Z`)) * 1000n;
-    CHANNELS.forEach(([, factor], at) => {
-      if (cells[at] === "") return;
+    CHANNELS.forEach(([, power], at) => {
+      const cell = cells[at] ?? "";
+      if (cell === "") return;
       columns[at]?.times.push(micros);
-      columns[at]?.values.push(Number(cells[at]) * factor);
+      columns[at]?.values.push(Number(`${cell}e${String(power)}`));
     });
   }
   return columns;

@@ -76,6 +76,15 @@ impl QueryOptions {
     }
 }
 
+/// How a column is written.
+#[napi(object)]
+pub struct WriteOptions {
+    /// Whether NaN is a value.
+    pub keep_nan: bool,
+    /// The unit to convert from.
+    pub unit: Option<String>,
+}
+
 /// The latest sample of a series.
 #[napi(object)]
 pub struct LatestSample {
@@ -140,11 +149,11 @@ impl NativeHistory {
         times: &[i64],
         values: &[f64],
         absent: Option<&[u8]>,
-        keep_nan: bool,
-        unit: Option<String>,
+        options: WriteOptions,
     ) -> Result<PromiseRaw<'env, u32>> {
         let series: SeriesName = series.parse().to_node()?;
-        let unit = unit.map(|unit| unit.parse::<Unit>()).transpose().to_node()?;
+        let keep_nan = options.keep_nan;
+        let unit = options.unit.map(|unit| unit.parse::<Unit>()).transpose().to_node()?;
         let times: Vec<Timestamp> = times.iter().copied().map(Timestamp::from_micros).collect();
         let present = |at: usize, value: f64| {
             let absent = absent.is_some_and(|absent| absent.get(at).is_some_and(|mark| *mark != 0));

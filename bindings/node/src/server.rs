@@ -1,6 +1,6 @@
 //! A running server and the commands that go through it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use memcore::model::{CommandState, DeviceName, DeviceStatus, Pattern, SeriesName};
 use memcore::{CommandRequest, CommandTicket, Config, ErrorKind, ProofKind, Server, ServerHandle};
@@ -15,9 +15,8 @@ use crate::live::{Feed, NativeEvents, NativeReadings};
 
 /// The configuration of the site in that folder: its file, the environment, then what was given.
 fn load_config(path: &str, file: Option<PathBuf>, listen: Option<String>) -> memcore::Result<Config> {
-    // A value that reads as TOML would be one; no path with a directory in front does.
-    let path = if Path::new(path).is_absolute() { path.to_owned() } else { format!("./{path}") };
-    let mut overrides = vec![("path", path)];
+    // Quoted, so that no folder's name is read as a number or a date.
+    let mut overrides = vec![("path", serde_json::Value::from(path).to_string())];
     overrides.extend(listen.map(|listen| ("gateway.listen", listen)));
     // A variable that is no text is none of ours.
     let environment =

@@ -22,7 +22,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is simulated.
 #[napi(object)]
-pub struct SimulationOptions {
+pub(crate) struct SimulationOptions {
     /// How many devices.
     pub devices: Option<u32>,
     /// The same seed gives the same street.

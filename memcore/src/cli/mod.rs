@@ -140,12 +140,16 @@ fn log_to_stderr(verbose: u8) {
 }
 
 /// Resolves when the process is asked to end: Ctrl-C or SIGTERM.
-async fn interrupted() -> Result<u8> {
+fn interrupted() -> impl Future<Output = Result<u8>> {
     use tokio::signal::unix::{SignalKind, signal};
     let failed = |e| Error::io("listen for signals", e);
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed.map(|()| 130).map_err(failed),
-        _ = terminate.recv() => Ok(143),
+    // Heard from here on, not only once somebody waits: what comes in between must not end the process out of order.
+    let signals = signal(SignalKind::interrupt()).and_then(|pressed| Ok((pressed, signal(SignalKind::terminate())?)));
+    async move {
+        let (mut pressed, mut terminate) = signals.map_err(failed)?;
+        tokio::select! {
+            _ = pressed.recv() => Ok(130),
+            _ = terminate.recv() => Ok(143),
+        }
     }
 }

@@ -24,6 +24,7 @@ impl Serve {
     pub(super) async fn run(&self, common: &Common) -> Result<u8> {
         let config = common.config(self.listen.as_deref())?;
         let site = config.path.display().to_string();
+        let interrupted = interrupted();
         let server = Server::start(config).await?;
         let handle = server.handle();
         eprintln!("memcore {} listening on {} for site {site}", env!("CARGO_PKG_VERSION"), server.address());
@@ -35,7 +36,7 @@ impl Serve {
             std::future::pending::<Result<()>>().await
         };
         let ended = tokio::select! {
-            signal = interrupted() => signal,
+            signal = interrupted => signal,
             failed = showing => failed.map(|()| 0),
         };
         eprintln!("memcore: shutting down");

@@ -171,7 +171,8 @@ impl Config {
             layers.push((format!("flag for {key}"), (*key).to_owned(), value.clone()));
         }
         let own = || {
-            let path = layers.iter().rev().find(|(_, key, _)| key == "path").map_or("site", |(_, _, value)| value);
+            let given = layers.iter().rev().find(|(_, key, _)| key == "path").map(|(_, _, value)| read_value(value));
+            let path = given.as_ref().and_then(Value::as_str).unwrap_or("site");
             Some(Path::new(path).join("memcore.toml")).filter(|own| own.exists())
         };
         let file = file.map(Path::to_owned).or_else(own);
@@ -207,7 +208,13 @@ fn parse(table: Table, source: &str) -> Result<Config> {
     })
 }
 
-/// Sets a dotted key; the value is TOML where it can be read as such, else text.
+/// The value is TOML where it can be read as such, else text.
+fn read_value(text: &str) -> Value {
+    let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// Sets a dotted key.
 fn set(table: &mut Table, key: &str, value: &str) -> Result<()> {
     let (section, leaf) = key.rsplit_once('.').map_or((None, key), |(section, leaf)| (Some(section), leaf));
     let mut target = table;
@@ -215,8 +222,7 @@ fn set(table: &mut Table, key: &str, value: &str) -> Result<()> {
         let entry = target.entry(part).or_insert_with(|| Value::Table(Table::new()));
         target = entry.as_table_mut().ok_or_else(|| Error::invalid(format!("{part} is a value, expected a section")))?;
     }
-    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-    target.insert(leaf.to_owned(), parsed.unwrap_or_else(|| Value::String(value.to_owned())));
+    target.insert(leaf.to_owned(), read_value(value));
     Ok(())
 }
 
@@ -245,6 +251,17 @@ mod tests {
         let flags = [("gateway.listen", "127.0.0.1:3".to_owned()), ("path", "b".to_owned())];
         let config = load(text, &[("MEMCORE__GATEWAY__LISTEN", "127.0.0.1:2"), ("HOME", "x")], &flags).unwrap();
         assert_eq!((config.gateway.listen.port(), config.path), (3, PathBuf::from("b")));
+    }
+
+    #[test]
+    fn the_sites_own_file_is_found_however_its_folder_is_given() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("memcore.toml"), "[gateway]\nlisten = \"127.0.0.1:9\"").unwrap();
+        let plain = folder.path().display().to_string();
+        for path in [format!("{plain:?}"), plain] {
+            let config = Config::load(None, [], &[("path", path)]).unwrap();
+            assert_eq!((config.gateway.listen.port(), config.path.as_path()), (9, folder.path()));
+        }
     }
 
     #[test]

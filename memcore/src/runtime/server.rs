@@ -104,15 +104,28 @@ impl Server {
             commander: std::sync::Mutex::default(),
             counters: Counters::default(),
         });
-        let recorder = start_recorder(&core).await?;
-        let host = Arc::new(Ingest(core.clone()));
-        let gateway = Gateway::listen(config.gateway.options(), tls, host, clock).await?;
-        let certificates = Arc::new(certificates);
-        let address = gateway.address();
-        let local = local_socket::LocalSocket::open(&path, &core, address)?;
+        let recorder = Some(start_recorder(&core).await?);
         let ticking = tokio::spawn(tick(core.clone()));
-        tracing::info!(%address, path = %path.display(), "listening");
-        Ok(Self { core, certificates, gateway: Some(gateway), recorder: Some(recorder), ticking, local })
+        let certificates = Arc::new(certificates);
+        let mut server = Self { core, certificates, gateway: None, recorder, ticking, local: None };
+        match server.open_doors(&config, tls, clock).await {
+            Ok(()) => Ok(server),
+            Err(e) => {
+                // The store is let go before the caller hears of it: it may want to try again.
+                server.shutdown().await?;
+                Err(e)
+            }
+        }
+    }
+
+    async fn open_doors(&mut self, config: &Config, tls: Arc<rustls::ServerConfig>, clock: Arc<dyn Clock>) -> Result<()> {
+        let host = Arc::new(Ingest(self.core.clone()));
+        let gateway = Gateway::listen(config.gateway.options(), tls, host, clock).await?;
+        let address = gateway.address();
+        self.gateway = Some(gateway);
+        self.local = local_socket::LocalSocket::open(&config.path, &self.core, address)?;
+        tracing::info!(%address, path = %config.path.display(), "listening");
+        Ok(())
     }
 
     /// Where the gateway listens.
@@ -158,6 +171,11 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.ticking.abort();
+        // With the bus closed the recorder stores what it still holds and ends, and the store goes with the last handle.
+        if let Ok(runtime) = Handle::try_current() {
+            let bus = self.core.bus.clone();
+            runtime.spawn(async move { bus.close().await });
+        }
     }
 }
 
