@@ -261,6 +261,40 @@ async fn a_second_login_fences_the_first() {
     scene.ends_well().await;
 }
 
+/// The second begins where the first has not become durable yet, and its rows come in batches that are cut differently.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_login_in_mid_stream_hands_nothing_on_twice() {
+    const ROWS: u64 = 3000;
+    let scene = Scene::new().await;
+    let before = scene.server.handle().stats().points_durable;
+    for boot in 1..=5 {
+        let row = |seq| format!(r#"{{"type":"data","seq":{seq},"time_us":{},"values":{{"power":1}}}}"#, boot * ROWS + seq);
+        let rows = |from: u64| (from..=ROWS).map(|seq| row(seq) + "\n").collect::<String>();
+        let mut first = Raw::open(scene.address(), &scene.bundle, boot).await;
+        let flood = rows(1);
+        let (sent, second) = tokio::join!(first.send(flood.as_bytes()), async {
+            tokio::time::sleep(Duration::from_millis(2 * boot)).await;
+            let mut second = Dial::new(scene.address(), &scene.bundle).connect().await.unwrap();
+            second.say(&hello(&scene.bundle, boot)).await;
+            let durable = second.expect("welcome").await["durable"].as_u64().unwrap();
+            for piece in rows(durable + 1).as_bytes().chunks(7001) {
+                second.send(piece).await.unwrap();
+            }
+            if durable < ROWS {
+                second.durable(ROWS).await;
+            }
+            second
+        });
+        drop((sent, second));
+        assert_eq!(scene.values("home1.bad.power").len() as u64, boot * ROWS, "all of boot {boot} is there");
+        // The count follows the acknowledgement.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let handed_on = scene.server.handle().stats().points_durable - before;
+        assert_eq!(handed_on, boot * ROWS, "nothing of boot {boot} was handed on twice");
+    }
+    scene.ends_well().await;
+}
+
 #[tokio::test]
 async fn too_many_malformed_messages_end_the_session() {
     let scene = Scene::new().await;

@@ -1,4 +1,4 @@
-//! Commands at the device: each id once, nothing after its expiry, and the fallback when a lease runs out.
+//! Commands at the device: each id once (P27), nothing after its expiry (P28), and the fallback when a lease runs out (P29).
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! The task behind a device: connects, runs a session, reconnects with growing pauses, and keeps leases whatever happens.
+//! The task behind a device: connects, runs a session, reconnects with growing pauses (P38), and keeps leases whatever happens.
 
 use std::future::Future;
 use std::sync::Arc;

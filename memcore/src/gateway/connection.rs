@@ -1,9 +1,13 @@
 //! One connection: TLS around a session. Reads, hands events to the host, writes what the session has to say.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::time::{sleep_until, timeout};
@@ -104,7 +108,6 @@ impl<H: Host> Connection<H> {
 
     /// Runs until the session is over; says why.
     async fn run(&mut self) -> Code {
-        let mut buffer = vec![0; READ_BYTES];
         let mut stopping = self.shared.stopping.clone();
         loop {
             if let Err(code) = self.write().await {
@@ -118,32 +121,37 @@ impl<H: Host> Connection<H> {
                 biased;
                 step = from_host(self.admitted.as_mut()) => step,
                 _ = stopping.wait_for(|stage| *stage != Stage::Serving) => Step::Stop,
-                read = self.tls.read(&mut buffer) => match read {
+                read = poll_fn(|cx| read_into(&mut self.session, &mut self.tls, &*self.shared.clock, cx)) => match read {
                     Ok(0) | Err(_) => return Code::Closed,
-                    Ok(length) => Step::Read(length),
+                    Ok(_) => Step::Read,
                 },
                 () = sleep_until(deadline) => Step::Timeout,
             };
-            if let Some(code) = self.act(step, &buffer).await {
+            if let Some(code) = self.act(step).await {
                 let _ = self.write().await;
                 return code;
             }
         }
     }
 
-    async fn act(&mut self, step: Step, buffer: &[u8]) -> Option<Code> {
+    async fn act(&mut self, step: Step) -> Option<Code> {
         match step {
-            Step::Read(length) => {
-                let now = self.shared.clock.monotonic();
-                self.session.receive(now, &buffer[..length]);
+            Step::Read => {
+                if let Some(code) = self.heed_all().await {
+                    return Some(code);
+                }
                 // One byte after the other is no way around the time that a message may take.
-                self.session.handle_timeout(now);
+                self.session.handle_timeout(self.shared.clock.monotonic());
             }
             Step::Woken => self.heed_link(),
             Step::Command(command) => self.command(command),
             Step::Stop => self.session.close(Code::Shutdown, "the server is shutting down"),
             Step::Timeout => self.session.handle_timeout(self.shared.clock.monotonic()),
         }
+        self.heed_all().await
+    }
+
+    async fn heed_all(&mut self) -> Option<Code> {
         while let Some(event) = self.session.poll(self.now()) {
             if let Some(code) = self.heed(event).await {
                 return Some(code);
@@ -166,6 +174,7 @@ impl<H: Host> Connection<H> {
         None
     }
 
+    /// Identity comes from the proof alone (P3).
     async fn judge(&mut self, hello: Hello) {
         let certificate = self.certificate.clone();
         let proof = match (&hello.credential, &certificate) {
@@ -268,10 +277,10 @@ impl<H: Host> Connection<H> {
         if let Some(admitted) = self.admitted.take() {
             self.shared.host.left(&admitted.device, admitted.epoch, code);
         }
-        // Closing a socket with unread bytes in it would take back what was said last: the reason.
+        // Closing a socket with unread bytes in it would take back what was said last: the reason (P34).
         let _ = timeout(HURRY, async {
             self.tls.shutdown().await?;
-            let (mut rest, mut thrown) = ([0; 4096], 0);
+            let (mut rest, mut thrown) = (vec![0; 4096], 0);
             let (socket, _) = self.tls.get_mut();
             while thrown < LINGER_BYTES {
                 match socket.read(&mut rest).await? {
@@ -302,11 +311,31 @@ async fn ended(link: Option<Arc<Link>>, stopping: &mut watch::Receiver<Stage>) -
 }
 
 enum Step {
-    Read(usize),
+    Read,
     Woken,
     Command(Command),
     Stop,
     Timeout,
+}
+
+thread_local! {
+    /// Where bytes lie between the socket and their session: one for each thread, so that a silent connection holds none.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
+
+/// Reads what has arrived into the session; 0 at the end of the connection. Cancel-safe.
+fn read_into(
+    session: &mut ServerSession,
+    tls: &mut TlsStream<TcpStream>,
+    clock: &dyn Clock,
+    cx: &mut Context<'_>,
+) -> Poll<std::io::Result<usize>> {
+    BUFFER.with_borrow_mut(|buffer| {
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(Pin::new(tls).poll_read(cx, &mut buffer))?;
+        session.receive(clock.monotonic(), buffer.filled());
+        Poll::Ready(Ok(buffer.filled().len()))
+    })
 }
 
 /// What comes from the server's side, once there is a session. Cancel-safe.

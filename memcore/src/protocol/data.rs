@@ -2,7 +2,7 @@
 //!
 //! `{"type":"data","seq":7,"time_us":1763000000000000,"values":{"power":12.5,"voltage":null}}` is one row;
 //! `{"type":"data","seq":8,"times_us":[...],"columns":{"power":[12.5,null],...}}` is many.
-//! A value that is wrong is set aside with its code; the rest of the message stands.
+//! A value that is wrong is set aside with its code; the rest of the message stands (P19).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -248,7 +248,7 @@ impl DataDecoder<'_> {
         Ok(times)
     }
 
-    /// Whether all fields of one of the two forms were there, and none of the other; bits by place in [`FIELDS`].
+    /// Whether all fields of one of the two forms were there, and none of the other (P16); bits by place in [`FIELDS`].
     fn complete(&mut self, seen: u8) -> Result<(), &'static str> {
         if seen & 0b10 == 0 {
             self.fault = Some(Code::BadSequence);
@@ -277,7 +277,7 @@ impl<'de> DeserializeSeed<'de> for Sequence<'_> {
     }
 }
 
-/// A time: integer microseconds since 1970 that fit 64 bits.
+/// A time: integer microseconds since 1970 that fit 64 bits (P11).
 struct Time<'a>(&'a mut Option<Code>);
 
 impl<'de> DeserializeSeed<'de> for Time<'_> {

@@ -1,4 +1,4 @@
-//! Framing: cuts a stream of bytes into messages, and holds what is incomplete.
+//! Framing: cuts a stream of bytes into messages, and holds what is incomplete (P6).
 
 use std::ops::Range;
 
@@ -30,7 +30,7 @@ impl Decoder {
     /// The next whole message of at most `limit` bytes; `None` where more bytes are needed.
     ///
     /// # Errors
-    /// [`Code::TooLarge`] as soon as a message is known to exceed the limit, complete or not.
+    /// [`Code::TooLarge`] as soon as a message is known to exceed the limit, complete or not (P7).
     pub fn next(&mut self, limit: usize) -> Result<Option<&[u8]>, Code> {
         Ok(self.next_range(limit)?.map(|range| &self.buffer[range]))
     }

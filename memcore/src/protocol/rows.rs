@@ -1,4 +1,4 @@
-//! Consecutive data messages become one batch: checked, in base units, in passive sign, labelled by the start.
+//! Consecutive data messages become one batch: checked, in base units, in passive sign (P15), labelled by the start (P14).
 
 use std::sync::Arc;
 

@@ -301,6 +301,7 @@ impl ServerSession {
 
     fn take_open(&mut self, message: Up, now: Moment) {
         match message {
+            // P5
             Up::Hello(_) => self.close(Code::BadMessage, "a second hello"),
             Up::Channels(channels) => self.take_channels(channels),
             Up::Result { id, answer } => self.take_answer(id, answer),
@@ -322,6 +323,7 @@ impl ServerSession {
         self.events.push_back(ServerEvent::Channels(channels));
     }
 
+    /// An answer counts only where its command waits for one in this session (P30).
     fn take_answer(&mut self, id: CommandId, answer: Answer) {
         let Some(place) = self.unanswered.iter().position(|(waiting, _)| *waiting == id) else {
             let detail = format!("command {id} is not waiting for a result in this session");
@@ -338,7 +340,7 @@ impl ServerSession {
         self.events.push_back(ServerEvent::Answer { id, answer });
     }
 
-    /// A message that could not be read at all; too many of them end the session.
+    /// A message that could not be read at all; too many of them end the session (P10).
     fn reject_message(&mut self, sequence: Option<u64>, problem: Problem) {
         self.errors += 1;
         if self.errors > self.limits.errors {
@@ -382,7 +384,7 @@ impl ServerSession {
         self.end(refusal.code, refusal.detail.clone(), refusal.retry_after);
     }
 
-    /// Everything up to `sequence` is durable.
+    /// Everything up to `sequence` is durable (P24).
     pub fn ack(&mut self, sequence: u64) {
         if sequence > self.acked && matches!(self.state, State::Open { .. }) {
             self.acked = sequence;
@@ -393,7 +395,7 @@ impl ServerSession {
         }
     }
 
-    /// Sends a command in the unit and sign of the device's channel.
+    /// Sends a command in the unit and sign of the device's channel (P15).
     ///
     /// # Errors
     /// A [`Refusal`] where the device has no such channel, the channel takes no commands, or the value is out of its range.
