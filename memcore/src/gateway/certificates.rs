@@ -95,7 +95,7 @@ impl Certificates {
     /// Issues a client certificate to a device.
     ///
     /// # Errors
-    /// [`Internal`](crate::ErrorKind::Internal) where signing fails.
+    /// [`Internal`](crate::error::ErrorKind::Internal) where signing fails.
     pub fn issue_client(&self, device: &DeviceName, now: Timestamp) -> Result<ClientCertificate> {
         let key = KeyPair::generate().map_err(signing)?;
         let mut params = CertificateParams::default();
@@ -125,14 +125,14 @@ impl Certificates {
             if allow_tls12 { &[&rustls::version::TLS13, &rustls::version::TLS12] } else { &[&rustls::version::TLS13] };
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
-            .map_err(|e| Error::new(crate::ErrorKind::Internal, e.to_string()))?
+            .map_err(|e| Error::new(crate::error::ErrorKind::Internal, e.to_string()))?
             .with_client_cert_verifier(clients)
             .with_single_cert(self.server_chain.clone(), self.server_key.clone_key())
             .map_err(|e| Error::invalid(format!("the server's certificate and key do not fit: {e}")))?;
         config.alpn_protocols = vec![Encoding::JsonLines.alpn().to_vec()];
         // Devices on bad links reconnect often: a ticket saves them the full handshake, and the server keeps no state for it.
-        config.ticketer =
-            rustls::crypto::ring::Ticketer::new().map_err(|e| Error::new(crate::ErrorKind::Internal, e.to_string()))?;
+        config.ticketer = rustls::crypto::ring::Ticketer::new()
+            .map_err(|e| Error::new(crate::error::ErrorKind::Internal, e.to_string()))?;
         config.send_tls13_tickets = 1;
         Ok(Arc::new(config))
     }
@@ -159,7 +159,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 fn signing(e: rcgen::Error) -> Error {
-    Error::new(crate::ErrorKind::Internal, format!("cannot make a certificate: {e}")).caused_by(e)
+    Error::new(crate::error::ErrorKind::Internal, format!("cannot make a certificate: {e}")).caused_by(e)
 }
 
 fn open_ca(folder: &Path, now: Timestamp) -> Result<(String, KeyPair)> {

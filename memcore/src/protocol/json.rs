@@ -260,13 +260,13 @@ fn write_line(wire: &impl Serialize, out: &mut Vec<u8>) {
 ///
 /// # Errors
 /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the line is no message of this version.
-pub fn decode_down(line: &[u8]) -> crate::Result<Down> {
+pub fn decode_down(line: &[u8]) -> crate::error::Result<Down> {
     let wire: WireDown = serde_json::from_slice(line)
-        .map_err(|e| crate::Error::invalid(format!("the server sent what is no message: {e}")).caused_by(e))?;
+        .map_err(|e| crate::error::Error::invalid(format!("the server sent what is no message: {e}")).caused_by(e))?;
     Ok(match wire {
         WireDown::Welcome { version, .. } if version != super::VERSION => {
             let message = format!("the server speaks version {version}, expected {}", super::VERSION);
-            return Err(crate::Error::new(crate::ErrorKind::Unsupported, message));
+            return Err(crate::error::Error::new(crate::error::ErrorKind::Unsupported, message));
         }
         WireDown::Welcome { device, epoch, time_us, durable, message_bytes, .. } => {
             Down::Welcome(Welcome { device, epoch, time: time_us, durable, message_bytes })
