@@ -29,6 +29,15 @@ pub enum Proof<'a> {
     Certificate(&'a str),
 }
 
+/// A device that has proved itself, and by what: its session lasts for as long as the registry [holds](Registry::holds) that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proven {
+    /// The device.
+    pub device: DeviceName,
+    /// The key id of its secret, or the fingerprint of its certificate: nothing secret.
+    pub key: String,
+}
+
 /// An enrolled device, as listed: nothing secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Enrolled {
@@ -171,7 +180,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Unauthorized`](ErrorKind::Unauthorized), with the same text whatever is wrong: a guesser learns nothing.
-    pub fn verify(&self, proof: Proof<'_>) -> Result<DeviceName> {
+    pub fn verify(&self, proof: Proof<'_>) -> Result<Proven> {
         let refuse = || Error::new(ErrorKind::Unauthorized, "the credential is unknown, wrong or revoked");
         let (key, secret) = match proof {
             Proof::Certificate(fingerprint) => (fingerprint, None),
@@ -188,7 +197,13 @@ impl Registry {
             (StoredProof::Secret { salt, hmac_sha256 }, Some(secret)) => matches_hash(salt, secret, hmac_sha256),
             _ => false,
         };
-        if proved { Ok(entry.device.clone()) } else { Err(refuse()) }
+        if proved { Ok(Proven { device: entry.device.clone(), key: key.to_owned() }) } else { Err(refuse()) }
+    }
+
+    /// Whether what once proved a device still does: not after a revocation or a later enrolment of the same device.
+    #[must_use]
+    pub fn holds(&self, key: &str) -> bool {
+        self.loaded.read().unwrap_or_else(|e| e.into_inner()).entries.contains_key(key)
     }
 
     /// Reads the file again if another process has changed it; true when it did. An unreadable file keeps the old entries.
@@ -299,13 +314,14 @@ mod tests {
         let device: DeviceName = "home1.hem".parse().unwrap();
         let bundle = registry.enroll_secret(&device, "localhost:23123", &certificates, NOW).unwrap();
         let credential = bundle.credential.unwrap();
-        assert_eq!(registry.verify(Proof::Secret(&credential)).unwrap(), device);
+        assert_eq!(registry.verify(Proof::Secret(&credential)).unwrap().device, device);
 
         let secret = credential.rsplit('_').next().unwrap();
         let stored = std::fs::read_to_string(folder.path().join("devices.json")).unwrap();
         assert!(!stored.contains(secret));
 
-        let wrong = format!("{}0", &credential[..credential.len() - 1]);
+        let last = if credential.ends_with('0') { '1' } else { '0' };
+        let wrong = format!("{}{last}", &credential[..credential.len() - 1]);
         for bad in [wrong.as_str(), "mc_", "mc__", "", "mc_0011223344556677_00", "mc_ä_ö"] {
             let e = registry.verify(Proof::Secret(bad)).unwrap_err();
             assert_eq!((e.kind(), e.message()), (ErrorKind::Unauthorized, "the credential is unknown, wrong or revoked"));
@@ -321,10 +337,13 @@ mod tests {
         let (registry, certificates) = site(folder.path());
         let device: DeviceName = "home1.pv".parse().unwrap();
         let first = registry.enroll_secret(&device, "h:1", &certificates, NOW).unwrap().credential.unwrap();
+        let proven = registry.verify(Proof::Secret(&first)).unwrap();
+        assert!(registry.holds(&proven.key));
         let second = registry.enroll_certificate(&device, "h:1", &certificates, NOW).unwrap();
         assert!(registry.verify(Proof::Secret(&first)).is_err());
+        assert!(!registry.holds(&proven.key));
         let fingerprint = pem_fingerprint(&second.certificate_pem.unwrap()).unwrap();
-        assert_eq!(registry.verify(Proof::Certificate(&fingerprint)).unwrap(), device);
+        assert_eq!(registry.verify(Proof::Certificate(&fingerprint)).unwrap(), Proven { device, key: fingerprint });
         assert_eq!(registry.list().len(), 1);
     }
 

@@ -294,7 +294,7 @@ impl ServerHandle {
         // A device on this machine can use the bundle as it is; elsewhere the host part is to be replaced.
         let server = format!("localhost:{}", self.address.port());
         let bundle = enroll_in(&self.core.registry, &self.certificates, device, proof, &server, self.core.clock.now())?;
-        self.core.links.close_where(|other| other == device, Code::Revoked, "enrolled anew");
+        self.core.links.close_where(|other, _| other == device, Code::Revoked, "enrolled anew");
         Ok(bundle)
     }
 
