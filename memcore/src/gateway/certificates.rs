@@ -1,12 +1,16 @@
 //! The site's own certificate authority, the server's certificate, and those of devices.
 //!
 //! On the first start a CA and a server certificate are made under `tls/`; later starts use them, and renew the server's
-//! when its names change or its end is near. A certificate of the operator's own takes their place by configuration.
+//! when its names change or its end is near. Several processes may be the first: a lock lets one make them, and the others
+//! find them. A certificate of the operator's own takes their place by configuration.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    PublicKeyData,
+};
 use ring::digest;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -62,6 +66,8 @@ pub struct Certificates {
 
 #[derive(Serialize, Deserialize, PartialEq)]
 struct Issued {
+    /// The fingerprint of the CA: a new CA needs a new server certificate too.
+    ca: String,
     names: Vec<String>,
     ends: String,
 }
@@ -74,11 +80,12 @@ impl Certificates {
     /// the file, where one does not hold what it must.
     pub fn open(folder: &Path, identity: &Identity, now: Timestamp) -> Result<Self> {
         private_file::create_folder(folder)?;
+        let _lock = private_file::lock(&folder.join("lock"))?;
         let (ca_pem, ca_key) = open_ca(folder, now)?;
         let (chain_path, key_path) = match identity {
             Identity::Brought { certificate, key } => (certificate.clone(), key.clone()),
             Identity::OwnAuthority { names } => {
-                issue_server(folder, &ca_key, names, now)?;
+                issue_server(folder, &ca_pem, &ca_key, names, now)?;
                 (folder.join("server.pem"), folder.join("server.key"))
             }
         };
@@ -168,6 +175,7 @@ fn open_ca(folder: &Path, now: Timestamp) -> Result<(String, KeyPair)> {
         (Some(pem), Some(key)) => {
             let key = KeyPair::from_pem(&key)
                 .map_err(|e| Error::invalid(format!("{} holds no private key: {e}", key_path.display())))?;
+            check_pair(&pem_path, &pem, &key_path, &key)?;
             Ok((pem, key))
         }
         // The key is written first: without the certificate beside it, nobody can have trusted it yet.
@@ -185,6 +193,22 @@ fn open_ca(folder: &Path, now: Timestamp) -> Result<(String, KeyPair)> {
             key_path.display()
         ))),
     }
+}
+
+/// Certificates signed by another CA's key would be refused by everyone, with messages that lead nowhere near the cause.
+fn check_pair(pem_path: &Path, pem: &str, key_path: &Path, key: &KeyPair) -> Result<()> {
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
+        .map_err(|e| Error::invalid(format!("{} is no PEM certificate: {e}", pem_path.display())))?;
+    // A certificate holds its public key in the very bytes in which the key gives it.
+    if memchr::memmem::find(&certificate, &key.subject_public_key_info()).is_some() {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "{} is not the key of {}: restore the two that belong together, or remove both to start with a new CA (devices must \
+         be enrolled again)",
+        key_path.display(),
+        pem_path.display()
+    )))
 }
 
 fn ca_params() -> CertificateParams {
@@ -211,14 +235,15 @@ fn validity(params: &mut CertificateParams, now: Timestamp, days: i64) {
     params.not_after = at(days);
 }
 
-fn issue_server(folder: &Path, ca_key: &KeyPair, names: &[String], now: Timestamp) -> Result<()> {
+fn issue_server(folder: &Path, ca_pem: &str, ca_key: &KeyPair, names: &[String], now: Timestamp) -> Result<()> {
+    let ca = pem_fingerprint(ca_pem)?;
     let all: Vec<String> =
         ["localhost", "127.0.0.1", "::1"].into_iter().map(str::to_owned).chain(names.iter().cloned()).collect();
     let record_path = folder.join("server.json");
     let record = private_file::read(&record_path)?.and_then(|text| serde_json::from_str::<Issued>(&text).ok());
     let fresh = |issued: &Issued| {
         let ends = issued.ends.parse::<Timestamp>().unwrap_or(Timestamp::MIN);
-        issued.names == all && ends.since(now).as_micros() > RENEW_DAYS * DAY.as_micros()
+        issued.ca == ca && issued.names == all && ends.since(now).as_micros() > RENEW_DAYS * DAY.as_micros()
     };
     if record.as_ref().is_some_and(fresh) && folder.join("server.pem").exists() && folder.join("server.key").exists() {
         return Ok(());
@@ -233,7 +258,7 @@ fn issue_server(folder: &Path, ca_key: &KeyPair, names: &[String], now: Timestam
     let ends = now.saturating_add(Span::from_micros(SERVER_DAYS * DAY.as_micros())).to_string();
     private_file::replace(&folder.join("server.key"), key.serialize_pem().as_bytes())?;
     private_file::replace(&folder.join("server.pem"), certificate.pem().as_bytes())?;
-    let record = serde_json::to_vec_pretty(&Issued { names: all, ends }).unwrap_or_default();
+    let record = serde_json::to_vec_pretty(&Issued { ca, names: all, ends }).unwrap_or_default();
     private_file::replace(&record_path, &record)
 }
 
@@ -287,6 +312,43 @@ mod tests {
         let named = Certificates::open(folder.path(), &Identity::OwnAuthority { names: vec![] }, later).unwrap();
         assert_ne!(named.server_chain, renewed.server_chain);
         assert_eq!(first.ca_pem(), named.ca_pem());
+    }
+
+    #[test]
+    fn many_that_open_a_fresh_folder_at_once_agree_on_one_ca() {
+        let folder = tempfile::tempdir().unwrap();
+        let tls = folder.path().join("tls");
+        let start = std::sync::Barrier::new(8);
+        let opened: Vec<Certificates> = std::thread::scope(|scope| {
+            let open = || {
+                start.wait();
+                Certificates::open(&tls, &own(), NOW).unwrap()
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let later = Certificates::open(&tls, &own(), NOW).unwrap();
+        for certificates in &opened {
+            assert_eq!((certificates.ca_pem(), &certificates.server_chain), (later.ca_pem(), &later.server_chain));
+            assert_eq!(certificates.ca_key.serialize_pem(), later.ca_key.serialize_pem());
+            certificates.server_config(false).unwrap();
+        }
+        let left = std::fs::read_dir(&tls).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(left.into_iter().all(|name| !name.to_string_lossy().ends_with(".new")));
+    }
+
+    #[test]
+    fn a_ca_and_a_key_that_do_not_belong_together_are_refused_and_a_new_ca_renews_the_server() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = Certificates::open(folder.path(), &own(), NOW).unwrap();
+        Certificates::open(other.path(), &own(), NOW).unwrap();
+        std::fs::copy(other.path().join("ca.key"), folder.path().join("ca.key")).unwrap();
+        let e = Certificates::open(folder.path(), &own(), NOW).unwrap_err();
+        assert!(e.message().contains("ca.key is not the key of"), "{e}");
+        std::fs::remove_file(folder.path().join("ca.pem")).unwrap();
+        let renewed = Certificates::open(folder.path(), &own(), NOW).unwrap();
+        assert_ne!(first.ca_pem(), renewed.ca_pem());
+        assert_ne!(first.server_chain, renewed.server_chain);
     }
 
     #[test]

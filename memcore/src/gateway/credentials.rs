@@ -4,8 +4,6 @@
 //! devices do not cost seconds of CPU. A client certificate is known by its fingerprint: revoking it is deleting a line.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::SystemTime;
@@ -229,7 +227,10 @@ impl Registry {
 
     /// Changes the file under a lock, starting from what it holds now.
     fn change(&self, edit: impl FnOnce(&mut Entries) -> Result<()>) -> Result<()> {
-        let _lock = lock(&self.path)?;
+        if let Some(folder) = self.path.parent() {
+            private_file::create_folder(folder)?;
+        }
+        let _lock = private_file::lock(&self.path.with_extension("lock"))?;
         let mut entries = load(&self.path)?.entries;
         edit(&mut entries)?;
         let contents = Contents { version: 1, devices: entries };
@@ -239,17 +240,6 @@ impl Registry {
         *self.loaded.write().unwrap_or_else(|e| e.into_inner()) = load(&self.path)?;
         Ok(())
     }
-}
-
-fn lock(path: &Path) -> Result<File> {
-    let lock_path = path.with_extension("lock");
-    let failed = |e| Error::io(format!("lock {}", lock_path.display()), e);
-    if let Some(folder) = path.parent() {
-        private_file::create_folder(folder)?;
-    }
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock_path).map_err(failed)?;
-    file.lock().map_err(failed)?;
-    Ok(file)
 }
 
 fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
