@@ -12,8 +12,14 @@ use rcgen::{
     PublicKeyData,
 };
 use ring::digest;
+use rustls::CertificateError::{
+    Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
+};
+use rustls::Error::InvalidCertificate;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use serde::{Deserialize, Serialize};
@@ -43,6 +49,8 @@ pub enum Identity {
         certificate: PathBuf,
         /// A PEM file with its private key.
         key: PathBuf,
+        /// A PEM file with the CA that devices are to know the server by; without one, the last certificate of the chain.
+        ca: Option<PathBuf>,
     },
 }
 
@@ -58,8 +66,11 @@ pub struct ClientCertificate {
 /// The certificates of one site.
 #[derive(Debug)]
 pub struct Certificates {
+    /// The site's own CA: devices' certificates come from it.
     ca_pem: String,
     ca_key: KeyPair,
+    /// What the server's certificate comes from.
+    anchor_pem: String,
     server_chain: Vec<CertificateDer<'static>>,
     server_key: PrivateKeyDer<'static>,
 }
@@ -77,26 +88,30 @@ impl Certificates {
     ///
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io) where a file cannot be read or written, [`Invalid`](crate::ErrorKind::Invalid), naming
-    /// the file, where one does not hold what it must.
+    /// the file, where one does not hold what it must, or where no device could verify a certificate that was brought.
     pub fn open(folder: &Path, identity: &Identity, now: Timestamp) -> Result<Self> {
         private_file::create_folder(folder)?;
         let _lock = private_file::lock(&folder.join("lock"))?;
         let (ca_pem, ca_key) = open_ca(folder, now)?;
-        let (chain_path, key_path) = match identity {
-            Identity::Brought { certificate, key } => (certificate.clone(), key.clone()),
+        let ((server_chain, server_key), anchor_pem) = match identity {
+            Identity::Brought { certificate, key, ca } => {
+                let (chain, key) = load_identity(certificate, key)?;
+                let anchor_pem = brought_anchor(&chain, certificate, ca.as_deref(), now)?;
+                ((chain, key), anchor_pem)
+            }
             Identity::OwnAuthority { names } => {
                 issue_server(folder, &ca_pem, &ca_key, names, now)?;
-                (folder.join("server.pem"), folder.join("server.key"))
+                (load_identity(&folder.join("server.pem"), &folder.join("server.key"))?, ca_pem.clone())
             }
         };
-        let (server_chain, server_key) = load_identity(&chain_path, &key_path)?;
-        Ok(Self { ca_pem, ca_key, server_chain, server_key })
+        Ok(Self { ca_pem, ca_key, anchor_pem, server_chain, server_key })
     }
 
-    /// The CA's certificate in PEM: what a device needs to know its server.
+    /// The CA that the server's certificate comes from, in PEM: what a device needs to know its server. It is the site's own
+    /// unless the operator has brought a certificate.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
-        &self.ca_pem
+        &self.anchor_pem
     }
 
     /// Issues a client certificate to a device.
@@ -262,10 +277,11 @@ fn issue_server(folder: &Path, ca_pem: &str, ca_key: &KeyPair, names: &[String],
     private_file::replace(&record_path, &record)
 }
 
+fn read(path: &Path) -> Result<String> {
+    private_file::read(path)?.ok_or_else(|| Error::not_found(format!("{} does not exist", path.display())))
+}
+
 fn load_identity(chain: &Path, key: &Path) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-    let read = |path: &Path| {
-        private_file::read(path)?.ok_or_else(|| Error::not_found(format!("{} does not exist", path.display())))
-    };
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(read(chain)?.as_bytes())
         .collect::<Result<_, _>>()
         .map_err(|e| Error::invalid(format!("{} is no PEM certificate: {e}", chain.display())))?;
@@ -275,6 +291,59 @@ fn load_identity(chain: &Path, key: &Path) -> Result<(Vec<CertificateDer<'static
     let key_der = PrivateKeyDer::from_pem_slice(read(key)?.as_bytes())
         .map_err(|e| Error::invalid(format!("{} holds no private key: {e}", key.display())))?;
     Ok((certificates, key_der))
+}
+
+/// What devices are to trust where the operator brought the certificate, in PEM.
+fn brought_anchor(chain: &[CertificateDer<'static>], path: &Path, ca: Option<&Path>, now: Timestamp) -> Result<String> {
+    let source = ca.unwrap_or(path);
+    let mut anchors = certificate_sections(&read(source)?);
+    if ca.is_none() {
+        anchors.drain(..anchors.len().saturating_sub(1));
+    }
+    let anchor_pem = anchors.concat();
+    let mut roots = RootCertStore::empty();
+    for anchor in CertificateDer::pem_slice_iter(anchor_pem.as_bytes()) {
+        let wrong = |e: String| Error::invalid(format!("{} holds no CA that can be trusted: {e}", source.display()));
+        roots.add(anchor.map_err(|e| wrong(e.to_string()))?).map_err(|e| wrong(e.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(Error::invalid(format!("{} holds no certificate", source.display())));
+    }
+    match verified(roots, chain, now) {
+        // What devices call the server is for them to see.
+        Ok(()) | Err(InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => Ok(anchor_pem),
+        Err(InvalidCertificate(Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. })) => {
+            tracing::warn!(certificate = %path.display(), "the server's certificate is not valid now: devices will refuse it");
+            Ok(anchor_pem)
+        }
+        Err(e) => {
+            let hint = if ca.is_some() { "" } else { "; gateway.ca can name a file with the CA's certificate" };
+            let (path, source) = (path.display(), source.display());
+            Err(Error::invalid(format!("no device could verify {path} by the CA in {source}: {e}{hint}")))
+        }
+    }
+}
+
+/// The certificates of a PEM file, each as it stands there: what else is in the file is not for others.
+fn certificate_sections(text: &str) -> Vec<String> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+    let bodies = text.split(BEGIN).skip(1).filter_map(|rest| rest.split_once(END));
+    bodies.map(|(body, _)| format!("{BEGIN}{body}{END}\n")).collect()
+}
+
+fn verified(
+    roots: RootCertStore,
+    chain: &[CertificateDer<'static>],
+    now: Timestamp,
+) -> std::result::Result<(), rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider)
+        .build()
+        .map_err(|e| rustls::Error::General(e.to_string()))?;
+    let now = std::time::Duration::from_micros(now.as_micros().try_into().unwrap_or_default());
+    let name = ServerName::from(std::net::IpAddr::from(std::net::Ipv4Addr::LOCALHOST));
+    verifier.verify_server_cert(&chain[0], &chain[1..], &name, &[], UnixTime::since_unix_epoch(now)).map(drop)
 }
 
 #[cfg(test)]
@@ -357,7 +426,7 @@ mod tests {
         Certificates::open(folder.path(), &own(), NOW).unwrap();
         let (certificate, key) = (folder.path().join("brought.pem"), folder.path().join("server.key"));
         std::fs::write(&certificate, "hello").unwrap();
-        let e = Certificates::open(folder.path(), &Identity::Brought { certificate, key }, NOW).unwrap_err();
+        let e = Certificates::open(folder.path(), &Identity::Brought { certificate, key, ca: None }, NOW).unwrap_err();
         assert!(e.message().contains("brought.pem"), "{e}");
         std::fs::write(folder.path().join("ca.key"), "hello").unwrap();
         let e = Certificates::open(folder.path(), &own(), NOW).unwrap_err();

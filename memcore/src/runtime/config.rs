@@ -5,6 +5,10 @@
 //! [gateway]
 //! listen = "0.0.0.0:23123"
 //! names = ["energy.example"]
+//! # In place of names: a certificate of the operator's own, and the CA by which devices are to know it.
+//! # certificate = "/etc/memcore/server.pem"
+//! # key = "/etc/memcore/server.key"
+//! # ca = "/etc/memcore/ca.pem"
 //! ```
 
 use std::net::SocketAddr;
@@ -61,6 +65,9 @@ pub struct GatewayConfig {
     pub certificate: Option<PathBuf>,
     /// The private key of [`certificate`](Self::certificate), in PEM.
     pub key: Option<PathBuf>,
+    /// The CA that [`certificate`](Self::certificate) comes from, in PEM, for devices to know the server by; without one,
+    /// the last certificate of its file.
+    pub ca: Option<PathBuf>,
     /// Takes TLS 1.2 beside 1.3.
     pub tls12: bool,
     /// The most connections at a time.
@@ -80,6 +87,7 @@ impl Default for GatewayConfig {
             names: Vec::new(),
             certificate: None,
             key: None,
+            ca: None,
             tls12: false,
             connections: options.connections,
             unproved: options.unproved,
@@ -96,7 +104,13 @@ impl GatewayConfig {
 
     pub(crate) fn identity(&self) -> Result<Identity> {
         match (&self.certificate, &self.key) {
-            (Some(certificate), Some(key)) => Ok(Identity::Brought { certificate: certificate.clone(), key: key.clone() }),
+            (Some(certificate), Some(key)) => {
+                let (certificate, key, ca) = (certificate.clone(), key.clone(), self.ca.clone());
+                Ok(Identity::Brought { certificate, key, ca })
+            }
+            (None, None) if self.ca.is_some() => {
+                Err(Error::invalid("gateway.certificate is missing: gateway.ca is the CA that it comes from"))
+            }
             (None, None) => Ok(Identity::OwnAuthority { names: self.names.clone() }),
             (Some(_), None) => Err(Error::invalid("gateway.key is missing: gateway.certificate needs its private key")),
             (None, Some(_)) => Err(Error::invalid("gateway.certificate is missing: gateway.key needs its certificate")),
@@ -272,6 +286,7 @@ mod tests {
             ("[gateway]\ntime_ahead = \"soon\"", vec![], vec!["gateway.time_ahead", "soon", "15m"]),
             ("path = ", vec![], vec!["memcore.toml, line 1"]),
             ("[gateway]\nkey = \"k.pem\"", vec![], vec!["gateway.certificate is missing"]),
+            ("[gateway]\nca = \"ca.pem\"", vec![], vec!["gateway.certificate is missing", "gateway.ca"]),
             ("", vec![("MEMCORE__STORE__SYNC", "never")], vec!["MEMCORE__STORE__SYNC", "store.sync", "never"]),
             ("", vec![("MEMCORE__STROE__SYNC", "each")], vec!["MEMCORE__STROE__SYNC", "stroe"]),
         ] {
