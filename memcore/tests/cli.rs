@@ -182,6 +182,35 @@ fn enrolment_is_shown_once_written_privately_and_revoked() {
 }
 
 #[test]
+fn a_simulation_does_not_take_the_place_of_an_enrolled_device_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    let _served = Served::start(&site);
+    text(&memcore(&site, &["devices", "enroll", "home1.pv"]));
+    let before = std::fs::read_to_string(site.join("devices.json")).unwrap();
+    let key = before.split('"').find(|word| word.len() == 16 && word.bytes().all(|c| c.is_ascii_hexdigit())).unwrap();
+
+    let street = ["simulate", "--devices", "2", "--for", "2s", "--fast"];
+    let said = failure(&memcore(&site, &street));
+    assert!(said.contains("home1.pv is enrolled") && said.contains("--replace"), "{said}");
+    let csv = folder.path().join("pv.csv");
+    std::fs::write(&csv, "time,p_kw\n2025-03-30T00:00:00Z,1\n").unwrap();
+    let replay = ["simulate", "--replay", csv.to_str().unwrap(), "--device", "home1.pv"];
+    assert!(failure(&memcore(&site, &replay)).contains("home1.pv is enrolled"));
+    assert!(std::fs::read_to_string(site.join("devices.json")).unwrap().contains(key), "the real device stays enrolled");
+    // While the server has the site, its file goes through it: the hint is a command that works.
+    let hint = failure(&memcore(&site, &["import", csv.to_str().unwrap(), "--device", "home1.house"]));
+    assert!(hint.contains("memcore simulate --replay FILE --device home1.house"), "{hint}");
+    text(&memcore(&site, &["simulate", "--replay", csv.to_str().unwrap(), "--device", "home1.house"]));
+
+    text(&memcore(&site, &[&street[..], &["--replace"]].concat()));
+    // A simulation may follow a simulation.
+    text(&memcore(&site, &street));
+    assert!(text(&memcore(&site, &["devices", "list"])).contains("secret, simulated"));
+    assert!(!std::fs::read_to_string(site.join("devices.json")).unwrap().contains(key));
+}
+
+#[test]
 fn what_keeps_a_server_from_starting_is_said_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let site = folder.path().join("site");

@@ -14,7 +14,7 @@ use super::{Common, format, interrupted, live};
 use crate::error::{Error, Result};
 use crate::model::{CommandState, Pattern, SeriesName, Span};
 use crate::runtime::{
-    CommandRequest, Config, ProofKind, Query, Server, ServerHandle, SimulationReport, SimulationRequest, Speed, simulate,
+    CommandRequest, Config, Query, Server, ServerHandle, SimulationReport, SimulationRequest, Speed, simulate,
 };
 
 /// How long a demonstration lasts when nobody watches.
@@ -90,7 +90,7 @@ impl Demo {
             length: None,
             start: None,
         };
-        let simulation = simulate(&request, |device| handle.enroll(device, ProofKind::Secret)).await?;
+        let simulation = simulate(&request, |device| handle.enroll_simulated(device)).await?;
         let watched = format::is_terminal() && !self.json;
         let length = self.length.or((!watched).then_some(UNATTENDED));
         let end = Instant::now() + length.map_or(Duration::from_secs(u32::MAX.into()), Span::to_duration);

@@ -73,6 +73,7 @@ impl Devices {
                         .and_then(|running| running.devices.iter().find(|status| status.device == enrolled.device));
                     if *json {
                         let line = serde_json::json!({ "device": enrolled.device, "proof": enrolled.proof,
+                            "simulated": enrolled.simulated,
                             "enrolled_us": enrolled.enrolled, "connected": status.map(|status| status.connected),
                             "last_seen_us": status.and_then(|status| status.last_seen),
                             "points": status.map(|status| status.points) });
@@ -83,7 +84,7 @@ impl Devices {
                     let heard = status.and_then(|status| status.last_seen);
                     table.add_row([
                         enrolled.device.to_string(),
-                        enrolled.proof.into(),
+                        if enrolled.simulated { format!("{}, simulated", enrolled.proof) } else { enrolled.proof.into() },
                         enrolled.enrolled.to_string(),
                         connected.into(),
                         heard.map_or("-".into(), |heard| format!("{} ago", format::ago(now, heard))),

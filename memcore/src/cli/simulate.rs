@@ -7,11 +7,10 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::{Common, format, interrupted};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{DeviceName, Span, Timestamp};
 use crate::runtime::{
-    Enrolment, LocalClient, ProofKind, ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay,
-    simulate,
+    Enrolment, LocalClient, ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate,
 };
 
 #[derive(Debug, Args)]
@@ -46,6 +45,9 @@ pub(super) struct Simulate {
     /// The zone of times without one in the file [default: UTC]
     #[arg(long)]
     zone: Option<String>,
+    /// Takes the place of devices that are enrolled otherwise: the real ones cannot connect any more
+    #[arg(long)]
+    replace: bool,
     /// Where the server listens, when it is not the one that runs on the site
     #[arg(long, value_name = "HOST:PORT")]
     server: Option<String>,
@@ -61,7 +63,12 @@ impl Simulate {
         let running = LocalClient::of(&config.path).status().await.ok();
         let actual = running.map(|status| format!("localhost:{}", status.address.port()));
         let server = self.server.clone().or(actual);
-        let enroll = |device: &DeviceName| enrolment.enroll(device, ProofKind::Secret, server.as_deref());
+        let enroll = |device: &DeviceName| {
+            enrolment.enroll_simulated(device, server.as_deref(), self.replace).map_err(|e| match e.kind() {
+                ErrorKind::Conflict => Error::new(ErrorKind::Conflict, format!("{}; --replace does so", e.message())),
+                _ => e,
+            })
+        };
         let starting = async {
             match (&self.replay, &self.device) {
                 (Some(file), Some(device)) => {
@@ -122,7 +129,7 @@ async fn watch(simulation: Simulation) -> Result<SimulationReport> {
     bar.set_message("waiting until all of it is durable");
     let finished = tokio::select! {
         report = simulation.finish() => report,
-        code = signal => Err(crate::Error::new(crate::ErrorKind::Closed, format!("interrupted ({})", code?))),
+        code = signal => Err(Error::new(ErrorKind::Closed, format!("interrupted ({})", code?))),
     };
     bar.finish_and_clear();
     finished

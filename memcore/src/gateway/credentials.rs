@@ -45,12 +45,17 @@ pub struct Enrolled {
     pub proof: &'static str,
     /// When it was enrolled.
     pub enrolled: Timestamp,
+    /// Whether it is an emulated device, enrolled by a simulation.
+    pub simulated: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Entry {
     device: DeviceName,
     enrolled_us: Timestamp,
+    /// Enrolled by a simulation, which may end this enrolment again; never one of a real device.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    simulated: bool,
     #[serde(flatten)]
     proof: StoredProof,
 }
@@ -107,17 +112,35 @@ impl Registry {
         certificates: &Certificates,
         now: Timestamp,
     ) -> Result<Bundle> {
-        let (key, secret, salt) = (random_hex::<8>()?, random_hex::<32>()?, random_hex::<16>()?);
-        let proof = StoredProof::Secret { hmac_sha256: salted_hash(&salt, &secret), salt };
-        self.put(&key, Entry { device: device.clone(), enrolled_us: now, proof })?;
-        Ok(Bundle {
-            device: device.clone(),
-            server: server.to_owned(),
-            ca_pem: certificates.ca_pem().to_owned(),
-            credential: Some(format!("mc_{key}_{secret}")),
-            certificate_pem: None,
-            key_pem: None,
-        })
+        let (entry, key, credential) = new_secret(device, false, now)?;
+        self.put(&key, entry, |_| Ok(()))?;
+        Ok(secret_bundle(device, server, certificates, credential))
+    }
+
+    /// Enrols an emulated device with a secret. Only an enrolment by an earlier simulation ends, unless `replace` says so.
+    ///
+    /// # Errors
+    /// [`Conflict`](ErrorKind::Conflict) where the device is enrolled otherwise: it may be a real one, which would be cut off
+    /// for good. [`Io`](ErrorKind::Io) where the registry cannot be written.
+    pub fn enroll_simulated(
+        &self,
+        device: &DeviceName,
+        server: &str,
+        certificates: &Certificates,
+        replace: bool,
+        now: Timestamp,
+    ) -> Result<Bundle> {
+        let (entry, key, credential) = new_secret(device, true, now)?;
+        self.put(&key, entry, |earlier| {
+            if earlier.simulated || replace {
+                return Ok(());
+            }
+            let message = format!(
+                "device {device} is enrolled and was not by a simulation: to simulate it would end the enrolment of the real one"
+            );
+            Err(Error::new(ErrorKind::Conflict, message))
+        })?;
+        Ok(secret_bundle(device, server, certificates, credential))
     }
 
     /// Enrols a device with a client certificate. An earlier enrolment of the same device ends.
@@ -134,7 +157,8 @@ impl Registry {
         let issued = certificates.issue_client(device, now)?;
         let fingerprint = pem_fingerprint(&issued.certificate_pem)?;
         let proof = StoredProof::Certificate { fingerprint: fingerprint.clone() };
-        self.put(&fingerprint, Entry { device: device.clone(), enrolled_us: now, proof })?;
+        let entry = Entry { device: device.clone(), enrolled_us: now, simulated: false, proof };
+        self.put(&fingerprint, entry, |_| Ok(()))?;
         Ok(Bundle {
             device: device.clone(),
             server: server.to_owned(),
@@ -168,6 +192,7 @@ impl Registry {
             device: entry.device.clone(),
             proof: if matches!(entry.proof, StoredProof::Secret { .. }) { "secret" } else { "certificate" },
             enrolled: entry.enrolled_us,
+            simulated: entry.simulated,
         });
         let mut listed: Vec<_> = listed.collect();
         listed.sort_by(|a, b| a.device.cmp(&b.device));
@@ -217,8 +242,10 @@ impl Registry {
         Ok(true)
     }
 
-    fn put(&self, key: &str, entry: Entry) -> Result<()> {
+    /// Takes the place of the device's earlier entry, if `may_end` has nothing against that.
+    fn put(&self, key: &str, entry: Entry, may_end: impl Fn(&Entry) -> Result<()>) -> Result<()> {
         self.change(|entries| {
+            entries.values().filter(|other| other.device == entry.device).try_for_each(may_end)?;
             entries.retain(|_, other| other.device != entry.device);
             entries.insert(key.to_owned(), entry);
             Ok(())
@@ -239,6 +266,25 @@ impl Registry {
         private_file::replace(&self.path, &text)?;
         *self.loaded.write().unwrap_or_else(|e| e.into_inner()) = load(&self.path)?;
         Ok(())
+    }
+}
+
+/// An entry for a new secret, its key, and the credential that is shown once.
+fn new_secret(device: &DeviceName, simulated: bool, now: Timestamp) -> Result<(Entry, String, String)> {
+    let (key, secret, salt) = (random_hex::<8>()?, random_hex::<32>()?, random_hex::<16>()?);
+    let proof = StoredProof::Secret { hmac_sha256: salted_hash(&salt, &secret), salt };
+    let credential = format!("mc_{key}_{secret}");
+    Ok((Entry { device: device.clone(), enrolled_us: now, simulated, proof }, key, credential))
+}
+
+fn secret_bundle(device: &DeviceName, server: &str, certificates: &Certificates, credential: String) -> Bundle {
+    Bundle {
+        device: device.clone(),
+        server: server.to_owned(),
+        ca_pem: certificates.ca_pem().to_owned(),
+        credential: Some(credential),
+        certificate_pem: None,
+        key_pem: None,
     }
 }
 
@@ -334,6 +380,27 @@ mod tests {
         assert!(!registry.holds(&proven.key));
         let fingerprint = pem_fingerprint(&second.certificate_pem.unwrap()).unwrap();
         assert_eq!(registry.verify(Proof::Certificate(&fingerprint)).unwrap(), Proven { device, key: fingerprint });
+        assert_eq!(registry.list().len(), 1);
+    }
+
+    #[test]
+    fn a_simulation_takes_no_real_devices_place_unless_it_is_told_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (registry, certificates) = site(folder.path());
+        let device: DeviceName = "home1.hem".parse().unwrap();
+        let simulate = |replace| registry.enroll_simulated(&device, "h:1", &certificates, replace, NOW);
+        simulate(false).unwrap();
+        simulate(false).unwrap();
+        assert!(registry.list()[0].simulated);
+
+        // The real one arrives, and stays.
+        let real = registry.enroll_secret(&device, "h:1", &certificates, NOW).unwrap().credential.unwrap();
+        let e = simulate(false).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Conflict);
+        assert!(e.message().contains("home1.hem"), "{e}");
+        assert_eq!(registry.verify(Proof::Secret(&real)).unwrap().device, device);
+        simulate(true).unwrap();
+        assert!(registry.verify(Proof::Secret(&real)).is_err());
         assert_eq!(registry.list().len(), 1);
     }
 

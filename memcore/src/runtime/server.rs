@@ -298,6 +298,18 @@ impl ServerHandle {
         Ok(bundle)
     }
 
+    /// Enrols an emulated device with a secret. Only an enrolment by an earlier simulation ends.
+    ///
+    /// # Errors
+    /// [`Conflict`](ErrorKind::Conflict) where the device is enrolled otherwise, [`Io`](ErrorKind::Io) where the registry
+    /// cannot be written.
+    pub fn enroll_simulated(&self, device: &DeviceName) -> Result<Bundle> {
+        let (server, now) = (format!("localhost:{}", self.address.port()), self.core.clock.now());
+        let bundle = self.core.registry.enroll_simulated(device, &server, &self.certificates, false, now)?;
+        self.core.close_revoked();
+        Ok(bundle)
+    }
+
     /// Ends a device's enrolment and its session.
     ///
     /// # Errors
@@ -353,6 +365,21 @@ impl Enrolment {
     pub fn enroll(&self, device: &DeviceName, proof: ProofKind, server: Option<&str>) -> Result<Bundle> {
         let server = server.unwrap_or(&self.server);
         enroll_in(&self.registry, &self.certificates, device, proof, server, SystemClock::default().now())
+    }
+
+    /// Enrols an emulated device with a secret. Only an enrolment by an earlier simulation ends, unless `replace` says so.
+    ///
+    /// # Errors
+    /// As [`ServerHandle::enroll_simulated`].
+    pub fn enroll_simulated(&self, device: &DeviceName, server: Option<&str>, replace: bool) -> Result<Bundle> {
+        let server = server.unwrap_or(&self.server);
+        self.registry.enroll_simulated(device, server, &self.certificates, replace, SystemClock::default().now())
+    }
+
+    /// Where a device reaches the server, unless the enrolment is told otherwise: `host:port`.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     /// Ends a device's enrolment; a running server drops its session within seconds.
