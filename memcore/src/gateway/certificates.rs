@@ -66,11 +66,11 @@ pub struct ClientCertificate {
 /// The certificates of one site.
 #[derive(Debug)]
 pub struct Certificates {
-    /// The site's own CA: devices' certificates come from it.
-    ca_pem: String,
-    ca_key: KeyPair,
     /// What the server's certificate comes from.
-    anchor_pem: String,
+    ca_pem: String,
+    /// The site's own CA: devices' certificates come from it.
+    own_ca_pem: String,
+    own_ca_key: KeyPair,
     server_chain: Vec<CertificateDer<'static>>,
     server_key: PrivateKeyDer<'static>,
 }
@@ -92,26 +92,26 @@ impl Certificates {
     pub fn open(folder: &Path, identity: &Identity, now: Timestamp) -> Result<Self> {
         private_file::create_folder(folder)?;
         let _lock = private_file::lock(&folder.join("lock"))?;
-        let (ca_pem, ca_key) = open_ca(folder, now)?;
-        let ((server_chain, server_key), anchor_pem) = match identity {
+        let (own_ca_pem, own_ca_key) = open_ca(folder, now)?;
+        let ((server_chain, server_key), ca_pem) = match identity {
             Identity::Brought { certificate, key, ca } => {
                 let (chain, key) = load_identity(certificate, key)?;
-                let anchor_pem = brought_anchor(&chain, certificate, ca.as_deref(), now)?;
-                ((chain, key), anchor_pem)
+                let ca_pem = brought_anchor(&chain, certificate, ca.as_deref(), now)?;
+                ((chain, key), ca_pem)
             }
             Identity::OwnAuthority { names } => {
-                issue_server(folder, &ca_pem, &ca_key, names, now)?;
-                (load_identity(&folder.join("server.pem"), &folder.join("server.key"))?, ca_pem.clone())
+                issue_server(folder, &own_ca_pem, &own_ca_key, names, now)?;
+                (load_identity(&folder.join("server.pem"), &folder.join("server.key"))?, own_ca_pem.clone())
             }
         };
-        Ok(Self { ca_pem, ca_key, anchor_pem, server_chain, server_key })
+        Ok(Self { ca_pem, own_ca_pem, own_ca_key, server_chain, server_key })
     }
 
     /// The CA that the server's certificate comes from, in PEM: what a device needs to know its server. It is the site's own
     /// unless the operator has brought a certificate.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
-        &self.anchor_pem
+        &self.ca_pem
     }
 
     /// Issues a client certificate to a device.
@@ -124,7 +124,7 @@ impl Certificates {
         params.distinguished_name.push(DnType::CommonName, device.to_string());
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         validity(&mut params, now, DEVICE_DAYS);
-        let certificate = params.signed_by(&key, &authority(&self.ca_key)).map_err(signing)?;
+        let certificate = params.signed_by(&key, &authority(&self.own_ca_key)).map_err(signing)?;
         Ok(ClientCertificate { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() })
     }
 
@@ -135,7 +135,7 @@ impl Certificates {
     pub fn server_config(&self, allow_tls12: bool) -> Result<Arc<ServerConfig>> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(self.ca_pem.as_bytes()) {
+        for certificate in CertificateDer::pem_slice_iter(self.own_ca_pem.as_bytes()) {
             let certificate = certificate.map_err(|e| Error::invalid(format!("tls/ca.pem is no certificate: {e}")))?;
             roots.add(certificate).map_err(|e| Error::invalid(format!("tls/ca.pem cannot be trusted: {e}")))?;
         }
@@ -399,7 +399,7 @@ mod tests {
         let later = Certificates::open(&tls, &own(), NOW).unwrap();
         for certificates in &opened {
             assert_eq!((certificates.ca_pem(), &certificates.server_chain), (later.ca_pem(), &later.server_chain));
-            assert_eq!(certificates.ca_key.serialize_pem(), later.ca_key.serialize_pem());
+            assert_eq!(certificates.own_ca_key.serialize_pem(), later.own_ca_key.serialize_pem());
             certificates.server_config(false).unwrap();
         }
         let left = std::fs::read_dir(&tls).unwrap().map(|entry| entry.unwrap().file_name());
