@@ -16,7 +16,7 @@ export interface SimulateOptions {
   speed?: number | null;
   /** For how long, in simulated time; until stopped by default. */
   duration?: Duration;
-  /** When its time starts: by default now, or midsummer 2024 where its time passes faster than the clock's. */
+  /** When its time starts: by default now; where its time passes faster than the clock's, so that it ends now. */
   start?: TimeLike;
   /** The step of its time; 1 s by default. */
   step?: Duration;
