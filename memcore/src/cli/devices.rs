@@ -57,11 +57,11 @@ impl Devices {
                     Some(file) => write_private(file, &text)?,
                     None => drop(format::print(&text)?),
                 }
-                eprintln!("{name} is enrolled; this is shown only once");
+                format::note(&format!("{name} is enrolled; this is shown only once"));
             }
             Self::Revoke { name } => {
                 enrolment.revoke(name)?;
-                eprintln!("{name} is no longer enrolled");
+                format::note(&format!("{name} is no longer enrolled"));
             }
             Self::List { json } => {
                 let now = SystemClock::default().now();

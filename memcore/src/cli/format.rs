@@ -63,6 +63,11 @@ pub(super) fn print(text: &str) -> Result<bool> {
     }
 }
 
+/// Says something to a person, on the standard error. Where nobody listens any more, that is no reason to stop.
+pub(super) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// A value as one line of JSON.
 pub(super) fn json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|e| Error::new(crate::ErrorKind::Internal, e.to_string()))

@@ -11,6 +11,7 @@
 //! # ca = "/etc/memcore/ca.pem"
 //! ```
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -166,20 +167,23 @@ impl Config {
     }
 
     /// Reads the file, or the site's own `memcore.toml` where there is one, then `environment`, then `overrides`
-    /// (`gateway.listen=127.0.0.1:0`).
+    /// (`gateway.listen=127.0.0.1:0`). Variables that are none of memcore's may hold anything.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid), naming where the value came from, the key, and what was expected.
     pub fn load(
         file: Option<&Path>,
-        environment: impl IntoIterator<Item = (String, String)>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
         overrides: &[(&str, String)],
     ) -> Result<Self> {
         let mut layers = Vec::new();
         for (name, value) in environment {
-            if let Some(key) = name.strip_prefix(ENVIRONMENT) {
-                layers.push((format!("environment variable {name}"), key.to_lowercase().replace("__", "."), value));
-            }
+            let Some((name, key)) = name.to_str().and_then(|name| Some((name, name.strip_prefix(ENVIRONMENT)?))) else {
+                continue;
+            };
+            let source = format!("environment variable {name}");
+            let value = value.into_string().map_err(|value| Error::invalid(format!("{source}: {value:?} is no UTF-8")))?;
+            layers.push((source, key.to_lowercase().replace("__", "."), value));
         }
         for (key, value) in overrides {
             layers.push((format!("flag for {key}"), (*key).to_owned(), value.clone()));
@@ -253,7 +257,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("memcore.toml");
         std::fs::write(&file, text).unwrap();
-        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment = environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         Config::load(Some(&file), environment, overrides)
     }
 
@@ -276,6 +280,16 @@ mod tests {
             let config = Config::load(None, [], &[("path", path)]).unwrap();
             assert_eq!((config.gateway.listen.port(), config.path.as_path()), (9, folder.path()));
         }
+    }
+
+    #[test]
+    fn only_memcores_own_variables_must_be_text() {
+        use std::os::unix::ffi::OsStringExt;
+        let broken = || OsString::from_vec(vec![b'a', 0xff]);
+        let config = Config::load(None, [("HOME".into(), broken()), (broken(), broken())], &[]).unwrap();
+        assert_eq!(config, Config::default());
+        let e = Config::load(None, [("MEMCORE__PATH".into(), broken())], &[]).unwrap_err();
+        assert!(e.message().contains("MEMCORE__PATH") && e.message().contains("UTF-8"), "{e}");
     }
 
     #[test]
