@@ -13,6 +13,9 @@ use crate::runtime::{
     Enrolment, LocalClient, ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate,
 };
 
+/// How long one waits for a server without a word.
+const SILENCE: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Args)]
 pub(super) struct Simulate {
     /// How many emulated devices: HEM boards, PV, batteries, households, EVs, meters in turn
@@ -78,11 +81,21 @@ impl Simulate {
                 _ => simulate(&self.request(), enroll).await,
             }
         };
+        let address = server.as_deref().unwrap_or(enrolment.server());
+        let said = async {
+            tokio::time::sleep(SILENCE).await;
+            format::note(&format!("memcore: waiting for a server at {address}"));
+            std::future::pending().await
+        };
         let simulation = tokio::select! {
             started = starting => started?,
             code = interrupted() => return code,
+            never = said => never,
         };
-        let report = watch(simulation).await?;
+        let report = match watch(simulation).await? {
+            Ended::Done(report) => report,
+            Ended::Interrupted(code) => return Ok(code),
+        };
         if self.json {
             format::print(&format::json(&report)?)?;
         } else {
@@ -107,8 +120,15 @@ impl Simulate {
     }
 }
 
+/// How a simulation was watched to its end.
+enum Ended {
+    Done(SimulationReport),
+    /// Before what was sent had become durable.
+    Interrupted(u8),
+}
+
 /// Shows how much was sent until the simulation has ended, or the user ends it.
-async fn watch(simulation: Simulation) -> Result<SimulationReport> {
+async fn watch(simulation: Simulation) -> Result<Ended> {
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(200));
     let mut ticks = tokio::time::interval(Duration::from_millis(200));
@@ -122,14 +142,14 @@ async fn watch(simulation: Simulation) -> Result<SimulationReport> {
             ended = &mut signal => {
                 ended?;
                 bar.finish_and_clear();
-                return simulation.stop(Duration::from_secs(10)).await;
+                return simulation.stop(Duration::from_secs(10)).await.map(Ended::Done);
             }
         }
     }
     bar.set_message("waiting until all of it is durable");
     let finished = tokio::select! {
-        report = simulation.finish() => report,
-        code = signal => Err(Error::new(ErrorKind::Closed, format!("interrupted ({})", code?))),
+        report = simulation.finish() => report.map(Ended::Done),
+        code = signal => code.map(Ended::Interrupted),
     };
     bar.finish_and_clear();
     finished
