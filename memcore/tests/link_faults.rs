@@ -154,6 +154,29 @@ async fn enrolling_a_device_anew_in_another_process_ends_its_session() {
 }
 
 #[tokio::test]
+async fn configured_sizes_hold() {
+    let scene = Scene::with(|config| {
+        (config.gateway.hello_bytes, config.gateway.message_bytes, config.gateway.channels) = (1024, 2048, 2);
+    })
+    .await;
+    let mut device = Dial::new(scene.address(), &scene.bundle).connect().await.unwrap();
+    device.say(&format!("{}{}", hello(&scene.bundle, 1), " ".repeat(1024))).await;
+    device.ends_with("too_large").await;
+
+    let mut device = Raw::open(scene.address(), &scene.bundle, 1).await;
+    device.say(&format!("{}{}", data(1, "5"), " ".repeat(1024))).await;
+    device.durable(1).await;
+    device.say(&format!("{}{}", data(2, "5"), " ".repeat(2048))).await;
+    device.ends_with("too_large").await;
+
+    let mut device = Dial::new(scene.address(), &scene.bundle).connect().await.unwrap();
+    let third = r#""channels":[{"name":"current","quantity":"current","unit":"A"},"#;
+    device.say(&hello(&scene.bundle, 1).replace(r#""channels":["#, third)).await;
+    device.ends_with("too_many_channels").await;
+    scene.ends_well().await;
+}
+
+#[tokio::test]
 async fn channels_that_do_not_fit_end_the_session() {
     let scene = Scene::new().await;
     Raw::open(scene.address(), &scene.bundle, 1).await;

@@ -27,6 +27,9 @@ use crate::store::{StoreOptions, SyncPolicy};
 /// Environment variables that set a key: `MEMCORE__GATEWAY__LISTEN=127.0.0.1:0` is `gateway.listen`.
 const ENVIRONMENT: &str = "MEMCORE__";
 
+/// A hello with its credential and a channel or two fits.
+const HELLO_BYTES_MIN: usize = 1024;
+
 /// How a server runs. Every key has a default; an unknown key is refused.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -75,6 +78,12 @@ pub struct GatewayConfig {
     pub connections: usize,
     /// The most connections that have not proved themselves.
     pub unproved: usize,
+    /// The largest message of a device that has not proved itself, its hello, in bytes; 1024 at least.
+    pub hello_bytes: usize,
+    /// The largest message afterwards, in bytes; no less than `hello_bytes`.
+    pub message_bytes: usize,
+    /// The most channels that one device may describe; 1 at least.
+    pub channels: usize,
     /// How far in the future a measurement's time may lie: `5m`.
     #[serde(deserialize_with = "span")]
     pub time_ahead: Span,
@@ -92,6 +101,9 @@ impl Default for GatewayConfig {
             tls12: false,
             connections: options.connections,
             unproved: options.unproved,
+            hello_bytes: options.limits.hello_bytes,
+            message_bytes: options.limits.message_bytes,
+            channels: options.limits.channels,
             time_ahead: options.limits.time_ahead,
         }
     }
@@ -99,8 +111,23 @@ impl Default for GatewayConfig {
 
 impl GatewayConfig {
     pub(crate) fn options(&self) -> GatewayOptions {
-        let limits = Limits { time_ahead: self.time_ahead, ..Limits::default() };
+        let Self { hello_bytes, message_bytes, channels, time_ahead, .. } = *self;
+        let limits = Limits { hello_bytes, message_bytes, channels, time_ahead, ..Limits::default() };
         GatewayOptions { listen: self.listen, connections: self.connections, unproved: self.unproved, limits }
+    }
+
+    /// What no device could keep is refused.
+    fn check_limits(&self) -> Result<()> {
+        for (key, value, least) in [
+            ("hello_bytes", self.hello_bytes, HELLO_BYTES_MIN),
+            ("message_bytes", self.message_bytes, self.hello_bytes),
+            ("channels", self.channels, 1),
+        ] {
+            if value < least {
+                return Err(Error::invalid(format!("gateway.{key} is {value}, expected {least} at least")));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn identity(&self) -> Result<Identity> {
@@ -206,6 +233,7 @@ impl Config {
         }
         let config = parse(table, "configuration")?;
         config.gateway.identity()?;
+        config.gateway.check_limits()?;
         Ok(config)
     }
 }
@@ -300,6 +328,9 @@ mod tests {
             ("[gateway]\ntime_ahead = \"soon\"", vec![], vec!["gateway.time_ahead", "soon", "15m"]),
             ("path = ", vec![], vec!["memcore.toml, line 1"]),
             ("[gateway]\nkey = \"k.pem\"", vec![], vec!["gateway.certificate is missing"]),
+            ("[gateway]\nhello_bytes = 10", vec![], vec!["gateway.hello_bytes is 10", "1024"]),
+            ("[gateway]\nmessage_bytes = 1024", vec![], vec!["gateway.message_bytes is 1024", "65536"]),
+            ("[gateway]\nchannels = 0", vec![], vec!["gateway.channels is 0"]),
             ("[gateway]\nca = \"ca.pem\"", vec![], vec!["gateway.certificate is missing", "gateway.ca"]),
             ("", vec![("MEMCORE__STORE__SYNC", "never")], vec!["MEMCORE__STORE__SYNC", "store.sync", "never"]),
             ("", vec![("MEMCORE__STROE__SYNC", "each")], vec!["MEMCORE__STROE__SYNC", "stroe"]),
