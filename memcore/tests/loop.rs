@@ -53,3 +53,48 @@ async fn a_server_that_cannot_listen_or_is_dropped_lets_its_site_go() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(10), again).await.expect("the site is free again");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_ends_every_command_and_takes_no_more() {
+    let site = site().await;
+    let handle = site.server.handle();
+    let enroll = |name: &_| handle.enroll(name, memcore::ProofKind::Secret);
+    let simulation = Simulation::street(street(1), Span::from_seconds(1), Speed::Times(20.0), None, enroll).await.unwrap();
+    simulation.stop(std::time::Duration::from_secs(5)).await.unwrap();
+
+    while handle.stats().connected > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let switch = || CommandRequest::new("home1.hem.node3.switch".parse().unwrap(), 0.0);
+    let mut waiting = handle.command(switch()).unwrap();
+    site.server.shutdown().await.unwrap();
+    let mut states = Vec::new();
+    while let Some(state) = waiting.changed().await {
+        states.push(state);
+    }
+    assert!(matches!(states.last(), Some(CommandState::Refused { code, .. }) if code == "shutdown"), "{states:?}");
+    assert_eq!(handle.command(switch()).unwrap_err().kind(), memcore::ErrorKind::Closed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_takes_no_more_raises_an_alarm_and_devices_keep_their_data() {
+    let site = site().await;
+    let handle = site.server.handle();
+    let mut events = handle.events().await.unwrap();
+    let enroll = |name: &_| handle.enroll(name, memcore::ProofKind::Secret);
+    let simulation = Simulation::street(street(1), Span::from_seconds(1), Speed::Times(20.0), None, enroll).await.unwrap();
+    handle.memcore().close().unwrap();
+    let alarm = async {
+        while let Some(event) = events.next().await {
+            if let EventKind::ReadOnly { reason } = event.kind {
+                return reason;
+            }
+        }
+        panic!("the events ended without an alarm");
+    };
+    let reason = tokio::time::timeout(std::time::Duration::from_secs(10), alarm).await.expect("an alarm");
+    assert!(reason.contains("closed"), "{reason}");
+    let report = simulation.stop(std::time::Duration::from_millis(200)).await.unwrap();
+    assert!(report.rows_not_durable > 0, "what is not durable is still with its device: {report:?}");
+    site.server.shutdown().await.unwrap();
+}

@@ -82,10 +82,6 @@ impl Backlog {
         self.delays.iter().copied().collect()
     }
 
-    pub(crate) fn has_unsent(&self) -> bool {
-        self.sent < self.rows.len()
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

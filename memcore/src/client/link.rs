@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -23,6 +23,10 @@ const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_MOST: Duration = Duration::from_secs(30);
 /// What the server refuses for good is tried again all the same: an operator may mend it.
 const PAUSE_REFUSED: Duration = Duration::from_secs(60);
+/// A server that takes nothing for so long is gone; one that is only behind takes something now and then.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long the farewell may take.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// As much as is encoded before it is written.
 const WRITE_BYTES: usize = 64 << 10;
 
@@ -132,7 +136,9 @@ impl Link {
         deadline.map_or(Duration::from_secs(3600), |at| at.saturating_sub(self.clock.monotonic()))
     }
 
-    async fn session(&mut self, mut stream: TlsStream<TcpStream>) -> Ended {
+    /// Runs one session. Reading and writing go on side by side: a server that is behind with storing takes no more for a
+    /// while, and a command must reach the device all the same.
+    async fn session(&mut self, stream: TlsStream<TcpStream>) -> Ended {
         let hello = Hello {
             version: VERSION,
             credential: self.credential.clone(),
@@ -141,33 +147,25 @@ impl Link {
             channels: self.channels.clone(),
         };
         let mut session = DeviceSession::new(hello, self.clock.monotonic());
+        let (mut reader, writer) = tokio::io::split(stream);
+        let mut outgoing = Outgoing { writer, bytes: Vec::new(), written: 0, flushed: true, moved: self.clock.monotonic() };
         let mut buffer = vec![0; 16 << 10];
         let mut closing = self.shared.closing.subscribe();
         loop {
-            // Not only when nothing else is to be done: a long backlog must not hold up the end of a lease.
-            if !self.heed_time(&mut session) {
+            let now = self.clock.monotonic();
+            if !self.heed_time(&mut session) || outgoing.is_stuck(now) {
                 return Ended::Lost;
             }
-            self.fill(&mut session);
-            if !session.transmit().is_empty() {
-                let out = std::mem::take(session.transmit());
-                match self.keeping_leases(write(&mut stream, &out)).await {
-                    Some(Ok(())) => {}
-                    Some(Err(_)) => return Ended::Lost,
-                    None => return Ended::Closing,
-                }
-                if session.state() == DeviceState::Open && self.has_unsent() {
-                    // More is waiting: look for acknowledgements and commands in between, without sleeping.
-                    tokio::task::yield_now().await;
-                }
+            if outgoing.is_done() {
+                self.fill(&mut session);
+                outgoing.begin(session.transmit(), now);
             }
-            let deadline =
-                self.until(Some(self.commands.deadline().map_or(session.deadline(), |at| at.min(session.deadline()))));
-            let shared = self.shared.clone();
-            let more = session.state() == DeviceState::Open && self.has_unsent();
+            let next = self.commands.deadline().map_or(session.deadline(), |at| at.min(session.deadline()));
+            let deadline = self.until(Some(outgoing.deadline().map_or(next, |at| at.min(next))));
+            let (shared, writing) = (self.shared.clone(), !outgoing.is_done());
             tokio::select! {
                 biased;
-                read = stream.read(&mut buffer) => match read {
+                read = reader.read(&mut buffer) => match read {
                     Ok(0) | Err(_) => return Ended::Lost,
                     Ok(length) => {
                         session.receive(self.clock.monotonic(), &buffer[..length]);
@@ -177,12 +175,17 @@ impl Link {
                     }
                 },
                 () = set(&mut closing) => {
+                    // First safe, then polite: the server may not take the farewell.
+                    self.commands.end_leases();
                     session.bye();
-                    let _ = write(&mut stream, &std::mem::take(session.transmit())).await;
+                    let _ = timeout(FAREWELL, outgoing.finish(session.transmit())).await;
                     return Ended::Closing;
                 }
-                () = std::future::ready(()), if more => {}
-                () = shared.filled.notified() => {}
+                moved = outgoing.step(), if writing => match moved {
+                    Ok(()) => outgoing.moved = self.clock.monotonic(),
+                    Err(_) => return Ended::Lost,
+                },
+                () = shared.filled.notified(), if !writing => {}
                 () = sleep(deadline) => {}
             }
         }
@@ -195,10 +198,6 @@ impl Link {
             session.report("lease_ended", &format!("{channel} fell back to {value}"));
         }
         session.handle_timeout(now)
-    }
-
-    fn has_unsent(&self) -> bool {
-        self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).has_unsent()
     }
 
     /// Encodes rows that were not sent in this session, up to one write's worth.
@@ -271,12 +270,60 @@ async fn connect(
     connected.await.unwrap_or_else(|late| Err(late.into()))
 }
 
-async fn write(stream: &mut TlsStream<TcpStream>, out: &[u8]) -> std::io::Result<()> {
-    let written = timeout(CONNECT_TIMEOUT, async {
-        stream.write_all(out).await?;
-        stream.flush().await
-    });
-    written.await.unwrap_or_else(|late| Err(late.into()))
+/// What is being written. Each step is cancel-safe.
+struct Outgoing {
+    writer: WriteHalf<TlsStream<TcpStream>>,
+    bytes: Vec<u8>,
+    written: usize,
+    flushed: bool,
+    /// When the last step was made.
+    moved: Duration,
+}
+
+impl Outgoing {
+    fn is_done(&self) -> bool {
+        self.written == self.bytes.len() && self.flushed
+    }
+
+    /// Takes the bytes away and begins with them.
+    fn begin(&mut self, bytes: &mut Vec<u8>, now: Duration) {
+        self.bytes.clear();
+        std::mem::swap(&mut self.bytes, bytes);
+        (self.written, self.flushed, self.moved) = (0, self.bytes.is_empty(), now);
+    }
+
+    async fn step(&mut self) -> std::io::Result<()> {
+        if self.written == self.bytes.len() {
+            self.writer.flush().await?;
+            self.flushed = true;
+            return Ok(());
+        }
+        match self.writer.write(&self.bytes[self.written..]).await? {
+            0 => Err(std::io::ErrorKind::WriteZero.into()),
+            length => {
+                self.written += length;
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes what is left, and then these bytes.
+    async fn finish(&mut self, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+        self.bytes.append(bytes);
+        self.flushed = false;
+        while !self.is_done() {
+            self.step().await?;
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        (!self.is_done()).then(|| self.moved + WRITE_TIMEOUT)
+    }
+
+    fn is_stuck(&self, now: Duration) -> bool {
+        self.deadline().is_some_and(|deadline| now >= deadline)
+    }
 }
 
 /// Waits until the flag is set. Cancel-safe; holds no lock while waiting.

@@ -67,7 +67,8 @@ pub enum EventKind {
         /// For a person.
         detail: String,
     },
-    /// The store takes no more writes.
+    /// The store takes no more writes. On the bus it stands under the device `memcore.server`, as all that is about the
+    /// server itself.
     ReadOnly {
         /// Why.
         reason: String,

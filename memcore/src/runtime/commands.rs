@@ -86,11 +86,19 @@ fn new_id() -> Result<CommandId> {
 pub struct CommandTicket {
     id: CommandId,
     state: watch::Receiver<CommandState>,
+    /// The end was seen by [`changed`](Self::changed).
+    over: bool,
+}
+
+/// The state that stands when the ticket is given out counts as one that was not seen.
+fn unseen(mut state: watch::Receiver<CommandState>) -> watch::Receiver<CommandState> {
+    state.mark_changed();
+    state
 }
 
 impl CommandTicket {
     pub(crate) fn new(id: CommandId, state: watch::Receiver<CommandState>) -> Self {
-        Self { id, state }
+        Self { id, state: unseen(state), over: false }
     }
 
     /// The command's id.
@@ -114,9 +122,17 @@ impl CommandTicket {
         }
     }
 
-    /// Waits for the next state; `None` once it has ended and its end was seen.
+    /// Each state once, from the present one on; `None` when its end was given out. Dropping the future loses nothing.
     pub async fn changed(&mut self) -> Option<CommandState> {
-        self.state.changed().await.ok()?;
-        Some(self.state.borrow_and_update().clone())
+        if self.over {
+            return None;
+        }
+        if self.state.changed().await.is_err() {
+            self.over = true;
+            return Some(CommandState::Unknown);
+        }
+        let state = self.state.borrow_and_update().clone();
+        self.over = state.is_final();
+        Some(state)
     }
 }

@@ -1,6 +1,6 @@
 //! What the parts of a running server share: the bus, the store, the links and the commands.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::Serialize;
@@ -10,7 +10,7 @@ use super::commander::{Change, Commander};
 use super::commands::{CommandRequest, CommandTicket};
 use super::embedded::Memcore;
 use super::links::Links;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::gateway::{Enrolled, Link, Registry};
 use crate::model::{Clock, Command, CommandId, CommandState, DeviceName, DeviceStatus, Event, EventKind, Pattern};
 use crate::protocol::Answer;
@@ -26,6 +26,12 @@ pub(crate) struct Core {
     pub(crate) links: Links,
     pub(crate) registry: Registry,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Under which name events stand that are about the server itself.
+    pub(crate) myself: DeviceName,
+    /// Where work goes on that must not hold up a thread of ours.
+    pub(crate) runtime: tokio::runtime::Handle,
+    /// Whether there is still one who stores what comes in.
+    pub(crate) recording: AtomicBool,
     pub(crate) commander: Mutex<Commander>,
     pub(crate) counters: Counters,
 }
@@ -63,7 +69,7 @@ impl Core {
     pub(crate) fn note(&self, kind: EventKind) {
         let event = Event { time: self.clock.now(), kind };
         tracing::debug!(?event, "event");
-        let Some(device) = event.kind.device() else { return };
+        let device = event.kind.device().unwrap_or(&self.myself);
         let payload = serde_json::to_vec(&event).unwrap_or_default();
         match self.bus.try_publish(Message::new(Subject::new(device, MessageKind::Event, None), payload)) {
             Ok(Attempt::Accepted) => {}
@@ -75,13 +81,11 @@ impl Core {
     /// A bus across processes cannot accept at once; its own spool bounds what waits.
     fn publish_later(&self, message: Message) {
         let bus = self.bus.clone();
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(error) = bus.publish(message).await {
-                    tracing::debug!(%error, "event not published");
-                }
-            });
-        }
+        self.runtime.spawn(async move {
+            if let Err(error) = bus.publish(message).await {
+                tracing::debug!(%error, "event not published");
+            }
+        });
     }
 
     /// Issues what a user asks for.
@@ -163,24 +167,32 @@ impl Core {
         Ok(())
     }
 
+    /// Hands a command to its device's session, if it has one and no session has the command yet.
     fn send(&self, command: &Command) {
-        let Some(link) = self.links.link(&command.target.device) else { return };
-        // Marked before it is handed over: the answer may come before this thread goes on.
-        let sent = self.commander().sent(&command.id, self.clock.monotonic());
-        if let Some(change) = sent {
-            self.changed(change);
-        }
-        if let Err(e) = link.command(command.clone()) {
-            let answer = if e.kind() == ErrorKind::LimitReached {
-                Answer::Refused { code: crate::protocol::Code::Overloaded.to_string(), reason: e.to_string() }
-            } else {
+        let device = &command.target.device;
+        let mut tried = None;
+        while let Some((epoch, link)) = self.links.session(device).filter(|(epoch, _)| tried != Some(*epoch)) {
+            tried = Some(epoch);
+            // Claimed before it is handed over: the answer may come before this thread goes on.
+            let Some(claimed) = self.commander().claim(&command.id, epoch, self.clock.monotonic()) else { return };
+            self.changed(claimed);
+            if link.command(command.clone()).is_ok() {
                 return;
-            };
-            self.answered(&command.target.device, &command.id, answer);
+            }
+            // The session has just ended, or has enough to do: the command waits again, for the next one or for the clock.
+            self.give_back(&command.id);
         }
     }
 
-    /// A device has connected: what waits for it is sent.
+    /// A command that was claimed was not sent after all.
+    pub(crate) fn give_back(&self, id: &CommandId) {
+        let change = self.commander().give_back(id);
+        if let Some(change) = change {
+            self.changed(change);
+        }
+    }
+
+    /// Sends what waits for a device that is connected.
     pub(crate) fn send_queued(&self, device: &DeviceName) {
         let waiting = self.commander().queued_for(device);
         let now = self.clock.now();
@@ -197,15 +209,23 @@ impl Core {
         }
     }
 
-    /// A device's session ended: what it has not answered is unknown.
-    pub(crate) fn device_left(&self, device: &DeviceName) {
-        let changes = self.commander().device_left(device);
+    /// A device's session ended: what was sent over it and has no answer is unknown.
+    pub(crate) fn device_left(&self, device: &DeviceName, epoch: u64) {
+        let changes = self.commander().device_left(device, epoch);
         changes.into_iter().for_each(|change| self.changed(change));
     }
 
     /// Time has passed.
     pub(crate) fn handle_timeout(&self) {
         let changes = self.commander().handle_timeout(self.clock.monotonic(), self.clock.now());
+        changes.into_iter().for_each(|change| self.changed(change));
+        let awaited = self.commander().awaited();
+        awaited.iter().for_each(|device| self.send_queued(device));
+    }
+
+    /// The server shuts down: every command comes to an end, and no more are taken.
+    pub(crate) fn end_commands(&self) {
+        let changes = self.commander().close();
         changes.into_iter().for_each(|change| self.changed(change));
     }
 

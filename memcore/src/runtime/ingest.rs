@@ -1,6 +1,7 @@
 //! From the gateway onto the bus: judges devices, registers their channels, and passes on what they send.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::core::Core;
 use super::payload;
@@ -38,15 +39,11 @@ impl Host for Ingest {
         // What an earlier session is handing on comes to its end first, so that it is either taken or sent again.
         let numbering = self.0.links.numbering(device);
         let mut numbering = numbering.lock().await;
-        let (epoch, fenced) = self.0.links.open(device, link, now);
+        let epoch = self.0.links.open(device, link, now);
         // Read after the link is in place: what becomes durable from here on is acknowledged over it.
         let durable = self.0.memcore.store().durable_sequence(device, boot);
         let taken = numbering.begin(epoch, boot).max(durable);
         drop(numbering);
-        if fenced {
-            // The earlier session can no longer answer for what it was sent.
-            self.0.device_left(device);
-        }
         self.0.note(EventKind::Connected { device: device.clone(), epoch });
         self.0.send_queued(device);
         Ok(Admission { epoch, durable, taken })
@@ -56,7 +53,11 @@ impl Host for Ingest {
         match event {
             ServerEvent::Data(batch) => return self.publish(device, epoch, batch).await,
             ServerEvent::Channels(channels) => return self.register(device, channels).await,
-            ServerEvent::Answer { id, answer } => self.0.answered(device, &id, answer),
+            // A fenced session can no longer answer for what it was sent.
+            ServerEvent::Answer { id, answer } if self.0.links.is_current(device, epoch) => {
+                self.0.answered(device, &id, answer);
+            }
+            ServerEvent::Answer { .. } => {}
             ServerEvent::Reported { code, detail } => {
                 self.0.note(EventKind::Reported { device: device.clone(), code, detail });
             }
@@ -71,13 +72,16 @@ impl Host for Ingest {
     }
 
     fn answered(&self, device: &DeviceName, id: &CommandId, answer: Answer) {
-        self.0.answered(device, id, answer);
+        match answer {
+            // The link closed before it could send it: it had no effect, and the next session may have it.
+            Answer::Refused { code, .. } if code == Code::Closed.as_str() => self.0.give_back(id),
+            answer => self.0.answered(device, id, answer),
+        }
     }
 
     fn left(&self, device: &DeviceName, epoch: u64, code: Code) {
-        if self.0.links.closed(device, epoch) {
-            self.0.device_left(device);
-        }
+        self.0.links.closed(device, epoch);
+        self.0.device_left(device, epoch);
         self.0.note(EventKind::Disconnected { device: device.clone(), epoch, code: code.to_string() });
     }
 }
@@ -99,6 +103,9 @@ impl Ingest {
     async fn publish(&self, device: &DeviceName, epoch: u64, batch: Batch) -> Result<(), Refusal> {
         if let Some(reason) = self.0.memcore.store().is_read_only() {
             return Err(unavailable(&reason));
+        }
+        if !self.0.recording.load(Ordering::Acquire) {
+            return Err(unavailable(&"the server has stopped recording"));
         }
         let numbering = self.0.links.numbering(device);
         let mut numbering = numbering.lock().await;

@@ -72,38 +72,39 @@ impl Links {
         }
     }
 
-    /// A device's new session; an earlier one is fenced. Returns the new epoch, and whether there was an earlier one.
-    pub(crate) fn open(&self, device: &DeviceName, link: Arc<Link>, now: Timestamp) -> (u64, bool) {
+    /// A device's new session; an earlier one is fenced. Returns the new epoch.
+    pub(crate) fn open(&self, device: &DeviceName, link: Arc<Link>, now: Timestamp) -> u64 {
         let epoch = self.epoch.fetch_add(1, Ordering::Relaxed) + 1;
         let mut known = self.known();
         let entry = known.entry(device.clone()).or_default();
         let earlier = entry.session.replace((epoch, link));
         entry.last_seen = Some(now);
-        if let Some((_, link)) = &earlier {
+        if let Some((_, link)) = earlier {
             link.close(Code::Superseded, "the same device has logged in again");
         }
-        (epoch, earlier.is_some())
+        epoch
     }
 
-    /// A session ended; false where a later one of the same device goes on.
-    pub(crate) fn closed(&self, device: &DeviceName, epoch: u64) -> bool {
-        let mut known = self.known();
-        let Some(entry) = known.get_mut(device) else { return false };
-        let current = entry.session.as_ref().is_some_and(|(current, _)| *current == epoch);
-        if current {
-            entry.session = None;
+    /// A session ended; a later one of the same device goes on.
+    pub(crate) fn closed(&self, device: &DeviceName, epoch: u64) {
+        if let Some(entry) = self.known().get_mut(device) {
+            entry.session.take_if(|(current, _)| *current == epoch);
         }
-        current
     }
 
-    /// The way to a connected device.
-    pub(crate) fn link(&self, device: &DeviceName) -> Option<Arc<Link>> {
-        self.known().get(device)?.session.as_ref().map(|(_, link)| link.clone())
+    /// A connected device's session: its epoch, and the way to it.
+    pub(crate) fn session(&self, device: &DeviceName) -> Option<(u64, Arc<Link>)> {
+        self.known().get(device)?.session.clone()
+    }
+
+    /// Whether that is still the device's session.
+    pub(crate) fn is_current(&self, device: &DeviceName, epoch: u64) -> bool {
+        self.session(device).is_some_and(|(current, _)| current == epoch)
     }
 
     /// Tells a device that everything up to there is durable, if its session still numbers by that boot.
     pub(crate) fn ack(&self, device: &DeviceName, position: SequencePosition) {
-        if let Some(link) = self.link(device).filter(|link| link.boot() == position.boot) {
+        if let Some((_, link)) = self.session(device).filter(|(_, link)| link.boot() == position.boot) {
             link.ack(position.sequence);
         }
     }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -21,6 +22,8 @@ use crate::model::{CommandId, CommandState, DeviceStatus};
 
 /// The longest request.
 const REQUEST_BYTES: u64 = 64 << 10;
+/// How long a client may take to ask.
+const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 /// Clients at a time. Full-policy: the next one waits.
 const CLIENTS: usize = 64;
 
@@ -109,7 +112,7 @@ async fn accept(listener: UnixListener, core: Arc<Core>, address: SocketAddr) {
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a local client");
-                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
     }
@@ -117,8 +120,9 @@ async fn accept(listener: UnixListener, core: Arc<Core>, address: SocketAddr) {
 
 async fn answer(stream: UnixStream, core: &Arc<Core>, address: SocketAddr) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
+    let mut read = BufReader::new(tokio::io::AsyncReadExt::take(read, REQUEST_BYTES));
     let mut line = String::new();
-    BufReader::new(tokio::io::AsyncReadExt::take(read, REQUEST_BYTES)).read_line(&mut line).await?;
+    tokio::time::timeout(REQUEST_WITHIN, read.read_line(&mut line)).await??;
     let request = serde_json::from_str::<Request>(&line).map_err(|e| Error::invalid(format!("local request: {e}")));
     let followed = match request {
         Ok(Request::Status) => {
@@ -129,16 +133,20 @@ async fn answer(stream: UnixStream, core: &Arc<Core>, address: SocketAddr) -> st
         Ok(Request::Follow(id)) => core.find_command(&id),
         Err(e) => Err(e),
     };
-    match followed {
-        Err(e) => send(&mut write, &Response::Error { code: e.code().into(), message: e.to_string() }).await,
-        Ok(mut ticket) => loop {
-            let (id, state) = (ticket.id().clone(), ticket.state());
-            let ended = state.is_final();
-            send(&mut write, &Response::Command { id, state }).await?;
-            if ended || ticket.changed().await.is_none() {
-                return Ok(());
-            }
-        },
+    let mut ticket = match followed {
+        Err(e) => return send(&mut write, &Response::Error { code: e.code().into(), message: e.to_string() }).await,
+        Ok(ticket) => ticket,
+    };
+    line.clear();
+    loop {
+        tokio::select! {
+            state = ticket.changed() => match state {
+                Some(state) => send(&mut write, &Response::Command { id: ticket.id().clone(), state }).await?,
+                None => return Ok(()),
+            },
+            // A client has nothing more to say: it has hung up, and its place is free for another.
+            _ = read.read_line(&mut line) => return Ok(()),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! From the bus into the store: one group commit for all that waits, and only then the acknowledgements.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::runtime::Handle;
 
@@ -16,6 +17,7 @@ const GROUP: usize = 1024;
 
 /// Records until the bus is closed. Runs on a thread of its own: it waits for the disk.
 pub(crate) fn run(core: &Arc<Core>, mut subscription: Subscription, runtime: &Handle) {
+    let _recording = Recording(core);
     let mut decoder = PayloadDecoder::default();
     let mut group = Vec::with_capacity(GROUP);
     while runtime.block_on(subscription.recv_many(&mut group, GROUP)) > 0 {
@@ -25,6 +27,15 @@ pub(crate) fn run(core: &Arc<Core>, mut subscription: Subscription, runtime: &Ha
             raise_alarm(core, &error);
             return;
         }
+    }
+}
+
+/// However recording ends, even by a panic: from then on nothing is taken that nobody would store.
+struct Recording<'a>(&'a Core);
+
+impl Drop for Recording<'_> {
+    fn drop(&mut self) {
+        self.0.recording.store(false, Ordering::Release);
     }
 }
 

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -101,6 +102,9 @@ impl Server {
             links: Links::new(clock.now()),
             registry,
             clock: clock.clone(),
+            myself: DeviceName::new(crate::model::OPERATOR_DEFAULT, "memcore", "server")?,
+            runtime: Handle::current(),
+            recording: AtomicBool::new(true),
             commander: std::sync::Mutex::default(),
             counters: Counters::default(),
         });
@@ -157,6 +161,7 @@ impl Server {
             gateway.shutdown(DRAIN_WITHIN).await;
         }
         self.ticking.abort();
+        self.core.end_commands();
         self.core.bus.close().await;
         let (recorder, core) = (self.recorder.take(), self.core.clone());
         let closed = tokio::task::spawn_blocking(move || {
