@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::{Common, format};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Clock, DeviceName, SystemClock};
 use crate::runtime::{Enrolment, LocalClient, ProofKind};
 
@@ -51,8 +51,8 @@ impl Devices {
                 // A running server may listen on another port than the configuration says.
                 let actual = running.map(|status| format!("localhost:{}", status.address.port()));
                 let bundle = enrolment.enroll(name, proof, server.as_deref().or(actual.as_deref()))?;
-                let text = serde_json::to_string_pretty(&bundle)
-                    .map_err(|e| Error::new(crate::ErrorKind::Internal, e.to_string()))?;
+                let text =
+                    serde_json::to_string_pretty(&bundle).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
                 match out {
                     Some(file) => write_private(file, &text)?,
                     None => drop(format::print(&text)?),

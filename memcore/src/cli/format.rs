@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
 
 /// A table without frames, columns two spaces apart.
@@ -70,7 +70,7 @@ pub(super) fn note(text: &str) {
 
 /// A value as one line of JSON.
 pub(super) fn json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|e| Error::new(crate::ErrorKind::Internal, e.to_string()))
+    serde_json::to_string(value).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))
 }
 
 #[cfg(test)]

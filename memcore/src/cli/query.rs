@@ -11,7 +11,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
 use super::{Common, format};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Clock, Pattern, Span, SystemClock, Timestamp};
 use crate::runtime::{self, Aggregate, Every, Memcore, QueryResult, SeriesResult, StoreOptions};
 
@@ -239,7 +239,7 @@ fn write_json(result: &QueryResult, mut out: impl Write) -> std::io::Result<()> 
 }
 
 fn failed(e: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(crate::ErrorKind::Io, format!("cannot write the result: {e}")).caused_by(e)
+    Error::new(ErrorKind::Io, format!("cannot write the result: {e}")).caused_by(e)
 }
 
 fn write_arrow(result: &QueryResult, out: impl Write) -> Result<()> {
