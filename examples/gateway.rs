@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p memcore-examples --example gateway`
 
-use memcore::{CommandRequest, Config, ProofKind, SimulationRequest};
+use memcore::{CommandRequest, Config, SimulationRequest};
 
 #[tokio::main]
 async fn main() -> memcore::Result<()> {
@@ -14,8 +14,7 @@ async fn main() -> memcore::Result<()> {
 
     // Emulated devices, in place of real ones: each is enrolled and connects through the device SDK.
     let mut live = handle.subscribe(&"*.*.power".parse()?).await?;
-    let devices =
-        memcore::simulate(&SimulationRequest::default(), |device| handle.enroll(device, ProofKind::Secret)).await?;
+    let devices = memcore::simulate(&SimulationRequest::default(), |device| handle.enroll_simulated(device)).await?;
     if let Some(reading) = live.next().await {
         println!("{}.{} is at {} W", reading.device, reading.channel, reading.sample.value);
     }

@@ -182,6 +182,35 @@ fn enrolment_is_shown_once_written_privately_and_revoked() {
 }
 
 #[test]
+fn a_simulation_does_not_take_the_place_of_an_enrolled_device_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    let _served = Served::start(&site);
+    text(&memcore(&site, &["devices", "enroll", "home1.pv"]));
+    let before = std::fs::read_to_string(site.join("devices.json")).unwrap();
+    let key = before.split('"').find(|word| word.len() == 16 && word.bytes().all(|c| c.is_ascii_hexdigit())).unwrap();
+
+    let street = ["simulate", "--devices", "2", "--for", "2s", "--fast"];
+    let said = failure(&memcore(&site, &street));
+    assert!(said.contains("home1.pv is enrolled") && said.contains("--replace"), "{said}");
+    let csv = folder.path().join("pv.csv");
+    std::fs::write(&csv, "time,p_kw\n2025-03-30T00:00:00Z,1\n").unwrap();
+    let replay = ["simulate", "--replay", csv.to_str().unwrap(), "--device", "home1.pv"];
+    assert!(failure(&memcore(&site, &replay)).contains("home1.pv is enrolled"));
+    assert!(std::fs::read_to_string(site.join("devices.json")).unwrap().contains(key), "the real device stays enrolled");
+    // While the server has the site, its file goes through it: the hint is a command that works.
+    let hint = failure(&memcore(&site, &["import", csv.to_str().unwrap(), "--device", "home1.house"]));
+    assert!(hint.contains("memcore simulate --replay FILE --device home1.house"), "{hint}");
+    text(&memcore(&site, &["simulate", "--replay", csv.to_str().unwrap(), "--device", "home1.house"]));
+
+    text(&memcore(&site, &[&street[..], &["--replace"]].concat()));
+    // A simulation may follow a simulation.
+    text(&memcore(&site, &street));
+    assert!(text(&memcore(&site, &["devices", "list"])).contains("secret, simulated"));
+    assert!(!std::fs::read_to_string(site.join("devices.json")).unwrap().contains(key));
+}
+
+#[test]
 fn what_keeps_a_server_from_starting_is_said_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let site = folder.path().join("site");
@@ -225,6 +254,85 @@ fn questions_without_an_answer_are_said_plainly() {
     let usage = memcore(&site, &["query", "home1.p*.power"]);
     assert_eq!(usage.status.code(), Some(2));
     assert!(text(&memcore(&site, &["version"])).starts_with("memcore 0."));
+}
+
+#[test]
+fn variables_of_others_may_hold_anything() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memcore"));
+    command.args(["devices", "list", "--site"]).arg(folder.path().join("site"));
+    text(&command.env("LATIN", std::ffi::OsStr::from_bytes(b"caf\xe9")).output().unwrap());
+}
+
+#[test]
+fn a_server_whose_standard_error_is_closed_still_ends_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memcore"));
+    command.args(["serve", "--quiet", "-vv", "--listen", "127.0.0.1:0", "--site"]).arg(folder.path().join("site"));
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+    while !stderr.next().unwrap().unwrap().contains("listening on 127.0.0.1:") {}
+    drop(stderr);
+    assert_eq!(Served(child).terminate(), Some(0));
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure_and_a_reader_that_has_seen_enough_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let (site, csv) = (folder.path().join("site"), folder.path().join("pv.csv"));
+    std::fs::write(&csv, "time,p_kw\n2025-03-30T00:00:00Z,1\n").unwrap();
+    text(&memcore(&site, &["import", csv.to_str().unwrap(), "--device", "home1.pv"]));
+    for format in ["table", "csv", "json", "arrow", "parquet"] {
+        let query = |out: Stdio| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_memcore"));
+            command.args(["query", "home1.pv.power", "--format", format, "--site"]).arg(&site);
+            command.stdout(out).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap()
+        };
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        assert!(failure(&query(full.into())).contains("write"), "{format}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = query(writer.into());
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{format}");
+    }
+}
+
+#[test]
+fn a_simulation_says_what_it_waits_for_until_it_is_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memcore"));
+    command.args(["simulate", "--server", "localhost:1", "--site"]).arg(folder.path().join("site"));
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+    let said = stderr.next().unwrap().unwrap();
+    assert!(said.contains("waiting for a server at localhost:1"), "{said}");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_demo_counts_its_own_points_and_touches_no_site_that_nobody_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (named, standing) = (folder.path().join("named"), folder.path().join("standing"));
+    let demo = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_memcore"));
+        command.args(["demo", "--devices", "1", "--for", "2s", "--json"]).args(arguments);
+        command.env("MEMCORE_SITE", &standing).output().unwrap()
+    };
+    for _ in 0..2 {
+        let report: serde_json::Value =
+            serde_json::from_str(text(&demo(&["--site", named.to_str().unwrap()])).trim()).unwrap();
+        assert_eq!(report["points_sent"], report["points_durable"]);
+    }
+    text(&demo(&["--set", "store.sync=os"]));
+    assert!(!standing.exists());
+    assert!(failure(&demo(&["--set", "store.sync=never"])).contains("store.sync"));
+    assert!(failure(&demo(&["--set", "path=elsewhere"])).contains("path is set to elsewhere"));
+
+    // A real device of that site keeps its place.
+    text(&memcore(&named, &["devices", "enroll", "home1.hem"]));
+    assert!(failure(&demo(&["--site", named.to_str().unwrap()])).contains("home1.hem is enrolled"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use memcore::gateway::{Admission, Certificates, Gateway, GatewayOptions, Host, Identity, Link, Proof, Registry};
+use memcore::gateway::{Admission, Certificates, Gateway, GatewayOptions, Host, Identity, Link, Proof, Proven, Registry};
 use memcore::model::{Clock, CommandId, DeviceName, SystemClock};
 use memcore::protocol::{Answer, Bundle, Code, Hello, Refusal, ServerEvent};
 use raw::{Dial, Raw, data, hello};
@@ -26,7 +26,7 @@ struct Everyone {
 }
 
 impl Host for Everyone {
-    fn judge(&self, proof: Proof<'_>, _: &Hello) -> Result<DeviceName, Refusal> {
+    fn judge(&self, proof: Proof<'_>, _: &Hello) -> Result<Proven, Refusal> {
         self.registry.verify(proof).map_err(|e| Refusal::new(Code::BadCredential, e.to_string()))
     }
     async fn admit(&self, _: &DeviceName, _: &Hello, link: Arc<Link>) -> Result<Admission, Refusal> {

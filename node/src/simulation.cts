@@ -16,7 +16,7 @@ export interface SimulateOptions {
   speed?: number | null;
   /** For how long, in simulated time; until stopped by default. */
   duration?: Duration;
-  /** When its time starts: by default now, or midsummer 2024 where its time passes faster than the clock's. */
+  /** When its time starts: by default now; where its time passes faster than the clock's, so that it ends now. */
   start?: TimeLike;
   /** The step of its time; 1 s by default. */
   step?: Duration;
@@ -91,7 +91,10 @@ export class Simulation {
   }
 }
 
-/** Simulates at a server of this process, or at the one that runs on the site in that folder. */
+/**
+ * Simulates at a server of this process, or at the one that runs on the site in that folder. A device that was enrolled otherwise
+ * than by a simulation may be a real one: that is a `ConflictError`; `revoke` it first if an emulated one is to take its place.
+ */
 export async function simulate(server: Server | string, options: SimulateOptions = {}): Promise<Simulation> {
   const replaying = typeof options === "object" && options.replay !== undefined;
   checkOptions("simulate", options, replaying ? REPLAY : { ...STREET, ...REPLAY });

@@ -18,10 +18,7 @@ fn load_config(path: &str, file: Option<PathBuf>, listen: Option<String>) -> mem
     // Quoted, so that no folder's name is read as a number or a date.
     let mut overrides = vec![("path", serde_json::Value::from(path).to_string())];
     overrides.extend(listen.map(|listen| ("gateway.listen", listen)));
-    // A variable that is no text is none of ours.
-    let environment =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Config::load(file.as_deref(), environment, &overrides)
+    Config::load(file.as_deref(), std::env::vars_os(), &overrides)
 }
 
 /// Starts a server on the site in that folder.

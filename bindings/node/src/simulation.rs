@@ -6,7 +6,7 @@ use std::time::Duration;
 use memcore::model::DeviceName;
 use memcore::protocol::Bundle;
 use memcore::sim::{Simulation, SimulationProgress, SimulationReport, Speed};
-use memcore::{Config, Enrolment, Error, LocalClient, ProofKind, ReplayRequest, ServerHandle, SimulationRequest};
+use memcore::{Config, Enrolment, Error, LocalClient, ReplayRequest, ServerHandle, SimulationRequest};
 use napi::Env;
 use napi::bindgen_prelude::{BigInt, PromiseRaw};
 use napi_derive::napi;
@@ -80,8 +80,8 @@ enum Enroller {
 impl Enroller {
     fn enroll(&self, device: &DeviceName) -> memcore::Result<Bundle> {
         match self {
-            Self::Here(server) => server.enroll(device, ProofKind::Secret),
-            Self::At(enrolment, server) => enrolment.enroll(device, ProofKind::Secret, Some(server)),
+            Self::Here(server) => server.enroll_simulated(device),
+            Self::At(enrolment, server) => enrolment.enroll_simulated(device, Some(server), false),
         }
     }
 }

@@ -44,7 +44,7 @@ impl Server {
     #[staticmethod]
     fn start(py: Python<'_>, config: Option<PathBuf>, overrides: Vec<(String, String)>) -> PyResult<Self> {
         let overrides: Vec<(&str, String)> = overrides.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
-        let config = Config::load(config.as_deref(), std::env::vars(), &overrides).map_err(raised)?;
+        let config = Config::load(config.as_deref(), std::env::vars_os(), &overrides).map_err(raised)?;
         let server = wait(py, memcore::serve(config))?;
         Ok(Self { address: server.address(), server: Owned::new("server", server) })
     }

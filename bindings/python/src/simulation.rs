@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use memcore::client::Bundle;
 use memcore::model::{DeviceName, Span, Timestamp};
-use memcore::{Config, Enrolment, Error, ErrorKind, LocalClient, ProofKind, ServerHandle};
+use memcore::{Config, Enrolment, Error, ErrorKind, LocalClient, ServerHandle};
 use memcore::{ReplayRequest, SimulationReport, SimulationRequest, Speed};
 use pyo3::prelude::*;
 
@@ -33,8 +33,8 @@ impl Enroller {
 
     fn enroll(&self, device: &DeviceName) -> memcore::Result<Bundle> {
         match self {
-            Self::Here(handle) => handle.enroll(device, ProofKind::Secret),
-            Self::Elsewhere { enrolment, server } => enrolment.enroll(device, ProofKind::Secret, Some(server)),
+            Self::Here(handle) => handle.enroll_simulated(device),
+            Self::Elsewhere { enrolment, server } => enrolment.enroll_simulated(device, Some(server), false),
         }
     }
 }

@@ -54,7 +54,7 @@ impl Command {
     pub(super) async fn run(&self, common: &Common) -> Result<u8> {
         let config = common.config(None)?;
         let client = LocalClient::of(&config.path);
-        let (ended, json) = match self {
+        let (followed, json) = match self {
             Self::Get { series } => {
                 let memcore = Memcore::open_read_only(&config.path, StoreOptions::default())?;
                 return get(&memcore, series);
@@ -73,8 +73,15 @@ impl Command {
                 (until_interrupted(client.follow(id.clone(), |id, state| say(*json, id, state))).await?, *json)
             }
         };
+        let ended = match followed {
+            Followed::ToItsEnd(state) => state,
+            Followed::UntilInterrupted(code) => {
+                format::note("memcore: interrupted; the command goes on without you");
+                return Ok(code);
+            }
+        };
         if !json && ended == CommandState::Unknown {
-            eprintln!("memcore: the device did not answer: read the channel before you repeat the command");
+            format::note("memcore: the device did not answer: read the channel before you repeat the command");
         }
         Ok(u8::from(!matches!(ended, CommandState::Done { .. })))
     }
@@ -91,10 +98,16 @@ fn check_unit(site: &std::path::Path, series: &SeriesName, unit: Option<Unit>) -
     Err(Error::invalid(format!("--unit is {unit}, which does not measure {}, the quantity of {series}", channel.quantity)))
 }
 
-async fn until_interrupted(command: impl Future<Output = Result<CommandState>>) -> Result<CommandState> {
+/// How far a command was followed.
+enum Followed {
+    ToItsEnd(CommandState),
+    UntilInterrupted(u8),
+}
+
+async fn until_interrupted(command: impl Future<Output = Result<CommandState>>) -> Result<Followed> {
     tokio::select! {
-        ended = command => ended,
-        _ = interrupted() => Err(Error::new(crate::ErrorKind::Closed, "interrupted; the command goes on without you")),
+        ended = command => ended.map(Followed::ToItsEnd),
+        code = interrupted() => code.map(Followed::UntilInterrupted),
     }
 }
 

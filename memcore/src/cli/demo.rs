@@ -12,9 +12,9 @@ use tokio::time::{Instant, interval, sleep_until};
 
 use super::{Common, format, interrupted, live};
 use crate::error::{Error, Result};
-use crate::model::{CommandState, Pattern, SeriesName, Span};
+use crate::model::{Clock, CommandState, Pattern, SeriesName, Span, SystemClock, Timestamp};
 use crate::runtime::{
-    CommandRequest, Config, ProofKind, Query, Server, ServerHandle, SimulationReport, SimulationRequest, Speed, simulate,
+    CommandRequest, Config, Query, Server, ServerHandle, SimulationReport, SimulationRequest, Speed, simulate,
 };
 
 /// How long a demonstration lasts when nobody watches.
@@ -58,26 +58,36 @@ struct Report {
 impl Demo {
     pub(super) async fn run(&self, common: &Common) -> Result<u8> {
         let folder = DemoFolder::new(common.site.as_deref())?;
-        let mut config = Config::at(&folder.path);
-        config.gateway.listen = "127.0.0.1:0".parse().map_err(|_| Error::invalid("the loopback address"))?;
-        let begun = Instant::now();
+        let config = self.config(common, &folder)?;
+        let (begun, since) = (Instant::now(), SystemClock::default().now());
         let server = Server::start(config).await?;
         let handle = server.handle();
         let quiet = self.json;
         if !quiet {
-            eprintln!("memcore demo: {} emulated devices connect to {} over TLS", self.devices, server.address());
+            let (devices, address) = (self.devices, server.address());
+            format::note(&format!("memcore demo: {devices} emulated devices connect to {address} over TLS"));
         }
         let ran = self.street(&handle).await;
         let stopped = server.shutdown().await;
         let (sent, delays, commands) = ran?;
         stopped?;
-        let report = report(&folder.path, sent, delays, commands, begun.elapsed())?;
+        let report = report(&folder.path, since, sent, delays, commands, begun.elapsed())?;
         if quiet {
             format::print(&format::json(&report)?)?;
         } else {
             say(&report)?;
         }
         Ok(u8::from(report.points_lost > 0 || report.commands_confirmed == 0))
+    }
+
+    /// What the user has configured, on the loopback interface and in the demonstration's own folder.
+    fn config(&self, common: &Common, folder: &DemoFolder) -> Result<Config> {
+        let config = common.config_at(Some(&folder.path), Some("127.0.0.1:0"))?;
+        if config.path == folder.path {
+            return Ok(config);
+        }
+        let path = config.path.display();
+        Err(Error::invalid(format!("path is set to {path}: a demonstration has a folder of its own, or that of --site")))
     }
 
     /// Lets the street live for as long as it is to, throwing a switch every second.
@@ -90,7 +100,7 @@ impl Demo {
             length: None,
             start: None,
         };
-        let simulation = simulate(&request, |device| handle.enroll(device, ProofKind::Secret)).await?;
+        let simulation = simulate(&request, |device| handle.enroll_simulated(device)).await?;
         let watched = format::is_terminal() && !self.json;
         let length = self.length.or((!watched).then_some(UNATTENDED));
         let end = Instant::now() + length.map_or(Duration::from_secs(u32::MAX.into()), Span::to_duration);
@@ -161,16 +171,17 @@ impl Drop for DemoFolder {
     }
 }
 
-/// Reads everything back from the closed site: what counts is what is on the disk.
+/// Reads back from the closed site what came in since its start: what counts is what is on the disk.
 fn report(
     site: &Path,
+    since: Timestamp,
     sent: SimulationReport,
     delays: Vec<Duration>,
     commands: Commands,
     elapsed: Duration,
 ) -> Result<Report> {
     let memcore = crate::runtime::Memcore::open_read_only(site, crate::runtime::StoreOptions::default())?;
-    let durable = memcore.query(&Query::new(Pattern::all()))?.rows() as u64;
+    let durable = memcore.query(&Query::new(Pattern::all()).from(since))?.rows() as u64;
     let (durable_p50, durable_p99) = percentiles(delays);
     let confirmed = commands.round_trips.len() as u64;
     let (command_p50, command_p99) = percentiles(commands.round_trips);

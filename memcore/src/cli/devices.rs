@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::{Common, format};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Clock, DeviceName, SystemClock};
 use crate::runtime::{Enrolment, LocalClient, ProofKind};
 
@@ -51,17 +51,17 @@ impl Devices {
                 // A running server may listen on another port than the configuration says.
                 let actual = running.map(|status| format!("localhost:{}", status.address.port()));
                 let bundle = enrolment.enroll(name, proof, server.as_deref().or(actual.as_deref()))?;
-                let text = serde_json::to_string_pretty(&bundle)
-                    .map_err(|e| Error::new(crate::ErrorKind::Internal, e.to_string()))?;
+                let text =
+                    serde_json::to_string_pretty(&bundle).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
                 match out {
                     Some(file) => write_private(file, &text)?,
                     None => drop(format::print(&text)?),
                 }
-                eprintln!("{name} is enrolled; this is shown only once");
+                format::note(&format!("{name} is enrolled; this is shown only once"));
             }
             Self::Revoke { name } => {
                 enrolment.revoke(name)?;
-                eprintln!("{name} is no longer enrolled");
+                format::note(&format!("{name} is no longer enrolled"));
             }
             Self::List { json } => {
                 let now = SystemClock::default().now();
@@ -73,6 +73,7 @@ impl Devices {
                         .and_then(|running| running.devices.iter().find(|status| status.device == enrolled.device));
                     if *json {
                         let line = serde_json::json!({ "device": enrolled.device, "proof": enrolled.proof,
+                            "simulated": enrolled.simulated,
                             "enrolled_us": enrolled.enrolled, "connected": status.map(|status| status.connected),
                             "last_seen_us": status.and_then(|status| status.last_seen),
                             "points": status.map(|status| status.points) });
@@ -83,7 +84,7 @@ impl Devices {
                     let heard = status.and_then(|status| status.last_seen);
                     table.add_row([
                         enrolled.device.to_string(),
-                        enrolled.proof.into(),
+                        if enrolled.simulated { format!("{}, simulated", enrolled.proof) } else { enrolled.proof.into() },
                         enrolled.enrolled.to_string(),
                         connected.into(),
                         heard.map_or("-".into(), |heard| format!("{} ago", format::ago(now, heard))),

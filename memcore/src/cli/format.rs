@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
 
 /// A table without frames, columns two spaces apart.
@@ -63,9 +63,14 @@ pub(super) fn print(text: &str) -> Result<bool> {
     }
 }
 
+/// Says something to a person, on the standard error. Where nobody listens any more, that is no reason to stop.
+pub(super) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// A value as one line of JSON.
 pub(super) fn json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|e| Error::new(crate::ErrorKind::Internal, e.to_string()))
+    serde_json::to_string(value).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))
 }
 
 #[cfg(test)]

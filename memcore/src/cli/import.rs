@@ -31,7 +31,10 @@ impl Import {
         let memcore = Memcore::open(&config.path, StoreOptions::default()).map_err(|e| match e.kind() {
             ErrorKind::Locked => Error::new(
                 ErrorKind::Locked,
-                format!("{e}; stop it, or send the file through it with `memcore simulate --replay FILE`"),
+                format!(
+                    "{e}; stop it, or send the file through it with `memcore simulate --replay FILE --device {}`",
+                    self.device
+                ),
             ),
             _ => e,
         })?;

@@ -1,7 +1,8 @@
 //! The `memcore` command line: a thin layer over the runtime's handle.
 //!
 //! Results go to the standard output, everything else to the standard error. Exit code 0 is success, 1 a failure with one
-//! clear line, 2 a command line that could not be understood, 130 an interruption.
+//! clear line, 2 a command line that could not be understood, 130 (143) that Ctrl-C (SIGTERM) came before the work was done.
+//! What runs until it is asked to end (a server, a demonstration, devices that are sending) has then done its work.
 
 mod command;
 mod demo;
@@ -14,7 +15,7 @@ mod serve;
 mod simulate;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -34,8 +35,9 @@ struct Cli {
 /// What every command takes.
 #[derive(Debug, Args)]
 struct Common {
-    /// The folder of the site: history, keys, enrolled devices [default: site]
-    #[arg(long, short, global = true, value_name = "FOLDER", env = "MEMCORE_SITE")]
+    /// The folder of the site: history, keys, enrolled devices [env: MEMCORE_SITE] [default: site]
+    // Not clap's `env`: a demonstration must know whether a person named the folder.
+    #[arg(long, short, global = true, value_name = "FOLDER")]
     site: Option<PathBuf>,
     /// A configuration file; the site's own memcore.toml by default
     #[arg(long, global = true, value_name = "FILE")]
@@ -73,10 +75,18 @@ enum Action {
 impl Common {
     /// The configuration: file, environment, then flags.
     fn config(&self, listen: Option<&str>) -> Result<Config> {
+        let site = self.site.clone().or_else(|| std::env::var_os("MEMCORE_SITE").map(PathBuf::from));
+        self.config_at(site.as_deref(), listen)
+    }
+
+    /// As [`config`](Self::config), for the site in that folder.
+    fn config_at(&self, site: Option<&Path>, listen: Option<&str>) -> Result<Config> {
         let mut overrides = Vec::new();
-        if let Some(site) = &self.site {
+        if let Some(site) = site {
+            let text =
+                site.to_str().ok_or_else(|| Error::invalid(format!("site is {site:?}, expected a name in UTF-8")))?;
             // Quoted, so that no folder's name is read as a number or a date.
-            overrides.push(("path", toml::Value::String(site.display().to_string()).to_string()));
+            overrides.push(("path", toml::Value::String(text.to_owned()).to_string()));
         }
         if let Some(listen) = listen {
             overrides.push(("gateway.listen", toml::Value::String(listen.to_owned()).to_string()));
@@ -87,7 +97,7 @@ impl Common {
             })?;
             overrides.push((key, value.to_owned()));
         }
-        Config::load(self.config.as_deref(), std::env::vars(), &overrides)
+        Config::load(self.config.as_deref(), std::env::vars_os(), &overrides)
     }
 }
 
@@ -105,7 +115,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     match act(&cli) {
         Ok(code) => code,
         Err(e) => {
-            eprintln!("memcore: {e}");
+            format::note(&format!("memcore: {e}"));
             1
         }
     }
@@ -121,7 +131,7 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Query(query) => query.run(&cli.common),
         Action::Import(import) => import.run(&cli.common),
         Action::Version => {
-            println!("memcore {}", env!("CARGO_PKG_VERSION"));
+            format::print(concat!("memcore ", env!("CARGO_PKG_VERSION")))?;
             Ok(0)
         }
     }
@@ -136,7 +146,9 @@ fn log_to_stderr(verbose: u8) {
     let level = ["memcore=warn", "memcore=info", "memcore=debug"][usize::from(verbose.min(2))];
     let filter = tracing_subscriber::EnvFilter::try_from_env("MEMCORE_LOG").unwrap_or_else(|_| level.into());
     // In a process that has a subscriber already (an embedding one), that one stays.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A standard error that nobody reads any more must not be complained of on itself: that would be a panic.
+    let _ = log.log_internal_errors(false).try_init();
 }
 
 /// Resolves when the process is asked to end: Ctrl-C or SIGTERM.

@@ -11,7 +11,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
 use super::{Common, format};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Clock, Pattern, Span, SystemClock, Timestamp};
 use crate::runtime::{self, Aggregate, Every, Memcore, QueryResult, SeriesResult, StoreOptions};
 
@@ -72,7 +72,8 @@ impl Query {
             Some(file) => {
                 let create = |e| Error::io(format!("write {}", file.display()), e);
                 write(&result, format, BufWriter::new(File::create(file).map_err(create)?))?;
-                eprintln!("{} rows of {} series in {}", result.rows(), result.series().len(), file.display());
+                let (rows, series) = (result.rows(), result.series().len());
+                format::note(&format!("{rows} rows of {series} series in {}", file.display()));
             }
         }
         Ok(0)
@@ -122,18 +123,22 @@ fn instant(flag: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
 }
 
 fn write(result: &QueryResult, format: Format, out: impl Write + Send) -> Result<()> {
+    let failed = |e| Error::io("write the result", e);
     let written = match format {
-        Format::Table => write_table(result, out),
-        Format::Csv => write_csv(result, out),
-        Format::Json => write_json(result, out),
-        Format::Arrow => return write_arrow(result, out),
-        Format::Parquet => return write_parquet(result, out),
+        Format::Table => write_table(result, out).map_err(failed),
+        Format::Csv => write_csv(result, out).map_err(failed),
+        Format::Json => write_json(result, out).map_err(failed),
+        Format::Arrow => write_arrow(result, out),
+        Format::Parquet => write_parquet(result, out),
     };
-    match written {
-        // The reader has seen enough.
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(|e| Error::io("write the result", e)),
-    }
+    // The reader has seen enough.
+    written.or_else(|e| if is_broken_pipe(&e) { Ok(()) } else { Err(e) })
+}
+
+/// Whether that is at the bottom of an error; each format wraps it in its own.
+fn is_broken_pipe(error: &Error) -> bool {
+    let mut causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |e| e.source());
+    causes.any(|e| e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
 }
 
 /// The columns of a result beside series and time, each with what one row of it says.
@@ -186,7 +191,8 @@ fn write_table(result: &QueryResult, mut out: impl Write) -> std::io::Result<()>
         line.push(unit(series).into());
         table.add_row(line);
     }
-    writeln!(out, "{table}")
+    writeln!(out, "{table}")?;
+    out.flush()
 }
 
 fn write_csv(result: &QueryResult, out: impl Write) -> std::io::Result<()> {
@@ -233,14 +239,14 @@ fn write_json(result: &QueryResult, mut out: impl Write) -> std::io::Result<()> 
 }
 
 fn failed(e: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(crate::ErrorKind::Io, format!("cannot write the result: {e}")).caused_by(e)
+    Error::new(ErrorKind::Io, format!("cannot write the result: {e}")).caused_by(e)
 }
 
 fn write_arrow(result: &QueryResult, out: impl Write) -> Result<()> {
     // One batch: an Arrow file keeps one dictionary of series names.
     let batch = result.to_batch()?;
     let mut writer = arrow_ipc::writer::FileWriter::try_new(out, &batch.schema()).map_err(failed)?;
-    writer.write(&batch).and_then(|()| writer.finish()).map_err(failed)
+    writer.write(&batch).and_then(|()| writer.finish()).and_then(|()| writer.flush()).map_err(failed)
 }
 
 fn write_parquet(result: &QueryResult, out: impl Write + Send) -> Result<()> {
@@ -249,5 +255,5 @@ fn write_parquet(result: &QueryResult, out: impl Write + Send) -> Result<()> {
     let properties = WriterProperties::builder().set_compression(zstd).build();
     let mut writer = ArrowWriter::try_new(out, Arc::clone(&batch.schema()), Some(properties)).map_err(failed)?;
     writer.write(&batch).map_err(failed)?;
-    writer.close().map(drop).map_err(failed)
+    writer.into_inner().map_err(failed)?.flush().map_err(failed)
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Common, interrupted, live};
+use super::{Common, format, interrupted, live};
 use crate::error::Result;
 use crate::model::Pattern;
 use crate::runtime::Server;
@@ -27,7 +27,8 @@ impl Serve {
         let interrupted = interrupted();
         let server = Server::start(config).await?;
         let handle = server.handle();
-        eprintln!("memcore {} listening on {} for site {site}", env!("CARGO_PKG_VERSION"), server.address());
+        let version = env!("CARGO_PKG_VERSION");
+        format::note(&format!("memcore {version} listening on {} for site {site}", server.address()));
         let showing = async {
             if !self.quiet {
                 live::follow(&handle, &self.show).await?;
@@ -39,7 +40,7 @@ impl Serve {
             signal = interrupted => signal,
             failed = showing => failed.map(|()| 0),
         };
-        eprintln!("memcore: shutting down");
+        format::note("memcore: shutting down");
         server.shutdown().await?;
         // Being asked to end is how a server ends.
         ended.map(|_| 0)

@@ -7,12 +7,14 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::{Common, format, interrupted};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{DeviceName, Span, Timestamp};
 use crate::runtime::{
-    Enrolment, LocalClient, ProofKind, ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay,
-    simulate,
+    Enrolment, LocalClient, ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate,
 };
+
+/// How long one waits for a server without a word.
+const SILENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(super) struct Simulate {
@@ -46,6 +48,9 @@ pub(super) struct Simulate {
     /// The zone of times without one in the file [default: UTC]
     #[arg(long)]
     zone: Option<String>,
+    /// Takes the place of devices that are enrolled otherwise: the real ones cannot connect any more
+    #[arg(long)]
+    replace: bool,
     /// Where the server listens, when it is not the one that runs on the site
     #[arg(long, value_name = "HOST:PORT")]
     server: Option<String>,
@@ -61,7 +66,12 @@ impl Simulate {
         let running = LocalClient::of(&config.path).status().await.ok();
         let actual = running.map(|status| format!("localhost:{}", status.address.port()));
         let server = self.server.clone().or(actual);
-        let enroll = |device: &DeviceName| enrolment.enroll(device, ProofKind::Secret, server.as_deref());
+        let enroll = |device: &DeviceName| {
+            enrolment.enroll_simulated(device, server.as_deref(), self.replace).map_err(|e| match e.kind() {
+                ErrorKind::Conflict => Error::new(ErrorKind::Conflict, format!("{}; --replace does so", e.message())),
+                _ => e,
+            })
+        };
         let starting = async {
             match (&self.replay, &self.device) {
                 (Some(file), Some(device)) => {
@@ -71,11 +81,21 @@ impl Simulate {
                 _ => simulate(&self.request(), enroll).await,
             }
         };
+        let address = server.as_deref().unwrap_or(enrolment.server());
+        let said = async {
+            tokio::time::sleep(SILENCE).await;
+            format::note(&format!("memcore: waiting for a server at {address}"));
+            std::future::pending().await
+        };
         let simulation = tokio::select! {
             started = starting => started?,
             code = interrupted() => return code,
+            never = said => never,
         };
-        let report = watch(simulation).await?;
+        let report = match watch(simulation).await? {
+            Ended::Done(report) => report,
+            Ended::Interrupted(code) => return Ok(code),
+        };
         if self.json {
             format::print(&format::json(&report)?)?;
         } else {
@@ -100,8 +120,15 @@ impl Simulate {
     }
 }
 
+/// How a simulation was watched to its end.
+enum Ended {
+    Done(SimulationReport),
+    /// Before what was sent had become durable.
+    Interrupted(u8),
+}
+
 /// Shows how much was sent until the simulation has ended, or the user ends it.
-async fn watch(simulation: Simulation) -> Result<SimulationReport> {
+async fn watch(simulation: Simulation) -> Result<Ended> {
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(200));
     let mut ticks = tokio::time::interval(Duration::from_millis(200));
@@ -115,14 +142,14 @@ async fn watch(simulation: Simulation) -> Result<SimulationReport> {
             ended = &mut signal => {
                 ended?;
                 bar.finish_and_clear();
-                return simulation.stop(Duration::from_secs(10)).await;
+                return simulation.stop(Duration::from_secs(10)).await.map(Ended::Done);
             }
         }
     }
     bar.set_message("waiting until all of it is durable");
     let finished = tokio::select! {
-        report = simulation.finish() => report,
-        code = signal => Err(crate::Error::new(crate::ErrorKind::Closed, format!("interrupted ({})", code?))),
+        report = simulation.finish() => report.map(Ended::Done),
+        code = signal => code.map(Ended::Interrupted),
     };
     bar.finish_and_clear();
     finished

@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::certificates::fingerprint;
-use super::credentials::Proof;
+use super::credentials::{Proof, Proven};
 use super::link::{Downward, Link};
 use super::listener::Host;
 use crate::model::{Clock, Command, DeviceName};
@@ -188,8 +188,8 @@ impl<H: Host> Connection<H> {
         let judged = || proof.clone().and_then(|proof| host.judge(proof, &hello));
         let admission = match judged() {
             Err(refusal) => Err(refusal),
-            Ok(device) => {
-                let (link, commands) = Link::new(hello.boot);
+            Ok(Proven { device, key }) => {
+                let (link, commands) = Link::new(hello.boot, key);
                 let link = Arc::new(link);
                 let admission = host.admit(&device, &hello, link.clone()).await;
                 // A revocation in between has found no session to end.

@@ -4,8 +4,6 @@
 //! devices do not cost seconds of CPU. A client certificate is known by its fingerprint: revoking it is deleting a line.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::SystemTime;
@@ -29,6 +27,15 @@ pub enum Proof<'a> {
     Certificate(&'a str),
 }
 
+/// A device that has proved itself, and by what: its session lasts for as long as the registry [holds](Registry::holds) that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proven {
+    /// The device.
+    pub device: DeviceName,
+    /// The key id of its secret, or the fingerprint of its certificate: nothing secret.
+    pub key: String,
+}
+
 /// An enrolled device, as listed: nothing secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Enrolled {
@@ -38,12 +45,17 @@ pub struct Enrolled {
     pub proof: &'static str,
     /// When it was enrolled.
     pub enrolled: Timestamp,
+    /// Whether it is an emulated device, enrolled by a simulation.
+    pub simulated: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Entry {
     device: DeviceName,
     enrolled_us: Timestamp,
+    /// Enrolled by a simulation, which may end this enrolment again; never one of a real device.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    simulated: bool,
     #[serde(flatten)]
     proof: StoredProof,
 }
@@ -100,17 +112,35 @@ impl Registry {
         certificates: &Certificates,
         now: Timestamp,
     ) -> Result<Bundle> {
-        let (key, secret, salt) = (random_hex::<8>()?, random_hex::<32>()?, random_hex::<16>()?);
-        let proof = StoredProof::Secret { hmac_sha256: salted_hash(&salt, &secret), salt };
-        self.put(&key, Entry { device: device.clone(), enrolled_us: now, proof })?;
-        Ok(Bundle {
-            device: device.clone(),
-            server: server.to_owned(),
-            ca_pem: certificates.ca_pem().to_owned(),
-            credential: Some(format!("mc_{key}_{secret}")),
-            certificate_pem: None,
-            key_pem: None,
-        })
+        let (entry, key, credential) = new_secret(device, false, now)?;
+        self.put(&key, entry, |_| Ok(()))?;
+        Ok(secret_bundle(device, server, certificates, credential))
+    }
+
+    /// Enrols an emulated device with a secret. Only an enrolment by an earlier simulation ends, unless `replace` says so.
+    ///
+    /// # Errors
+    /// [`Conflict`](ErrorKind::Conflict) where the device is enrolled otherwise: it may be a real one, which would be cut off
+    /// for good. [`Io`](ErrorKind::Io) where the registry cannot be written.
+    pub fn enroll_simulated(
+        &self,
+        device: &DeviceName,
+        server: &str,
+        certificates: &Certificates,
+        replace: bool,
+        now: Timestamp,
+    ) -> Result<Bundle> {
+        let (entry, key, credential) = new_secret(device, true, now)?;
+        self.put(&key, entry, |earlier| {
+            if earlier.simulated || replace {
+                return Ok(());
+            }
+            let message = format!(
+                "device {device} is enrolled and was not by a simulation: to simulate it would end the enrolment of the real one"
+            );
+            Err(Error::new(ErrorKind::Conflict, message))
+        })?;
+        Ok(secret_bundle(device, server, certificates, credential))
     }
 
     /// Enrols a device with a client certificate. An earlier enrolment of the same device ends.
@@ -127,7 +157,8 @@ impl Registry {
         let issued = certificates.issue_client(device, now)?;
         let fingerprint = pem_fingerprint(&issued.certificate_pem)?;
         let proof = StoredProof::Certificate { fingerprint: fingerprint.clone() };
-        self.put(&fingerprint, Entry { device: device.clone(), enrolled_us: now, proof })?;
+        let entry = Entry { device: device.clone(), enrolled_us: now, simulated: false, proof };
+        self.put(&fingerprint, entry, |_| Ok(()))?;
         Ok(Bundle {
             device: device.clone(),
             server: server.to_owned(),
@@ -161,6 +192,7 @@ impl Registry {
             device: entry.device.clone(),
             proof: if matches!(entry.proof, StoredProof::Secret { .. }) { "secret" } else { "certificate" },
             enrolled: entry.enrolled_us,
+            simulated: entry.simulated,
         });
         let mut listed: Vec<_> = listed.collect();
         listed.sort_by(|a, b| a.device.cmp(&b.device));
@@ -171,7 +203,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Unauthorized`](ErrorKind::Unauthorized), with the same text whatever is wrong: a guesser learns nothing.
-    pub fn verify(&self, proof: Proof<'_>) -> Result<DeviceName> {
+    pub fn verify(&self, proof: Proof<'_>) -> Result<Proven> {
         let refuse = || Error::new(ErrorKind::Unauthorized, "the credential is unknown, wrong or revoked");
         let (key, secret) = match proof {
             Proof::Certificate(fingerprint) => (fingerprint, None),
@@ -188,7 +220,13 @@ impl Registry {
             (StoredProof::Secret { salt, hmac_sha256 }, Some(secret)) => matches_hash(salt, secret, hmac_sha256),
             _ => false,
         };
-        if proved { Ok(entry.device.clone()) } else { Err(refuse()) }
+        if proved { Ok(Proven { device: entry.device.clone(), key: key.to_owned() }) } else { Err(refuse()) }
+    }
+
+    /// Whether what once proved a device still does: not after a revocation or a later enrolment of the same device.
+    #[must_use]
+    pub fn holds(&self, key: &str) -> bool {
+        self.loaded.read().unwrap_or_else(|e| e.into_inner()).entries.contains_key(key)
     }
 
     /// Reads the file again if another process has changed it; true when it did. An unreadable file keeps the old entries.
@@ -204,8 +242,10 @@ impl Registry {
         Ok(true)
     }
 
-    fn put(&self, key: &str, entry: Entry) -> Result<()> {
+    /// Takes the place of the device's earlier entry, if `may_end` has nothing against that.
+    fn put(&self, key: &str, entry: Entry, may_end: impl Fn(&Entry) -> Result<()>) -> Result<()> {
         self.change(|entries| {
+            entries.values().filter(|other| other.device == entry.device).try_for_each(may_end)?;
             entries.retain(|_, other| other.device != entry.device);
             entries.insert(key.to_owned(), entry);
             Ok(())
@@ -214,7 +254,10 @@ impl Registry {
 
     /// Changes the file under a lock, starting from what it holds now.
     fn change(&self, edit: impl FnOnce(&mut Entries) -> Result<()>) -> Result<()> {
-        let _lock = lock(&self.path)?;
+        if let Some(folder) = self.path.parent() {
+            private_file::create_folder(folder)?;
+        }
+        let _lock = private_file::lock(&self.path.with_extension("lock"))?;
         let mut entries = load(&self.path)?.entries;
         edit(&mut entries)?;
         let contents = Contents { version: 1, devices: entries };
@@ -226,15 +269,23 @@ impl Registry {
     }
 }
 
-fn lock(path: &Path) -> Result<File> {
-    let lock_path = path.with_extension("lock");
-    let failed = |e| Error::io(format!("lock {}", lock_path.display()), e);
-    if let Some(folder) = path.parent() {
-        private_file::create_folder(folder)?;
+/// An entry for a new secret, its key, and the credential that is shown once.
+fn new_secret(device: &DeviceName, simulated: bool, now: Timestamp) -> Result<(Entry, String, String)> {
+    let (key, secret, salt) = (random_hex::<8>()?, random_hex::<32>()?, random_hex::<16>()?);
+    let proof = StoredProof::Secret { hmac_sha256: salted_hash(&salt, &secret), salt };
+    let credential = format!("mc_{key}_{secret}");
+    Ok((Entry { device: device.clone(), enrolled_us: now, simulated, proof }, key, credential))
+}
+
+fn secret_bundle(device: &DeviceName, server: &str, certificates: &Certificates, credential: String) -> Bundle {
+    Bundle {
+        device: device.clone(),
+        server: server.to_owned(),
+        ca_pem: certificates.ca_pem().to_owned(),
+        credential: Some(credential),
+        certificate_pem: None,
+        key_pem: None,
     }
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock_path).map_err(failed)?;
-    file.lock().map_err(failed)?;
-    Ok(file)
 }
 
 fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
@@ -299,13 +350,14 @@ mod tests {
         let device: DeviceName = "home1.hem".parse().unwrap();
         let bundle = registry.enroll_secret(&device, "localhost:23123", &certificates, NOW).unwrap();
         let credential = bundle.credential.unwrap();
-        assert_eq!(registry.verify(Proof::Secret(&credential)).unwrap(), device);
+        assert_eq!(registry.verify(Proof::Secret(&credential)).unwrap().device, device);
 
         let secret = credential.rsplit('_').next().unwrap();
         let stored = std::fs::read_to_string(folder.path().join("devices.json")).unwrap();
         assert!(!stored.contains(secret));
 
-        let wrong = format!("{}0", &credential[..credential.len() - 1]);
+        let last = if credential.ends_with('0') { '1' } else { '0' };
+        let wrong = format!("{}{last}", &credential[..credential.len() - 1]);
         for bad in [wrong.as_str(), "mc_", "mc__", "", "mc_0011223344556677_00", "mc_ä_ö"] {
             let e = registry.verify(Proof::Secret(bad)).unwrap_err();
             assert_eq!((e.kind(), e.message()), (ErrorKind::Unauthorized, "the credential is unknown, wrong or revoked"));
@@ -321,10 +373,34 @@ mod tests {
         let (registry, certificates) = site(folder.path());
         let device: DeviceName = "home1.pv".parse().unwrap();
         let first = registry.enroll_secret(&device, "h:1", &certificates, NOW).unwrap().credential.unwrap();
+        let proven = registry.verify(Proof::Secret(&first)).unwrap();
+        assert!(registry.holds(&proven.key));
         let second = registry.enroll_certificate(&device, "h:1", &certificates, NOW).unwrap();
         assert!(registry.verify(Proof::Secret(&first)).is_err());
+        assert!(!registry.holds(&proven.key));
         let fingerprint = pem_fingerprint(&second.certificate_pem.unwrap()).unwrap();
-        assert_eq!(registry.verify(Proof::Certificate(&fingerprint)).unwrap(), device);
+        assert_eq!(registry.verify(Proof::Certificate(&fingerprint)).unwrap(), Proven { device, key: fingerprint });
+        assert_eq!(registry.list().len(), 1);
+    }
+
+    #[test]
+    fn a_simulation_takes_no_real_devices_place_unless_it_is_told_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (registry, certificates) = site(folder.path());
+        let device: DeviceName = "home1.hem".parse().unwrap();
+        let simulate = |replace| registry.enroll_simulated(&device, "h:1", &certificates, replace, NOW);
+        simulate(false).unwrap();
+        simulate(false).unwrap();
+        assert!(registry.list()[0].simulated);
+
+        // The real one arrives, and stays.
+        let real = registry.enroll_secret(&device, "h:1", &certificates, NOW).unwrap().credential.unwrap();
+        let e = simulate(false).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Conflict);
+        assert!(e.message().contains("home1.hem"), "{e}");
+        assert_eq!(registry.verify(Proof::Secret(&real)).unwrap().device, device);
+        simulate(true).unwrap();
+        assert!(registry.verify(Proof::Secret(&real)).is_err());
         assert_eq!(registry.list().len(), 1);
     }
 

@@ -19,6 +19,7 @@ pub struct Downward(pub Command);
 #[derive(Debug)]
 pub struct Link {
     boot: u64,
+    key: String,
     acked: AtomicU64,
     closing: watch::Sender<Option<(Code, String)>>,
     wake: Notify,
@@ -26,10 +27,12 @@ pub struct Link {
 }
 
 impl Link {
-    /// The link of a session that numbers its data within `boot`, and the end that its connection reads.
-    pub(crate) fn new(boot: u64) -> (Self, mpsc::Receiver<Downward>) {
+    /// The link of a session that numbers its data within `boot` and was proved by the registry's `key`, and the end that
+    /// its connection reads.
+    pub(crate) fn new(boot: u64, key: String) -> (Self, mpsc::Receiver<Downward>) {
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
-        let link = Self { boot, acked: AtomicU64::new(0), closing: watch::channel(None).0, wake: Notify::new(), commands };
+        let (acked, closing) = (AtomicU64::new(0), watch::channel(None).0);
+        let link = Self { boot, key, acked, closing, wake: Notify::new(), commands };
         (link, receiver)
     }
 
@@ -37,6 +40,12 @@ impl Link {
     #[must_use]
     pub fn boot(&self) -> u64 {
         self.boot
+    }
+
+    /// What in the registry proved the device: see [`Proven`](super::Proven).
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     /// Everything of this boot up to `sequence` is durable. Only the highest number matters, so nothing queues.

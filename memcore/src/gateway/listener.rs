@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Shared, Stage, Unheard, serve};
-use super::credentials::Proof;
+use super::credentials::{Proof, Proven};
 use super::link::Link;
 use crate::error::{Error, Result};
 use crate::model::{Clock, CommandId, DeviceName};
@@ -37,7 +37,7 @@ pub trait Host: Send + Sync + 'static {
     ///
     /// # Errors
     /// A [`Refusal`], which the device is told.
-    fn judge(&self, proof: Proof<'_>, hello: &Hello) -> Result<DeviceName, Refusal>;
+    fn judge(&self, proof: Proof<'_>, hello: &Hello) -> Result<Proven, Refusal>;
 
     /// Takes a proved device in: registers its channels and fences an earlier session of the same device.
     fn admit(

@@ -12,6 +12,6 @@ mod private_file;
 pub(crate) use private_file::create_folder as create_private_folder;
 
 pub use certificates::{Certificates, ClientCertificate, Identity};
-pub use credentials::{Enrolled, Proof, Registry};
+pub use credentials::{Enrolled, Proof, Proven, Registry};
 pub use link::{Downward, Link};
 pub use listener::{Admission, Gateway, GatewayOptions, Host};

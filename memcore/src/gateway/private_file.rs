@@ -16,18 +16,30 @@ pub(crate) fn create_folder(path: &Path) -> Result<()> {
         .map_err(|e| Error::io(format!("create {}", path.display()), e))
 }
 
-/// Replaces the file by `contents`: after a crash it holds the old contents or the new ones, never a part.
+/// Waits until no other process or thread holds the lock, and holds it until the file is dropped.
+pub(crate) fn lock(path: &Path) -> Result<File> {
+    let failed = |e| Error::io(format!("lock {}", path.display()), e);
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed)?;
+    file.lock().map_err(failed)?;
+    Ok(file)
+}
+
+/// Replaces the file by `contents`: after a crash it holds the old contents or the new ones, never a part. One at a time:
+/// who may not be alone holds a [`lock`].
 pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<()> {
     let failed = |e| Error::io(format!("write {}", path.display()), e);
-    let new = path.with_extension("new");
+    // The whole name with an ending, so that no two files share their new one.
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = Path::new(&new);
     // A leftover of an earlier crash might have other permissions.
-    match fs::remove_file(&new) {
+    match fs::remove_file(new) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(failed)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(new).map_err(failed)?;
     file.write_all(contents).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(&new, path).map_err(failed)?;
+    fs::rename(new, path).map_err(failed)?;
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }

@@ -5,8 +5,13 @@
 //! [gateway]
 //! listen = "0.0.0.0:23123"
 //! names = ["energy.example"]
+//! # In place of names: a certificate of the operator's own, and the CA by which devices are to know it.
+//! # certificate = "/etc/memcore/server.pem"
+//! # key = "/etc/memcore/server.key"
+//! # ca = "/etc/memcore/ca.pem"
 //! ```
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +26,9 @@ use crate::store::{StoreOptions, SyncPolicy};
 
 /// Environment variables that set a key: `MEMCORE__GATEWAY__LISTEN=127.0.0.1:0` is `gateway.listen`.
 const ENVIRONMENT: &str = "MEMCORE__";
+
+/// A hello with its credential and a channel or two fits.
+const HELLO_BYTES_MIN: usize = 1024;
 
 /// How a server runs. Every key has a default; an unknown key is refused.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -61,12 +69,21 @@ pub struct GatewayConfig {
     pub certificate: Option<PathBuf>,
     /// The private key of [`certificate`](Self::certificate), in PEM.
     pub key: Option<PathBuf>,
+    /// The CA that [`certificate`](Self::certificate) comes from, in PEM, for devices to know the server by; without one,
+    /// the last certificate of its file.
+    pub ca: Option<PathBuf>,
     /// Takes TLS 1.2 beside 1.3.
     pub tls12: bool,
     /// The most connections at a time.
     pub connections: usize,
     /// The most connections that have not proved themselves.
     pub unproved: usize,
+    /// The largest message of a device that has not proved itself, its hello, in bytes; 1024 at least.
+    pub hello_bytes: usize,
+    /// The largest message afterwards, in bytes; no less than `hello_bytes`.
+    pub message_bytes: usize,
+    /// The most channels that one device may describe; 1 at least.
+    pub channels: usize,
     /// How far in the future a measurement's time may lie: `5m`.
     #[serde(deserialize_with = "span")]
     pub time_ahead: Span,
@@ -80,9 +97,13 @@ impl Default for GatewayConfig {
             names: Vec::new(),
             certificate: None,
             key: None,
+            ca: None,
             tls12: false,
             connections: options.connections,
             unproved: options.unproved,
+            hello_bytes: options.limits.hello_bytes,
+            message_bytes: options.limits.message_bytes,
+            channels: options.limits.channels,
             time_ahead: options.limits.time_ahead,
         }
     }
@@ -90,13 +111,34 @@ impl Default for GatewayConfig {
 
 impl GatewayConfig {
     pub(crate) fn options(&self) -> GatewayOptions {
-        let limits = Limits { time_ahead: self.time_ahead, ..Limits::default() };
+        let Self { hello_bytes, message_bytes, channels, time_ahead, .. } = *self;
+        let limits = Limits { hello_bytes, message_bytes, channels, time_ahead, ..Limits::default() };
         GatewayOptions { listen: self.listen, connections: self.connections, unproved: self.unproved, limits }
+    }
+
+    /// What no device could keep is refused.
+    fn check_limits(&self) -> Result<()> {
+        for (key, value, least) in [
+            ("hello_bytes", self.hello_bytes, HELLO_BYTES_MIN),
+            ("message_bytes", self.message_bytes, self.hello_bytes),
+            ("channels", self.channels, 1),
+        ] {
+            if value < least {
+                return Err(Error::invalid(format!("gateway.{key} is {value}, expected {least} at least")));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn identity(&self) -> Result<Identity> {
         match (&self.certificate, &self.key) {
-            (Some(certificate), Some(key)) => Ok(Identity::Brought { certificate: certificate.clone(), key: key.clone() }),
+            (Some(certificate), Some(key)) => {
+                let (certificate, key, ca) = (certificate.clone(), key.clone(), self.ca.clone());
+                Ok(Identity::Brought { certificate, key, ca })
+            }
+            (None, None) if self.ca.is_some() => {
+                Err(Error::invalid("gateway.certificate is missing: gateway.ca is the CA that it comes from"))
+            }
             (None, None) => Ok(Identity::OwnAuthority { names: self.names.clone() }),
             (Some(_), None) => Err(Error::invalid("gateway.key is missing: gateway.certificate needs its private key")),
             (None, Some(_)) => Err(Error::invalid("gateway.certificate is missing: gateway.key needs its certificate")),
@@ -152,20 +194,23 @@ impl Config {
     }
 
     /// Reads the file, or the site's own `memcore.toml` where there is one, then `environment`, then `overrides`
-    /// (`gateway.listen=127.0.0.1:0`).
+    /// (`gateway.listen=127.0.0.1:0`). Variables that are none of memcore's may hold anything.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid), naming where the value came from, the key, and what was expected.
     pub fn load(
         file: Option<&Path>,
-        environment: impl IntoIterator<Item = (String, String)>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
         overrides: &[(&str, String)],
     ) -> Result<Self> {
         let mut layers = Vec::new();
         for (name, value) in environment {
-            if let Some(key) = name.strip_prefix(ENVIRONMENT) {
-                layers.push((format!("environment variable {name}"), key.to_lowercase().replace("__", "."), value));
-            }
+            let Some((name, key)) = name.to_str().and_then(|name| Some((name, name.strip_prefix(ENVIRONMENT)?))) else {
+                continue;
+            };
+            let source = format!("environment variable {name}");
+            let value = value.into_string().map_err(|value| Error::invalid(format!("{source}: {value:?} is no UTF-8")))?;
+            layers.push((source, key.to_lowercase().replace("__", "."), value));
         }
         for (key, value) in overrides {
             layers.push((format!("flag for {key}"), (*key).to_owned(), value.clone()));
@@ -188,6 +233,7 @@ impl Config {
         }
         let config = parse(table, "configuration")?;
         config.gateway.identity()?;
+        config.gateway.check_limits()?;
         Ok(config)
     }
 }
@@ -239,7 +285,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("memcore.toml");
         std::fs::write(&file, text).unwrap();
-        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment = environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         Config::load(Some(&file), environment, overrides)
     }
 
@@ -265,6 +311,16 @@ mod tests {
     }
 
     #[test]
+    fn only_memcores_own_variables_must_be_text() {
+        use std::os::unix::ffi::OsStringExt;
+        let broken = || OsString::from_vec(vec![b'a', 0xff]);
+        let config = Config::load(None, [("HOME".into(), broken()), (broken(), broken())], &[]).unwrap();
+        assert_eq!(config, Config::default());
+        let e = Config::load(None, [("MEMCORE__PATH".into(), broken())], &[]).unwrap_err();
+        assert!(e.message().contains("MEMCORE__PATH") && e.message().contains("UTF-8"), "{e}");
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_source_and_key() {
         for (text, environment, words) in [
             ("[gateway]\nlissten = 1", vec![], vec!["memcore.toml", "gateway", "lissten"]),
@@ -272,6 +328,10 @@ mod tests {
             ("[gateway]\ntime_ahead = \"soon\"", vec![], vec!["gateway.time_ahead", "soon", "15m"]),
             ("path = ", vec![], vec!["memcore.toml, line 1"]),
             ("[gateway]\nkey = \"k.pem\"", vec![], vec!["gateway.certificate is missing"]),
+            ("[gateway]\nhello_bytes = 10", vec![], vec!["gateway.hello_bytes is 10", "1024"]),
+            ("[gateway]\nmessage_bytes = 1024", vec![], vec!["gateway.message_bytes is 1024", "65536"]),
+            ("[gateway]\nchannels = 0", vec![], vec!["gateway.channels is 0"]),
+            ("[gateway]\nca = \"ca.pem\"", vec![], vec!["gateway.certificate is missing", "gateway.ca"]),
             ("", vec![("MEMCORE__STORE__SYNC", "never")], vec!["MEMCORE__STORE__SYNC", "store.sync", "never"]),
             ("", vec![("MEMCORE__STROE__SYNC", "each")], vec!["MEMCORE__STROE__SYNC", "stroe"]),
         ] {

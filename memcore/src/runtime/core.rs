@@ -11,7 +11,7 @@ use super::commands::{CommandRequest, CommandTicket};
 use super::embedded::Memcore;
 use super::links::Links;
 use crate::error::{Error, Result};
-use crate::gateway::{Enrolled, Registry};
+use crate::gateway::{Enrolled, Link, Registry};
 use crate::model::{Clock, Command, CommandId, CommandState, DeviceName, DeviceStatus, Event, EventKind, Pattern};
 use crate::protocol::Answer;
 use crate::router::{Attempt, Bus, Message, MessageKind, Subject};
@@ -234,20 +234,20 @@ impl Core {
         self.note(EventKind::Command { id, device: command.target.device.clone(), channel: command.target.channel, state });
     }
 
-    /// Rereads the registry; devices that are no longer enrolled lose their session.
+    /// Rereads the registry; devices lose their session where what proved them does no longer. They are looked at whether
+    /// this reading found a change or not: a login or an enrolment may have read it before.
     pub(crate) fn refresh_registry(&self) {
-        match self.registry.refresh() {
-            Ok(false) => {}
-            Ok(true) => self.close_revoked(),
+        if let Err(error) = self.registry.refresh() {
             // A half-written or corrupt file keeps the old entries in use.
-            Err(error) => tracing::warn!(%error, "the device registry cannot be read; the earlier one stays in use"),
+            tracing::warn!(%error, "the device registry cannot be read; the earlier one stays in use");
         }
+        self.close_revoked();
     }
 
-    /// Ends the sessions of devices that are no longer enrolled.
+    /// Ends the sessions of devices that are no longer enrolled as they were when they proved themselves.
     pub(crate) fn close_revoked(&self) {
-        let enrolled: std::collections::HashSet<_> = self.registry.list().into_iter().map(|entry| entry.device).collect();
-        self.links.close_where(|device| !enrolled.contains(device), crate::protocol::Code::Revoked, "no longer enrolled");
+        let revoked = |_: &DeviceName, link: &Link| !self.registry.holds(link.key());
+        self.links.close_where(revoked, crate::protocol::Code::Revoked, "no longer enrolled, or enrolled anew");
     }
 
     pub(crate) fn count(&self, counter: impl FnOnce(&Counters) -> &AtomicU64, by: u64) {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::core::Core;
 use super::payload;
 use crate::error::ErrorKind;
-use crate::gateway::{Admission, Host, Link, Proof};
+use crate::gateway::{Admission, Host, Link, Proof, Proven};
 use crate::model::{Batch, Channel, CommandId, DeviceName, EventKind};
 use crate::protocol::{Answer, Code, Hello, Refusal, ServerEvent};
 use crate::router::{Attempt, Message, MessageId, Subject};
@@ -16,19 +16,20 @@ use crate::router::{Attempt, Message, MessageId, Subject};
 pub(crate) struct Ingest(pub(crate) Arc<Core>);
 
 impl Host for Ingest {
-    fn judge(&self, proof: Proof<'_>, hello: &Hello) -> Result<DeviceName, Refusal> {
+    fn judge(&self, proof: Proof<'_>, hello: &Hello) -> Result<Proven, Refusal> {
         // An enrolment by another process may be a moment old.
         let verified = self.0.registry.verify(proof).or_else(|e| match self.0.registry.refresh() {
             Ok(true) => self.0.registry.verify(proof),
             _ => Err(e),
         });
-        let device = verified.map_err(|e| Refusal::new(Code::BadCredential, e.to_string()))?;
+        let proven = verified.map_err(|e| Refusal::new(Code::BadCredential, e.to_string()))?;
         match &hello.device {
-            Some(claimed) if *claimed != device => {
+            Some(claimed) if *claimed != proven.device => {
+                let device = &proven.device;
                 tracing::warn!(%device, %claimed, "a device claimed another's name");
                 Err(Refusal::new(Code::WrongDevice, format!("the credential is that of {device}, not of {claimed}")))
             }
-            _ => Ok(device),
+            _ => Ok(proven),
         }
     }
 

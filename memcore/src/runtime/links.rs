@@ -118,9 +118,9 @@ impl Links {
     }
 
     /// Ends the sessions of those devices that are not to stay.
-    pub(crate) fn close_where(&self, gone: impl Fn(&DeviceName) -> bool, code: Code, detail: &str) {
+    pub(crate) fn close_where(&self, gone: impl Fn(&DeviceName, &Link) -> bool, code: Code, detail: &str) {
         for (device, entry) in self.known().iter() {
-            if let Some((_, link)) = entry.session.as_ref().filter(|_| gone(device)) {
+            if let Some((_, link)) = entry.session.as_ref().filter(|(_, link)| gone(device, link)) {
                 link.close(code, detail);
             }
         }

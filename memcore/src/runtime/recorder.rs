@@ -91,5 +91,5 @@ fn is_poison(error: &Error) -> bool {
 
 fn raise_alarm(core: &Core, error: &Error) {
     core.note(EventKind::ReadOnly { reason: error.to_string() });
-    core.links.close_where(|_| true, Code::Overloaded, &format!("the store takes no more data: {error}"));
+    core.links.close_where(|_, _| true, Code::Overloaded, &format!("the store takes no more data: {error}"));
 }

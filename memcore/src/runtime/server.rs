@@ -299,7 +299,19 @@ impl ServerHandle {
         // A device on this machine can use the bundle as it is; elsewhere the host part is to be replaced.
         let server = format!("localhost:{}", self.address.port());
         let bundle = enroll_in(&self.core.registry, &self.certificates, device, proof, &server, self.core.clock.now())?;
-        self.core.links.close_where(|other| other == device, Code::Revoked, "enrolled anew");
+        self.core.links.close_where(|other, _| other == device, Code::Revoked, "enrolled anew");
+        Ok(bundle)
+    }
+
+    /// Enrols an emulated device with a secret. Only an enrolment by an earlier simulation ends.
+    ///
+    /// # Errors
+    /// [`Conflict`](ErrorKind::Conflict) where the device is enrolled otherwise, [`Io`](ErrorKind::Io) where the registry
+    /// cannot be written.
+    pub fn enroll_simulated(&self, device: &DeviceName) -> Result<Bundle> {
+        let (server, now) = (format!("localhost:{}", self.address.port()), self.core.clock.now());
+        let bundle = self.core.registry.enroll_simulated(device, &server, &self.certificates, false, now)?;
+        self.core.close_revoked();
         Ok(bundle)
     }
 
@@ -358,6 +370,21 @@ impl Enrolment {
     pub fn enroll(&self, device: &DeviceName, proof: ProofKind, server: Option<&str>) -> Result<Bundle> {
         let server = server.unwrap_or(&self.server);
         enroll_in(&self.registry, &self.certificates, device, proof, server, SystemClock::default().now())
+    }
+
+    /// Enrols an emulated device with a secret. Only an enrolment by an earlier simulation ends, unless `replace` says so.
+    ///
+    /// # Errors
+    /// As [`ServerHandle::enroll_simulated`].
+    pub fn enroll_simulated(&self, device: &DeviceName, server: Option<&str>, replace: bool) -> Result<Bundle> {
+        let server = server.unwrap_or(&self.server);
+        self.registry.enroll_simulated(device, server, &self.certificates, replace, SystemClock::default().now())
+    }
+
+    /// Where a device reaches the server, unless the enrolment is told otherwise: `host:port`.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     /// Ends a device's enrolment; a running server drops its session within seconds.

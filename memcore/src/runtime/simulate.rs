@@ -38,7 +38,7 @@ impl SimulationRequest {
     fn start(&self, now: Timestamp) -> Result<Timestamp> {
         match (self.start, self.speed, self.length) {
             (Some(start), _, _) => Ok(start),
-            (None, Speed::Times(times), None) if times <= 1.0 => Ok(now),
+            (None, Speed::Times(times), _) if times <= 1.0 => Ok(now),
             (None, _, Some(length)) => Ok(now.saturating_add(Span::from_micros(-length.as_micros()))),
             (None, _, None) => Err(Error::invalid(
                 "a simulation faster than real time needs a length or a start: it would run into the future",
@@ -96,4 +96,23 @@ pub async fn simulate(
 pub async fn replay(request: &ReplayRequest, enroll: impl FnOnce(&DeviceName) -> Result<Bundle>) -> Result<Simulation> {
     let replay = request.open()?;
     Simulation::replay(replay, enroll(&request.device)?).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn real_time_begins_now_and_faster_time_ends_now() {
+        let now = Timestamp::from_seconds(1_763_000_000);
+        let begins = |speed, length| SimulationRequest { speed, length, ..SimulationRequest::default() }.start(now);
+        let hour = Some(Span::from_seconds(3600));
+        let hour_ago = now.saturating_add(Span::from_seconds(-3600));
+        assert_eq!(begins(Speed::REAL_TIME, None).unwrap(), now);
+        assert_eq!(begins(Speed::REAL_TIME, hour).unwrap(), now);
+        assert_eq!(begins(Speed::Times(0.5), hour).unwrap(), now);
+        assert_eq!(begins(Speed::Times(60.0), hour).unwrap(), hour_ago);
+        assert_eq!(begins(Speed::Unlimited, hour).unwrap(), hour_ago);
+        assert!(begins(Speed::Unlimited, None).unwrap_err().message().contains("into the future"));
+    }
 }

@@ -99,10 +99,13 @@ def simulate(
 
     The same ``seed``, ``start`` and ``step`` give the same values. Time passes ``speed`` times as fast as real time, or
     with ``None`` as fast as the server takes the data; for ``duration`` of simulated time, or until stopped. Without a
-    ``start`` it begins now where it passes in real time without an end, else so that it ends now.
+    ``start`` it begins now where it passes in real time, else so that it ends now.
 
     With ``replay`` one ``device`` (``site.device``) sends a CSV file of telemetry instead, with its original times as
     fast as it is taken; ``tz`` is the zone of times without one, UTC by default.
+
+    A device that was enrolled otherwise than by a simulation may be a real one: ``ConflictError``. ``Server.revoke`` it first
+    if an emulated one is to take its place.
     """
     where: Any = target._native if isinstance(target, Server) else target
     if replay is not None:
