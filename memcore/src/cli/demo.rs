@@ -133,8 +133,9 @@ impl Commands {
             every_second.tick().await;
             let on = (round % 2) as f64;
             let asked = Instant::now();
-            self.sent += 1;
             let state = handle.command(CommandRequest::new(switch.clone(), on))?.finished().await;
+            // Counted once it has ended: the last one is cut off by the end of the demonstration.
+            self.sent += 1;
             if state == (CommandState::Done { read_back: Some(on) }) {
                 self.round_trips.push(asked.elapsed());
             }
@@ -212,7 +213,7 @@ fn percentiles(mut delays: Vec<Duration>) -> (Option<f64>, Option<f64>) {
 
 fn say(report: &Report) -> Result<()> {
     let milliseconds = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value} ms"));
-    let mut table = format::table(&["in", &format!("{} s", report.seconds)]);
+    let mut table = format::table(&["what", &format!("in {} seconds", report.seconds)]);
     format::right(&mut table, &[1]);
     for (what, value) in [
         ("devices", report.devices.to_string()),
