@@ -104,8 +104,8 @@ def simulate(
     With ``replay`` one ``device`` (``site.device``) sends a CSV file of telemetry instead, with its original times as
     fast as it is taken; ``tz`` is the zone of times without one, UTC by default.
 
-    A device that was enrolled otherwise than by a simulation may be a real one: ``ConflictError``. ``Server.revoke`` it first
-    if an emulated one is to take its place.
+    A device that was enrolled otherwise than by a simulation may be a real one: ``ConflictError``. ``Server.revoke`` it
+    first if an emulated one is to take its place.
     """
     where: Any = target._native if isinstance(target, Server) else target
     if replay is not None:
