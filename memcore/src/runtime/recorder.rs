@@ -83,10 +83,8 @@ fn record(core: &Core, decoder: &mut PayloadDecoder, group: &mut Vec<Delivered>)
 
 /// The message is wrong, not the store.
 fn is_poison(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::Damaged | ErrorKind::Unsupported | ErrorKind::Conflict
-    )
+    use ErrorKind::{Conflict, Damaged, Invalid, LimitReached, NotFound, Unsupported};
+    matches!(error.kind(), Invalid | NotFound | Damaged | Unsupported | Conflict | LimitReached)
 }
 
 fn raise_alarm(core: &Core, error: &Error) {
