@@ -108,6 +108,12 @@ fn seal(shared: &Shared, writing: &Writing, heads: &[(u32, Arc<Head>)]) -> Resul
     let places = file.finish(shared)?;
     // What the marks in this edit call durable must be so: the log goes first.
     shared.flush(&mut shared.lock_log(writing), true)?;
+    // Another thread's write may have failed with these frames in its hands: then they are nowhere in the log, were never
+    // acknowledged, and their numbers will be given to other batches. No chunk may claim them (S9).
+    let last = heads.iter().map(|(_, head)| head.last_frame).max().unwrap_or(0);
+    if shared.durable() < last {
+        return shared.writing().and(Err(Error::new(ErrorKind::ReadOnly, "the log lacks what was to be sealed")));
+    }
     let mut records: Vec<Record> = places.into_iter().map(Record::ChunkAdded).collect();
     let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
     {
