@@ -307,7 +307,8 @@ fn load(path: &Path) -> Result<Loaded> {
     Ok(Loaded { stamp, entries: contents.devices })
 }
 
-fn random_hex<const N: usize>() -> Result<String> {
+/// So many random bytes from the operating system, as text.
+pub(crate) fn random_hex<const N: usize>() -> Result<String> {
     let mut bytes = [0; N];
     SystemRandom::new()
         .fill(&mut bytes)

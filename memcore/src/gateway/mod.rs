@@ -9,6 +9,7 @@ mod link;
 mod listener;
 mod private_file;
 
+pub(crate) use credentials::random_hex;
 pub(crate) use private_file::create_folder as create_private_folder;
 
 pub use certificates::{Certificates, ClientCertificate, Identity};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::model::{Command, CommandId, CommandState, SeriesName, Span, Timestamp};
 
 /// How long a command may wait for its device unless it says otherwise.
@@ -74,11 +74,7 @@ impl CommandRequest {
 
 /// 96 random bits: unique without asking anyone.
 fn new_id() -> Result<CommandId> {
-    use ring::rand::SecureRandom;
-    let mut bytes = [0u8; 12];
-    let random = ring::rand::SystemRandom::new();
-    random.fill(&mut bytes).map_err(|_| Error::new(ErrorKind::Internal, "the operating system gives no random bytes"))?;
-    CommandId::new(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    CommandId::new(&crate::gateway::random_hex::<12>()?)
 }
 
 /// A command that was issued, to be followed to its end.

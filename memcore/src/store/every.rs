@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::query::{CalendarUnit, Every};
 use crate::error::{Error, Result};
-use crate::model::Span;
+use crate::model::{Span, shorten};
 
 impl Every {
     /// Reads a bucket length. Without a zone, lengths up to hours are aligned to the UTC epoch, and days, weeks, months
@@ -14,6 +14,7 @@ impl Every {
     /// [`Invalid`](crate::ErrorKind::Invalid) for a length that is none, an unknown zone, or several days, weeks, months
     /// or years at a time.
     pub fn parse(text: &str, zone: Option<&str>) -> Result<Self> {
+        let quoted = shorten(text);
         let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let unit = match (&text[..digits], &text[digits..]) {
             ("1", "d") => CalendarUnit::Day,
@@ -22,13 +23,13 @@ impl Every {
             ("1", "y") => CalendarUnit::Year,
             (_, "d" | "w" | "mo" | "y") => {
                 return Err(Error::invalid(format!(
-                    "every is {text:?}, expected one of 1d 1w 1mo 1y for calendar lengths"
+                    "every is {quoted:?}, expected one of 1d 1w 1mo 1y for calendar lengths"
                 )));
             }
             (count, "m" | "min" | "h") if zone.is_some() => {
                 let count = count.parse().ok().filter(|count| *count > 0);
                 let count =
-                    count.ok_or_else(|| Error::invalid(format!("every is {text:?}, expected such as 15m or 1h")))?;
+                    count.ok_or_else(|| Error::invalid(format!("every is {quoted:?}, expected such as 15m or 1h")))?;
                 if text.ends_with('h') { CalendarUnit::Hours(count) } else { CalendarUnit::Minutes(count) }
             }
             _ => return text.parse::<Span>().map(Self::Fixed).map_err(|e| e.context("every")),

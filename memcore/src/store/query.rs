@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 pub use super::result::{QueryResult, SeriesResult};
 use crate::error::{Error, Result};
-use crate::model::{Pattern, Span, Timestamp};
+use crate::model::{Pattern, Span, Timestamp, shorten};
 
 /// What becomes of the values of a bucket. NaN is no number here: it is left out, and a bucket without a number is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,7 +50,7 @@ impl std::str::FromStr for Aggregate {
     fn from_str(text: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|aggregate| aggregate.name() == text).ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(" ");
-            let text: String = text.chars().take(80).collect();
+            let text = shorten(text);
             Error::invalid(format!("aggregate is {text:?}, expected one of {names}"))
         })
     }

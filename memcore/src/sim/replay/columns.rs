@@ -3,7 +3,7 @@
 use csv::StringRecord;
 
 use crate::error::{Error, Result};
-use crate::model::{Channel, Kind, Quantity, Unit};
+use crate::model::{Channel, Kind, Quantity, Unit, shorten};
 
 /// Names that a column of times may have or begin with.
 const TIME_NAMES: [&str; 7] = ["ts", "time", "timestamp", "datetime", "date", "utc_timestamp", "epoch"];
@@ -103,17 +103,12 @@ impl Columns {
                     _ => Err(Error::invalid(format!(
                         "{} is {:?}, expected a finite number or an empty cell",
                         self.names[*cell],
-                        short(text)
+                        shorten(text)
                     ))),
                 },
             })
             .collect()
     }
-}
-
-/// What is quoted in a message stays short.
-pub(super) fn short(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 fn is_time(name: &str) -> bool {
@@ -129,7 +124,7 @@ fn channel(column: &str) -> Result<Channel> {
         .and_then(|(stem, suffix)| Some((stem, SUFFIXES.iter().find(|(known, _)| *known == suffix)?.1)))
         .ok_or_else(|| {
             let known: Vec<_> = SUFFIXES.iter().map(|(suffix, _)| *suffix).collect();
-            let column = short(column);
+            let column = shorten(column);
             Error::invalid(format!(
                 "column is {column:?}, expected a name, `_` and a unit such as p_kw; units are {}",
                 known.join(" ")
@@ -141,7 +136,7 @@ fn channel(column: &str) -> Result<Channel> {
         None if stem.contains("soc") => Channel::of(name, Quantity::StateOfCharge, unit),
         None => Channel::of(name, Quantity::Ratio, unit),
     };
-    let described = described.map_err(|e| e.context(format_args!("column {:?}", short(column))))?;
+    let described = described.map_err(|e| e.context(format_args!("column {:?}", shorten(column))))?;
     // Energy in an interval is a gauge; a register says so.
     if stem.ends_with("_total") { described.kind(Kind::Counter).build() } else { described.build() }
 }

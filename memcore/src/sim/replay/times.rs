@@ -3,9 +3,8 @@
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
-use super::columns::short;
 use crate::error::{Error, Result};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, shorten};
 
 /// How a file writes its times: told by the first row, and held to afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +76,7 @@ impl TimeReader {
     }
 
     fn refuse(&self, text: &str, expected: &str) -> Error {
-        Error::invalid(format!("{} is {:?}, expected {expected}", self.column, short(text)))
+        Error::invalid(format!("{} is {:?}, expected {expected}", self.column, shorten(text)))
     }
 
     /// An hour that a clock showed twice is told by order: the first of its two instants that lies after the row
