@@ -28,6 +28,7 @@
 pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod energy;
 mod error;
 #[cfg(feature = "gateway")]
 pub mod gateway;

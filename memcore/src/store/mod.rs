@@ -4,6 +4,7 @@
 //! compressed *chunk*, and the log is trimmed. A query reads chunks and heads alike. Formats and invariants (S1, S2, ...)
 //! are in `docs/storage.md`. The disk stands behind [`Disk`], so that tests can take it away at any moment.
 
+mod arrivals;
 mod batch_frame;
 mod bucket;
 mod chunk;
