@@ -34,6 +34,9 @@ pub struct StoreOptions {
     pub max_channels_per_device: usize,
     /// Whether queries leave out sealed chunks that fail their checksum, and say so in their result, instead of failing.
     pub skip_damaged: bool,
+    /// Whether values that later ones replaced are kept, so that as-of queries find what was known. Without them such a query
+    /// knows a row of several versions only from the arrival of the last on.
+    pub keep_superseded: bool,
 }
 
 impl Default for StoreOptions {
@@ -46,6 +49,7 @@ impl Default for StoreOptions {
             unsealed_rows: 16 * 65_536,
             max_channels_per_device: 4096,
             skip_damaged: false,
+            keep_superseded: true,
         }
     }
 }
@@ -91,6 +95,12 @@ impl StoreOptions {
     #[must_use]
     pub fn skip_damaged(mut self, skip: bool) -> Self {
         self.skip_damaged = skip;
+        self
+    }
+    /// Sets [`keep_superseded`](Self::keep_superseded).
+    #[must_use]
+    pub fn keep_superseded(mut self, keep: bool) -> Self {
+        self.keep_superseded = keep;
         self
     }
 }

@@ -1,5 +1,5 @@
 //! What the handles of one open store and its background thread share, and the order in which it is locked:
-//! manifest, then log, then state. No disk operation happens under the state's lock.
+//! files, then manifest, then log, then state. No disk operation happens under the state's lock.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -10,12 +10,26 @@ use super::manifest::{ManifestWriter, Record};
 use super::options::StoreOptions;
 use super::state::State;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::Clock;
 
 /// The parts that write. A reader has none.
 #[derive(Debug)]
 pub(super) struct Writing {
+    /// Held by who makes files of chunks, deletes or hands out orders, from what it reads of the state to the edit that
+    /// makes it hold.
+    pub(super) files: Mutex<()>,
     pub(super) manifest: Mutex<ManifestWriter>,
     pub(super) log: Mutex<LogWriter>,
+}
+
+impl Writing {
+    pub(super) fn new(manifest: ManifestWriter, log: LogWriter) -> Self {
+        Self { files: Mutex::default(), manifest: Mutex::new(manifest), log: Mutex::new(log) }
+    }
+
+    pub(super) fn lock_manifest(&self) -> MutexGuard<'_, ManifestWriter> {
+        self.manifest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug)]
@@ -23,6 +37,8 @@ pub(super) struct Shared {
     /// How messages call the store: its path.
     pub(super) label: String,
     pub(super) disk: Arc<dyn Disk>,
+    /// Says when batches arrive; nothing else.
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) options: StoreOptions,
     state: RwLock<State>,
     pub(super) writing: Option<Writing>,
@@ -51,6 +67,7 @@ impl Shared {
     pub(super) fn new(
         label: String,
         disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
         options: StoreOptions,
         state: State,
         writing: Option<Writing>,
@@ -59,6 +76,7 @@ impl Shared {
         Self {
             label,
             disk,
+            clock,
             options,
             durable: AtomicU64::new(state.next_frame - 1),
             state: RwLock::new(state),
@@ -86,6 +104,13 @@ impl Shared {
 
     pub(super) fn lock_log<'a>(&self, writing: &'a Writing) -> MutexGuard<'a, LogWriter> {
         writing.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The right to make files of chunks, while the store takes writes. Who waits for it finds the store closed once closing
+    /// has it.
+    pub(super) fn lock_files<'a>(&self, writing: &'a Writing) -> Result<MutexGuard<'a, ()>> {
+        let files = writing.files.lock().unwrap_or_else(PoisonError::into_inner);
+        self.writing().map(|_| files)
     }
 
     pub(super) fn durable(&self) -> u64 {
