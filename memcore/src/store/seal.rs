@@ -2,16 +2,22 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::chunk::{self, ChunkPlace, Directory, FILE_MAGIC};
 use super::format::{self, numbered};
 use super::manifest::Record;
 use super::options::SyncPolicy;
-use super::shared::{Shared, Writing};
+use super::shared::{Shared, Tasks, Writing};
+use super::space::unclear;
 use super::state::CHUNKS;
 use super::table::{Head, Table};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Retry};
 
+/// How often it is looked whether there is room, and what retention has to do.
+const LOOK: Duration = Duration::from_secs(10);
+/// How often what a full disk refused is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 /// Heads that are sealed into one file with one sync.
 const AT_ONCE: usize = 8;
 /// Small chunks at the end of a device's list that are merged into one.
@@ -26,11 +32,14 @@ pub(super) fn run(shared: &Shared) {
         if !wait(shared) {
             return;
         }
-        if shared.read_only_reason().is_none()
-            && let Err(e) = work(shared, writing)
-        {
-            shared.fail(&e);
+        if !shared.has_failed() {
+            match work(shared, writing) {
+                Ok(()) if shared.look_for_room() => shared.has_room(),
+                Ok(()) => {}
+                Err(e) => drop(shared.refuse(&e)),
+            }
         }
+        shared.tasks().attempts += 1;
         shared.sealed.notify_all();
     }
 }
@@ -48,28 +57,26 @@ impl Drop for Watch<'_> {
 
 /// Waits for something to do; false where the store closes.
 fn wait(shared: &Shared) -> bool {
-    let mut tasks = shared.tasks();
-    while !tasks.look && !tasks.stop {
-        tasks = match shared.options.sync {
-            SyncPolicy::Interval(interval) => {
-                let waited = shared.wake.wait_timeout(tasks, interval).unwrap_or_else(PoisonError::into_inner);
-                let timed_out = waited.1.timed_out();
-                tasks = waited.0;
-                if timed_out {
-                    break;
-                }
-                continue;
-            }
-            _ => shared.wake.wait(tasks).unwrap_or_else(PoisonError::into_inner),
-        };
-    }
-    tasks.look = false;
+    // On a full disk a request to look is no reason to try again: whoever is refused makes one.
+    let full = shared.space.is_full();
+    let asked = |tasks: &Tasks| tasks.stop || tasks.retry || (tasks.look && !full);
+    let most = match shared.options.sync {
+        _ if full => RETRY,
+        SyncPolicy::Interval(interval) => interval.min(LOOK),
+        _ => LOOK,
+    };
+    let waited = shared.wake.wait_timeout_while(shared.tasks(), most, |tasks| !asked(tasks));
+    let (mut tasks, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    (tasks.look, tasks.retry) = (false, false);
     !tasks.stop
 }
 
 fn work(shared: &Shared, writing: &Writing) -> Result<()> {
     if matches!(shared.options.sync, SyncPolicy::Interval(_)) {
         shared.flush(&mut shared.lock_log(writing), true)?;
+    }
+    if shared.space.is_full() {
+        space_again(shared, writing)?;
     }
     release_log(shared, writing);
     loop {
@@ -80,6 +87,14 @@ fn work(shared: &Shared, writing: &Writing) -> Result<()> {
         seal(shared, writing, &heads)?;
         merge_small(shared, writing, &heads)?;
     }
+}
+
+/// Tries what may have been refused: frames that wait for the log, and an edit of the manifest that changes nothing.
+fn space_again(shared: &Shared, writing: &Writing) -> Result<()> {
+    let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.flush(&mut shared.lock_log(writing), false)?;
+    let frame = shared.read().trimmed;
+    shared.record(&mut manifest, vec![Record::Trimmed { frame }])
 }
 
 /// Where the log has outgrown its bound, the devices with the oldest rows in it are sealed, however few rows they have.
@@ -105,7 +120,13 @@ fn seal(shared: &Shared, writing: &Writing, heads: &[(u32, Arc<Head>)]) -> Resul
     for (device, table) in &tables {
         file.add(*device, table)?;
     }
+    let number = file.number;
     let places = file.finish(shared)?;
+    publish(shared, writing, heads, places).inspect_err(|e| shared.discard(number, e))?;
+    trim(shared, writing)
+}
+
+fn publish(shared: &Shared, writing: &Writing, heads: &[(u32, Arc<Head>)], places: Vec<ChunkPlace>) -> Result<()> {
     // What the marks in this edit call durable must be so: the log goes first.
     shared.flush(&mut shared.lock_log(writing), true)?;
     // Another thread's write may have failed with these frames in its hands: then they are nowhere in the log, were never
@@ -128,9 +149,7 @@ fn seal(shared: &Shared, writing: &Writing, heads: &[(u32, Arc<Head>)]) -> Resul
             }
         }
     }
-    sealed(shared, &mut manifest, records, heads)?;
-    drop(manifest);
-    trim(shared, writing)
+    sealed(shared, &mut manifest, records, heads)
 }
 
 /// The chunks take the place of the heads in one step, so that a query sees each row once.
@@ -140,7 +159,7 @@ fn sealed(
     records: Vec<Record>,
     heads: &[(u32, Arc<Head>)],
 ) -> Result<()> {
-    manifest.append(&records)?;
+    manifest.append(&records).map_err(|e| shared.refuse(&e))?;
     shared.manifest_number.store(manifest.number, std::sync::atomic::Ordering::Release);
     let mut state = shared.write();
     for record in records {
@@ -238,11 +257,12 @@ fn replace(shared: &Shared, writing: &Writing, device: u32, old: &[ChunkPlace], 
         let end = (start + shared.options.seal_rows).min(table.times.len());
         file.add_with_order(device, &table.slice(start, end), order)?;
     }
+    let number = file.number;
     let places = file.finish(shared)?;
     let removed = old.iter().map(|c| Record::ChunkRemoved { device, file: c.file, offset: c.offset });
     let records = removed.chain(places.into_iter().map(Record::ChunkAdded)).collect();
     let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
-    shared.record(&mut manifest, records)
+    shared.record(&mut manifest, records).inspect_err(|e| shared.discard(number, e))
 }
 
 /// A file of chunks that is being made.
@@ -288,19 +308,38 @@ impl NewFile {
     /// The file is durable under its name when this returns.
     fn finish(self, shared: &Shared) -> Result<Vec<ChunkPlace>> {
         let name = numbered(CHUNKS, self.number);
+        shared.look_for_room();
         let write = || -> std::io::Result<()> {
             let file = shared.disk.create(&name)?;
             file.write_at(&self.bytes, 0)?;
+            // Where this says that the disk is full, the file is made anew: its rows are still there (S41).
             file.sync()?;
-            shared.disk.sync_folder()
+            shared.disk.sync_folder().map_err(unclear)
         };
-        write().map_err(|e| Error::io(format_args!("write {name}"), e))?;
+        write().map_err(|e| {
+            let error = shared.refuse(&Error::io(format_args!("write {name}"), e));
+            shared.discard(self.number, &error);
+            error
+        })?;
         Ok(self.places)
+    }
+}
+
+impl Shared {
+    /// A file of chunks that a full disk kept from being used is taken away, or its space would be missing, too.
+    fn discard(&self, number: u64, error: &Error) {
+        let name = numbered(CHUNKS, number);
+        if error.retry() == Retry::Safe
+            && let Err(e) = self.disk.remove(&name)
+        {
+            tracing::debug!(file = name, error = %e, "an unused file of chunks stays until the store is opened again");
+        }
     }
 }
 
 /// Freezes every head and waits until all are sealed.
 pub(super) fn seal_all(shared: &Shared) -> Result<()> {
+    shared.look_for_room();
     {
         let mut state = shared.write();
         (0..state.devices.len() as u32).for_each(|device| state.freeze(device));
@@ -308,14 +347,20 @@ pub(super) fn seal_all(shared: &Shared) -> Result<()> {
     wait_for_room(shared, 0)
 }
 
-/// Waits until at most that many rows wait to be sealed.
+/// Waits until at most that many rows wait to be sealed. On a full disk, until it was tried once more.
 pub(super) fn wait_for_room(shared: &Shared, rows: usize) -> Result<()> {
+    let before = shared.tasks().attempts;
     loop {
         shared.writing()?;
-        if shared.read().queued_rows <= rows {
-            return Ok(());
+        let done = shared.read().queued_rows <= rows;
+        match shared.space.reason() {
+            None if done => return Ok(()),
+            None => shared.ask_to_look(),
+            // The attempt that was being made at the beginning does not count.
+            Some(_) if shared.tasks().attempts < before + 2 => shared.ask_to_retry(),
+            Some(_) if done => return Ok(()),
+            Some(reason) => return Err(shared.full_error(&reason)),
         }
-        shared.ask_to_look();
         let tasks = shared.tasks();
         let pause = std::time::Duration::from_millis(10);
         drop(shared.sealed.wait_timeout(tasks, pause).map_err(|_| super::wire::damaged(POISONED))?);

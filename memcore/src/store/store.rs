@@ -18,7 +18,7 @@ use super::shared::{Shared, Writing};
 use super::simulated::SimulatedDisk;
 use super::state::State;
 use super::stats::{self, SeriesStats, StoreStats, VerifyReport};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::model::{Batch, Channel, DeviceName, Pattern, Sample, SeriesName, Timestamp};
 
 /// Frames wait in memory up to this size; then `append` itself gives them to the operating system.
@@ -115,8 +115,13 @@ impl Store {
             tracing::error!(store = label, "damage: {what}");
         }
         let number = manifest.number;
+        let room = log.end().is_some();
         let writing = Writing { manifest: Mutex::new(manifest), log: Mutex::new(log) };
-        Ok(Shared::new(label.to_owned(), Arc::clone(disk), options, state, Some(writing), number))
+        let shared = Shared::new(label.to_owned(), Arc::clone(disk), options, state, Some(writing), number);
+        if shared.look_for_room() && !room {
+            shared.space.set(Some("disk full: no room for a segment of the log".to_owned()));
+        }
+        Ok(shared)
     }
 
     /// Opens the store on any disk to read it.
@@ -184,18 +189,23 @@ impl Store {
     /// [`NotFound`](ErrorKind::NotFound) naming a channel that is not registered; nothing of the batch is taken then.
     pub fn append(&self, batch: &Batch) -> Result<Ticket> {
         let shared = self.shared();
-        let writing = shared.writing()?;
+        let writing = shared.taking()?;
         let mut state = shared.write();
         let (frame, froze) = append(&mut state, batch, shared)?;
         let (buffered, queued) = (state.buffer.len(), state.queued_rows);
         drop(state);
+        let taken = |waited: Result<()>| match waited {
+            // The batch is taken; it is the next one that a full disk keeps out.
+            Err(e) if e.retry() == Retry::Safe => Ok(()),
+            waited => waited,
+        };
         if buffered > BUFFER_BYTES {
-            shared.flush(&mut shared.lock_log(writing), false)?;
+            taken(shared.flush(&mut shared.lock_log(writing), false))?;
         }
         if froze {
             shared.ask_to_look();
             if queued > shared.options.unsealed_rows {
-                seal::wait_for_room(shared, shared.options.unsealed_rows)?;
+                taken(seal::wait_for_room(shared, shared.options.unsealed_rows))?;
             }
         }
         Ok(Ticket(frame))
@@ -378,7 +388,7 @@ impl Handle {
             let _ = thread.join();
         }
         let Some(writing) = &shared.writing else { return Ok(()) };
-        let done = if shared.read_only_reason().is_none() { say_goodbye(shared, writing) } else { Ok(()) };
+        let done = if !shared.has_failed() { say_goodbye(shared, writing) } else { Ok(()) };
         shared.disk.unlock();
         done
     }
@@ -397,8 +407,8 @@ fn say_goodbye(shared: &Shared, writing: &Writing) -> Result<()> {
     let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
     let mut log = shared.lock_log(writing);
     shared.flush(&mut log, true)?;
-    let ((segment, end), next_frame) = (log.end(), log.written + 1);
-    manifest.append(&[Record::Closed { segment, end, next_frame }]).map_err(|e| shared.fail(&e))
+    let (Some((segment, end)), next_frame) = (log.end(), log.written + 1) else { return Ok(()) };
+    manifest.append(&[Record::Closed { segment, end, next_frame }]).map_err(|e| shared.refuse(&e))
 }
 
 /// Takes a batch into the state; its frame, and whether a head became full.
