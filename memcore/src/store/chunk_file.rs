@@ -4,9 +4,10 @@
 use super::chunk::{self, ChunkPlace, FILE_MAGIC};
 use super::format::{self, numbered};
 use super::shared::Shared;
+use super::space::unclear;
 use super::state::CHUNKS;
 use super::table::Table;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Retry};
 
 /// A file of chunks that is being made.
 #[derive(Debug)]
@@ -86,13 +87,30 @@ impl NewFile {
             return Ok(self.places);
         }
         let name = numbered(CHUNKS, self.number);
+        shared.look_for_room();
         let write = || -> std::io::Result<()> {
             let file = shared.disk.create(&name)?;
             file.write_at(&self.bytes, 0)?;
+            // Where this says that the disk is full, the file is made anew: its rows are still there (S41).
             file.sync()?;
-            shared.disk.sync_folder()
+            shared.disk.sync_folder().map_err(unclear)
         };
-        write().map_err(|e| Error::io(format_args!("write {name}"), e))?;
+        write().map_err(|e| {
+            let error = shared.refuse(&Error::io(format_args!("write {name}"), e));
+            shared.discard(Some(self.number), &error);
+            error
+        })?;
         Ok(self.places)
+    }
+}
+
+impl Shared {
+    /// A file of chunks that a full disk kept from being used is taken away, or its space would be missing, too.
+    pub(super) fn discard(&self, number: Option<u64>, error: &Error) {
+        let Some(number) = number.filter(|_| error.retry() == Retry::Safe) else { return };
+        let name = numbered(CHUNKS, number);
+        if let Err(e) = self.disk.remove(&name) {
+            tracing::debug!(file = name, error = %e, "an unused file of chunks stays until the store is opened again");
+        }
     }
 }

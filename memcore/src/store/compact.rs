@@ -285,10 +285,11 @@ impl Merge {
 
 /// The new chunks take the place of the old ones in one step.
 fn replace(shared: &Shared, writing: &Writing, file: NewFile, merges: &[Merge]) -> Result<()> {
-    let places = file.finish(shared).map_err(|e| shared.fail(&e))?;
+    let places = file.finish(shared)?;
+    let number = places.first().map(|place| place.file);
     let mut manifest = writing.lock_manifest();
     let records = merges.iter().flat_map(Merge::records).chain(places.into_iter().map(Record::ChunkAdded)).collect();
-    shared.record(&mut manifest, records)
+    shared.record(&mut manifest, records).inspect_err(|e| shared.discard(number, e))
 }
 
 /// Frees files of which less than half is in use, by moving what is.
@@ -326,7 +327,9 @@ fn move_chunks(shared: &Shared, writing: &Writing, from: &dyn DiskFile, chunks: 
     }
     let removed = chunks.iter().map(|c| Record::ChunkRemoved { device: c.device, file: c.file, offset: c.offset });
     let removed: Vec<Record> = removed.collect();
-    let places = file.finish(shared).map_err(|e| shared.fail(&e))?;
+    let places = file.finish(shared)?;
+    let number = places.first().map(|place| place.file);
     let mut manifest = writing.lock_manifest();
-    shared.record(&mut manifest, removed.into_iter().chain(places.into_iter().map(Record::ChunkAdded)).collect())
+    let records = removed.into_iter().chain(places.into_iter().map(Record::ChunkAdded)).collect();
+    shared.record(&mut manifest, records).inspect_err(|e| shared.discard(number, e))
 }

@@ -52,7 +52,7 @@ impl Store {
         let range = Range { first: from.as_micros(), last };
         let many = {
             let _files = shared.lock_files(writing)?;
-            deleted.touched = erase(shared, writing, &devices, range).map_err(|e| shared.fail(&e))?;
+            deleted.touched = erase(shared, writing, &devices, range).map_err(|e| shared.refuse(&e))?;
             let state = shared.read();
             devices.into_keys().filter(|device| compact::has_many_erasures(&state, *device)).collect()
         };

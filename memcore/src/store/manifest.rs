@@ -5,6 +5,7 @@ use super::chunk::ChunkPlace;
 use super::disk::{Disk, DiskFile};
 use super::erasure::Erasure;
 use super::format;
+use super::space::{is_full, unclear};
 use super::wire::{Reader, damaged, put_text, put_varint, unzigzag, zigzag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, DeviceName};
@@ -15,6 +16,8 @@ const MAGIC: &[u8; 8] = b"MEMCMNFT";
 const FRAME: usize = 16;
 /// Edits may take this much before the manifest is written anew, however small its content.
 const EDIT_BYTES: u64 = 64 << 10;
+/// Reserved beyond that for the edits of a full disk, which cannot write it anew.
+const EDIT_ROOM: u64 = 64 << 10;
 
 /// One fact. Several of them make an edit.
 #[derive(Debug, Clone, PartialEq)]
@@ -178,7 +181,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read> {
     }
     read.bytes = at as u64;
     read.torn = bytes[at..].iter().any(|byte| *byte != 0);
-    let later = (at + 1..bytes.len()).any(|at| frame_at(bytes, at, read.number).is_some());
+    let later = read.torn && (at + 1..bytes.len()).any(|at| frame_at(bytes, at, read.number).is_some());
     if read.number == 0 || later {
         return Err(Error::new(ErrorKind::Damaged, format!("{NAME} fails a checksum at byte {at}")));
     }
@@ -214,6 +217,8 @@ fn frame(number: u64, records: &[Record]) -> Vec<u8> {
 pub(super) struct ManifestWriter {
     file: Box<dyn DiskFile>,
     at: u64,
+    /// Where bytes end that a full disk kept of an edit that it refused.
+    dirty: u64,
     snapshot: u64,
     /// The number of the last edit.
     pub(super) number: u64,
@@ -226,27 +231,53 @@ impl ManifestWriter {
         let mut bytes = format::header(MAGIC).to_vec();
         // An edit without a record would look like the end: the snapshot always says where the log starts.
         bytes.extend_from_slice(&frame(number, records));
-        let file = disk.create(NEW_NAME).map_err(doing)?;
-        file.write_at(&bytes, 0).map_err(doing)?;
-        file.sync().map_err(doing)?;
-        disk.rename(NEW_NAME, NAME).map_err(doing)?;
-        disk.sync_folder().map_err(doing)?;
-        Ok(Self { file, at: bytes.len() as u64, snapshot: bytes.len() as u64, number })
+        let length = bytes.len() as u64;
+        let write = || {
+            let file = disk.create(NEW_NAME)?;
+            file.write_at(&bytes, 0)?;
+            // Room for edits in advance: a full disk must not keep chunks from being given up (S42).
+            file.reserve(length + EDIT_BYTES.max(length) + EDIT_ROOM, false)?;
+            file.sync()?;
+            Ok(file)
+        };
+        let file = write().map_err(|e| {
+            let error = doing(e);
+            if is_full(&error) {
+                // The manifest that is there stays in use; the next attempt replaces what may be left of this one.
+                let _ = disk.remove(NEW_NAME);
+            }
+            error
+        })?;
+        disk.rename(NEW_NAME, NAME).map_err(unclear).map_err(doing)?;
+        disk.sync_folder().map_err(unclear).map_err(doing)?;
+        Ok(Self { file, at: length, dirty: length, snapshot: length, number })
     }
 
     /// Goes on after what [`read`] read.
     pub(super) fn resume(disk: &dyn Disk, read: &Read) -> Result<Self> {
         let file = disk.open(NAME).map_err(|e| Error::io(format_args!("open {NAME}"), e))?;
-        Ok(Self { file, at: read.bytes, snapshot: read.bytes, number: read.number })
+        let dirty = file.length().map_err(|e| Error::io(format_args!("measure {NAME}"), e))?;
+        Ok(Self {
+            file,
+            at: read.bytes,
+            dirty: if read.torn { dirty } else { read.bytes },
+            snapshot: read.bytes,
+            number: read.number,
+        })
     }
 
     /// Appends one edit; it is durable when this returns.
     pub(super) fn append(&mut self, records: &[Record]) -> Result<()> {
         let doing = |e| Error::io(format_args!("write {NAME}"), e);
-        let bytes = frame(self.number + 1, records);
+        let mut bytes = frame(self.number + 1, records);
+        let end = self.at + bytes.len() as u64;
+        // What a refused edit left behind would look like a torn one.
+        bytes.resize(bytes.len().max((self.dirty - self.at) as usize), 0);
+        self.dirty = self.at + bytes.len() as u64;
         self.file.write_at(&bytes, self.at).map_err(doing)?;
-        self.file.sync().map_err(doing)?;
-        self.at += bytes.len() as u64;
+        self.file.sync().map_err(unclear).map_err(doing)?;
+        self.at = end;
+        self.dirty = self.at;
         self.number += 1;
         Ok(())
     }

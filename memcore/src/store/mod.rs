@@ -31,6 +31,7 @@ mod scan;
 mod seal;
 mod shared;
 mod simulated;
+mod space;
 mod state;
 mod stats;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::chunk::ChunkPlace;
 use super::chunk_file::NewFile;
@@ -10,10 +11,14 @@ use super::compact;
 use super::layers::Keep;
 use super::manifest::Record;
 use super::options::SyncPolicy;
-use super::shared::{Shared, Writing};
+use super::shared::{Shared, Tasks, Writing};
 use super::table::Head;
 use crate::error::{Error, ErrorKind, Result};
 
+/// How often it is looked whether there is room, and what retention has to do.
+const LOOK: Duration = Duration::from_secs(10);
+/// How often what a full disk refused is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 /// What is sealed into one file with one sync: so many heads, and so many bytes of rows unless a single head has more.
 const FILE_HEADS: usize = 512;
 const FILE_BYTES: usize = 4 << 20;
@@ -27,11 +32,14 @@ pub(super) fn run(shared: &Shared) {
         if !wait(shared) {
             return;
         }
-        if shared.read_only_reason().is_none()
-            && let Err(e) = work(shared, writing)
-        {
-            shared.fail(&e);
+        if !shared.has_failed() {
+            match work(shared, writing) {
+                Ok(()) if shared.look_for_room() => shared.has_room(),
+                Ok(()) => {}
+                Err(e) => drop(shared.refuse(&e)),
+            }
         }
+        shared.tasks().attempts += 1;
         shared.sealed.notify_all();
     }
 }
@@ -49,28 +57,26 @@ impl Drop for Watch<'_> {
 
 /// Waits for something to do; false where the store closes.
 fn wait(shared: &Shared) -> bool {
-    let mut tasks = shared.tasks();
-    while !tasks.look && !tasks.stop {
-        tasks = match shared.options.sync {
-            SyncPolicy::Interval(interval) => {
-                let waited = shared.wake.wait_timeout(tasks, interval).unwrap_or_else(PoisonError::into_inner);
-                let timed_out = waited.1.timed_out();
-                tasks = waited.0;
-                if timed_out {
-                    break;
-                }
-                continue;
-            }
-            _ => shared.wake.wait(tasks).unwrap_or_else(PoisonError::into_inner),
-        };
-    }
-    tasks.look = false;
+    // On a full disk a request to look is no reason to try again: whoever is refused makes one.
+    let full = shared.space.is_full();
+    let asked = |tasks: &Tasks| tasks.stop || tasks.retry || (tasks.look && !full);
+    let most = match shared.options.sync {
+        _ if full => RETRY,
+        SyncPolicy::Interval(interval) => interval.min(LOOK),
+        _ => LOOK,
+    };
+    let waited = shared.wake.wait_timeout_while(shared.tasks(), most, |tasks| !asked(tasks));
+    let (mut tasks, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    (tasks.look, tasks.retry) = (false, false);
     !tasks.stop
 }
 
 fn work(shared: &Shared, writing: &Writing) -> Result<()> {
     if matches!(shared.options.sync, SyncPolicy::Interval(_)) {
         shared.flush(&mut shared.lock_log(writing), true)?;
+    }
+    if shared.space.is_full() {
+        space_again(shared, writing)?;
     }
     loop {
         release_log(shared, writing);
@@ -86,6 +92,14 @@ fn work(shared: &Shared, writing: &Writing) -> Result<()> {
         }
         compact::tidy(shared, writing, devices)?;
     }
+}
+
+/// Tries what may have been refused: frames that wait for the log, and an edit of the manifest that changes nothing.
+fn space_again(shared: &Shared, writing: &Writing) -> Result<()> {
+    let mut manifest = writing.lock_manifest();
+    shared.flush(&mut shared.lock_log(writing), false)?;
+    let frame = shared.read().trimmed;
+    shared.record(&mut manifest, vec![Record::Trimmed { frame }])
 }
 
 /// Seals the heads that wait longest, as many as go into one file; their devices. The caller holds the lock of the files.
@@ -131,6 +145,12 @@ fn release_log(shared: &Shared, writing: &Writing) {
 /// Writes heads as chunks into one file, then lets the manifest say so (S9).
 fn seal(shared: &Shared, writing: &Writing, heads: &[(u32, Arc<Head>)]) -> Result<()> {
     let places = write_chunks(shared, heads)?;
+    let number = places.first().map(|place| place.file);
+    publish(shared, writing, heads, places).inspect_err(|e| shared.discard(number, e))?;
+    trim(shared, writing)
+}
+
+fn publish(shared: &Shared, writing: &Writing, heads: &[(u32, Arc<Head>)], places: Vec<ChunkPlace>) -> Result<()> {
     // What the marks in this edit call durable must be so: the log goes first.
     shared.flush(&mut shared.lock_log(writing), true)?;
     // Another thread's write may have failed with these frames in its hands: then they are nowhere in the log, were never
@@ -153,9 +173,7 @@ fn seal(shared: &Shared, writing: &Writing, heads: &[(u32, Arc<Head>)]) -> Resul
             }
         }
     }
-    sealed(shared, &mut manifest, records, heads)?;
-    drop(manifest);
-    trim(shared, writing)
+    sealed(shared, &mut manifest, records, heads)
 }
 
 /// A file with the rows of the heads, cut where they pass from one cluster of chunks to another (S33).
@@ -179,7 +197,7 @@ fn sealed(
     records: Vec<Record>,
     heads: &[(u32, Arc<Head>)],
 ) -> Result<()> {
-    manifest.append(&records)?;
+    manifest.append(&records).map_err(|e| shared.refuse(&e))?;
     shared.manifest_number.store(manifest.number, std::sync::atomic::Ordering::Release);
     let mut state = shared.write();
     for record in records {
@@ -224,6 +242,7 @@ fn trim(shared: &Shared, writing: &Writing) -> Result<()> {
 
 /// Freezes every head and waits until all are sealed.
 pub(super) fn seal_all(shared: &Shared) -> Result<()> {
+    shared.look_for_room();
     {
         let mut state = shared.write();
         (0..state.devices.len() as u32).for_each(|device| state.freeze(device));
@@ -231,14 +250,20 @@ pub(super) fn seal_all(shared: &Shared) -> Result<()> {
     wait_for_room(shared, 0)
 }
 
-/// Waits until at most that many rows wait to be sealed.
+/// Waits until at most that many rows wait to be sealed. On a full disk, until it was tried once more.
 pub(super) fn wait_for_room(shared: &Shared, rows: usize) -> Result<()> {
+    let before = shared.tasks().attempts;
     loop {
         shared.writing()?;
-        if shared.read().queued_rows <= rows {
-            return Ok(());
+        let done = shared.read().queued_rows <= rows;
+        match shared.space.reason() {
+            None if done => return Ok(()),
+            None => shared.ask_to_look(),
+            // The attempt that was being made at the beginning does not count.
+            Some(_) if shared.tasks().attempts < before + 2 => shared.ask_to_retry(),
+            Some(_) if done => return Ok(()),
+            Some(reason) => return Err(shared.full_error(&reason)),
         }
-        shared.ask_to_look();
         let tasks = shared.tasks();
         let pause = std::time::Duration::from_millis(10);
         drop(shared.sealed.wait_timeout(tasks, pause).map_err(|_| super::wire::damaged(POISONED))?);

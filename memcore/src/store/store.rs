@@ -19,7 +19,7 @@ use super::shared::{Shared, Writing};
 use super::simulated::SimulatedDisk;
 use super::state::State;
 use super::stats::{self, SeriesStats, StoreStats, VerifyReport};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::model::{Batch, Channel, Clock, DeviceName, Pattern, Sample, SeriesName, Span, SystemClock, Timestamp};
 
 /// Frames wait in memory up to this size; then `append` itself gives them to the operating system.
@@ -134,8 +134,13 @@ impl Store {
             tracing::error!(store = label, "damage: {what}");
         }
         let number = manifest.number;
+        let room = log.end().is_some();
         let writing = Writing::new(manifest, log);
-        Ok(Shared::new(label.to_owned(), Arc::clone(disk), clock, options, state, Some(writing), number))
+        let shared = Shared::new(label.to_owned(), Arc::clone(disk), clock, options, state, Some(writing), number);
+        if shared.look_for_room() && !room {
+            shared.space.set(Some("disk full: no room for a segment of the log".to_owned()));
+        }
+        Ok(shared)
     }
 
     /// Opens the store on any disk to read it.
@@ -205,21 +210,26 @@ impl Store {
     /// [`NotFound`](ErrorKind::NotFound) naming a channel that is not registered; nothing of the batch is taken then.
     pub fn append(&self, batch: &Batch) -> Result<Ticket> {
         let shared = self.shared();
-        let writing = shared.writing()?;
+        let writing = shared.taking()?;
         let arrived = shared.clock.now();
         let mut state = shared.write();
         let (frame, froze) = append(&mut state, batch, arrived, shared)?;
         let (buffered, queued) = (state.buffer.len(), state.queued_rows);
         drop(state);
+        let taken = |waited: Result<()>| match waited {
+            // The batch is taken; it is the next one that a full disk keeps out.
+            Err(e) if e.retry() == Retry::Safe => Ok(()),
+            waited => waited,
+        };
         if buffered > BUFFER_BYTES {
             let mut log = shared.lock_log(writing);
             shared.writing()?;
-            shared.flush(&mut log, false)?;
+            taken(shared.flush(&mut log, false))?;
         }
         if froze {
             shared.ask_to_look();
             if queued > shared.options.unsealed_rows {
-                seal::wait_for_room(shared, shared.options.unsealed_rows)?;
+                taken(seal::wait_for_room(shared, shared.options.unsealed_rows))?;
             }
         }
         Ok(Ticket(frame))
@@ -411,7 +421,7 @@ impl Handle {
         let Some(writing) = &shared.writing else { return Ok(()) };
         // A step of a compaction or a deletion that goes on elsewhere is waited for.
         let _files = writing.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = if shared.read_only_reason().is_none() { say_goodbye(shared, writing) } else { Ok(()) };
+        let done = if !shared.has_failed() { say_goodbye(shared, writing) } else { Ok(()) };
         shared.disk.unlock();
         done
     }
@@ -430,8 +440,8 @@ fn say_goodbye(shared: &Shared, writing: &Writing) -> Result<()> {
     let mut manifest = writing.lock_manifest();
     let mut log = shared.lock_log(writing);
     shared.flush(&mut log, true)?;
-    let ((segment, end), next_frame) = (log.end(), log.written + 1);
-    manifest.append(&[Record::Closed { segment, end, next_frame }]).map_err(|e| shared.fail(&e))
+    let (Some((segment, end)), next_frame) = (log.end(), log.written + 1) else { return Ok(()) };
+    manifest.append(&[Record::Closed { segment, end, next_frame }]).map_err(|e| shared.refuse(&e))
 }
 
 /// Takes a batch into the state; its frame, and whether a head became full.
