@@ -75,18 +75,18 @@ fn part_of_day(local: &ZonedDateTime, length: i64) -> Result<Bucket, jiff::Error
 
 /// Gathers rising samples of one series into buckets.
 #[derive(Debug)]
-pub(super) struct Buckets<'a> {
+pub(super) struct Buckets {
     /// None: everything is one bucket.
-    every: Option<&'a Every>,
+    every: Option<Every>,
     label: Option<i64>,
     current: Option<Bucket>,
     summary: Summary,
     pub(super) done: Vec<(i64, Summary)>,
 }
 
-impl<'a> Buckets<'a> {
+impl Buckets {
     /// `label` is the start of the only bucket where there is no `every`: the first sample's time where it is unknown.
-    pub(super) fn new(every: Option<&'a Every>, label: Option<i64>) -> Self {
+    pub(super) fn new(every: Option<Every>, label: Option<i64>) -> Self {
         Self { every, label, current: None, summary: Summary::EMPTY, done: Vec::new() }
     }
 
@@ -96,7 +96,7 @@ impl<'a> Buckets<'a> {
             return Ok(current);
         }
         self.finish();
-        let bucket = match self.every {
+        let bucket = match &self.every {
             Some(every) => bucket_of(every, time)?,
             None => Bucket { start: self.label.unwrap_or(time), last: i64::MAX },
         };
@@ -117,7 +117,7 @@ impl<'a> Buckets<'a> {
 
     /// Whether all between two instants, both included, lies in one bucket.
     pub(super) fn holds(&self, first: i64, last: i64) -> Result<bool> {
-        self.every.map_or(Ok(true), |every| Ok(bucket_of(every, first)?.contains(last)))
+        self.every.as_ref().map_or(Ok(true), |every| Ok(bucket_of(every, first)?.contains(last)))
     }
 
     /// Takes in the summary of samples from `first` on that lie in one bucket.

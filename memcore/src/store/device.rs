@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::chunk::ChunkPlace;
+use super::erasure::Erasure;
 use super::manifest::Record;
 use super::marks::Marks;
 use super::table::Head;
@@ -25,6 +26,8 @@ pub(super) struct Device {
     columns: HashMap<ChannelName, u32>,
     /// In order of arrival: later ones override earlier ones (S8).
     pub(super) chunks: Vec<ChunkPlace>,
+    /// Deleted ranges that hide rows of chunks.
+    pub(super) erasures: Vec<Erasure>,
     /// Rows of frames up to this one are in chunks.
     pub(super) sealed_frame: u64,
     pub(super) marks: Marks,
@@ -45,6 +48,7 @@ impl Device {
             channels: Vec::new(),
             columns: HashMap::new(),
             chunks: Vec::new(),
+            erasures: Vec::new(),
             sealed_frame: 0,
             marks: Marks::default(),
             head: Head::default(),

@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 
 /// The version that this code writes; older ones are read, newer ones refused and left alone (S2).
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 pub(super) const HEADER: usize = 16;
 
 /// The first bytes of a file.

@@ -4,35 +4,49 @@
 //! compressed *chunk*, and the log is trimmed. A query reads chunks and heads alike. Formats and invariants (S1, S2, ...)
 //! are in `docs/storage.md`. The disk stands behind [`Disk`], so that tests can take it away at any moment.
 
+mod arrival_runs;
 mod arrivals;
 mod batch_frame;
 mod bucket;
 mod chunk;
+mod chunk_v1;
 mod column;
+mod cost;
+mod cursor;
 mod device;
 mod disk;
+mod erasure;
 mod every;
+mod fold;
 mod format;
+mod handles;
 mod log;
 mod manifest;
 mod marks;
+mod merge;
 mod options;
 mod pack;
+mod pages;
+mod paging;
 mod query;
 mod recovery;
 mod result;
+mod rows;
 mod scan;
 mod seal;
 mod shared;
 mod simulated;
+mod snapshot;
 mod state;
 mod stats;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
 mod store;
 mod summary;
 mod table;
+mod times;
 mod wire;
 
+pub use cost::Cost;
 pub use disk::{Disk, DiskFile};
 pub use options::{StoreOptions, SyncPolicy};
 pub use query::{Aggregate, CalendarUnit, Every, Query, QueryResult, SeriesResult};

@@ -202,7 +202,7 @@ fn merge_small(shared: &Shared, writing: &Writing, heads: &[(u32, Arc<Head>)]) -
         let mut tables = Vec::new();
         for (place, file) in small.iter().zip(files) {
             let file = file.ok_or_else(|| super::wire::damaged("a file of chunks"))?.open()?;
-            match Directory::read(&*file, place).and_then(|directory| directory.table(&*file)) {
+            match Directory::read(&*file, place).and_then(|mut directory| directory.table(&*file)) {
                 Ok(table) => tables.push(table),
                 // A damaged chunk stays what it is and where it is, and so do its neighbours.
                 Err(_) => return Ok(()),

@@ -1,5 +1,6 @@
 //! Rows of one device in memory: as they arrive (a head), and in order of time (a table, what a chunk holds).
 
+use super::arrivals::{Arrivals, UNKNOWN};
 use super::column::Column;
 use crate::model::{Batch, Timestamp};
 
@@ -10,6 +11,8 @@ pub(super) struct Table {
     pub(super) times: Vec<i64>,
     /// Rising by id, none without a value.
     pub(super) columns: Vec<Column>,
+    /// When each row arrived.
+    pub(super) arrived: Arrivals,
 }
 
 /// Rows in order of arrival. Columns stand at the place of their id, those without a value are empty.
@@ -84,12 +87,20 @@ impl Head {
         let filled = self.columns.iter().filter(|column| !column.values.is_empty());
         if self.rising {
             let whole = |column: &Column| column.cut(0, self.rows());
-            return Table { times: self.times.clone(), columns: filled.map(whole).collect() };
+            return Table { times: self.times.clone(), columns: filled.map(whole).collect(), arrived: unknown(self.rows()) };
         }
         let (times, place) = order(&self.times);
         let columns = filled.map(|column| column.arranged(&place, times.len())).collect();
-        Table { times, columns }
+        let arrived = unknown(times.len());
+        Table { times, columns, arrived }
     }
+}
+
+/// Arrivals of rows of which none is known.
+fn unknown(rows: usize) -> Arrivals {
+    let mut arrived = Arrivals::default();
+    arrived.push(rows, UNKNOWN);
+    arrived
 }
 
 impl Column {
@@ -191,14 +202,16 @@ impl Table {
                 columns.push(joined.arranged(&place, distinct.len()));
             }
         }
-        Self { times: distinct, columns }
+        let arrived = unknown(distinct.len());
+        Self { times: distinct, columns, arrived }
     }
 
     /// The rows from `start` to `end`, as a table of its own.
     pub(super) fn slice(&self, start: usize, end: usize) -> Self {
         let columns =
             self.columns.iter().map(|column| column.cut(start, end)).filter(|column| !column.values.is_empty()).collect();
-        Self { times: self.times[start..end].to_vec(), columns }
+        let arrived = self.arrived.iter().skip(start).take(end - start).collect();
+        Self { times: self.times[start..end].to_vec(), columns, arrived }
     }
 }
 
