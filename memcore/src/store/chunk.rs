@@ -33,6 +33,8 @@ pub(super) struct ChunkPlace {
     pub(super) length: u64,
     /// Later chunks of a device override earlier ones (S8).
     pub(super) order: u64,
+    /// Of several that one sealing or merging made for the same times, how many lie below it; their orders count up (S32).
+    pub(super) layer: u32,
     pub(super) rows: u32,
     /// How many values there are.
     pub(super) points: u64,
@@ -365,7 +367,18 @@ mod tests {
     fn place(table: &Table, length: usize) -> ChunkPlace {
         let (first, last) = (table.times[0], *table.times.last().unwrap());
         let rows = table.times.len() as u32;
-        ChunkPlace { device: 3, file: 1, offset: 0, length: length as u64, order: 9, rows, points: 0, first, last }
+        ChunkPlace {
+            device: 3,
+            file: 1,
+            offset: 0,
+            length: length as u64,
+            order: 9,
+            layer: 0,
+            rows,
+            points: 0,
+            first,
+            last,
+        }
     }
 
     fn arrived(rows: usize) -> Arrivals {

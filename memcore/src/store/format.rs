@@ -36,6 +36,11 @@ pub(super) fn check_header(name: &str, bytes: &[u8], magic: &[u8; 8]) -> Result<
     Ok(())
 }
 
+/// The version of a file whose first bytes were checked.
+pub(super) fn version_of(bytes: &[u8]) -> u32 {
+    bytes.get(8..12).and_then(|version| version.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
+
 /// The number at the end of a file's name: `log-000000000000002a` is 42.
 pub(super) fn number_in(name: &str, prefix: &str) -> Option<u64> {
     let digits = name.strip_prefix(prefix)?.strip_prefix('-')?;
