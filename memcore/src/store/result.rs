@@ -56,7 +56,7 @@ impl SeriesResult {
                 Aggregate::Sum => of(Summary::sum),
                 Aggregate::First => of(|summary| summary.first),
                 Aggregate::Last => of(|summary| summary.last),
-                Aggregate::Count => Arc::new(buckets.iter().map(|(_, summary)| summary.count).collect::<UInt64Array>()),
+                _ => Arc::new(buckets.iter().map(|(_, summary)| summary.count).collect::<UInt64Array>()),
             };
             (aggregate.name().into(), array)
         };
