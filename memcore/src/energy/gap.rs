@@ -95,6 +95,11 @@ impl GapRule {
         if self.bridges(next.saturating_sub(time)) {
             return next;
         }
-        time.saturating_add(self.cadence.unwrap_or(0)).min(next)
+        self.cadence_end(time).min(next)
+    }
+
+    /// Until when the value at `time` counts whatever follows.
+    pub(crate) fn cadence_end(self, time: i64) -> i64 {
+        time.saturating_add(self.cadence.unwrap_or(0))
     }
 }
