@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn evenly_spaced_samples_are_known_by_their_sum() {
-        let values: Vec<f64> = (0..512).map(|i| f64::from(i * 37 % 251) / 10.0 - 3.7).collect();
+        let values: Vec<f64> = (0..512).map(|i| f64::from(i * 37 % 251 - 37) / 10.0).collect();
         let times: Vec<i64> = (0..512).map(|i| i * 60_000_000).collect();
         let mut sum = ExactSum::default();
         values.iter().for_each(|value| sum.add(*value));

@@ -6,7 +6,7 @@ mod exact;
 mod gap;
 mod integral;
 
-pub(crate) use counter::Counter;
+pub(crate) use counter::{Counter, Rise};
 pub use counter::{Increase, increase};
 pub(crate) use exact::ExactSum;
 pub use gap::{GapRule, Rule};

@@ -4,9 +4,10 @@ use jiff::tz::TimeZone;
 
 pub use super::aggregate::{Aggregate, Percentile};
 pub use super::result::{QueryResult, SeriesResult};
+use crate::energy::GapRule;
 pub use crate::energy::Rule;
 use crate::error::{Error, Result};
-use crate::model::{Pattern, Span, Timestamp, shorten};
+use crate::model::{Channel, Pattern, Span, Timestamp, shorten};
 
 /// A chart wider than this is none.
 const CHART_WIDTH: std::ops::RangeInclusive<usize> = 4..=1_000_000;
@@ -99,8 +100,8 @@ pub enum ChartMethod {
     /// Of each pixel the first, the lowest, the highest and the last sample: the line is drawn as all samples would draw it.
     #[default]
     MinMax,
-    /// One sample a pixel, chosen for its shape among the extremes of four times as many pixels; the lowest and the highest
-    /// of all are there.
+    /// One sample a pixel, chosen for the shape of the line among those of [`MinMax`](Self::MinMax); the lowest and the
+    /// highest of all are there.
     MinMaxLttb,
 }
 
@@ -257,6 +258,30 @@ impl Query {
 
     pub(super) fn columns(&self) -> Vec<Aggregate> {
         if self.aggregates.is_empty() { vec![Aggregate::Mean] } else { self.aggregates.clone() }
+    }
+
+    /// How long values of that channel hold, where the query needs to know.
+    pub(super) fn gap_rule(&self, channel: &Channel) -> Result<Option<GapRule>> {
+        let fills = matches!(self.gaps, Gaps::Previous | Gaps::Linear);
+        if !fills && !self.columns().iter().any(|aggregate| aggregate.is_over_time()) {
+            return Ok(None);
+        }
+        GapRule::of(channel, self.max_gap).map(Some)
+    }
+
+    /// How far before and behind the range samples of that channel matter within it.
+    pub(super) fn context(&self, channel: &Channel) -> Result<(Span, Span)> {
+        let reach = self.gap_rule(channel)?.map_or_else(Span::default, GapRule::reach);
+        Ok((reach, reach))
+    }
+
+    /// What is to be read first where increases are asked for: the readings that the first one in the range rises from,
+    /// however long ago they were. Several, to tell a glitch from a reset.
+    pub(super) fn seed(&self) -> Option<Self> {
+        const READINGS: usize = 8;
+        let from = self.from.filter(|_| self.aggregates.contains(&Aggregate::Increase))?;
+        let seed = Self::new(self.pattern.clone()).to(from).last(READINGS);
+        Some(Self { as_of: self.as_of, ..seed })
     }
 
     pub(super) fn check(&self) -> Result<()> {

@@ -4,6 +4,7 @@
 //! comes out the same however the values were grouped into pages, chunks and buckets.
 
 use super::wire::Reader;
+use crate::energy::ExactSum;
 use crate::error::Result;
 
 /// Values that are summed beside each other, so that none waits for the one before.
@@ -47,11 +48,14 @@ impl Lanes {
         let mut whole = Summary::EMPTY;
         for lane in 0..LANES {
             let (count, sum, error) = (self.count[lane], self.sum[lane], self.error[lane]);
-            whole.merge(&Summary { count, sum, error, min: self.min[lane], max: self.max[lane], first: 0.0, last: 0.0 });
+            let (min, max) = (self.min[lane], self.max[lane]);
+            whole.merge(&Summary { count, sum, error, min, max, ..Summary::EMPTY });
         }
         let added = &values[..values.len() / LANES * LANES];
         whole.first = added.iter().copied().find(|value| !value.is_nan()).unwrap_or(0.0);
         whole.last = added.iter().rev().copied().find(|value| !value.is_nan()).unwrap_or(0.0);
+        whole.rows = added.len() as u64;
+        whole.rising = whole.count == whole.rows && added.is_sorted();
         whole
     }
 }
@@ -60,6 +64,10 @@ impl Lanes {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Summary {
     pub(super) count: u64,
+    /// Values, NaN among them; 0 where it is not known.
+    pub(super) rows: u64,
+    /// Whether no number lies below the one before it.
+    pub(super) rising: bool,
     sum: f64,
     error: f64,
     pub(super) min: f64,
@@ -69,8 +77,17 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    pub(super) const EMPTY: Self =
-        Self { count: 0, sum: 0.0, error: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY, first: 0.0, last: 0.0 };
+    pub(super) const EMPTY: Self = Self {
+        count: 0,
+        rows: 0,
+        rising: true,
+        sum: 0.0,
+        error: 0.0,
+        min: f64::INFINITY,
+        max: f64::NEG_INFINITY,
+        first: 0.0,
+        last: 0.0,
+    };
     pub(super) const BYTES: usize = 56;
 
     pub(super) fn of(values: &[f64]) -> Self {
@@ -94,11 +111,14 @@ impl Summary {
 
     #[inline]
     pub(super) fn add(&mut self, value: f64) {
+        self.rows += 1;
         if value.is_nan() {
             return;
         }
         if self.count == 0 {
             self.first = value;
+        } else {
+            self.rising &= value >= self.last;
         }
         self.last = value;
         self.count += 1;
@@ -118,13 +138,17 @@ impl Summary {
 
     /// Takes in the summary of later values.
     pub(super) fn merge(&mut self, later: &Self) {
-        if later.count == 0 {
-            return;
-        }
-        if self.count == 0 {
+        let rows = self.rows + later.rows;
+        if later.count > 0 && self.count == 0 {
             *self = *later;
-            return;
+        } else if later.count > 0 {
+            self.merge_numbers(later);
         }
+        self.rows = rows;
+    }
+
+    fn merge_numbers(&mut self, later: &Self) {
+        self.rising = self.rising && later.rising && later.first >= self.last;
         self.count += later.count;
         self.last = later.last;
         self.min = self.min.min(later.min);
@@ -136,6 +160,11 @@ impl Summary {
     pub(super) fn sum(&self) -> f64 {
         // With an infinity among the values the error term is NaN and means nothing.
         if self.error.is_finite() { self.sum + self.error } else { self.sum }
+    }
+
+    /// The sum as the energy kernel goes on with it.
+    pub(super) fn exact(&self) -> ExactSum {
+        ExactSum::from_parts(0, self.sum, self.error)
     }
 
     pub(super) fn mean(&self) -> f64 {
@@ -152,6 +181,8 @@ impl Summary {
     pub(super) fn read(from: &mut Reader<'_>) -> Result<Self> {
         Ok(Self {
             count: from.u64()?,
+            rows: 0,
+            rising: false,
             sum: from.f64()?,
             error: from.f64()?,
             min: from.f64()?,
@@ -208,6 +239,7 @@ mod tests {
         let summary = Summary::of(&[1.5, -2.0]);
         summary.write(&mut out);
         assert_eq!(out.len(), Summary::BYTES);
-        assert_eq!(Summary::read(&mut Reader::new(&out)).unwrap(), summary);
+        let back = Summary::read(&mut Reader::new(&out)).unwrap();
+        assert_eq!(Summary { rows: 2, ..back }, summary);
     }
 }
