@@ -88,7 +88,8 @@ fn one_channel_is_deleted_and_its_neighbour_stays() {
     store.register(&device("home1.pv"), &watts(&["power", "voltage"])).unwrap();
     for minute in 0..40 {
         let values = vec![Some(1.0), Some(230.0)];
-        let batch = memcore::model::Batch::new(device("home1.pv"), names(&["power", "voltage"]), vec![at(minute * 60)], values);
+        let batch =
+            memcore::model::Batch::new(device("home1.pv"), names(&["power", "voltage"]), vec![at(minute * 60)], values);
         store.write(&batch.unwrap()).unwrap();
     }
     store.delete(&pattern("home1.pv.power"), Timestamp::MIN, Timestamp::MAX).unwrap();
@@ -170,7 +171,11 @@ fn after_a_power_cut_at_any_operation_what_was_deleted_stays_deleted() {
     for nth in 0..writes.max(syncs) {
         for fail_writes in [false, true] {
             let disk = SimulatedDisk::forgetful();
-            if fail_writes { disk.fail_writes_from(nth) } else { disk.fail_syncs_from(nth) }
+            if fail_writes {
+                disk.fail_writes_from(nth)
+            } else {
+                disk.fail_syncs_from(nth)
+            }
             let mut acknowledged = 0;
             let store = open(&disk);
             let done = store.as_ref().map(|store| day_until(store, &mut |reached| acknowledged = reached));

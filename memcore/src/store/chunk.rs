@@ -390,7 +390,8 @@ mod tests {
         let cadence_with_gaps = (0..100).map(|row| i64::MIN + row * 60 + row / 40 * 1000).collect();
         let squares = (0..1500).map(|row| row * row * 1_000_000).collect();
         let ends = vec![i64::MIN, 0, i64::MAX];
-        for times in [ends, vec![i64::MIN, i64::MAX], vec![0, 60, 120], vec![5, 6, 8], vec![7], cadence_with_gaps, squares] {
+        for times in [ends, vec![i64::MIN, i64::MAX], vec![0, 60, 120], vec![5, 6, 8], vec![7], cadence_with_gaps, squares]
+        {
             let rows = times.len();
             let values: Vec<f64> = (0..rows).map(|row| row as f64).collect();
             let odd: Vec<u32> = (0..rows as u32).filter(|row| row % 2 == 1).collect();

@@ -310,8 +310,12 @@ impl ColumnReader {
         self.decoder = Some(match self.form {
             Form::Raw => Decoder::Raw(RawPages::new(&mut from, stored.map(Page::count), offset, length)?),
             _ if count == 0 => Decoder::Nothing,
-            Form::Decimal32(_) => Decoder::Decimal32(Box::new(Unpacker::new(&mut from, count, offset, length)?), Vec::new()),
-            Form::Decimal64(_) => Decoder::Decimal64(Box::new(Unpacker::new(&mut from, count, offset, length)?), Vec::new()),
+            Form::Decimal32(_) => {
+                Decoder::Decimal32(Box::new(Unpacker::new(&mut from, count, offset, length)?), Vec::new())
+            }
+            Form::Decimal64(_) => {
+                Decoder::Decimal64(Box::new(Unpacker::new(&mut from, count, offset, length)?), Vec::new())
+            }
             Form::Float => Decoder::Float(Box::new(Unpacker::new(&mut from, count, offset, length)?)),
         });
         Ok(())

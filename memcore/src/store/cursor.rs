@@ -131,7 +131,11 @@ impl Cursor {
 /// The rows of a head within reach, in order of time; of several of one time the one that arrived last (S8).
 fn rows_of_head(head: &Head, column: u32, reach: &Reach) -> Rows {
     let Some(column) = head.columns.get(column as usize) else { return Rows::default() };
-    let samples = column.iter().map(|(row, value)| (head.times[row], value)).filter(|(time, _)| reach.reads(*time));
+    let all_known = head.arrived.runs().iter().all(|(_, minute)| *minute <= reach.known);
+    let arrived: Vec<i64> = if all_known { Vec::new() } else { head.arrived.iter().collect() };
+    let known = |row: usize| arrived.get(row).is_none_or(|minute| *minute <= reach.known);
+    let within = column.iter().filter(|(row, _)| reach.reads(head.times[*row]) && known(*row));
+    let samples = within.map(|(row, value)| (head.times[row], value));
     if head.rising {
         let (times, values) = samples.unzip();
         return Rows { times, values };

@@ -45,7 +45,8 @@ impl Merge {
         let limit = self.next_of_others(at);
         let cursor = &mut self.active[at];
         if !cursor.is_exact() {
-            let ask = Ask { column: self.column, reach: &self.reach, limit };
+            let reach = self.reach;
+            let ask = Ask { column: self.column, reach: &reach, limit };
             // The next page may go straight out: what was gathered comes before it.
             self.give_gathered(out)?;
             self.active[at].advance(device, &ask, out)?;

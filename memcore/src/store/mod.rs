@@ -4,6 +4,7 @@
 //! compressed *chunk*, and the log is trimmed. A query reads chunks and heads alike. Formats and invariants (S1, S2, ...)
 //! are in `docs/storage.md`. The disk stands behind [`Disk`], so that tests can take it away at any moment.
 
+mod aggregate;
 mod arrival_runs;
 mod arrivals;
 mod batch_frame;
@@ -15,12 +16,15 @@ mod cluster;
 mod column;
 mod compact;
 mod cost;
+mod counting;
 mod cursor;
 mod deletion;
 mod device;
 mod disk;
+mod downsample;
 mod erasure;
 mod every;
+mod fill;
 mod fold;
 mod format;
 mod handles;
@@ -52,12 +56,14 @@ mod table;
 mod times;
 mod wire;
 
-pub use cost::Cost;
 pub use compact::{CompactOptions, CompactReport};
+pub use cost::Cost;
 pub use deletion::Deleted;
 pub use disk::{Disk, DiskFile};
 pub use options::{StoreOptions, SyncPolicy};
-pub use query::{Aggregate, CalendarUnit, Every, Query, QueryResult, SeriesResult};
+pub use query::{
+    Aggregate, CalendarUnit, Chart, ChartMethod, Every, Gaps, Percentile, Query, QueryResult, Rule, SeriesResult,
+};
 pub use simulated::SimulatedDisk;
 pub use stats::{SeriesStats, StoreStats, VerifyReport};
 pub use store::{Store, Ticket};

@@ -84,7 +84,12 @@ pub(super) struct PageBytes {
 
 impl PageBytes {
     /// Takes the checksums of pages of those lengths, which lie in `length` bytes of a file from `offset` on.
-    fn new(lengths: impl Iterator<Item = Result<usize>>, from: &mut Reader<'_>, offset: u64, length: usize) -> Result<Self> {
+    fn new(
+        lengths: impl Iterator<Item = Result<usize>>,
+        from: &mut Reader<'_>,
+        offset: u64,
+        length: usize,
+    ) -> Result<Self> {
         let (mut ends, mut end) = (Vec::new(), 0usize);
         for page in lengths {
             end = end.checked_add(page?).filter(|end| *end <= length).ok_or_else(|| damaged("the length of a page"))?;

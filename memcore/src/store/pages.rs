@@ -59,8 +59,11 @@ pub(super) fn cut(times: &[i64]) -> Vec<usize> {
 
 fn block_for(times: &[i64]) -> Option<i64> {
     let mut steps: Vec<i64> = times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+    if steps.is_empty() {
+        return None;
+    }
     let middle = steps.len() / 2;
-    let usual = *steps.get(middle).map(|_| steps.select_nth_unstable(middle).1)?;
+    let usual = *steps.select_nth_unstable(middle).1;
     BLOCKS.into_iter().rev().find(|block| block / usual.max(1) <= PAGE_ROWS as i64)
 }
 
@@ -232,9 +235,8 @@ mod same {
 }
 
 fn write_plain(summary: &Summary, out: &mut Vec<u8>) {
-    let (whole, rest, error) = summary.sum_parts();
     let equal = |a: f64, b: f64| a.to_bits() == b.to_bits();
-    let Summary { min, max, first, last, .. } = *summary;
+    let Summary { min, max, first, last, whole, rest, error, .. } = *summary;
     let known = [
         (summary.count == summary.rows, same::ALL_NUMBERS),
         (equal(min, first), same::MIN_IS_FIRST),
@@ -280,7 +282,7 @@ fn read_plain(from: &mut Reader<'_>, rows: u64) -> Result<Summary> {
         0 => i128::from_le_bytes(from.bytes(16)?.try_into().map_err(|_| damaged("a page"))?),
         _ => 0,
     };
-    Ok(Summary { count, min, max, first, last, ..Summary::EMPTY }.with_sum_parts((whole, rest, error)))
+    Ok(Summary { count, min, max, first, last, whole, rest, error, ..Summary::EMPTY })
 }
 
 const EVEN: u8 = 0;
@@ -341,7 +343,11 @@ fn read_present(from: &mut Reader<'_>, rows: usize) -> Result<Vec<u16>> {
         _ => return Err(damaged("the rows of a page")),
     }
     let fits = present.len() == count && present.is_sorted_by(|a, b| a < b);
-    if fits && present.last().is_none_or(|last| usize::from(*last) < rows) { Ok(present) } else { Err(damaged("the rows of a page")) }
+    if fits && present.last().is_none_or(|last| usize::from(*last) < rows) {
+        Ok(present)
+    } else {
+        Err(damaged("the rows of a page"))
+    }
 }
 
 #[cfg(test)]

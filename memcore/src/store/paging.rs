@@ -161,7 +161,14 @@ impl Paging {
     }
 
     /// Appends the samples of the next page.
-    fn decode(&mut self, two: &mut Paged, file: &dyn DiskFile, column: u32, cost: &mut Cost, rows: &mut Rows) -> Result<()> {
+    fn decode(
+        &mut self,
+        two: &mut Paged,
+        file: &dyn DiskFile,
+        column: u32,
+        cost: &mut Cost,
+        rows: &mut Rows,
+    ) -> Result<()> {
         two.open(column, &mut self.reader, file, &mut cost.bytes_read)?;
         self.reader.values(self.next, file, &mut cost.bytes_read, &mut rows.values)?;
         let page = &self.reader.pages[self.next];

@@ -37,6 +37,13 @@ impl Rows {
         self.values.drain(..start);
     }
 
+    /// Keeps at most so many, the last ones.
+    pub(super) fn keep_last(&mut self, rows: usize) {
+        let start = self.len().saturating_sub(rows);
+        self.times.drain(..start);
+        self.values.drain(..start);
+    }
+
     /// Keeps the samples for which `keep` holds, given their place and time.
     pub(super) fn retain(&mut self, keep: impl Fn(usize, i64) -> bool) {
         let mut kept = 0;

@@ -79,11 +79,11 @@ impl OpenChunk {
     }
 }
 
-/// One snapshot a device, in order of their ids. A range of no length needs no source.
+/// One snapshot a device, in order of their ids, of what lies between two times, both included.
 pub(super) fn take(
     state: &State,
     selected: Vec<(SeriesName, u32, u32)>,
-    reach: Option<&Reach>,
+    range: Option<(i64, i64)>,
     skip_damaged: bool,
 ) -> Vec<Snapshot> {
     let mut by_device: std::collections::BTreeMap<u32, Vec<Wanted>> = Default::default();
@@ -92,7 +92,7 @@ pub(super) fn take(
         by_device.entry(device).or_default().push(Wanted { series, channel, column });
     }
     let of = |(device, wanted): (u32, Vec<Wanted>)| {
-        let sources = reach.map_or_else(Vec::new, |reach| sources(state, device, &wanted, reach));
+        let sources = range.map_or_else(Vec::new, |range| sources(state, device, &wanted, range));
         Snapshot {
             wanted,
             open: sources.iter().map(|_| None).collect(),
@@ -106,19 +106,19 @@ pub(super) fn take(
     by_device.into_iter().map(of).collect()
 }
 
-fn sources(state: &State, device: u32, wanted: &[Wanted], reach: &Reach) -> Vec<(Source, (i64, i64))> {
+fn sources(state: &State, device: u32, wanted: &[Wanted], (from, to): (i64, i64)) -> Vec<(Source, (i64, i64))> {
     let device = &state.devices[device as usize];
-    let (from, to) = (reach.first, reach.last);
     let chunks = device.chunks.iter().filter(|chunk| chunk.first <= to && chunk.last >= from);
     let chunks = chunks.filter_map(|chunk| Some(Source::Chunk(chunk.clone(), state.file(chunk.file)?)));
     let frozen = device.frozen.iter().map(|head| Source::Head(Arc::clone(head)));
     let columns: Vec<u32> = wanted.iter().map(|wanted| wanted.column).collect();
     let live = device.head.copy_of(&columns, from, to);
     let live = (live.rows() > 0).then(|| Source::Head(Arc::new(live)));
-    let all = chunks.chain(frozen).chain(live).map(|source| {
+    let spanned = |source: Source| {
         let span = source.span();
         (source, span)
-    });
+    };
+    let all = chunks.chain(frozen).chain(live).map(spanned);
     all.filter(|(_, (first, last))| *first <= to && *last >= from).collect()
 }
 
@@ -144,7 +144,8 @@ impl Snapshot {
     /// The deleted ranges that hide rows of a column of a source.
     pub(super) fn erased(&self, source: usize, column: u32) -> Vec<(i64, i64)> {
         let (Source::Chunk(place, _), _) = &self.sources[source] else { return Vec::new() };
-        let hides = |erasure: &&Erasure| erasure.order > place.order && erasure.column.is_none_or(|only| only == column);
+        let of_column = |erasure: &&Erasure| erasure.column.is_none_or(|only| only == column);
+        let hides = |erasure: &&Erasure| of_column(erasure) && erasure.concerns(place.order, place.first, place.last);
         self.erasures.iter().filter(hides).map(|erasure| (erasure.first, erasure.last)).collect()
     }
 
@@ -166,6 +167,20 @@ impl Snapshot {
         Ok(())
     }
 
+    /// About how many rows are read, not less where sources do not overlap.
+    pub(super) fn rows_within(&self, reach: &Reach) -> usize {
+        let rows = |(source, (first, last)): &(Source, (i64, i64))| {
+            let rows = match source {
+                Source::Chunk(place, _) => place.rows as usize,
+                Source::Head(head) => head.rows(),
+            };
+            let length = (i128::from(*last) - i128::from(*first)).max(1) as f64;
+            let within = i128::from(reach.last.min(*last)) - i128::from(reach.first.max(*first));
+            (rows as f64 * (within.max(0) as f64 / length)).ceil() as usize
+        };
+        self.sources.iter().map(rows).sum()
+    }
+
     /// Where the reading of all series together may pause: there some chunk ends, and is not needed any more.
     pub(super) fn pauses(&self) -> Vec<i64> {
         let chunks = self.sources.iter().filter(|(source, _)| matches!(source, Source::Chunk(..)));
@@ -183,4 +198,56 @@ impl Snapshot {
             }
         }
     }
+
+    /// A time from which on a column has at least so many values up to `reach.last`, as far as sources tell without being
+    /// merged; None where all of it has fewer.
+    pub(super) fn start_of_last(&mut self, column: u32, reach: &Reach, rows: usize) -> Result<Option<i64>> {
+        let within = |(_, (first, last)): &&(Source, (i64, i64))| *first <= reach.last && *last >= reach.first;
+        let numbered = self.sources.iter().enumerate().filter(|(_, source)| within(source));
+        let mut latest_first: Vec<(i64, usize)> = numbered.map(|(number, (_, span))| (span.1, number)).collect();
+        latest_first.sort_unstable_by(|a, b| b.cmp(a));
+        let (mut start, mut found) = (i64::MAX, 0);
+        for (_, source) in latest_first {
+            for (first, values) in self.parts(source, column)?.into_iter().rev().filter(|(first, _)| *first <= reach.last) {
+                start = start.min(first);
+                found += values;
+                if found >= rows {
+                    return Ok(Some(start).filter(|start| *start > reach.first));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where the parts of a source begin that can be read by themselves, and how many values of the column each has.
+    fn parts(&mut self, source: usize, column: u32) -> Result<Vec<(i64, usize)>> {
+        let (from, (first, _)) = &self.sources[source];
+        let first = *first;
+        if let Source::Head(head) = from {
+            return Ok(parts_of_head(head, column, first));
+        }
+        let Some((chunk, cost)) = self.chunk(source)? else { return Ok(Vec::new()) };
+        let Directory::Two(two) = &chunk.directory else { return Ok(vec![(first, usize::MAX)]) };
+        let Some(place) = two.column(column) else { return Ok(Vec::new()) };
+        match two.reader(place, &*chunk.file, &mut cost.bytes_read) {
+            Ok(reader) => {
+                let part = |(at, page): (usize, &super::pages::Page)| (two.times.span(at, &page.rows).0, page.count());
+                Ok(reader.pages.iter().enumerate().map(part).collect())
+            }
+            Err(e) => self.excuse(source, e).map(|()| Vec::new()),
+        }
+    }
+}
+
+/// A head whose rows rise is cut where as many values follow as are asked for most often.
+fn parts_of_head(head: &Head, column: u32, first: i64) -> Vec<(i64, usize)> {
+    const PART: usize = 64;
+    let Some(column) = head.columns.get(column as usize) else { return Vec::new() };
+    let count = column.values.len();
+    if !head.rising || count == 0 {
+        return vec![(first, count)];
+    }
+    let row = |place: usize| column.rows.as_ref().map_or(place, |rows| rows[place] as usize);
+    let starts = (0..count).step_by(PART);
+    starts.map(|place| (head.times[row(place)], PART.min(count - place))).collect()
 }

@@ -6,6 +6,7 @@
 //! twice the precision of a value.
 
 use super::wire::{Reader, damaged, put_varint};
+use crate::energy::ExactSum;
 use crate::error::Result;
 
 /// Values that are summed beside each other, so that none waits for the one before.
@@ -18,8 +19,7 @@ const ROUND: f64 = 6_755_399_441_055_744.0;
 /// 2^51.
 pub(super) const LIMIT: f64 = 2_251_799_813_685_248.0;
 pub(super) const POWERS: [f64; 10] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
-const WHOLE_POWERS: [i64; 10] =
-    [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
+const WHOLE_POWERS: [i64; 10] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
 const UNIT: i128 = 1_000_000_000;
 
 /// The exponents with which a value may be a decimal, and the magnitude below which each is the one.
@@ -56,10 +56,10 @@ pub(super) struct Summary {
     /// How many values there are, NaN included.
     pub(super) rows: u64,
     /// The sum of the decimals, in 10^-9.
-    whole: i128,
+    pub(super) whole: i128,
     /// The sum of the others, and what rounding took from it.
-    rest: f64,
-    error: f64,
+    pub(super) rest: f64,
+    pub(super) error: f64,
     pub(super) min: f64,
     pub(super) max: f64,
     pub(super) first: f64,
@@ -204,6 +204,11 @@ impl Summary {
         sum + error
     }
 
+    /// The sum as the energy kernel goes on with it.
+    pub(super) fn exact(&self) -> ExactSum {
+        ExactSum::from_parts(self.whole, self.rest, self.error)
+    }
+
     pub(super) fn mean(&self) -> f64 {
         self.sum() / self.count as f64
     }
@@ -228,15 +233,6 @@ impl Summary {
         let (rest, error) = (from.f64()?, from.f64()?);
         let (min, max, first, last) = (from.f64()?, from.f64()?, from.f64()?, from.f64()?);
         Ok(Self { rest, error, min, max, first, last, ..self })
-    }
-
-    /// The parts of the sum: decimals in 10^-9, the rest, and what rounding took from that.
-    pub(super) fn sum_parts(&self) -> (i128, f64, f64) {
-        (self.whole, self.rest, self.error)
-    }
-
-    pub(super) fn with_sum_parts(self, (whole, rest, error): (i128, f64, f64)) -> Self {
-        Self { whole, rest, error, ..self }
     }
 
     /// Whether both are the same in every bit.
@@ -325,7 +321,8 @@ impl Spread {
         let pairs = before.as_chunks::<LANES>().0.iter().zip(after.as_chunks::<LANES>().0);
         pairs.for_each(|(before, after)| (0..LANES).for_each(|lane| falls[lane] |= after[lane] < before[lane]));
         let tail = before.len() / LANES * LANES;
-        let falls = falls.contains(&true) || before[tail..].iter().zip(&after[tail..]).any(|(before, after)| after < before);
+        let falls =
+            falls.contains(&true) || before[tail..].iter().zip(&after[tail..]).any(|(before, after)| after < before);
         let min = min.into_iter().fold(f64::INFINITY, f64::min);
         let max = max.into_iter().fold(f64::NEG_INFINITY, f64::max);
         Self { count: count.iter().sum::<u64>() as usize, min, max, falls }
@@ -466,7 +463,7 @@ mod tests {
             }
             parts.iter().for_each(|part| grouped.merge(part));
             // What is no decimal (none of ten digits beyond 2^51) may be there; then only the sum's rest is not the same.
-            let exact = |s: &Summary| s.with_sum_parts((s.whole, 0.0, 0.0));
+            let exact = |s: &Summary| Summary { rest: 0.0, error: 0.0, ..*s };
             prop_assert!(exact(&grouped).same(&exact(&whole)));
             prop_assert!(Summary::of(&values).same(&grouped) || whole.rest != 0.0);
             let mut backwards = Summary::EMPTY;
