@@ -106,6 +106,16 @@ impl Summary {
         }
     }
 
+    /// Of one number, so many times.
+    pub(super) fn repeated(value: f64, count: u64) -> Self {
+        let mut one = Self::EMPTY;
+        one.add(value);
+        let sum = one.rest * count as f64;
+        // What rounding took from the product; of an infinity it means nothing.
+        let error = f64::mul_add(one.rest, count as f64, -sum);
+        Self { count, rows: count, whole: one.whole * i128::from(count), rest: sum, error, ..one }
+    }
+
     /// Takes in later values.
     pub(super) fn extend(&mut self, values: &[f64]) {
         if values.len() < 2 * LANES {
@@ -237,9 +247,10 @@ impl Summary {
 
     /// Whether both are the same in every bit.
     pub(super) fn same(&self, other: &Self) -> bool {
-        let numbers = |s: &Self| [s.rest, s.error, s.min, s.max, s.first, s.last].map(f64::to_bits);
+        let numbers = |s: &Self| [s.rest, s.error, s.min, s.max, s.first, s.last];
         let counts = |s: &Self| (s.count, s.rows, s.whole, s.rising);
-        counts(self) == counts(other) && numbers(self) == numbers(other)
+        let alike = |(a, b): (f64, f64)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+        counts(self) == counts(other) && numbers(self).into_iter().zip(numbers(other)).all(alike)
     }
 }
 
