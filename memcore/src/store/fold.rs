@@ -162,6 +162,11 @@ impl<'a> BucketFold<'a> {
         let end = stretch.end.min(self.range.1.saturating_add(1));
         let mut from = stretch.start.max(self.range.0);
         self.reached = self.reached.max(end);
+        if let Some(every) = &self.query.every
+            && fill::are_too_many(every, from, end)
+        {
+            return Err(too_many(self.query));
+        }
         while from < end {
             let open = self.open(from)?;
             let border = open.bucket.last.saturating_add(1).min(end);

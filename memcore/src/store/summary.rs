@@ -55,6 +55,7 @@ impl Lanes {
         whole.first = added.iter().copied().find(|value| !value.is_nan()).unwrap_or(0.0);
         whole.last = added.iter().rev().copied().find(|value| !value.is_nan()).unwrap_or(0.0);
         whole.rows = added.len() as u64;
+        added.iter().filter(|value| !value.is_nan()).for_each(|value| whole.exact.add(*value));
         whole.rising = whole.count == whole.rows && added.is_sorted();
         whole
     }
@@ -68,6 +69,7 @@ pub(super) struct Summary {
     pub(super) rows: u64,
     /// Whether no number lies below the one before it.
     pub(super) rising: bool,
+    exact: ExactSum,
     sum: f64,
     error: f64,
     pub(super) min: f64,
@@ -81,6 +83,7 @@ impl Summary {
         count: 0,
         rows: 0,
         rising: true,
+        exact: ExactSum::ZERO,
         sum: 0.0,
         error: 0.0,
         min: f64::INFINITY,
@@ -122,6 +125,7 @@ impl Summary {
         }
         self.last = value;
         self.count += 1;
+        self.exact.add(value);
         self.min = if value < self.min { value } else { self.min };
         self.max = if value > self.max { value } else { self.max };
         self.add_to_sum(value);
@@ -150,6 +154,7 @@ impl Summary {
     fn merge_numbers(&mut self, later: &Self) {
         self.rising = self.rising && later.rising && later.first >= self.last;
         self.count += later.count;
+        self.exact.merge(&later.exact);
         self.last = later.last;
         self.min = self.min.min(later.min);
         self.max = self.max.max(later.max);
@@ -164,7 +169,7 @@ impl Summary {
 
     /// The sum as the energy kernel goes on with it.
     pub(super) fn exact(&self) -> ExactSum {
-        ExactSum::from_parts(0, self.sum, self.error)
+        self.exact
     }
 
     pub(super) fn mean(&self) -> f64 {
@@ -179,12 +184,14 @@ impl Summary {
     }
 
     pub(super) fn read(from: &mut Reader<'_>) -> Result<Self> {
+        let (count, sum, error) = (from.u64()?, from.f64()?, from.f64()?);
         Ok(Self {
-            count: from.u64()?,
+            count,
             rows: 0,
             rising: false,
-            sum: from.f64()?,
-            error: from.f64()?,
+            exact: ExactSum::from_parts(0, sum, error),
+            sum,
+            error,
             min: from.f64()?,
             max: from.f64()?,
             first: from.f64()?,
@@ -240,6 +247,6 @@ mod tests {
         summary.write(&mut out);
         assert_eq!(out.len(), Summary::BYTES);
         let back = Summary::read(&mut Reader::new(&out)).unwrap();
-        assert_eq!(Summary { rows: 2, ..back }, summary);
+        assert_eq!(Summary { rows: 2, exact: summary.exact, ..back }, summary);
     }
 }
