@@ -68,7 +68,7 @@ fn every_bucket(rows: &Rows, query: &Query, aggregates: &[Aggregate]) -> Result<
     let first = query.from.map_or(rows.starts.first().copied(), |_| Some(first));
     let last = query.to.map_or(rows.starts.last().copied(), |_| Some(last));
     let (Some(first), Some(last)) = (first, last) else { return Ok(all) };
-    if (i128::from(last) - i128::from(first)) / i128::from(shortest(every)) > MAX_BUCKETS as i128 {
+    if are_too_many(every, first, last) {
         return Err(too_many(query));
     }
     let mut borders = Borders::new(every);
@@ -86,6 +86,11 @@ fn every_bucket(rows: &Rows, query: &Query, aggregates: &[Aggregate]) -> Result<
         time = next;
     }
     Ok(all)
+}
+
+/// Whether so much time makes more buckets than a query may have.
+pub(super) fn are_too_many(every: &Every, from: i64, to: i64) -> bool {
+    (i128::from(to) - i128::from(from)) / i128::from(shortest(every)) > MAX_BUCKETS as i128
 }
 
 /// About how short its buckets are at least, in microseconds.
@@ -106,7 +111,7 @@ fn shortest(every: &Every) -> i64 {
 
 /// Of a bucket without a number it is known that it has none, and that nothing of it is measured.
 fn of_nothing(aggregate: Aggregate) -> Option<f64> {
-    matches!(aggregate, Aggregate::Count | Aggregate::Coverage).then_some(0.0)
+    matches!(aggregate, Aggregate::Count | Aggregate::Coverage | Aggregate::Held).then_some(0.0)
 }
 
 /// The value of the bucket before, as long as the last number in it may hold.

@@ -162,6 +162,11 @@ impl<'a> BucketFold<'a> {
         let end = stretch.end.min(self.range.1.saturating_add(1));
         let mut from = stretch.start.max(self.range.0);
         self.reached = self.reached.max(end);
+        if let Some(every) = &self.query.every
+            && fill::are_too_many(every, from, end)
+        {
+            return Err(too_many(self.query));
+        }
         while from < end {
             let open = self.open(from)?;
             let border = open.bucket.last.saturating_add(1).min(end);
@@ -220,7 +225,8 @@ impl<'a> BucketFold<'a> {
             .iter()
             .map(|aggregate| match aggregate {
                 Aggregate::Increase => increase,
-                Aggregate::Coverage => self.coverage(&open),
+                Aggregate::Coverage => self.share(&open, open.area.covered()),
+                Aggregate::Held => self.share(&open, open.area.held()),
                 _ => open.value(*aggregate, &mut numbers),
             })
             .collect();
@@ -234,13 +240,13 @@ impl<'a> BucketFold<'a> {
         }
     }
 
-    /// The measured share of the part of the bucket that lies in the range.
-    fn coverage(&self, open: &Open) -> Option<f64> {
+    /// So much time as a share of the part of the bucket that lies in the range.
+    fn share(&self, open: &Open, time: i64) -> Option<f64> {
         let first = open.bucket.start.max(self.range.0);
         let last = open.bucket.last.min(self.range.1);
         let end = if last == i64::MAX { self.reached } else { last + 1 };
         let length = end.saturating_sub(first);
-        (length > 0).then(|| open.area.covered() as f64 / length as f64)
+        (length > 0).then(|| time as f64 / length as f64)
     }
 }
 
@@ -264,10 +270,13 @@ impl Fold for BucketFold<'_> {
         let (first, last) = self.range;
         // Asked in any case: it remembers where the run ends.
         let counted = self.counting.as_mut().is_none_or(|counting| counting.takes(run));
-        let spaced = run.summary.rows == 1 || run.step.is_some_and(|step| self.bridges(step));
-        let timed = self.holding.is_none() || (run.is_full() && spaced);
-        let dated = self.query.gaps == Gaps::Absent || run.is_full();
-        if !(counted && timed && dated) || self.numbers.is_some() || run.first < first || run.last > last {
+        // Otherwise rows at its ends may be absent, and where its samples lie is not known.
+        let dated = run.is_full() && (run.step.is_some() || run.first == run.last);
+        let timed = self.holding.is_none() || (dated && run.step.is_none_or(|step| self.bridges(step)));
+        // A bucket that begins with its first sample needs the time of that.
+        let labels = self.borders.is_none() && self.query.from.is_none() && self.open.is_none();
+        let placed = dated || (self.query.gaps == Gaps::Absent && !labels);
+        if !(counted && timed && placed) || self.numbers.is_some() || run.first < first || run.last > last {
             return Ok(false);
         }
         self.ahead.as_mut().map_or(Ok(true), |borders| Ok(borders.of(run.first)?.contains(run.last)))
@@ -317,7 +326,7 @@ impl Open {
             // Of numbers that hold for no known time it is zero: that much was measured.
             Aggregate::Integral => (summary.count > 0 || self.area.covered() > 0).then(|| self.area.amount()),
             Aggregate::Median | Aggregate::Percentile(_) => quantile(numbers, aggregate.quantile()?),
-            Aggregate::Coverage | Aggregate::Increase => None,
+            Aggregate::Coverage | Aggregate::Held | Aggregate::Increase => None,
         }
     }
 }
