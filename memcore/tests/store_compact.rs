@@ -123,7 +123,9 @@ fn a_file_that_is_mostly_unused_is_given_back() {
     let devices = ["home1.pv", "home2.pv", "home3.pv", "home4.pv"];
     devices.iter().for_each(|of| store.register(&device(of), &watts(&["power"])).unwrap());
     let readings: Vec<(i64, f64)> = (0..60).map(|t| (t, (t * t) as f64 / 7.0)).collect();
-    devices.iter().for_each(|of| drop(store.append(&power(of, &readings)).unwrap()));
+    for of in devices {
+        store.append(&power(of, &readings)).unwrap();
+    }
     store.seal().unwrap();
     let bytes = || -> usize {
         let files = disk.list().unwrap().into_iter().filter(|name| name.starts_with("chunks-"));

@@ -203,12 +203,13 @@ fn bytes_of(cluster: &Cluster<'_>) -> u64 {
     cluster.chunks.iter().map(|chunk| chunk.length).sum()
 }
 
-/// Merges what is worth merging of these devices, in steps of many devices: each costs a file and an edit.
+/// Merges what is worth merging of these devices, in steps of many devices: each costs a file and an edit. Not on a full
+/// disk: old and new chunks need room side by side.
 pub(super) fn tidy(shared: &Shared, writing: &Writing, mut devices: Vec<u32>) -> Result<()> {
     devices.sort_unstable();
     devices.dedup();
     let keep = if shared.options.keep_superseded { Keep::ALL } else { Keep::LAST };
-    while !devices.is_empty() && !shared.tasks().stop {
+    while !devices.is_empty() && !shared.tasks().stop && !shared.space.is_full() {
         let _files = shared.lock_files(writing)?;
         let mut file = NewFile::start(shared);
         let (mut merges, mut bytes) = (Vec::new(), 0);

@@ -67,6 +67,8 @@ pub(super) struct State {
     index: HashMap<DeviceName, u32>,
     handles: Arc<Handles>,
     files: HashMap<u64, (Arc<ChunkFile>, usize)>,
+    /// Files that no chunk needs any more: whoever changed the state lets go of them when it has let go of the state.
+    pub(super) released: Vec<Arc<ChunkFile>>,
     /// Frames that the log does not have yet.
     pub(super) buffer: Vec<u8>,
     pub(super) next_frame: u64,
@@ -97,6 +99,7 @@ impl State {
             index: HashMap::new(),
             handles: Arc::default(),
             files: HashMap::new(),
+            released: Vec::new(),
             buffer: Vec::new(),
             next_frame: 1,
             trimmed: 0,
@@ -181,7 +184,8 @@ impl State {
         *chunks -= 1;
         if *chunks == 0 {
             guard.unused.store(self.may_remove, Ordering::Release);
-            self.files.remove(&file);
+            let removed = self.files.remove(&file).filter(|_| self.may_remove);
+            self.released.extend(removed.map(|(file, _)| file));
         }
     }
 
