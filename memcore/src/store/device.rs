@@ -120,6 +120,15 @@ impl Device {
         }
     }
 
+    /// What was given up is not the latest any more; what is has to be looked up.
+    pub(super) fn forget_latest(&mut self, first: i64, last: i64) {
+        for latest in &mut self.latest {
+            if latest.is_some_and(|known| (first..=last).contains(&known.time.as_micros())) {
+                *latest = None;
+            }
+        }
+    }
+
     /// Moves the unsealed rows to those that wait to be sealed.
     pub(super) fn freeze(&mut self) -> Option<Arc<Head>> {
         if self.head.rows() == 0 {

@@ -254,6 +254,10 @@ impl ManifestWriter {
         Ok(())
     }
 
+    pub(super) fn bytes(&self) -> u64 {
+        self.at
+    }
+
     /// Whether the edits have outgrown the content.
     pub(super) fn is_overgrown(&self) -> bool {
         self.at - self.snapshot > EDIT_BYTES.max(self.snapshot)

@@ -8,6 +8,7 @@ use super::chunk::{self, ChunkPlace, Directory, FILE_MAGIC};
 use super::format::{self, numbered};
 use super::manifest::Record;
 use super::options::SyncPolicy;
+use super::retention::{self, Now};
 use super::shared::{Shared, Tasks, Writing};
 use super::space::unclear;
 use super::state::CHUNKS;
@@ -16,6 +17,8 @@ use crate::error::{Error, ErrorKind, Result, Retry};
 
 /// How often it is looked whether there is room, and what retention has to do.
 const LOOK: Duration = Duration::from_secs(10);
+/// How often it is looked what is too old.
+const RETAIN: Duration = Duration::from_secs(60);
 /// How often what a full disk refused is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// Heads that are sealed into one file with one sync.
@@ -75,6 +78,7 @@ fn work(shared: &Shared, writing: &Writing) -> Result<()> {
     if matches!(shared.options.sync, SyncPolicy::Interval(_)) {
         shared.flush(&mut shared.lock_log(writing), true)?;
     }
+    retain(shared, writing)?;
     if shared.space.is_full() {
         space_again(shared, writing)?;
     }
@@ -86,7 +90,21 @@ fn work(shared: &Shared, writing: &Writing) -> Result<()> {
         }
         seal(shared, writing, &heads)?;
         merge_small(shared, writing, &heads)?;
+        if shared.options.max_bytes.is_some() {
+            retention::enforce(shared, writing, Now::Clock(shared.clock.now()))?;
+        }
     }
+}
+
+/// Gives up what is too old or too much, when the time for it has come; on a full disk, whenever there is a try.
+fn retain(shared: &Shared, writing: &Writing) -> Result<()> {
+    let now = shared.clock.monotonic();
+    let due = shared.tasks().retained.is_none_or(|before| now.saturating_sub(before) >= RETAIN);
+    if due || shared.space.is_full() {
+        shared.tasks().retained = Some(now);
+        retention::enforce(shared, writing, Now::Clock(shared.clock.now()))?;
+    }
+    Ok(())
 }
 
 /// Tries what may have been refused: frames that wait for the log, and an edit of the manifest that changes nothing.

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use super::disk::Disk;
 use super::log::LogWriter;
@@ -11,6 +12,7 @@ use super::options::StoreOptions;
 use super::space::{Space, is_full};
 use super::state::State;
 use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::model::Clock;
 
 /// The parts that write. A reader has none.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ pub(super) struct Shared {
     pub(super) durable: AtomicU64,
     /// The number of the last edit of the manifest, for the heads of log segments.
     pub(super) manifest_number: AtomicU64,
+    pub(super) clock: Arc<dyn Clock>,
     read_only: OnceLock<String>,
     pub(super) space: Space,
     pub(super) closed: AtomicBool,
@@ -51,12 +54,15 @@ pub(super) struct Tasks {
     pub(super) retry: bool,
     /// How often it was tried to do everything that there is to do.
     pub(super) attempts: u64,
+    /// When, by the monotonic clock, it was last looked what is to be given up.
+    pub(super) retained: Option<Duration>,
 }
 
 impl Shared {
     pub(super) fn new(
         label: String,
         disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
         options: StoreOptions,
         state: State,
         writing: Option<Writing>,
@@ -71,6 +77,7 @@ impl Shared {
             state: RwLock::new(state),
             writing,
             manifest_number: AtomicU64::new(manifest_number),
+            clock,
             read_only: OnceLock::new(),
             space,
             closed: AtomicBool::new(false),

@@ -1,12 +1,14 @@
 //! Sizes, counters, and the check of everything that is stored.
 
 use std::collections::HashMap;
+use std::sync::PoisonError;
 
 use super::chunk::Directory;
 use super::disk::read_all;
 use super::format::{self, number_in};
 use super::log::{self, SegmentHead};
 use super::manifest;
+use super::retention;
 use super::shared::Shared;
 use super::state::CHUNKS;
 use crate::error::{Error, Result};
@@ -30,6 +32,15 @@ pub struct StoreStats {
     pub chunk_bytes: u64,
     /// Bytes of the log, without what is reserved for it.
     pub log_bytes: u64,
+    /// Bytes of the manifest.
+    pub manifest_bytes: u64,
+    /// What the store takes of the disk: chunks, manifest, and the log with what is reserved for it. A reader does not know
+    /// what is reserved.
+    pub disk_bytes: u64,
+    /// How many bytes the disk has left, where it can tell.
+    pub free_bytes: Option<u64>,
+    /// Why the store takes no writes, where it does not.
+    pub read_only: Option<String>,
     /// Batches that were not stored because their position had been reached before.
     pub repeated_batches: u64,
     /// What was found damaged when the store was opened.
@@ -81,11 +92,21 @@ impl VerifyReport {
 }
 
 pub(super) fn of_store(shared: &Shared) -> StoreStats {
-    let log_bytes = shared.writing.as_ref().map_or(0, |writing| shared.lock_log(writing).bytes());
+    let (mut log_bytes, mut log_held, mut manifest_bytes) = (0, 0, 0);
+    if let Some(writing) = &shared.writing {
+        manifest_bytes = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner).bytes();
+        let log = shared.lock_log(writing);
+        (log_bytes, log_held) = (log.bytes(), log.held());
+    }
+    let free_bytes = shared.disk.free_space().ok().flatten();
     let state = shared.read();
     let mut stats = StoreStats {
         devices: state.devices.len(),
         log_bytes,
+        manifest_bytes,
+        disk_bytes: manifest_bytes + log_held + retention::chunk_file_bytes(&state),
+        free_bytes,
+        read_only: shared.read_only_reason(),
         repeated_batches: state.repeated_batches,
         damage: state.damage.clone(),
         torn: state.torn.clone(),

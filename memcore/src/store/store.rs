@@ -12,6 +12,7 @@ use super::manifest::Record;
 use super::options::{StoreOptions, SyncPolicy};
 use super::query::{Query, QueryResult};
 use super::recovery;
+use super::retention::{self, Now, RetentionReport};
 use super::scan;
 use super::seal;
 use super::shared::{Shared, Writing};
@@ -19,7 +20,7 @@ use super::simulated::SimulatedDisk;
 use super::state::State;
 use super::stats::{self, SeriesStats, StoreStats, VerifyReport};
 use crate::error::{Error, ErrorKind, Result, Retry};
-use crate::model::{Batch, Channel, DeviceName, Pattern, Sample, SeriesName, Timestamp};
+use crate::model::{Batch, Channel, Clock, DeviceName, Pattern, Sample, SeriesName, SystemClock, Timestamp};
 
 /// Frames wait in memory up to this size; then `append` itself gives them to the operating system.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -84,13 +85,22 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_on(disk: Arc<dyn Disk>, label: &str, options: StoreOptions) -> Result<Self> {
+        Self::open_with(disk, Arc::new(SystemClock::default()), label, options)
+    }
+
+    /// Opens the store on any disk, with a clock of the caller's.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, label: &str, options: StoreOptions) -> Result<Self> {
+        let options = options.bounded_by_size();
         let named = |e: Error| e.context(format_args!("store {label}"));
         let files = disk.list().map_err(|e| named(Error::io("list it", e)))?;
         let new = recovery::is_new(&files).map_err(named)?;
         if !disk.lock().map_err(|e| named(Error::io("lock it", e)))? {
             return Err(Error::new(ErrorKind::Locked, format!("store {label} is open for writing elsewhere")));
         }
-        let shared = Self::recover(&disk, label, options, new).map_err(|e| {
+        let shared = Self::recover(&disk, clock, label, options, new).map_err(|e| {
             disk.unlock();
             named(e)
         })?;
@@ -105,7 +115,13 @@ impl Store {
         Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::new(Some(thread)) }) })
     }
 
-    fn recover(disk: &Arc<dyn Disk>, label: &str, options: StoreOptions, new: bool) -> Result<Shared> {
+    fn recover(
+        disk: &Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        label: &str,
+        options: StoreOptions,
+        new: bool,
+    ) -> Result<Shared> {
         if new {
             recovery::create(&**disk)?;
         }
@@ -117,7 +133,7 @@ impl Store {
         let number = manifest.number;
         let room = log.end().is_some();
         let writing = Writing { manifest: Mutex::new(manifest), log: Mutex::new(log) };
-        let shared = Shared::new(label.to_owned(), Arc::clone(disk), options, state, Some(writing), number);
+        let shared = Shared::new(label.to_owned(), Arc::clone(disk), clock, options, state, Some(writing), number);
         if shared.look_for_room() && !room {
             shared.space.set(Some("disk full: no room for a segment of the log".to_owned()));
         }
@@ -130,7 +146,8 @@ impl Store {
     /// As [`open_read_only`](Self::open_read_only).
     pub fn open_read_only_on(disk: Arc<dyn Disk>, label: &str, options: StoreOptions) -> Result<Self> {
         let state = load_consistent(&disk, &options).map_err(|e| e.context(format_args!("store {label}")))?;
-        let shared = Arc::new(Shared::new(label.to_owned(), disk, options, state, None, 0));
+        let shared =
+            Arc::new(Shared::new(label.to_owned(), disk, Arc::new(SystemClock::default()), options, state, None, 0));
         Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::new(None) }) })
     }
 
@@ -355,6 +372,16 @@ impl Store {
         stats::verify(self.shared())
     }
 
+    /// Gives up what is older than it is to be kept, and the oldest of what is too much. The store does so by itself every
+    /// minute; there `now` is what its clock and the device's own newest samples agree on, here it is what the caller says.
+    ///
+    /// # Errors
+    /// As [`register`](Self::register).
+    pub fn enforce_retention(&self, now: Timestamp) -> Result<RetentionReport> {
+        let shared = self.shared();
+        retention::enforce(shared, shared.writing()?, Now::Given(now))
+    }
+
     /// Why the store takes no writes, where it does not.
     #[must_use]
     pub fn is_read_only(&self) -> Option<String> {
@@ -369,7 +396,7 @@ impl Store {
         self.handle.close()
     }
 
-    fn shared(&self) -> &Shared {
+    pub(super) fn shared(&self) -> &Shared {
         &self.handle.shared
     }
 }
