@@ -46,6 +46,9 @@ pub struct StoreOptions {
     pub reserve_bytes: u64,
     /// Whether queries leave out sealed chunks that fail their checksum, and say so in their result, instead of failing.
     pub skip_damaged: bool,
+    /// Whether values that later ones replaced are kept, so that as-of queries find what was known. Without them such a query
+    /// knows a row of several versions only from the arrival of the last on.
+    pub keep_superseded: bool,
 }
 
 impl Default for StoreOptions {
@@ -62,6 +65,7 @@ impl Default for StoreOptions {
             max_bytes: None,
             reserve_bytes: 64 << 20,
             skip_damaged: false,
+            keep_superseded: true,
         }
     }
 }
@@ -150,6 +154,12 @@ impl StoreOptions {
     #[must_use]
     pub fn skip_damaged(mut self, skip: bool) -> Self {
         self.skip_damaged = skip;
+        self
+    }
+    /// Sets [`keep_superseded`](Self::keep_superseded).
+    #[must_use]
+    pub fn keep_superseded(mut self, keep: bool) -> Self {
+        self.keep_superseded = keep;
         self
     }
 }

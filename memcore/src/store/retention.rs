@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::chunk::ChunkPlace;
 use super::device::Device;
@@ -128,6 +128,7 @@ pub(super) fn enforce(shared: &Shared, writing: &Writing, now: Now) -> Result<Re
         return Ok(report);
     }
     loop {
+        let _files = shared.lock_files(writing)?;
         let given_up = expired(&shared.read(), &shared.options, now);
         if given_up.is_empty() {
             break;
@@ -137,6 +138,7 @@ pub(super) fn enforce(shared: &Shared, writing: &Writing, now: Now) -> Result<Re
     }
     let Some(most) = shared.options.max_bytes else { return Ok(report) };
     loop {
+        let _files = shared.lock_files(writing)?;
         let excess = held(shared, writing).saturating_sub(most);
         let given_up = if excess > 0 { oldest(&shared.read(), excess, now) } else { Vec::new() };
         if given_up.is_empty() {
@@ -164,7 +166,7 @@ fn expired(state: &State, options: &StoreOptions, now: Now) -> Vec<ChunkPlace> {
 
 /// What the store takes of the disk.
 fn held(shared: &Shared, writing: &Writing) -> u64 {
-    let manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner).bytes();
+    let manifest = writing.lock_manifest().bytes();
     let log = shared.lock_log(writing).held();
     manifest + log + chunk_file_bytes(&shared.read())
 }
@@ -223,7 +225,7 @@ fn give_up(shared: &Shared, writing: &Writing, chunks: &[ChunkPlace]) -> Result<
         chunks.iter().filter_map(|chunk| state.file(chunk.file)).collect()
     };
     let removed = |c: &ChunkPlace| Record::ChunkRemoved { device: c.device, file: c.file, offset: c.offset };
-    let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut manifest = writing.lock_manifest();
     shared.record(&mut manifest, chunks.iter().map(removed).collect())?;
     drop(manifest);
     let mut state = shared.write();

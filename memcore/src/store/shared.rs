@@ -1,5 +1,5 @@
 //! What the handles of one open store and its background thread share, and the order in which it is locked:
-//! manifest, then log, then state. No disk operation happens under the state's lock.
+//! files, then manifest, then log, then state. No disk operation happens under the state's lock.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -17,8 +17,21 @@ use crate::model::Clock;
 /// The parts that write. A reader has none.
 #[derive(Debug)]
 pub(super) struct Writing {
+    /// Held by who makes files of chunks, deletes or hands out orders, from what it reads of the state to the edit that
+    /// makes it hold.
+    pub(super) files: Mutex<()>,
     pub(super) manifest: Mutex<ManifestWriter>,
     pub(super) log: Mutex<LogWriter>,
+}
+
+impl Writing {
+    pub(super) fn new(manifest: ManifestWriter, log: LogWriter) -> Self {
+        Self { files: Mutex::default(), manifest: Mutex::new(manifest), log: Mutex::new(log) }
+    }
+
+    pub(super) fn lock_manifest(&self) -> MutexGuard<'_, ManifestWriter> {
+        self.manifest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug)]
@@ -26,6 +39,8 @@ pub(super) struct Shared {
     /// How messages call the store: its path.
     pub(super) label: String,
     pub(super) disk: Arc<dyn Disk>,
+    /// Says when batches arrive, and to retention what time it is.
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) options: StoreOptions,
     state: RwLock<State>,
     pub(super) writing: Option<Writing>,
@@ -33,7 +48,6 @@ pub(super) struct Shared {
     pub(super) durable: AtomicU64,
     /// The number of the last edit of the manifest, for the heads of log segments.
     pub(super) manifest_number: AtomicU64,
-    pub(super) clock: Arc<dyn Clock>,
     read_only: OnceLock<String>,
     pub(super) space: Space,
     pub(super) closed: AtomicBool,
@@ -72,12 +86,12 @@ impl Shared {
         Self {
             label,
             disk,
+            clock,
             options,
             durable: AtomicU64::new(state.next_frame - 1),
             state: RwLock::new(state),
             writing,
             manifest_number: AtomicU64::new(manifest_number),
-            clock,
             read_only: OnceLock::new(),
             space,
             closed: AtomicBool::new(false),
@@ -101,6 +115,13 @@ impl Shared {
 
     pub(super) fn lock_log<'a>(&self, writing: &'a Writing) -> MutexGuard<'a, LogWriter> {
         writing.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The right to make files of chunks, while the store takes writes. Who waits for it finds the store closed once closing
+    /// has it.
+    pub(super) fn lock_files<'a>(&self, writing: &'a Writing) -> Result<MutexGuard<'a, ()>> {
+        let files = writing.files.lock().unwrap_or_else(PoisonError::into_inner);
+        self.writing().map(|_| files)
     }
 
     pub(super) fn durable(&self) -> u64 {

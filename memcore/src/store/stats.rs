@@ -1,7 +1,6 @@
 //! Sizes, counters, and the check of everything that is stored.
 
 use std::collections::HashMap;
-use std::sync::PoisonError;
 
 use super::chunk::Directory;
 use super::disk::read_all;
@@ -43,6 +42,10 @@ pub struct StoreStats {
     pub read_only: Option<String>,
     /// Batches that were not stored because their position had been reached before.
     pub repeated_batches: u64,
+    /// Values that, since the store was opened, arrived with a time more than five minutes ahead of the clock.
+    pub ahead_points: u64,
+    /// Deleted ranges that sealed chunks may still hold rows of: hidden, and gone for good with the next compaction.
+    pub erasures: usize,
     /// What was found damaged when the store was opened.
     pub damage: Vec<String>,
     /// Where the log ended in a torn write when the store was opened, if it did: usual after a power cut.
@@ -65,6 +68,8 @@ pub struct SeriesStats {
     pub points: u64,
     /// Bytes in sealed chunks, without its share of the times.
     pub bytes: u64,
+    /// Values that, since the store was opened, arrived with a time more than five minutes ahead of the clock.
+    pub ahead: u64,
     /// Nothing is earlier than this.
     pub first: Option<Timestamp>,
     /// Nothing is later than this.
@@ -94,7 +99,7 @@ impl VerifyReport {
 pub(super) fn of_store(shared: &Shared) -> StoreStats {
     let (mut log_bytes, mut log_held, mut manifest_bytes) = (0, 0, 0);
     if let Some(writing) = &shared.writing {
-        manifest_bytes = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner).bytes();
+        manifest_bytes = writing.lock_manifest().bytes();
         let log = shared.lock_log(writing);
         (log_bytes, log_held) = (log.bytes(), log.held());
     }
@@ -108,6 +113,7 @@ pub(super) fn of_store(shared: &Shared) -> StoreStats {
         free_bytes,
         read_only: shared.read_only_reason(),
         repeated_batches: state.repeated_batches,
+        ahead_points: state.ahead_points,
         damage: state.damage.clone(),
         torn: state.torn.clone(),
         ..StoreStats::default()
@@ -115,6 +121,7 @@ pub(super) fn of_store(shared: &Shared) -> StoreStats {
     for device in &state.devices {
         stats.series += device.channels.len();
         stats.chunks += device.chunks.len();
+        stats.erasures += device.erasures.len();
         stats.chunk_bytes += device.chunks.iter().map(|chunk| chunk.length).sum::<u64>();
         stats.sealed_points += device.chunks.iter().map(|chunk| chunk.points).sum::<u64>();
         let heads = device.frozen.iter().map(|head| &**head).chain([&device.head]);
@@ -131,8 +138,8 @@ pub(super) fn of_series(shared: &Shared, pattern: &Pattern) -> Result<Vec<(Serie
         let state = shared.read();
         let mut place = HashMap::new();
         for (series, id, column) in state.select(pattern) {
-            let mut stats = SeriesStats::default();
             let device = &state.devices[id as usize];
+            let mut stats = SeriesStats { ahead: device.ahead[column as usize], ..SeriesStats::default() };
             for head in device.frozen.iter().map(|head| &**head).chain([&device.head]) {
                 let Some(column) = head.columns.get(column as usize) else { continue };
                 stats.points += column.values.len() as u64;

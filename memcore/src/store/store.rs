@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use super::arrivals::minute_of;
 use super::batch_frame;
 use super::disk::{Disk, Folder};
 use super::log::{self, PAYLOAD_MAX};
@@ -20,10 +21,13 @@ use super::simulated::SimulatedDisk;
 use super::state::State;
 use super::stats::{self, SeriesStats, StoreStats, VerifyReport};
 use crate::error::{Error, ErrorKind, Result, Retry};
-use crate::model::{Batch, Channel, Clock, DeviceName, Pattern, Sample, SeriesName, SystemClock, Timestamp};
+use crate::model::{Batch, Channel, Clock, DeviceName, Pattern, Sample, SeriesName, Span, SystemClock, Timestamp};
 
 /// Frames wait in memory up to this size; then `append` itself gives them to the operating system.
 const BUFFER_BYTES: usize = 1 << 20;
+
+/// Times may lie this far ahead of the clock before it is remarked on.
+const AHEAD: Span = Span::from_seconds(300);
 
 /// What a batch was given when it was appended, to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,7 +92,8 @@ impl Store {
         Self::open_with(disk, Arc::new(SystemClock::default()), label, options)
     }
 
-    /// Opens the store on any disk, with a clock of the caller's.
+    /// Opens the store on any disk and by any clock. The clock says when batches arrive, for as-of queries; which value holds
+    /// is decided by the order of arrival alone, so the clock may be wrong and may jump.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -132,7 +137,7 @@ impl Store {
         }
         let number = manifest.number;
         let room = log.end().is_some();
-        let writing = Writing { manifest: Mutex::new(manifest), log: Mutex::new(log) };
+        let writing = Writing::new(manifest, log);
         let shared = Shared::new(label.to_owned(), Arc::clone(disk), clock, options, state, Some(writing), number);
         if shared.look_for_room() && !room {
             shared.space.set(Some("disk full: no room for a segment of the log".to_owned()));
@@ -146,8 +151,8 @@ impl Store {
     /// As [`open_read_only`](Self::open_read_only).
     pub fn open_read_only_on(disk: Arc<dyn Disk>, label: &str, options: StoreOptions) -> Result<Self> {
         let state = load_consistent(&disk, &options).map_err(|e| e.context(format_args!("store {label}")))?;
-        let shared =
-            Arc::new(Shared::new(label.to_owned(), disk, Arc::new(SystemClock::default()), options, state, None, 0));
+        let clock = Arc::new(SystemClock::default());
+        let shared = Arc::new(Shared::new(label.to_owned(), disk, clock, options, state, None, 0));
         Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::new(None) }) })
     }
 
@@ -175,8 +180,9 @@ impl Store {
     /// [`LimitReached`](ErrorKind::LimitReached) beyond the device's quota; then none of the channels is registered.
     pub fn register(&self, device: &DeviceName, channels: &[Channel]) -> Result<()> {
         let shared = self.shared();
-        let writing = shared.writing()?;
-        let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut manifest = shared.writing()?.lock_manifest();
+        // Closing sets its mark before it takes the lock: nothing may be written after it gave the folder back.
+        shared.writing()?;
         let records = {
             let state = shared.read();
             new_facts(&state, device, channels, shared.options.max_channels_per_device)?
@@ -207,8 +213,9 @@ impl Store {
     pub fn append(&self, batch: &Batch) -> Result<Ticket> {
         let shared = self.shared();
         let writing = shared.taking()?;
+        let arrived = shared.clock.now();
         let mut state = shared.write();
-        let (frame, froze) = append(&mut state, batch, shared)?;
+        let (frame, froze) = append(&mut state, batch, arrived, shared)?;
         let (buffered, queued) = (state.buffer.len(), state.queued_rows);
         drop(state);
         let taken = |waited: Result<()>| match waited {
@@ -217,7 +224,9 @@ impl Store {
             waited => waited,
         };
         if buffered > BUFFER_BYTES {
-            taken(shared.flush(&mut shared.lock_log(writing), false))?;
+            let mut log = shared.lock_log(writing);
+            shared.writing()?;
+            taken(shared.flush(&mut log, false))?;
         }
         if froze {
             shared.ask_to_look();
@@ -264,8 +273,9 @@ impl Store {
     /// As [`commit`](Self::commit).
     pub fn sync(&self) -> Result<()> {
         let shared = self.shared();
-        let writing = shared.writing()?;
-        shared.flush(&mut shared.lock_log(writing), true)
+        let mut log = shared.lock_log(shared.writing()?);
+        shared.writing()?;
+        shared.flush(&mut log, true)
     }
 
     /// Seals all rows into compressed chunks and waits for it: before a backup, or to measure.
@@ -318,20 +328,25 @@ impl Store {
         let known: Vec<_> = {
             let state = self.shared().read();
             let selected = state.select(pattern).into_iter();
-            selected.map(|(series, id, column)| (series, state.devices[id as usize].latest[column as usize])).collect()
+            let latest = |id: u32, column: u32| {
+                let device = &state.devices[id as usize];
+                (device.latest[column as usize], device.deletions)
+            };
+            selected.map(|(series, id, column)| (series, latest(id, column))).collect()
         };
         let mut found = Vec::with_capacity(known.len());
-        for (series, sample) in known {
+        for (series, (sample, deletions)) in known {
             let sample = match sample {
                 Some(sample) => Some(sample),
-                None => self.latest_sealed(&series)?,
+                None => self.latest_sealed(&series, deletions)?,
             };
             found.extend(sample.map(|sample| (series, sample)));
         }
         Ok(found)
     }
 
-    fn latest_sealed(&self, series: &SeriesName) -> Result<Option<Sample>> {
+    /// Looks the latest sample up, and remembers it unless something was deleted meanwhile.
+    fn latest_sealed(&self, series: &SeriesName, deletions: u64) -> Result<Option<Sample>> {
         let result = self.query(&Query::new(Pattern::from(series)).last(1))?;
         let sample = result.series().first().and_then(|found| {
             let at = found.times().len().checked_sub(1)?;
@@ -340,8 +355,9 @@ impl Store {
         let mut state = self.shared().write();
         let place = state.select(&Pattern::from(series)).pop();
         if let (Some((_, id, column)), Some(sample)) = (place, sample) {
-            let known = &mut state.devices[id as usize].latest[column as usize];
-            if known.is_none_or(|known| known.time < sample.time) {
+            let device = &mut state.devices[id as usize];
+            let known = &mut device.latest[column as usize];
+            if device.deletions == deletions && known.is_none_or(|known| known.time < sample.time) {
                 *known = Some(sample);
             }
         }
@@ -415,6 +431,8 @@ impl Handle {
             let _ = thread.join();
         }
         let Some(writing) = &shared.writing else { return Ok(()) };
+        // A step of a compaction or a deletion that goes on elsewhere is waited for.
+        let _files = writing.files.lock().unwrap_or_else(PoisonError::into_inner);
         let done = if !shared.has_failed() { say_goodbye(shared, writing) } else { Ok(()) };
         shared.disk.unlock();
         done
@@ -431,7 +449,7 @@ impl Drop for Handle {
 
 /// Syncs the log and records where it ends, so that later damage to its last frames is not taken for a torn write.
 fn say_goodbye(shared: &Shared, writing: &Writing) -> Result<()> {
-    let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut manifest = writing.lock_manifest();
     let mut log = shared.lock_log(writing);
     shared.flush(&mut log, true)?;
     let (Some((segment, end)), next_frame) = (log.end(), log.written + 1) else { return Ok(()) };
@@ -439,7 +457,7 @@ fn say_goodbye(shared: &Shared, writing: &Writing) -> Result<()> {
 }
 
 /// Takes a batch into the state; its frame, and whether a head became full.
-fn append(state: &mut State, batch: &Batch, shared: &Shared) -> Result<(u64, bool)> {
+fn append(state: &mut State, batch: &Batch, arrived: Timestamp, shared: &Shared) -> Result<(u64, bool)> {
     let device_name = batch.device();
     let id = state
         .device_id(device_name)
@@ -452,7 +470,8 @@ fn append(state: &mut State, batch: &Batch, shared: &Shared) -> Result<(u64, boo
     }
     let frame = state.next_frame;
     let start = log::begin_frame(&mut state.buffer);
-    batch_frame::encode(batch, id, &ids, &mut state.buffer);
+    let minute = minute_of(arrived);
+    batch_frame::encode(batch, id, &ids, minute, &mut state.buffer);
     if state.buffer.len() - start > PAYLOAD_MAX {
         state.buffer.truncate(start);
         let (rows, width) = (batch.rows(), ids.len());
@@ -464,7 +483,8 @@ fn append(state: &mut State, batch: &Batch, shared: &Shared) -> Result<(u64, boo
     if let Some(position) = batch.position() {
         device.marks.append(position, frame, shared.durable());
     }
-    device.push(batch, &ids, frame);
+    device.push(batch, &ids, frame, minute);
+    state.ahead_points += device.count_ahead(batch, &ids, arrived.saturating_add(AHEAD));
     let full = device.head.rows() >= shared.options.seal_rows;
     if full {
         state.freeze(id);
