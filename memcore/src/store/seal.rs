@@ -36,8 +36,9 @@ pub(super) fn run(shared: &Shared) {
             return;
         }
         if !shared.has_failed() {
+            let refusals = shared.space.refusals();
             match work(shared, writing) {
-                Ok(()) if shared.look_for_room() => shared.has_room(),
+                Ok(()) if shared.look_for_room() => shared.has_room(refusals),
                 Ok(()) => {}
                 Err(e) => drop(shared.refuse(&e)),
             }

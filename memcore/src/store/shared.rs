@@ -184,7 +184,7 @@ impl Shared {
 
     fn fill_up(&self, reason: String) -> Error {
         let error = self.full_error(&reason);
-        if self.space.set(Some(reason)) {
+        if self.space.refuse(reason) {
             tracing::error!(store = self.label, %error, "the disk is full");
         }
         self.sealed.notify_all();
@@ -202,9 +202,9 @@ impl Shared {
         }
     }
 
-    /// Everything that was refused went through.
-    pub(super) fn has_room(&self) {
-        if self.space.set(None) {
+    /// Everything that there was to do went through, of which so many refusals were known.
+    pub(super) fn has_room(&self, refusals: u64) {
+        if self.space.reopen(refusals) {
             tracing::info!(store = self.label, "there is room on the disk again");
         }
     }

@@ -140,7 +140,7 @@ impl Store {
         let writing = Writing::new(manifest, log);
         let shared = Shared::new(label.to_owned(), Arc::clone(disk), clock, options, state, Some(writing), number);
         if shared.look_for_room() && !room {
-            shared.space.set(Some("disk full: no room for a segment of the log".to_owned()));
+            shared.space.refuse("disk full: no room for a segment of the log".to_owned());
         }
         Ok(shared)
     }
