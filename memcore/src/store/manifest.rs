@@ -58,6 +58,10 @@ pub(super) enum Record {
         end: u64,
         next_frame: u64,
     },
+    /// Numbers of files of chunks below this one were used, and are never used again.
+    NextFile {
+        file: u64,
+    },
     /// A range of the device is deleted.
     Erased {
         device: u32,
@@ -98,6 +102,7 @@ impl Record {
             }
             Self::Trimmed { frame } => numbers(out, 7, &[*frame]),
             Self::Closed { segment, end, next_frame } => numbers(out, 8, &[*segment, *end, *next_frame]),
+            Self::NextFile { file } => numbers(out, 11, &[*file]),
             Self::Erased { device, erasure } => write_erasure(9, *device, erasure, out),
             Self::ErasureDone { device, erasure } => write_erasure(10, *device, erasure, out),
         }
@@ -122,6 +127,7 @@ impl Record {
             }
             7 => Self::Trimmed { frame: from.varint()? },
             8 => Self::Closed { segment: from.varint()?, end: from.varint()?, next_frame: from.varint()? },
+            11 => Self::NextFile { file: from.varint()? },
             9 => Self::Erased { device: small(from)?, erasure: read_erasure(from)? },
             10 => Self::ErasureDone { device: small(from)?, erasure: read_erasure(from)? },
             _ => return Err(damaged("a record of the manifest")),
@@ -320,6 +326,7 @@ mod tests {
             Record::Marks { device: 0, marks: vec![(u64::MAX, 1), (7, u64::MAX)] },
             Record::Trimmed { frame: 9 },
             Record::Closed { segment: 2, end: 4096, next_frame: 18 },
+            Record::NextFile { file: 7 },
             Record::Erased { device: 0, erasure: Erasure { column: Some(0), first: i64::MIN, last: -5, order: 9 } },
             Record::ErasureDone { device: 0, erasure: Erasure { column: None, first: 3, last: i64::MAX, order: 8 } },
         ]
@@ -338,7 +345,7 @@ mod tests {
     fn edits_are_read_as_they_were_written() {
         let (_, bytes) = written();
         let read = read(&bytes).unwrap();
-        assert_eq!(read.records[..10], some_records());
+        assert_eq!(read.records[..11], some_records());
         assert_eq!((read.number, read.torn, read.fresh, read.bytes), (3, false, false, bytes.len() as u64));
     }
 

@@ -5,6 +5,7 @@
 //! are in `docs/storage.md`. The disk stands behind [`Disk`], so that tests can take it away at any moment.
 
 mod arrivals;
+mod backup;
 mod batch_frame;
 mod bucket;
 mod chunk;
@@ -39,8 +40,10 @@ mod stats;
 mod store;
 mod summary;
 mod table;
+mod verify;
 mod wire;
 
+pub use backup::{BackupReport, restore};
 pub use compact::{CompactOptions, CompactReport};
 pub use deletion::Deleted;
 pub use disk::{Disk, DiskFile};
@@ -48,5 +51,6 @@ pub use options::{StoreOptions, SyncPolicy};
 pub use query::{Aggregate, CalendarUnit, Every, Query, QueryResult, SeriesResult};
 pub use retention::{DevicePattern, RetentionReport};
 pub use simulated::SimulatedDisk;
-pub use stats::{SeriesStats, StoreStats, VerifyReport};
+pub use stats::{SeriesStats, StoreStats};
 pub use store::{Store, Ticket};
+pub use verify::{Damage, VerifyReport};

@@ -14,6 +14,7 @@ use super::manifest::{self, ManifestWriter, Record};
 use super::options::{StoreOptions, SyncPolicy};
 use super::space::is_full;
 use super::state::{CHUNKS, State};
+use super::verify::{self, Damage};
 use crate::error::{Error, ErrorKind, Result};
 
 const LOCK: &str = "LOCK";
@@ -51,12 +52,7 @@ pub(super) fn load(disk: &Arc<dyn Disk>, options: &StoreOptions) -> Result<Recov
         state.apply(record.clone())?;
     }
     let files = disk.list().map_err(|e| Error::io("list the store", e))?;
-    for number in state.file_numbers().collect::<Vec<_>>() {
-        let name = numbered(CHUNKS, number);
-        if !files.contains(&name) {
-            state.damage.push(format!("{name} is missing"));
-        }
-    }
+    state.damage = verify::missing(&state, &files);
     let mut recovered = Recovered { state, manifest: read, segments: Vec::new(), empty: None };
     recovered.read_log(&**disk, &files, options)?;
     Ok(recovered)
@@ -83,7 +79,7 @@ impl Recovered {
         }
         if let Some((_, _, next_frame)) = self.state.closed.filter(|(_, _, frame)| *frame > self.state.next_frame) {
             let from = self.state.next_frame;
-            self.state.damage.push(format!("the log lacks frames {from} to {}", next_frame - 1));
+            self.state.damage.push(Damage::of(format!("the log lacks frames {from} to {}", next_frame - 1)));
             self.state.next_frame = next_frame;
         }
         Ok(())
@@ -106,14 +102,15 @@ impl Recovered {
         let scanned = log::scan(bytes, first, known_end.or(closed_end), &mut |frame, payload| {
             if frame > state.trimmed {
                 let replayed = batch_frame::decode(payload).and_then(|b| state.replay(frame, b, options.seal_rows));
-                unreadable.extend(replayed.err().map(|e| format!("frame {frame} of {name}: {e}")));
+                let told = |e: Error| Damage { file: Some(name.clone()), ..Damage::of(format!("frame {frame}: {e}")) };
+                unreadable.extend(replayed.err().map(told));
             }
             Ok(())
         })?;
         state.damage.extend(unreadable);
         let frames = scanned.next_frame > first;
         match head {
-            Err(e) if frames || known_end.is_some() => state.damage.push(e.to_string()),
+            Err(e) if frames || known_end.is_some() => state.damage.push(Damage::of(e.message())),
             // A segment that a crash interrupted while it was made.
             Err(_) => {
                 self.empty = Some(id);
@@ -121,16 +118,15 @@ impl Recovered {
             }
             Ok(head) if head.manifest_number > self.manifest.number => {
                 let (lost, known) = (head.manifest_number, self.manifest.number);
-                state.damage.push(format!("the manifest ends with edit {known}, {name} was written after edit {lost}"));
+                let what = format!("the manifest ends with edit {known}, {name} was written after edit {lost}");
+                state.damage.push(Damage::of(what));
             }
             Ok(_) => {}
         }
         if first > expected {
-            state.damage.push(format!("the log lacks frames {expected} to {}", first - 1));
+            state.damage.push(Damage::of(format!("the log lacks frames {expected} to {}", first - 1)));
         }
-        for range in &scanned.damage {
-            state.damage.push(format!("{name} fails a checksum in bytes {} to {}", range.start, range.end));
-        }
+        state.damage.extend(scanned.damage.iter().map(|range| verify::of_log(&name, range)));
         if scanned.torn {
             tracing::warn!(file = name, at = scanned.end, "the log ends in a torn write, which was never committed");
             state.torn = Some(format!("{name} ends at byte {} in a torn write", scanned.end));

@@ -11,6 +11,7 @@ use super::disk::{Disk, DiskFile};
 use super::format;
 use super::manifest::Record;
 use super::table::Head;
+use super::verify::Damage;
 use super::wire::damaged;
 use crate::error::{Error, Result};
 use crate::model::{Channel, DeviceName, Pattern, SeriesName};
@@ -70,7 +71,7 @@ pub(super) struct State {
     pub(super) next_file: u64,
     /// The log's end as the manifest knows it from an orderly close: segment, end, frame after it.
     pub(super) closed: Option<(u64, u64, u64)>,
-    pub(super) damage: Vec<String>,
+    pub(super) damage: Vec<Damage>,
     /// What a crash tore off the end of the log, if it did.
     pub(super) torn: Option<String>,
     /// Whether files that no chunk needs are removed: a writer's, once recovery is done.
@@ -135,6 +136,7 @@ impl State {
                 marks.into_iter().for_each(|(boot, sequence)| known.restore(boot, sequence));
             }
             Record::Trimmed { frame } => self.trimmed = frame,
+            Record::NextFile { file } => self.next_file = self.next_file.max(file),
             Record::Closed { segment, end, next_frame } => self.closed = Some((segment, end, next_frame)),
             Record::Erased { device, erasure } => {
                 // A chunk that comes later must lie above it (S35).
@@ -250,7 +252,7 @@ impl State {
 
     /// All that a manifest must say.
     pub(super) fn records(&self, durable_frame: u64) -> Vec<Record> {
-        let mut records = vec![Record::Trimmed { frame: self.trimmed }];
+        let mut records = vec![Record::Trimmed { frame: self.trimmed }, Record::NextFile { file: self.next_file }];
         for (id, device) in self.devices.iter().enumerate() {
             device.records(id as u32, durable_frame, &mut records);
         }

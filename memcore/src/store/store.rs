@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use super::arrivals::minute_of;
+use super::backup::{self, BackupReport};
 use super::batch_frame;
 use super::disk::{Disk, Folder};
 use super::log::{self, PAYLOAD_MAX};
@@ -19,7 +20,8 @@ use super::seal;
 use super::shared::{Shared, Writing};
 use super::simulated::SimulatedDisk;
 use super::state::State;
-use super::stats::{self, SeriesStats, StoreStats, VerifyReport};
+use super::stats::{self, SeriesStats, StoreStats};
+use super::verify::{self, VerifyReport};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::model::{Batch, Channel, Clock, DeviceName, Pattern, Sample, SeriesName, Span, SystemClock, Timestamp};
 
@@ -384,8 +386,40 @@ impl Store {
     /// # Errors
     /// [`Closed`](ErrorKind::Closed); what is damaged is in the report.
     pub fn verify(&self) -> Result<VerifyReport> {
+        self.verify_with(&mut |_, _| {})
+    }
+
+    /// As [`verify`](Self::verify); `progress` is told how many bytes of chunks of how many are done.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_with(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport> {
         self.shared().check_open()?;
-        stats::verify(self.shared())
+        verify::run(self.shared(), progress)
+    }
+
+    /// Copies everything that was appended before into the folder `to`, while the store is written and read. The copy is a
+    /// store itself. Again into the same folder only what is new is copied; what is there is compared. An interrupted
+    /// backup leaves the former one as it was. `progress` is told how many bytes of how many are done.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) where `to` holds something else or is the store itself,
+    /// [`Conflict`](ErrorKind::Conflict) where it is a backup of another store, [`Locked`](ErrorKind::Locked) where it is in
+    /// use, [`Unsupported`](ErrorKind::Unsupported) where a newer memcore wrote it, [`Damaged`](ErrorKind::Damaged) where
+    /// its manifest is; then nothing of it is changed.
+    pub fn backup(&self, to: impl AsRef<Path>, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+        const ATTEMPTS: usize = 20;
+        self.shared().check_open()?;
+        let mut done = backup::run(self.shared(), to.as_ref(), progress);
+        for _ in 0..ATTEMPTS {
+            match &done {
+                // The writer has replaced files meanwhile.
+                Err(e) if e.kind() == ErrorKind::Io && self.shared().writing.is_none() => self.refresh()?,
+                _ => break,
+            }
+            done = backup::run(self.shared(), to.as_ref(), progress);
+        }
+        done
     }
 
     /// Gives up what is older than it is to be kept, and the oldest of what is too much. The store does so by itself every
