@@ -45,7 +45,7 @@ pub use runtime::{Aggregate, Every, Memcore, Query, QueryResult, SeriesResult, S
 #[cfg(feature = "gateway")]
 pub use runtime::{
     BusConfig, CommandRequest, CommandTicket, Config, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus,
-    ProofKind, Readings, Server, ServerHandle, ServerStats, StoreConfig, Sync, serve,
+    ProofKind, Readings, RetentionRule, Server, ServerHandle, ServerStats, StoreConfig, Sync, serve,
 };
 #[cfg(feature = "sim")]
 pub use runtime::{

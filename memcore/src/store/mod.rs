@@ -27,6 +27,7 @@ mod options;
 mod pack;
 mod query;
 mod recovery;
+mod registration;
 mod result;
 mod retention;
 mod scan;

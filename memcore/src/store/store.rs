@@ -14,6 +14,7 @@ use super::manifest::Record;
 use super::options::{StoreOptions, SyncPolicy};
 use super::query::{Query, QueryResult};
 use super::recovery;
+use super::registration;
 use super::retention::{self, Now, RetentionReport};
 use super::scan;
 use super::seal;
@@ -179,7 +180,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Conflict`](ErrorKind::Conflict) where stored numbers would change their meaning,
-    /// [`LimitReached`](ErrorKind::LimitReached) beyond the device's quota; then none of the channels is registered.
+    /// [`LimitReached`](ErrorKind::LimitReached) beyond the device's quota of channels or the store's of
+    /// devices; then none of the channels is registered.
     pub fn register(&self, device: &DeviceName, channels: &[Channel]) -> Result<()> {
         let shared = self.shared();
         let mut manifest = shared.writing()?.lock_manifest();
@@ -187,7 +189,7 @@ impl Store {
         shared.writing()?;
         let records = {
             let state = shared.read();
-            new_facts(&state, device, channels, shared.options.max_channels_per_device)?
+            registration::new_facts(&state, device, channels, &shared.options)?
         };
         if records.is_empty() { Ok(()) } else { shared.record(&mut manifest, records) }
     }
@@ -524,43 +526,6 @@ fn append(state: &mut State, batch: &Batch, arrived: Timestamp, shared: &Shared)
         state.freeze(id);
     }
     Ok((frame, full))
-}
-
-/// What the manifest must be told to register these channels.
-fn new_facts(state: &State, name: &DeviceName, channels: &[Channel], quota: usize) -> Result<Vec<Record>> {
-    let mut records = Vec::new();
-    let known = state.device_id(name);
-    let id = known.unwrap_or(state.devices.len() as u32);
-    if known.is_none() {
-        records.push(Record::Device { id, name: name.clone() });
-    }
-    let device = known.map(|id| &state.devices[id as usize]);
-    let mut next = device.map_or(0, |device| device.channels.len()) as u32;
-    let mut fresh: std::collections::HashMap<_, &Channel> = std::collections::HashMap::new();
-    for channel in channels {
-        channel.check().map_err(|e| e.context(format_args!("device {name}")))?;
-        let column = device.and_then(|device| device.column(&channel.name));
-        let before = column.and_then(|column| Some(&device?.channels[column as usize]));
-        if let Some(before) = before.or_else(|| fresh.get(&channel.name).copied()) {
-            before.check_compatible(channel).map_err(|e| e.context(format_args!("device {name}")))?;
-        }
-        let column = match column {
-            Some(_) if before == Some(channel) => continue,
-            Some(column) => column,
-            None if fresh.contains_key(&channel.name) => continue,
-            None => {
-                next += 1;
-                next - 1
-            }
-        };
-        fresh.insert(channel.name.clone(), channel);
-        records.push(Record::Channel { device: id, column, channel: Box::new(channel.clone()) });
-    }
-    if next as usize > quota {
-        let message = format!("device {name} would have {next} channels, expected at most {quota}");
-        return Err(Error::new(ErrorKind::LimitReached, message));
-    }
-    Ok(records)
 }
 
 /// What a writer has on disk at one moment: read again where it changed meanwhile.
