@@ -102,6 +102,8 @@ impl Store {
             }
         }
         sweep(shared, writing)?;
+        // The background thread may have done a part of it.
+        progress(total, total);
         (report.chunks_after, report.bytes_after) = size(&shared.read(), &devices);
         Ok(report)
     }
