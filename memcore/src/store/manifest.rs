@@ -1,6 +1,8 @@
 //! The manifest: what devices, channels and chunks there are. A log of edits; each edit is one checksummed frame, so it
 //! happened or it did not (S3). When the edits outgrow the content, the content is written anew and renamed into place.
 
+use std::io;
+
 use super::chunk::ChunkPlace;
 use super::disk::{Disk, DiskFile};
 use super::erasure::Erasure;
@@ -162,7 +164,8 @@ fn read_erasure(from: &mut Reader<'_>) -> Result<Erasure> {
 #[derive(Debug)]
 pub(super) struct Read {
     pub(super) records: Vec<Record>,
-    /// The number of the last edit.
+    /// The number of the first edit, and of the last one.
+    pub(super) snapshot: u64,
     pub(super) number: u64,
     pub(super) bytes: u64,
     /// The file ends in bytes that are no whole edit: a write that a crash tore, or damage to the last edit.
@@ -174,7 +177,7 @@ pub(super) struct Read {
 /// Reads every edit. Damage before the last edit is an error: nothing after it could be trusted.
 pub(super) fn read(bytes: &[u8]) -> Result<Read> {
     format::check_header(NAME, bytes, MAGIC)?;
-    let mut read = Read { records: Vec::new(), number: 0, bytes: 0, torn: false, fresh: true };
+    let mut read = Read { records: Vec::new(), snapshot: 0, number: 0, bytes: 0, torn: false, fresh: true };
     let mut at = format::HEADER;
     while let Some((number, payload)) = frame_at(bytes, at, read.number) {
         let mut from = Reader::new(payload);
@@ -182,6 +185,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read> {
             read.records.push(Record::read(&mut from)?);
         }
         read.fresh = read.number == 0 && format::version_of(bytes) == format::VERSION;
+        read.snapshot = if read.snapshot == 0 { number } else { read.snapshot };
         read.number = number;
         at += FRAME + payload.len();
     }
@@ -192,6 +196,49 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read> {
         return Err(Error::new(ErrorKind::Damaged, format!("{NAME} fails a checksum at byte {at}")));
     }
     Ok(read)
+}
+
+/// What [`read_after`] found.
+#[derive(Debug)]
+pub(super) struct Edits {
+    pub(super) records: Vec<Record>,
+    /// Where the last one ends, and its number.
+    pub(super) end: u64,
+    pub(super) number: u64,
+}
+
+/// The edits that were appended after the one numbered `number`, which ends at `end`; None where the manifest was written
+/// anew since it began with the edit numbered `snapshot`.
+pub(super) fn read_after(disk: &dyn Disk, snapshot: u64, end: u64, number: u64) -> io::Result<Option<Edits>> {
+    let file = disk.open(NAME)?;
+    let mut start = [0; format::HEADER + FRAME];
+    file.read_at(&mut start, 0)?;
+    let first = start[format::HEADER + 8..].first_chunk().map(|number| u64::from_le_bytes(*number));
+    if format::check_header(NAME, &start, MAGIC).is_err() || first != Some(snapshot) {
+        return Ok(None);
+    }
+    let mut edits = Edits { records: Vec::new(), end, number };
+    let mut header = [0; FRAME];
+    loop {
+        let left = file.length()?.saturating_sub(edits.end);
+        if left < FRAME as u64 {
+            return Ok(Some(edits));
+        }
+        file.read_at(&mut header, edits.end)?;
+        let length = u64::from(u32::from_le_bytes([header[0], header[1], header[2], header[3]])) + FRAME as u64;
+        if length == FRAME as u64 || length > left {
+            return Ok(Some(edits));
+        }
+        let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+        file.read_at(&mut bytes, edits.end)?;
+        let Some((number, payload)) = frame_at(&bytes, 0, edits.number) else { return Ok(Some(edits)) };
+        let mut from = Reader::new(payload);
+        while !from.is_empty() {
+            edits.records.push(Record::read(&mut from).map_err(io::Error::other)?);
+        }
+        edits.end += length;
+        edits.number = number;
+    }
 }
 
 /// The whole edit at that byte, with a number above `after` (the one that follows it, or any where there is none yet).

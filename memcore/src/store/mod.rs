@@ -18,6 +18,7 @@ mod device;
 mod disk;
 mod erasure;
 mod every;
+mod follow;
 mod format;
 mod layers;
 mod log;

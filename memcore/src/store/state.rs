@@ -8,6 +8,7 @@ use super::batch_frame::FrameBatch;
 use super::chunk::{ChunkPlace, FILE_MAGIC};
 use super::device::Device;
 use super::disk::{Disk, DiskFile};
+use super::follow::Unsealed;
 use super::format;
 use super::manifest::Record;
 use super::table::Head;
@@ -76,6 +77,8 @@ pub(super) struct State {
     pub(super) torn: Option<String>,
     /// Whether files that no chunk needs are removed: a writer's, once recovery is done.
     pub(super) may_remove: bool,
+    /// Kept by a reader, which learns only later which rows were sealed.
+    pub(super) unsealed: Option<Unsealed>,
     pub(super) repeated_batches: u64,
     /// Values whose time lay well ahead of the clock when they arrived.
     pub(super) ahead_points: u64,
@@ -99,6 +102,7 @@ impl State {
             damage: Vec::new(),
             torn: None,
             may_remove: false,
+            unsealed: None,
             repeated_batches: 0,
             ahead_points: 0,
         }
@@ -204,6 +208,9 @@ impl State {
         }
         if device.head.rows() >= seal_rows {
             self.freeze(batch.device);
+        }
+        if let Some(unsealed) = &mut self.unsealed {
+            unsealed.entry(batch.device).or_default().push_back((frame, batch.times.len() as u32));
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use super::arrivals::minute_of;
 use super::backup::{self, BackupReport};
 use super::batch_frame;
 use super::disk::{Disk, Folder};
+use super::follow;
 use super::log::{self, PAYLOAD_MAX};
 use super::manifest::Record;
 use super::options::{StoreOptions, SyncPolicy};
@@ -153,13 +154,15 @@ impl Store {
     /// # Errors
     /// As [`open_read_only`](Self::open_read_only).
     pub fn open_read_only_on(disk: Arc<dyn Disk>, label: &str, options: StoreOptions) -> Result<Self> {
-        let state = load_consistent(&disk, &options).map_err(|e| e.context(format_args!("store {label}")))?;
+        let (state, position) = follow::load(&disk).map_err(|e| e.context(format_args!("store {label}")))?;
         let clock = Arc::new(SystemClock::default());
         let shared = Arc::new(Shared::new(label.to_owned(), disk, clock, options, state, None, 0));
+        *shared.position.lock().unwrap_or_else(PoisonError::into_inner) = position;
         Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::new(None) }) })
     }
 
-    /// Looks again at what a writer has made of the store since it was opened to be read. A writer needs no refresh.
+    /// Looks at what a writer has made of the store since it was opened to be read. Only what is new is read. A writer needs no
+    /// refresh.
     ///
     /// # Errors
     /// As [`open_read_only`](Self::open_read_only).
@@ -167,10 +170,9 @@ impl Store {
         let shared = self.shared();
         shared.check_open()?;
         if shared.writing.is_none() {
-            let state = load_consistent(&shared.disk, &shared.options)
-                .map_err(|e| e.context(format_args!("store {}", shared.label)))?;
-            shared.durable.store(state.next_frame - 1, Ordering::Release);
-            *shared.write() = state;
+            follow::refresh(shared).map_err(|e| e.context(format_args!("store {}", shared.label)))?;
+            let reached = shared.read().next_frame - 1;
+            shared.durable.store(reached, Ordering::Release);
         }
         Ok(())
     }
@@ -526,26 +528,4 @@ fn append(state: &mut State, batch: &Batch, arrived: Timestamp, shared: &Shared)
         state.freeze(id);
     }
     Ok((frame, full))
-}
-
-/// What a writer has on disk at one moment: read again where it changed meanwhile.
-fn load_consistent(disk: &Arc<dyn Disk>, options: &StoreOptions) -> Result<State> {
-    const ATTEMPTS: usize = 100;
-    let mut last = None;
-    for _ in 0..ATTEMPTS {
-        let files = disk.list().map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => Error::not_found("there is no store"),
-            _ => Error::io("list it", e),
-        })?;
-        if recovery::is_new(&files)? {
-            return Err(Error::not_found("there is no store"));
-        }
-        match recovery::load(disk, options) {
-            Ok(recovered) if recovered.is_current(&**disk) => return Ok(recovered.state),
-            Ok(_) => {}
-            Err(e) if e.kind() == ErrorKind::Io => last = Some(e),
-            Err(e) => return Err(e),
-        }
-    }
-    Err(last.unwrap_or_else(|| Error::new(ErrorKind::Timeout, "its writer changes it faster than it can be read")))
 }
