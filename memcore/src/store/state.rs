@@ -10,6 +10,7 @@ use super::device::Device;
 use super::disk::{Disk, DiskFile};
 use super::follow::Unsealed;
 use super::format;
+use super::handles::Handles;
 use super::manifest::Record;
 use super::table::Head;
 use super::verify::Damage;
@@ -24,12 +25,18 @@ pub(super) const CHUNKS: &str = "chunks";
 pub(super) struct ChunkFile {
     disk: Arc<dyn Disk>,
     pub(super) name: String,
+    number: u64,
+    handles: Arc<Handles>,
     unused: AtomicBool,
 }
 
 impl ChunkFile {
-    /// Opens it and checks that it is what its name says, in a version that is known (S2).
-    pub(super) fn open(&self) -> Result<Box<dyn DiskFile>> {
+    /// Opens it, where it is not open, and checks that it is what its name says, in a version that is known (S2).
+    pub(super) fn open(&self) -> Result<Arc<dyn DiskFile>> {
+        self.handles.get(self.number, || self.open_anew())
+    }
+
+    fn open_anew(&self) -> Result<Box<dyn DiskFile>> {
         let doing = |e| Error::io(format_args!("open {}", self.name), e);
         let file = self.disk.open(&self.name).map_err(doing)?;
         if file.length().map_err(doing)? < format::HEADER as u64 {
@@ -44,6 +51,7 @@ impl ChunkFile {
 
 impl Drop for ChunkFile {
     fn drop(&mut self) {
+        self.handles.forget(self.number);
         // Should the removal fail, the next writer that opens the store repeats it.
         if self.unused.load(Ordering::Acquire)
             && let Err(e) = self.disk.remove(&self.name)
@@ -59,6 +67,7 @@ pub(super) struct State {
     disk: Arc<dyn Disk>,
     pub(super) devices: Vec<Device>,
     index: HashMap<DeviceName, u32>,
+    handles: Arc<Handles>,
     files: HashMap<u64, (Arc<ChunkFile>, usize)>,
     /// Frames that the log does not have yet.
     pub(super) buffer: Vec<u8>,
@@ -90,6 +99,7 @@ impl State {
             disk,
             devices: Vec::new(),
             index: HashMap::new(),
+            handles: Arc::default(),
             files: HashMap::new(),
             buffer: Vec::new(),
             next_frame: 1,
@@ -165,7 +175,8 @@ impl State {
         self.device_of_record(place.device)?.add_chunk(place);
         self.files.entry(file).or_insert_with(|| {
             let name = format::numbered(CHUNKS, file);
-            (Arc::new(ChunkFile { disk: Arc::clone(&self.disk), name, unused: AtomicBool::new(false) }), 0)
+            let (disk, handles, unused) = (Arc::clone(&self.disk), Arc::clone(&self.handles), AtomicBool::new(false));
+            (Arc::new(ChunkFile { disk, name, number: file, handles, unused }), 0)
         });
         self.files.entry(file).and_modify(|(_, chunks)| *chunks += 1);
         Ok(())

@@ -131,11 +131,11 @@ pub(super) fn of_series(shared: &Shared, pattern: &Pattern) -> Result<Vec<(Serie
         for (chunk, file) in chunks {
             let open = file.open()?;
             let directory = Directory::read(&*open, &chunk).map_err(|e| e.context(&file.name))?;
-            for column in directory.columns() {
-                let Some(at) = place.get(&(chunk.device, column.id)) else { continue };
+            for (id, values, bytes) in directory.columns() {
+                let Some(at) = place.get(&(chunk.device, id)) else { continue };
                 let stats = &mut found[*at].1;
-                stats.points += column.values as u64;
-                stats.bytes += column.bytes();
+                stats.points += values as u64;
+                stats.bytes += bytes;
                 stats.span(chunk.first, chunk.last);
             }
         }
