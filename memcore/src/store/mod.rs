@@ -42,6 +42,7 @@ mod paging;
 mod query;
 mod recovery;
 mod registration;
+mod repair;
 mod result;
 mod retention;
 mod rows;
@@ -70,6 +71,7 @@ pub use options::{StoreOptions, SyncPolicy};
 pub use query::{
     Aggregate, CalendarUnit, Chart, ChartMethod, Every, Gaps, Percentile, Query, QueryResult, Rule, SeriesResult,
 };
+pub use repair::{RepairReport, repair, repair_on};
 pub use retention::{DevicePattern, RetentionReport};
 pub use simulated::SimulatedDisk;
 pub use stats::{SeriesStats, StoreStats};
