@@ -113,7 +113,10 @@ impl Recovered {
         let mut unreadable = Vec::new();
         let scanned = log::scan(bytes, first, known_end.or(closed_end), &mut |frame, payload| {
             if frame > state.trimmed {
-                let replayed = batch_frame::decode(payload).and_then(|b| state.replay(frame, b, seal_rows));
+                let replayed = match state.is_sealed(frame, payload) {
+                    Ok(false) => batch_frame::decode(payload).and_then(|batch| state.replay(frame, batch, seal_rows)),
+                    sealed => sealed.map(drop),
+                };
                 let told = |e: Error| Damage { file: Some(name.clone()), ..Damage::of(format!("frame {frame}: {e}")) };
                 unreadable.extend(replayed.err().map(told));
             }
