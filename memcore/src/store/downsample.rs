@@ -108,7 +108,7 @@ fn largest_triangles(times: &[i64], values: &[f64], kept: &[usize], pixels: Pixe
         let chosen = match picked.last().copied().filter(is_number) {
             // The first of all, or of what follows a gap.
             None => numbers().next(),
-            Some(_) if number + 1 == groups.len() => numbers().last(),
+            Some(_) if number + 1 == groups.len() => numbers().next_back(),
             Some(before) => {
                 let after = centre(times, values, groups[number + 1]);
                 largest(times, values, before, after, numbers())
