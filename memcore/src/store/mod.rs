@@ -5,44 +5,75 @@
 //! are in `docs/storage.md`. The disk stands behind [`Disk`], so that tests can take it away at any moment.
 
 mod aggregate;
+mod arrival_runs;
 mod arrivals;
+mod backup;
 mod batch_frame;
 mod bucket;
 mod chunk;
+mod chunk_file;
+mod chunk_v1;
+mod cluster;
 mod column;
+mod compact;
+mod cost;
 mod counting;
+mod cursor;
+mod deletion;
 mod device;
 mod disk;
 mod downsample;
+mod erasure;
 mod every;
 mod fill;
 mod fold;
+mod follow;
 mod format;
+mod handles;
+mod layers;
 mod log;
 mod manifest;
 mod marks;
+mod merge;
 mod options;
 mod pack;
+mod pages;
+mod paging;
 mod query;
 mod recovery;
+mod registration;
+mod repair;
 mod result;
+mod retention;
+mod rows;
 mod scan;
 mod seal;
 mod shared;
 mod simulated;
+mod snapshot;
+mod space;
 mod state;
 mod stats;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
 mod store;
 mod summary;
 mod table;
+mod times;
+mod verify;
 mod wire;
 
+pub use backup::{BackupReport, restore};
+pub use compact::{CompactOptions, CompactReport};
+pub use cost::Cost;
+pub use deletion::Deleted;
 pub use disk::{Disk, DiskFile};
 pub use options::{StoreOptions, SyncPolicy};
 pub use query::{
     Aggregate, CalendarUnit, Chart, ChartMethod, Every, Gaps, Percentile, Query, QueryResult, Rule, SeriesResult,
 };
+pub use repair::{RepairReport, repair, repair_on};
+pub use retention::{DevicePattern, RetentionReport};
 pub use simulated::SimulatedDisk;
-pub use stats::{SeriesStats, StoreStats, VerifyReport};
+pub use stats::{SeriesStats, StoreStats};
 pub use store::{Store, Ticket};
+pub use verify::{Damage, VerifyReport};

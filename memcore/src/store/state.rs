@@ -8,11 +8,14 @@ use super::batch_frame::FrameBatch;
 use super::chunk::{ChunkPlace, FILE_MAGIC};
 use super::device::Device;
 use super::disk::{Disk, DiskFile};
+use super::follow::Unsealed;
 use super::format;
+use super::handles::Handles;
 use super::manifest::Record;
 use super::table::Head;
+use super::verify::Damage;
 use super::wire::damaged;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, DeviceName, Pattern, SeriesName};
 
 pub(super) const CHUNKS: &str = "chunks";
@@ -22,26 +25,41 @@ pub(super) const CHUNKS: &str = "chunks";
 pub(super) struct ChunkFile {
     disk: Arc<dyn Disk>,
     pub(super) name: String,
+    number: u64,
+    handles: Arc<Handles>,
     unused: AtomicBool,
 }
 
 impl ChunkFile {
-    /// Opens it and checks that it is what its name says, in a version that is known (S2).
-    pub(super) fn open(&self) -> Result<Box<dyn DiskFile>> {
+    /// Opens it, where it is not open, unless its version is not known (S2). What is in it has checksums of its own: a damaged
+    /// header costs none of it.
+    pub(super) fn open(&self) -> Result<Arc<dyn DiskFile>> {
+        self.handles.get(self.number, || self.open_anew())
+    }
+
+    fn open_anew(&self) -> Result<Box<dyn DiskFile>> {
         let doing = |e| Error::io(format_args!("open {}", self.name), e);
         let file = self.disk.open(&self.name).map_err(doing)?;
         if file.length().map_err(doing)? < format::HEADER as u64 {
             return Err(damaged("a file of chunks"));
         }
+        match self.check_header(&*file) {
+            Err(e) if e.kind() != ErrorKind::Damaged => Err(e),
+            _ => Ok(file),
+        }
+    }
+
+    /// Whether it is what its name says.
+    pub(super) fn check_header(&self, file: &dyn DiskFile) -> Result<()> {
         let mut header = [0; format::HEADER];
-        file.read_at(&mut header, 0).map_err(doing)?;
-        format::check_header(&self.name, &header, FILE_MAGIC)?;
-        Ok(file)
+        file.read_at(&mut header, 0).map_err(|e| Error::io(format_args!("read {}", self.name), e))?;
+        format::check_header(&self.name, &header, FILE_MAGIC)
     }
 }
 
 impl Drop for ChunkFile {
     fn drop(&mut self) {
+        self.handles.forget(self.number);
         // Should the removal fail, the next writer that opens the store repeats it.
         if self.unused.load(Ordering::Acquire)
             && let Err(e) = self.disk.remove(&self.name)
@@ -57,7 +75,10 @@ pub(super) struct State {
     disk: Arc<dyn Disk>,
     pub(super) devices: Vec<Device>,
     index: HashMap<DeviceName, u32>,
+    handles: Arc<Handles>,
     files: HashMap<u64, (Arc<ChunkFile>, usize)>,
+    /// Files that no chunk needs any more: whoever changed the state lets go of them when it has let go of the state.
+    pub(super) released: Vec<Arc<ChunkFile>>,
     /// Frames that the log does not have yet.
     pub(super) buffer: Vec<u8>,
     pub(super) next_frame: u64,
@@ -70,12 +91,16 @@ pub(super) struct State {
     pub(super) next_file: u64,
     /// The log's end as the manifest knows it from an orderly close: segment, end, frame after it.
     pub(super) closed: Option<(u64, u64, u64)>,
-    pub(super) damage: Vec<String>,
+    pub(super) damage: Vec<Damage>,
     /// What a crash tore off the end of the log, if it did.
     pub(super) torn: Option<String>,
     /// Whether files that no chunk needs are removed: a writer's, once recovery is done.
     pub(super) may_remove: bool,
+    /// Kept by a reader, which learns only later which rows were sealed.
+    pub(super) unsealed: Option<Unsealed>,
     pub(super) repeated_batches: u64,
+    /// Values whose time lay well ahead of the clock when they arrived.
+    pub(super) ahead_points: u64,
 }
 
 impl State {
@@ -84,7 +109,9 @@ impl State {
             disk,
             devices: Vec::new(),
             index: HashMap::new(),
+            handles: Arc::default(),
             files: HashMap::new(),
+            released: Vec::new(),
             buffer: Vec::new(),
             next_frame: 1,
             trimmed: 0,
@@ -96,7 +123,9 @@ impl State {
             damage: Vec::new(),
             torn: None,
             may_remove: false,
+            unsealed: None,
             repeated_batches: 0,
+            ahead_points: 0,
         }
     }
 
@@ -132,7 +161,16 @@ impl State {
                 marks.into_iter().for_each(|(boot, sequence)| known.restore(boot, sequence));
             }
             Record::Trimmed { frame } => self.trimmed = frame,
+            Record::NextFile { file } => self.next_file = self.next_file.max(file),
             Record::Closed { segment, end, next_frame } => self.closed = Some((segment, end, next_frame)),
+            Record::Erased { device, erasure } => {
+                // A chunk that comes later must lie above it (S35).
+                self.next_order = self.next_order.max(erasure.order + 1);
+                self.device_of_record(device)?.erase(erasure);
+            }
+            Record::ErasureDone { device, erasure } => {
+                self.device_of_record(device)?.erasures.retain(|known| *known != erasure);
+            }
         }
         Ok(())
     }
@@ -148,7 +186,8 @@ impl State {
         self.device_of_record(place.device)?.add_chunk(place);
         self.files.entry(file).or_insert_with(|| {
             let name = format::numbered(CHUNKS, file);
-            (Arc::new(ChunkFile { disk: Arc::clone(&self.disk), name, unused: AtomicBool::new(false) }), 0)
+            let (disk, handles, unused) = (Arc::clone(&self.disk), Arc::clone(&self.handles), AtomicBool::new(false));
+            (Arc::new(ChunkFile { disk, name, number: file, handles, unused }), 0)
         });
         self.files.entry(file).and_modify(|(_, chunks)| *chunks += 1);
         Ok(())
@@ -159,7 +198,8 @@ impl State {
         *chunks -= 1;
         if *chunks == 0 {
             guard.unused.store(self.may_remove, Ordering::Release);
-            self.files.remove(&file);
+            let removed = self.files.remove(&file).filter(|_| self.may_remove);
+            self.released.extend(removed.map(|(file, _)| file));
         }
     }
 
@@ -184,13 +224,16 @@ impl State {
             return Ok(());
         }
         let base = device.head.rows();
-        device.head.push_times(&batch.times, frame);
+        device.head.push_times(&batch.times, frame, batch.arrived);
         for (id, values) in &batch.columns {
             device.head.column(*id).push(base, values);
             device.note_latest(*id, &batch.times, values);
         }
         if device.head.rows() >= seal_rows {
             self.freeze(batch.device);
+        }
+        if let Some(unsealed) = &mut self.unsealed {
+            unsealed.entry(batch.device).or_default().push_back((frame, batch.times.len() as u32));
         }
         Ok(())
     }
@@ -239,7 +282,7 @@ impl State {
 
     /// All that a manifest must say.
     pub(super) fn records(&self, durable_frame: u64) -> Vec<Record> {
-        let mut records = vec![Record::Trimmed { frame: self.trimmed }];
+        let mut records = vec![Record::Trimmed { frame: self.trimmed }, Record::NextFile { file: self.next_file }];
         for (id, device) in self.devices.iter().enumerate() {
             device.records(id as u32, durable_frame, &mut records);
         }

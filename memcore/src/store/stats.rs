@@ -1,15 +1,11 @@
-//! Sizes, counters, and the check of everything that is stored.
+//! Sizes and counters.
 
 use std::collections::HashMap;
 
 use super::chunk::Directory;
-use super::disk::read_all;
-use super::format::{self, number_in};
-use super::log::{self, SegmentHead};
-use super::manifest;
+use super::retention;
 use super::shared::Shared;
-use super::state::CHUNKS;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Pattern, SeriesName, Timestamp};
 
 /// Sizes and counters of a store.
@@ -30,8 +26,21 @@ pub struct StoreStats {
     pub chunk_bytes: u64,
     /// Bytes of the log, without what is reserved for it.
     pub log_bytes: u64,
+    /// Bytes of the manifest.
+    pub manifest_bytes: u64,
+    /// What the store takes of the disk: chunks, manifest, and the log with what is reserved for it. A reader does not know
+    /// what is reserved.
+    pub disk_bytes: u64,
+    /// How many bytes the disk has left, where it can tell.
+    pub free_bytes: Option<u64>,
+    /// Why the store takes no writes, where it does not.
+    pub read_only: Option<String>,
     /// Batches that were not stored because their position had been reached before.
     pub repeated_batches: u64,
+    /// Values that, since the store was opened, arrived with a time more than five minutes ahead of the clock.
+    pub ahead_points: u64,
+    /// Deleted ranges that sealed chunks may still hold rows of: hidden, and gone for good with the next compaction.
+    pub erasures: usize,
     /// What was found damaged when the store was opened.
     pub damage: Vec<String>,
     /// Where the log ended in a torn write when the store was opened, if it did: usual after a power cut.
@@ -54,46 +63,40 @@ pub struct SeriesStats {
     pub points: u64,
     /// Bytes in sealed chunks, without its share of the times.
     pub bytes: u64,
+    /// Values that, since the store was opened, arrived with a time more than five minutes ahead of the clock.
+    pub ahead: u64,
     /// Nothing is earlier than this.
     pub first: Option<Timestamp>,
     /// Nothing is later than this.
     pub last: Option<Timestamp>,
 }
 
-/// What a check of everything found.
-#[derive(Debug, Clone, PartialEq, Default)]
-#[non_exhaustive]
-pub struct VerifyReport {
-    /// How many bytes were read.
-    pub bytes: u64,
-    /// How many chunks were decoded.
-    pub chunks: usize,
-    /// What is damaged: file, place, and what is wrong.
-    pub damage: Vec<String>,
-}
-
-impl VerifyReport {
-    /// Whether nothing is damaged.
-    #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.damage.is_empty()
-    }
-}
-
 pub(super) fn of_store(shared: &Shared) -> StoreStats {
-    let log_bytes = shared.writing.as_ref().map_or(0, |writing| shared.lock_log(writing).bytes());
+    let (mut log_bytes, mut log_held, mut manifest_bytes) = (0, 0, 0);
+    if let Some(writing) = &shared.writing {
+        manifest_bytes = writing.lock_manifest().bytes();
+        let log = shared.lock_log(writing);
+        (log_bytes, log_held) = (log.bytes(), log.held());
+    }
+    let free_bytes = shared.disk.free_space().ok().flatten();
     let state = shared.read();
     let mut stats = StoreStats {
         devices: state.devices.len(),
         log_bytes,
+        manifest_bytes,
+        disk_bytes: manifest_bytes + log_held + retention::chunk_file_bytes(&state),
+        free_bytes,
+        read_only: shared.read_only_reason(),
         repeated_batches: state.repeated_batches,
-        damage: state.damage.clone(),
+        ahead_points: state.ahead_points,
+        damage: state.damage.iter().map(ToString::to_string).collect(),
         torn: state.torn.clone(),
         ..StoreStats::default()
     };
     for device in &state.devices {
         stats.series += device.channels.len();
         stats.chunks += device.chunks.len();
+        stats.erasures += device.erasures.len();
         stats.chunk_bytes += device.chunks.iter().map(|chunk| chunk.length).sum::<u64>();
         stats.sealed_points += device.chunks.iter().map(|chunk| chunk.points).sum::<u64>();
         let heads = device.frozen.iter().map(|head| &**head).chain([&device.head]);
@@ -110,8 +113,8 @@ pub(super) fn of_series(shared: &Shared, pattern: &Pattern) -> Result<Vec<(Serie
         let state = shared.read();
         let mut place = HashMap::new();
         for (series, id, column) in state.select(pattern) {
-            let mut stats = SeriesStats::default();
             let device = &state.devices[id as usize];
+            let mut stats = SeriesStats { ahead: device.ahead[column as usize], ..SeriesStats::default() };
             for head in device.frozen.iter().map(|head| &**head).chain([&device.head]) {
                 let Some(column) = head.columns.get(column as usize) else { continue };
                 stats.points += column.values.len() as u64;
@@ -128,11 +131,11 @@ pub(super) fn of_series(shared: &Shared, pattern: &Pattern) -> Result<Vec<(Serie
         for (chunk, file) in chunks {
             let open = file.open()?;
             let directory = Directory::read(&*open, &chunk).map_err(|e| e.context(&file.name))?;
-            for column in directory.columns() {
-                let Some(at) = place.get(&(chunk.device, column.id)) else { continue };
+            for (id, values, bytes) in directory.columns() {
+                let Some(at) = place.get(&(chunk.device, id)) else { continue };
                 let stats = &mut found[*at].1;
-                stats.points += column.values as u64;
-                stats.bytes += column.bytes();
+                stats.points += values as u64;
+                stats.bytes += bytes;
                 stats.span(chunk.first, chunk.last);
             }
         }
@@ -146,63 +149,4 @@ impl SeriesStats {
         self.first = Some(self.first.map_or(first, |known| known.min(first)));
         self.last = Some(self.last.map_or(last, |known| known.max(last)));
     }
-}
-
-pub(super) fn verify(shared: &Shared) -> Result<VerifyReport> {
-    let mut report = VerifyReport { damage: shared.read().damage.clone(), ..VerifyReport::default() };
-    let chunks: Vec<_> = {
-        let state = shared.read();
-        let places = state.devices.iter().flat_map(|device| &device.chunks);
-        places.map(|place| (place.clone(), state.file(place.file))).collect()
-    };
-    for (place, file) in chunks {
-        let Some(file) = file else { continue };
-        let checked = file.open().and_then(|open| Directory::read(&*open, &place)?.table(&*open));
-        report.chunks += 1;
-        report.bytes += place.length;
-        if let Err(e) = checked {
-            report.damage.push(format!("{} at byte {}: {e}", file.name, place.offset));
-        }
-    }
-    verify_rest(shared, &mut report)?;
-    Ok(report)
-}
-
-/// The manifest and the log. What is written meanwhile may look torn, so nothing is held against their ends.
-fn verify_rest(shared: &Shared, report: &mut VerifyReport) -> Result<()> {
-    let files = shared.disk.list().map_err(|e| Error::io("list the store", e))?;
-    for name in files {
-        let is_log = number_in(&name, log::PREFIX);
-        if is_log.is_none() && name != manifest::NAME {
-            continue;
-        }
-        // A segment may have been trimmed since the list was made.
-        let Ok(bytes) = read_all(&*shared.disk, &name) else { continue };
-        report.bytes += bytes.len() as u64;
-        let checked = match is_log {
-            None => manifest::read(&bytes).map(|_| Vec::new()),
-            Some(id) => SegmentHead::read(id, &bytes)
-                .and_then(|head| log::scan(&bytes, head.first_frame, None, &mut |_, _| Ok(())))
-                .map(|scanned| scanned.damage),
-        };
-        match checked {
-            Ok(ranges) => report.damage.extend(ranges.iter().map(|range| {
-                let what = format!("{name} fails a checksum in bytes {} to {}", range.start, range.end);
-                what
-            })),
-            Err(e) => report.damage.push(e.to_string()),
-        }
-    }
-    report.damage.retain(|what| !what.starts_with(CHUNKS) || !what.ends_with("is missing"));
-    report.damage.extend(missing(shared)?);
-    report.damage.sort();
-    report.damage.dedup();
-    Ok(())
-}
-
-fn missing(shared: &Shared) -> Result<Vec<String>> {
-    let numbers: Vec<u64> = shared.read().file_numbers().collect();
-    let files = shared.disk.list().map_err(|e| Error::io("list the store", e))?;
-    let names = numbers.into_iter().map(|number| format::numbered(CHUNKS, number));
-    Ok(names.filter(|name| !files.contains(name)).map(|name| format!("{name} is missing")).collect())
 }

@@ -5,24 +5,33 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use super::arrivals::minute_of;
+use super::backup::{self, BackupReport};
 use super::batch_frame;
 use super::disk::{Disk, Folder};
+use super::follow;
 use super::log::{self, PAYLOAD_MAX};
 use super::manifest::Record;
 use super::options::{StoreOptions, SyncPolicy};
 use super::query::{Query, QueryResult};
 use super::recovery;
+use super::registration;
+use super::retention::{self, Now, RetentionReport};
 use super::scan;
 use super::seal;
 use super::shared::{Shared, Writing};
 use super::simulated::SimulatedDisk;
 use super::state::State;
-use super::stats::{self, SeriesStats, StoreStats, VerifyReport};
-use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Batch, Channel, DeviceName, Pattern, Sample, SeriesName, Timestamp};
+use super::stats::{self, SeriesStats, StoreStats};
+use super::verify::{self, VerifyReport};
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::model::{Batch, Channel, Clock, DeviceName, Pattern, Sample, SeriesName, Span, SystemClock, Timestamp};
 
 /// Frames wait in memory up to this size; then `append` itself gives them to the operating system.
 const BUFFER_BYTES: usize = 1 << 20;
+
+/// Times may lie this far ahead of the clock before it is remarked on.
+const AHEAD: Span = Span::from_seconds(300);
 
 /// What a batch was given when it was appended, to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,13 +93,23 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_on(disk: Arc<dyn Disk>, label: &str, options: StoreOptions) -> Result<Self> {
+        Self::open_with(disk, Arc::new(SystemClock::default()), label, options)
+    }
+
+    /// Opens the store on any disk and by any clock. The clock says when batches arrive, for as-of queries; which value holds
+    /// is decided by the order of arrival alone, so the clock may be wrong and may jump.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, label: &str, options: StoreOptions) -> Result<Self> {
+        let options = options.bounded_by_size();
         let named = |e: Error| e.context(format_args!("store {label}"));
         let files = disk.list().map_err(|e| named(Error::io("list it", e)))?;
         let new = recovery::is_new(&files).map_err(named)?;
         if !disk.lock().map_err(|e| named(Error::io("lock it", e)))? {
             return Err(Error::new(ErrorKind::Locked, format!("store {label} is open for writing elsewhere")));
         }
-        let shared = Self::recover(&disk, label, options, new).map_err(|e| {
+        let shared = Self::recover(&disk, clock, label, options, new).map_err(|e| {
             disk.unlock();
             named(e)
         })?;
@@ -105,7 +124,13 @@ impl Store {
         Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::new(Some(thread)) }) })
     }
 
-    fn recover(disk: &Arc<dyn Disk>, label: &str, options: StoreOptions, new: bool) -> Result<Shared> {
+    fn recover(
+        disk: &Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        label: &str,
+        options: StoreOptions,
+        new: bool,
+    ) -> Result<Shared> {
         if new {
             recovery::create(&**disk)?;
         }
@@ -115,8 +140,13 @@ impl Store {
             tracing::error!(store = label, "damage: {what}");
         }
         let number = manifest.number;
-        let writing = Writing { manifest: Mutex::new(manifest), log: Mutex::new(log) };
-        Ok(Shared::new(label.to_owned(), Arc::clone(disk), options, state, Some(writing), number))
+        let room = log.end().is_some();
+        let writing = Writing::new(manifest, log);
+        let shared = Shared::new(label.to_owned(), Arc::clone(disk), clock, options, state, Some(writing), number);
+        if shared.look_for_room() && !room {
+            shared.space.refuse("disk full: no room for a segment of the log".to_owned());
+        }
+        Ok(shared)
     }
 
     /// Opens the store on any disk to read it.
@@ -124,12 +154,15 @@ impl Store {
     /// # Errors
     /// As [`open_read_only`](Self::open_read_only).
     pub fn open_read_only_on(disk: Arc<dyn Disk>, label: &str, options: StoreOptions) -> Result<Self> {
-        let state = load_consistent(&disk, &options).map_err(|e| e.context(format_args!("store {label}")))?;
-        let shared = Arc::new(Shared::new(label.to_owned(), disk, options, state, None, 0));
+        let (state, position) = follow::load(&disk).map_err(|e| e.context(format_args!("store {label}")))?;
+        let clock = Arc::new(SystemClock::default());
+        let shared = Arc::new(Shared::new(label.to_owned(), disk, clock, options, state, None, 0));
+        *shared.position.lock().unwrap_or_else(PoisonError::into_inner) = position;
         Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::new(None) }) })
     }
 
-    /// Looks again at what a writer has made of the store since it was opened to be read. A writer needs no refresh.
+    /// Looks at what a writer has made of the store since it was opened to be read. Only what is new is read. A writer needs no
+    /// refresh.
     ///
     /// # Errors
     /// As [`open_read_only`](Self::open_read_only).
@@ -137,10 +170,9 @@ impl Store {
         let shared = self.shared();
         shared.check_open()?;
         if shared.writing.is_none() {
-            let state = load_consistent(&shared.disk, &shared.options)
-                .map_err(|e| e.context(format_args!("store {}", shared.label)))?;
-            shared.durable.store(state.next_frame - 1, Ordering::Release);
-            *shared.write() = state;
+            follow::refresh(shared).map_err(|e| e.context(format_args!("store {}", shared.label)))?;
+            let reached = shared.read().next_frame - 1;
+            shared.durable.store(reached, Ordering::Release);
         }
         Ok(())
     }
@@ -150,14 +182,16 @@ impl Store {
     ///
     /// # Errors
     /// [`Conflict`](ErrorKind::Conflict) where stored numbers would change their meaning,
-    /// [`LimitReached`](ErrorKind::LimitReached) beyond the device's quota; then none of the channels is registered.
+    /// [`LimitReached`](ErrorKind::LimitReached) beyond the device's quota of channels or the store's of
+    /// devices; then none of the channels is registered.
     pub fn register(&self, device: &DeviceName, channels: &[Channel]) -> Result<()> {
         let shared = self.shared();
-        let writing = shared.writing()?;
-        let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut manifest = shared.writing()?.lock_manifest();
+        // Closing sets its mark before it takes the lock: nothing may be written after it gave the folder back.
+        shared.writing()?;
         let records = {
             let state = shared.read();
-            new_facts(&state, device, channels, shared.options.max_channels_per_device)?
+            registration::new_facts(&state, device, channels, &shared.options)?
         };
         if records.is_empty() { Ok(()) } else { shared.record(&mut manifest, records) }
     }
@@ -184,18 +218,26 @@ impl Store {
     /// [`NotFound`](ErrorKind::NotFound) naming a channel that is not registered; nothing of the batch is taken then.
     pub fn append(&self, batch: &Batch) -> Result<Ticket> {
         let shared = self.shared();
-        let writing = shared.writing()?;
+        let writing = shared.taking()?;
+        let arrived = shared.clock.now();
         let mut state = shared.write();
-        let (frame, froze) = append(&mut state, batch, shared)?;
+        let (frame, froze) = append(&mut state, batch, arrived, shared)?;
         let (buffered, queued) = (state.buffer.len(), state.queued_rows);
         drop(state);
+        let taken = |waited: Result<()>| match waited {
+            // The batch is taken; it is the next one that a full disk keeps out.
+            Err(e) if e.retry() == Retry::Safe => Ok(()),
+            waited => waited,
+        };
         if buffered > BUFFER_BYTES {
-            shared.flush(&mut shared.lock_log(writing), false)?;
+            let mut log = shared.lock_log(writing);
+            shared.writing()?;
+            taken(shared.flush(&mut log, false))?;
         }
         if froze {
             shared.ask_to_look();
             if queued > shared.options.unsealed_rows {
-                seal::wait_for_room(shared, shared.options.unsealed_rows)?;
+                taken(seal::wait_for_room(shared, shared.options.unsealed_rows))?;
             }
         }
         Ok(Ticket(frame))
@@ -237,8 +279,9 @@ impl Store {
     /// As [`commit`](Self::commit).
     pub fn sync(&self) -> Result<()> {
         let shared = self.shared();
-        let writing = shared.writing()?;
-        shared.flush(&mut shared.lock_log(writing), true)
+        let mut log = shared.lock_log(shared.writing()?);
+        shared.writing()?;
+        shared.flush(&mut log, true)
     }
 
     /// Seals all rows into compressed chunks and waits for it: before a backup, or to measure.
@@ -291,13 +334,17 @@ impl Store {
         let known: Vec<_> = {
             let state = self.shared().read();
             let selected = state.select(pattern).into_iter();
-            selected.map(|(series, id, column)| (series, state.devices[id as usize].latest[column as usize])).collect()
+            let latest = |id: u32, column: u32| {
+                let device = &state.devices[id as usize];
+                (device.latest[column as usize], device.deletions)
+            };
+            selected.map(|(series, id, column)| (series, latest(id, column))).collect()
         };
         let mut found = Vec::with_capacity(known.len());
-        for (series, sample) in known {
+        for (series, (sample, deletions)) in known {
             let sample = match sample {
                 Some(sample) => Some(sample),
-                None => self.latest_sealed(&series)?,
+                None => self.latest_sealed(&series, deletions)?,
             };
             found.extend(sample.map(|sample| (series, sample)));
         }
@@ -324,7 +371,8 @@ impl Store {
         Ok(held.collect())
     }
 
-    fn latest_sealed(&self, series: &SeriesName) -> Result<Option<Sample>> {
+    /// Looks the latest sample up, and remembers it unless something was deleted meanwhile.
+    fn latest_sealed(&self, series: &SeriesName, deletions: u64) -> Result<Option<Sample>> {
         let result = self.query(&Query::new(Pattern::from(series)).last(1))?;
         let sample = result.series().first().and_then(|found| {
             let at = found.times().len().checked_sub(1)?;
@@ -333,8 +381,9 @@ impl Store {
         let mut state = self.shared().write();
         let place = state.select(&Pattern::from(series)).pop();
         if let (Some((_, id, column)), Some(sample)) = (place, sample) {
-            let known = &mut state.devices[id as usize].latest[column as usize];
-            if known.is_none_or(|known| known.time < sample.time) {
+            let device = &mut state.devices[id as usize];
+            let known = &mut device.latest[column as usize];
+            if device.deletions == deletions && known.is_none_or(|known| known.time < sample.time) {
                 *known = Some(sample);
             }
         }
@@ -361,8 +410,50 @@ impl Store {
     /// # Errors
     /// [`Closed`](ErrorKind::Closed); what is damaged is in the report.
     pub fn verify(&self) -> Result<VerifyReport> {
+        self.verify_with(&mut |_, _| {})
+    }
+
+    /// As [`verify`](Self::verify); `progress` is told how many bytes of chunks of how many are done.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_with(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport> {
         self.shared().check_open()?;
-        stats::verify(self.shared())
+        verify::run(self.shared(), progress)
+    }
+
+    /// Copies everything that was appended before into the folder `to`, while the store is written and read. The copy is a
+    /// store itself. Again into the same folder only what is new is copied; what is there is compared. An interrupted
+    /// backup leaves the former one as it was. `progress` is told how many bytes of how many are done.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) where `to` holds something else or is the store itself,
+    /// [`Conflict`](ErrorKind::Conflict) where it is a backup of another store, [`Locked`](ErrorKind::Locked) where it is in
+    /// use, [`Unsupported`](ErrorKind::Unsupported) where a newer memcore wrote it, [`Damaged`](ErrorKind::Damaged) where
+    /// its manifest is; then nothing of it is changed.
+    pub fn backup(&self, to: impl AsRef<Path>, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+        const ATTEMPTS: usize = 20;
+        self.shared().check_open()?;
+        let mut done = backup::run(self.shared(), to.as_ref(), progress);
+        for _ in 0..ATTEMPTS {
+            match &done {
+                // The writer has replaced files meanwhile.
+                Err(e) if e.kind() == ErrorKind::Io && self.shared().writing.is_none() => self.refresh()?,
+                _ => break,
+            }
+            done = backup::run(self.shared(), to.as_ref(), progress);
+        }
+        done
+    }
+
+    /// Gives up what is older than it is to be kept, and the oldest of what is too much. The store does so by itself every
+    /// minute; there `now` is what its clock and the device's own newest samples agree on, here it is what the caller says.
+    ///
+    /// # Errors
+    /// As [`register`](Self::register).
+    pub fn enforce_retention(&self, now: Timestamp) -> Result<RetentionReport> {
+        let shared = self.shared();
+        retention::enforce(shared, shared.writing()?, Now::Given(now))
     }
 
     /// Why the store takes no writes, where it does not.
@@ -379,7 +470,7 @@ impl Store {
         self.handle.close()
     }
 
-    fn shared(&self) -> &Shared {
+    pub(super) fn shared(&self) -> &Shared {
         &self.handle.shared
     }
 }
@@ -398,7 +489,9 @@ impl Handle {
             let _ = thread.join();
         }
         let Some(writing) = &shared.writing else { return Ok(()) };
-        let done = if shared.read_only_reason().is_none() { say_goodbye(shared, writing) } else { Ok(()) };
+        // A step of a compaction or a deletion that goes on elsewhere is waited for.
+        let _files = writing.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = if !shared.has_failed() { say_goodbye(shared, writing) } else { Ok(()) };
         shared.disk.unlock();
         done
     }
@@ -414,15 +507,15 @@ impl Drop for Handle {
 
 /// Syncs the log and records where it ends, so that later damage to its last frames is not taken for a torn write.
 fn say_goodbye(shared: &Shared, writing: &Writing) -> Result<()> {
-    let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut manifest = writing.lock_manifest();
     let mut log = shared.lock_log(writing);
     shared.flush(&mut log, true)?;
-    let ((segment, end), next_frame) = (log.end(), log.written + 1);
-    manifest.append(&[Record::Closed { segment, end, next_frame }]).map_err(|e| shared.fail(&e))
+    let (Some((segment, end)), next_frame) = (log.end(), log.written + 1) else { return Ok(()) };
+    manifest.append(&[Record::Closed { segment, end, next_frame }]).map_err(|e| shared.refuse(&e))
 }
 
 /// Takes a batch into the state; its frame, and whether a head became full.
-fn append(state: &mut State, batch: &Batch, shared: &Shared) -> Result<(u64, bool)> {
+fn append(state: &mut State, batch: &Batch, arrived: Timestamp, shared: &Shared) -> Result<(u64, bool)> {
     let device_name = batch.device();
     let id = state
         .device_id(device_name)
@@ -435,7 +528,8 @@ fn append(state: &mut State, batch: &Batch, shared: &Shared) -> Result<(u64, boo
     }
     let frame = state.next_frame;
     let start = log::begin_frame(&mut state.buffer);
-    batch_frame::encode(batch, id, &ids, &mut state.buffer);
+    let minute = minute_of(arrived);
+    batch_frame::encode(batch, id, &ids, minute, &mut state.buffer);
     if state.buffer.len() - start > PAYLOAD_MAX {
         state.buffer.truncate(start);
         let (rows, width) = (batch.rows(), ids.len());
@@ -447,69 +541,11 @@ fn append(state: &mut State, batch: &Batch, shared: &Shared) -> Result<(u64, boo
     if let Some(position) = batch.position() {
         device.marks.append(position, frame, shared.durable());
     }
-    device.push(batch, &ids, frame);
+    device.push(batch, &ids, frame, minute);
+    state.ahead_points += device.count_ahead(batch, &ids, arrived.saturating_add(AHEAD));
     let full = device.head.rows() >= shared.options.seal_rows;
     if full {
         state.freeze(id);
     }
     Ok((frame, full))
-}
-
-/// What the manifest must be told to register these channels.
-fn new_facts(state: &State, name: &DeviceName, channels: &[Channel], quota: usize) -> Result<Vec<Record>> {
-    let mut records = Vec::new();
-    let known = state.device_id(name);
-    let id = known.unwrap_or(state.devices.len() as u32);
-    if known.is_none() {
-        records.push(Record::Device { id, name: name.clone() });
-    }
-    let device = known.map(|id| &state.devices[id as usize]);
-    let mut next = device.map_or(0, |device| device.channels.len()) as u32;
-    let mut fresh: std::collections::HashMap<_, &Channel> = std::collections::HashMap::new();
-    for channel in channels {
-        channel.check().map_err(|e| e.context(format_args!("device {name}")))?;
-        let column = device.and_then(|device| device.column(&channel.name));
-        let before = column.and_then(|column| Some(&device?.channels[column as usize]));
-        if let Some(before) = before.or_else(|| fresh.get(&channel.name).copied()) {
-            before.check_compatible(channel).map_err(|e| e.context(format_args!("device {name}")))?;
-        }
-        let column = match column {
-            Some(_) if before == Some(channel) => continue,
-            Some(column) => column,
-            None if fresh.contains_key(&channel.name) => continue,
-            None => {
-                next += 1;
-                next - 1
-            }
-        };
-        fresh.insert(channel.name.clone(), channel);
-        records.push(Record::Channel { device: id, column, channel: Box::new(channel.clone()) });
-    }
-    if next as usize > quota {
-        let message = format!("device {name} would have {next} channels, expected at most {quota}");
-        return Err(Error::new(ErrorKind::LimitReached, message));
-    }
-    Ok(records)
-}
-
-/// What a writer has on disk at one moment: read again where it changed meanwhile.
-fn load_consistent(disk: &Arc<dyn Disk>, options: &StoreOptions) -> Result<State> {
-    const ATTEMPTS: usize = 100;
-    let mut last = None;
-    for _ in 0..ATTEMPTS {
-        let files = disk.list().map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => Error::not_found("there is no store"),
-            _ => Error::io("list it", e),
-        })?;
-        if recovery::is_new(&files)? {
-            return Err(Error::not_found("there is no store"));
-        }
-        match recovery::load(disk, options) {
-            Ok(recovered) if recovered.is_current(&**disk) => return Ok(recovered.state),
-            Ok(_) => {}
-            Err(e) if e.kind() == ErrorKind::Io => last = Some(e),
-            Err(e) => return Err(e),
-        }
-    }
-    Err(last.unwrap_or_else(|| Error::new(ErrorKind::Timeout, "its writer changes it faster than it can be read")))
 }
