@@ -51,6 +51,7 @@ mod state;
 mod stats;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
 mod store;
+mod stream;
 mod summary;
 mod table;
 mod times;
@@ -67,3 +68,4 @@ pub use query::{
 pub use simulated::SimulatedDisk;
 pub use stats::{SeriesStats, StoreStats, VerifyReport};
 pub use store::{Store, Ticket};
+pub use stream::QueryStream;
