@@ -83,7 +83,7 @@ impl Holding {
             let step = times[at + 1] - times[at];
             let even = at + even_numbers(&times[at..], &values[at..], step);
             if even - at >= EVEN && self.bridges(step) {
-                let mut sum = ExactSum::ZERO;
+                let mut sum = ExactSum::default();
                 sum.add_all(&values[at..=even]);
                 self.run(&sum, step, ((times[at], values[at]), (times[even], values[even])), area);
                 at = even;
