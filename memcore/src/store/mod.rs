@@ -56,6 +56,7 @@ mod state;
 mod stats;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
 mod store;
+mod stream;
 mod summary;
 mod table;
 mod times;
@@ -76,4 +77,5 @@ pub use retention::{DevicePattern, RetentionReport};
 pub use simulated::SimulatedDisk;
 pub use stats::{SeriesStats, StoreStats};
 pub use store::{Store, Ticket};
+pub use stream::QueryStream;
 pub use verify::{Damage, VerifyReport};
