@@ -131,6 +131,16 @@ impl Device {
         }
     }
 
+    /// What was given up is not the latest any more; what is has to be looked up.
+    pub(super) fn forget_latest(&mut self, first: i64, last: i64) {
+        self.deletions += 1;
+        for latest in &mut self.latest {
+            if latest.is_some_and(|known| (first..=last).contains(&known.time.as_micros())) {
+                *latest = None;
+            }
+        }
+    }
+
     /// Counts the values that lie ahead of `limit`. They are taken as they are: whose clock is wrong is not known here.
     pub(super) fn count_ahead(&mut self, batch: &Batch, ids: &[u32], limit: Timestamp) -> u64 {
         if batch.times().iter().all(|time| *time <= limit) {
@@ -197,5 +207,46 @@ impl Device {
         if !marks.is_empty() {
             out.push(Record::Marks { device: id, marks });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::arrivals::{UNKNOWN, minute_of};
+    use super::super::options::StoreOptions;
+    use super::super::simulated::SimulatedDisk;
+    use super::super::store::Store;
+    use super::*;
+    use crate::model::{ManualClock, Unit};
+
+    fn reading(seconds: i64, value: f64) -> Batch {
+        let power = ["power"].map(|name| ChannelName::new(name).unwrap());
+        let times = vec![Timestamp::from_seconds(seconds)];
+        Batch::new("home1.pv".parse().unwrap(), power.into(), times, vec![Some(value)]).unwrap()
+    }
+
+    fn open(disk: &SimulatedDisk, clock: &Arc<ManualClock>) -> Store {
+        let clock: Arc<ManualClock> = Arc::clone(clock);
+        Store::open_with(Arc::new(disk.clone()), clock, "simulated", StoreOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn a_store_that_is_opened_again_knows_when_its_rows_arrived() {
+        let disk = SimulatedDisk::new();
+        let clock = Arc::new(ManualClock::default());
+        let store = open(&disk, &clock);
+        let power = Channel::gauge("power", Unit::Watt).unwrap().build().unwrap();
+        store.register(&"home1.pv".parse().unwrap(), &[power]).unwrap();
+        let moments = [1_700_000_030, 1_700_000_060, 1_700_000_061, 30, 4_000_000_000, 1_700_000_000 - 3600];
+        for seconds in moments {
+            clock.jump_to(Timestamp::from_seconds(seconds));
+            store.write(&reading(1_700_000_000, seconds as f64)).unwrap();
+        }
+        let expected: Vec<i64> = moments.map(|seconds| minute_of(Timestamp::from_seconds(seconds))).to_vec();
+        let arrived = |store: &Store| store.shared().read().devices[0].head.arrived.iter().collect::<Vec<_>>();
+        assert_eq!(arrived(&store), expected);
+        let next = open(&disk.killed(), &clock);
+        assert_eq!(arrived(&next), expected, "a clock that jumps changes nothing of the order");
+        assert!(!expected.contains(&UNKNOWN));
     }
 }

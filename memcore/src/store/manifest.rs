@@ -1,6 +1,8 @@
 //! The manifest: what devices, channels and chunks there are. A log of edits; each edit is one checksummed frame, so it
 //! happened or it did not (S3). When the edits outgrow the content, the content is written anew and renamed into place.
 
+use std::io;
+
 use super::chunk::ChunkPlace;
 use super::disk::{Disk, DiskFile};
 use super::erasure::Erasure;
@@ -12,6 +14,8 @@ use crate::model::{Channel, DeviceName};
 
 pub(super) const NAME: &str = "MANIFEST";
 pub(super) const NEW_NAME: &str = "MANIFEST.new";
+/// The manifest once more, not synced: read by repair only.
+pub(super) const COPY_NAME: &str = "MANIFEST.copy";
 const MAGIC: &[u8; 8] = b"MEMCMNFT";
 const FRAME: usize = 16;
 /// Edits may take this much before the manifest is written anew, however small its content.
@@ -58,6 +62,10 @@ pub(super) enum Record {
         end: u64,
         next_frame: u64,
     },
+    /// Numbers of files of chunks below this one were used, and are never used again.
+    NextFile {
+        file: u64,
+    },
     /// A range of the device is deleted.
     Erased {
         device: u32,
@@ -98,6 +106,7 @@ impl Record {
             }
             Self::Trimmed { frame } => numbers(out, 7, &[*frame]),
             Self::Closed { segment, end, next_frame } => numbers(out, 8, &[*segment, *end, *next_frame]),
+            Self::NextFile { file } => numbers(out, 11, &[*file]),
             Self::Erased { device, erasure } => write_erasure(9, *device, erasure, out),
             Self::ErasureDone { device, erasure } => write_erasure(10, *device, erasure, out),
         }
@@ -122,6 +131,7 @@ impl Record {
             }
             7 => Self::Trimmed { frame: from.varint()? },
             8 => Self::Closed { segment: from.varint()?, end: from.varint()?, next_frame: from.varint()? },
+            11 => Self::NextFile { file: from.varint()? },
             9 => Self::Erased { device: small(from)?, erasure: read_erasure(from)? },
             10 => Self::ErasureDone { device: small(from)?, erasure: read_erasure(from)? },
             _ => return Err(damaged("a record of the manifest")),
@@ -156,7 +166,8 @@ fn read_erasure(from: &mut Reader<'_>) -> Result<Erasure> {
 #[derive(Debug)]
 pub(super) struct Read {
     pub(super) records: Vec<Record>,
-    /// The number of the last edit.
+    /// The number of the first edit, and of the last one.
+    pub(super) snapshot: u64,
     pub(super) number: u64,
     pub(super) bytes: u64,
     /// The file ends in bytes that are no whole edit: a write that a crash tore, or damage to the last edit.
@@ -168,7 +179,7 @@ pub(super) struct Read {
 /// Reads every edit. Damage before the last edit is an error: nothing after it could be trusted.
 pub(super) fn read(bytes: &[u8]) -> Result<Read> {
     format::check_header(NAME, bytes, MAGIC)?;
-    let mut read = Read { records: Vec::new(), number: 0, bytes: 0, torn: false, fresh: true };
+    let mut read = Read { records: Vec::new(), snapshot: 0, number: 0, bytes: 0, torn: false, fresh: true };
     let mut at = format::HEADER;
     while let Some((number, payload)) = frame_at(bytes, at, read.number) {
         let mut from = Reader::new(payload);
@@ -176,6 +187,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read> {
             read.records.push(Record::read(&mut from)?);
         }
         read.fresh = read.number == 0 && format::version_of(bytes) == format::VERSION;
+        read.snapshot = if read.snapshot == 0 { number } else { read.snapshot };
         read.number = number;
         at += FRAME + payload.len();
     }
@@ -183,9 +195,98 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read> {
     read.torn = bytes[at..].iter().any(|byte| *byte != 0);
     let later = read.torn && (at + 1..bytes.len()).any(|at| frame_at(bytes, at, read.number).is_some());
     if read.number == 0 || later {
-        return Err(Error::new(ErrorKind::Damaged, format!("{NAME} fails a checksum at byte {at}")));
+        return Err(Error::new(
+            ErrorKind::Damaged,
+            format!("{NAME} fails a checksum at byte {at}: repair makes one of what is left"),
+        ));
     }
     Ok(read)
+}
+
+/// One edit.
+#[derive(Debug)]
+pub(super) struct Edit {
+    pub(super) number: u64,
+    pub(super) records: Vec<Record>,
+}
+
+/// What is whole of a damaged manifest.
+#[derive(Debug, Default)]
+pub(super) struct Salvaged {
+    /// The first edit, where it is whole: all that there was when it was written.
+    pub(super) snapshot: Option<Edit>,
+    /// Those after it, as far as they are.
+    pub(super) edits: Vec<Edit>,
+}
+
+/// Reads what is whole.
+pub(super) fn salvage(bytes: &[u8]) -> Salvaged {
+    let mut salvaged = Salvaged::default();
+    let (mut at, mut last) = (format::HEADER, 0);
+    while at < bytes.len() {
+        let found = frame_at(bytes, at, last).and_then(|(number, payload)| {
+            let mut from = Reader::new(payload);
+            let mut records = Vec::new();
+            while !from.is_empty() {
+                records.push(Record::read(&mut from).ok()?);
+            }
+            Some((Edit { number, records }, payload.len()))
+        });
+        let Some((edit, length)) = found else {
+            at += 1;
+            continue;
+        };
+        last = edit.number;
+        match at == format::HEADER {
+            true => salvaged.snapshot = Some(edit),
+            false => salvaged.edits.push(edit),
+        }
+        at += FRAME + length;
+    }
+    salvaged
+}
+
+/// What [`read_after`] found.
+#[derive(Debug)]
+pub(super) struct Edits {
+    pub(super) records: Vec<Record>,
+    /// Where the last one ends, and its number.
+    pub(super) end: u64,
+    pub(super) number: u64,
+}
+
+/// The edits that were appended after the one numbered `number`, which ends at `end`; None where the manifest was written
+/// anew since it began with the edit numbered `snapshot`.
+pub(super) fn read_after(disk: &dyn Disk, snapshot: u64, end: u64, number: u64) -> io::Result<Option<Edits>> {
+    let file = disk.open(NAME)?;
+    let mut start = [0; format::HEADER + FRAME];
+    file.read_at(&mut start, 0)?;
+    let first = start[format::HEADER + 8..].first_chunk().map(|number| u64::from_le_bytes(*number));
+    if format::check_header(NAME, &start, MAGIC).is_err() || first != Some(snapshot) {
+        return Ok(None);
+    }
+    let mut edits = Edits { records: Vec::new(), end, number };
+    let mut header = [0; FRAME];
+    loop {
+        let left = file.length()?.saturating_sub(edits.end);
+        if left < FRAME as u64 {
+            return Ok(Some(edits));
+        }
+        file.read_at(&mut header, edits.end)?;
+        let length = u64::from(u32::from_le_bytes([header[0], header[1], header[2], header[3]])) + FRAME as u64;
+        if length == FRAME as u64 || length > left {
+            return Ok(Some(edits));
+        }
+        let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+        file.read_at(&mut bytes, edits.end)?;
+        let Some((number, payload)) = frame_at(&bytes, 0, edits.number) else { return Ok(Some(edits)) };
+        let mut from = Reader::new(payload);
+        while !from.is_empty() {
+            edits.records.push(Record::read(&mut from).map_err(io::Error::other)?);
+        }
+        edits.end += length;
+        edits.number = number;
+    }
 }
 
 /// The whole edit at that byte, with a number above `after` (the one that follows it, or any where there is none yet).
@@ -212,10 +313,23 @@ fn frame(number: u64, records: &[Record]) -> Vec<u8> {
     bytes
 }
 
+/// The manifest is all that says what chunks mean, so it stands twice. Nothing waits for the second one, and a store without
+/// it is whole.
+fn keep_copy(disk: &dyn Disk, bytes: &[u8]) -> Option<Box<dyn DiskFile>> {
+    let written = disk.create(COPY_NAME).and_then(|copy| copy.write_at(bytes, 0).map(|()| copy));
+    let without = |error: &io::Error| {
+        tracing::debug!(%error, "no copy of the manifest");
+        let _ = disk.remove(COPY_NAME);
+    };
+    written.inspect_err(without).ok()
+}
+
 /// Appends edits to the manifest.
 #[derive(Debug)]
 pub(super) struct ManifestWriter {
     file: Box<dyn DiskFile>,
+    /// Until a write to it fails.
+    copy: Option<Box<dyn DiskFile>>,
     at: u64,
     /// Where bytes end that a full disk kept of an edit that it refused.
     dirty: u64,
@@ -250,20 +364,17 @@ impl ManifestWriter {
         })?;
         disk.rename(NEW_NAME, NAME).map_err(unclear).map_err(doing)?;
         disk.sync_folder().map_err(unclear).map_err(doing)?;
-        Ok(Self { file, at: length, dirty: length, snapshot: length, number })
+        let copy = keep_copy(disk, &bytes);
+        Ok(Self { file, copy, at: length, dirty: length, snapshot: length, number })
     }
 
     /// Goes on after what [`read`] read.
     pub(super) fn resume(disk: &dyn Disk, read: &Read) -> Result<Self> {
         let file = disk.open(NAME).map_err(|e| Error::io(format_args!("open {NAME}"), e))?;
-        let dirty = file.length().map_err(|e| Error::io(format_args!("measure {NAME}"), e))?;
-        Ok(Self {
-            file,
-            at: read.bytes,
-            dirty: if read.torn { dirty } else { read.bytes },
-            snapshot: read.bytes,
-            number: read.number,
-        })
+        let mut bytes = vec![0; usize::try_from(read.bytes).unwrap_or(usize::MAX)];
+        file.read_at(&mut bytes, 0).map_err(|e| Error::io(format_args!("read {NAME}"), e))?;
+        let (copy, at, number) = (keep_copy(disk, &bytes), read.bytes, read.number);
+        Ok(Self { file, copy, at, dirty: at, snapshot: at, number })
     }
 
     /// Appends one edit; it is durable when this returns.
@@ -276,10 +387,15 @@ impl ManifestWriter {
         self.dirty = self.at + bytes.len() as u64;
         self.file.write_at(&bytes, self.at).map_err(doing)?;
         self.file.sync().map_err(unclear).map_err(doing)?;
+        self.copy = self.copy.take().filter(|copy| copy.write_at(&bytes, self.at).is_ok());
         self.at = end;
         self.dirty = self.at;
         self.number += 1;
         Ok(())
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.at
     }
 
     /// Whether the edits have outgrown the content.
@@ -316,6 +432,7 @@ mod tests {
             Record::Marks { device: 0, marks: vec![(u64::MAX, 1), (7, u64::MAX)] },
             Record::Trimmed { frame: 9 },
             Record::Closed { segment: 2, end: 4096, next_frame: 18 },
+            Record::NextFile { file: 7 },
             Record::Erased { device: 0, erasure: Erasure { column: Some(0), first: i64::MIN, last: -5, order: 9 } },
             Record::ErasureDone { device: 0, erasure: Erasure { column: None, first: 3, last: i64::MAX, order: 8 } },
         ]
@@ -334,7 +451,7 @@ mod tests {
     fn edits_are_read_as_they_were_written() {
         let (_, bytes) = written();
         let read = read(&bytes).unwrap();
-        assert_eq!(read.records[..10], some_records());
+        assert_eq!(read.records[..11], some_records());
         assert_eq!((read.number, read.torn, read.fresh, read.bytes), (3, false, false, bytes.len() as u64));
     }
 

@@ -8,6 +8,7 @@ use super::disk::DiskFile;
 use super::fold::Run;
 use super::rows::{Ask, Out, Rows};
 use super::snapshot::OpenChunk;
+use super::times::PageSpan;
 use super::wire::damaged;
 use crate::error::Result;
 
@@ -48,8 +49,7 @@ pub(super) fn enter(
     let Some(place) = two.column(ask.column) else { return Ok(Left::Nothing) };
     let masked = two.latest_arrival > ask.reach.known;
     if !masked && erased.is_empty() && ask.may_be_run(first, last) && place.values > 0 {
-        let rows = 0..two.rows();
-        let step = two.times.step(&rows).filter(|_| place.values == rows.len());
+        let step = two.step().filter(|_| place.values == two.rows());
         if out.run(&Run { first, last, step, summary: &place.summary })? {
             cost.pages_summarized += two.pages.len() as u64;
             cost.points_summarized += place.summary.rows;
@@ -57,7 +57,7 @@ pub(super) fn enter(
         }
     }
     let reader = two.reader(place, &*chunk.file, &mut cost.bytes_read)?;
-    let next = two.times.page_from(ask.reach.first, &two.pages);
+    let next = two.spans.partition_point(|span| span.last < ask.reach.first);
     Ok(Left::Pages(Box::new(Paging { reader, next, erased, masked, spare: Rows::default(), times: Vec::new() })))
 }
 
@@ -90,8 +90,8 @@ impl Paging {
         while self.reader.pages.get(self.next).is_some_and(|page| page.count() == 0) {
             self.next += 1;
         }
-        let rows = &self.reader.pages.get(self.next)?.rows;
-        Some(two.times.span(self.next, rows).0).filter(|first| *first <= last)
+        self.reader.pages.get(self.next)?;
+        Some(two.spans[self.next].first).filter(|first| *first <= last)
     }
 
     pub(super) fn skip_page(&mut self) {
@@ -107,8 +107,7 @@ impl Paging {
         out: &mut Out<'_>,
     ) -> Result<Option<Rows>> {
         let Directory::Two(two) = &mut chunk.directory else { return Err(damaged("the pages of a column")) };
-        let page = &self.reader.pages[self.next];
-        let (first, last) = two.times.span(self.next, &page.rows);
+        let PageSpan { first, last, .. } = two.spans[self.next];
         if self.erased.iter().any(|(from, to)| *from <= first && last <= *to) {
             return Ok(None);
         }
@@ -145,8 +144,7 @@ impl Paging {
             return Ok(false);
         }
         let page = &self.reader.pages[self.next];
-        let (mut first, mut last) = two.times.span(self.next, &page.rows);
-        let mut step = two.times.step(&page.rows);
+        let PageSpan { mut first, mut last, mut step } = two.spans[self.next];
         if let Some(present) = &page.present {
             self.times.clear();
             two.times.page(self.next, &page.rows, file, &mut cost.bytes_read, &mut self.times)?;
@@ -173,35 +171,43 @@ impl Paging {
         cost: &mut Cost,
         out: &mut Out<'_>,
     ) -> Result<bool> {
-        let (first, _) = two.times.span(self.next, &self.reader.pages[self.next].rows);
-        if out.border(first)?.is_none() {
+        let span = two.spans[self.next];
+        if out.border(span.first)?.is_none() {
             return Ok(false);
         }
         two.open(column, &mut self.reader, file, &mut cost.bytes_read)?;
-        let page = self.reader.pages[self.next].clone();
-        let Some(numbers) = self.reader.whole(self.next, file, &mut cost.bytes_read)? else { return Ok(false) };
+        let page = &self.reader.pages[self.next];
+        let (rows, count) = (page.rows.clone(), page.count());
+        let even = span.step.filter(|step| page.present.is_none() && *step > 0);
         self.times.clear();
-        two.times.page(self.next, &page.rows, file, &mut cost.bytes_read, &mut self.times)?;
-        if let Some(present) = &page.present {
-            self.times = present.iter().map(|row| self.times[usize::from(*row)]).collect();
+        if even.is_none() {
+            two.times.page(self.next, &rows, file, &mut cost.bytes_read, &mut self.times)?;
+            if let Some(present) = &page.present {
+                self.times = present.iter().map(|row| self.times[usize::from(*row)]).collect();
+            }
         }
+        let Some(numbers) = self.reader.whole(self.next, file, &mut cost.bytes_read)? else { return Ok(false) };
         let mut start = 0;
-        while let Some(first) = self.times.get(start).copied() {
+        while start < count {
+            let time = |place: usize| even.map_or_else(|| self.times[place], |step| span.first + step * place as i64);
+            let first = time(start);
             let border = out.border(first)?.unwrap_or(i64::MAX);
-            let end = start + self.times[start..].partition_point(|time| *time <= border);
+            let end = match even {
+                _ if border >= span.last => count,
+                Some(step) => ((border - span.first) / step) as usize + 1,
+                None => start + self.times[start..].partition_point(|time| *time <= border),
+            };
             let Some(summary) = numbers.summary(start..end) else { break };
-            let rows = page.rows.start + start..page.rows.start + end;
-            let step = if page.present.is_none() { two.times.step(&rows) } else { None };
-            let run = Run { first, last: self.times[end - 1], step, summary: &summary };
-            if !out.run(&run)? {
+            if !out.run(&Run { first, last: time(end - 1), step: even, summary: &summary })? {
+                let times: Vec<i64> = (start..end).map(time).collect();
                 self.spare.clear();
                 numbers.values(start..end, &mut self.spare.values);
-                out.samples(&self.times[start..end], &self.spare.values)?;
+                out.samples(&times, &self.spare.values)?;
             }
             start = end;
         }
         cost.pages_decoded += 1;
-        cost.points_decoded += page.count() as u64;
+        cost.points_decoded += count as u64;
         Ok(true)
     }
 

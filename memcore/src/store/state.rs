@@ -8,12 +8,14 @@ use super::batch_frame::FrameBatch;
 use super::chunk::{ChunkPlace, FILE_MAGIC};
 use super::device::Device;
 use super::disk::{Disk, DiskFile};
+use super::follow::Unsealed;
 use super::format;
 use super::handles::Handles;
 use super::manifest::Record;
 use super::table::Head;
+use super::verify::Damage;
 use super::wire::damaged;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, DeviceName, Pattern, SeriesName};
 
 pub(super) const CHUNKS: &str = "chunks";
@@ -29,7 +31,8 @@ pub(super) struct ChunkFile {
 }
 
 impl ChunkFile {
-    /// Opens it, where it is not open, and checks that it is what its name says, in a version that is known (S2).
+    /// Opens it, where it is not open, unless its version is not known (S2). What is in it has checksums of its own: a damaged
+    /// header costs none of it.
     pub(super) fn open(&self) -> Result<Arc<dyn DiskFile>> {
         self.handles.get(self.number, || self.open_anew())
     }
@@ -40,10 +43,17 @@ impl ChunkFile {
         if file.length().map_err(doing)? < format::HEADER as u64 {
             return Err(damaged("a file of chunks"));
         }
+        match self.check_header(&*file) {
+            Err(e) if e.kind() != ErrorKind::Damaged => Err(e),
+            _ => Ok(file),
+        }
+    }
+
+    /// Whether it is what its name says.
+    pub(super) fn check_header(&self, file: &dyn DiskFile) -> Result<()> {
         let mut header = [0; format::HEADER];
-        file.read_at(&mut header, 0).map_err(doing)?;
-        format::check_header(&self.name, &header, FILE_MAGIC)?;
-        Ok(file)
+        file.read_at(&mut header, 0).map_err(|e| Error::io(format_args!("read {}", self.name), e))?;
+        format::check_header(&self.name, &header, FILE_MAGIC)
     }
 }
 
@@ -67,6 +77,8 @@ pub(super) struct State {
     index: HashMap<DeviceName, u32>,
     handles: Arc<Handles>,
     files: HashMap<u64, (Arc<ChunkFile>, usize)>,
+    /// Files that no chunk needs any more: whoever changed the state lets go of them when it has let go of the state.
+    pub(super) released: Vec<Arc<ChunkFile>>,
     /// Frames that the log does not have yet.
     pub(super) buffer: Vec<u8>,
     pub(super) next_frame: u64,
@@ -79,11 +91,13 @@ pub(super) struct State {
     pub(super) next_file: u64,
     /// The log's end as the manifest knows it from an orderly close: segment, end, frame after it.
     pub(super) closed: Option<(u64, u64, u64)>,
-    pub(super) damage: Vec<String>,
+    pub(super) damage: Vec<Damage>,
     /// What a crash tore off the end of the log, if it did.
     pub(super) torn: Option<String>,
     /// Whether files that no chunk needs are removed: a writer's, once recovery is done.
     pub(super) may_remove: bool,
+    /// Kept by a reader, which learns only later which rows were sealed.
+    pub(super) unsealed: Option<Unsealed>,
     pub(super) repeated_batches: u64,
     /// Values whose time lay well ahead of the clock when they arrived.
     pub(super) ahead_points: u64,
@@ -97,6 +111,7 @@ impl State {
             index: HashMap::new(),
             handles: Arc::default(),
             files: HashMap::new(),
+            released: Vec::new(),
             buffer: Vec::new(),
             next_frame: 1,
             trimmed: 0,
@@ -108,6 +123,7 @@ impl State {
             damage: Vec::new(),
             torn: None,
             may_remove: false,
+            unsealed: None,
             repeated_batches: 0,
             ahead_points: 0,
         }
@@ -145,6 +161,7 @@ impl State {
                 marks.into_iter().for_each(|(boot, sequence)| known.restore(boot, sequence));
             }
             Record::Trimmed { frame } => self.trimmed = frame,
+            Record::NextFile { file } => self.next_file = self.next_file.max(file),
             Record::Closed { segment, end, next_frame } => self.closed = Some((segment, end, next_frame)),
             Record::Erased { device, erasure } => {
                 // A chunk that comes later must lie above it (S35).
@@ -181,7 +198,8 @@ impl State {
         *chunks -= 1;
         if *chunks == 0 {
             guard.unused.store(self.may_remove, Ordering::Release);
-            self.files.remove(&file);
+            let removed = self.files.remove(&file).filter(|_| self.may_remove);
+            self.released.extend(removed.map(|(file, _)| file));
         }
     }
 
@@ -213,6 +231,9 @@ impl State {
         }
         if device.head.rows() >= seal_rows {
             self.freeze(batch.device);
+        }
+        if let Some(unsealed) = &mut self.unsealed {
+            unsealed.entry(batch.device).or_default().push_back((frame, batch.times.len() as u32));
         }
         Ok(())
     }
@@ -261,7 +282,7 @@ impl State {
 
     /// All that a manifest must say.
     pub(super) fn records(&self, durable_frame: u64) -> Vec<Record> {
-        let mut records = vec![Record::Trimmed { frame: self.trimmed }];
+        let mut records = vec![Record::Trimmed { frame: self.trimmed }, Record::NextFile { file: self.next_file }];
         for (id, device) in self.devices.iter().enumerate() {
             device.records(id as u32, durable_frame, &mut records);
         }
