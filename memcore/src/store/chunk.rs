@@ -334,12 +334,11 @@ impl Paged {
     /// The one step between all times, where there is one and that is known without decoding them.
     pub(super) fn step(&self) -> Option<i64> {
         let [first, ..] = self.spans[..] else { return None };
-        let even = first.step.filter(|step| {
+        first.step.filter(|step| {
             let follows = |pair: &[PageSpan]| pair[1].first.wrapping_sub(pair[0].last) == *step;
             let alike = |span: &PageSpan| span.step == Some(*step) || span.first == span.last;
             self.spans.iter().all(alike) && self.spans.windows(2).all(follows)
-        });
-        even
+        })
     }
 
     pub(super) fn column(&self, id: u32) -> Option<&ColumnPlace> {
