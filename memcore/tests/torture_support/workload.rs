@@ -1,0 +1,187 @@
+//! The workload and its model. Batch `n` of a workload is always the same, so that what a store must hold after any prefix
+//! can be said without having been there.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use memcore::Result;
+use memcore::model::{Batch, Timestamp};
+use memcore::store::{Query, Store};
+
+use crate::store_support::{Dice, device, names, numbered, pattern, watts};
+
+const DEVICES: [&str; 3] = ["home1.meter", "home1.pv", "home2.pv"];
+const CHANNELS: [&str; 2] = ["a", "b"];
+const BOOT: u64 = 7;
+
+/// What is done with a store, from a seed.
+#[derive(Debug, Clone, Copy)]
+pub struct Workload(pub u64);
+
+/// What follows a batch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Then {
+    Nothing,
+    Commit,
+    Sync,
+    Seal,
+    Register,
+}
+
+/// How far a workload came; read by others while it runs.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Batches that were given to the store, whatever it said.
+    given: AtomicU64,
+    /// Batches of which the store said that they are safe.
+    acknowledged: AtomicU64,
+    /// Batches whose registrations the store said it has.
+    registered: AtomicU64,
+}
+
+impl Progress {
+    /// Of a workload that goes on at batch `from`.
+    pub fn from(from: u64) -> Self {
+        Self { given: from.into(), acknowledged: from.into(), registered: 0.into() }
+    }
+
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Acquire)
+    }
+
+    pub fn now(&self) -> Self {
+        let copy = |of: &AtomicU64| of.load(Ordering::Acquire).into();
+        Self { given: copy(&self.given), acknowledged: copy(&self.acknowledged), registered: copy(&self.registered) }
+    }
+
+    /// What was acknowledged by now, and what may have been given until then.
+    pub fn until(self, then: &Self) -> Self {
+        Self { given: then.given.load(Ordering::Acquire).into(), ..self }
+    }
+}
+
+impl Workload {
+    fn dice(self, number: u64, what: u64) -> Dice {
+        let mut dice = Dice(self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) ^ (number << 3) ^ what);
+        dice.roll();
+        dice
+    }
+
+    fn device(number: u64) -> &'static str {
+        DEVICES[number as usize % DEVICES.len()]
+    }
+
+    /// Some rows: in order mostly, sometimes late, sometimes again at a time that was there.
+    pub fn batch(self, number: u64) -> Batch {
+        let mut dice = self.dice(number, 1);
+        let rows = 1 + dice.below(4) as i64;
+        let start = match dice.below(6) {
+            0 => number as i64 * 10 - dice.below(400) as i64,
+            _ => number as i64 * 10,
+        };
+        let times = (0..rows).map(|row| Timestamp::from_seconds(start + row)).collect();
+        let values = (0..rows * 2).map(|_| value(&mut dice)).collect();
+        let batch = Batch::new(device(Self::device(number)), names(&CHANNELS), times, values).unwrap();
+        numbered(batch, BOOT, number / DEVICES.len() as u64 + 1)
+    }
+
+    fn then(self, number: u64) -> Then {
+        match self.dice(number, 2).below(40) {
+            0..12 => Then::Commit,
+            12 => Then::Sync,
+            13..17 => Then::Seal,
+            17 => Then::Register,
+            _ => Then::Nothing,
+        }
+    }
+
+    fn extra(number: u64) -> String {
+        format!("extra{number}")
+    }
+
+    /// By device and channel: times and the bits of values.
+    fn model(self, batches: u64) -> BTreeMap<String, BTreeMap<i64, u64>> {
+        let mut model: BTreeMap<String, BTreeMap<i64, u64>> = BTreeMap::new();
+        for batch in (0..batches).map(|number| self.batch(number)) {
+            for (at, channel) in CHANNELS.iter().enumerate() {
+                let series = model.entry(format!("{}.{channel}", batch.device())).or_default();
+                let rows = batch.times().iter().zip(batch.column(at));
+                series.extend(rows.filter_map(|(time, value)| Some((time.as_micros(), (*value)?.to_bits()))));
+            }
+        }
+        model
+    }
+}
+
+fn value(dice: &mut Dice) -> Option<f64> {
+    match dice.below(12) {
+        0 => None,
+        1 => Some([f64::NAN, f64::INFINITY, -0.0, f64::MIN_POSITIVE, 1e300][dice.below(5) as usize]),
+        2 => Some(f64::from_bits(dice.roll() & !(0x7ff << 52) | (0x3ff << 52))),
+        _ => Some(dice.below(5000) as f64 / 10.0),
+    }
+}
+
+pub fn register(store: &Store) -> Result<()> {
+    DEVICES.iter().try_for_each(|name| store.register(&device(name), &watts(&CHANNELS)))
+}
+
+/// Does batches `progress` to `end` and what follows each; ends at the first refusal.
+pub fn run(store: &Store, workload: Workload, end: u64, progress: &Progress) -> Result<()> {
+    let from = progress.given.load(Ordering::Acquire);
+    // As a device that comes back, which says again what it has: nobody knows whether the last one got through.
+    for number in (0..from).filter(|number| workload.then(*number) == Then::Register) {
+        store.register(&device(Workload::device(number)), &watts(&[&Workload::extra(number)]))?;
+    }
+    progress.registered.store(from, Ordering::Release);
+    for number in from..end {
+        progress.given.store(number + 1, Ordering::Release);
+        let ticket = store.append(&workload.batch(number))?;
+        match workload.then(number) {
+            Then::Nothing => continue,
+            Then::Commit => store.commit(ticket)?,
+            Then::Sync => store.sync()?,
+            Then::Seal => store.seal()?,
+            Then::Register => {
+                store.register(&device(Workload::device(number)), &watts(&[&Workload::extra(number)]))?;
+                progress.registered.store(number + 1, Ordering::Release);
+                continue;
+            }
+        }
+        progress.acknowledged.store(number + 1, Ordering::Release);
+    }
+    Ok(())
+}
+
+/// How many batches a store holds after a crash at `progress`, having made sure that they are the first ones, whole, that all
+/// that was acknowledged is among them, and that nothing else is there.
+pub fn recovered(store: &Store, workload: Workload, progress: &Progress) -> u64 {
+    let durable = DEVICES.map(|name| store.durable_sequence(&device(name), BOOT));
+    let count: u64 = durable.iter().sum();
+    for (at, durable) in (0..).zip(durable) {
+        let expected = (count + DEVICES.len() as u64 - 1 - at) / DEVICES.len() as u64;
+        assert_eq!(durable, expected, "of {count} batches, those of {} are no prefix", DEVICES[at as usize]);
+    }
+    let (given, acknowledged) = (progress.given.load(Ordering::Acquire), progress.acknowledged());
+    assert!((acknowledged..=given).contains(&count), "{count} batches, {acknowledged} acknowledged, {given} given");
+    reads_match(store, workload, count);
+    for number in (0..progress.registered.load(Ordering::Acquire)).filter(|n| workload.then(*n) == Then::Register) {
+        let series = format!("{}.{}", Workload::device(number), Workload::extra(number));
+        assert!(store.channel(&series.parse().unwrap()).is_some(), "{series} was registered");
+    }
+    assert_eq!(store.stats().damage, Vec::<String>::new());
+    count
+}
+
+/// Every value of the first `count` batches, bit for bit, and no other.
+pub fn reads_match(store: &Store, workload: Workload, count: u64) {
+    let mut expected = workload.model(count);
+    for series in store.query(&Query::new(pattern(">"))).unwrap().series() {
+        let values = series.values().unwrap().values().iter().map(|value| value.to_bits());
+        let found: BTreeMap<i64, u64> = series.times().values().iter().copied().zip(values).collect();
+        assert_eq!(found.len(), series.times().len(), "{}: a time twice", series.series());
+        let expected = expected.remove(&series.series().to_string()).unwrap_or_default();
+        assert!(found == expected, "{} after {count} batches:\n{found:?}\n{expected:?}", series.series());
+    }
+    assert!(expected.values().all(BTreeMap::is_empty), "series are missing: {:?}", expected.keys());
+}
