@@ -33,14 +33,14 @@ def main(name: str, data: str, folder: str) -> None:
     figures: dict[str, Any] = {}
     notes: list[str] = []
     work, points = Path(folder), Points.load(Path(data))
-    _ingest(engine, work, points, figures)
+    _ingest(engine, work, points, figures, notes)
     _queries(engine, work / "bulk", points, figures, notes)
     _commits(engine, work / "commits", figures)
     _precision(engine, work / "precision", notes)
     print(json.dumps({"how": engine.how, "figures": figures, "notes": notes}))
 
 
-def _ingest(engine: Engine, work: Path, points: Points, figures: dict[str, Any]) -> None:
+def _ingest(engine: Engine, work: Path, points: Points, figures: dict[str, Any], notes: list[str]) -> None:
     for title, rows in (("readings", 1), ("batches", 1000), ("bulk", len(points.times))):
         used = engine.ingest(work / title, points, rows)
         if used:
@@ -49,6 +49,8 @@ def _ingest(engine: Engine, work: Path, points: Points, figures: dict[str, Any])
         engine.close()
     for title in ("batches", "bulk"):
         figures[f"bytes {title}"] = _size(work / title) / len(points)
+    if sealed := getattr(engine, "sealed", None):
+        notes.append(f"of what is on disk {sealed:.3f} bytes/point are sealed chunks, the rest is the log's reserve")
 
 
 def _size(folder: Path) -> int:

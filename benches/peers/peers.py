@@ -1,4 +1,4 @@
-"""The same points through memcore and its peers, in one run: JSON lines on stdout, a Markdown table with ``--write``."""
+"""The same points through memcore and its peers in one run: JSON lines, and a Markdown table with ``--write``."""
 
 from __future__ import annotations
 
@@ -107,9 +107,7 @@ def main(args: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--points", type=int, help="so many points instead of all")
     options.add_argument("--engines", nargs="+", choices=NAMES, default=NAMES)
-    options.add_argument(
-        "--folder", type=Path, default=HERE.parents[1] / "target", help="whose file system is measured"
-    )
+    options.add_argument("--folder", type=Path, default=HERE.parents[1] / "target", help="on which file system")
     options.add_argument("--seconds", type=float, default=1800, help="the most that one engine may take")
     options.add_argument("--write", action="store_true", help=f"put the table into {PAGE.name}")
     chosen = options.parse_args(args)

@@ -78,9 +78,10 @@ fn ingest(file: &Path, path: &Path, rows: usize) -> Found {
     }
     let (before, begun) = (cpu(), Instant::now());
     store.seal()?;
+    let chunk_bytes = store.stats().chunk_bytes;
     store.close()?;
     (spent, waited) = (spent + cpu() - before, waited + begun.elapsed());
-    Ok(serde_json::json!({ "cpu": spent.as_secs_f64(), "wall": waited.as_secs_f64() }))
+    Ok(serde_json::json!({ "cpu": spent.as_secs_f64(), "wall": waited.as_secs_f64(), "chunk_bytes": chunk_bytes }))
 }
 
 fn commits(path: &Path, rounds: usize) -> Found {

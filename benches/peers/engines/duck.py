@@ -17,7 +17,7 @@ class DuckDb(Engine):
 
     name = "DuckDB"
     readings = 10_000
-    how = "one wide table, Arrow batches, its own compression, both cores; every commit is synced, which it cannot turn off"
+    how = "one wide table, batches as Arrow, its own compression, both cores; it syncs every commit"
 
     def __init__(self) -> None:
         try:

@@ -64,6 +64,7 @@ class MemcoreSite(Engine):
         with tempfile.NamedTemporaryFile() as file:
             points.save_raw(Path(file.name))
             used = self._core("ingest", file.name, str(folder / "store"), str(rows))
+        self.sealed = used["chunk_bytes"] / len(points)
         return used["cpu"], used["wall"]
 
     def open(self, folder: Path) -> None:

@@ -16,7 +16,7 @@ class Parquet(Engine):
     """One file in row groups of 128 Ki rows; aggregates with numpy, which is the fastest on rows in order."""
 
     name = "Parquet"
-    how = "zstd 3, dictionaries, delta-coded times, row groups of 131,072 rows, numpy above it; nothing is durable before the file is closed"
+    how = "zstd 3, dictionaries, delta-coded times, groups of 131,072 rows, numpy; durable once it is closed"
 
     def __init__(self) -> None:
         try:

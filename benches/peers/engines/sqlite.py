@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class Sqlite(Engine):
     def months(self, starts: list[int]) -> list[np.ndarray]:
         columns = ", ".join(f"sum({name}), count({name})" for name in CHANNELS)
         ask = f"SELECT {columns} FROM points WHERE time >= ? AND time < ?"
-        pairs = zip(starts, starts[1:], strict=False)
+        pairs = pairwise(starts)
         table = np.array([(start, *self.db.execute(ask, (start, end)).fetchone()) for start, end in pairs], dtype=float)
         parts = (table[:, [0, 1 + 2 * at, 2 + 2 * at]] for at in range(len(CHANNELS)))
         return [part[part[:, 2] > 0] for part in parts]

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -26,7 +27,7 @@ class VictoriaMetrics(Engine):
 
     name = "VictoriaMetrics"
     readings = 20_000
-    how = "loopback, one client, 512 MB; times in milliseconds; acknowledges before it syncs; CPU is the server's and the client's"
+    how = "loopback, 512 MB; milliseconds; acknowledges before it syncs; CPU of server and client"
 
     def __init__(self) -> None:
         program = os.environ.get("VICTORIA_METRICS") or shutil.which("victoria-metrics")
@@ -59,14 +60,18 @@ class VictoriaMetrics(Engine):
         )
         self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         for _ in range(200):
-            try:
-                self._ask("GET", "/health")
-            except OSError:
-                self.http.close()
-                time.sleep(0.05)
-            else:
+            if self._is_up():
                 return
+            time.sleep(0.05)
         raise MissingError("victoria-metrics does not answer")
+
+    def _is_up(self) -> bool:
+        try:
+            self._ask("GET", "/health")
+        except OSError:
+            self.http.close()
+            return False
+        return True
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
         self.http.request(method, path, body)
@@ -133,7 +138,7 @@ class VictoriaMetrics(Engine):
         self._start(folder)
 
     def _over(self, ask: str, start: int, end: int, step: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Values of windows (t - step, t]: evaluated a millisecond before the next bucket they are those of the bucket."""
+        """Windows are (t - step, t]: a millisecond before the next bucket they hold what is in the bucket."""
         first = start // step * step + step
         ends = {"start": first / 1e6 - 0.001, "end": (end // step * step + step) / 1e6 - 0.001, "step": step / 1e6}
         found = self._get("/api/v1/query_range", query=ask, nocache=1, **ends)
@@ -156,14 +161,12 @@ class VictoriaMetrics(Engine):
         for of in ("min", "max", "avg", "count"):
             ask = f'label_copy({of}_over_time{window} keep_metric_names, "__name__", "name")'
             columns.append(self._over(ask, *self.span, width))
-        found = []
-        for name in (CHANNELS[at] for at in channels):
-            found.append(np.column_stack([columns[0][name][0], *(column[name][1] for column in columns)]))
-        return found
+        of = (CHANNELS[at] for at in channels)
+        return [np.column_stack([columns[0][name][0], *(column[name][1] for column in columns)]) for name in of]
 
     def months(self, starts: list[int]) -> list[np.ndarray]:
         tables: dict[str, list[tuple[float, float, float]]] = {name: [] for name in CHANNELS}
-        for start, end in zip(starts, starts[1:], strict=False):
+        for start, end in pairwise(starts):
             window = f'({{__name__=~"{"|".join(CHANNELS)}"}}[{(end - start) // 1_000_000}s])'
             values = []
             for of in ("sum", "count"):
