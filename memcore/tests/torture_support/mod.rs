@@ -9,7 +9,7 @@ mod watched;
 mod workload;
 
 pub use watched::Watched;
-pub use workload::{Progress, Workload, reads_match, recovered, register, run};
+pub use workload::{Progress, Workload, announce, held, reads_match, recovered, register, register_in_reverse, run, step};
 
 use std::time::{Duration, Instant};
 
