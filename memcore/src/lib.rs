@@ -41,7 +41,10 @@ pub mod sim;
 pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};
-pub use runtime::{Aggregate, Every, Memcore, Query, QueryResult, SeriesResult, StoreOptions, StoreStats, open};
+pub use runtime::{
+    Aggregate, Chart, ChartMethod, Every, Gaps, Memcore, Query, QueryResult, Rule, SeriesResult, StoreOptions, StoreStats,
+    open,
+};
 #[cfg(feature = "gateway")]
 pub use runtime::{
     BusConfig, CommandRequest, CommandTicket, Config, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus,

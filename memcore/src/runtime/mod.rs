@@ -4,7 +4,9 @@ mod embedded;
 
 pub use embedded::{Memcore, open};
 
-pub use crate::store::{Aggregate, Every, Query, QueryResult, SeriesResult, StoreOptions, StoreStats};
+pub use crate::store::{
+    Aggregate, Chart, ChartMethod, Every, Gaps, Query, QueryResult, Rule, SeriesResult, StoreOptions, StoreStats,
+};
 
 #[cfg(feature = "gateway")]
 mod commander;
