@@ -5,39 +5,60 @@
 //! are in `docs/storage.md`. The disk stands behind [`Disk`], so that tests can take it away at any moment.
 
 mod aggregate;
+mod arrival_runs;
 mod arrivals;
 mod batch_frame;
 mod bucket;
 mod chunk;
+mod chunk_file;
+mod chunk_v1;
+mod cluster;
 mod column;
+mod compact;
+mod cost;
 mod counting;
+mod cursor;
+mod deletion;
 mod device;
 mod disk;
 mod downsample;
+mod erasure;
 mod every;
 mod fill;
 mod fold;
 mod format;
+mod handles;
+mod layers;
 mod log;
 mod manifest;
 mod marks;
+mod merge;
 mod options;
 mod pack;
+mod pages;
+mod paging;
 mod query;
 mod recovery;
 mod result;
+mod rows;
 mod scan;
 mod seal;
 mod shared;
 mod simulated;
+mod snapshot;
+mod space;
 mod state;
 mod stats;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
 mod store;
 mod summary;
 mod table;
+mod times;
 mod wire;
 
+pub use compact::{CompactOptions, CompactReport};
+pub use cost::Cost;
+pub use deletion::Deleted;
 pub use disk::{Disk, DiskFile};
 pub use options::{StoreOptions, SyncPolicy};
 pub use query::{

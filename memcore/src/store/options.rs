@@ -32,8 +32,14 @@ pub struct StoreOptions {
     pub unsealed_rows: usize,
     /// The quota of channels of one device.
     pub max_channels_per_device: usize,
+    /// How many bytes of the file system appends leave free, or 5 % of it where that is less; 0 for none. Sealing, deletes
+    /// and retention may use them.
+    pub reserve_bytes: u64,
     /// Whether queries leave out sealed chunks that fail their checksum, and say so in their result, instead of failing.
     pub skip_damaged: bool,
+    /// Whether values that later ones replaced are kept, so that as-of queries find what was known. Without them such a query
+    /// knows a row of several versions only from the arrival of the last on.
+    pub keep_superseded: bool,
 }
 
 impl Default for StoreOptions {
@@ -45,7 +51,9 @@ impl Default for StoreOptions {
             log_bytes: 256 << 20,
             unsealed_rows: 16 * 65_536,
             max_channels_per_device: 4096,
+            reserve_bytes: 64 << 20,
             skip_damaged: false,
+            keep_superseded: true,
         }
     }
 }
@@ -87,10 +95,22 @@ impl StoreOptions {
         self.max_channels_per_device = channels;
         self
     }
+    /// Sets [`reserve_bytes`](Self::reserve_bytes).
+    #[must_use]
+    pub fn reserve_bytes(mut self, bytes: u64) -> Self {
+        self.reserve_bytes = bytes;
+        self
+    }
     /// Sets [`skip_damaged`](Self::skip_damaged).
     #[must_use]
     pub fn skip_damaged(mut self, skip: bool) -> Self {
         self.skip_damaged = skip;
+        self
+    }
+    /// Sets [`keep_superseded`](Self::keep_superseded).
+    #[must_use]
+    pub fn keep_superseded(mut self, keep: bool) -> Self {
+        self.keep_superseded = keep;
         self
     }
 }

@@ -9,6 +9,7 @@ use arrow_array::{TimestampMicrosecondArray, UInt64Array};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
+use super::cost::Cost;
 use super::fill::Rows;
 use super::query::Aggregate;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,6 +26,7 @@ pub struct QueryResult {
     pub(super) skipped: Vec<String>,
     /// The zone whose calendar the buckets follow.
     pub(super) zone: Option<Arc<str>>,
+    pub(super) cost: Cost,
 }
 
 /// The rows of one series.
@@ -169,6 +171,12 @@ impl QueryResult {
     #[must_use]
     pub fn skipped(&self) -> &[String] {
         &self.skipped
+    }
+
+    /// What answering took.
+    #[must_use]
+    pub fn cost(&self) -> &Cost {
+        &self.cost
     }
 
     /// The zone whose calendar the buckets follow, where they do. Times are UTC all the same.

@@ -9,6 +9,7 @@ use super::chunk::{ChunkPlace, FILE_MAGIC};
 use super::device::Device;
 use super::disk::{Disk, DiskFile};
 use super::format;
+use super::handles::Handles;
 use super::manifest::Record;
 use super::table::Head;
 use super::wire::damaged;
@@ -22,12 +23,18 @@ pub(super) const CHUNKS: &str = "chunks";
 pub(super) struct ChunkFile {
     disk: Arc<dyn Disk>,
     pub(super) name: String,
+    number: u64,
+    handles: Arc<Handles>,
     unused: AtomicBool,
 }
 
 impl ChunkFile {
-    /// Opens it and checks that it is what its name says, in a version that is known (S2).
-    pub(super) fn open(&self) -> Result<Box<dyn DiskFile>> {
+    /// Opens it, where it is not open, and checks that it is what its name says, in a version that is known (S2).
+    pub(super) fn open(&self) -> Result<Arc<dyn DiskFile>> {
+        self.handles.get(self.number, || self.open_anew())
+    }
+
+    fn open_anew(&self) -> Result<Box<dyn DiskFile>> {
         let doing = |e| Error::io(format_args!("open {}", self.name), e);
         let file = self.disk.open(&self.name).map_err(doing)?;
         if file.length().map_err(doing)? < format::HEADER as u64 {
@@ -42,6 +49,7 @@ impl ChunkFile {
 
 impl Drop for ChunkFile {
     fn drop(&mut self) {
+        self.handles.forget(self.number);
         // Should the removal fail, the next writer that opens the store repeats it.
         if self.unused.load(Ordering::Acquire)
             && let Err(e) = self.disk.remove(&self.name)
@@ -57,6 +65,7 @@ pub(super) struct State {
     disk: Arc<dyn Disk>,
     pub(super) devices: Vec<Device>,
     index: HashMap<DeviceName, u32>,
+    handles: Arc<Handles>,
     files: HashMap<u64, (Arc<ChunkFile>, usize)>,
     /// Frames that the log does not have yet.
     pub(super) buffer: Vec<u8>,
@@ -76,6 +85,8 @@ pub(super) struct State {
     /// Whether files that no chunk needs are removed: a writer's, once recovery is done.
     pub(super) may_remove: bool,
     pub(super) repeated_batches: u64,
+    /// Values whose time lay well ahead of the clock when they arrived.
+    pub(super) ahead_points: u64,
 }
 
 impl State {
@@ -84,6 +95,7 @@ impl State {
             disk,
             devices: Vec::new(),
             index: HashMap::new(),
+            handles: Arc::default(),
             files: HashMap::new(),
             buffer: Vec::new(),
             next_frame: 1,
@@ -97,6 +109,7 @@ impl State {
             torn: None,
             may_remove: false,
             repeated_batches: 0,
+            ahead_points: 0,
         }
     }
 
@@ -133,6 +146,14 @@ impl State {
             }
             Record::Trimmed { frame } => self.trimmed = frame,
             Record::Closed { segment, end, next_frame } => self.closed = Some((segment, end, next_frame)),
+            Record::Erased { device, erasure } => {
+                // A chunk that comes later must lie above it (S35).
+                self.next_order = self.next_order.max(erasure.order + 1);
+                self.device_of_record(device)?.erase(erasure);
+            }
+            Record::ErasureDone { device, erasure } => {
+                self.device_of_record(device)?.erasures.retain(|known| *known != erasure);
+            }
         }
         Ok(())
     }
@@ -148,7 +169,8 @@ impl State {
         self.device_of_record(place.device)?.add_chunk(place);
         self.files.entry(file).or_insert_with(|| {
             let name = format::numbered(CHUNKS, file);
-            (Arc::new(ChunkFile { disk: Arc::clone(&self.disk), name, unused: AtomicBool::new(false) }), 0)
+            let (disk, handles, unused) = (Arc::clone(&self.disk), Arc::clone(&self.handles), AtomicBool::new(false));
+            (Arc::new(ChunkFile { disk, name, number: file, handles, unused }), 0)
         });
         self.files.entry(file).and_modify(|(_, chunks)| *chunks += 1);
         Ok(())
@@ -184,7 +206,7 @@ impl State {
             return Ok(());
         }
         let base = device.head.rows();
-        device.head.push_times(&batch.times, frame);
+        device.head.push_times(&batch.times, frame, batch.arrived);
         for (id, values) in &batch.columns {
             device.head.column(*id).push(base, values);
             device.note_latest(*id, &batch.times, values);

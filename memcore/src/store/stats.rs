@@ -32,6 +32,10 @@ pub struct StoreStats {
     pub log_bytes: u64,
     /// Batches that were not stored because their position had been reached before.
     pub repeated_batches: u64,
+    /// Values that, since the store was opened, arrived with a time more than five minutes ahead of the clock.
+    pub ahead_points: u64,
+    /// Deleted ranges that sealed chunks may still hold rows of: hidden, and gone for good with the next compaction.
+    pub erasures: usize,
     /// What was found damaged when the store was opened.
     pub damage: Vec<String>,
     /// Where the log ended in a torn write when the store was opened, if it did: usual after a power cut.
@@ -54,6 +58,8 @@ pub struct SeriesStats {
     pub points: u64,
     /// Bytes in sealed chunks, without its share of the times.
     pub bytes: u64,
+    /// Values that, since the store was opened, arrived with a time more than five minutes ahead of the clock.
+    pub ahead: u64,
     /// Nothing is earlier than this.
     pub first: Option<Timestamp>,
     /// Nothing is later than this.
@@ -87,6 +93,7 @@ pub(super) fn of_store(shared: &Shared) -> StoreStats {
         devices: state.devices.len(),
         log_bytes,
         repeated_batches: state.repeated_batches,
+        ahead_points: state.ahead_points,
         damage: state.damage.clone(),
         torn: state.torn.clone(),
         ..StoreStats::default()
@@ -94,6 +101,7 @@ pub(super) fn of_store(shared: &Shared) -> StoreStats {
     for device in &state.devices {
         stats.series += device.channels.len();
         stats.chunks += device.chunks.len();
+        stats.erasures += device.erasures.len();
         stats.chunk_bytes += device.chunks.iter().map(|chunk| chunk.length).sum::<u64>();
         stats.sealed_points += device.chunks.iter().map(|chunk| chunk.points).sum::<u64>();
         let heads = device.frozen.iter().map(|head| &**head).chain([&device.head]);
@@ -110,8 +118,8 @@ pub(super) fn of_series(shared: &Shared, pattern: &Pattern) -> Result<Vec<(Serie
         let state = shared.read();
         let mut place = HashMap::new();
         for (series, id, column) in state.select(pattern) {
-            let mut stats = SeriesStats::default();
             let device = &state.devices[id as usize];
+            let mut stats = SeriesStats { ahead: device.ahead[column as usize], ..SeriesStats::default() };
             for head in device.frozen.iter().map(|head| &**head).chain([&device.head]) {
                 let Some(column) = head.columns.get(column as usize) else { continue };
                 stats.points += column.values.len() as u64;
@@ -128,11 +136,11 @@ pub(super) fn of_series(shared: &Shared, pattern: &Pattern) -> Result<Vec<(Serie
         for (chunk, file) in chunks {
             let open = file.open()?;
             let directory = Directory::read(&*open, &chunk).map_err(|e| e.context(&file.name))?;
-            for column in directory.columns() {
-                let Some(at) = place.get(&(chunk.device, column.id)) else { continue };
+            for (id, values, bytes) in directory.columns() {
+                let Some(at) = place.get(&(chunk.device, id)) else { continue };
                 let stats = &mut found[*at].1;
-                stats.points += column.values as u64;
-                stats.bytes += column.bytes();
+                stats.points += values as u64;
+                stats.bytes += bytes;
                 stats.span(chunk.first, chunk.last);
             }
         }
