@@ -48,7 +48,7 @@ pub use runtime::{
 #[cfg(feature = "gateway")]
 pub use runtime::{
     BusConfig, CommandRequest, CommandTicket, Config, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus,
-    ProofKind, Readings, Server, ServerHandle, ServerStats, StoreConfig, Sync, serve,
+    ProofKind, Readings, RetentionRule, Server, ServerHandle, ServerStats, StoreConfig, Sync, serve,
 };
 #[cfg(feature = "sim")]
 pub use runtime::{

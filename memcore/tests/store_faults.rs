@@ -155,7 +155,7 @@ fn whichever_sync_fails_nothing_is_acknowledged_after_it_and_it_is_not_tried_aga
 fn appends_leave_the_reserve_free_and_are_taken_again_when_it_is() {
     let disk = SimulatedDisk::new();
     disk.set_capacity(Some(1 << 20));
-    let options = || small().segment_bytes(16 << 10).reserve_bytes(20_000);
+    let options = || small().seal_rows(400).segment_bytes(16 << 10).reserve_bytes(20_000);
     let store = Store::open_on(Arc::new(disk.clone()), "simulated", options()).unwrap();
     DEVICES.iter().for_each(|name| store.register(&device(name), &watts(&["power"])).unwrap());
     let mut film = 0;

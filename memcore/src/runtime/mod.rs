@@ -32,19 +32,23 @@ mod payload;
 mod recorder;
 #[cfg(feature = "gateway")]
 mod server;
+#[cfg(feature = "gateway")]
+mod store_config;
 
 #[cfg(feature = "gateway")]
 pub use self::core::ServerStats;
 #[cfg(feature = "gateway")]
 pub use commands::{CommandRequest, CommandTicket};
 #[cfg(feature = "gateway")]
-pub use config::{BusConfig, Config, GatewayConfig, StoreConfig, Sync};
+pub use config::{BusConfig, Config, GatewayConfig};
 #[cfg(feature = "gateway")]
 pub use live::{Events, Readings};
 #[cfg(feature = "gateway")]
 pub use local_socket::{LocalClient, LocalStatus};
 #[cfg(feature = "gateway")]
 pub use server::{Enrolment, ProofKind, Server, ServerHandle, serve};
+#[cfg(feature = "gateway")]
+pub use store_config::{RetentionRule, StoreConfig, Sync};
 #[cfg(feature = "sim")]
 mod simulate;
 #[cfg(feature = "sim")]

@@ -207,9 +207,44 @@ impl Directory {
         let body = place.offset + start;
         match magic {
             MAGIC_1 => chunk_v1::Directory::parse(&directory, body, place, columns).map(Self::One),
-            MAGIC_2 => Paged::parse(&directory, body, place, columns).map(Self::Two),
+            MAGIC_2 => match Paged::parse(&directory, body, place, columns)? {
+                (paged, span) if span == (place.first, place.last) => Ok(Self::Two(paged)),
+                _ => Err(damaged("the head of a chunk")),
+            },
             _ => Err(damaged("the head of a chunk")),
         }
+    }
+
+    /// The whole chunk at that byte of a file, and where it is, as far as it can be told without the manifest.
+    pub(super) fn find(file: &dyn DiskFile, number: u64, offset: u64) -> Result<(ChunkPlace, Table)> {
+        let available = file.length().map_err(|e| Error::io("measure a file of chunks", e))?;
+        if offset + HEADER as u64 > available {
+            return Err(damaged("the end of a file of chunks"));
+        }
+        let header = read(file, offset, HEADER)?;
+        let mut from = Reader::new(&header);
+        let (magic, device, order, rows) = (from.u32()?, from.u32()?, from.u64()?, from.u32()?);
+        let (columns, head, body) = (from.u32()? as usize, from.u32()? as usize, from.u64()?);
+        let length = (HEADER as u64 + head as u64).saturating_add(body);
+        let checksum = from.u32()?;
+        if (magic != MAGIC_1 && magic != MAGIC_2) || rows == 0 || length > available - offset {
+            return Err(damaged("the head of a chunk"));
+        }
+        let directory = read(file, offset + HEADER as u64, head)?;
+        if crc32c::crc32c_append(crc32c::crc32c(&header[..HEADER - 4]), &directory) != checksum {
+            return Err(damaged("the head of a chunk"));
+        }
+        let (layer, points, first, last) = (0, 0, 0, 0);
+        let mut place = ChunkPlace { device, file: number, offset, length, order, layer, rows, points, first, last };
+        let body = offset + (HEADER + head) as u64;
+        let mut found = match magic {
+            MAGIC_1 => Self::One(chunk_v1::Directory::parse(&directory, body, &place, columns)?),
+            _ => Self::Two(Paged::parse(&directory, body, &place, columns)?.0),
+        };
+        let table = found.table(file)?;
+        place.points = table.columns.iter().map(|column| column.values.len() as u64).sum();
+        (place.first, place.last) = (table.times[0], table.times[table.times.len() - 1]);
+        Ok((place, table))
     }
 
     /// Of each column its id, how many values it has and how many bytes they take.
@@ -253,8 +288,8 @@ impl ColumnPlace {
 }
 
 impl Paged {
-    /// From the bytes after the header; the body begins at `offset`.
-    fn parse(bytes: &[u8], offset: u64, place: &ChunkPlace, count: usize) -> Result<Self> {
+    /// From the bytes after the header; the body begins at `offset`. With the first and the last time.
+    fn parse(bytes: &[u8], offset: u64, place: &ChunkPlace, count: usize) -> Result<(Self, (i64, i64))> {
         let mut from = Reader::new(bytes);
         let rows = place.rows as usize;
         let pages = read_cuts(&mut from, rows)?;
@@ -281,12 +316,12 @@ impl Paged {
         columns.iter_mut().try_for_each(|column| lay(&mut column.head).and_then(|()| lay(&mut column.body)))?;
         let whole = next == place.offset + place.length && from.is_empty();
         let times = Times::read(form, head, rows, pages.len(), (body.offset, body.length))?;
-        let (first, last) = (times.span(0, &pages[0]).0, times.span(pages.len() - 1, &pages[pages.len() - 1]).1);
+        let span = (times.span(0, &pages[0]).0, times.span(pages.len() - 1, &pages[pages.len() - 1]).1);
         let rising = columns.is_sorted_by(|a, b| a.id < b.id);
-        if !whole || !rising || (first, last) != (place.first, place.last) {
+        if !whole || !rising {
             return Err(damaged("the head of a chunk"));
         }
-        Ok(Self { pages, times, latest_arrival, arrivals, columns })
+        Ok((Self { pages, times, latest_arrival, arrivals, columns }, span))
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -333,6 +368,25 @@ impl Paged {
         let bytes = read_checked(file, &self.arrivals)?;
         *read += self.arrivals.bytes();
         arrival_runs::read(&bytes, times)
+    }
+
+    /// Checks the summaries of columns and pages against the values; `table` is the whole chunk.
+    pub(super) fn check_summaries(&self, table: &Table, file: &dyn DiskFile) -> Result<()> {
+        let wrong = || damaged("a summary, which is not that of its values");
+        for (place, column) in self.columns.iter().zip(&table.columns) {
+            if !place.summary.describes(&column.values) {
+                return Err(wrong());
+            }
+            let mut values = &column.values[..];
+            for page in self.reader(place, file, &mut 0)?.pages {
+                let (own, rest) = values.split_at_checked(page.count()).ok_or_else(wrong)?;
+                if !page.summary.describes(own) {
+                    return Err(wrong());
+                }
+                values = rest;
+            }
+        }
+        Ok(())
     }
 
     fn table(&mut self, file: &dyn DiskFile) -> Result<Table> {

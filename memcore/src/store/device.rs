@@ -131,6 +131,16 @@ impl Device {
         }
     }
 
+    /// What was given up is not the latest any more; what is has to be looked up.
+    pub(super) fn forget_latest(&mut self, first: i64, last: i64) {
+        self.deletions += 1;
+        for latest in &mut self.latest {
+            if latest.is_some_and(|known| (first..=last).contains(&known.time.as_micros())) {
+                *latest = None;
+            }
+        }
+    }
+
     /// Counts the values that lie ahead of `limit`. They are taken as they are: whose clock is wrong is not known here.
     pub(super) fn count_ahead(&mut self, batch: &Batch, ids: &[u32], limit: Timestamp) -> u64 {
         if batch.times().iter().all(|time| *time <= limit) {

@@ -7,6 +7,7 @@
 mod aggregate;
 mod arrival_runs;
 mod arrivals;
+mod backup;
 mod batch_frame;
 mod bucket;
 mod chunk;
@@ -26,6 +27,7 @@ mod erasure;
 mod every;
 mod fill;
 mod fold;
+mod follow;
 mod format;
 mod handles;
 mod layers;
@@ -39,7 +41,9 @@ mod pages;
 mod paging;
 mod query;
 mod recovery;
+mod registration;
 mod result;
+mod retention;
 mod rows;
 mod scan;
 mod seal;
@@ -54,8 +58,10 @@ mod store;
 mod summary;
 mod table;
 mod times;
+mod verify;
 mod wire;
 
+pub use backup::{BackupReport, restore};
 pub use compact::{CompactOptions, CompactReport};
 pub use cost::Cost;
 pub use deletion::Deleted;
@@ -64,6 +70,8 @@ pub use options::{StoreOptions, SyncPolicy};
 pub use query::{
     Aggregate, CalendarUnit, Chart, ChartMethod, Every, Gaps, Percentile, Query, QueryResult, Rule, SeriesResult,
 };
+pub use retention::{DevicePattern, RetentionReport};
 pub use simulated::SimulatedDisk;
-pub use stats::{SeriesStats, StoreStats, VerifyReport};
+pub use stats::{SeriesStats, StoreStats};
 pub use store::{Store, Ticket};
+pub use verify::{Damage, VerifyReport};

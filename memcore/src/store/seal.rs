@@ -11,12 +11,15 @@ use super::compact;
 use super::layers::Keep;
 use super::manifest::Record;
 use super::options::SyncPolicy;
+use super::retention::{self, Now};
 use super::shared::{Shared, Tasks, Writing};
 use super::table::Head;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How often it is looked whether there is room, and what retention has to do.
 const LOOK: Duration = Duration::from_secs(10);
+/// How often it is looked what is too old.
+const RETAIN: Duration = Duration::from_secs(60);
 /// How often what a full disk refused is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// What is sealed into one file with one sync: so many heads, and so many bytes of rows unless a single head has more.
@@ -33,8 +36,9 @@ pub(super) fn run(shared: &Shared) {
             return;
         }
         if !shared.has_failed() {
+            let refusals = shared.space.refusals();
             match work(shared, writing) {
-                Ok(()) if shared.look_for_room() => shared.has_room(),
+                Ok(()) if shared.look_for_room() => shared.has_room(refusals),
                 Ok(()) => {}
                 Err(e) => drop(shared.refuse(&e)),
             }
@@ -75,6 +79,7 @@ fn work(shared: &Shared, writing: &Writing) -> Result<()> {
     if matches!(shared.options.sync, SyncPolicy::Interval(_)) {
         shared.flush(&mut shared.lock_log(writing), true)?;
     }
+    retain(shared, writing)?;
     if shared.space.is_full() {
         space_again(shared, writing)?;
     }
@@ -91,7 +96,21 @@ fn work(shared: &Shared, writing: &Writing) -> Result<()> {
             return Ok(());
         }
         compact::tidy(shared, writing, devices)?;
+        if shared.options.max_bytes.is_some() {
+            retention::enforce(shared, writing, Now::Clock(shared.clock.now()))?;
+        }
     }
+}
+
+/// Gives up what is too old or too much, when the time for it has come; on a full disk, whenever there is a try.
+fn retain(shared: &Shared, writing: &Writing) -> Result<()> {
+    let now = shared.clock.monotonic();
+    let due = shared.tasks().retained.is_none_or(|before| now.saturating_sub(before) >= RETAIN);
+    if due || shared.space.is_full() {
+        shared.tasks().retained = Some(now);
+        retention::enforce(shared, writing, Now::Clock(shared.clock.now()))?;
+    }
+    Ok(())
 }
 
 /// Tries what may have been refused: frames that wait for the log, and an edit of the manifest that changes nothing.

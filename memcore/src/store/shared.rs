@@ -3,8 +3,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use super::disk::Disk;
+use super::follow::Position;
 use super::log::LogWriter;
 use super::manifest::{ManifestWriter, Record};
 use super::options::StoreOptions;
@@ -38,7 +40,7 @@ pub(super) struct Shared {
     /// How messages call the store: its path.
     pub(super) label: String,
     pub(super) disk: Arc<dyn Disk>,
-    /// Says when batches arrive; nothing else.
+    /// Says when batches arrive, and to retention what time it is.
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: StoreOptions,
     state: RwLock<State>,
@@ -47,6 +49,8 @@ pub(super) struct Shared {
     pub(super) durable: AtomicU64,
     /// The number of the last edit of the manifest, for the heads of log segments.
     pub(super) manifest_number: AtomicU64,
+    /// How far a reader has come.
+    pub(super) position: Mutex<Option<Position>>,
     read_only: OnceLock<String>,
     pub(super) space: Space,
     pub(super) closed: AtomicBool,
@@ -67,6 +71,8 @@ pub(super) struct Tasks {
     pub(super) retry: bool,
     /// How often it was tried to do everything that there is to do.
     pub(super) attempts: u64,
+    /// When, by the monotonic clock, it was last looked what is to be given up.
+    pub(super) retained: Option<Duration>,
 }
 
 impl Shared {
@@ -89,6 +95,7 @@ impl Shared {
             state: RwLock::new(state),
             writing,
             manifest_number: AtomicU64::new(manifest_number),
+            position: Mutex::default(),
             read_only: OnceLock::new(),
             space,
             closed: AtomicBool::new(false),
@@ -181,7 +188,7 @@ impl Shared {
 
     fn fill_up(&self, reason: String) -> Error {
         let error = self.full_error(&reason);
-        if self.space.set(Some(reason)) {
+        if self.space.refuse(reason) {
             tracing::error!(store = self.label, %error, "the disk is full");
         }
         self.sealed.notify_all();
@@ -199,9 +206,9 @@ impl Shared {
         }
     }
 
-    /// Everything that was refused went through.
-    pub(super) fn has_room(&self) {
-        if self.space.set(None) {
+    /// Everything that there was to do went through, of which so many refusals were known.
+    pub(super) fn has_room(&self, refusals: u64) {
+        if self.space.reopen(refusals) {
             tracing::info!(store = self.label, "there is room on the disk again");
         }
     }

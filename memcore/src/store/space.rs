@@ -3,7 +3,7 @@
 
 use std::error::Error as _;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::disk::Disk;
@@ -19,13 +19,20 @@ const SLACK: u64 = 8;
 pub(super) struct Space {
     reserve: u64,
     full: AtomicBool,
+    /// How often something was refused.
+    refusals: AtomicU64,
     reason: Mutex<Option<String>>,
 }
 
 impl Space {
     pub(super) fn new(disk: &dyn Disk, reserve: u64) -> Self {
         let most = disk.capacity().ok().flatten().map_or(u64::MAX, |capacity| capacity / SHARE);
-        Self { reserve: reserve.min(most), full: AtomicBool::new(false), reason: Mutex::new(None) }
+        Self {
+            reserve: reserve.min(most),
+            full: AtomicBool::new(false),
+            refusals: AtomicU64::new(0),
+            reason: Mutex::new(None),
+        }
     }
 
     /// What is wrong where less is free than the reserve. A disk that cannot tell is taken to have room.
@@ -47,13 +54,26 @@ impl Space {
         if self.is_full() { self.lock().clone() } else { None }
     }
 
-    /// True where that is news.
-    pub(super) fn set(&self, reason: Option<String>) -> bool {
+    pub(super) fn refusals(&self) -> u64 {
+        self.refusals.load(Ordering::Acquire)
+    }
+
+    /// Takes no more, for that reason. True where that is news.
+    pub(super) fn refuse(&self, reason: String) -> bool {
         let mut known = self.lock();
-        let news = known.is_some() != reason.is_some();
-        self.full.store(reason.is_some(), Ordering::Release);
-        *known = reason;
-        news
+        self.refusals.fetch_add(1, Ordering::AcqRel);
+        self.full.store(true, Ordering::Release);
+        known.replace(reason).is_none()
+    }
+
+    /// Everything went through, and nothing was refused since there were so many refusals. True where that is news.
+    pub(super) fn reopen(&self, refusals: u64) -> bool {
+        let mut known = self.lock();
+        if self.refusals() != refusals {
+            return false;
+        }
+        self.full.store(false, Ordering::Release);
+        known.take().is_some()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
@@ -88,12 +108,13 @@ mod tests {
         disk.set_content("other", vec![0; 19_001]);
         let reason = space.lacks(&disk).unwrap();
         assert_eq!(reason, "disk full: 999 bytes free, expected at least 1000");
-        assert!(space.set(Some(reason.clone())) && !space.set(Some(reason)));
+        assert!(space.refuse(reason.clone()) && !space.refuse(reason));
         disk.set_content("other", vec![0; 18_900]);
         assert_eq!(space.lacks(&disk).unwrap(), "disk full: 1100 bytes free, expected at least 1125");
         disk.set_content("other", vec![0; 18_800]);
         assert_eq!(space.lacks(&disk), None);
-        assert!(space.set(None) && !space.is_full());
+        assert!(!space.reopen(1) && space.is_full(), "it was refused twice");
+        assert!(space.reopen(2) && !space.is_full());
     }
 
     #[test]

@@ -8,10 +8,12 @@ use super::batch_frame::FrameBatch;
 use super::chunk::{ChunkPlace, FILE_MAGIC};
 use super::device::Device;
 use super::disk::{Disk, DiskFile};
+use super::follow::Unsealed;
 use super::format;
 use super::handles::Handles;
 use super::manifest::Record;
 use super::table::Head;
+use super::verify::Damage;
 use super::wire::damaged;
 use crate::error::{Error, Result};
 use crate::model::{Channel, DeviceName, Pattern, SeriesName};
@@ -79,11 +81,13 @@ pub(super) struct State {
     pub(super) next_file: u64,
     /// The log's end as the manifest knows it from an orderly close: segment, end, frame after it.
     pub(super) closed: Option<(u64, u64, u64)>,
-    pub(super) damage: Vec<String>,
+    pub(super) damage: Vec<Damage>,
     /// What a crash tore off the end of the log, if it did.
     pub(super) torn: Option<String>,
     /// Whether files that no chunk needs are removed: a writer's, once recovery is done.
     pub(super) may_remove: bool,
+    /// Kept by a reader, which learns only later which rows were sealed.
+    pub(super) unsealed: Option<Unsealed>,
     pub(super) repeated_batches: u64,
     /// Values whose time lay well ahead of the clock when they arrived.
     pub(super) ahead_points: u64,
@@ -108,6 +112,7 @@ impl State {
             damage: Vec::new(),
             torn: None,
             may_remove: false,
+            unsealed: None,
             repeated_batches: 0,
             ahead_points: 0,
         }
@@ -145,6 +150,7 @@ impl State {
                 marks.into_iter().for_each(|(boot, sequence)| known.restore(boot, sequence));
             }
             Record::Trimmed { frame } => self.trimmed = frame,
+            Record::NextFile { file } => self.next_file = self.next_file.max(file),
             Record::Closed { segment, end, next_frame } => self.closed = Some((segment, end, next_frame)),
             Record::Erased { device, erasure } => {
                 // A chunk that comes later must lie above it (S35).
@@ -214,6 +220,9 @@ impl State {
         if device.head.rows() >= seal_rows {
             self.freeze(batch.device);
         }
+        if let Some(unsealed) = &mut self.unsealed {
+            unsealed.entry(batch.device).or_default().push_back((frame, batch.times.len() as u32));
+        }
         Ok(())
     }
 
@@ -261,7 +270,7 @@ impl State {
 
     /// All that a manifest must say.
     pub(super) fn records(&self, durable_frame: u64) -> Vec<Record> {
-        let mut records = vec![Record::Trimmed { frame: self.trimmed }];
+        let mut records = vec![Record::Trimmed { frame: self.trimmed }, Record::NextFile { file: self.next_file }];
         for (id, device) in self.devices.iter().enumerate() {
             device.records(id as u32, durable_frame, &mut records);
         }

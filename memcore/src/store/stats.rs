@@ -1,15 +1,11 @@
-//! Sizes, counters, and the check of everything that is stored.
+//! Sizes and counters.
 
 use std::collections::HashMap;
 
 use super::chunk::Directory;
-use super::disk::read_all;
-use super::format::{self, number_in};
-use super::log::{self, SegmentHead};
-use super::manifest;
+use super::retention;
 use super::shared::Shared;
-use super::state::CHUNKS;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Pattern, SeriesName, Timestamp};
 
 /// Sizes and counters of a store.
@@ -30,6 +26,15 @@ pub struct StoreStats {
     pub chunk_bytes: u64,
     /// Bytes of the log, without what is reserved for it.
     pub log_bytes: u64,
+    /// Bytes of the manifest.
+    pub manifest_bytes: u64,
+    /// What the store takes of the disk: chunks, manifest, and the log with what is reserved for it. A reader does not know
+    /// what is reserved.
+    pub disk_bytes: u64,
+    /// How many bytes the disk has left, where it can tell.
+    pub free_bytes: Option<u64>,
+    /// Why the store takes no writes, where it does not.
+    pub read_only: Option<String>,
     /// Batches that were not stored because their position had been reached before.
     pub repeated_batches: u64,
     /// Values that, since the store was opened, arrived with a time more than five minutes ahead of the clock.
@@ -66,35 +71,25 @@ pub struct SeriesStats {
     pub last: Option<Timestamp>,
 }
 
-/// What a check of everything found.
-#[derive(Debug, Clone, PartialEq, Default)]
-#[non_exhaustive]
-pub struct VerifyReport {
-    /// How many bytes were read.
-    pub bytes: u64,
-    /// How many chunks were decoded.
-    pub chunks: usize,
-    /// What is damaged: file, place, and what is wrong.
-    pub damage: Vec<String>,
-}
-
-impl VerifyReport {
-    /// Whether nothing is damaged.
-    #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.damage.is_empty()
-    }
-}
-
 pub(super) fn of_store(shared: &Shared) -> StoreStats {
-    let log_bytes = shared.writing.as_ref().map_or(0, |writing| shared.lock_log(writing).bytes());
+    let (mut log_bytes, mut log_held, mut manifest_bytes) = (0, 0, 0);
+    if let Some(writing) = &shared.writing {
+        manifest_bytes = writing.lock_manifest().bytes();
+        let log = shared.lock_log(writing);
+        (log_bytes, log_held) = (log.bytes(), log.held());
+    }
+    let free_bytes = shared.disk.free_space().ok().flatten();
     let state = shared.read();
     let mut stats = StoreStats {
         devices: state.devices.len(),
         log_bytes,
+        manifest_bytes,
+        disk_bytes: manifest_bytes + log_held + retention::chunk_file_bytes(&state),
+        free_bytes,
+        read_only: shared.read_only_reason(),
         repeated_batches: state.repeated_batches,
         ahead_points: state.ahead_points,
-        damage: state.damage.clone(),
+        damage: state.damage.iter().map(ToString::to_string).collect(),
         torn: state.torn.clone(),
         ..StoreStats::default()
     };
@@ -154,63 +149,4 @@ impl SeriesStats {
         self.first = Some(self.first.map_or(first, |known| known.min(first)));
         self.last = Some(self.last.map_or(last, |known| known.max(last)));
     }
-}
-
-pub(super) fn verify(shared: &Shared) -> Result<VerifyReport> {
-    let mut report = VerifyReport { damage: shared.read().damage.clone(), ..VerifyReport::default() };
-    let chunks: Vec<_> = {
-        let state = shared.read();
-        let places = state.devices.iter().flat_map(|device| &device.chunks);
-        places.map(|place| (place.clone(), state.file(place.file))).collect()
-    };
-    for (place, file) in chunks {
-        let Some(file) = file else { continue };
-        let checked = file.open().and_then(|open| Directory::read(&*open, &place)?.table(&*open));
-        report.chunks += 1;
-        report.bytes += place.length;
-        if let Err(e) = checked {
-            report.damage.push(format!("{} at byte {}: {e}", file.name, place.offset));
-        }
-    }
-    verify_rest(shared, &mut report)?;
-    Ok(report)
-}
-
-/// The manifest and the log. What is written meanwhile may look torn, so nothing is held against their ends.
-fn verify_rest(shared: &Shared, report: &mut VerifyReport) -> Result<()> {
-    let files = shared.disk.list().map_err(|e| Error::io("list the store", e))?;
-    for name in files {
-        let is_log = number_in(&name, log::PREFIX);
-        if is_log.is_none() && name != manifest::NAME {
-            continue;
-        }
-        // A segment may have been trimmed since the list was made.
-        let Ok(bytes) = read_all(&*shared.disk, &name) else { continue };
-        report.bytes += bytes.len() as u64;
-        let checked = match is_log {
-            None => manifest::read(&bytes).map(|_| Vec::new()),
-            Some(id) => SegmentHead::read(id, &bytes)
-                .and_then(|head| log::scan(&bytes, head.first_frame, None, &mut |_, _| Ok(())))
-                .map(|scanned| scanned.damage),
-        };
-        match checked {
-            Ok(ranges) => report.damage.extend(ranges.iter().map(|range| {
-                let what = format!("{name} fails a checksum in bytes {} to {}", range.start, range.end);
-                what
-            })),
-            Err(e) => report.damage.push(e.to_string()),
-        }
-    }
-    report.damage.retain(|what| !what.starts_with(CHUNKS) || !what.ends_with("is missing"));
-    report.damage.extend(missing(shared)?);
-    report.damage.sort();
-    report.damage.dedup();
-    Ok(())
-}
-
-fn missing(shared: &Shared) -> Result<Vec<String>> {
-    let numbers: Vec<u64> = shared.read().file_numbers().collect();
-    let files = shared.disk.list().map_err(|e| Error::io("list the store", e))?;
-    let names = numbers.into_iter().map(|number| format::numbered(CHUNKS, number));
-    Ok(names.filter(|name| !files.contains(name)).map(|name| format!("{name} is missing")).collect())
 }
