@@ -18,9 +18,9 @@ fn open(disk: impl Disk + 'static) -> Result<Store> {
 #[test]
 fn a_power_cut_at_any_operation_leaves_a_prefix_with_everything_acknowledged() {
     let mut images = 0;
-    for seed in &mut Rounds::of(200) {
+    for seed in &mut Rounds::of(230) {
         let (workload, progress) = (Workload(seed), Arc::new(Progress::default()));
-        let disk = Watched::new(SimulatedDisk::forgetful(), seed, 2, Arc::clone(&progress));
+        let disk = Watched::new(SimulatedDisk::forgetful(), seed, 4, Arc::clone(&progress));
         let store = open(disk.clone()).unwrap();
         register(&store).unwrap();
         disk.take_images();
@@ -49,7 +49,7 @@ fn a_power_cut_while_the_store_is_made_leaves_one_that_can_be_made() {
 
 #[test]
 fn a_power_cut_in_recovery_three_levels_deep_loses_nothing() {
-    for seed in &mut Rounds::of(150) {
+    for seed in &mut Rounds::of(80) {
         let (mut dice, workload) = (Dice(seed), Workload(seed));
         let mut progress = Arc::new(Progress::default());
         let disk = Watched::new(SimulatedDisk::forgetful(), seed, 20, Arc::clone(&progress));

@@ -33,9 +33,6 @@ class VictoriaMetrics(Engine):
         program = os.environ.get("VICTORIA_METRICS") or shutil.which("victoria-metrics")
         if not program:
             raise MissingError("no victoria-metrics on the path")
-        said = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
-        version = re.search(r"\d+\.\d+\.\d+", said.stdout + said.stderr)
-        self.how = f"{version.group() if version else 'unknown version'}, {VictoriaMetrics.how}"
         self.program = program
         self.server: subprocess.Popen[bytes] | None = None
         self.ended = 0.0
@@ -67,10 +64,12 @@ class VictoriaMetrics(Engine):
 
     def _is_up(self) -> bool:
         try:
-            self._ask("GET", "/health")
+            metrics = self._ask("GET", "/metrics").decode()
         except OSError:
             self.http.close()
             return False
+        version = re.search(r'vm_app_version\{.*?short_version="v?([^"]+)', metrics)
+        self.how = f"{version.group(1) if version else 'unknown version'}, {VictoriaMetrics.how}"
         return True
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:

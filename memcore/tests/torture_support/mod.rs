@@ -3,7 +3,7 @@
 //!
 //! `make test` does the base; `make torture` sets `MEMCORE_TORTURE` to do many times as much, `MEMCORE_TORTURE_SECONDS` to
 //! end sooner and `MEMCORE_TORTURE_SEED` to go on where an earlier run ended.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses some of it")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test file uses some of it")]
 
 mod watched;
 mod workload;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use memcore::Result;
 use memcore::model::{Batch, Timestamp};
-use memcore::store::{Query, Store};
+use memcore::store::{CompactOptions, Query, Store};
 
 use crate::store_support::{Dice, device, names, numbered, pattern, watts};
 
@@ -15,6 +15,8 @@ const CHANNELS: [&str; 2] = ["a", "b"];
 const BOOT: u64 = 7;
 /// Only before this batch are further channels registered, so that a long run stays within the quota.
 const REGISTERS: u64 = 2000;
+
+type Model = BTreeMap<String, BTreeMap<i64, u64>>;
 
 /// What is done with a store, from a seed.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +30,8 @@ enum Then {
     Sync,
     Seal,
     Register,
+    Delete,
+    Compact,
 }
 
 /// How far a workload came; read by others while it runs.
@@ -39,21 +43,28 @@ pub struct Progress {
     acknowledged: AtomicU64,
     /// Batches whose registrations the store said it has.
     registered: AtomicU64,
+    /// Batches whose deletions the store said it has.
+    deleted: AtomicU64,
 }
 
 impl Progress {
     /// Of a workload that goes on at batch `from`.
     pub fn from(from: u64) -> Self {
-        Self { given: from.into(), acknowledged: from.into(), registered: 0.into() }
+        Self { given: from.into(), acknowledged: from.into(), ..Self::default() }
     }
 
     /// Of a process that only said what it was told.
-    pub fn told(acknowledged: u64, registered: u64) -> Self {
-        Self { given: u64::MAX.into(), acknowledged: acknowledged.into(), registered: registered.into() }
+    pub fn told(acknowledged: u64, registered: u64, deleted: u64) -> Self {
+        let (acknowledged, registered, deleted) = (acknowledged.into(), registered.into(), deleted.into());
+        Self { given: u64::MAX.into(), acknowledged, registered, deleted }
     }
 
     pub fn registered(&self) -> u64 {
         self.registered.load(Ordering::Acquire)
+    }
+
+    pub fn deleted(&self) -> u64 {
+        self.deleted.load(Ordering::Acquire)
     }
 
     pub fn acknowledged(&self) -> u64 {
@@ -62,7 +73,8 @@ impl Progress {
 
     pub fn now(&self) -> Self {
         let copy = |of: &AtomicU64| of.load(Ordering::Acquire).into();
-        Self { given: copy(&self.given), acknowledged: copy(&self.acknowledged), registered: copy(&self.registered) }
+        let (given, acknowledged) = (copy(&self.given), copy(&self.acknowledged));
+        Self { given, acknowledged, registered: copy(&self.registered), deleted: copy(&self.deleted) }
     }
 
     /// What was acknowledged by now, and what may have been given until then.
@@ -101,6 +113,8 @@ impl Workload {
             0..12 => Then::Commit,
             12 => Then::Sync,
             13..17 => Then::Seal,
+            18 | 19 => Then::Delete,
+            20 => Then::Compact,
             17 if number < REGISTERS => Then::Register,
             _ => Then::Nothing,
         }
@@ -110,14 +124,28 @@ impl Workload {
         format!("extra{number}")
     }
 
-    /// By device and channel: times and the bits of values.
-    fn model(self, batches: u64) -> BTreeMap<String, BTreeMap<i64, u64>> {
-        let mut model: BTreeMap<String, BTreeMap<i64, u64>> = BTreeMap::new();
-        for batch in (0..batches).map(|number| self.batch(number)) {
+    /// The series and the range, in microseconds, that are deleted after batch `number`.
+    fn deletion(self, number: u64) -> (String, std::ops::Range<i64>) {
+        let mut dice = self.dice(number, 3);
+        let (device, channel) = (dice.below(3) as usize, dice.below(2) as usize);
+        let start = number as i64 * 10 - dice.below(500) as i64;
+        let end = start + 1 + dice.below(200) as i64;
+        (format!("{}.{}", DEVICES[device], CHANNELS[channel]), start * 1_000_000..end * 1_000_000)
+    }
+
+    /// By device and channel: times and the bits of values. `last`: whether a deletion that follows the last batch happened.
+    fn model(self, batches: u64, last: bool) -> Model {
+        let mut model = Model::new();
+        for number in 0..batches {
+            let batch = self.batch(number);
             for (at, channel) in CHANNELS.iter().enumerate() {
                 let series = model.entry(format!("{}.{channel}", batch.device())).or_default();
                 let rows = batch.times().iter().zip(batch.column(at));
                 series.extend(rows.filter_map(|(time, value)| Some((time.as_micros(), (*value)?.to_bits()))));
+            }
+            if self.then(number) == Then::Delete && (last || number + 1 < batches) {
+                let (series, range) = self.deletion(number);
+                model.entry(series).or_default().retain(|time, _| !range.contains(time));
             }
         }
         model
@@ -154,6 +182,16 @@ pub fn announce(store: &Store, workload: Workload, from: u64, progress: &Progres
         store.register(&device(Workload::device(number)), &watts(&[&Workload::extra(number)]))?;
     }
     progress.registered.store(from, Ordering::Release);
+    match from.checked_sub(1).filter(|number| workload.then(*number) == Then::Delete) {
+        Some(number) => delete(store, workload, number, progress),
+        None => Ok(()),
+    }
+}
+
+fn delete(store: &Store, workload: Workload, number: u64, progress: &Progress) -> Result<()> {
+    let (series, range) = workload.deletion(number);
+    store.delete(&pattern(&series), Timestamp::from_micros(range.start), Timestamp::from_micros(range.end))?;
+    progress.deleted.store(number + 1, Ordering::Release);
     Ok(())
 }
 
@@ -166,6 +204,16 @@ pub fn step(store: &Store, workload: Workload, number: u64, progress: &Progress)
         Then::Commit => store.commit(ticket)?,
         Then::Sync => store.sync()?,
         Then::Seal => store.seal()?,
+        Then::Compact => {
+            store.compact(&pattern(">"), &CompactOptions::default(), &mut |_, _| {})?;
+            return Ok(());
+        }
+        Then::Delete => {
+            // What is sent again after a crash came after the deletion: the batch must not be among it.
+            store.commit(ticket)?;
+            progress.acknowledged.store(number + 1, Ordering::Release);
+            return delete(store, workload, number, progress);
+        }
         Then::Register => {
             store.register(&device(Workload::device(number)), &watts(&[&Workload::extra(number)]))?;
             progress.registered.store(number + 1, Ordering::Release);
@@ -192,7 +240,12 @@ pub fn recovered(store: &Store, workload: Workload, progress: &Progress) -> u64 
     }
     let (given, acknowledged) = (progress.given.load(Ordering::Acquire), progress.acknowledged());
     assert!((acknowledged..=given).contains(&count), "{count} batches, {acknowledged} acknowledged, {given} given");
-    reads_match(store, workload, count);
+    let mut difference = difference(store, workload.model(count, true));
+    if difference.is_some() && progress.deleted() < count {
+        // A deletion that was not acknowledged happened or did not.
+        difference = self::difference(store, workload.model(count, false));
+    }
+    assert_eq!(difference, None, "after {count} batches");
     for number in (0..progress.registered().min(REGISTERS)).filter(|n| workload.then(*n) == Then::Register) {
         let series = format!("{}.{}", Workload::device(number), Workload::extra(number));
         assert!(store.channel(&series.parse().unwrap()).is_some(), "{series} was registered");
@@ -203,13 +256,19 @@ pub fn recovered(store: &Store, workload: Workload, progress: &Progress) -> u64 
 
 /// Every value of the first `count` batches, bit for bit, and no other.
 pub fn reads_match(store: &Store, workload: Workload, count: u64) {
-    let mut expected = workload.model(count);
+    assert_eq!(difference(store, workload.model(count, true)), None, "after {count} batches");
+}
+
+/// What a store has and should not, or lacks.
+fn difference(store: &Store, mut expected: Model) -> Option<String> {
     for series in store.query(&Query::new(pattern(">"))).unwrap().series() {
         let values = series.values().unwrap().values().iter().map(|value| value.to_bits());
         let found: BTreeMap<i64, u64> = series.times().values().iter().copied().zip(values).collect();
         assert_eq!(found.len(), series.times().len(), "{}: a time twice", series.series());
         let expected = expected.remove(&series.series().to_string()).unwrap_or_default();
-        assert!(found == expected, "{} after {count} batches:\n{found:?}\n{expected:?}", series.series());
+        if found != expected {
+            return Some(format!("{}:\n{found:?}\n{expected:?}", series.series()));
+        }
     }
-    assert!(expected.values().all(BTreeMap::is_empty), "series are missing: {:?}", expected.keys());
+    expected.values().any(|rows| !rows.is_empty()).then(|| format!("series are missing: {:?}", expected.keys()))
 }
