@@ -36,11 +36,11 @@ fn mutated(dice: &mut Dice, seed: &[u8]) -> Vec<u8> {
 #[test]
 fn nothing_that_a_file_may_hold_breaks_the_store() {
     let files = attack_store::files();
-    assert_eq!(files.len(), 3, "{:?}", files.iter().map(|(name, _)| name).collect::<Vec<_>>());
+    assert_eq!(files.len(), 4, "{:?}", files.iter().map(|(name, _)| name).collect::<Vec<_>>());
     let mut dice = Dice(1);
     let rounds = 2000 * std::env::var("MEMCORE_TORTURE").map_or(1, |scale| scale.parse::<u64>().unwrap());
     for round in 0..rounds {
-        let which = dice.below(3) as usize;
+        let which = dice.below(4) as usize;
         let mut bytes = mutated(&mut dice, &files[which].1);
         // Checksums that fit let the mutation through to what lies behind them.
         bytes.insert(0, (which << 1) as u8 | u8::from(round % 4 != 0));

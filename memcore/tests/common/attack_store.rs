@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 use memcore::model::{Batch, Channel, ChannelName, Timestamp, Unit};
 use memcore::store::{Aggregate, Disk, Query, SimulatedDisk, Store, StoreOptions, SyncPolicy};
 
+const MANIFEST: &str = "MANIFEST";
+const COPY: &str = "MANIFEST.copy";
 /// Rows whose size is told before they are decoded: more than a file of this size could hold.
 const ROWS: usize = 10_000_000;
 
@@ -28,7 +30,7 @@ fn register(store: &Store) -> memcore::Result<()> {
     store.register(&"home1.pv".parse()?, &[channel("a")?, channel("b")?])
 }
 
-/// A sound store of three files: the manifest, a segment of the log, a file of chunks.
+/// A sound store of four files: the manifest and its copy, a segment of the log, a file of chunks.
 fn sound() -> &'static SimulatedDisk {
     static SOUND: OnceLock<SimulatedDisk> = OnceLock::new();
     SOUND.get_or_init(|| {
@@ -61,6 +63,10 @@ pub(crate) fn store(bytes: &[u8]) {
         fit_checksums(name, &mut content);
     }
     let disk = sound().copy();
+    if name == MANIFEST {
+        // Nor does its copy help.
+        disk.set_content(COPY, content.clone());
+    }
     disk.set_content(name, content);
     if let Ok(reader) = Store::open_read_only_on(Arc::new(disk.copy()), "attacked", options()) {
         ask(&reader);
@@ -106,7 +112,7 @@ fn fit_checksums(name: &str, bytes: &mut [u8]) {
     let mut at = header;
     while let Some(rest) = bytes.get_mut(at..).filter(|rest| rest.len() > 40) {
         at += match name {
-            "MANIFEST" => fit_frame(rest, 16, |frame| crc32c::crc32c(&frame[8..])),
+            MANIFEST | COPY => fit_frame(rest, 16, |frame| crc32c::crc32c(&frame[8..])),
             _ if name.starts_with("log-") => {
                 fit_frame(rest, 20, |frame| crc32c::crc32c_append(crc32c::crc32c(&frame[..4]), &frame[8..]))
             }
