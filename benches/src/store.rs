@@ -42,32 +42,32 @@ pub(crate) fn figures() -> Vec<Figure> {
 }
 
 /// Columns over shared times.
-struct Table {
-    times: Vec<Timestamp>,
-    columns: Vec<Vec<Option<f64>>>,
+pub(crate) struct Table {
+    pub(crate) times: Vec<Timestamp>,
+    pub(crate) columns: Vec<Vec<Option<f64>>>,
 }
 
 impl Table {
-    fn points(&self) -> f64 {
+    pub(crate) fn points(&self) -> f64 {
         self.columns.iter().flatten().flatten().count() as f64
     }
 
     /// The same rows again and again, each time later: the size of four years out of a quarter of one.
-    fn repeated(self, times: usize) -> Self {
+    pub(crate) fn repeated(self, times: usize) -> Self {
         let length = self.times[self.times.len() - 1].since(self.times[0]).as_micros() + 60_000_000;
         let later = |n: i64| self.times.iter().map(move |time| time.saturating_add(Span::from_micros(n * length)));
         let columns = self.columns.iter().map(|column| column.repeat(times)).collect();
         Self { times: (0..times as i64).flat_map(later).collect(), columns }
     }
 
-    fn batch(&self, names: &Arc<[ChannelName]>, start: usize, rows: usize) -> Batch {
+    pub(crate) fn batch(&self, names: &Arc<[ChannelName]>, start: usize, rows: usize) -> Batch {
         let end = (start + rows).min(self.times.len());
         let values = self.columns.iter().flat_map(|column| column[start..end].iter().copied()).collect();
         Batch::new(device(), Arc::clone(names), self.times[start..end].to_vec(), values).expect("a batch that fits")
     }
 }
 
-fn device() -> DeviceName {
+pub(crate) fn device() -> DeviceName {
     "home1.meter".parse().expect("a name")
 }
 
@@ -88,7 +88,7 @@ fn household() -> Option<Table> {
 }
 
 /// Something like a household where there is none.
-fn stand_in() -> Table {
+pub(crate) fn stand_in() -> Table {
     eprintln!("no household data beside the workspace: figures are of a generated stand-in");
     let times = (0..130_000).map(|minute| Timestamp::from_seconds(minute * 60)).collect();
     let value = |channel: usize, row: usize| {
@@ -99,16 +99,16 @@ fn stand_in() -> Table {
     Table { times, columns }
 }
 
-fn cpu() -> Duration {
+pub(crate) fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-fn names(width: usize) -> Arc<[ChannelName]> {
+pub(crate) fn names(width: usize) -> Arc<[ChannelName]> {
     NAMES[..width].iter().map(|name| ChannelName::new(name).expect("a name")).collect()
 }
 
-fn open(path: &std::path::Path, sync: SyncPolicy, width: usize) -> Store {
+pub(crate) fn open(path: &std::path::Path, sync: SyncPolicy, width: usize) -> Store {
     let store = Store::open(path, StoreOptions::default().sync(sync)).expect("a store");
     let channel = |name: &&str| Channel::gauge(name, Unit::Watt).and_then(|c| c.build()).expect("a channel");
     store.register(&device(), &NAMES[..width].iter().map(channel).collect::<Vec<_>>()).expect("registered");
@@ -116,7 +116,7 @@ fn open(path: &std::path::Path, sync: SyncPolicy, width: usize) -> Store {
 }
 
 /// M points/s/core, sealing included, and bytes/point once sealed. Batches are made beforehand, a part at a time.
-fn ingest(path: &std::path::Path, table: &Table, rows: usize) -> (f64, f64) {
+pub(crate) fn ingest(path: &std::path::Path, table: &Table, rows: usize) -> (f64, f64) {
     let store = open(path, SyncPolicy::Interval(Duration::from_secs(1)), WIDTH);
     let names = names(WIDTH);
     let mut spent = Duration::ZERO;
