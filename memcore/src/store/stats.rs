@@ -26,7 +26,7 @@ pub struct StoreStats {
     pub chunk_bytes: u64,
     /// Bytes of the log, without what is reserved for it.
     pub log_bytes: u64,
-    /// Bytes of the manifest.
+    /// Bytes of the manifest and its copy.
     pub manifest_bytes: u64,
     /// What the store takes of the disk: chunks, manifest, and the log with what is reserved for it. A reader does not know
     /// what is reserved.
