@@ -143,7 +143,7 @@ fn scan(path: &std::path::Path, table: &Table) -> (f64, f64) {
         aggregates.into_iter().fold(query, Query::aggregate)
     };
     // Buckets of 100 minutes never hold a chunk, so every value is decoded.
-    let query = all(Query::new("home1.meter.>".parse().expect("a pattern")).every(Every::Fixed(Span::from_seconds(6000))));
+    let query = all(Query::of("home1.meter.>").expect("a pattern").every(Every::Fixed(Span::from_seconds(6000))));
     let time = |query: &Query, repeats: u32| {
         store.query(query).expect("an answer");
         let before = cpu();
@@ -153,7 +153,7 @@ fn scan(path: &std::path::Path, table: &Table) -> (f64, f64) {
     let scanned = table.points() / time(&query, 10) / 1e6;
     let span = table.times[table.times.len() - 1].since(table.times[0]).as_micros();
     let every = Every::Fixed(Span::from_micros(span / 1000 + 1));
-    let one = all(Query::new("home1.meter.p".parse().expect("a pattern")).every(every));
+    let one = all(Query::of("home1.meter.p").expect("a pattern").every(every));
     (scanned, time(&one, 10) * 1e3)
 }
 

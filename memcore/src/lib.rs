@@ -14,7 +14,7 @@
 //! let noon: Timestamp = "2026-06-21T12:00:00Z".parse()?;
 //! mem.write(&"home1.pv.power".parse()?, &[noon], &[Some(-1.466)], Some(Unit::Kilowatt))?;
 //!
-//! let days = Query::new("home1.*.power".parse()?).every(Every::parse("1d", Some("Europe/Berlin"))?);
+//! let days = Query::of("home1.*.power")?.every(Every::parse("1d", Some("Europe/Berlin"))?);
 //! assert_eq!(mem.query(&days)?.series()[0].column("mean").unwrap().value(0), -1466.0);
 //! # Ok(()) }
 //! ```

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use memcore::model::{Pattern, SeriesName, Timestamp, Unit};
+use memcore::model::{Selection, SeriesName, Timestamp, Unit};
 use memcore::store::{Aggregate, Every, StoreOptions};
 use memcore::{Memcore, Query};
 use napi::Env;
@@ -48,8 +48,8 @@ pub struct QueryOptions {
 }
 
 impl QueryOptions {
-    fn query(&self, pattern: &str) -> Result<Query> {
-        let mut query = Query::new(pattern.parse::<Pattern>().to_node()?);
+    fn query(&self, selection: &str) -> Result<Query> {
+        let mut query = Query::of(selection).to_node()?;
         if let Some(start) = &self.start {
             query = query.from(instant(start).to_node()?);
         }
@@ -169,16 +169,16 @@ impl NativeHistory {
 
     /// Asks for the series that match.
     #[napi]
-    pub async fn query(&self, pattern: String, options: QueryOptions) -> Result<NativeResult> {
-        let (memcore, query) = (self.0.clone(), options.query(&pattern)?);
+    pub async fn query(&self, selection: String, options: QueryOptions) -> Result<NativeResult> {
+        let (memcore, query) = (self.0.clone(), options.query(&selection)?);
         on_disk(move || memcore.query(&query)).await.map(NativeResult::new)
     }
 
     /// The latest sample of each series that matches.
     #[napi]
-    pub async fn latest(&self, pattern: String) -> Result<Vec<LatestSample>> {
-        let (memcore, pattern) = (self.0.clone(), pattern.parse::<Pattern>().to_node()?);
-        let latest = on_disk(move || memcore.latest(&pattern)).await?;
+    pub async fn latest(&self, selection: String) -> Result<Vec<LatestSample>> {
+        let (memcore, selection) = (self.0.clone(), selection.parse::<Selection>().to_node()?);
+        let latest = on_disk(move || memcore.latest(selection)).await?;
         Ok(latest
             .into_iter()
             .map(|(series, sample)| LatestSample {
@@ -191,9 +191,9 @@ impl NativeHistory {
 
     /// The series that match, with what their numbers mean.
     #[napi(catch_unwind)]
-    pub fn series(&self, pattern: String) -> Result<Vec<SeriesDescription>> {
-        let pattern: Pattern = pattern.parse().to_node()?;
-        Ok(self.0.series(&pattern).iter().map(|(series, channel)| SeriesDescription::new(series, channel)).collect())
+    pub fn series(&self, selection: String) -> Result<Vec<SeriesDescription>> {
+        let selection: Selection = selection.parse().to_node()?;
+        Ok(self.0.series(selection).iter().map(|(series, channel)| SeriesDescription::new(series, channel)).collect())
     }
 
     /// How much is stored.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use memcore::model::{Pattern, SeriesName, Timestamp, Unit};
+use memcore::model::{Selection, SeriesName, Timestamp, Unit};
 use memcore::store::{Aggregate, Every, StoreOptions};
 use memcore::{Memcore, Query};
 use pyo3::prelude::*;
@@ -82,12 +82,12 @@ impl Site {
         work(py, move || memcore.write(&series, &times, &values, unit))
     }
 
-    #[pyo3(signature = (pattern, start, end, every, aggregates, zone, limit, last))]
+    #[pyo3(signature = (selection, start, end, every, aggregates, zone, limit, last))]
     #[expect(clippy::too_many_arguments, reason = "one a word of the question")]
     fn query(
         &self,
         py: Python<'_>,
-        pattern: &str,
+        selection: &str,
         start: Option<i64>,
         end: Option<i64>,
         every: Option<&str>,
@@ -96,7 +96,7 @@ impl Site {
         limit: Option<usize>,
         last: Option<usize>,
     ) -> PyResult<Table> {
-        let mut query = Query::new(pattern.parse().map_err(raised)?);
+        let mut query = Query::of(selection).map_err(raised)?;
         if let Some(start) = start {
             query = query.from(Timestamp::from_micros(start));
         }
@@ -119,18 +119,18 @@ impl Site {
         work(py, move || memcore.query(&query)).map(Table::new)
     }
 
-    fn latest(&self, py: Python<'_>, pattern: &str) -> PyResult<Vec<(String, i64, f64)>> {
-        let pattern: Pattern = pattern.parse().map_err(raised)?;
+    fn latest(&self, py: Python<'_>, selection: &str) -> PyResult<Vec<(String, i64, f64)>> {
+        let selection: Selection = selection.parse().map_err(raised)?;
         let memcore = self.memcore()?;
-        let latest = work(py, move || memcore.latest(&pattern))?;
+        let latest = work(py, move || memcore.latest(selection))?;
         Ok(latest.into_iter().map(|(series, sample)| (series.to_string(), sample.time.as_micros(), sample.value)).collect())
     }
 
     /// JSON: pairs of a series' name and its channel.
-    fn series(&self, py: Python<'_>, pattern: &str) -> PyResult<String> {
-        let pattern: Pattern = pattern.parse().map_err(raised)?;
+    fn series(&self, py: Python<'_>, selection: &str) -> PyResult<String> {
+        let selection: Selection = selection.parse().map_err(raised)?;
         let memcore = self.memcore()?;
-        let series = py.detach(|| memcore.series(&pattern));
+        let series = py.detach(|| memcore.series(selection));
         json(&series.into_iter().map(|(name, channel)| (name.to_string(), channel)).collect::<Vec<_>>())
     }
 

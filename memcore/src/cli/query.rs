@@ -12,7 +12,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::{Common, format};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Clock, Pattern, Span, SystemClock, Timestamp};
+use crate::model::{Clock, Selection, Span, SystemClock, Timestamp};
 use crate::runtime::{self, Aggregate, Every, Memcore, QueryResult, SeriesResult, StoreOptions};
 
 /// A table longer than this shows its ends only: who wants more wants a file.
@@ -20,8 +20,8 @@ const TABLE_ROWS: usize = 200;
 
 #[derive(Debug, Args)]
 pub(super) struct Query {
-    /// Which series: `home1.pv.power`, `home1.*.power`, `home1.>`
-    pattern: Pattern,
+    /// Which series: `home1.pv.power`, `home1.*.power`, `home1.>`, `home1.>{quantity=power,phase=L1}`
+    selection: Selection,
     /// From this instant on: 2026-11-25T00:00:00Z, or so long ago: 24h
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
@@ -80,7 +80,7 @@ impl Query {
     }
 
     fn query(&self, now: Timestamp) -> Result<runtime::Query> {
-        let mut query = runtime::Query::new(self.pattern.clone());
+        let mut query = runtime::Query::new(&self.selection);
         if let Some(from) = &self.from {
             query = query.from(instant("--from", from, now)?);
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::model::{Batch, Channel, ChannelName, Pattern, Sample, SeriesName, Timestamp, Unit};
+use crate::model::{Batch, Channel, ChannelName, Sample, Selection, SeriesName, Timestamp, Unit};
 use crate::store::{Query, QueryResult, Store, StoreOptions, StoreStats};
 
 /// Rows that are appended at a time while a long column is written.
@@ -18,7 +18,7 @@ const WRITE_ROWS: usize = 65_536;
 /// let mem = memcore::Memcore::in_memory();
 /// let series = "home1.pv.power".parse()?;
 /// mem.write(&series, &[Timestamp::from_seconds(0)], &[Some(-1.466)], Some(Unit::Kilowatt))?;
-/// let power = mem.query(&memcore::Query::new("home1.*.power".parse()?))?;
+/// let power = mem.query(&memcore::Query::of("home1.*.power")?)?;
 /// assert_eq!(power.series()[0].series().to_string(), "home1.pv.power");
 /// # Ok(()) }
 /// ```
@@ -166,18 +166,18 @@ impl Memcore {
         self.store.query(query)
     }
 
-    /// The newest sample of every series that matches.
+    /// The newest sample of every selected series.
     ///
     /// # Errors
     /// [`Damaged`](crate::ErrorKind::Damaged) where what is stored fails its checks.
-    pub fn latest(&self, pattern: &Pattern) -> Result<Vec<(SeriesName, Sample)>> {
-        self.store.latest(pattern)
+    pub fn latest(&self, selection: impl Into<Selection>) -> Result<Vec<(SeriesName, Sample)>> {
+        self.store.latest(selection)
     }
 
-    /// The series that match, with what their numbers mean.
+    /// The selected series, with what their numbers mean.
     #[must_use]
-    pub fn series(&self, pattern: &Pattern) -> Vec<(SeriesName, Channel)> {
-        self.store.channels(pattern)
+    pub fn series(&self, selection: impl Into<Selection>) -> Vec<(SeriesName, Channel)> {
+        self.store.channels(selection)
     }
 
     /// How much is stored.

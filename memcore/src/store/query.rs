@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 pub use super::result::{QueryResult, SeriesResult};
 use crate::error::{Error, Result};
-use crate::model::{Pattern, Span, Timestamp, shorten};
+use crate::model::{Selection, Span, Timestamp, shorten};
 
 /// What becomes of the values of a bucket. NaN is no number here: it is left out, and a bucket without a number is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,7 +104,7 @@ impl Every {
 /// A question to a store. Without an aggregate it gives raw samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
-    pub(super) pattern: Pattern,
+    pub(super) selection: Selection,
     pub(super) from: Option<Timestamp>,
     pub(super) to: Option<Timestamp>,
     pub(super) every: Option<Every>,
@@ -114,10 +114,26 @@ pub struct Query {
 }
 
 impl Query {
-    /// Everything of the series that the pattern selects.
+    /// Everything of the series that are selected.
     #[must_use]
-    pub fn new(pattern: Pattern) -> Self {
-        Self { pattern, from: None, to: None, every: None, aggregates: Vec::new(), limit: None, last: None }
+    pub fn new(selection: impl Into<Selection>) -> Self {
+        Self {
+            selection: selection.into(),
+            from: None,
+            to: None,
+            every: None,
+            aggregates: Vec::new(),
+            limit: None,
+            last: None,
+        }
+    }
+
+    /// As [`new`](Self::new), from the text of a selection such as `home1.*.power{phase=L1}`.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) where the text is no selection.
+    pub fn of(selection: &str) -> Result<Self> {
+        selection.parse::<Selection>().map(Self::new)
     }
 
     /// Only from this instant on.

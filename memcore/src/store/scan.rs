@@ -20,9 +20,9 @@ pub(super) fn run(shared: &Shared, query: &Query) -> Result<QueryResult> {
     query.check()?;
     let snapshots = {
         let state = shared.read();
-        let selected = state.select(&query.pattern);
+        let selected = state.select(&query.selection);
         if selected.is_empty()
-            && let Some(series) = query.pattern.exact()
+            && let Some(series) = query.selection.exact()
         {
             return Err(Error::not_found(format!("series {series} is not registered")));
         }

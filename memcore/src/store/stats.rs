@@ -10,7 +10,7 @@ use super::manifest;
 use super::shared::Shared;
 use super::state::CHUNKS;
 use crate::error::{Error, Result};
-use crate::model::{Pattern, SeriesName, Timestamp};
+use crate::model::{Selection, SeriesName, Timestamp};
 
 /// Sizes and counters of a store.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -103,13 +103,13 @@ pub(super) fn of_store(shared: &Shared) -> StoreStats {
     stats
 }
 
-pub(super) fn of_series(shared: &Shared, pattern: &Pattern) -> Result<Vec<(SeriesName, SeriesStats)>> {
+pub(super) fn of_series(shared: &Shared, selection: &Selection) -> Result<Vec<(SeriesName, SeriesStats)>> {
     let mut found = Vec::new();
     let mut chunks = Vec::new();
     {
         let state = shared.read();
         let mut place = HashMap::new();
-        for (series, id, column) in state.select(pattern) {
+        for (series, id, column) in state.select(selection) {
             let mut stats = SeriesStats::default();
             let device = &state.devices[id as usize];
             for head in device.frozen.iter().map(|head| &**head).chain([&device.head]) {

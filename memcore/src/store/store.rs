@@ -19,7 +19,7 @@ use super::simulated::SimulatedDisk;
 use super::state::State;
 use super::stats::{self, SeriesStats, StoreStats, VerifyReport};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Batch, Channel, DeviceName, Pattern, Sample, SeriesName, Timestamp};
+use crate::model::{Batch, Channel, DeviceName, Sample, Selection, SeriesName, Timestamp};
 
 /// Frames wait in memory up to this size; then `append` itself gives them to the operating system.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -146,7 +146,7 @@ impl Store {
     }
 
     /// Registers channels of a device; durable when it returns. What is registered already may be given again, and then
-    /// takes over the new cadence, max-age, range and writability.
+    /// takes over the new cadence, max-age, range, writability and labels.
     ///
     /// # Errors
     /// [`Conflict`](ErrorKind::Conflict) where stored numbers would change their meaning,
@@ -162,18 +162,18 @@ impl Store {
         if records.is_empty() { Ok(()) } else { shared.record(&mut manifest, records) }
     }
 
-    /// The channels that a pattern selects, in order of their names.
+    /// The channels that are selected, in order of their names.
     #[must_use]
-    pub fn channels(&self, pattern: &Pattern) -> Vec<(SeriesName, Channel)> {
+    pub fn channels(&self, selection: impl Into<Selection>) -> Vec<(SeriesName, Channel)> {
         let state = self.shared().read();
-        let selected = state.select(pattern).into_iter();
+        let selected = state.select(&selection.into()).into_iter();
         selected.map(|(series, device, column)| (series, state.describe(device, column).clone())).collect()
     }
 
     /// The description of a channel.
     #[must_use]
     pub fn channel(&self, series: &SeriesName) -> Option<Channel> {
-        self.channels(&Pattern::from(series)).pop().map(|(_, channel)| channel)
+        self.channels(series).pop().map(|(_, channel)| channel)
     }
 
     /// Takes in a batch, in base units and passive sign. Queries see it; it is durable when [`commit`](Self::commit) of
@@ -282,15 +282,16 @@ impl Store {
         answer
     }
 
-    /// The sample with the latest time of each series that a pattern selects; series without one are left out.
+    /// The sample with the latest time of each selected series; series without one are left out.
     ///
     /// # Errors
     /// [`Closed`](ErrorKind::Closed), or [`Damaged`](ErrorKind::Damaged) where a chunk that is needed fails its checksum.
-    pub fn latest(&self, pattern: &Pattern) -> Result<Vec<(SeriesName, Sample)>> {
+    pub fn latest(&self, selection: impl Into<Selection>) -> Result<Vec<(SeriesName, Sample)>> {
         self.shared().check_open()?;
+        let selection = selection.into();
         let known: Vec<_> = {
             let state = self.shared().read();
-            let selected = state.select(pattern).into_iter();
+            let selected = state.select(&selection).into_iter();
             selected.map(|(series, id, column)| (series, state.devices[id as usize].latest[column as usize])).collect()
         };
         let mut found = Vec::with_capacity(known.len());
@@ -305,13 +306,13 @@ impl Store {
     }
 
     fn latest_sealed(&self, series: &SeriesName) -> Result<Option<Sample>> {
-        let result = self.query(&Query::new(Pattern::from(series)).last(1))?;
+        let result = self.query(&Query::new(series).last(1))?;
         let sample = result.series().first().and_then(|found| {
             let at = found.times().len().checked_sub(1)?;
             Some(Sample { time: Timestamp::from_micros(found.times().value(at)), value: found.values()?.value(at) })
         });
         let mut state = self.shared().write();
-        let place = state.select(&Pattern::from(series)).pop();
+        let place = state.select(&series.into()).pop();
         if let (Some((_, id, column)), Some(sample)) = (place, sample) {
             let known = &mut state.devices[id as usize].latest[column as usize];
             if known.is_none_or(|known| known.time < sample.time) {
@@ -327,13 +328,14 @@ impl Store {
         stats::of_store(self.shared())
     }
 
-    /// Sizes and span of each series that a pattern selects. Reads the head of every chunk concerned.
+    /// Sizes and span of each selected series. Reads the head of every chunk concerned.
     ///
     /// # Errors
     /// As [`query`](Self::query).
-    pub fn series_stats(&self, pattern: &Pattern) -> Result<Vec<(SeriesName, SeriesStats)>> {
+    pub fn series_stats(&self, selection: impl Into<Selection>) -> Result<Vec<(SeriesName, SeriesStats)>> {
         self.shared().check_open()?;
-        self.reading(|shared| stats::of_series(shared, pattern))
+        let selection = selection.into();
+        self.reading(|shared| stats::of_series(shared, &selection))
     }
 
     /// Reads everything and checks every checksum.
