@@ -41,13 +41,24 @@ pub mod sim;
 pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};
-pub use runtime::{Aggregate, Every, Memcore, Query, QueryResult, SeriesResult, StoreOptions, StoreStats, open};
+pub use runtime::{
+    Aggregate, Bulk, Column, Every, FrameOptions, Memcore, Progress, Query, QueryResult, SeriesResult, StoreOptions,
+    StoreStats, open,
+};
 #[cfg(feature = "gateway")]
 pub use runtime::{
     BusConfig, CommandRequest, CommandTicket, Config, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus,
     ProofKind, Readings, Server, ServerHandle, ServerStats, StoreConfig, Sync, serve,
 };
-#[cfg(feature = "sim")]
+#[cfg(feature = "files")]
 pub use runtime::{
-    ImportReport, ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, import_csv, replay, simulate,
+    ExportOptions, ExportReport, FileFormat, ImportReport, ImportRequest, ImportedSeries, export_file, export_to,
+    import_file,
 };
+#[cfg(feature = "sim")]
+pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};
+
+/// Columns of Arrow, of whatever type, as instants and numbers.
+pub mod arrow {
+    pub use crate::runtime::{numbers, times};
+}

@@ -10,33 +10,19 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+use super::question::Question;
 use super::{Common, format};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Clock, Selection, Span, SystemClock, Timestamp};
-use crate::runtime::{self, Aggregate, Every, Memcore, QueryResult, SeriesResult, StoreOptions};
+use crate::model::{Clock, SystemClock, Timestamp};
+use crate::runtime::{Memcore, QueryResult, SeriesResult, StoreOptions};
 
 /// A table longer than this shows its ends only: who wants more wants a file.
 const TABLE_ROWS: usize = 200;
 
 #[derive(Debug, Args)]
 pub(super) struct Query {
-    /// Which series: `home1.pv.power`, `home1.*.power`, `home1.>`, `home1.>{quantity=power,phase=L1}`
-    selection: Selection,
-    /// From this instant on: 2026-11-25T00:00:00Z, or so long ago: 24h
-    #[arg(long, value_name = "TIME")]
-    from: Option<String>,
-    /// Before this instant, or so long ago
-    #[arg(long, value_name = "TIME")]
-    to: Option<String>,
-    /// One row a bucket: 15m, 1h, 1d, 1w, 1mo, 1y
-    #[arg(long, value_name = "LENGTH")]
-    every: Option<String>,
-    /// What to say of each bucket: mean min max sum count first last; several by commas
-    #[arg(long = "agg", value_name = "NAMES", value_delimiter = ',')]
-    aggregates: Vec<Aggregate>,
-    /// The zone whose clocks and calendar the buckets follow, such as Europe/Berlin
-    #[arg(long, value_name = "ZONE", requires = "every")]
-    tz: Option<String>,
+    #[command(flatten)]
+    question: Question,
     /// At most so many rows of each series, the first ones
     #[arg(long)]
     limit: Option<usize>,
@@ -63,7 +49,13 @@ enum Format {
 impl Query {
     pub(super) fn run(&self, common: &Common) -> Result<u8> {
         let config = common.config(None)?;
-        let query = self.query(SystemClock::default().now())?;
+        let mut query = self.question.query(SystemClock::default().now())?;
+        if let Some(rows) = self.limit {
+            query = query.limit(rows);
+        }
+        if let Some(rows) = self.last {
+            query = query.last(rows);
+        }
         let format = self.format()?;
         let memcore = Memcore::open_read_only(&config.path, StoreOptions::default())?;
         let result = memcore.query(&query)?;
@@ -79,22 +71,6 @@ impl Query {
         Ok(0)
     }
 
-    fn query(&self, now: Timestamp) -> Result<runtime::Query> {
-        let mut query = runtime::Query::new(&self.selection);
-        if let Some(from) = &self.from {
-            query = query.from(instant("--from", from, now)?);
-        }
-        if let Some(to) = &self.to {
-            query = query.to(instant("--to", to, now)?);
-        }
-        if let Some(every) = &self.every {
-            query = query.every(Every::parse(every, self.tz.as_deref())?);
-        }
-        query = self.aggregates.iter().fold(query, |query, aggregate| query.aggregate(*aggregate));
-        query = self.limit.into_iter().fold(query, runtime::Query::limit);
-        Ok(self.last.into_iter().fold(query, runtime::Query::last))
-    }
-
     fn format(&self) -> Result<Format> {
         let ending = self.out.as_ref().map(|file| file.extension().unwrap_or_default().to_string_lossy().to_string());
         match (self.format, ending.as_deref()) {
@@ -108,17 +84,6 @@ impl Query {
                 Err(Error::invalid(format!("--out ends in .{other}, expected .csv .json .arrow .parquet, or say --format")))
             }
         }
-    }
-}
-
-/// An instant, or a length before now.
-fn instant(flag: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
-    if text == "now" {
-        return Ok(now);
-    }
-    match text.parse::<Span>() {
-        Ok(ago) => Ok(now.saturating_add(Span::from_micros(-ago.as_micros()))),
-        Err(_) => text.parse().map_err(|e: Error| e.context(format!("{flag} (or a length before now, such as 24h)"))),
     }
 }
 

@@ -1,14 +1,10 @@
 //! The embedded face: a site's history without any network, like opening a database file.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::model::{Batch, Channel, ChannelName, Sample, Selection, SeriesName, Timestamp, Unit};
+use crate::model::{Channel, Sample, Selection, SeriesName};
 use crate::store::{Query, QueryResult, Store, StoreOptions, StoreStats};
-
-/// Rows that are appended at a time while a long column is written.
-const WRITE_ROWS: usize = 65_536;
 
 /// A site's history, opened in this process. Clones share it.
 ///
@@ -91,70 +87,6 @@ impl Memcore {
             return Err(Error::invalid(format!("channel is {}, expected {} as in {series}", channel.name, series.channel)));
         }
         self.store.register(&series.device, std::slice::from_ref(channel))
-    }
-
-    /// Writes a column of one series, and returns how many values it had; it is durable when this returns.
-    ///
-    /// With a unit, values are converted from it, and a series that is not registered becomes a gauge in it. Without
-    /// one, values are in the unit and sign that the series was registered with. An absent value writes nothing.
-    ///
-    /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) for an unregistered series without a unit,
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a unit of another quantity or columns of different length.
-    pub fn write(
-        &self,
-        series: &SeriesName,
-        times: &[Timestamp],
-        values: &[Option<f64>],
-        unit: Option<Unit>,
-    ) -> Result<usize> {
-        if times.len() != values.len() {
-            let (times, values) = (times.len(), values.len());
-            return Err(Error::invalid(format!("{series}: {times} times and {values} values, expected as many of each")));
-        }
-        let channel = self.channel_for(series, unit)?;
-        let names: Arc<[ChannelName]> = [series.channel.clone()].into();
-        let mut written = 0;
-        let mut last = None;
-        for (times, values) in times.chunks(WRITE_ROWS).zip(values.chunks(WRITE_ROWS)) {
-            // An absent value is no sample: it takes no row either.
-            let present = times.iter().zip(values).filter_map(|(time, value)| value.map(|value| (*time, value)));
-            let (times, values): (Vec<_>, Vec<_>) =
-                present.map(|(time, value)| (time, Some(channel.to_stored(value)))).unzip();
-            written += times.len();
-            if !times.is_empty() {
-                last = Some(self.store.append(&Batch::new(series.device.clone(), names.clone(), times, values)?)?);
-            }
-        }
-        if let Some(ticket) = last {
-            self.store.commit(ticket)?;
-        }
-        Ok(written)
-    }
-
-    /// The registered description, read with the caller's unit in place of its own.
-    fn channel_for(&self, series: &SeriesName, unit: Option<Unit>) -> Result<Channel> {
-        match (self.store.channel(series), unit) {
-            (Some(registered), None) => Ok(registered),
-            (Some(registered), Some(unit)) if !unit.measures(registered.quantity) => {
-                let quantity = registered.quantity;
-                Err(Error::invalid(format!(
-                    "{series}: unit {unit} does not measure {quantity}, which the series is registered as"
-                )))
-            }
-            (Some(mut registered), Some(unit)) => {
-                registered.unit = unit;
-                Ok(registered)
-            }
-            (None, Some(unit)) => {
-                let channel = Channel::gauge(series.channel.as_str(), unit)?.build()?;
-                self.register(series, &channel)?;
-                Ok(channel)
-            }
-            (None, None) => {
-                Err(Error::not_found(format!("series {series} is not registered: register it, or write it with a unit")))
-            }
-        }
     }
 
     /// Reads series: raw samples or buckets, as [`Query`] says.

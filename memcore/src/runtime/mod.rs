@@ -1,8 +1,18 @@
 //! The only wiring: the embedded face, and with feature `gateway` a server made of gateway, bus, recorder and store.
 
+mod bulk;
+mod cells;
 mod embedded;
+mod frame;
+mod progress;
+mod write;
 
+pub use bulk::Bulk;
+pub use cells::{numbers, times};
 pub use embedded::{Memcore, open};
+pub use frame::FrameOptions;
+pub use progress::Progress;
+pub use write::Column;
 
 pub use crate::store::{Aggregate, Every, Query, QueryResult, SeriesResult, StoreOptions, StoreStats};
 
@@ -14,7 +24,9 @@ mod commands;
 mod config;
 #[cfg(feature = "gateway")]
 mod core;
-#[cfg(feature = "sim")]
+#[cfg(feature = "files")]
+mod export;
+#[cfg(feature = "files")]
 mod import;
 #[cfg(feature = "gateway")]
 mod ingest;
@@ -47,7 +59,9 @@ pub use server::{Enrolment, ProofKind, Server, ServerHandle, serve};
 mod simulate;
 #[cfg(feature = "sim")]
 pub use crate::sim::{Simulation, SimulationReport, Speed};
-#[cfg(feature = "sim")]
-pub use import::{ImportReport, import_csv};
+#[cfg(feature = "files")]
+pub use export::{ExportOptions, ExportReport, FileFormat, export_file, export_to};
+#[cfg(feature = "files")]
+pub use import::{ImportReport, ImportRequest, ImportedSeries, import_file};
 #[cfg(feature = "sim")]
 pub use simulate::{ReplayRequest, SimulationRequest, replay, simulate};

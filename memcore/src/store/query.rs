@@ -180,7 +180,37 @@ impl Query {
         self
     }
 
-    pub(super) fn is_raw(&self) -> bool {
+    /// The same question about other series.
+    #[must_use]
+    pub fn select(mut self, selection: impl Into<Selection>) -> Self {
+        self.selection = selection.into();
+        self
+    }
+
+    /// Which series are asked for.
+    #[must_use]
+    pub fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// The range as it was given: from, included, and to, not included.
+    #[must_use]
+    pub fn range(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        (self.from, self.to)
+    }
+
+    /// The names of the columns beside series and time that the answer will have.
+    #[must_use]
+    pub fn column_names(&self) -> Vec<String> {
+        match self.is_raw() {
+            true => vec!["value".to_owned()],
+            false => self.columns().iter().map(|aggregate| aggregate.name().to_owned()).collect(),
+        }
+    }
+
+    /// Whether samples are asked for as they are.
+    #[must_use]
+    pub fn is_raw(&self) -> bool {
         self.aggregates.is_empty() && self.every.is_none()
     }
 

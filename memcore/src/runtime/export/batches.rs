@@ -1,0 +1,175 @@
+//! The two layouts of a file: their schemas, and answers of the store in them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    Array, ArrayRef, DictionaryArray, Float64Array, Int32Array, RecordBatch, RecordBatchOptions, StringArray,
+    TimestampMicrosecondArray, UInt64Array,
+};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use super::{ExportOptions, Exported, FileFormat, known};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Channel, SeriesName};
+use crate::runtime::import::CHANNELS;
+use crate::store::{Query, QueryResult, SeriesResult};
+
+/// What the file looks like.
+pub(super) struct Layout {
+    series: Vec<SeriesName>,
+    columns: Vec<String>,
+    schema: SchemaRef,
+    titles: Vec<String>,
+    long: Option<Long>,
+}
+
+/// What stands beside the values of the long layout, each by the place of its series.
+struct Long {
+    names: ArrayRef,
+    units: ArrayRef,
+    quantities: Option<ArrayRef>,
+}
+
+impl Layout {
+    pub(super) fn new(series: &[Exported], query: &Query, options: ExportOptions) -> Result<Self> {
+        let csv = options.format == FileFormat::Csv;
+        let columns = query.column_names();
+        let names: Vec<SeriesName> = series.iter().map(|one| one.name.clone()).collect();
+        let ambiguous = series.iter().any(|one| one.channel.quantity.base_unit().only_quantity().is_none());
+        let mut fields = vec![time()];
+        let mut titles = vec!["time".to_owned()];
+        let long = (!options.wide).then(|| {
+            fields = vec![text("series"), time()];
+            titles = vec!["series".to_owned(), "time".to_owned()];
+            for column in &columns {
+                fields.push(Field::new(column, kind(column), true));
+                titles.push(column.clone());
+            }
+            fields.push(text("unit"));
+            titles.push("unit".to_owned());
+            let texts = |of: fn(&Exported) -> String| -> ArrayRef {
+                Arc::new(StringArray::from_iter_values(series.iter().map(of)))
+            };
+            // A unit such as `1` does not say what is measured.
+            let quantities = (csv && ambiguous && query.is_raw()).then(|| {
+                fields.push(text("quantity"));
+                titles.push("quantity".to_owned());
+                texts(|one| one.channel.quantity.name().to_owned())
+            });
+            let units = texts(|one| one.channel.quantity.base_unit().symbol().to_owned());
+            Long { names: texts(|one| one.name.to_string()), units, quantities }
+        });
+        if options.wide {
+            for (one, column) in series.iter().flat_map(|one| columns.iter().map(move |column| (one, column))) {
+                let name = if columns.len() == 1 { one.name.to_string() } else { format!("{}:{column}", one.name) };
+                titles.push(title(&name, &one.channel));
+                fields.push(Field::new(name, kind(column), true).with_metadata(meaning(&one.channel)));
+            }
+        }
+        let metadata = if query.is_raw() { descriptions(series)? } else { HashMap::new() };
+        let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
+        Ok(Self { series: names, columns, schema, titles, long })
+    }
+
+    pub(super) fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// How the columns are called where they have no metadata.
+    pub(super) fn titles(&self) -> &[String] {
+        &self.titles
+    }
+
+    /// How many values a batch has.
+    pub(super) fn points(&self, batch: &RecordBatch) -> u64 {
+        let numbers =
+            batch.columns().iter().filter(|column| matches!(column.data_type(), DataType::Float64 | DataType::UInt64));
+        numbers.map(|column| (column.len() - column.null_count()) as u64).sum()
+    }
+
+    /// An answer in the layout.
+    pub(super) fn batch(&self, result: &QueryResult) -> Result<RecordBatch> {
+        let columns = match &self.long {
+            Some(long) => self.long(long, result),
+            None => self.wide(result)?,
+        };
+        let rows = columns.first().map(|column| column.len());
+        RecordBatch::try_new_with_options(self.schema(), columns, &RecordBatchOptions::new().with_row_count(rows))
+            .map_err(|e| Error::new(ErrorKind::Internal, "the export does not fit its schema").caused_by(e))
+    }
+
+    fn long(&self, long: &Long, result: &QueryResult) -> Vec<ArrayRef> {
+        let answers: Vec<(usize, &SeriesResult)> = known(result, &self.series).collect();
+        let coded = |texts: &ArrayRef| -> ArrayRef {
+            let places = answers.iter().flat_map(|(at, answer)| std::iter::repeat_n(*at as i32, answer.times().len()));
+            Arc::new(DictionaryArray::<Int32Type>::new(Int32Array::from_iter_values(places), Arc::clone(texts)))
+        };
+        let times = answers.iter().flat_map(|(_, answer)| answer.times().values().iter().copied());
+        let mut columns = vec![coded(&long.names), utc(times.collect())];
+        for name in &self.columns {
+            let parts = answers.iter().filter_map(|(_, answer)| answer.array(name));
+            columns.push(joined(name, parts));
+        }
+        columns.push(coded(&long.units));
+        columns.extend(long.quantities.as_ref().map(coded));
+        columns
+    }
+
+    /// Series that have no row of their own in the answer are null throughout.
+    fn wide(&self, result: &QueryResult) -> Result<Vec<ArrayRef>> {
+        let wide = result.wide()?;
+        let column = |field: &Arc<Field>| match wide.column_by_name(field.name()) {
+            Some(column) => Arc::clone(column),
+            None => arrow_array::new_null_array(field.data_type(), wide.num_rows()),
+        };
+        Ok(self.schema.fields().iter().map(column).collect())
+    }
+}
+
+fn time() -> Field {
+    Field::new("time", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false)
+}
+
+fn text(name: &str) -> Field {
+    Field::new_dictionary(name, DataType::Int32, DataType::Utf8, false)
+}
+
+fn kind(column: &str) -> DataType {
+    if column == "count" { DataType::UInt64 } else { DataType::Float64 }
+}
+
+fn utc(times: Vec<i64>) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC"))
+}
+
+fn joined<'a>(name: &str, parts: impl Iterator<Item = &'a ArrayRef>) -> ArrayRef {
+    if kind(name) == DataType::UInt64 {
+        return Arc::new(
+            parts.filter_map(|part| part.as_any().downcast_ref::<UInt64Array>()).flatten().collect::<UInt64Array>(),
+        );
+    }
+    let parts = parts.filter_map(|part| part.as_any().downcast_ref::<Float64Array>());
+    Arc::new(parts.flatten().collect::<Float64Array>())
+}
+
+fn meaning(channel: &Channel) -> HashMap<String, String> {
+    let unit = channel.quantity.base_unit().symbol().to_owned();
+    HashMap::from([("unit".to_owned(), unit), ("quantity".to_owned(), channel.quantity.name().to_owned())])
+}
+
+/// `home1.pv.power [W]`; with the quantity where the unit leaves it open.
+fn title(name: &str, channel: &Channel) -> String {
+    let unit = channel.quantity.base_unit();
+    match unit.only_quantity() {
+        Some(_) => format!("{name} [{unit}]"),
+        None => format!("{name} [{unit} {}]", channel.quantity),
+    }
+}
+
+fn descriptions(series: &[Exported]) -> Result<HashMap<String, String>> {
+    let described: BTreeMap<&SeriesName, &Channel> = series.iter().map(|one| (&one.name, &one.channel)).collect();
+    let text = serde_json::to_string(&described).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
+    Ok(HashMap::from([(CHANNELS.to_owned(), text)]))
+}
