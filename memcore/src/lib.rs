@@ -42,8 +42,8 @@ pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use runtime::{
-    Aggregate, Bulk, Column, Every, FrameOptions, Memcore, Progress, Query, QueryResult, SeriesResult, StoreOptions,
-    StoreStats, open,
+    Aggregate, Bulk, Chart, ChartMethod, Column, Every, FrameOptions, Gaps, Memcore, Progress, Query, QueryResult, Rule,
+    SeriesResult, StoreOptions, StoreStats, open,
 };
 #[cfg(feature = "gateway")]
 pub use runtime::{

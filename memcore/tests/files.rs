@@ -157,7 +157,7 @@ fn a_range_and_buckets_are_exported_as_they_are_asked_for() {
     options.wide = true;
     export_file(&mem, &query, &file, options, &mut |_| Ok(())).unwrap();
     let text = std::fs::read_to_string(&file).unwrap();
-    assert_eq!(text.lines().next(), Some("time,home1.pv.power:mean [W],home1.pv.power:count [W]"));
+    assert_eq!(text.lines().next(), Some("time,home1.pv.power:mean [W],home1.pv.power:count [1]"));
 }
 
 #[test]

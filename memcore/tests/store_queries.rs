@@ -103,7 +103,7 @@ fn fixed_buckets_are_aligned_to_utc_and_empty_ones_are_absent() {
     let batch = power("home1.pv", &[(-1, 5.0), (899, 1.0), (900, 2.0), (1799, 4.0), (3600, 7.0), (3601, f64::NAN)]);
     for store in stores_of(&[batch]) {
         let every = Every::Fixed(Span::from_seconds(900));
-        let query = Query::new(pattern("home1.pv.power")).every(every);
+        let query = Query::new(pattern("home1.pv.power")).every(every).max_gap(Span::from_seconds(1));
         let query = Aggregate::ALL.into_iter().fold(query, Query::aggregate);
         let result = store.query(&query).unwrap();
         let series = &result.series()[0];

@@ -14,7 +14,9 @@ pub use frame::FrameOptions;
 pub use progress::Progress;
 pub use write::Column;
 
-pub use crate::store::{Aggregate, Every, Query, QueryResult, SeriesResult, StoreOptions, StoreStats};
+pub use crate::store::{
+    Aggregate, Chart, ChartMethod, Every, Gaps, Query, QueryResult, Rule, SeriesResult, StoreOptions, StoreStats,
+};
 
 #[cfg(feature = "gateway")]
 mod commander;

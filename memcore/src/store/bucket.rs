@@ -1,11 +1,10 @@
 //! Buckets of time: fixed lengths since the epoch, and those of calendars, which are as long as their clocks say.
 
+use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Span as Days, ToSpan, ZonedDateTime};
 
 use super::query::{CalendarUnit, Every};
-use super::summary::Summary;
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 
@@ -22,125 +21,107 @@ impl Bucket {
     }
 }
 
-/// The bucket that an instant lies in.
-pub(super) fn bucket_of(every: &Every, time: i64) -> Result<Bucket> {
-    match every {
-        Every::Fixed(span) => {
-            let length = i128::from(span.as_micros());
-            let start = i128::from(time).div_euclid(length) * length;
-            let clamp = |micros: i128| micros.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
-            Ok(Bucket { start: clamp(start), last: clamp(start + length - 1) })
-        }
-        Every::Calendar { unit, zone } => calendar_bucket(*unit, zone, time).map_err(|e| {
-            let time = Timestamp::from_micros(time);
-            Error::invalid(format!("a sample at {time} lies outside the calendar, expected a range without it"))
-                .caused_by(e)
-        }),
-    }
-}
-
-fn calendar_bucket(unit: CalendarUnit, zone: &TimeZone, time: i64) -> Result<Bucket, jiff::Error> {
-    let local = jiff::Timestamp::from_microsecond(time)?.to_zoned_datetime(zone.clone());
-    let date = local.date();
-    let (first, length): (Date, Days) = match unit {
-        CalendarUnit::Minutes(minutes) => return part_of_day(&local, i64::from(minutes) * 60_000_000),
-        CalendarUnit::Hours(hours) => return part_of_day(&local, i64::from(hours) * 3_600_000_000),
-        CalendarUnit::Day => (date, 1.day()),
-        CalendarUnit::Week => {
-            let since_monday = i64::from(date.weekday().to_monday_zero_offset());
-            (date.checked_sub(since_monday.days())?, 7.days())
-        }
-        CalendarUnit::Month => (date.first_of_month(), 1.month()),
-        CalendarUnit::Year => (date.first_of_year(), 1.year()),
-    };
-    let midnight = |date: Date| -> Result<i64, jiff::Error> {
-        Ok(start_of(&date.to_zoned_datetime(zone.clone())?)?.timestamp().as_microsecond())
-    };
-    Ok(Bucket { start: midnight(first)?, last: midnight(first.checked_add(length)?)? - 1 })
-}
-
-/// The first instant of the day, which is not midnight where the clocks skip it.
-fn start_of(day: &ZonedDateTime) -> Result<ZonedDateTime, jiff::Error> {
-    day.start_of_day()
-}
-
-fn part_of_day(local: &ZonedDateTime, length: i64) -> Result<Bucket, jiff::Error> {
-    let midnight = start_of(local)?.timestamp().as_microsecond();
-    let tomorrow =
-        start_of(&local.date().tomorrow()?.to_zoned_datetime(local.time_zone().clone())?)?.timestamp().as_microsecond();
-    let time = local.timestamp().as_microsecond();
-    let start = midnight + (time - midnight).div_euclid(length) * length;
-    Ok(Bucket { start, last: (start + length).min(tomorrow) - 1 })
-}
-
-/// Gathers rising samples of one series into buckets.
+/// Finds the buckets of rising instants: one lookup in the zone for each day or longer bucket that is entered, none for a sample.
 #[derive(Debug)]
-pub(super) struct Buckets<'a> {
-    /// None: everything is one bucket.
-    every: Option<&'a Every>,
-    label: Option<i64>,
-    current: Option<Bucket>,
-    summary: Summary,
-    pub(super) done: Vec<(i64, Summary)>,
+pub(super) struct Borders<'a> {
+    every: &'a Every,
+    /// The latest bucket of a calendar, or the day that its buckets are parts of, with the first date of the next.
+    period: Option<(Bucket, Date)>,
 }
 
-impl<'a> Buckets<'a> {
-    /// `label` is the start of the only bucket where there is no `every`: the first sample's time where it is unknown.
-    pub(super) fn new(every: Option<&'a Every>, label: Option<i64>) -> Self {
-        Self { every, label, current: None, summary: Summary::EMPTY, done: Vec::new() }
+impl<'a> Borders<'a> {
+    pub(super) fn new(every: &'a Every) -> Self {
+        Self { every, period: None }
     }
 
-    /// The bucket of an instant, made the current one.
-    fn enter(&mut self, time: i64) -> Result<Bucket> {
-        if let Some(current) = self.current.filter(|current| current.contains(time)) {
-            return Ok(current);
-        }
-        self.finish();
-        let bucket = match self.every {
-            Some(every) => bucket_of(every, time)?,
-            None => Bucket { start: self.label.unwrap_or(time), last: i64::MAX },
+    /// The bucket that an instant lies in.
+    pub(super) fn of(&mut self, time: i64) -> Result<Bucket> {
+        let (unit, zone) = match self.every {
+            Every::Fixed(span) => return Ok(fixed_bucket(span.as_micros(), time)),
+            Every::Calendar { unit, zone } => (*unit, zone),
         };
-        self.current = Some(bucket);
-        Ok(bucket)
+        let period = self.period_of(unit, zone, time).map_err(|e| {
+            let time = Timestamp::from_micros(time);
+            Error::invalid(format!("{time} lies outside the calendar, expected a range without it")).caused_by(e)
+        })?;
+        Ok(match unit {
+            CalendarUnit::Minutes(minutes) => part_of_day(period, i64::from(minutes) * 60_000_000, time),
+            CalendarUnit::Hours(hours) => part_of_day(period, i64::from(hours) * 3_600_000_000, time),
+            _ => period,
+        })
     }
 
-    pub(super) fn push(&mut self, times: &[i64], values: &[f64]) -> Result<()> {
-        let mut at = 0;
-        while at < times.len() {
-            let bucket = self.enter(times[at])?;
-            let end = at + times[at..].partition_point(|time| *time <= bucket.last);
-            self.summary.extend(&values[at..end]);
-            at = end;
+    fn period_of(&mut self, unit: CalendarUnit, zone: &TimeZone, time: i64) -> Result<Bucket, jiff::Error> {
+        match self.period {
+            Some((period, _)) if period.contains(time) => return Ok(period),
+            // Mostly it is the one after the latest, whose start is known.
+            Some((period, next)) if time > period.last => {
+                self.period = Some(period_from(unit, zone, period.last + 1, next)?)
+            }
+            _ => self.period = None,
         }
-        Ok(())
-    }
-
-    /// Whether all between two instants, both included, lies in one bucket.
-    pub(super) fn holds(&self, first: i64, last: i64) -> Result<bool> {
-        self.every.map_or(Ok(true), |every| Ok(bucket_of(every, first)?.contains(last)))
-    }
-
-    /// Takes in the summary of samples from `first` on that lie in one bucket.
-    pub(super) fn push_summary(&mut self, first: i64, summary: &Summary) -> Result<()> {
-        self.enter(first)?;
-        self.summary.merge(summary);
-        Ok(())
-    }
-
-    pub(super) fn finish(&mut self) {
-        if let Some(bucket) = self.current.take()
-            && self.summary.count > 0
-        {
-            self.done.push((bucket.start, self.summary));
+        let (mut period, mut next) = match self.period.filter(|(period, _)| period.contains(time)) {
+            Some(found) => found,
+            None => {
+                let date = jiff::Timestamp::from_microsecond(time)?.to_zoned_datetime(zone.clone()).date();
+                let first = first_date(unit, date)?;
+                period_from(unit, zone, start_of_day(zone, first)?, first)?
+            }
+        };
+        // Clocks that go back across midnight show a date again whose successor has begun: an instant belongs to the latest
+        // that has begun, so that buckets follow each other without a hole.
+        while time > period.last {
+            (period, next) = period_from(unit, zone, period.last + 1, next)?;
         }
-        self.summary = Summary::EMPTY;
+        self.period = Some((period, next));
+        Ok(period)
     }
+}
+
+fn fixed_bucket(length: i64, time: i64) -> Bucket {
+    let start = i128::from(time) - i128::from(time.rem_euclid(length));
+    let clamp = |micros: i128| micros.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
+    Bucket { start: clamp(start), last: clamp(start + i128::from(length) - 1) }
+}
+
+/// The period that begins with a date, at `start`, and the first date of the one after it.
+fn period_from(unit: CalendarUnit, zone: &TimeZone, start: i64, first: Date) -> Result<(Bucket, Date), jiff::Error> {
+    let next = first.checked_add(match unit {
+        CalendarUnit::Minutes(_) | CalendarUnit::Hours(_) | CalendarUnit::Day => 1.day(),
+        CalendarUnit::Week => 7.days(),
+        CalendarUnit::Month => 1.month(),
+        CalendarUnit::Year => 1.year(),
+    })?;
+    Ok((Bucket { start, last: start_of_day(zone, next)? - 1 }, next))
+}
+
+fn first_date(unit: CalendarUnit, date: Date) -> Result<Date, jiff::Error> {
+    Ok(match unit {
+        CalendarUnit::Minutes(_) | CalendarUnit::Hours(_) | CalendarUnit::Day => date,
+        CalendarUnit::Week => date.checked_sub(i64::from(date.weekday().to_monday_zero_offset()).days())?,
+        CalendarUnit::Month => date.first_of_month(),
+        CalendarUnit::Year => date.first_of_year(),
+    })
+}
+
+/// The first instant of a day, which is not midnight where the clocks skip it; of a day that they skip, that of the next.
+fn start_of_day(zone: &TimeZone, date: Date) -> Result<i64, jiff::Error> {
+    Ok(date.to_zoned_datetime(zone.clone())?.start_of_day()?.timestamp().as_microsecond())
+}
+
+fn part_of_day(day: Bucket, length: i64, time: i64) -> Bucket {
+    let start = day.start + (time - day.start).div_euclid(length) * length;
+    Bucket { start, last: (start + length - 1).min(day.last) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::Span;
+
+    fn bucket_of(every: &Every, time: i64) -> Result<Bucket> {
+        Borders::new(every).of(time)
+    }
 
     fn hours(unit: CalendarUnit, zone: &str, time: &str) -> (String, i64) {
         let every = Every::calendar(unit, zone).unwrap();
@@ -174,6 +155,70 @@ mod tests {
         let every = Every::calendar(CalendarUnit::Minutes(15), "Asia/Kathmandu").unwrap();
         let bucket = bucket_of(&every, 0).unwrap();
         assert_eq!(bucket, Bucket { start: 0, last: 15 * 60_000_000 - 1 });
+    }
+
+    #[test]
+    fn buckets_follow_each_other_without_a_hole_in_every_zone() {
+        let units = [
+            CalendarUnit::Day,
+            CalendarUnit::Week,
+            CalendarUnit::Month,
+            CalendarUnit::Hours(1),
+            CalendarUnit::Hours(5),
+            CalendarUnit::Minutes(45),
+        ];
+        for (zone, around) in [
+            ("Europe/Berlin", "2024-03-31T01:00:00Z"),
+            // Half an hour of summer time.
+            ("Australia/Lord_Howe", "2024-04-06T15:00:00Z"),
+            ("Asia/Kathmandu", "2024-01-01T00:00:00Z"),
+            // Midnight does not exist.
+            ("America/Sao_Paulo", "2018-11-04T03:00:00Z"),
+            ("Africa/Cairo", "2024-04-25T22:00:00Z"),
+            // Midnight comes twice; the clocks go back across it.
+            ("America/Havana", "2024-11-03T05:00:00Z"),
+            ("America/St_Johns", "2006-10-29T02:31:00Z"),
+            // A day that does not exist.
+            ("Pacific/Apia", "2011-12-30T10:00:00Z"),
+        ] {
+            let around = around.parse::<Timestamp>().unwrap().as_micros();
+            for unit in units {
+                let every = Every::calendar(unit, zone).unwrap();
+                let mut borders = Borders::new(&every);
+                let mut before: Option<Bucket> = None;
+                for quarter in -400..400 {
+                    let time = around + quarter * 900_000_000;
+                    let bucket = borders.of(time).unwrap();
+                    assert!(bucket.contains(time), "{zone} {unit:?}");
+                    assert_eq!(bucket, bucket_of(&every, time).unwrap(), "{zone} {unit:?}: found alone");
+                    let follows = before.is_none_or(|before| bucket == before || bucket.start > before.last);
+                    assert!(follows && before.is_none_or(|before| bucket.start <= before.last + 1), "{zone} {unit:?}");
+                    before = Some(bucket);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_day_that_the_clocks_leave_out_has_no_bucket_and_one_that_they_repeat_is_longer() {
+        let day = CalendarUnit::Day;
+        assert_eq!(hours(day, "Pacific/Apia", "2011-12-30T09:00:00Z"), ("2011-12-29T10:00:00Z".into(), 24));
+        assert_eq!(hours(day, "Pacific/Apia", "2011-12-30T10:00:00Z"), ("2011-12-30T10:00:00Z".into(), 24));
+        assert_eq!(hours(day, "America/Havana", "2024-11-03T12:00:00Z"), ("2024-11-03T04:00:00Z".into(), 25));
+        // The minute from 23:01 to midnight that comes again belongs to the day that had begun.
+        assert_eq!(hours(day, "America/St_Johns", "2006-10-29T03:00:00Z"), ("2006-10-29T02:30:00Z".into(), 25));
+    }
+
+    #[test]
+    fn the_month_changes_once() {
+        // A11: a monthly reset in Berlin fires at 2024-03-31T22:00Z and at no other instant of that night.
+        let every = Every::calendar(CalendarUnit::Month, "Europe/Berlin").unwrap();
+        let mut borders = Borders::new(&every);
+        let noon = "2024-03-31T12:00:00Z".parse::<Timestamp>().unwrap().as_micros();
+        let mut starts: Vec<i64> = (0..1440).map(|minute| borders.of(noon + minute * 60_000_000).unwrap().start).collect();
+        starts.dedup();
+        let starts: Vec<String> = starts.into_iter().map(|start| Timestamp::from_micros(start).to_string()).collect();
+        assert_eq!(starts, ["2024-02-29T23:00:00Z", "2024-03-31T22:00:00Z"]);
     }
 
     #[test]

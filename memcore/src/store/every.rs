@@ -1,5 +1,7 @@
 //! Buckets as people write them: `15m`, `1h`, `1d`, `1w`, `1mo`, `1y`, with or without a zone.
 
+use std::fmt;
+
 use jiff::tz::TimeZone;
 
 use super::query::{CalendarUnit, Every};
@@ -41,6 +43,23 @@ impl Every {
     }
 }
 
+impl fmt::Display for Every {
+    /// The length, as [`parse`](Every::parse) reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(span) => span.fmt(f),
+            Self::Calendar { unit, .. } => match unit {
+                CalendarUnit::Minutes(minutes) => write!(f, "{minutes}m"),
+                CalendarUnit::Hours(hours) => write!(f, "{hours}h"),
+                CalendarUnit::Day => f.write_str("1d"),
+                CalendarUnit::Week => f.write_str("1w"),
+                CalendarUnit::Month => f.write_str("1mo"),
+                CalendarUnit::Year => f.write_str("1y"),
+            },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +70,9 @@ mod tests {
         let berlin = |unit| Every::calendar(unit, "Europe/Berlin").unwrap();
         assert_eq!(Every::parse("15m", Some("Europe/Berlin")).unwrap(), berlin(CalendarUnit::Minutes(15)));
         assert_eq!(Every::parse("1mo", Some("Europe/Berlin")).unwrap(), berlin(CalendarUnit::Month));
+        for text in ["15m", "2h", "1d", "1w", "1mo", "1y"] {
+            assert_eq!(Every::parse(text, Some("Europe/Berlin")).unwrap().to_string(), text);
+        }
         let utc = Every::Calendar { unit: CalendarUnit::Day, zone: TimeZone::UTC };
         assert_eq!(Every::parse("1d", None).unwrap(), utc);
     }

@@ -4,14 +4,19 @@
 //! compressed *chunk*, and the log is trimmed. A query reads chunks and heads alike. Formats and invariants (S1, S2, ...)
 //! are in `docs/storage.md`. The disk stands behind [`Disk`], so that tests can take it away at any moment.
 
+mod aggregate;
 mod arrivals;
 mod batch_frame;
 mod bucket;
 mod chunk;
 mod column;
+mod counting;
 mod device;
 mod disk;
+mod downsample;
 mod every;
+mod fill;
+mod fold;
 mod format;
 mod log;
 mod manifest;
@@ -35,7 +40,9 @@ mod wire;
 
 pub use disk::{Disk, DiskFile};
 pub use options::{StoreOptions, SyncPolicy};
-pub use query::{Aggregate, CalendarUnit, Every, Query, QueryResult, SeriesResult};
+pub use query::{
+    Aggregate, CalendarUnit, Chart, ChartMethod, Every, Gaps, Percentile, Query, QueryResult, Rule, SeriesResult,
+};
 pub use simulated::SimulatedDisk;
 pub use stats::{SeriesStats, StoreStats, VerifyReport};
 pub use store::{Store, Ticket};

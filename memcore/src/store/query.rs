@@ -1,60 +1,16 @@
-//! What may be asked: which series, from when to when, raw or in buckets.
+//! What may be asked: which series, from when to when, raw, in buckets or as a chart.
 
 use jiff::tz::TimeZone;
 
+pub use super::aggregate::{Aggregate, Percentile};
 pub use super::result::{QueryResult, SeriesResult};
+use crate::energy::GapRule;
+pub use crate::energy::Rule;
 use crate::error::{Error, Result};
-use crate::model::{Selection, Span, Timestamp, shorten};
+use crate::model::{Channel, Selection, Span, Timestamp, shorten};
 
-/// What becomes of the values of a bucket. NaN is no number here: it is left out, and a bucket without a number is absent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Aggregate {
-    /// The mean of the numbers, each weighing the same.
-    Mean,
-    /// The smallest.
-    Min,
-    /// The largest.
-    Max,
-    /// The sum.
-    Sum,
-    /// How many numbers there are.
-    Count,
-    /// The earliest.
-    First,
-    /// The latest.
-    Last,
-}
-
-impl Aggregate {
-    /// Every aggregate.
-    pub const ALL: [Self; 7] = [Self::Mean, Self::Min, Self::Max, Self::Sum, Self::Count, Self::First, Self::Last];
-
-    /// The name of the result's column.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Mean => "mean",
-            Self::Min => "min",
-            Self::Max => "max",
-            Self::Sum => "sum",
-            Self::Count => "count",
-            Self::First => "first",
-            Self::Last => "last",
-        }
-    }
-}
-
-impl std::str::FromStr for Aggregate {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|aggregate| aggregate.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(" ");
-            let text = shorten(text);
-            Error::invalid(format!("aggregate is {text:?}, expected one of {names}"))
-        })
-    }
-}
+/// A chart wider than this is none.
+const CHART_WIDTH: std::ops::RangeInclusive<usize> = 4..=1_000_000;
 
 /// A length on the calendar of a zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +55,82 @@ impl Every {
             .map_err(|e| Error::invalid(format!("zone is {zone:?}, expected a name such as Europe/Berlin")).caused_by(e))?;
         Ok(Self::Calendar { unit, zone })
     }
+
+    /// The name of the zone whose calendar it follows.
+    pub(super) fn zone_name(&self) -> Option<&str> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Calendar { zone, .. } => zone.iana_name(),
+        }
+    }
+}
+
+/// What becomes of buckets without a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Gaps {
+    /// They have no row.
+    #[default]
+    Absent,
+    /// Every bucket of the range has a row, null where there is no number.
+    Null,
+    /// As [`Null`](Self::Null), and levels take the value of the bucket before while it may hold. Amounts (sums, counts,
+    /// integrals, increases) are never made up.
+    Previous,
+    /// As [`Null`](Self::Null), and levels lie on a line between the buckets beside, where the gap may be bridged.
+    Linear,
+}
+
+impl Gaps {
+    const NAMES: [(&'static str, Self); 4] =
+        [("absent", Self::Absent), ("null", Self::Null), ("previous", Self::Previous), ("linear", Self::Linear)];
+}
+
+impl std::str::FromStr for Gaps {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        by_name("gaps", text, &Self::NAMES)
+    }
+}
+
+/// How a chart picks its points. Every one is a sample with its own time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum ChartMethod {
+    /// Of each pixel the first, the lowest, the highest and the last sample: the line is drawn as all samples would draw it.
+    #[default]
+    MinMax,
+    /// One sample a pixel, chosen for the shape of the line among those of [`MinMax`](Self::MinMax); the lowest and the
+    /// highest of all are there.
+    MinMaxLttb,
+}
+
+impl ChartMethod {
+    const NAMES: [(&'static str, Self); 2] = [("minmax", Self::MinMax), ("minmaxlttb", Self::MinMaxLttb)];
+}
+
+impl std::str::FromStr for ChartMethod {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        by_name("method", text, &Self::NAMES)
+    }
+}
+
+/// As few raw samples of each series as a chart of so many pixels needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Chart {
+    /// How many pixels wide: from 4 to 1,000,000. [`MinMax`](ChartMethod::MinMax) gives at most four samples a pixel,
+    /// [`MinMaxLttb`](ChartMethod::MinMaxLttb) at most one.
+    pub width: usize,
+    /// Which samples.
+    pub method: ChartMethod,
+}
+
+fn by_name<T: Copy>(field: &str, text: &str, names: &[(&str, T)]) -> Result<T> {
+    names.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+        Error::invalid(format!("{field} is {:?}, expected one of {}", shorten(text), names.join(" ")))
+    })
 }
 
 /// A question to a store. Without an aggregate it gives raw samples.
@@ -109,6 +141,11 @@ pub struct Query {
     pub(super) to: Option<Timestamp>,
     pub(super) every: Option<Every>,
     pub(super) aggregates: Vec<Aggregate>,
+    pub(super) gaps: Gaps,
+    pub(super) max_gap: Option<Span>,
+    pub(super) rule: Rule,
+    pub(super) as_of: Option<Timestamp>,
+    pub(super) chart: Option<Chart>,
     pub(super) limit: Option<usize>,
     pub(super) last: Option<usize>,
 }
@@ -123,6 +160,11 @@ impl Query {
             to: None,
             every: None,
             aggregates: Vec::new(),
+            gaps: Gaps::default(),
+            max_gap: None,
+            rule: Rule::default(),
+            as_of: None,
+            chart: None,
             limit: None,
             last: None,
         }
@@ -150,7 +192,8 @@ impl Query {
         self
     }
 
-    /// One row a bucket; by [`Aggregate::Mean`] where no aggregate is asked for. Buckets without a number are absent.
+    /// One row a bucket; by [`Aggregate::Mean`] where no aggregate is asked for. Buckets without a number are absent unless
+    /// [`gaps`](Self::gaps) says otherwise.
     #[must_use]
     pub fn every(mut self, every: Every) -> Self {
         self.every = Some(every);
@@ -163,6 +206,43 @@ impl Query {
         if !self.aggregates.contains(&aggregate) {
             self.aggregates.push(aggregate);
         }
+        self
+    }
+
+    /// What becomes of buckets without a number; only with [`every`](Self::every).
+    #[must_use]
+    pub fn gaps(mut self, gaps: Gaps) -> Self {
+        self.gaps = gaps;
+        self
+    }
+
+    /// The longest silence over which a value holds, for aggregates over time and for filling; otherwise the channel's
+    /// max-age, else three times its cadence. A channel with neither needs it.
+    #[must_use]
+    pub fn max_gap(mut self, longest: Span) -> Self {
+        self.max_gap = Some(longest);
+        self
+    }
+
+    /// How a value goes over into the next in aggregates over time; [`Rule::Step`] by default.
+    #[must_use]
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rule = rule;
+        self
+    }
+
+    /// Only what was known at this instant: rows that arrived later are left out, and what they replaced is there. Arrivals
+    /// are kept to the minute, rounded up.
+    #[must_use]
+    pub fn as_of(mut self, instant: Timestamp) -> Self {
+        self.as_of = Some(instant);
+        self
+    }
+
+    /// As few raw samples as a chart needs.
+    #[must_use]
+    pub fn chart(mut self, chart: Chart) -> Self {
+        self.chart = Some(chart);
         self
     }
 
@@ -204,8 +284,14 @@ impl Query {
     pub fn column_names(&self) -> Vec<String> {
         match self.is_raw() {
             true => vec!["value".to_owned()],
-            false => self.columns().iter().map(|aggregate| aggregate.name().to_owned()).collect(),
+            false => self.columns().iter().map(|aggregate| aggregate.name().into_owned()).collect(),
         }
+    }
+
+    /// Whether its answers over the parts of a range are, one after the other, its answer over the whole.
+    #[must_use]
+    pub fn may_be_cut(&self) -> bool {
+        self.is_raw() && self.chart.is_none() && self.limit.is_none() && self.last.is_none()
     }
 
     /// Whether samples are asked for as they are.
@@ -218,6 +304,30 @@ impl Query {
         if self.aggregates.is_empty() { vec![Aggregate::Mean] } else { self.aggregates.clone() }
     }
 
+    /// How long values of that channel hold, where the query needs to know.
+    pub(super) fn gap_rule(&self, channel: &Channel) -> Result<Option<GapRule>> {
+        let fills = matches!(self.gaps, Gaps::Previous | Gaps::Linear);
+        if !fills && !self.columns().iter().any(|aggregate| aggregate.is_over_time()) {
+            return Ok(None);
+        }
+        GapRule::of(channel, self.max_gap).map(Some)
+    }
+
+    /// How far before and behind the range samples of that channel matter within it.
+    pub(super) fn context(&self, channel: &Channel) -> Result<(Span, Span)> {
+        let reach = self.gap_rule(channel)?.map_or_else(Span::default, GapRule::reach);
+        Ok((reach, reach))
+    }
+
+    /// What is to be read first where increases are asked for: the readings that the first one in the range rises from,
+    /// however long ago they were. Several, to tell a glitch from a reset.
+    pub(super) fn seed(&self) -> Option<Self> {
+        const READINGS: usize = 8;
+        let from = self.from.filter(|_| self.aggregates.contains(&Aggregate::Increase))?;
+        let seed = Self::new(&self.selection).to(from).last(READINGS);
+        Some(Self { as_of: self.as_of, ..seed })
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         if let (Some(from), Some(to)) = (self.from, self.to)
             && from > to
@@ -227,6 +337,19 @@ impl Query {
         if self.limit.is_some() && self.last.is_some() {
             return Err(Error::invalid("query has both `limit` and `last`, expected one of them"));
         }
+        if let Some(longest) = self.max_gap.filter(|longest| longest.as_micros() <= 0) {
+            return Err(Error::invalid(format!("max_gap is {longest}, expected more than zero")));
+        }
+        if self.gaps != Gaps::Absent && self.every.is_none() {
+            return Err(Error::invalid(
+                "query has `gaps` without `every`, expected both: only buckets can be without a number",
+            ));
+        }
+        self.check_every()?;
+        self.check_chart()
+    }
+
+    fn check_every(&self) -> Result<()> {
         match &self.every {
             Some(Every::Fixed(span)) if span.as_micros() <= 0 => {
                 Err(Error::invalid(format!("every is {span}, expected more than zero")))
@@ -236,5 +359,20 @@ impl Query {
             }
             _ => Ok(()),
         }
+    }
+
+    fn check_chart(&self) -> Result<()> {
+        let Some(chart) = self.chart else { return Ok(()) };
+        if !CHART_WIDTH.contains(&chart.width) {
+            let (least, most) = (CHART_WIDTH.start(), CHART_WIDTH.end());
+            return Err(Error::invalid(format!("chart width is {}, expected {least} to {most} pixels", chart.width)));
+        }
+        if !self.is_raw() {
+            return Err(Error::invalid("query has `chart` with `every` or an aggregate, expected one of them"));
+        }
+        if self.limit.or(self.last).is_some() {
+            return Err(Error::invalid("query has `chart` with `limit` or `last`, expected one of them"));
+        }
+        Ok(())
     }
 }

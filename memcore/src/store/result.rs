@@ -6,10 +6,11 @@ use std::sync::Arc;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray};
 use arrow_array::{TimestampMicrosecondArray, UInt64Array};
+use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
+use super::fill::Rows;
 use super::query::Aggregate;
-use super::summary::Summary;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, SeriesName};
 
@@ -22,6 +23,8 @@ pub struct QueryResult {
     pub(super) series: Vec<SeriesResult>,
     pub(super) columns: Vec<Arc<str>>,
     pub(super) skipped: Vec<String>,
+    /// The zone whose calendar the buckets follow.
+    pub(super) zone: Option<Arc<str>>,
 }
 
 /// The rows of one series.
@@ -31,37 +34,28 @@ pub struct SeriesResult {
     channel: Channel,
     times: TimestampMicrosecondArray,
     columns: Vec<(Arc<str>, ArrayRef)>,
+    /// What each column is; none for raw values.
+    aggregates: Vec<Aggregate>,
 }
 
 impl SeriesResult {
     pub(super) fn raw(series: SeriesName, channel: Channel, times: Vec<i64>, values: Vec<f64>) -> Self {
         let values: ArrayRef = Arc::new(Float64Array::from(values));
-        Self { series, channel, times: utc(times), columns: vec![("value".into(), values)] }
+        let columns = vec![("value".into(), values)];
+        Self { series, channel, times: utc(times), columns, aggregates: Vec::new() }
     }
 
-    pub(super) fn bucketed(
-        series: SeriesName,
-        channel: Channel,
-        buckets: &[(i64, Summary)],
-        aggregates: &[Aggregate],
-    ) -> Self {
-        let column = |aggregate: &Aggregate| -> (Arc<str>, ArrayRef) {
-            let of = |value: fn(&Summary) -> f64| -> ArrayRef {
-                Arc::new(buckets.iter().map(|(_, summary)| value(summary)).collect::<Float64Array>())
-            };
-            let array = match aggregate {
-                Aggregate::Mean => of(Summary::mean),
-                Aggregate::Min => of(|summary| summary.min),
-                Aggregate::Max => of(|summary| summary.max),
-                Aggregate::Sum => of(Summary::sum),
-                Aggregate::First => of(|summary| summary.first),
-                Aggregate::Last => of(|summary| summary.last),
-                Aggregate::Count => Arc::new(buckets.iter().map(|(_, summary)| summary.count).collect::<UInt64Array>()),
+    pub(super) fn bucketed(series: SeriesName, channel: Channel, rows: Rows, aggregates: &[Aggregate]) -> Self {
+        let column = |(aggregate, values): (&Aggregate, Vec<Option<f64>>)| -> (Arc<str>, ArrayRef) {
+            let array: ArrayRef = match aggregate {
+                // Every row has a count.
+                Aggregate::Count => Arc::new(UInt64Array::from_iter_values(values.iter().map(|n| n.unwrap_or(0.0) as u64))),
+                _ => Arc::new(numbers(values.into_iter())),
             };
             (aggregate.name().into(), array)
         };
-        let times = utc(buckets.iter().map(|(start, _)| *start).collect());
-        Self { series, channel, times, columns: aggregates.iter().map(column).collect() }
+        let columns = aggregates.iter().zip(rows.columns).map(column).collect();
+        Self { series, channel, times: utc(rows.starts), columns, aggregates: aggregates.to_vec() }
     }
 
     /// Which series.
@@ -88,7 +82,8 @@ impl SeriesResult {
         self.column("value")
     }
 
-    /// A column of numbers by its name: `value`, or an aggregate's. For `count` see [`counts`](Self::counts).
+    /// A column of numbers by its name: `value`, or an aggregate's. For `count` see [`counts`](Self::counts). It is null
+    /// where a bucket has no such number; NaN stands under the null.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Float64Array> {
         self.array(name)?.as_any().downcast_ref()
@@ -105,6 +100,36 @@ impl SeriesResult {
     pub fn array(&self, name: &str) -> Option<&ArrayRef> {
         self.columns.iter().find(|(column, _)| **column == *name).map(|(_, array)| array)
     }
+
+    /// The unit of a column by its name: that of the channel's quantity, but `Wh` for the integral of power and the like.
+    #[must_use]
+    pub fn unit(&self, name: &str) -> Option<String> {
+        self.columns.iter().position(|(column, _)| **column == *name).map(|at| self.unit_at(at))
+    }
+
+    fn unit_at(&self, column: usize) -> String {
+        let quantity = self.channel.quantity;
+        let aggregate = self.aggregates.get(column);
+        aggregate
+            .map_or_else(|| quantity.base_unit().symbol().to_owned(), |aggregate| aggregate.unit(quantity).into_owned())
+    }
+
+    /// What the column at that place says: `unit`, `quantity` of the channel, and `meaning` in words.
+    fn meaning(&self, column: usize) -> HashMap<String, String> {
+        let meaning = self.aggregates.get(column).map_or("sample as stored".into(), |aggregate| aggregate.meaning());
+        HashMap::from([
+            ("unit".to_owned(), self.unit_at(column)),
+            ("quantity".to_owned(), self.channel.quantity.name().to_owned()),
+            ("meaning".to_owned(), meaning.into_owned()),
+        ])
+    }
+}
+
+/// NaN stands under a null, for those who read the numbers as they lie in memory.
+fn numbers(values: impl Iterator<Item = Option<f64>>) -> Float64Array {
+    let (values, valid): (Vec<f64>, Vec<bool>) = values.map(|value| (value.unwrap_or(f64::NAN), value.is_some())).unzip();
+    let nulls = Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0);
+    Float64Array::new(values.into(), nulls)
 }
 
 fn utc(times: Vec<i64>) -> TimestampMicrosecondArray {
@@ -146,7 +171,17 @@ impl QueryResult {
         &self.skipped
     }
 
-    /// The long layout in one batch: `series`, `time`, and a column for the values or for each aggregate.
+    /// The zone whose calendar the buckets follow, where they do. Times are UTC all the same.
+    #[must_use]
+    pub fn zone(&self) -> Option<&str> {
+        self.zone.as_deref()
+    }
+
+    /// The long layout in one batch: `series` (dictionary of i32 to utf8), `time` (timestamp in microseconds, UTC), and a
+    /// column for the values or for each aggregate (f64, nullable; `count` u64).
+    ///
+    /// The metadata of a column say its `unit`, its `quantity` and its `meaning`; unit and quantity are left out where the
+    /// series differ in them. The metadata of the schema say `unit` and `quantity` where all columns (but counts and coverages) share them, and the `zone` whose calendar the buckets follow.
     ///
     /// # Errors
     /// [`LimitReached`](ErrorKind::LimitReached) where the series outnumber what a dictionary of 32 bits can name.
@@ -186,10 +221,12 @@ impl QueryResult {
         let times: Vec<i64> = series.iter().flat_map(|series| series.times.values().iter().copied()).collect();
         let mut fields = vec![Field::new("series", dictionary.data_type().clone(), false), time_field()];
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(dictionary), Arc::new(utc(times))];
-        for name in &self.columns {
+        for (at, name) in self.columns.iter().enumerate() {
             let parts = series.iter().filter_map(|series| series.array(name));
             let array = concatenate(parts, &**name == "count");
-            fields.push(Field::new(&**name, array.data_type().clone(), false));
+            let nullable = &**name != "value" && array.data_type() == &DataType::Float64;
+            let meaning = shared(self.series.iter().map(|series| series.meaning(at)));
+            fields.push(Field::new(&**name, array.data_type().clone(), nullable).with_metadata(meaning));
             arrays.push(array);
         }
         self.batch(fields, arrays)
@@ -206,13 +243,13 @@ impl QueryResult {
         let mut fields = vec![time_field()];
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(utc(times.clone()))];
         for series in &self.series {
-            for (name, array) in &series.columns {
+            for (at, (name, array)) in series.columns.iter().enumerate() {
                 let title = match self.columns.len() {
                     1 => series.series.to_string(),
                     _ => format!("{}:{name}", series.series),
                 };
                 let spread = spread(array, series.times.values(), &times);
-                fields.push(Field::new(title, spread.data_type().clone(), true).with_metadata(meaning(&series.channel)));
+                fields.push(Field::new(title, spread.data_type().clone(), true).with_metadata(series.meaning(at)));
                 arrays.push(spread);
             }
         }
@@ -241,18 +278,26 @@ impl QueryResult {
             .map_err(|e| Error::new(ErrorKind::Internal, "the result does not fit its schema").caused_by(e))
     }
 
-    /// Unit and quantity, where all series have the same.
+    /// Unit and quantity, where all columns of all series have the same, and the zone.
     fn metadata(&self) -> HashMap<String, String> {
-        let mut meanings = self.series.iter().map(|series| meaning(&series.channel));
-        let first = meanings.next().unwrap_or_default();
-        if meanings.all(|other| other == first) { first } else { HashMap::new() }
+        let columns = || 0..self.columns.len();
+        // A count beside them has no unit that would matter.
+        let is_plain = |at: &usize| !matches!(&*self.columns[*at], "count" | "coverage");
+        let told: Vec<usize> =
+            if columns().any(|at| is_plain(&at)) { columns().filter(is_plain).collect() } else { columns().collect() };
+        let all = self.series.iter().flat_map(|series| told.iter().map(|at| series.meaning(*at)));
+        let mut metadata = shared(all);
+        metadata.remove("meaning");
+        metadata.extend(self.zone.iter().map(|zone| ("zone".to_owned(), zone.to_string())));
+        metadata
     }
 }
 
-/// Values are stored in base units, so that is the unit of a result.
-fn meaning(channel: &Channel) -> HashMap<String, String> {
-    let unit = channel.quantity.base_unit().symbol().to_owned();
-    HashMap::from([("unit".to_owned(), unit), ("quantity".to_owned(), channel.quantity.name().to_owned())])
+/// What all of them say alike.
+fn shared(mut all: impl Iterator<Item = HashMap<String, String>>) -> HashMap<String, String> {
+    let mut common = all.next().unwrap_or_default();
+    all.for_each(|other| common.retain(|key, value| other.get(key) == Some(value)));
+    common
 }
 
 fn concatenate<'a>(parts: impl Iterator<Item = &'a ArrayRef>, counts: bool) -> ArrayRef {
@@ -261,7 +306,11 @@ fn concatenate<'a>(parts: impl Iterator<Item = &'a ArrayRef>, counts: bool) -> A
         return Arc::new(UInt64Array::from_iter_values(parts.flat_map(|part| part.values().iter().copied())));
     }
     let parts = parts.filter_map(|part| part.as_any().downcast_ref::<Float64Array>());
-    Arc::new(Float64Array::from_iter_values(parts.flat_map(|part| part.values().iter().copied())))
+    let parts: Vec<&Float64Array> = parts.collect();
+    if parts.iter().any(|part| part.null_count() > 0) {
+        return Arc::new(numbers(parts.iter().flat_map(|part| part.iter())));
+    }
+    Arc::new(Float64Array::from_iter_values(parts.iter().flat_map(|part| part.values().iter().copied())))
 }
 
 /// The values of `array`, which belong to `from`, at the times `to`, of which `from` is a part. Both rise.
@@ -276,5 +325,6 @@ fn spread(array: &ArrayRef, from: &[i64], to: &[i64]) -> ArrayRef {
         return Arc::new(places.map(|place| place.map(|at| counts.value(at))).collect::<UInt64Array>());
     }
     let values = array.as_any().downcast_ref::<Float64Array>();
-    Arc::new(places.map(|place| place.zip(values).map(|(at, values)| values.value(at))).collect::<Float64Array>())
+    let value = |(at, values): (usize, &Float64Array)| values.is_valid(at).then(|| values.value(at));
+    Arc::new(numbers(places.map(|place| place.zip(values).and_then(value))))
 }

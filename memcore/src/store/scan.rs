@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::bucket::Buckets;
 use super::chunk::{ChunkPlace, Directory};
 use super::column::Column;
 use super::disk::DiskFile;
-use super::query::{Query, QueryResult, SeriesResult};
+use super::fold::{BucketFold, Fold, Run, range};
+use super::query::{Every, Query, QueryResult, SeriesResult};
 use super::shared::Shared;
 use super::state::{ChunkFile, State};
 use super::summary::Summary;
@@ -18,7 +18,8 @@ use crate::model::{Channel, SeriesName};
 /// Runs a query.
 pub(super) fn run(shared: &Shared, query: &Query) -> Result<QueryResult> {
     query.check()?;
-    let snapshots = {
+    let seed = query.seed();
+    let (seeds, snapshots) = {
         let state = shared.read();
         let selected = state.select(&query.selection);
         if selected.is_empty()
@@ -26,12 +27,19 @@ pub(super) fn run(shared: &Shared, query: &Query) -> Result<QueryResult> {
         {
             return Err(Error::not_found(format!("series {series} is not registered")));
         }
-        snapshots(&state, selected, query)
+        let seeds = seed.as_ref().map_or_else(|| Ok(Vec::new()), |seed| snapshots(&state, selected.clone(), seed))?;
+        (seeds, snapshots(&state, selected, query)?)
     };
     let mut skipped = Vec::new();
     let mut series = Vec::new();
+    let skip = shared.options.skip_damaged;
+    let mut seeds = seeds.into_iter();
     for snapshot in snapshots {
-        series.extend(snapshot.answer(query, shared.options.skip_damaged, &mut skipped)?);
+        let before = match (seeds.next(), &seed) {
+            (Some(of_device), Some(seed)) => of_device.answer(seed, Vec::new(), skip, &mut skipped)?,
+            _ => Vec::new(),
+        };
+        series.extend(snapshot.answer(query, before, skip, &mut skipped)?);
     }
     series.sort_by(|a, b| a.series().cmp(b.series()));
     let columns = if query.is_raw() {
@@ -39,17 +47,7 @@ pub(super) fn run(shared: &Shared, query: &Query) -> Result<QueryResult> {
     } else {
         query.columns().into_iter().map(|aggregate| aggregate.name().into()).collect()
     };
-    Ok(QueryResult { series, columns, skipped })
-}
-
-/// The half-open range as its first and last microsecond; None where it is empty.
-fn range(query: &Query) -> Option<(i64, i64)> {
-    let first = query.from.map_or(i64::MIN, |from| from.as_micros());
-    let last = match query.to {
-        Some(to) => to.as_micros().checked_sub(1)?,
-        None => i64::MAX,
-    };
-    (first <= last).then_some((first, last))
+    Ok(QueryResult { series, columns, skipped, zone: query.every.as_ref().and_then(Every::zone_name).map(Into::into) })
 }
 
 /// Rows of one device that may lie in the range, from one place.
@@ -83,21 +81,34 @@ struct Snapshot {
     wanted: Vec<(SeriesName, Channel, u32)>,
     /// In order of arrival.
     sources: Vec<Source>,
+    /// What is read: the range of the query and the context that it needs.
     range: Option<(i64, i64)>,
 }
 
-fn snapshots(state: &State, selected: Vec<(SeriesName, u32, u32)>, query: &Query) -> Vec<Snapshot> {
+fn snapshots(state: &State, selected: Vec<(SeriesName, u32, u32)>, query: &Query) -> Result<Vec<Snapshot>> {
     let mut by_device: std::collections::BTreeMap<u32, Vec<(SeriesName, Channel, u32)>> = Default::default();
     for (series, device, column) in selected {
         let channel = state.describe(device, column).clone();
         by_device.entry(device).or_default().push((series, channel, column));
     }
-    let range = range(query);
     let of = |(device, wanted): (u32, Vec<_>)| {
+        let range = read_range(query, &wanted)?;
         let sources = range.map_or_else(Vec::new, |range| sources(state, device, &wanted, range));
-        Snapshot { wanted, sources, range }
+        Ok(Snapshot { wanted, sources, range })
     };
     by_device.into_iter().map(of).collect()
+}
+
+/// The range of the query and the context that one of the series needs.
+fn read_range(query: &Query, wanted: &[(SeriesName, Channel, u32)]) -> Result<Option<(i64, i64)>> {
+    let Some((mut first, mut last)) = range(query) else { return Ok(None) };
+    let (from, to) = (first, last);
+    for (series, channel, _) in wanted {
+        let (before, after) = query.context(channel).map_err(|e| e.context(series))?;
+        first = first.min(from.saturating_sub(before.as_micros()));
+        last = last.max(to.saturating_add(after.as_micros()));
+    }
+    Ok(Some((first, last)))
 }
 
 fn sources(state: &State, device: u32, wanted: &[(SeriesName, Channel, u32)], (from, to): (i64, i64)) -> Vec<Source> {
@@ -115,37 +126,58 @@ fn sources(state: &State, device: u32, wanted: &[(SeriesName, Channel, u32)], (f
 enum Sink<'a> {
     /// Runs of samples in the order in which they came.
     Raw(Vec<(Vec<i64>, Vec<f64>)>),
-    Buckets(Buckets<'a>),
+    Fold(Box<BucketFold<'a>>),
 }
 
 impl Snapshot {
-    fn answer(self, query: &Query, skip: bool, skipped: &mut Vec<String>) -> Result<Vec<SeriesResult>> {
-        let sinks = self.gather(query, skip, skipped)?;
+    /// `before` is what the query's seed found, in the same order.
+    fn answer(
+        self,
+        query: &Query,
+        before: Vec<SeriesResult>,
+        skip: bool,
+        skipped: &mut Vec<String>,
+    ) -> Result<Vec<SeriesResult>> {
+        let sinks = self.gather(query, &before, skip, skipped)?;
         let finish = |((series, channel, _), sink): ((SeriesName, Channel, u32), Sink<'_>)| match sink {
             Sink::Raw(mut runs) => {
                 if query.last.is_some() {
                     runs.reverse();
                 }
                 let (times, values) = join(runs, query);
-                SeriesResult::raw(series, channel, times, values)
+                let (times, values) = match query.chart {
+                    Some(chart) => chart.pick(query, times, values),
+                    None => (times, values),
+                };
+                Ok(SeriesResult::raw(series, channel, times, values))
             }
-            Sink::Buckets(mut buckets) => {
-                buckets.finish();
-                let (start, end) = window(buckets.done.len(), query);
-                SeriesResult::bucketed(series, channel, &buckets.done[start..end], &query.columns())
+            Sink::Fold(fold) => {
+                let mut rows = fold.finish()?;
+                let (start, end) = window(rows.starts.len(), query);
+                rows.keep(start, end);
+                Ok(SeriesResult::bucketed(series, channel, rows, &query.columns()))
             }
         };
-        Ok(self.wanted.into_iter().zip(sinks).map(finish).collect())
+        self.wanted.into_iter().zip(sinks).map(finish).collect()
     }
 
     /// One cluster of sources after another, as far as the query needs them.
-    fn gather<'a>(&self, query: &'a Query, skip: bool, skipped: &mut Vec<String>) -> Result<Vec<Sink<'a>>> {
-        let label = query.from.map(|from| from.as_micros());
-        let sink = |_: &_| match query.is_raw() {
-            true => Sink::Raw(Vec::new()),
-            false => Sink::Buckets(Buckets::new(query.every.as_ref(), label)),
+    fn gather<'a>(
+        &self,
+        query: &'a Query,
+        before: &[SeriesResult],
+        skip: bool,
+        skipped: &mut Vec<String>,
+    ) -> Result<Vec<Sink<'a>>> {
+        let sink = |(series, channel, _): &(SeriesName, Channel, u32)| match query.is_raw() {
+            true => Ok(Sink::Raw(Vec::new())),
+            false => BucketFold::new(query, channel).map(|fold| Sink::Fold(Box::new(fold))).map_err(|e| e.context(series)),
         };
-        let mut sinks: Vec<Sink<'a>> = self.wanted.iter().map(sink).collect();
+        let mut sinks: Vec<Sink<'a>> = self.wanted.iter().map(sink).collect::<Result<_>>()?;
+        for (sink, before) in sinks.iter_mut().zip(before) {
+            let values = before.values().map_or(&[][..], |values| values.values());
+            sink.take(before.times().values(), values)?;
+        }
         let mut clusters = self.clusters();
         if query.is_raw() && query.last.is_some() {
             clusters.reverse();
@@ -226,17 +258,18 @@ impl Snapshot {
     }
 
     /// What the chunk has of each series: everything, before anything is given on, so that damage takes all of it.
-    fn decode_chunk(&self, place: &ChunkPlace, file: &ChunkFile, sinks: &[Sink<'_>]) -> Result<Decoded> {
+    fn decode_chunk(&self, place: &ChunkPlace, file: &ChunkFile, sinks: &mut [Sink<'_>]) -> Result<Decoded> {
         let file = file.open()?;
         let directory = Directory::read(&*file, place)?;
         let (from, to) = self.range.unwrap_or((0, -1));
         let whole = from <= place.first && place.last <= to;
-        let mut decoded = Decoded { times: Vec::new(), rows: 0..0, first: place.first, parts: Vec::new() };
+        let (first, last) = (place.first, place.last);
+        let mut decoded = Decoded { times: Vec::new(), rows: 0..0, first, last, parts: Vec::new() };
         for (at, (_, _, id)) in self.wanted.iter().enumerate() {
             let Some(column) = directory.column(*id) else { continue };
-            if let Sink::Buckets(buckets) = &sinks[at]
+            if let Sink::Fold(fold) = &mut sinks[at]
                 && whole
-                && buckets.holds(place.first, place.last)?
+                && fold.takes(&Run { first, last, step: None, summary: &column.summary })?
             {
                 decoded.parts.push((at, Part::Summary(column.summary)));
                 continue;
@@ -263,6 +296,7 @@ struct Decoded {
     /// Those of the rows that lie in the range.
     rows: std::ops::Range<usize>,
     first: i64,
+    last: i64,
     parts: Vec<(usize, Part)>,
 }
 
@@ -285,7 +319,9 @@ impl Decoded {
                     let times: Vec<i64> = rows[start..end].iter().map(|row| self.times[*row as usize]).collect();
                     sink.take(&times, &values[start..end])?;
                 }
-                (Part::Summary(summary), Sink::Buckets(buckets)) => buckets.push_summary(self.first, summary)?,
+                (Part::Summary(summary), Sink::Fold(fold)) => {
+                    fold.run(&Run { first: self.first, last: self.last, step: None, summary })?;
+                }
                 (Part::Summary(_), Sink::Raw(_)) => {}
             }
         }
@@ -298,7 +334,7 @@ impl Sink<'_> {
     fn rows(&self) -> usize {
         match self {
             Self::Raw(runs) => runs.iter().map(|(times, _)| times.len()).sum(),
-            Self::Buckets(_) => 0,
+            Self::Fold(_) => 0,
         }
     }
 
@@ -308,7 +344,7 @@ impl Sink<'_> {
                 runs.push((times.to_vec(), values.to_vec()));
                 Ok(())
             }
-            Self::Buckets(buckets) => buckets.push(times, values),
+            Self::Fold(fold) => fold.samples(times, values),
         }
     }
 }

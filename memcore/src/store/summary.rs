@@ -4,6 +4,7 @@
 //! comes out the same however the values were grouped into pages, chunks and buckets.
 
 use super::wire::Reader;
+use crate::energy::ExactSum;
 use crate::error::Result;
 
 /// Values that are summed beside each other, so that none waits for the one before.
@@ -47,11 +48,15 @@ impl Lanes {
         let mut whole = Summary::EMPTY;
         for lane in 0..LANES {
             let (count, sum, error) = (self.count[lane], self.sum[lane], self.error[lane]);
-            whole.merge(&Summary { count, sum, error, min: self.min[lane], max: self.max[lane], first: 0.0, last: 0.0 });
+            let (min, max) = (self.min[lane], self.max[lane]);
+            whole.merge(&Summary { count, sum, error, min, max, ..Summary::EMPTY });
         }
         let added = &values[..values.len() / LANES * LANES];
         whole.first = added.iter().copied().find(|value| !value.is_nan()).unwrap_or(0.0);
         whole.last = added.iter().rev().copied().find(|value| !value.is_nan()).unwrap_or(0.0);
+        whole.rows = added.len() as u64;
+        added.iter().filter(|value| !value.is_nan()).for_each(|value| whole.exact.add(*value));
+        whole.rising = whole.count == whole.rows && added.is_sorted();
         whole
     }
 }
@@ -60,6 +65,11 @@ impl Lanes {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Summary {
     pub(super) count: u64,
+    /// Values, NaN among them; 0 where it is not known.
+    pub(super) rows: u64,
+    /// Whether no number lies below the one before it.
+    pub(super) rising: bool,
+    exact: ExactSum,
     sum: f64,
     error: f64,
     pub(super) min: f64,
@@ -69,8 +79,18 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    pub(super) const EMPTY: Self =
-        Self { count: 0, sum: 0.0, error: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY, first: 0.0, last: 0.0 };
+    pub(super) const EMPTY: Self = Self {
+        count: 0,
+        rows: 0,
+        rising: true,
+        exact: ExactSum::ZERO,
+        sum: 0.0,
+        error: 0.0,
+        min: f64::INFINITY,
+        max: f64::NEG_INFINITY,
+        first: 0.0,
+        last: 0.0,
+    };
     pub(super) const BYTES: usize = 56;
 
     pub(super) fn of(values: &[f64]) -> Self {
@@ -94,14 +114,18 @@ impl Summary {
 
     #[inline]
     pub(super) fn add(&mut self, value: f64) {
+        self.rows += 1;
         if value.is_nan() {
             return;
         }
         if self.count == 0 {
             self.first = value;
+        } else {
+            self.rising &= value >= self.last;
         }
         self.last = value;
         self.count += 1;
+        self.exact.add(value);
         self.min = if value < self.min { value } else { self.min };
         self.max = if value > self.max { value } else { self.max };
         self.add_to_sum(value);
@@ -118,14 +142,19 @@ impl Summary {
 
     /// Takes in the summary of later values.
     pub(super) fn merge(&mut self, later: &Self) {
-        if later.count == 0 {
-            return;
-        }
-        if self.count == 0 {
+        let rows = self.rows + later.rows;
+        if later.count > 0 && self.count == 0 {
             *self = *later;
-            return;
+        } else if later.count > 0 {
+            self.merge_numbers(later);
         }
+        self.rows = rows;
+    }
+
+    fn merge_numbers(&mut self, later: &Self) {
+        self.rising = self.rising && later.rising && later.first >= self.last;
         self.count += later.count;
+        self.exact.merge(&later.exact);
         self.last = later.last;
         self.min = self.min.min(later.min);
         self.max = self.max.max(later.max);
@@ -136,6 +165,11 @@ impl Summary {
     pub(super) fn sum(&self) -> f64 {
         // With an infinity among the values the error term is NaN and means nothing.
         if self.error.is_finite() { self.sum + self.error } else { self.sum }
+    }
+
+    /// The sum as the energy kernel goes on with it.
+    pub(super) fn exact(&self) -> ExactSum {
+        self.exact
     }
 
     pub(super) fn mean(&self) -> f64 {
@@ -150,10 +184,14 @@ impl Summary {
     }
 
     pub(super) fn read(from: &mut Reader<'_>) -> Result<Self> {
+        let (count, sum, error) = (from.u64()?, from.f64()?, from.f64()?);
         Ok(Self {
-            count: from.u64()?,
-            sum: from.f64()?,
-            error: from.f64()?,
+            count,
+            rows: 0,
+            rising: false,
+            exact: ExactSum::from_parts(0, sum, error),
+            sum,
+            error,
             min: from.f64()?,
             max: from.f64()?,
             first: from.f64()?,
@@ -208,6 +246,7 @@ mod tests {
         let summary = Summary::of(&[1.5, -2.0]);
         summary.write(&mut out);
         assert_eq!(out.len(), Summary::BYTES);
-        assert_eq!(Summary::read(&mut Reader::new(&out)).unwrap(), summary);
+        let back = Summary::read(&mut Reader::new(&out)).unwrap();
+        assert_eq!(Summary { rows: 2, exact: summary.exact, ..back }, summary);
     }
 }

@@ -12,9 +12,9 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::{ExportOptions, Exported, FileFormat, known};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Channel, SeriesName};
+use crate::model::{Channel, Quantity, SeriesName};
 use crate::runtime::import::CHANNELS;
-use crate::store::{Query, QueryResult, SeriesResult};
+use crate::store::{Aggregate, Query, QueryResult, SeriesResult};
 
 /// What the file looks like.
 pub(super) struct Layout {
@@ -58,14 +58,16 @@ impl Layout {
                 titles.push("quantity".to_owned());
                 texts(|one| one.channel.quantity.name().to_owned())
             });
-            let units = texts(|one| one.channel.quantity.base_unit().symbol().to_owned());
+            let first = columns[0].clone();
+            let units = series.iter().map(|one| unit(&first, one.channel.quantity));
+            let units: ArrayRef = Arc::new(StringArray::from_iter_values(units));
             Long { names: texts(|one| one.name.to_string()), units, quantities }
         });
         if options.wide {
             for (one, column) in series.iter().flat_map(|one| columns.iter().map(move |column| (one, column))) {
                 let name = if columns.len() == 1 { one.name.to_string() } else { format!("{}:{column}", one.name) };
-                titles.push(title(&name, &one.channel));
-                fields.push(Field::new(name, kind(column), true).with_metadata(meaning(&one.channel)));
+                titles.push(title(&name, column, &one.channel));
+                fields.push(Field::new(name, kind(column), true).with_metadata(meaning(column, &one.channel)));
             }
         }
         let metadata = if query.is_raw() { descriptions(series)? } else { HashMap::new() };
@@ -154,17 +156,22 @@ fn joined<'a>(name: &str, parts: impl Iterator<Item = &'a ArrayRef>) -> ArrayRef
     Arc::new(parts.flatten().collect::<Float64Array>())
 }
 
-fn meaning(channel: &Channel) -> HashMap<String, String> {
-    let unit = channel.quantity.base_unit().symbol().to_owned();
+fn unit(column: &str, quantity: Quantity) -> String {
+    let aggregate = column.parse::<Aggregate>().ok();
+    aggregate.map_or_else(|| quantity.base_unit().symbol().to_owned(), |aggregate| aggregate.unit(quantity).into_owned())
+}
+
+fn meaning(column: &str, channel: &Channel) -> HashMap<String, String> {
+    let unit = unit(column, channel.quantity);
     HashMap::from([("unit".to_owned(), unit), ("quantity".to_owned(), channel.quantity.name().to_owned())])
 }
 
 /// `home1.pv.power [W]`; with the quantity where the unit leaves it open.
-fn title(name: &str, channel: &Channel) -> String {
-    let unit = channel.quantity.base_unit();
-    match unit.only_quantity() {
-        Some(_) => format!("{name} [{unit}]"),
-        None => format!("{name} [{unit} {}]", channel.quantity),
+fn title(name: &str, column: &str, channel: &Channel) -> String {
+    let unit = unit(column, channel.quantity);
+    match channel.quantity.base_unit().only_quantity() {
+        None if column == "value" => format!("{name} [{unit} {}]", channel.quantity),
+        _ => format!("{name} [{unit}]"),
     }
 }
 

@@ -185,7 +185,7 @@ fn parts(series: &[Exported], query: &Query, wide: bool) -> Vec<Query> {
     };
     groups
         .into_iter()
-        .flat_map(|(query, series)| if query.is_raw() { slices(series, &query) } else { vec![query] })
+        .flat_map(|(query, series)| if query.may_be_cut() { slices(series, &query) } else { vec![query] })
         .collect()
 }
 

@@ -1,0 +1,205 @@
+//! Sums that do not depend on how their parts were grouped.
+//!
+//! Measured values are mostly decimals of few places. Those are summed as whole numbers of 10^-9, without any rounding; what is
+//! no such decimal goes into a double-double beside them. Only the answer is rounded, once.
+
+/// Whole units in one.
+const UNITS: i128 = 1_000_000_000;
+/// Decimals of nine, six, three and no places, while their digits stay far from where neighbours of f64 are a digit apart.
+const SCALES: [(f64, i128); 4] = [(1e9, 1), (1e6, 1_000), (1e3, 1_000_000), (1.0, UNITS)];
+const DIGITS: f64 = (1u64 << 51) as f64;
+/// Added and taken away again, it leaves a number of less than 2^51 rounded to the nearest whole.
+const ROUNDER: f64 = 1.5 * (1u64 << 52) as f64;
+
+/// The value in units of 10^-9, where it is a decimal: `units / 10^places` gives it back bit for bit, with as many places (9,
+/// 6, 3 or 0) as its size leaves room for.
+#[inline]
+pub(crate) fn decimal(value: f64) -> Option<i128> {
+    let size = value.abs();
+    let (scale, units) = *SCALES.iter().find(|(scale, _)| size < DIGITS / scale)?;
+    let whole = (value * scale + ROUNDER) - ROUNDER;
+    ((whole / scale).to_bits() == value.to_bits()).then_some(i128::from(whole as i64) * units)
+}
+
+/// A sum of values, or of values times lengths of time.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct ExactSum {
+    /// Of decimals, in units of 10^-9.
+    whole: i128,
+    /// Of the others, and what rounding took from it (Knuth's two-sum).
+    rest: f64,
+    error: f64,
+}
+
+impl ExactSum {
+    pub(crate) const ZERO: Self = Self { whole: 0, rest: 0.0, error: 0.0 };
+
+    /// A sum that was kept in its parts.
+    pub(crate) fn from_parts(whole: i128, rest: f64, error: f64) -> Self {
+        Self { whole, rest, error }
+    }
+
+    #[inline]
+    pub(crate) fn add(&mut self, value: f64) {
+        self.add_times(value, 1);
+    }
+
+    /// Adds `value * factor`.
+    #[inline]
+    pub(crate) fn add_times(&mut self, value: f64, factor: i64) {
+        let product = decimal(value).and_then(|units| units.checked_mul(i128::from(factor)));
+        match product.and_then(|product| self.whole.checked_add(product)) {
+            Some(whole) => self.whole = whole,
+            None => self.add_rest(value, factor as f64),
+        }
+    }
+
+    /// Adds another sum.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        match self.whole.checked_add(other.whole) {
+            Some(whole) => self.whole = whole,
+            None => self.add_rest(other.whole as f64, 1e-9),
+        }
+        self.add_to_rest(other.rest);
+        self.error += other.error;
+    }
+
+    /// This sum so many times.
+    pub(crate) fn times(&self, factor: i64) -> Self {
+        let mut product = Self::default();
+        match self.whole.checked_mul(i128::from(factor)) {
+            Some(whole) => product.whole = whole,
+            None => product.add_rest(self.whole as f64 * 1e-9, factor as f64),
+        }
+        product.add_rest(self.rest, factor as f64);
+        product.error += self.error * factor as f64;
+        product
+    }
+
+    /// The sum divided by a number above zero, rounded once where all was decimal.
+    pub(crate) fn over(&self, divisor: u128) -> f64 {
+        if self.rest == 0.0 && self.error == 0.0 {
+            return ratio(self.whole, divisor.saturating_mul(UNITS.unsigned_abs()));
+        }
+        // With an infinity among the values the error means nothing.
+        if !self.rest.is_finite() || !self.error.is_finite() {
+            return self.rest;
+        }
+        let high = self.whole as f64;
+        let low = (self.whole - high as i128) as f64;
+        let mut total = Self::from_parts(0, self.rest, self.error);
+        total.add_rest(high, 1e-9);
+        total.add_rest(low, 1e-9);
+        let (sum, divisor) = (total.rest + total.error, divisor as f64);
+        let quotient = sum / divisor;
+        quotient + (f64::mul_add(-quotient, divisor, total.rest) + total.error) / divisor
+    }
+
+    /// Adds a product with all of its digits.
+    fn add_rest(&mut self, value: f64, factor: f64) {
+        let product = value * factor;
+        self.add_to_rest(product);
+        if product.is_finite() {
+            self.error += f64::mul_add(value, factor, -product);
+        }
+    }
+
+    fn add_to_rest(&mut self, value: f64) {
+        let sum = self.rest + value;
+        let back = sum - self.rest;
+        self.error += (self.rest - (sum - back)) + (value - back);
+        self.rest = sum;
+    }
+}
+
+/// The f64 that lies nearest to `numerator / denominator`: long division until there are more bits than f64 keeps.
+fn ratio(numerator: i128, denominator: u128) -> f64 {
+    const ENOUGH: u128 = 1 << 54;
+    let sign = if numerator < 0 { -1.0 } else { 1.0 };
+    let size = numerator.unsigned_abs();
+    let (mut quotient, mut remainder) = (size / denominator, size % denominator);
+    // What the remainder may be shifted by, so that neither it nor a quotient below `ENOUGH` overflows.
+    let shift = denominator.leading_zeros().min(64);
+    let mut scale = 1.0;
+    while quotient < ENOUGH && remainder > 0 && shift > 0 {
+        remainder <<= shift;
+        quotient = (quotient << shift) + remainder / denominator;
+        remainder %= denominator;
+        scale *= 0.5f64.powi(shift as i32);
+    }
+    // One bit for all that is left decides a tie.
+    sign * (quotient | u128::from(remainder > 0)) as f64 * scale
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(values: &[f64]) -> ExactSum {
+        let mut sum = ExactSum::default();
+        values.iter().for_each(|value| sum.add(*value));
+        sum
+    }
+
+    #[test]
+    fn decimals_are_found_and_nothing_else() {
+        for (value, units) in [
+            (0.0, 0),
+            (33.5, 33_500_000_000),
+            (-0.1, -100_000_000),
+            (13423.7, 13_423_700_000_000),
+            (3_000_000.25, 3_000_000_250_000_000),
+            (4_000_000_000.5, 4_000_000_000_500_000_000),
+            (1e15, 1_000_000_000_000_000_000_000_000),
+        ] {
+            assert_eq!(decimal(value), Some(units), "{value}");
+        }
+        for value in [-0.0, 1.0 / 3.0, 1e-10, 2f64.powi(51), f64::NAN, f64::INFINITY, 5e-324] {
+            assert_eq!(decimal(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_added_up_in_any_order_and_grouping_is_the_same() {
+        let values: Vec<f64> = (0..10_000).map(|i| f64::from(i * 7919 % 977_001 - 17_300) / 1000.0).collect();
+        let whole = sum(&values);
+        for size in [1, 7, 512] {
+            let mut grouped = ExactSum::default();
+            values.rchunks(size).for_each(|part| grouped.merge(&sum(part)));
+            assert_eq!(grouped, whole);
+        }
+        let mut minutes = ExactSum::default();
+        values.iter().for_each(|value| minutes.add_times(*value, 60_000_000));
+        assert_eq!(minutes, whole.times(60_000_000));
+        assert_eq!(sum(&[0.1; 10]).over(1), 1.0);
+        assert_eq!(sum(&[1e15, 0.1, -1e15]).over(1), 0.1);
+    }
+
+    #[test]
+    fn what_is_no_decimal_loses_next_to_nothing() {
+        let third = 1.0 / 3.0;
+        let values: Vec<f64> = (0..9_000).map(|i| if i % 2 == 0 { third } else { 1e9 * third }).collect();
+        let expected = third * 4500.0 + 1e9 * third * 4500.0;
+        assert!((sum(&values).over(1) - expected).abs() <= expected * f64::EPSILON);
+        assert!((sum(&values).times(60).over(120) - expected / 2.0).abs() <= expected * f64::EPSILON);
+        assert_eq!(sum(&[f64::INFINITY, 1.0]).over(3600), f64::INFINITY);
+        assert!(sum(&[f64::INFINITY, f64::NEG_INFINITY]).over(1).is_nan());
+    }
+
+    #[test]
+    fn a_ratio_is_rounded_once() {
+        for (numerator, denominator, expected) in [
+            (0, 7, 0.0),
+            (1, 3, 1.0 / 3.0),
+            (-2, 3, -2.0 / 3.0),
+            (1, 10_000_000_000_000_000_000_000, 1e-22),
+            (i128::MAX, 1, 1.7014118346046923e38),
+            (1, u128::MAX >> 1, 2f64.powi(-127)),
+            // The first is a tie, which goes to the even neighbour; the second lies just above it.
+            ((1 << 53) + 1, 1, 9_007_199_254_740_992.0),
+            ((1 << 54) + 3, 2, 9_007_199_254_740_994.0),
+        ] {
+            assert_eq!(ratio(numerator, denominator), expected, "{numerator}/{denominator}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What may become of the values of a bucket, by name.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+use crate::model::{Quantity, shorten};
+
+/// What becomes of the values of a bucket. NaN is no number here: it is left out, and a bucket without a number is absent.
+///
+/// Those over time ([`TimeWeightedMean`](Self::TimeWeightedMean), [`Integral`](Self::Integral),
+/// [`Coverage`](Self::Coverage)) count how long each value held; `docs/storage.md` (Queries) says for how long that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Aggregate {
+    /// The mean of the numbers, each weighing the same.
+    Mean,
+    /// The mean over the measured time, each number weighing as long as it held.
+    TimeWeightedMean,
+    /// The smallest.
+    Min,
+    /// The largest.
+    Max,
+    /// The sum.
+    Sum,
+    /// How many numbers there are.
+    Count,
+    /// The earliest.
+    First,
+    /// The latest.
+    Last,
+    /// The values times how long each held, in hours: energy of power (Wh), charge of current (Ah).
+    Integral,
+    /// By how much a counter rose, across its resets.
+    Increase,
+    /// The share of the bucket over which a value held, 0 to 1.
+    Coverage,
+    /// The value in the middle: half of the numbers are not above it.
+    Median,
+    /// The value that so many percent of the numbers are not above.
+    Percentile(Percentile),
+}
+
+impl Aggregate {
+    /// Every aggregate without a number in its name; percentiles (`p5`, `p99.9`) come to these.
+    pub const ALL: [Self; 12] = [
+        Self::Mean,
+        Self::TimeWeightedMean,
+        Self::Min,
+        Self::Max,
+        Self::Sum,
+        Self::Count,
+        Self::First,
+        Self::Last,
+        Self::Integral,
+        Self::Increase,
+        Self::Coverage,
+        Self::Median,
+    ];
+
+    /// The name of the result's column.
+    #[must_use]
+    pub fn name(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Mean => "mean",
+            Self::TimeWeightedMean => "time_weighted_mean",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Sum => "sum",
+            Self::Count => "count",
+            Self::First => "first",
+            Self::Last => "last",
+            Self::Integral => "integral",
+            Self::Increase => "increase",
+            Self::Coverage => "coverage",
+            Self::Median => "median",
+            Self::Percentile(percentile) => return Cow::Owned(percentile.to_string()),
+        })
+    }
+
+    /// What the column says, for people who read a result without its query.
+    #[must_use]
+    pub(super) fn meaning(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Mean => "mean of the numbers",
+            Self::TimeWeightedMean => "mean over the measured time",
+            Self::Min => "smallest number",
+            Self::Max => "largest number",
+            Self::Sum => "sum of the numbers",
+            Self::Count => "how many numbers",
+            Self::First => "earliest number",
+            Self::Last => "latest number",
+            Self::Integral => "values times hours that they held",
+            Self::Increase => "rise of the counter across its resets",
+            Self::Coverage => "measured share of the time",
+            Self::Median => "median of the numbers",
+            Self::Percentile(percentile) => {
+                return Cow::Owned(format!("{} % of the numbers are not above it", percentile.percent()));
+            }
+        })
+    }
+
+    /// The unit of the column for a channel of that quantity.
+    #[must_use]
+    pub fn unit(self, quantity: Quantity) -> Cow<'static, str> {
+        let base = quantity.base_unit().symbol();
+        match self {
+            Self::Count | Self::Coverage => Cow::Borrowed("1"),
+            Self::Integral => match quantity {
+                Quantity::Power => Cow::Borrowed("Wh"),
+                Quantity::ReactivePower => Cow::Borrowed("varh"),
+                Quantity::ApparentPower => Cow::Borrowed("VAh"),
+                Quantity::Current => Cow::Borrowed("Ah"),
+                Quantity::Irradiance => Cow::Borrowed("Wh/m2"),
+                Quantity::Switch | Quantity::Ratio | Quantity::StateOfCharge => Cow::Borrowed("h"),
+                _ => Cow::Owned(format!("{base}·h")),
+            },
+            _ => Cow::Borrowed(base),
+        }
+    }
+
+    /// Whether it counts how long values held.
+    pub(super) fn is_over_time(self) -> bool {
+        matches!(self, Self::TimeWeightedMean | Self::Integral | Self::Coverage)
+    }
+
+    /// Whether it is a level, which may stand for a bucket without a number; amounts are never made up.
+    pub(super) fn is_level(self) -> bool {
+        !matches!(self, Self::Sum | Self::Count | Self::Integral | Self::Increase | Self::Coverage)
+    }
+
+    /// Which share of the numbers is not above it, for those that need all of them.
+    pub(super) fn quantile(self) -> Option<f64> {
+        match self {
+            Self::Median => Some(0.5),
+            Self::Percentile(percentile) => Some(percentile.percent() / 100.0),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Aggregate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
+impl FromStr for Aggregate {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        let named = Self::ALL.into_iter().find(|aggregate| aggregate.name() == text);
+        named.or_else(|| Percentile::read(text).map(Self::Percentile)).ok_or_else(|| {
+            let names = Self::ALL.map(|aggregate| aggregate.name().into_owned()).join(" ");
+            let text = shorten(text);
+            Error::invalid(format!("aggregate is {text:?}, expected one of {names}, or a percentile from p0 to p100"))
+        })
+    }
+}
+
+/// A percentage from 0 to 100 in steps of a thousandth, written `p5` or `p99.9`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Percentile {
+    thousandths: u32,
+}
+
+impl Percentile {
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for what is not from 0 to 100, or has more than three places.
+    pub fn new(percent: f64) -> Result<Self> {
+        let thousandths = (percent * 1000.0).round();
+        if (0.0..=100.0).contains(&percent) && (thousandths / 1000.0 - percent).abs() < 1e-9 {
+            return Ok(Self { thousandths: thousandths as u32 });
+        }
+        Err(Error::invalid(format!("percentile is {percent}, expected 0 to 100 with at most three places")))
+    }
+
+    /// From 0 to 100.
+    #[must_use]
+    pub fn percent(self) -> f64 {
+        f64::from(self.thousandths) / 1000.0
+    }
+
+    /// `p99.9`; only digits and one point, so that each has one spelling of its digits.
+    fn read(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('p')?;
+        let plain = digits.starts_with(|c: char| c.is_ascii_digit()) && digits.ends_with(|c: char| c.is_ascii_digit());
+        let plain = plain && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        plain.then(|| digits.parse().ok()).flatten().and_then(|percent| Self::new(percent).ok())
+    }
+}
+
+impl fmt::Display for Percentile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p{}", self.percent())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_aggregate_is_found_by_its_name() {
+        let percentiles = [0.0, 5.0, 99.9, 99.999, 100.0].map(|p| Aggregate::Percentile(Percentile::new(p).unwrap()));
+        for aggregate in Aggregate::ALL.into_iter().chain(percentiles) {
+            assert_eq!(aggregate.name().parse::<Aggregate>().unwrap(), aggregate);
+        }
+        assert_eq!("p99.9".parse::<Aggregate>().unwrap().name(), "p99.9");
+        assert_eq!("p50.0".parse::<Aggregate>().unwrap().name(), "p50");
+    }
+
+    #[test]
+    fn what_is_none_is_refused_with_what_there_is() {
+        for text in ["avg", "p", "p101", "p-1", "p1e1", "p+5", "p5.", "p.5", "p99.9999", "pNaN", "P5", ""] {
+            let e = text.parse::<Aggregate>().unwrap_err();
+            assert!(e.message().contains("mean time_weighted_mean min max") && e.message().contains("p0 to p100"), "{e}");
+        }
+    }
+
+    #[test]
+    fn integrals_have_units_of_their_own() {
+        let unit = |aggregate: Aggregate, quantity| aggregate.unit(quantity).into_owned();
+        assert_eq!(unit(Aggregate::Integral, Quantity::Power), "Wh");
+        assert_eq!(unit(Aggregate::Integral, Quantity::Current), "Ah");
+        assert_eq!(unit(Aggregate::Integral, Quantity::Temperature), "degC·h");
+        assert_eq!(unit(Aggregate::Increase, Quantity::Energy), "Wh");
+        assert_eq!(unit(Aggregate::Coverage, Quantity::Energy), "1");
+    }
+}

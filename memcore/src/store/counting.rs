@@ -1,0 +1,79 @@
+//! Counters in buckets: what each reading adds belongs to the bucket that the reading lies in.
+
+use super::fold::Run;
+use super::summary::Summary;
+use crate::energy::{Counter, ExactSum, Rise};
+
+/// The readings of one series, and the rise within the open bucket.
+#[derive(Debug, Default)]
+pub(super) struct Counting {
+    counter: Counter,
+    rise: ExactSum,
+    /// A rise that goes on: as long as readings follow each other upwards only its ends are needed.
+    climb: Option<Rise>,
+    /// Whether a reading of the open bucket had one before it.
+    known: bool,
+    /// Up to where readings were given.
+    seen: Option<i64>,
+    /// What the last run that was asked of ends with: its time, its last reading, whether it is open what a fall was.
+    asked: Option<(i64, f64, bool)>,
+}
+
+impl Counting {
+    /// Readings before the range, some of which may have been given before.
+    pub(super) fn context(&mut self, times: &[i64], values: &[f64]) {
+        let fresh = self.seen.map_or(0, |seen| times.partition_point(|time| *time <= seen));
+        values[fresh..].iter().for_each(|value| {
+            self.counter.push(*value);
+        });
+        self.seen = self.seen.max(times.last().copied());
+    }
+
+    pub(super) fn samples(&mut self, times: &[i64], values: &[f64]) {
+        for value in values {
+            let Some(rise) = self.counter.push(*value) else { continue };
+            self.known = true;
+            match &mut self.climb {
+                Some(climb) if climb.to == rise.from => climb.to = rise.to,
+                _ => {
+                    self.settle();
+                    self.climb = Some(rise);
+                }
+            }
+        }
+        self.seen = self.seen.max(times.last().copied());
+    }
+
+    fn settle(&mut self) {
+        if let Some(climb) = self.climb.take() {
+            climb.add_to(&mut self.rise);
+        }
+    }
+
+    /// The increase of the open bucket, and a new one begins.
+    pub(super) fn take(&mut self) -> Option<f64> {
+        self.settle();
+        let rise = std::mem::take(&mut self.rise);
+        std::mem::take(&mut self.known).then(|| rise.over(1))
+    }
+
+    /// Whether the first and the last reading of the run tell its rise: it has none but rising numbers, and its beginning
+    /// leaves no doubt whether a fall was a reset or a glitch. Runs may be asked of before the readings in front of them are
+    /// given, so that the end of the one before is remembered here.
+    pub(super) fn takes(&mut self, run: &Run<'_>) -> bool {
+        let Summary { first, last, .. } = *run.summary;
+        let given = self.seen.zip(self.counter.last()).map(|(time, last)| (time, last, self.counter.is_in_doubt()));
+        let before = match (self.asked, given) {
+            (Some(asked), Some(given)) if given.0 > asked.0 => Some(given),
+            (asked, given) => asked.or(given),
+        };
+        let falls = before.is_some_and(|(_, before, _)| first < before);
+        if !run.is_full() || !run.summary.rising || falls {
+            self.asked = Some((run.last, last, true));
+            return false;
+        }
+        let in_doubt = before.is_some_and(|(_, before, in_doubt)| in_doubt && first == before);
+        self.asked = Some((run.last, last, in_doubt && first == last));
+        !in_doubt || first == last
+    }
+}

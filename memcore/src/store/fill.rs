@@ -1,0 +1,152 @@
+//! Rows for the buckets that have none.
+
+use super::bucket::Borders;
+use super::fold::{MAX_BUCKETS, range, too_many};
+use super::query::{Aggregate, CalendarUnit, Every, Gaps, Query};
+use crate::energy::GapRule;
+use crate::error::Result;
+
+/// One row a bucket, in order of time.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Rows {
+    /// Where each bucket starts.
+    pub(super) starts: Vec<i64>,
+    /// One for each aggregate; None where the bucket has no such value.
+    pub(super) columns: Vec<Vec<Option<f64>>>,
+    /// The times of the first and last number of each bucket, where it has one and filling needs it.
+    spans: Vec<Option<(i64, i64)>>,
+}
+
+impl Rows {
+    pub(super) fn new(columns: usize) -> Self {
+        Self { starts: Vec::new(), columns: vec![Vec::new(); columns], spans: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, start: i64, values: Vec<Option<f64>>, span: Option<(i64, i64)>) {
+        self.starts.push(start);
+        self.columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+        self.spans.push(span);
+    }
+
+    /// Those from one row until before another.
+    pub(super) fn keep(&mut self, from: usize, to: usize) {
+        let cut = |rows: usize| from.min(rows)..to.min(rows);
+        self.starts = self.starts[cut(self.starts.len())].to_vec();
+        self.columns.iter_mut().for_each(|column| *column = column[cut(column.len())].to_vec());
+        self.spans = self.spans[cut(self.spans.len())].to_vec();
+    }
+
+    fn take(&mut self, row: usize, from: &Self, at: usize) {
+        self.columns.iter_mut().zip(&from.columns).for_each(|(column, from)| column[row] = from[at]);
+        self.spans[row] = from.spans[at];
+    }
+}
+
+/// A row for every bucket of the range, filled as the query says. An end that the query leaves open is that of the rows.
+/// `before` is the last number before the range.
+pub(super) fn fill(
+    rows: Rows,
+    query: &Query,
+    aggregates: &[Aggregate],
+    gaps: Option<GapRule>,
+    before: Option<(i64, f64)>,
+) -> Result<Rows> {
+    let mut all = every_bucket(&rows, query, aggregates)?;
+    for (column, aggregate) in all.columns.iter_mut().zip(aggregates) {
+        match (query.gaps, gaps) {
+            (Gaps::Previous, Some(gaps)) if aggregate.is_level() => carry(column, &all.starts, &all.spans, gaps, before),
+            (Gaps::Linear, Some(gaps)) if aggregate.is_level() => interpolate(column, &all.starts, &all.spans, gaps),
+            _ => {}
+        }
+    }
+    Ok(all)
+}
+
+fn every_bucket(rows: &Rows, query: &Query, aggregates: &[Aggregate]) -> Result<Rows> {
+    let mut all = Rows::new(aggregates.len());
+    let (Some(every), Some((first, last))) = (&query.every, range(query)) else { return Ok(all) };
+    let first = query.from.map_or(rows.starts.first().copied(), |_| Some(first));
+    let last = query.to.map_or(rows.starts.last().copied(), |_| Some(last));
+    let (Some(first), Some(last)) = (first, last) else { return Ok(all) };
+    if are_too_many(every, first, last) {
+        return Err(too_many(query));
+    }
+    let mut borders = Borders::new(every);
+    let mut at = 0;
+    let mut time = first;
+    while time <= last {
+        let bucket = borders.of(time)?;
+        all.push(bucket.start, aggregates.iter().map(|aggregate| of_nothing(*aggregate)).collect(), None);
+        if rows.starts.get(at) == Some(&bucket.start) {
+            let row = all.starts.len() - 1;
+            all.take(row, rows, at);
+            at += 1;
+        }
+        let Some(next) = bucket.last.checked_add(1) else { break };
+        time = next;
+    }
+    Ok(all)
+}
+
+/// Whether so much time makes more buckets than a query may have.
+pub(super) fn are_too_many(every: &Every, from: i64, to: i64) -> bool {
+    (i128::from(to) - i128::from(from)) / i128::from(shortest(every)) > MAX_BUCKETS as i128
+}
+
+/// About how short its buckets are at least, in microseconds.
+fn shortest(every: &Every) -> i64 {
+    const MINUTE: i64 = 60_000_000;
+    match every {
+        Every::Fixed(span) => span.as_micros(),
+        Every::Calendar { unit, .. } => match unit {
+            CalendarUnit::Minutes(minutes) => i64::from(*minutes) * MINUTE,
+            CalendarUnit::Hours(hours) => i64::from(*hours) * 60 * MINUTE,
+            CalendarUnit::Day => 23 * 60 * MINUTE,
+            CalendarUnit::Week => 6 * 24 * 60 * MINUTE,
+            CalendarUnit::Month => 27 * 24 * 60 * MINUTE,
+            CalendarUnit::Year => 365 * 24 * 60 * MINUTE,
+        },
+    }
+}
+
+/// Of a bucket without a number it is known that it has none, and that nothing of it is measured.
+fn of_nothing(aggregate: Aggregate) -> Option<f64> {
+    matches!(aggregate, Aggregate::Count | Aggregate::Coverage).then_some(0.0)
+}
+
+/// The value of the bucket before, as long as the last number in it may hold.
+fn carry(
+    column: &mut [Option<f64>],
+    starts: &[i64],
+    spans: &[Option<(i64, i64)>],
+    gaps: GapRule,
+    before: Option<(i64, f64)>,
+) {
+    let mut held = before;
+    for ((value, start), span) in column.iter_mut().zip(starts).zip(spans) {
+        match (*value, held) {
+            (Some(own), _) => held = span.map(|(_, last)| last).or(held.map(|(time, _)| time)).map(|time| (time, own)),
+            (None, Some((time, before))) if gaps.bridges(start.saturating_sub(time)) => *value = Some(before),
+            (None, _) => {}
+        }
+    }
+}
+
+/// A line between the buckets beside, where the silence between their numbers may be bridged.
+fn interpolate(column: &mut [Option<f64>], starts: &[i64], spans: &[Option<(i64, i64)>], gaps: GapRule) {
+    let mut left: Option<usize> = None;
+    for right in 0..column.len() {
+        let Some(after) = column[right] else { continue };
+        if let Some(left) = left
+            && let (Some(before), Some((_, end)), Some((start, _))) = (column[left], spans[left], spans[right])
+            && gaps.bridges(start.saturating_sub(end))
+        {
+            let length = (starts[right] - starts[left]) as f64;
+            for row in left + 1..right {
+                let share = (starts[row] - starts[left]) as f64 / length;
+                column[row] = Some(before + (after - before) * share);
+            }
+        }
+        left = Some(right);
+    }
+}

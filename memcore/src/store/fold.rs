@@ -1,0 +1,354 @@
+//! What becomes of the samples of one series that a query reads: buckets, by all of its aggregates in one pass.
+//!
+//! Besides the bucket that is open a fold keeps one row a bucket; quantiles keep the numbers of the open bucket, 8 bytes each.
+
+use super::bucket::{Borders, Bucket};
+use super::counting::Counting;
+use super::fill::{self, Rows};
+use super::query::{Aggregate, Gaps, Query};
+use super::summary::Summary;
+use crate::energy::{Area, GapRule, Holding, Stretch};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Channel, Timestamp};
+
+/// Bound of the rows of a series in buckets: who asks for more gets an error, not a machine without memory.
+pub(super) const MAX_BUCKETS: usize = 10_000_000;
+
+/// Consecutive samples of one series that are known by their summary only.
+pub(super) struct Run<'a> {
+    pub(super) first: i64,
+    pub(super) last: i64,
+    /// Some where all rows are evenly spaced by it and none is absent.
+    pub(super) step: Option<i64>,
+    pub(super) summary: &'a Summary,
+}
+
+impl Run<'_> {
+    /// Whether every row is a number.
+    pub(super) fn is_full(&self) -> bool {
+        self.summary.rows > 0 && self.summary.count == self.summary.rows
+    }
+}
+
+/// Takes in the samples of one series in order of time.
+pub(super) trait Fold: Send {
+    /// Rising samples. Those outside the query's range, as far as its `context` reaches and from its `seed`, give context.
+    fn samples(&mut self, times: &[i64], values: &[f64]) -> Result<()>;
+    /// Whether the run may be given by its summary. Asked in order of time, of every run that could be, before its samples or
+    /// its summary are given; several may be asked of in advance.
+    fn takes(&mut self, run: &Run<'_>) -> Result<bool>;
+    fn run(&mut self, run: &Run<'_>) -> Result<()>;
+}
+
+/// The half-open range as its first and last microsecond; None where it is empty.
+pub(super) fn range(query: &Query) -> Option<(i64, i64)> {
+    let first = query.from.map_or(i64::MIN, Timestamp::as_micros);
+    let last = match query.to {
+        Some(to) => to.as_micros().checked_sub(1)?,
+        None => i64::MAX,
+    };
+    (first <= last).then_some((first, last))
+}
+
+/// Gathers samples into buckets.
+pub(super) struct BucketFold<'a> {
+    query: &'a Query,
+    range: (i64, i64),
+    columns: Vec<Aggregate>,
+    /// None: everything is one bucket.
+    borders: Option<Borders<'a>>,
+    /// The same again for runs that are asked of in advance.
+    ahead: Option<Borders<'a>>,
+    gaps: Option<GapRule>,
+    holding: Option<Holding>,
+    counting: Option<Counting>,
+    /// The numbers of the open bucket, where an aggregate needs all of them. Bound: those of one bucket.
+    numbers: Option<Vec<f64>>,
+    open: Option<Open>,
+    rows: Rows,
+    /// The last number before the range.
+    before: Option<(i64, f64)>,
+    /// Up to where time is measured, for the bucket of a range without an end.
+    reached: i64,
+    /// A sample behind the range was seen: what the last one in it counts for is known.
+    ended: bool,
+}
+
+/// The bucket that samples go to now.
+struct Open {
+    bucket: Bucket,
+    summary: Summary,
+    area: Area,
+    /// The times of its first and last number.
+    span: Option<(i64, i64)>,
+}
+
+impl<'a> BucketFold<'a> {
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) where nothing says how long a value of the channel holds, and the query needs it.
+    pub(super) fn new(query: &'a Query, channel: &Channel) -> Result<Self> {
+        let columns = query.columns();
+        let gaps = query.gap_rule(channel)?;
+        let over_time = columns.iter().any(|aggregate| aggregate.is_over_time());
+        let borders = || query.every.as_ref().map(Borders::new);
+        Ok(Self {
+            query,
+            range: range(query).unwrap_or((0, -1)),
+            borders: borders(),
+            ahead: borders(),
+            gaps,
+            holding: gaps.filter(|_| over_time).map(|gaps| Holding::new(query.rule, gaps)),
+            counting: columns.contains(&Aggregate::Increase).then(Counting::default),
+            numbers: columns.iter().any(|aggregate| aggregate.quantile().is_some()).then(Vec::new),
+            open: None,
+            rows: Rows::new(columns.len()),
+            columns,
+            before: None,
+            reached: i64::MIN,
+            ended: false,
+        })
+    }
+
+    /// The rows, once everything was given.
+    pub(super) fn finish(mut self) -> Result<Rows> {
+        if let (Some(holding), Some(gaps), false) = (&mut self.holding, self.gaps, self.ended)
+            && let Some((time, _)) = holding.previous()
+        {
+            // A range without an end has no next value: the last sample counts for its cadence.
+            let end = self.query.to.map_or(gaps.cadence_end(time), Timestamp::as_micros);
+            let stretch = holding.finish(end);
+            self.spread(stretch)?;
+        }
+        self.close();
+        if self.query.gaps == Gaps::Absent {
+            return Ok(self.rows);
+        }
+        fill::fill(self.rows, self.query, &self.columns, self.gaps, self.before)
+    }
+
+    /// Samples before the range: what holds into it, and what counters rise from.
+    fn give_context(&mut self, times: &[i64], values: &[f64]) {
+        if let Some(counting) = &mut self.counting {
+            counting.context(times, values);
+        }
+        let (Some(time), Some(value)) = (times.last(), values.last()) else { return };
+        self.before = (!value.is_nan()).then_some((*time, *value));
+        if let Some(holding) = &mut self.holding {
+            holding.next(*time, *value);
+        }
+    }
+
+    /// The first sample behind the range says how long the last in it held.
+    fn end_range(&mut self, times: &[i64], values: &[f64]) -> Result<()> {
+        let (Some(time), Some(value), false) = (times.first(), values.first(), self.ended) else { return Ok(()) };
+        self.ended = true;
+        let stretch = self.holding.as_mut().and_then(|holding| holding.next(*time, *value));
+        self.spread(stretch)
+    }
+
+    /// Goes on to a sample: what the one before counts for is known now, and the sample's bucket is open.
+    fn enter(&mut self, time: i64, value: f64) -> Result<Bucket> {
+        if let Some(holding) = &mut self.holding {
+            let stretch = holding.next(time, value);
+            self.spread(stretch)?;
+            self.reached = self.reached.max(time);
+        }
+        Ok(self.open(time)?.bucket)
+    }
+
+    /// Gives each bucket its part of what a value counts for.
+    fn spread(&mut self, stretch: Option<Stretch>) -> Result<()> {
+        let Some(stretch) = stretch else { return Ok(()) };
+        let end = stretch.end.min(self.range.1.saturating_add(1));
+        let mut from = stretch.start.max(self.range.0);
+        self.reached = self.reached.max(end);
+        if let Some(every) = &self.query.every
+            && fill::are_too_many(every, from, end)
+        {
+            return Err(too_many(self.query));
+        }
+        while from < end {
+            let open = self.open(from)?;
+            let border = open.bucket.last.saturating_add(1).min(end);
+            open.area.add(&stretch, from, border);
+            from = border;
+        }
+        Ok(())
+    }
+
+    /// The bucket of an instant, opened.
+    fn open(&mut self, time: i64) -> Result<&mut Open> {
+        if self.open.as_ref().is_none_or(|open| !open.bucket.contains(time)) {
+            self.close();
+            if self.rows.starts.len() >= MAX_BUCKETS {
+                return Err(too_many(self.query));
+            }
+            let bucket = match &mut self.borders {
+                Some(borders) => borders.of(time)?,
+                None => Bucket { start: self.query.from.map_or(time, Timestamp::as_micros), last: i64::MAX },
+            };
+            self.open = Some(Open { bucket, summary: Summary::EMPTY, area: Area::default(), span: None });
+        }
+        // It was made above where there was none.
+        self.open.as_mut().ok_or_else(|| Error::new(ErrorKind::Internal, "a bucket did not open"))
+    }
+
+    /// Samples of the open bucket, of which the first was entered.
+    fn take(&mut self, times: &[i64], values: &[f64]) {
+        let Some(open) = &mut self.open else { return };
+        open.summary.extend(values);
+        if let Some(holding) = &mut self.holding {
+            holding.through(&times[1..], &values[1..], &mut open.area);
+            self.reached = self.reached.max(times[times.len() - 1]);
+        }
+        if let Some(counting) = &mut self.counting {
+            counting.samples(times, values);
+        }
+        if let Some(numbers) = &mut self.numbers {
+            numbers.extend(values.iter().filter(|value| !value.is_nan()));
+        }
+        if self.query.gaps != Gaps::Absent {
+            let is_number = |value: &f64| !value.is_nan();
+            if let (Some(first), Some(last)) = (values.iter().position(is_number), values.iter().rposition(is_number)) {
+                open.widen(times[first], times[last]);
+            }
+        }
+    }
+
+    /// Closes the open bucket: a row, where there is anything to say of it.
+    fn close(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        let increase = self.counting.as_mut().and_then(Counting::take);
+        let mut numbers = self.numbers.as_mut().map(std::mem::take).unwrap_or_default();
+        let columns: Vec<Option<f64>> = self
+            .columns
+            .iter()
+            .map(|aggregate| match aggregate {
+                Aggregate::Increase => increase,
+                Aggregate::Coverage => self.coverage(&open),
+                _ => open.value(*aggregate, &mut numbers),
+            })
+            .collect();
+        // What the next bucket needs is about as much.
+        numbers.clear();
+        if self.numbers.is_some() {
+            self.numbers = Some(numbers);
+        }
+        if open.summary.count > 0 || open.area.covered() > 0 {
+            self.rows.push(open.bucket.start, columns, open.span);
+        }
+    }
+
+    /// The measured share of the part of the bucket that lies in the range.
+    fn coverage(&self, open: &Open) -> Option<f64> {
+        let first = open.bucket.start.max(self.range.0);
+        let last = open.bucket.last.min(self.range.1);
+        let end = if last == i64::MAX { self.reached } else { last + 1 };
+        let length = end.saturating_sub(first);
+        (length > 0).then(|| open.area.covered() as f64 / length as f64)
+    }
+}
+
+impl Fold for BucketFold<'_> {
+    fn samples(&mut self, times: &[i64], values: &[f64]) -> Result<()> {
+        let (first, last) = self.range;
+        let start = times.partition_point(|time| *time < first);
+        let end = start + times[start..].partition_point(|time| *time <= last);
+        self.give_context(&times[..start], &values[..start]);
+        let mut at = start;
+        while at < end {
+            let bucket = self.enter(times[at], values[at])?;
+            let until = at + times[at..end].partition_point(|time| *time <= bucket.last);
+            self.take(&times[at..until], &values[at..until]);
+            at = until;
+        }
+        self.end_range(&times[end..], &values[end..])
+    }
+
+    fn takes(&mut self, run: &Run<'_>) -> Result<bool> {
+        let (first, last) = self.range;
+        // Asked in any case: it remembers where the run ends.
+        let counted = self.counting.as_mut().is_none_or(|counting| counting.takes(run));
+        let spaced = run.summary.rows == 1 || run.step.is_some_and(|step| self.bridges(step));
+        let timed = self.holding.is_none() || (run.is_full() && spaced);
+        let dated = self.query.gaps == Gaps::Absent || run.is_full();
+        if !(counted && timed && dated) || self.numbers.is_some() || run.first < first || run.last > last {
+            return Ok(false);
+        }
+        self.ahead.as_mut().map_or(Ok(true), |borders| Ok(borders.of(run.first)?.contains(run.last)))
+    }
+
+    fn run(&mut self, run: &Run<'_>) -> Result<()> {
+        let (first, last) = ((run.first, run.summary.first), (run.last, run.summary.last));
+        self.enter(run.first, run.summary.first)?;
+        let Some(open) = &mut self.open else { return Ok(()) };
+        open.summary.merge(run.summary);
+        open.widen(run.first, run.last);
+        if let (Some(holding), Some(step)) = (&mut self.holding, run.step) {
+            holding.run(&run.summary.exact(), step, (first, last), &mut open.area);
+            self.reached = self.reached.max(run.last);
+        }
+        if let Some(counting) = &mut self.counting {
+            counting.samples(&[run.first, run.last], &[run.summary.first, run.summary.last]);
+        }
+        Ok(())
+    }
+}
+
+impl BucketFold<'_> {
+    fn bridges(&self, step: i64) -> bool {
+        self.holding.as_ref().is_none_or(|holding| holding.bridges(step))
+    }
+}
+
+impl Open {
+    fn widen(&mut self, first: i64, last: i64) {
+        self.span = Some((self.span.map_or(first, |(start, _)| start), last));
+    }
+
+    /// None where the bucket has no such value.
+    fn value(&self, aggregate: Aggregate, numbers: &mut [f64]) -> Option<f64> {
+        let summary = &self.summary;
+        let number = |value: f64| (summary.count > 0).then_some(value);
+        match aggregate {
+            Aggregate::Mean => number(summary.mean()),
+            Aggregate::TimeWeightedMean => self.area.mean(),
+            Aggregate::Min => number(summary.min),
+            Aggregate::Max => number(summary.max),
+            Aggregate::Sum => number(summary.sum()),
+            Aggregate::Count => Some(summary.count as f64),
+            Aggregate::First => number(summary.first),
+            Aggregate::Last => number(summary.last),
+            // Of numbers that hold for no known time it is zero: that much was measured.
+            Aggregate::Integral => (summary.count > 0 || self.area.covered() > 0).then(|| self.area.amount()),
+            Aggregate::Median | Aggregate::Percentile(_) => quantile(numbers, aggregate.quantile()?),
+            Aggregate::Coverage | Aggregate::Increase => None,
+        }
+    }
+}
+
+/// The value that the share `of` of the numbers is not above, on a line between the two beside it, as numpy's default.
+fn quantile(numbers: &mut [f64], of: f64) -> Option<f64> {
+    let place = numbers.len().checked_sub(1)? as f64 * of;
+    let (_, low, above) = numbers.select_nth_unstable_by(place as usize, f64::total_cmp);
+    let (low, share) = (*low, place.fract());
+    let high = above.iter().copied().min_by(f64::total_cmp).unwrap_or(low);
+    let rise = high - low;
+    // From the nearer side, so that the ends come out exact.
+    Some(match share {
+        0.0 => low,
+        _ if share < 0.5 => low + rise * share,
+        _ => high - rise * (1.0 - share),
+    })
+}
+
+pub(super) fn too_many(query: &Query) -> Error {
+    let every = query.every.as_ref().map(|every| format!(" of {every}")).unwrap_or_default();
+    let message =
+        format!("query makes more than {MAX_BUCKETS} buckets{every} a series, expected a shorter range or longer ones");
+    Error::new(ErrorKind::LimitReached, message).with_retry(crate::error::Retry::Never)
+}
+
+#[cfg(test)]
+#[path = "fold_tests.rs"]
+mod tests;
