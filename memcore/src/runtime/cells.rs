@@ -19,7 +19,7 @@ use crate::model::Timestamp;
 pub fn times(name: &str, first: usize, column: &dyn Array) -> Result<Vec<Timestamp>> {
     match column.data_type() {
         DataType::Timestamp(_, None) => {
-            Err(Error::invalid(format!("{name} is without a zone, expected instants with one, such as timestamp[us, UTC]")))
+            Err(Error::invalid(format!("{name}: without a zone, expected instants with one, such as timestamp[us, UTC]")))
         }
         DataType::Timestamp(TimeUnit::Second, _) => scaled::<TimestampSecondType>(name, first, column, 1_000_000, 1),
         DataType::Timestamp(TimeUnit::Millisecond, _) => scaled::<TimestampMillisecondType>(name, first, column, 1_000, 1),
@@ -27,7 +27,7 @@ pub fn times(name: &str, first: usize, column: &dyn Array) -> Result<Vec<Timesta
         DataType::Timestamp(TimeUnit::Nanosecond, _) => scaled::<TimestampNanosecondType>(name, first, column, 1, 1_000),
         DataType::Int64 => scaled::<Int64Type>(name, first, column, 1, 1),
         other => Err(Error::invalid(format!(
-            "{name} is of type {other}, expected instants with a zone, such as timestamp[us, UTC]"
+            "{name}: of type {other}, expected instants with a zone, such as timestamp[us, UTC]"
         ))),
     }
 }
@@ -90,7 +90,7 @@ pub fn numbers(name: &str, first: usize, column: &dyn Array) -> Result<Vec<Optio
         DataType::UInt64 => exact!(UInt64Type),
         DataType::Boolean => Ok(column.as_boolean().iter().map(|value| value.map(|on| f64::from(u8::from(on)))).collect()),
         DataType::Null => Ok(vec![None; column.len()]),
-        other => Err(Error::invalid(format!("{name} is of type {other}, expected numbers such as float64"))),
+        other => Err(Error::invalid(format!("{name}: of type {other}, expected numbers such as float64"))),
     }
 }
 
@@ -111,7 +111,7 @@ pub(super) fn texts(name: &str, first: usize, column: &dyn Array) -> Result<(Vec
         DataType::Utf8 => distinct(name, first, column.as_string::<i32>().iter()),
         DataType::LargeUtf8 => distinct(name, first, column.as_string::<i64>().iter()),
         DataType::Utf8View => distinct(name, first, column.as_string_view().iter()),
-        other => Err(Error::invalid(format!("{name} is of type {other}, expected text"))),
+        other => Err(Error::invalid(format!("{name}: of type {other}, expected text"))),
     }
 }
 
@@ -160,7 +160,7 @@ mod tests {
         let e = times("time", 10, &seconds).unwrap_err();
         assert!(e.message().contains("time[11] is 9223372036854775807"), "{e}");
         let e = times("t", 0, &TimestampMicrosecondArray::from(vec![1])).unwrap_err();
-        assert!(e.message().starts_with("t is without a zone"), "{e}");
+        assert!(e.message().starts_with("t: without a zone"), "{e}");
         let e = times("t", 5, &Int64Array::from(vec![Some(1), None])).unwrap_err();
         assert_eq!(e.message(), "t[6] is null, expected an instant");
     }
@@ -175,7 +175,7 @@ mod tests {
         let e = numbers("p", 2, &UInt64Array::from(vec![1, (1 << 53) + 1])).unwrap_err();
         assert!(e.message().contains("p[3] is 9007199254740993"), "{e}");
         let e = numbers("p", 0, &StringArray::from(vec!["1"])).unwrap_err();
-        assert_eq!(e.message(), "p is of type Utf8, expected numbers such as float64");
+        assert_eq!(e.message(), "p: of type Utf8, expected numbers such as float64");
     }
 
     #[test]

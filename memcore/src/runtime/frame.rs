@@ -322,7 +322,7 @@ mod tests {
         for (columns, options, word) in [
             (vec![("t", ok.clone()), ("home1.pv.power", one.clone())], &bare, "one of times named \"time\""),
             (vec![("time", ok.clone()), ("power", one.clone())], &bare, "\"power\" without a device"),
-            (vec![("time", ok.clone()), ("home1.pv.power", texts(&["1", "2"]))], &bare, "home1.pv.power is of type Utf8"),
+            (vec![("time", ok.clone()), ("home1.pv.power", texts(&["1", "2"]))], &bare, "home1.pv.power: of type Utf8"),
             (vec![("time", ok.clone()), ("home1.pv.power", one.clone())], &misspelt, "units name \"pwoer\""),
             (vec![("series", series("pv")), ("time", ok.clone()), ("value", one.clone())], &bare, "series[1]"),
             (
