@@ -269,10 +269,13 @@ impl Fold for BucketFold<'_> {
         let (first, last) = self.range;
         // Asked in any case: it remembers where the run ends.
         let counted = self.counting.as_mut().is_none_or(|counting| counting.takes(run));
-        let spaced = run.summary.rows == 1 || run.step.is_some_and(|step| self.bridges(step));
-        let timed = self.holding.is_none() || (run.is_full() && spaced);
-        let dated = self.query.gaps == Gaps::Absent || run.is_full();
-        if !(counted && timed && dated) || self.numbers.is_some() || run.first < first || run.last > last {
+        // Otherwise rows at its ends may be absent, and where its samples lie is not known.
+        let dated = run.is_full() && (run.step.is_some() || run.first == run.last);
+        let timed = self.holding.is_none() || (dated && run.step.is_none_or(|step| self.bridges(step)));
+        // A bucket that begins with its first sample needs the time of that.
+        let labels = self.borders.is_none() && self.query.from.is_none() && self.open.is_none();
+        let placed = dated || (self.query.gaps == Gaps::Absent && !labels);
+        if !(counted && timed && placed) || self.numbers.is_some() || run.first < first || run.last > last {
             return Ok(false);
         }
         self.ahead.as_mut().map_or(Ok(true), |borders| Ok(borders.of(run.first)?.contains(run.last)))

@@ -305,6 +305,26 @@ impl Store {
         Ok(found)
     }
 
+    /// The sample that held at an instant: the latest at or before it, however old, of each series that a pattern selects.
+    /// Series without one are left out. Whether it is too old to stand for that instant is for the caller to say: its time
+    /// is there.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub fn at(&self, pattern: &Pattern, instant: Timestamp) -> Result<Vec<(SeriesName, Sample)>> {
+        let until = Query::new(pattern.clone()).last(1);
+        let result = self.query(&match instant.as_micros().checked_add(1) {
+            Some(after) => until.to(Timestamp::from_micros(after)),
+            None => until,
+        })?;
+        let held = result.into_series().into_iter().filter_map(|found| {
+            let time = Timestamp::from_micros(*found.times().values().last()?);
+            let value = *found.values()?.values().last()?;
+            Some((found.series().clone(), Sample { time, value }))
+        });
+        Ok(held.collect())
+    }
+
     fn latest_sealed(&self, series: &SeriesName) -> Result<Option<Sample>> {
         let result = self.query(&Query::new(series).last(1))?;
         let sample = result.series().first().and_then(|found| {
