@@ -317,7 +317,7 @@ fn a_damaged_chunk_is_named_and_the_rest_can_be_read() {
 fn a_newer_format_and_a_missing_manifest_are_refused_and_left_alone() {
     let disk = small_store(true);
     let mut manifest = disk.content_of("MANIFEST").unwrap();
-    manifest[8..12].copy_from_slice(&2u32.to_le_bytes());
+    manifest[8..12].copy_from_slice(&3u32.to_le_bytes());
     let checksum = crc32c::crc32c(&manifest[..12]);
     manifest[12..16].copy_from_slice(&checksum.to_le_bytes());
     let newer = disk.copy();

@@ -73,6 +73,8 @@ pub enum EventKind {
         /// Why.
         reason: String,
     },
+    /// The store takes writes again, after a full disk.
+    Writable,
 }
 
 impl EventKind {
@@ -85,7 +87,7 @@ impl EventKind {
             | Self::Rejected { device, .. }
             | Self::Command { device, .. }
             | Self::Reported { device, .. } => Some(device),
-            Self::ReadOnly { .. } => None,
+            Self::ReadOnly { .. } | Self::Writable => None,
         }
     }
 }

@@ -32,6 +32,10 @@ pub(crate) struct Core {
     pub(crate) runtime: tokio::runtime::Handle,
     /// Whether there is still one who stores what comes in.
     pub(crate) recording: AtomicBool,
+    /// Whether the server shuts down: nobody waits for a full disk any more.
+    pub(crate) closing: AtomicBool,
+    /// Whether it was said that the store takes no writes, and not yet that it does again.
+    pub(crate) alarmed: AtomicBool,
     pub(crate) commander: Mutex<Commander>,
     pub(crate) counters: Counters,
 }
@@ -75,6 +79,21 @@ impl Core {
             Ok(Attempt::Accepted) => {}
             Ok(Attempt::Full(message)) => self.publish_later(message),
             Err(error) => tracing::debug!(%error, "event not published"),
+        }
+    }
+
+    /// Says once that the store takes no writes, and once that it takes them again.
+    pub(crate) fn watch_store(&self) {
+        match self.memcore.store().is_read_only() {
+            Some(reason) => self.alarm(reason),
+            None if self.alarmed.swap(false, Ordering::AcqRel) => self.note(EventKind::Writable),
+            None => {}
+        }
+    }
+
+    pub(crate) fn alarm(&self, reason: String) {
+        if !self.alarmed.swap(true, Ordering::AcqRel) {
+            self.note(EventKind::ReadOnly { reason });
         }
     }
 

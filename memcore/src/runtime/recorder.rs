@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::core::Core;
 use super::payload::PayloadDecoder;
-use crate::error::{Error, ErrorKind, Result};
-use crate::model::{DeviceName, EventKind, SequencePosition};
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::model::{DeviceName, SequencePosition};
 use crate::protocol::Code;
 use crate::router::{Delivered, Subscription};
 
 /// The most messages in one group commit.
 const GROUP: usize = 1024;
+/// How often what a full disk refuses is tried again.
+const TRY_AGAIN: Duration = Duration::from_millis(200);
 
 /// Records until the bus is closed. Runs on a thread of its own: it waits for the disk.
 pub(crate) fn run(core: &Arc<Core>, mut subscription: Subscription, runtime: &Handle) {
@@ -22,7 +25,7 @@ pub(crate) fn run(core: &Arc<Core>, mut subscription: Subscription, runtime: &Ha
     let mut group = Vec::with_capacity(GROUP);
     while runtime.block_on(subscription.recv_many(&mut group, GROUP)) > 0 {
         if let Err(error) = record(core, &mut decoder, &mut group) {
-            // Nothing of the group is acknowledged: devices keep it. The store says for itself that it is read-only.
+            // Nothing of the group is acknowledged: devices keep it.
             tracing::error!(%error, "the store takes no more data");
             raise_alarm(core, &error);
             return;
@@ -50,7 +53,7 @@ fn record(core: &Core, decoder: &mut PayloadDecoder, group: &mut Vec<Delivered>)
     let mut last = None;
     for delivered in group.drain(..) {
         let stored = decoder.decode(&delivered.message.payload).and_then(|batch| {
-            let ticket = core.memcore.store().append(&batch)?;
+            let ticket = when_there_is_room(|| core.memcore.store().append(&batch), |e| hold_back(core, e))?;
             Ok((ticket, batch))
         });
         match stored {
@@ -68,7 +71,7 @@ fn record(core: &Core, decoder: &mut PayloadDecoder, group: &mut Vec<Delivered>)
         }
     }
     if let Some(ticket) = last {
-        core.memcore.store().commit(ticket)?;
+        when_there_is_room(|| core.memcore.store().commit(ticket), |e| hold_back(core, e))?;
     }
     for Appended { delivered, acknowledge, points } in appended {
         if let Some((device, position)) = acknowledge {
@@ -81,6 +84,24 @@ fn record(core: &Core, decoder: &mut PayloadDecoder, group: &mut Vec<Delivered>)
     Ok(())
 }
 
+/// Tries again what a full disk refuses, as long as `wait` says so. The queue before this is bounded, so that devices keep
+/// what the server cannot take meanwhile.
+fn when_there_is_room<T>(mut write: impl FnMut() -> Result<T>, mut wait: impl FnMut(&Error) -> bool) -> Result<T> {
+    loop {
+        match write() {
+            Err(e) if e.kind() == ErrorKind::ReadOnly && e.retry() == Retry::Safe && wait(&e) => {}
+            done => return done,
+        }
+    }
+}
+
+/// Waits a while; false where the server shuts down.
+fn hold_back(core: &Core, error: &Error) -> bool {
+    core.alarm(error.to_string());
+    std::thread::sleep(TRY_AGAIN);
+    !core.closing.load(Ordering::Acquire)
+}
+
 /// The message is wrong, not the store.
 fn is_poison(error: &Error) -> bool {
     use ErrorKind::{Conflict, Damaged, Invalid, LimitReached, NotFound, Unsupported};
@@ -88,6 +109,47 @@ fn is_poison(error: &Error) -> bool {
 }
 
 fn raise_alarm(core: &Core, error: &Error) {
-    core.note(EventKind::ReadOnly { reason: error.to_string() });
+    core.alarm(error.to_string());
     core.links.close_where(|_, _| true, Code::Overloaded, &format!("the store takes no more data: {error}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Batch, Channel, Timestamp, Unit};
+    use crate::store::{SimulatedDisk, Store, StoreOptions};
+
+    #[test]
+    fn a_full_disk_holds_recording_back_and_it_goes_on_when_there_is_room() {
+        let disk = SimulatedDisk::new();
+        let store = Store::open_on(Arc::new(disk.clone()), "full", StoreOptions::default()).unwrap();
+        let device: DeviceName = "home1.pv".parse().unwrap();
+        let channel = Channel::gauge("power", Unit::Watt).unwrap().build().unwrap();
+        store.register(&device, std::slice::from_ref(&channel)).unwrap();
+        let times = vec![Timestamp::from_seconds(1)];
+        let batch = Batch::new(device, [channel.name].into(), times, vec![Some(1.0)]).unwrap();
+
+        disk.fill_up_at(0);
+        let mut waits = 0;
+        let recorded = when_there_is_room(
+            || store.write(&batch),
+            |_| {
+                waits += 1;
+                if waits == 3 {
+                    disk.heal();
+                    store.seal().unwrap();
+                }
+                true
+            },
+        );
+        assert_eq!((recorded.is_ok(), waits, store.is_read_only()), (true, 3, None));
+
+        disk.fill_up_at(0);
+        let refused = when_there_is_room(|| store.write(&batch), |_| false).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ReadOnly, "a server that shuts down does not wait");
+        disk.heal();
+        disk.fail_syncs_from(0);
+        let failed = when_there_is_room(|| store.sync(), |_| panic!("a broken disk is not waited for")).unwrap_err();
+        assert_eq!((failed.kind(), failed.retry()), (ErrorKind::ReadOnly, Retry::Never));
+    }
 }

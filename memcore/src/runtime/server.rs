@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -105,6 +105,8 @@ impl Server {
             myself: DeviceName::new(crate::model::OPERATOR_DEFAULT, "memcore", "server")?,
             runtime: Handle::current(),
             recording: AtomicBool::new(true),
+            closing: AtomicBool::new(false),
+            alarmed: AtomicBool::new(false),
             commander: std::sync::Mutex::default(),
             counters: Counters::default(),
         });
@@ -161,6 +163,7 @@ impl Server {
             gateway.shutdown(DRAIN_WITHIN).await;
         }
         self.ticking.abort();
+        self.core.closing.store(true, Ordering::Release);
         self.core.end_commands();
         self.core.bus.close().await;
         let (recorder, core) = (self.recorder.take(), self.core.clone());
@@ -176,6 +179,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.ticking.abort();
+        self.core.closing.store(true, Ordering::Release);
         // With the bus closed the recorder stores what it still holds and ends, and the store goes with the last handle.
         if let Ok(runtime) = Handle::try_current() {
             let bus = self.core.bus.clone();
@@ -208,13 +212,15 @@ async fn start_recorder(core: &Arc<Core>) -> Result<std::thread::JoinHandle<()>>
     thread.spawn(move || recorder::run(&core, subscription, &runtime)).map_err(|e| Error::io("start the recorder", e))
 }
 
-/// What happens by the clock: commands expire, and enrolments that another process changed are seen.
+/// What happens by the clock: commands expire, a disk is full or has room again, and enrolments that another process
+/// changed are seen.
 async fn tick(core: Arc<Core>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for round in 0u32.. {
         interval.tick().await;
         core.handle_timeout();
+        core.watch_store();
         if round.is_multiple_of(REGISTRY_EVERY) {
             core.refresh_registry();
         }

@@ -46,6 +46,18 @@ impl Arrivals {
         self.runs.iter().map(|(rows, _)| *rows as usize).sum()
     }
 
+    /// Those of the rows from `start` to `end`.
+    pub(super) fn slice(&self, start: usize, end: usize) -> Self {
+        let mut part = Self::default();
+        let mut before = 0;
+        for (rows, minute) in &self.runs {
+            let after = before + *rows as usize;
+            part.push(after.min(end).saturating_sub(before.max(start)), *minute);
+            before = after;
+        }
+        part
+    }
+
     /// The minute of each row.
     pub(super) fn iter(&self) -> impl Iterator<Item = i64> + '_ {
         self.runs.iter().flat_map(|(rows, minute)| std::iter::repeat_n(*minute, *rows as usize))
@@ -79,6 +91,7 @@ mod tests {
     fn runs_give_back_every_row() {
         let arrivals: Arrivals = [5, 5, 6, 6, 6, 5].into_iter().collect();
         assert_eq!(arrivals.runs(), [(2, 5), (3, 6), (1, 5)]);
+        assert_eq!((arrivals.slice(1, 4).runs(), arrivals.slice(6, 6)), (&[(1, 5), (2, 6)][..], Arrivals::default()));
         assert_eq!((arrivals.rows(), arrivals.iter().collect::<Vec<_>>()), (6, vec![5, 5, 6, 6, 6, 5]));
     }
 }

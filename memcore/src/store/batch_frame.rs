@@ -1,18 +1,22 @@
 //! A batch as the payload of a log frame. Layout in `docs/storage.md`.
 
+use super::arrivals::{UNKNOWN, minute_of};
 use super::wire::{Reader, damaged, put_varint, unzigzag, zigzag};
 use crate::error::Result;
 use crate::model::{Batch, SequencePosition, Timestamp};
 
+/// Kinds of version 1, which kept no arrival.
 const BATCH: u8 = 1;
 const BATCH_WITH_POSITION: u8 = 2;
+const ARRIVED: u8 = 3;
+const ARRIVED_WITH_POSITION: u8 = 4;
 const ALL_PRESENT: u8 = 0;
 const BITMAP: u8 = 1;
 
-/// Appends the batch; `ids` are the columns of its channels.
-pub(super) fn encode(batch: &Batch, device: u32, ids: &[u32], out: &mut Vec<u8>) {
+/// Appends the batch, which arrived in that minute; `ids` are the columns of its channels.
+pub(super) fn encode(batch: &Batch, device: u32, ids: &[u32], minute: i64, out: &mut Vec<u8>) {
     let position = batch.position();
-    out.push(if position.is_some() { BATCH_WITH_POSITION } else { BATCH });
+    out.push(if position.is_some() { ARRIVED_WITH_POSITION } else { ARRIVED });
     if let Some(SequencePosition { boot, sequence }) = position {
         out.extend_from_slice(&boot.to_le_bytes());
         put_varint(out, sequence);
@@ -26,7 +30,13 @@ pub(super) fn encode(batch: &Batch, device: u32, ids: &[u32], out: &mut Vec<u8>)
         put_varint(out, zigzag(time.as_micros().wrapping_sub(before)));
         before = time.as_micros();
     }
+    put_varint(out, zigzag(minute.wrapping_sub(expected(batch.times()))));
     (0..ids.len()).for_each(|at| encode_column(batch.column(at), out));
+}
+
+/// The minute in which rows arrive that arrive at once: most do, and the difference takes one byte.
+fn expected(times: &[Timestamp]) -> i64 {
+    times.last().map_or(0, |time| minute_of(*time))
 }
 
 fn encode_column(values: &[Option<f64>], out: &mut Vec<u8>) {
@@ -48,6 +58,8 @@ fn encode_column(values: &[Option<f64>], out: &mut Vec<u8>) {
 pub(super) struct FrameBatch {
     pub(super) position: Option<SequencePosition>,
     pub(super) device: u32,
+    /// The minute in which it arrived.
+    pub(super) arrived: i64,
     pub(super) times: Vec<Timestamp>,
     /// Column and its values, one a row.
     pub(super) columns: Vec<(u32, Vec<Option<f64>>)>,
@@ -56,9 +68,12 @@ pub(super) struct FrameBatch {
 /// The inverse of [`encode`].
 pub(super) fn decode(payload: &[u8]) -> Result<FrameBatch> {
     let mut from = Reader::new(payload);
-    let position = match from.u8()? {
-        BATCH => None,
-        BATCH_WITH_POSITION => Some(SequencePosition { boot: from.u64()?, sequence: from.varint()? }),
+    let kind = from.u8()?;
+    let position = match kind {
+        BATCH | ARRIVED => None,
+        BATCH_WITH_POSITION | ARRIVED_WITH_POSITION => {
+            Some(SequencePosition { boot: from.u64()?, sequence: from.varint()? })
+        }
         _ => return Err(damaged("a kind of log frame")),
     };
     let small = |from: &mut Reader<'_>| u32::try_from(from.varint()?).map_err(|_| damaged("a number"));
@@ -72,8 +87,12 @@ pub(super) fn decode(payload: &[u8]) -> Result<FrameBatch> {
         time = time.wrapping_add(unzigzag(from.varint()?));
         times.push(Timestamp::from_micros(time));
     }
+    let arrived = match kind {
+        ARRIVED | ARRIVED_WITH_POSITION => expected(&times).wrapping_add(unzigzag(from.varint()?)),
+        _ => UNKNOWN,
+    };
     let columns = ids.into_iter().map(|id| Ok((id, decode_column(&mut from, rows)?))).collect::<Result<_>>()?;
-    Ok(FrameBatch { position, device, times, columns })
+    Ok(FrameBatch { position, device, arrived, times, columns })
 }
 
 fn decode_column(from: &mut Reader<'_>, rows: usize) -> Result<Vec<Option<f64>>> {
@@ -105,12 +124,21 @@ mod tests {
         let batch = Batch::new("home1.pv".parse().unwrap(), channels, times.clone(), values).unwrap();
         let batch = batch.at(SequencePosition { boot: u64::MAX, sequence: 3 });
         let mut payload = Vec::new();
-        encode(&batch, 70_000, &[9, 300], &mut payload);
+        encode(&batch, 70_000, &[9, 300], 29_000_000, &mut payload);
         let back = decode(&payload).unwrap();
+        assert_eq!(back.arrived, 29_000_000);
         assert_eq!((back.device, back.position, back.times), (70_000, batch.position(), times));
         assert_eq!(back.columns, [(9, batch.column(0).to_vec()), (300, batch.column(1).to_vec())]);
         for end in 0..payload.len() {
             assert!(decode(&payload[..end]).is_err(), "{end}");
         }
+    }
+
+    #[test]
+    fn a_batch_of_version_1_is_read_and_its_arrival_is_not_known() {
+        let payload = [&[BATCH, 2, 1, 0, 1, 10, ALL_PRESENT][..], &1.5f64.to_le_bytes()].concat();
+        let back = decode(&payload).unwrap();
+        assert_eq!((back.device, back.arrived, back.position), (2, UNKNOWN, None));
+        assert_eq!((back.times, back.columns), (vec![Timestamp::from_micros(5)], vec![(0, vec![Some(1.5)])]));
     }
 }

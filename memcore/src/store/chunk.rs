@@ -28,6 +28,8 @@ pub(super) struct ChunkPlace {
     pub(super) length: u64,
     /// Later chunks of a device override earlier ones (S8).
     pub(super) order: u64,
+    /// Of several that one sealing or merging made for the same times, how many lie below it; their orders count up (S32).
+    pub(super) layer: u32,
     pub(super) rows: u32,
     /// How many values there are.
     pub(super) points: u64,
@@ -254,7 +256,7 @@ impl Directory {
     /// The whole chunk.
     pub(super) fn table(&self, file: &dyn DiskFile) -> Result<Table> {
         let columns = self.columns.iter().map(|place| self.values(file, place)).collect::<Result<_>>()?;
-        Ok(Table { times: self.times(file)?, columns })
+        Ok(Table { times: self.times(file)?, columns, arrived: Default::default() })
     }
 }
 
@@ -283,7 +285,18 @@ mod tests {
     fn place(table: &Table, length: usize) -> ChunkPlace {
         let (first, last) = (table.times[0], *table.times.last().unwrap());
         let rows = table.times.len() as u32;
-        ChunkPlace { device: 3, file: 1, offset: 0, length: length as u64, order: 9, rows, points: 0, first, last }
+        ChunkPlace {
+            device: 3,
+            file: 1,
+            offset: 0,
+            length: length as u64,
+            order: 9,
+            layer: 0,
+            rows,
+            points: 0,
+            first,
+            last,
+        }
     }
 
     #[test]
@@ -291,7 +304,7 @@ mod tests {
         let cadence_with_gaps = (0..100).map(|row| i64::MIN + row * 60 + row / 40 * 1000).collect();
         for times in [vec![i64::MIN, 0, i64::MAX], vec![0, 60, 120], vec![5, 6, 8], vec![7], cadence_with_gaps] {
             let values: Vec<f64> = (0..times.len()).map(|row| row as f64).collect();
-            let table = Table { times, columns: vec![Column { id: 4, values, rows: None }] };
+            let table = Table { times, columns: vec![Column { id: 4, values, rows: None }], ..Table::default() };
             let mut bytes = Vec::new();
             encode(&table, 3, 9, &mut bytes).unwrap();
             let disk = SimulatedDisk::new();
@@ -306,7 +319,7 @@ mod tests {
     fn every_flipped_bit_is_noticed() {
         let times = (0..50).map(|i| i * i).collect();
         let columns = vec![Column { id: 1, values: (0..50).map(|i| f64::from(i) * 0.1).collect(), rows: None }];
-        let table = Table { times, columns };
+        let table = Table { times, columns, ..Table::default() };
         let mut bytes = Vec::new();
         encode(&table, 3, 9, &mut bytes).unwrap();
         let place = place(&table, bytes.len());

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::chunk::ChunkPlace;
+use super::erasure::Erasure;
 use super::manifest::Record;
 use super::marks::Marks;
 use super::table::Head;
@@ -36,6 +37,12 @@ pub(super) struct Device {
     pub(super) latest: Vec<Option<Sample>>,
     /// Nothing in a chunk is later than this.
     newest_sealed: Option<i64>,
+    /// Deleted ranges that chunks may still hold rows of, in order.
+    pub(super) erasures: Vec<Erasure>,
+    /// How many deletions there were since the store was opened: what was read before one may be gone.
+    pub(super) deletions: u64,
+    /// By column: values whose time lay well ahead of the clock when they arrived, since the store was opened.
+    pub(super) ahead: Vec<u64>,
 }
 
 impl Device {
@@ -52,6 +59,9 @@ impl Device {
             layouts: VecDeque::new(),
             latest: Vec::new(),
             newest_sealed: None,
+            erasures: Vec::new(),
+            deletions: 0,
+            ahead: Vec::new(),
         }
     }
 
@@ -63,6 +73,7 @@ impl Device {
                 self.columns.insert(channel.name.clone(), column);
                 self.channels.push(channel);
                 self.latest.push(None);
+                self.ahead.push(0);
             }
         }
     }
@@ -97,9 +108,9 @@ impl Device {
         })
     }
 
-    /// Takes in rows that the log has as `frame`.
-    pub(super) fn push(&mut self, batch: &Batch, ids: &[u32], frame: u64) {
-        self.head.push(batch, ids, frame);
+    /// Takes in rows that the log has as `frame` and that arrived in that minute.
+    pub(super) fn push(&mut self, batch: &Batch, ids: &[u32], frame: u64, minute: i64) {
+        self.head.push(batch, ids, frame, minute);
         for (at, id) in ids.iter().enumerate() {
             self.note_latest(*id, batch.times(), batch.column(at));
         }
@@ -118,6 +129,47 @@ impl Device {
                 *latest = Some(Sample { time: *time, value });
             }
         }
+    }
+
+    /// What was given up is not the latest any more; what is has to be looked up.
+    pub(super) fn forget_latest(&mut self, first: i64, last: i64) {
+        self.deletions += 1;
+        for latest in &mut self.latest {
+            if latest.is_some_and(|known| (first..=last).contains(&known.time.as_micros())) {
+                *latest = None;
+            }
+        }
+    }
+
+    /// Counts the values that lie ahead of `limit`. They are taken as they are: whose clock is wrong is not known here.
+    pub(super) fn count_ahead(&mut self, batch: &Batch, ids: &[u32], limit: Timestamp) -> u64 {
+        if batch.times().iter().all(|time| *time <= limit) {
+            return 0;
+        }
+        if self.ahead.iter().all(|count| *count == 0) {
+            let first = batch.times().iter().max().copied().unwrap_or_default();
+            tracing::warn!(device = %self.name, time = %first, "samples lie ahead of the clock; this is said once");
+        }
+        let before: u64 = self.ahead.iter().sum();
+        for (at, id) in ids.iter().enumerate() {
+            let values = batch.times().iter().zip(batch.column(at));
+            let ahead = values.filter(|(time, value)| **time > limit && value.is_some()).count();
+            self.ahead[*id as usize] += ahead as u64;
+        }
+        self.ahead.iter().sum::<u64>() - before
+    }
+
+    /// Hides a deleted range of what is sealed.
+    pub(super) fn erase(&mut self, erasure: Erasure) {
+        self.deletions += 1;
+        let concerned = |column: usize| erasure.column.is_none_or(|erased| erased as usize == column);
+        for (_, latest) in self.latest.iter_mut().enumerate().filter(|(column, _)| concerned(*column)) {
+            // A later time cannot take its place: what is latest now has to be looked up.
+            if latest.is_some_and(|known| (erasure.first..=erasure.last).contains(&known.time.as_micros())) {
+                *latest = None;
+            }
+        }
+        self.erasures.push(erasure);
     }
 
     /// Moves the unsealed rows to those that wait to be sealed.
@@ -149,6 +201,7 @@ impl Device {
             out.push(Record::Channel { device: id, column: column as u32, channel: Box::new(channel.clone()) });
         }
         out.extend(self.chunks.iter().cloned().map(Record::ChunkAdded));
+        out.extend(self.erasures.iter().map(|erasure| Record::Erased { device: id, erasure: *erasure }));
         out.push(Record::Sealed { device: id, frame: self.sealed_frame });
         let marks = self.marks.all_durable(durable_frame);
         if !marks.is_empty() {

@@ -34,6 +34,20 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn lock(&self) -> io::Result<bool>;
     /// Gives the writer's lock back.
     fn unlock(&self);
+    /// How many bytes may still be written, where that can be told.
+    #[allow(clippy::missing_errors_doc)]
+    fn free_space(&self) -> io::Result<Option<u64>> {
+        Ok(None)
+    }
+    /// How many bytes the file system holds in all, where that can be told.
+    #[allow(clippy::missing_errors_doc)]
+    fn capacity(&self) -> io::Result<Option<u64>> {
+        Ok(None)
+    }
+    /// The folder, where it is one of the file system.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
 }
 
 /// An open file.
@@ -129,6 +143,20 @@ impl Disk for Folder {
 
     fn unlock(&self) {
         self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    }
+
+    fn free_space(&self) -> io::Result<Option<u64>> {
+        let system = rustix::fs::statvfs(&self.path)?;
+        Ok(Some(system.f_bavail.saturating_mul(system.f_frsize)))
+    }
+
+    fn capacity(&self) -> io::Result<Option<u64>> {
+        let system = rustix::fs::statvfs(&self.path)?;
+        Ok(Some(system.f_blocks.saturating_mul(system.f_frsize)))
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.path)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 
 /// The version that this code writes; older ones are read, newer ones refused and left alone (S2).
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 pub(super) const HEADER: usize = 16;
 
 /// The first bytes of a file.
@@ -34,6 +34,11 @@ pub(super) fn check_header(name: &str, bytes: &[u8], magic: &[u8; 8]) -> Result<
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
     Ok(())
+}
+
+/// The version of a file whose first bytes were checked.
+pub(super) fn version_of(bytes: &[u8]) -> u32 {
+    bytes.get(8..12).and_then(|version| version.try_into().ok()).map_or(0, u32::from_le_bytes)
 }
 
 /// The number at the end of a file's name: `log-000000000000002a` is 42.

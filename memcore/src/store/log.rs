@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use super::disk::{Disk, DiskFile};
 use super::format;
+use super::space::{is_full, unclear};
 use super::wire::Reader;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -168,16 +169,22 @@ fn resynchronize(bytes: &[u8], at: usize, expected: u64, must_be_whole: bool) ->
 pub(super) struct FullSegment {
     pub(super) id: u64,
     pub(super) last_frame: u64,
+    /// Where its last frame ends.
     pub(super) bytes: u64,
+    /// How long the file is.
+    pub(super) held: u64,
     pub(super) damaged: bool,
 }
 
 /// Writes the log.
 #[derive(Debug)]
 pub(super) struct LogWriter {
-    file: Box<dyn DiskFile>,
+    /// None until there is room for the first segment.
+    file: Option<Box<dyn DiskFile>>,
     id: u64,
     at: u64,
+    /// Where the segment before ends, while there is no file.
+    previous_end: u64,
     reserved: u64,
     limits: SegmentLimits,
     /// The last frame that was given to the operating system.
@@ -197,15 +204,20 @@ pub(super) struct SegmentLimits {
 }
 
 impl LogWriter {
-    /// Starts segment `id`, whose first frame will be `head.first_frame`.
+    /// Starts segment `id`, whose first frame will be `head.first_frame`. On a full disk that is left to the first write.
     pub(super) fn start(disk: &dyn Disk, id: u64, head: SegmentHead, limits: SegmentLimits) -> Result<Self> {
         let size = FIRST_SEGMENT.min(limits.bytes);
-        let file = Self::make(disk, id, head, size, limits.zeros)?;
+        let file = match Self::make(disk, id, head, size, limits.zeros) {
+            Ok(file) => Some(file),
+            Err(e) if is_full(&e) => None,
+            Err(e) => return Err(e),
+        };
         Ok(Self {
+            reserved: if file.is_some() { size } else { 0 },
             file,
             id,
             at: SEGMENT_HEADER as u64,
-            reserved: size,
+            previous_end: head.previous_end,
             limits,
             written: head.first_frame - 1,
             full: VecDeque::new(),
@@ -213,25 +225,43 @@ impl LogWriter {
         })
     }
 
+    /// A segment that could not be made, for want of room or otherwise, holds nothing and is taken away again (S41).
     fn make(disk: &dyn Disk, id: u64, head: SegmentHead, size: u64, zeros: bool) -> Result<Box<dyn DiskFile>> {
         let name = format::numbered(PREFIX, id);
-        let doing = |e| Error::io(format_args!("start {name}"), e);
-        let file = disk.create(&name).map_err(doing)?;
-        file.write_at(&head.write(id), 0).map_err(doing)?;
-        file.reserve(size, zeros).map_err(doing)?;
-        file.sync().map_err(doing)?;
-        disk.sync_folder().map_err(doing)?;
-        Ok(file)
+        let write = || {
+            let file = disk.create(&name)?;
+            file.write_at(&head.write(id), 0)?;
+            file.reserve(size, zeros)?;
+            file.sync()?;
+            disk.sync_folder().map_err(unclear)?;
+            Ok(file)
+        };
+        write().map_err(|e| {
+            let error = Error::io(format_args!("start {name}"), e);
+            if is_full(&error) {
+                // Should it stay, it is empty, and the next attempt or the next recovery replaces it.
+                let _ = disk.remove(&name);
+            }
+            error
+        })
+    }
+
+    /// Whether these frames need a segment more.
+    pub(super) fn needs_segment(&self, frames: usize) -> bool {
+        let fits = self.at + frames as u64 <= self.reserved || self.at == SEGMENT_HEADER as u64;
+        !fits || self.file.is_none()
     }
 
     /// Writes whole frames, the last of them numbered `last`; starts a new segment first where they do not fit.
     /// True where a segment became full.
     pub(super) fn write(&mut self, disk: &dyn Disk, frames: &[u8], last: u64, manifest_number: u64) -> Result<bool> {
-        let full = self.at + frames.len() as u64 > self.reserved && self.at > SEGMENT_HEADER as u64;
+        let full = self.needs_segment(frames.len());
         if full {
             self.next_segment(disk, manifest_number)?;
         }
-        self.file.write_at(frames, self.at).map_err(|e| self.error("write", e))?;
+        if let Some(file) = &self.file {
+            file.write_at(frames, self.at).map_err(|e| self.error("write", e))?;
+        }
         self.at += frames.len() as u64;
         self.written = last;
         Ok(full)
@@ -240,23 +270,40 @@ impl LogWriter {
     /// The full segment is synced before the next one says that it is whole (S7).
     fn next_segment(&mut self, disk: &dyn Disk, manifest_number: u64) -> Result<()> {
         self.sync()?;
-        let head = SegmentHead { first_frame: self.written + 1, previous_end: self.at, manifest_number };
+        let started = self.file.is_some();
+        let previous_end = if started { self.at } else { self.previous_end };
+        let head = SegmentHead { first_frame: self.written + 1, previous_end, manifest_number };
         let size = (self.reserved * 2).clamp(FIRST_SEGMENT.min(self.limits.bytes), self.limits.bytes);
-        self.file = Self::make(disk, self.id + 1, head, size, self.limits.zeros)?;
-        self.full.push_back(FullSegment { id: self.id, last_frame: self.written, bytes: self.at, damaged: false });
-        self.id += 1;
+        let id = self.id + u64::from(started);
+        self.file = Some(Self::make(disk, id, head, size, self.limits.zeros)?);
+        if started {
+            let (last_frame, bytes) = (self.written, self.at);
+            self.full.push_back(FullSegment {
+                id: self.id,
+                last_frame,
+                bytes,
+                held: self.reserved.max(bytes),
+                damaged: false,
+            });
+        }
+        self.id = id;
         self.at = SEGMENT_HEADER as u64;
         self.reserved = size;
         Ok(())
     }
 
     pub(super) fn sync(&self) -> Result<()> {
-        self.file.sync().map_err(|e| self.error("sync", e))
+        self.file.as_ref().map_or(Ok(()), |file| file.sync().map_err(|e| self.error("sync", unclear(e))))
     }
 
     /// Segment and end, for [`Record::Closed`](super::manifest::Record::Closed).
-    pub(super) fn end(&self) -> (u64, u64) {
-        (self.id, self.at)
+    pub(super) fn end(&self) -> Option<(u64, u64)> {
+        self.file.as_ref().map(|_| (self.id, self.at))
+    }
+
+    /// What the log takes of the disk, with what is reserved for it.
+    pub(super) fn held(&self) -> u64 {
+        self.reserved.max(self.at) + self.full.iter().map(|segment| segment.held).sum::<u64>()
     }
 
     pub(super) fn bytes(&self) -> u64 {

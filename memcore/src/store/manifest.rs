@@ -3,7 +3,9 @@
 
 use super::chunk::ChunkPlace;
 use super::disk::{Disk, DiskFile};
+use super::erasure::Erasure;
 use super::format;
+use super::space::{is_full, unclear};
 use super::wire::{Reader, damaged, put_text, put_varint, unzigzag, zigzag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, DeviceName};
@@ -14,6 +16,8 @@ const MAGIC: &[u8; 8] = b"MEMCMNFT";
 const FRAME: usize = 16;
 /// Edits may take this much before the manifest is written anew, however small its content.
 const EDIT_BYTES: u64 = 64 << 10;
+/// Reserved beyond that for the edits of a full disk, which cannot write it anew.
+const EDIT_ROOM: u64 = 64 << 10;
 
 /// One fact. Several of them make an edit.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +58,16 @@ pub(super) enum Record {
         end: u64,
         next_frame: u64,
     },
+    /// A range of the device is deleted.
+    Erased {
+        device: u32,
+        erasure: Erasure,
+    },
+    /// No chunk holds anything any more that the erasure hides.
+    ErasureDone {
+        device: u32,
+        erasure: Erasure,
+    },
 }
 
 impl Record {
@@ -73,8 +87,8 @@ impl Record {
             }
             Self::ChunkAdded(c) => {
                 let (device, rows) = (u64::from(c.device), u64::from(c.rows));
-                numbers(out, 3, &[device, c.file, c.offset, c.length, c.order, rows, c.points]);
-                numbers(out, 0, &[zigzag(c.first), zigzag(c.last)]);
+                numbers(out, 3, &[device, c.file, c.offset, c.length, c.order, rows, c.points, u64::from(c.layer)]);
+                [c.first, c.last].iter().for_each(|time| put_varint(out, zigzag(*time)));
             }
             Self::ChunkRemoved { device, file, offset } => numbers(out, 4, &[u64::from(*device), *file, *offset]),
             Self::Sealed { device, frame } => numbers(out, 5, &[u64::from(*device), *frame]),
@@ -84,6 +98,8 @@ impl Record {
             }
             Self::Trimmed { frame } => numbers(out, 7, &[*frame]),
             Self::Closed { segment, end, next_frame } => numbers(out, 8, &[*segment, *end, *next_frame]),
+            Self::Erased { device, erasure } => write_erasure(9, *device, erasure, out),
+            Self::ErasureDone { device, erasure } => write_erasure(10, *device, erasure, out),
         }
     }
 
@@ -106,6 +122,8 @@ impl Record {
             }
             7 => Self::Trimmed { frame: from.varint()? },
             8 => Self::Closed { segment: from.varint()?, end: from.varint()?, next_frame: from.varint()? },
+            9 => Self::Erased { device: small(from)?, erasure: read_erasure(from)? },
+            10 => Self::ErasureDone { device: small(from)?, erasure: read_erasure(from)? },
             _ => return Err(damaged("a record of the manifest")),
         })
     }
@@ -116,9 +134,22 @@ fn read_place(from: &mut Reader<'_>) -> Result<ChunkPlace> {
     let device = small(from)?;
     let (file, offset, length, order) = (from.varint()?, from.varint()?, from.varint()?, from.varint()?);
     let (rows, points) = (small(from)?, from.varint()?);
-    from.u8()?;
+    let layer = small(from)?;
     let (first, last) = (unzigzag(from.varint()?), unzigzag(from.varint()?));
-    Ok(ChunkPlace { device, file, offset, length, order, rows, points, first, last })
+    Ok(ChunkPlace { device, file, offset, length, order, layer, rows, points, first, last })
+}
+
+fn write_erasure(tag: u8, device: u32, erasure: &Erasure, out: &mut Vec<u8>) {
+    out.push(tag);
+    let column = erasure.column.map_or(0, |column| u64::from(column) + 1);
+    let numbers = [u64::from(device), column, erasure.order, zigzag(erasure.first), zigzag(erasure.last)];
+    numbers.iter().for_each(|number| put_varint(out, *number));
+}
+
+fn read_erasure(from: &mut Reader<'_>) -> Result<Erasure> {
+    let column = u32::try_from(from.varint()?).map_err(|_| damaged("a number"))?.checked_sub(1);
+    let order = from.varint()?;
+    Ok(Erasure { column, order, first: unzigzag(from.varint()?), last: unzigzag(from.varint()?) })
 }
 
 /// What reading a manifest gave.
@@ -130,7 +161,7 @@ pub(super) struct Read {
     pub(super) bytes: u64,
     /// The file ends in bytes that are no whole edit: a write that a crash tore, or damage to the last edit.
     pub(super) torn: bool,
-    /// The file holds nothing but one snapshot.
+    /// The file holds nothing but one snapshot, of the version that is written now.
     pub(super) fresh: bool,
 }
 
@@ -144,13 +175,13 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read> {
         while !from.is_empty() {
             read.records.push(Record::read(&mut from)?);
         }
-        read.fresh = read.number == 0;
+        read.fresh = read.number == 0 && format::version_of(bytes) == format::VERSION;
         read.number = number;
         at += FRAME + payload.len();
     }
     read.bytes = at as u64;
     read.torn = bytes[at..].iter().any(|byte| *byte != 0);
-    let later = (at + 1..bytes.len()).any(|at| frame_at(bytes, at, read.number).is_some());
+    let later = read.torn && (at + 1..bytes.len()).any(|at| frame_at(bytes, at, read.number).is_some());
     if read.number == 0 || later {
         return Err(Error::new(ErrorKind::Damaged, format!("{NAME} fails a checksum at byte {at}")));
     }
@@ -186,6 +217,8 @@ fn frame(number: u64, records: &[Record]) -> Vec<u8> {
 pub(super) struct ManifestWriter {
     file: Box<dyn DiskFile>,
     at: u64,
+    /// Where bytes end that a full disk kept of an edit that it refused.
+    dirty: u64,
     snapshot: u64,
     /// The number of the last edit.
     pub(super) number: u64,
@@ -198,29 +231,59 @@ impl ManifestWriter {
         let mut bytes = format::header(MAGIC).to_vec();
         // An edit without a record would look like the end: the snapshot always says where the log starts.
         bytes.extend_from_slice(&frame(number, records));
-        let file = disk.create(NEW_NAME).map_err(doing)?;
-        file.write_at(&bytes, 0).map_err(doing)?;
-        file.sync().map_err(doing)?;
-        disk.rename(NEW_NAME, NAME).map_err(doing)?;
-        disk.sync_folder().map_err(doing)?;
-        Ok(Self { file, at: bytes.len() as u64, snapshot: bytes.len() as u64, number })
+        let length = bytes.len() as u64;
+        let write = || {
+            let file = disk.create(NEW_NAME)?;
+            file.write_at(&bytes, 0)?;
+            // Room for edits in advance: a full disk must not keep chunks from being given up (S42).
+            file.reserve(length + EDIT_BYTES.max(length) + EDIT_ROOM, false)?;
+            file.sync()?;
+            Ok(file)
+        };
+        let file = write().map_err(|e| {
+            let error = doing(e);
+            if is_full(&error) {
+                // The manifest that is there stays in use; the next attempt replaces what may be left of this one.
+                let _ = disk.remove(NEW_NAME);
+            }
+            error
+        })?;
+        disk.rename(NEW_NAME, NAME).map_err(unclear).map_err(doing)?;
+        disk.sync_folder().map_err(unclear).map_err(doing)?;
+        Ok(Self { file, at: length, dirty: length, snapshot: length, number })
     }
 
     /// Goes on after what [`read`] read.
     pub(super) fn resume(disk: &dyn Disk, read: &Read) -> Result<Self> {
         let file = disk.open(NAME).map_err(|e| Error::io(format_args!("open {NAME}"), e))?;
-        Ok(Self { file, at: read.bytes, snapshot: read.bytes, number: read.number })
+        let dirty = file.length().map_err(|e| Error::io(format_args!("measure {NAME}"), e))?;
+        Ok(Self {
+            file,
+            at: read.bytes,
+            dirty: if read.torn { dirty } else { read.bytes },
+            snapshot: read.bytes,
+            number: read.number,
+        })
     }
 
     /// Appends one edit; it is durable when this returns.
     pub(super) fn append(&mut self, records: &[Record]) -> Result<()> {
         let doing = |e| Error::io(format_args!("write {NAME}"), e);
-        let bytes = frame(self.number + 1, records);
+        let mut bytes = frame(self.number + 1, records);
+        let end = self.at + bytes.len() as u64;
+        // What a refused edit left behind would look like a torn one.
+        bytes.resize(bytes.len().max((self.dirty - self.at) as usize), 0);
+        self.dirty = self.at + bytes.len() as u64;
         self.file.write_at(&bytes, self.at).map_err(doing)?;
-        self.file.sync().map_err(doing)?;
-        self.at += bytes.len() as u64;
+        self.file.sync().map_err(unclear).map_err(doing)?;
+        self.at = end;
+        self.dirty = self.at;
         self.number += 1;
         Ok(())
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.at
     }
 
     /// Whether the edits have outgrown the content.
@@ -242,6 +305,7 @@ mod tests {
             offset: 16,
             length: 900,
             order: 3,
+            layer: 1,
             rows: 60,
             points: 120,
             first: i64::MIN,
@@ -256,6 +320,8 @@ mod tests {
             Record::Marks { device: 0, marks: vec![(u64::MAX, 1), (7, u64::MAX)] },
             Record::Trimmed { frame: 9 },
             Record::Closed { segment: 2, end: 4096, next_frame: 18 },
+            Record::Erased { device: 0, erasure: Erasure { column: Some(0), first: i64::MIN, last: -5, order: 9 } },
+            Record::ErasureDone { device: 0, erasure: Erasure { column: None, first: 3, last: i64::MAX, order: 8 } },
         ]
     }
 
@@ -272,7 +338,7 @@ mod tests {
     fn edits_are_read_as_they_were_written() {
         let (_, bytes) = written();
         let read = read(&bytes).unwrap();
-        assert_eq!(read.records[..8], some_records());
+        assert_eq!(read.records[..10], some_records());
         assert_eq!((read.number, read.torn, read.fresh, read.bytes), (3, false, false, bytes.len() as u64));
     }
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::retention::DevicePattern;
+use crate::model::{DeviceName, Span};
+
 /// When what was appended is made to survive a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SyncPolicy {
@@ -32,8 +35,20 @@ pub struct StoreOptions {
     pub unsealed_rows: usize,
     /// The quota of channels of one device.
     pub max_channels_per_device: usize,
+    /// How long data are kept, counted from their time; for ever where it is none.
+    pub keep: Option<Span>,
+    /// How long data of these devices are kept, in place of [`keep`](Self::keep). The first rule that matches holds.
+    pub retention: Vec<(DevicePattern, Span)>,
+    /// The most that the store takes of the disk: chunks, log and manifest. Beyond it the oldest chunks go.
+    pub max_bytes: Option<u64>,
+    /// How many bytes of the file system appends leave free, or 5 % of it where that is less; 0 for none. Sealing, deletes
+    /// and retention may use them.
+    pub reserve_bytes: u64,
     /// Whether queries leave out sealed chunks that fail their checksum, and say so in their result, instead of failing.
     pub skip_damaged: bool,
+    /// Whether values that later ones replaced are kept, so that as-of queries find what was known. Without them such a query
+    /// knows a row of several versions only from the arrival of the last on.
+    pub keep_superseded: bool,
 }
 
 impl Default for StoreOptions {
@@ -45,7 +60,12 @@ impl Default for StoreOptions {
             log_bytes: 256 << 20,
             unsealed_rows: 16 * 65_536,
             max_channels_per_device: 4096,
+            keep: None,
+            retention: Vec::new(),
+            max_bytes: None,
+            reserve_bytes: 64 << 20,
             skip_damaged: false,
+            keep_superseded: true,
         }
     }
 }
@@ -87,10 +107,59 @@ impl StoreOptions {
         self.max_channels_per_device = channels;
         self
     }
+    /// Sets [`keep`](Self::keep).
+    #[must_use]
+    pub fn keep(mut self, span: impl Into<Option<Span>>) -> Self {
+        self.keep = span.into();
+        self
+    }
+    /// Adds a rule to [`retention`](Self::retention), after those that are there.
+    #[must_use]
+    pub fn keep_for(mut self, devices: DevicePattern, span: Span) -> Self {
+        self.retention.push((devices, span));
+        self
+    }
+    /// Sets [`max_bytes`](Self::max_bytes). The log is bounded to a quarter of it.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: impl Into<Option<u64>>) -> Self {
+        self.max_bytes = bytes.into();
+        self
+    }
+
+    /// How long data of that device are kept.
+    pub(super) fn keep_of(&self, device: &DeviceName) -> Option<Span> {
+        let rule = self.retention.iter().find(|(devices, _)| devices.matches(device));
+        rule.map(|(_, span)| *span).or(self.keep)
+    }
+
+    pub(super) fn keeps_all(&self) -> bool {
+        self.keep.is_none() && self.retention.is_empty() && self.max_bytes.is_none()
+    }
+
+    /// The log cannot be given up, so that it must not take what the chunks are meant to have.
+    pub(super) fn bounded_by_size(mut self) -> Self {
+        if let Some(most) = self.max_bytes {
+            let (log, segment) = (self.log_bytes.min(most / 4), self.segment_bytes.min(most / 16));
+            self = self.log_bytes(log).segment_bytes(segment);
+        }
+        self
+    }
+    /// Sets [`reserve_bytes`](Self::reserve_bytes).
+    #[must_use]
+    pub fn reserve_bytes(mut self, bytes: u64) -> Self {
+        self.reserve_bytes = bytes;
+        self
+    }
     /// Sets [`skip_damaged`](Self::skip_damaged).
     #[must_use]
     pub fn skip_damaged(mut self, skip: bool) -> Self {
         self.skip_damaged = skip;
+        self
+    }
+    /// Sets [`keep_superseded`](Self::keep_superseded).
+    #[must_use]
+    pub fn keep_superseded(mut self, keep: bool) -> Self {
+        self.keep_superseded = keep;
         self
     }
 }

@@ -12,6 +12,7 @@ use super::format::{number_in, numbered};
 use super::log::{self, FullSegment, LogWriter, SegmentHead, SegmentLimits};
 use super::manifest::{self, ManifestWriter, Record};
 use super::options::{StoreOptions, SyncPolicy};
+use super::space::is_full;
 use super::state::{CHUNKS, State};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -139,7 +140,7 @@ impl Recovered {
         self.empty = (!frames && !damaged && !scanned.torn).then_some(id);
         if self.empty.is_none() {
             let last_frame = scanned.next_frame - 1;
-            self.segments.push(FullSegment { id, last_frame, bytes: scanned.end, damaged });
+            self.segments.push(FullSegment { id, last_frame, bytes: scanned.end, held: bytes.len() as u64, damaged });
         }
         Ok(())
     }
@@ -196,7 +197,11 @@ impl Recovered {
             copy().map_err(|e| Error::io(format_args!("write {aside}"), e))?;
         }
         let records = self.state.records(self.state.next_frame - 1);
-        ManifestWriter::create(disk, self.manifest.number + 1, &records)
+        match ManifestWriter::create(disk, self.manifest.number + 1, &records) {
+            // A full disk: what there is can be gone on with.
+            Err(e) if is_full(&e) && !self.manifest.torn => ManifestWriter::resume(disk, &self.manifest),
+            made => made,
+        }
     }
 
     /// Files of chunks that no edit names were being written when the process died: their rows are in the log. Where the

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::chunk::{ChunkPlace, Directory};
 use super::column::Column;
 use super::disk::DiskFile;
+use super::erasure::{Erasure, erase};
 use super::fold::{BucketFold, Fold, Run, range};
 use super::query::{Every, Query, QueryResult, SeriesResult};
 use super::shared::Shared;
 use super::state::{ChunkFile, State};
 use super::summary::Summary;
-use super::table::{Head, keep_last};
+use super::table::{Head, Table, keep_last};
 use super::wire::damaged;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, SeriesName};
@@ -83,6 +84,7 @@ struct Snapshot {
     sources: Vec<Source>,
     /// What is read: the range of the query and the context that it needs.
     range: Option<(i64, i64)>,
+    erasures: Vec<Erasure>,
 }
 
 fn snapshots(state: &State, selected: Vec<(SeriesName, u32, u32)>, query: &Query) -> Result<Vec<Snapshot>> {
@@ -94,7 +96,7 @@ fn snapshots(state: &State, selected: Vec<(SeriesName, u32, u32)>, query: &Query
     let of = |(device, wanted): (u32, Vec<_>)| {
         let range = read_range(query, &wanted)?;
         let sources = range.map_or_else(Vec::new, |range| sources(state, device, &wanted, range));
-        Ok(Snapshot { wanted, sources, range })
+        Ok(Snapshot { wanted, sources, range, erasures: state.devices[device as usize].erasures.clone() })
     };
     by_device.into_iter().map(of).collect()
 }
@@ -261,6 +263,9 @@ impl Snapshot {
     fn decode_chunk(&self, place: &ChunkPlace, file: &ChunkFile, sinks: &mut [Sink<'_>]) -> Result<Decoded> {
         let file = file.open()?;
         let directory = Directory::read(&*file, place)?;
+        if self.erasures.iter().any(|erasure| erasure.concerns(place.order, place.first, place.last)) {
+            return self.decode_erased(place, directory.table(&*file)?);
+        }
         let (from, to) = self.range.unwrap_or((0, -1));
         let whole = from <= place.first && place.last <= to;
         let (first, last) = (place.first, place.last);
@@ -282,6 +287,17 @@ impl Snapshot {
             decoded.parts.push((at, Part::Column(directory.values(&*file, column)?)));
         }
         Ok(decoded)
+    }
+
+    /// What deletions leave of a chunk.
+    fn decode_erased(&self, place: &ChunkPlace, mut table: Table) -> Result<Decoded> {
+        erase(&mut table, place.order, &self.erasures);
+        let (from, to) = self.range.unwrap_or((0, -1));
+        let rows = table.times.partition_point(|t| *t < from)..table.times.partition_point(|t| *t <= to);
+        let column = |id: u32| table.columns.iter().find(|column| column.id == id).cloned();
+        let parts = self.wanted.iter().enumerate().filter_map(|(at, (_, _, id))| Some((at, Part::Column(column(*id)?))));
+        let parts = parts.collect();
+        Ok(Decoded { times: table.times, rows, first: place.first, last: place.last, parts })
     }
 }
 

@@ -1,21 +1,30 @@
-//! The background thread: seals full heads into chunks, merges small chunks, trims the log, syncs at an interval.
+//! The background thread: seals full heads into chunks, has them merged, trims the log, syncs at an interval.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
-use super::chunk::{self, ChunkPlace, Directory, FILE_MAGIC};
-use super::format::{self, numbered};
+use super::chunk::ChunkPlace;
+use super::chunk_file::NewFile;
+use super::cluster::{clusters, cuts};
+use super::compact;
+use super::layers::Keep;
 use super::manifest::Record;
 use super::options::SyncPolicy;
-use super::shared::{Shared, Writing};
-use super::state::CHUNKS;
-use super::table::{Head, Table};
+use super::retention::{self, Now};
+use super::shared::{Shared, Tasks, Writing};
+use super::table::Head;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Heads that are sealed into one file with one sync.
-const AT_ONCE: usize = 8;
-/// Small chunks at the end of a device's list that are merged into one.
-const SMALL_CHUNKS: usize = 8;
+/// How often it is looked whether there is room, and what retention has to do.
+const LOOK: Duration = Duration::from_secs(10);
+/// How often it is looked what is too old.
+const RETAIN: Duration = Duration::from_secs(60);
+/// How often what a full disk refused is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// What is sealed into one file with one sync: so many heads, and so many bytes of rows unless a single head has more.
+const FILE_HEADS: usize = 512;
+const FILE_BYTES: usize = 4 << 20;
 const POISONED: &str = "a lock of the store was poisoned";
 
 /// Runs until it is told to stop.
@@ -26,11 +35,15 @@ pub(super) fn run(shared: &Shared) {
         if !wait(shared) {
             return;
         }
-        if shared.read_only_reason().is_none()
-            && let Err(e) = work(shared, writing)
-        {
-            shared.fail(&e);
+        if !shared.has_failed() {
+            let refusals = shared.space.refusals();
+            match work(shared, writing) {
+                Ok(()) if shared.look_for_room() => shared.has_room(refusals),
+                Ok(()) => {}
+                Err(e) => drop(shared.refuse(&e)),
+            }
         }
+        shared.tasks().attempts += 1;
         shared.sealed.notify_all();
     }
 }
@@ -48,22 +61,17 @@ impl Drop for Watch<'_> {
 
 /// Waits for something to do; false where the store closes.
 fn wait(shared: &Shared) -> bool {
-    let mut tasks = shared.tasks();
-    while !tasks.look && !tasks.stop {
-        tasks = match shared.options.sync {
-            SyncPolicy::Interval(interval) => {
-                let waited = shared.wake.wait_timeout(tasks, interval).unwrap_or_else(PoisonError::into_inner);
-                let timed_out = waited.1.timed_out();
-                tasks = waited.0;
-                if timed_out {
-                    break;
-                }
-                continue;
-            }
-            _ => shared.wake.wait(tasks).unwrap_or_else(PoisonError::into_inner),
-        };
-    }
-    tasks.look = false;
+    // On a full disk a request to look is no reason to try again: whoever is refused makes one.
+    let full = shared.space.is_full();
+    let asked = |tasks: &Tasks| tasks.stop || tasks.retry || (tasks.look && !full);
+    let most = match shared.options.sync {
+        _ if full => RETRY,
+        SyncPolicy::Interval(interval) => interval.min(LOOK),
+        _ => LOOK,
+    };
+    let waited = shared.wake.wait_timeout_while(shared.tasks(), most, |tasks| !asked(tasks));
+    let (mut tasks, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    (tasks.look, tasks.retry) = (false, false);
     !tasks.stop
 }
 
@@ -71,18 +79,68 @@ fn work(shared: &Shared, writing: &Writing) -> Result<()> {
     if matches!(shared.options.sync, SyncPolicy::Interval(_)) {
         shared.flush(&mut shared.lock_log(writing), true)?;
     }
-    release_log(shared, writing);
+    retain(shared, writing)?;
+    if shared.space.is_full() {
+        space_again(shared, writing)?;
+    }
     loop {
-        let heads: Vec<(u32, Arc<Head>)> = shared.read().queue.iter().take(AT_ONCE).cloned().collect();
-        if heads.is_empty() || shared.tasks().stop {
+        release_log(shared, writing);
+        if shared.tasks().stop {
             return Ok(());
         }
-        seal(shared, writing, &heads)?;
-        merge_small(shared, writing, &heads)?;
+        let devices = {
+            let _files = shared.lock_files(writing)?;
+            seal_some(shared, writing)?
+        };
+        if devices.is_empty() {
+            return Ok(());
+        }
+        compact::tidy(shared, writing, devices)?;
+        if shared.options.max_bytes.is_some() {
+            retention::enforce(shared, writing, Now::Clock(shared.clock.now()))?;
+        }
     }
 }
 
-/// Where the log has outgrown its bound, the devices with the oldest rows in it are sealed, however few rows they have.
+/// Gives up what is too old or too much, when the time for it has come; on a full disk, whenever there is a try.
+fn retain(shared: &Shared, writing: &Writing) -> Result<()> {
+    let now = shared.clock.monotonic();
+    let due = shared.tasks().retained.is_none_or(|before| now.saturating_sub(before) >= RETAIN);
+    if due || shared.space.is_full() {
+        shared.tasks().retained = Some(now);
+        retention::enforce(shared, writing, Now::Clock(shared.clock.now()))?;
+    }
+    Ok(())
+}
+
+/// Tries what may have been refused: frames that wait for the log, and an edit of the manifest that changes nothing.
+fn space_again(shared: &Shared, writing: &Writing) -> Result<()> {
+    let mut manifest = writing.lock_manifest();
+    shared.flush(&mut shared.lock_log(writing), false)?;
+    let frame = shared.read().trimmed;
+    shared.record(&mut manifest, vec![Record::Trimmed { frame }])
+}
+
+/// Seals the heads that wait longest, as many as go into one file; their devices. The caller holds the lock of the files.
+pub(super) fn seal_some(shared: &Shared, writing: &Writing) -> Result<Vec<u32>> {
+    let mut bytes = 0;
+    let heads: Vec<(u32, Arc<Head>)> = {
+        let state = shared.read();
+        let fits = |(_, head): &&(u32, Arc<Head>)| {
+            let first = bytes == 0;
+            bytes += head.rows() * 8 * (1 + head.columns.len());
+            first || bytes <= FILE_BYTES
+        };
+        state.queue.iter().take(FILE_HEADS).take_while(fits).cloned().collect()
+    };
+    if !heads.is_empty() {
+        seal(shared, writing, &heads)?;
+    }
+    Ok(heads.into_iter().map(|(device, _)| device).collect())
+}
+
+/// Where the log has outgrown its bound, the devices with the oldest rows in it are sealed, however few rows they have; only
+/// so many at a time, because writers have to wait while too many rows wait to be sealed.
 fn release_log(shared: &Shared, writing: &Writing) {
     let long = {
         let log = shared.lock_log(writing);
@@ -92,20 +150,26 @@ fn release_log(shared: &Shared, writing: &Writing) {
         return;
     }
     let mut state = shared.write();
+    if !state.queue.is_empty() {
+        return;
+    }
     let middle = state.trimmed + (state.next_frame - state.trimmed) / 2;
     let old = |device: &super::device::Device| device.head.rows() > 0 && device.head.first_frame <= middle;
-    let devices: Vec<u32> = (0..).zip(&state.devices).filter(|(_, device)| old(device)).map(|(id, _)| id).collect();
-    devices.into_iter().for_each(|device| state.freeze(device));
+    let old = (0..).zip(&state.devices).filter(|(_, device)| old(device));
+    let mut devices: Vec<(u64, u32)> = old.map(|(id, device)| (device.head.first_frame, id)).collect();
+    devices.sort_unstable();
+    devices.into_iter().take(FILE_HEADS).for_each(|(_, device)| state.freeze(device));
 }
 
 /// Writes heads as chunks into one file, then lets the manifest say so (S9).
 fn seal(shared: &Shared, writing: &Writing, heads: &[(u32, Arc<Head>)]) -> Result<()> {
-    let tables = heads.iter().map(|(device, head)| (*device, head.to_table())).collect::<Vec<_>>();
-    let mut file = NewFile::start(shared);
-    for (device, table) in &tables {
-        file.add(*device, table)?;
-    }
-    let places = file.finish(shared)?;
+    let places = write_chunks(shared, heads)?;
+    let number = places.first().map(|place| place.file);
+    publish(shared, writing, heads, places).inspect_err(|e| shared.discard(number, e))?;
+    trim(shared, writing)
+}
+
+fn publish(shared: &Shared, writing: &Writing, heads: &[(u32, Arc<Head>)], places: Vec<ChunkPlace>) -> Result<()> {
     // What the marks in this edit call durable must be so: the log goes first.
     shared.flush(&mut shared.lock_log(writing), true)?;
     // Another thread's write may have failed with these frames in its hands: then they are nowhere in the log, were never
@@ -115,7 +179,7 @@ fn seal(shared: &Shared, writing: &Writing, heads: &[(u32, Arc<Head>)]) -> Resul
         return shared.writing().and(Err(Error::new(ErrorKind::ReadOnly, "the log lacks what was to be sealed")));
     }
     let mut records: Vec<Record> = places.into_iter().map(Record::ChunkAdded).collect();
-    let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut manifest = writing.lock_manifest();
     {
         let state = shared.read();
         let durable = shared.durable();
@@ -128,9 +192,21 @@ fn seal(shared: &Shared, writing: &Writing, heads: &[(u32, Arc<Head>)]) -> Resul
             }
         }
     }
-    sealed(shared, &mut manifest, records, heads)?;
-    drop(manifest);
-    trim(shared, writing)
+    sealed(shared, &mut manifest, records, heads)
+}
+
+/// A file with the rows of the heads, cut where they pass from one cluster of chunks to another (S33).
+fn write_chunks(shared: &Shared, heads: &[(u32, Arc<Head>)]) -> Result<Vec<ChunkPlace>> {
+    let keep = if shared.options.keep_superseded { Keep::ALL } else { Keep::LAST };
+    let mut file = NewFile::start(shared);
+    for (device, head) in heads {
+        let chunks = shared.read().devices[*device as usize].chunks.clone();
+        let layers = head.layers(keep).tables;
+        let cuts =
+            layers.first().map_or_else(Vec::new, |lowest| cuts(lowest, &clusters(&chunks), shared.options.seal_rows));
+        file.add(*device, &layers, &cuts)?;
+    }
+    file.finish(shared)
 }
 
 /// The chunks take the place of the heads in one step, so that a query sees each row once.
@@ -140,7 +216,7 @@ fn sealed(
     records: Vec<Record>,
     heads: &[(u32, Arc<Head>)],
 ) -> Result<()> {
-    manifest.append(&records)?;
+    manifest.append(&records).map_err(|e| shared.refuse(&e))?;
     shared.manifest_number.store(manifest.number, std::sync::atomic::Ordering::Release);
     let mut state = shared.write();
     for record in records {
@@ -165,7 +241,7 @@ fn trim(shared: &Shared, writing: &Writing) -> Result<()> {
             return Ok(());
         }
     }
-    let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut manifest = writing.lock_manifest();
     let mut records = vec![Record::Trimmed { frame }];
     {
         // Frames that go may hold the only mark of a device that was sealed before.
@@ -183,124 +259,9 @@ fn trim(shared: &Shared, writing: &Writing) -> Result<()> {
     shared.lock_log(writing).trim(&*shared.disk, frame)
 }
 
-/// Merges the last chunks of a device while they are many and small, larger ones only with as many rows after them.
-fn merge_small(shared: &Shared, writing: &Writing, heads: &[(u32, Arc<Head>)]) -> Result<()> {
-    let mut devices: Vec<u32> = heads.iter().map(|(device, _)| *device).collect();
-    devices.sort_unstable();
-    devices.dedup();
-    for device in devices {
-        let (small, files) = {
-            let state = shared.read();
-            let chunks = &state.devices[device as usize].chunks;
-            let small = chunks[chunks.len() - small_tail(chunks, shared.options.seal_rows)..].to_vec();
-            let files: Vec<_> = small.iter().map(|chunk| state.file(chunk.file)).collect();
-            (small, files)
-        };
-        if small.len() < SMALL_CHUNKS {
-            continue;
-        }
-        let mut tables = Vec::new();
-        for (place, file) in small.iter().zip(files) {
-            let file = file.ok_or_else(|| super::wire::damaged("a file of chunks"))?.open()?;
-            match Directory::read(&*file, place).and_then(|directory| directory.table(&*file)) {
-                Ok(table) => tables.push(table),
-                // A damaged chunk stays what it is and where it is, and so do its neighbours.
-                Err(_) => return Ok(()),
-            }
-        }
-        replace(shared, writing, device, &small, &Table::merge(&tables))?;
-    }
-    Ok(())
-}
-
-/// How many chunks at the end are small and worth merging.
-fn small_tail(chunks: &[ChunkPlace], seal_rows: usize) -> usize {
-    let (mut rows, mut largest, mut worth) = (0u64, 0u64, 0);
-    for (count, chunk) in (1..).zip(chunks.iter().rev()) {
-        let own = u64::from(chunk.rows);
-        if own * 2 > seal_rows as u64 {
-            break;
-        }
-        rows += own;
-        largest = largest.max(own);
-        // Rewriting a large chunk for a few new rows, again and again, would cost more than it gains.
-        if largest <= 2 * (rows - largest) {
-            worth = count;
-        }
-    }
-    worth
-}
-
-fn replace(shared: &Shared, writing: &Writing, device: u32, old: &[ChunkPlace], table: &Table) -> Result<()> {
-    let order = old.last().map_or(0, |chunk| chunk.order);
-    let mut file = NewFile::start(shared);
-    for start in (0..table.times.len()).step_by(shared.options.seal_rows) {
-        let end = (start + shared.options.seal_rows).min(table.times.len());
-        file.add_with_order(device, &table.slice(start, end), order)?;
-    }
-    let places = file.finish(shared)?;
-    let removed = old.iter().map(|c| Record::ChunkRemoved { device, file: c.file, offset: c.offset });
-    let records = removed.chain(places.into_iter().map(Record::ChunkAdded)).collect();
-    let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
-    shared.record(&mut manifest, records)
-}
-
-/// A file of chunks that is being made.
-struct NewFile {
-    number: u64,
-    next_order: u64,
-    bytes: Vec<u8>,
-    places: Vec<ChunkPlace>,
-}
-
-impl NewFile {
-    /// Only the background thread makes files and hands out orders.
-    fn start(shared: &Shared) -> Self {
-        let mut state = shared.write();
-        let number = state.next_file;
-        state.next_file += 1;
-        Self { number, next_order: state.next_order, bytes: format::header(FILE_MAGIC).to_vec(), places: Vec::new() }
-    }
-
-    fn add(&mut self, device: u32, table: &Table) -> Result<()> {
-        self.next_order += 1;
-        self.add_with_order(device, table, self.next_order - 1)
-    }
-
-    fn add_with_order(&mut self, device: u32, table: &Table, order: u64) -> Result<()> {
-        let (Some(first), Some(last)) = (table.times.first(), table.times.last()) else { return Ok(()) };
-        let offset = self.bytes.len() as u64;
-        chunk::encode(table, device, order, &mut self.bytes)?;
-        self.places.push(ChunkPlace {
-            device,
-            file: self.number,
-            offset,
-            length: self.bytes.len() as u64 - offset,
-            order,
-            rows: table.times.len() as u32,
-            points: table.columns.iter().map(|column| column.values.len() as u64).sum(),
-            first: *first,
-            last: *last,
-        });
-        Ok(())
-    }
-
-    /// The file is durable under its name when this returns.
-    fn finish(self, shared: &Shared) -> Result<Vec<ChunkPlace>> {
-        let name = numbered(CHUNKS, self.number);
-        let write = || -> std::io::Result<()> {
-            let file = shared.disk.create(&name)?;
-            file.write_at(&self.bytes, 0)?;
-            file.sync()?;
-            shared.disk.sync_folder()
-        };
-        write().map_err(|e| Error::io(format_args!("write {name}"), e))?;
-        Ok(self.places)
-    }
-}
-
 /// Freezes every head and waits until all are sealed.
 pub(super) fn seal_all(shared: &Shared) -> Result<()> {
+    shared.look_for_room();
     {
         let mut state = shared.write();
         (0..state.devices.len() as u32).for_each(|device| state.freeze(device));
@@ -308,14 +269,20 @@ pub(super) fn seal_all(shared: &Shared) -> Result<()> {
     wait_for_room(shared, 0)
 }
 
-/// Waits until at most that many rows wait to be sealed.
+/// Waits until at most that many rows wait to be sealed. On a full disk, until it was tried once more.
 pub(super) fn wait_for_room(shared: &Shared, rows: usize) -> Result<()> {
+    let before = shared.tasks().attempts;
     loop {
         shared.writing()?;
-        if shared.read().queued_rows <= rows {
-            return Ok(());
+        let done = shared.read().queued_rows <= rows;
+        match shared.space.reason() {
+            None if done => return Ok(()),
+            None => shared.ask_to_look(),
+            // The attempt that was being made at the beginning does not count.
+            Some(_) if shared.tasks().attempts < before + 2 => shared.ask_to_retry(),
+            Some(_) if done => return Ok(()),
+            Some(reason) => return Err(shared.full_error(&reason)),
         }
-        shared.ask_to_look();
         let tasks = shared.tasks();
         let pause = std::time::Duration::from_millis(10);
         drop(shared.sealed.wait_timeout(tasks, pause).map_err(|_| super::wire::damaged(POISONED))?);

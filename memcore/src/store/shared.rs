@@ -1,21 +1,37 @@
 //! What the handles of one open store and its background thread share, and the order in which it is locked:
-//! manifest, then log, then state. No disk operation happens under the state's lock.
+//! files, then manifest, then log, then state. No disk operation happens under the state's lock.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use super::disk::Disk;
 use super::log::LogWriter;
 use super::manifest::{ManifestWriter, Record};
 use super::options::StoreOptions;
+use super::space::{Space, is_full};
 use super::state::State;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::model::Clock;
 
 /// The parts that write. A reader has none.
 #[derive(Debug)]
 pub(super) struct Writing {
+    /// Held by who makes files of chunks, deletes or hands out orders, from what it reads of the state to the edit that
+    /// makes it hold.
+    pub(super) files: Mutex<()>,
     pub(super) manifest: Mutex<ManifestWriter>,
     pub(super) log: Mutex<LogWriter>,
+}
+
+impl Writing {
+    pub(super) fn new(manifest: ManifestWriter, log: LogWriter) -> Self {
+        Self { files: Mutex::default(), manifest: Mutex::new(manifest), log: Mutex::new(log) }
+    }
+
+    pub(super) fn lock_manifest(&self) -> MutexGuard<'_, ManifestWriter> {
+        self.manifest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug)]
@@ -23,6 +39,8 @@ pub(super) struct Shared {
     /// How messages call the store: its path.
     pub(super) label: String,
     pub(super) disk: Arc<dyn Disk>,
+    /// Says when batches arrive, and to retention what time it is.
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) options: StoreOptions,
     state: RwLock<State>,
     pub(super) writing: Option<Writing>,
@@ -31,6 +49,7 @@ pub(super) struct Shared {
     /// The number of the last edit of the manifest, for the heads of log segments.
     pub(super) manifest_number: AtomicU64,
     read_only: OnceLock<String>,
+    pub(super) space: Space,
     pub(super) closed: AtomicBool,
     /// What the background thread is asked to do.
     pub(super) tasks: Mutex<Tasks>,
@@ -45,26 +64,36 @@ pub(super) struct Tasks {
     pub(super) stop: bool,
     /// There may be something to seal.
     pub(super) look: bool,
+    /// What a full disk refused is to be tried now, not when the time for it has come.
+    pub(super) retry: bool,
+    /// How often it was tried to do everything that there is to do.
+    pub(super) attempts: u64,
+    /// When, by the monotonic clock, it was last looked what is to be given up.
+    pub(super) retained: Option<Duration>,
 }
 
 impl Shared {
     pub(super) fn new(
         label: String,
         disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
         options: StoreOptions,
         state: State,
         writing: Option<Writing>,
         manifest_number: u64,
     ) -> Self {
+        let space = Space::new(&*disk, options.reserve_bytes);
         Self {
             label,
             disk,
+            clock,
             options,
             durable: AtomicU64::new(state.next_frame - 1),
             state: RwLock::new(state),
             writing,
             manifest_number: AtomicU64::new(manifest_number),
             read_only: OnceLock::new(),
+            space,
             closed: AtomicBool::new(false),
             tasks: Mutex::default(),
             wake: Condvar::new(),
@@ -88,6 +117,13 @@ impl Shared {
         writing.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The right to make files of chunks, while the store takes writes. Who waits for it finds the store closed once closing
+    /// has it.
+    pub(super) fn lock_files<'a>(&self, writing: &'a Writing) -> Result<MutexGuard<'a, ()>> {
+        let files = writing.files.lock().unwrap_or_else(PoisonError::into_inner);
+        self.writing().map(|_| files)
+    }
+
     pub(super) fn durable(&self) -> u64 {
         self.durable.load(Ordering::Acquire)
     }
@@ -102,10 +138,28 @@ impl Shared {
     /// The parts that write, where the store is open and takes writes.
     pub(super) fn writing(&self) -> Result<&Writing> {
         self.check_open()?;
-        if let Some(reason) = self.read_only.get() {
-            return Err(self.read_only_error(reason));
-        }
+        self.check_sound()?;
         self.writing.as_ref().ok_or_else(|| self.read_only_error("it was opened to be read"))
+    }
+
+    /// The parts that write, where there is also room for more data.
+    pub(super) fn taking(&self) -> Result<&Writing> {
+        let writing = self.writing()?;
+        self.space.reason().map_or(Ok(writing), |reason| Err(self.full_error(&reason)))
+    }
+
+    fn check_sound(&self) -> Result<()> {
+        self.read_only.get().map_or(Ok(()), |reason| Err(self.read_only_error(reason)))
+    }
+
+    /// Whether a write has failed for good.
+    pub(super) fn has_failed(&self) -> bool {
+        self.read_only.get().is_some()
+    }
+
+    pub(super) fn full_error(&self, reason: &str) -> Error {
+        let message = format!("store {} takes no writes for now: {reason}", self.label);
+        Error::new(ErrorKind::ReadOnly, message).with_retry(Retry::Safe)
     }
 
     fn read_only_error(&self, reason: &str) -> Error {
@@ -114,7 +168,45 @@ impl Shared {
 
     pub(super) fn read_only_reason(&self) -> Option<String> {
         let opened = self.writing.is_none().then(|| "it was opened to be read".to_owned());
-        self.read_only.get().cloned().or(opened)
+        self.read_only.get().cloned().or_else(|| self.space.reason()).or(opened)
+    }
+
+    /// What a failed write leads to. For want of room: no more data until there is room again; what was to be written is
+    /// kept, and tried again (S41). Anything else ends writing for good (S11).
+    pub(super) fn refuse(&self, error: &Error) -> Error {
+        match error.kind() {
+            // It was refused further down already.
+            ErrorKind::ReadOnly => Error::new(error.kind(), error.message()).with_retry(error.retry()),
+            _ if is_full(error) => self.fill_up(format!("disk full: {error}")),
+            _ => self.fail(error),
+        }
+    }
+
+    fn fill_up(&self, reason: String) -> Error {
+        let error = self.full_error(&reason);
+        if self.space.refuse(reason) {
+            tracing::error!(store = self.label, %error, "the disk is full");
+        }
+        self.sealed.notify_all();
+        error
+    }
+
+    /// Looks how much is free. True where there is room.
+    pub(super) fn look_for_room(&self) -> bool {
+        match self.space.lacks(&*self.disk) {
+            Some(reason) => {
+                self.fill_up(reason);
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// Everything that there was to do went through, of which so many refusals were known.
+    pub(super) fn has_room(&self, refusals: u64) {
+        if self.space.reopen(refusals) {
+            tracing::info!(store = self.label, "there is room on the disk again");
+        }
     }
 
     /// No write may follow a failed one: what the disk has is not known any more (S11). Reads go on.
@@ -128,7 +220,8 @@ impl Shared {
 
     /// Gives the buffered frames to the operating system, and makes all that was given durable where `sync` is set.
     pub(super) fn flush(&self, log: &mut LogWriter, sync: bool) -> Result<()> {
-        let (frames, last) = {
+        self.check_sound()?;
+        let (mut frames, last) = {
             let mut state = self.write();
             let spare = std::mem::take(&mut log.spare);
             (std::mem::replace(&mut state.buffer, spare), state.next_frame - 1)
@@ -136,9 +229,23 @@ impl Shared {
         if !frames.is_empty() {
             let number = self.manifest_number.load(Ordering::Acquire);
             let before = log.written;
-            let full = log.write(&*self.disk, &frames, last, number).map_err(|e| self.fail(&e))?;
+            if log.needs_segment(frames.len()) {
+                // Too little room is the end of appends; what was taken already may use the reserve.
+                self.look_for_room();
+            }
+            let full = match log.write(&*self.disk, &frames, last, number) {
+                Ok(full) => full,
+                Err(e) => {
+                    // They keep their numbers and their place before all that came meanwhile.
+                    let later = &mut self.write().buffer;
+                    frames.append(later);
+                    *later = frames;
+                    return Err(self.refuse(&e));
+                }
+            };
             if full {
                 self.durable.fetch_max(before, Ordering::AcqRel);
+                self.look_for_room();
             }
             if log.bytes() > self.options.log_bytes || log.full.len() > 64 {
                 self.ask_to_look();
@@ -160,9 +267,18 @@ impl Shared {
         self.wake.notify_one();
     }
 
+    /// Has what a full disk refused tried again at once.
+    pub(super) fn ask_to_retry(&self) {
+        let mut tasks = self.tasks();
+        (tasks.look, tasks.retry) = (true, true);
+        drop(tasks);
+        self.wake.notify_one();
+    }
+
     /// Makes facts durable, then lets them hold.
     pub(super) fn record(&self, manifest: &mut ManifestWriter, records: Vec<Record>) -> Result<()> {
-        manifest.append(&records).map_err(|e| self.fail(&e))?;
+        self.check_sound()?;
+        manifest.append(&records).map_err(|e| self.refuse(&e))?;
         self.manifest_number.store(manifest.number, Ordering::Release);
         let mut state = self.write();
         for record in records {
@@ -171,9 +287,21 @@ impl Shared {
         if manifest.is_overgrown() {
             let all = state.records(self.durable());
             drop(state);
-            *manifest = ManifestWriter::create(&*self.disk, manifest.number + 1, &all).map_err(|e| self.fail(&e))?;
-            self.manifest_number.store(manifest.number, Ordering::Release);
+            self.write_anew(manifest, &all)?;
         }
         Ok(())
+    }
+
+    /// On a full disk the manifest that there is grows on.
+    fn write_anew(&self, manifest: &mut ManifestWriter, all: &[Record]) -> Result<()> {
+        match ManifestWriter::create(&*self.disk, manifest.number + 1, all) {
+            Ok(anew) => {
+                *manifest = anew;
+                self.manifest_number.store(manifest.number, Ordering::Release);
+                Ok(())
+            }
+            Err(e) if is_full(&e) => Ok(()),
+            Err(e) => Err(self.fail(&e)),
+        }
     }
 }

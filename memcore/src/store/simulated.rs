@@ -26,11 +26,13 @@ struct Content {
     renames: Vec<Vec<(String, Option<usize>)>>,
     locked: bool,
     faults: Faults,
+    capacity: Option<u64>,
 }
 
 #[derive(Debug, Default, Clone)]
 struct FileContent {
     now: Vec<u8>,
+    reserved: u64,
     durable: Vec<u8>,
     unsynced: Vec<(u64, Vec<u8>)>,
 }
@@ -94,7 +96,7 @@ impl SimulatedDisk {
     pub fn copy(&self) -> Self {
         let inner = self.content();
         let files = inner.files.iter();
-        let files = files.map(|f| FileContent { now: f.now.clone(), durable: f.now.clone(), unsynced: vec![] }).collect();
+        let files = files.map(|f| FileContent::durably(f.now.clone())).collect();
         let content =
             Content { files, names: inner.names.clone(), durable_names: inner.names.clone(), ..Content::default() };
         Self { inner: Arc::new(Mutex::new(content)), forgetful: self.forgetful }
@@ -116,6 +118,11 @@ impl SimulatedDisk {
     pub fn fill_up_at(&self, nth: u64) {
         let mut inner = self.content();
         inner.faults.full_from = Some(inner.faults.writes + nth);
+    }
+
+    /// The disk holds that many bytes from now on, or any number.
+    pub fn set_capacity(&self, bytes: Option<u64>) {
+        self.content().capacity = bytes;
     }
 
     /// The disk works again.
@@ -142,8 +149,7 @@ impl SimulatedDisk {
     /// Replaces the content of a file, durably.
     pub fn set_content(&self, name: &str, bytes: Vec<u8>) {
         let mut inner = self.content();
-        let file = FileContent { now: bytes.clone(), durable: bytes, unsynced: Vec::new() };
-        inner.files.push(file);
+        inner.files.push(FileContent::durably(bytes));
         let index = inner.files.len() - 1;
         inner.names.insert(name.to_owned(), index);
         inner.durable_names.insert(name.to_owned(), index);
@@ -174,6 +180,15 @@ impl SimulatedDisk {
 }
 
 impl FileContent {
+    fn durably(bytes: Vec<u8>) -> Self {
+        Self { now: bytes.clone(), reserved: 0, durable: bytes, unsynced: Vec::new() }
+    }
+
+    /// What it takes of the disk.
+    fn size(&self) -> u64 {
+        self.reserved.max(self.now.len() as u64)
+    }
+
     fn after_crash(&self, random: &mut dyn FnMut() -> u64) -> Self {
         let mut durable = self.durable.clone();
         for (offset, bytes) in &self.unsynced {
@@ -187,7 +202,7 @@ impl FileContent {
                 put(&mut durable, offset + kept.start as u64, &bytes[kept]);
             }
         }
-        Self { now: durable.clone(), durable, unsynced: Vec::new() }
+        Self::durably(durable)
     }
 }
 
@@ -212,6 +227,18 @@ impl Content {
             Some(from) if number >= from => Err(io::Error::from_raw_os_error(5)),
             _ => Ok(()),
         }
+    }
+
+    fn free(&self) -> Option<u64> {
+        let used = self.names.values().map(|file| self.files[*file].size()).sum();
+        self.capacity.map(|capacity| capacity.saturating_sub(used))
+    }
+
+    /// How many of so many bytes at that place fit.
+    fn room(&self, file: usize, offset: u64, length: usize) -> usize {
+        let Some(free) = self.free() else { return length };
+        let end = self.files[file].size().saturating_add(free);
+        length.min(usize::try_from(end.saturating_sub(offset)).unwrap_or(length))
     }
 
     fn before_sync(&mut self) -> io::Result<()> {
@@ -282,6 +309,14 @@ impl Disk for SimulatedDisk {
     fn unlock(&self) {
         self.content().locked = false;
     }
+
+    fn free_space(&self) -> io::Result<Option<u64>> {
+        Ok(self.content().free())
+    }
+
+    fn capacity(&self) -> io::Result<Option<u64>> {
+        Ok(self.content().capacity)
+    }
 }
 
 #[derive(Debug)]
@@ -302,13 +337,18 @@ impl DiskFile for SimulatedFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut inner = self.disk.content();
-        inner.before_write()?;
+        // A disk that fills up takes the beginning.
+        let fits = match inner.before_write() {
+            Err(e) if e.kind() == io::ErrorKind::StorageFull => bytes.len() / 2,
+            Err(e) => return Err(e),
+            Ok(()) => inner.room(self.file, offset, bytes.len()),
+        };
         let file = &mut inner.files[self.file];
-        put(&mut file.now, offset, bytes);
+        put(&mut file.now, offset, &bytes[..fits]);
         if self.disk.forgetful {
-            file.unsynced.push((offset, bytes.to_vec()));
+            file.unsynced.push((offset, bytes[..fits].to_vec()));
         }
-        Ok(())
+        if fits == bytes.len() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -325,7 +365,12 @@ impl DiskFile for SimulatedFile {
         Ok(self.disk.content().files[self.file].now.len() as u64)
     }
 
-    fn reserve(&self, _length: u64, _zeros: bool) -> io::Result<()> {
-        self.disk.content().before_write()
+    fn reserve(&self, length: u64, _zeros: bool) -> io::Result<()> {
+        let mut inner = self.disk.content();
+        inner.before_write()?;
+        let fits = inner.room(self.file, 0, usize::try_from(length).unwrap_or(usize::MAX)) as u64;
+        let reserved = &mut inner.files[self.file].reserved;
+        *reserved = fits.max(*reserved);
+        if fits == length { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
     }
 }

@@ -76,6 +76,8 @@ pub(super) struct State {
     /// Whether files that no chunk needs are removed: a writer's, once recovery is done.
     pub(super) may_remove: bool,
     pub(super) repeated_batches: u64,
+    /// Values whose time lay well ahead of the clock when they arrived.
+    pub(super) ahead_points: u64,
 }
 
 impl State {
@@ -97,6 +99,7 @@ impl State {
             torn: None,
             may_remove: false,
             repeated_batches: 0,
+            ahead_points: 0,
         }
     }
 
@@ -133,6 +136,14 @@ impl State {
             }
             Record::Trimmed { frame } => self.trimmed = frame,
             Record::Closed { segment, end, next_frame } => self.closed = Some((segment, end, next_frame)),
+            Record::Erased { device, erasure } => {
+                // A chunk that comes later must lie above it (S35).
+                self.next_order = self.next_order.max(erasure.order + 1);
+                self.device_of_record(device)?.erase(erasure);
+            }
+            Record::ErasureDone { device, erasure } => {
+                self.device_of_record(device)?.erasures.retain(|known| *known != erasure);
+            }
         }
         Ok(())
     }
@@ -184,7 +195,7 @@ impl State {
             return Ok(());
         }
         let base = device.head.rows();
-        device.head.push_times(&batch.times, frame);
+        device.head.push_times(&batch.times, frame, batch.arrived);
         for (id, values) in &batch.columns {
             device.head.column(*id).push(base, values);
             device.note_latest(*id, &batch.times, values);

@@ -7,6 +7,7 @@ use super::disk::read_all;
 use super::format::{self, number_in};
 use super::log::{self, SegmentHead};
 use super::manifest;
+use super::retention;
 use super::shared::Shared;
 use super::state::CHUNKS;
 use crate::error::{Error, Result};
@@ -30,8 +31,21 @@ pub struct StoreStats {
     pub chunk_bytes: u64,
     /// Bytes of the log, without what is reserved for it.
     pub log_bytes: u64,
+    /// Bytes of the manifest.
+    pub manifest_bytes: u64,
+    /// What the store takes of the disk: chunks, manifest, and the log with what is reserved for it. A reader does not know
+    /// what is reserved.
+    pub disk_bytes: u64,
+    /// How many bytes the disk has left, where it can tell.
+    pub free_bytes: Option<u64>,
+    /// Why the store takes no writes, where it does not.
+    pub read_only: Option<String>,
     /// Batches that were not stored because their position had been reached before.
     pub repeated_batches: u64,
+    /// Values that, since the store was opened, arrived with a time more than five minutes ahead of the clock.
+    pub ahead_points: u64,
+    /// Deleted ranges that sealed chunks may still hold rows of: hidden, and gone for good with the next compaction.
+    pub erasures: usize,
     /// What was found damaged when the store was opened.
     pub damage: Vec<String>,
     /// Where the log ended in a torn write when the store was opened, if it did: usual after a power cut.
@@ -54,6 +68,8 @@ pub struct SeriesStats {
     pub points: u64,
     /// Bytes in sealed chunks, without its share of the times.
     pub bytes: u64,
+    /// Values that, since the store was opened, arrived with a time more than five minutes ahead of the clock.
+    pub ahead: u64,
     /// Nothing is earlier than this.
     pub first: Option<Timestamp>,
     /// Nothing is later than this.
@@ -81,12 +97,23 @@ impl VerifyReport {
 }
 
 pub(super) fn of_store(shared: &Shared) -> StoreStats {
-    let log_bytes = shared.writing.as_ref().map_or(0, |writing| shared.lock_log(writing).bytes());
+    let (mut log_bytes, mut log_held, mut manifest_bytes) = (0, 0, 0);
+    if let Some(writing) = &shared.writing {
+        manifest_bytes = writing.lock_manifest().bytes();
+        let log = shared.lock_log(writing);
+        (log_bytes, log_held) = (log.bytes(), log.held());
+    }
+    let free_bytes = shared.disk.free_space().ok().flatten();
     let state = shared.read();
     let mut stats = StoreStats {
         devices: state.devices.len(),
         log_bytes,
+        manifest_bytes,
+        disk_bytes: manifest_bytes + log_held + retention::chunk_file_bytes(&state),
+        free_bytes,
+        read_only: shared.read_only_reason(),
         repeated_batches: state.repeated_batches,
+        ahead_points: state.ahead_points,
         damage: state.damage.clone(),
         torn: state.torn.clone(),
         ..StoreStats::default()
@@ -94,6 +121,7 @@ pub(super) fn of_store(shared: &Shared) -> StoreStats {
     for device in &state.devices {
         stats.series += device.channels.len();
         stats.chunks += device.chunks.len();
+        stats.erasures += device.erasures.len();
         stats.chunk_bytes += device.chunks.iter().map(|chunk| chunk.length).sum::<u64>();
         stats.sealed_points += device.chunks.iter().map(|chunk| chunk.points).sum::<u64>();
         let heads = device.frozen.iter().map(|head| &**head).chain([&device.head]);
@@ -110,8 +138,8 @@ pub(super) fn of_series(shared: &Shared, selection: &Selection) -> Result<Vec<(S
         let state = shared.read();
         let mut place = HashMap::new();
         for (series, id, column) in state.select(selection) {
-            let mut stats = SeriesStats::default();
             let device = &state.devices[id as usize];
+            let mut stats = SeriesStats { ahead: device.ahead[column as usize], ..SeriesStats::default() };
             for head in device.frozen.iter().map(|head| &**head).chain([&device.head]) {
                 let Some(column) = head.columns.get(column as usize) else { continue };
                 stats.points += column.values.len() as u64;

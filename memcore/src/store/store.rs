@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use super::arrivals::minute_of;
 use super::batch_frame;
 use super::disk::{Disk, Folder};
 use super::log::{self, PAYLOAD_MAX};
@@ -12,17 +13,21 @@ use super::manifest::Record;
 use super::options::{StoreOptions, SyncPolicy};
 use super::query::{Query, QueryResult};
 use super::recovery;
+use super::retention::{self, Now, RetentionReport};
 use super::scan;
 use super::seal;
 use super::shared::{Shared, Writing};
 use super::simulated::SimulatedDisk;
 use super::state::State;
 use super::stats::{self, SeriesStats, StoreStats, VerifyReport};
-use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Batch, Channel, DeviceName, Sample, Selection, SeriesName, Timestamp};
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::model::{Batch, Channel, Clock, DeviceName, Sample, Selection, SeriesName, Span, SystemClock, Timestamp};
 
 /// Frames wait in memory up to this size; then `append` itself gives them to the operating system.
 const BUFFER_BYTES: usize = 1 << 20;
+
+/// Times may lie this far ahead of the clock before it is remarked on.
+const AHEAD: Span = Span::from_seconds(300);
 
 /// What a batch was given when it was appended, to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,13 +89,23 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_on(disk: Arc<dyn Disk>, label: &str, options: StoreOptions) -> Result<Self> {
+        Self::open_with(disk, Arc::new(SystemClock::default()), label, options)
+    }
+
+    /// Opens the store on any disk and by any clock. The clock says when batches arrive, for as-of queries; which value holds
+    /// is decided by the order of arrival alone, so the clock may be wrong and may jump.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, label: &str, options: StoreOptions) -> Result<Self> {
+        let options = options.bounded_by_size();
         let named = |e: Error| e.context(format_args!("store {label}"));
         let files = disk.list().map_err(|e| named(Error::io("list it", e)))?;
         let new = recovery::is_new(&files).map_err(named)?;
         if !disk.lock().map_err(|e| named(Error::io("lock it", e)))? {
             return Err(Error::new(ErrorKind::Locked, format!("store {label} is open for writing elsewhere")));
         }
-        let shared = Self::recover(&disk, label, options, new).map_err(|e| {
+        let shared = Self::recover(&disk, clock, label, options, new).map_err(|e| {
             disk.unlock();
             named(e)
         })?;
@@ -105,7 +120,13 @@ impl Store {
         Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::new(Some(thread)) }) })
     }
 
-    fn recover(disk: &Arc<dyn Disk>, label: &str, options: StoreOptions, new: bool) -> Result<Shared> {
+    fn recover(
+        disk: &Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        label: &str,
+        options: StoreOptions,
+        new: bool,
+    ) -> Result<Shared> {
         if new {
             recovery::create(&**disk)?;
         }
@@ -115,8 +136,13 @@ impl Store {
             tracing::error!(store = label, "damage: {what}");
         }
         let number = manifest.number;
-        let writing = Writing { manifest: Mutex::new(manifest), log: Mutex::new(log) };
-        Ok(Shared::new(label.to_owned(), Arc::clone(disk), options, state, Some(writing), number))
+        let room = log.end().is_some();
+        let writing = Writing::new(manifest, log);
+        let shared = Shared::new(label.to_owned(), Arc::clone(disk), clock, options, state, Some(writing), number);
+        if shared.look_for_room() && !room {
+            shared.space.refuse("disk full: no room for a segment of the log".to_owned());
+        }
+        Ok(shared)
     }
 
     /// Opens the store on any disk to read it.
@@ -125,7 +151,8 @@ impl Store {
     /// As [`open_read_only`](Self::open_read_only).
     pub fn open_read_only_on(disk: Arc<dyn Disk>, label: &str, options: StoreOptions) -> Result<Self> {
         let state = load_consistent(&disk, &options).map_err(|e| e.context(format_args!("store {label}")))?;
-        let shared = Arc::new(Shared::new(label.to_owned(), disk, options, state, None, 0));
+        let clock = Arc::new(SystemClock::default());
+        let shared = Arc::new(Shared::new(label.to_owned(), disk, clock, options, state, None, 0));
         Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::new(None) }) })
     }
 
@@ -153,8 +180,9 @@ impl Store {
     /// [`LimitReached`](ErrorKind::LimitReached) beyond the device's quota; then none of the channels is registered.
     pub fn register(&self, device: &DeviceName, channels: &[Channel]) -> Result<()> {
         let shared = self.shared();
-        let writing = shared.writing()?;
-        let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut manifest = shared.writing()?.lock_manifest();
+        // Closing sets its mark before it takes the lock: nothing may be written after it gave the folder back.
+        shared.writing()?;
         let records = {
             let state = shared.read();
             new_facts(&state, device, channels, shared.options.max_channels_per_device)?
@@ -184,18 +212,26 @@ impl Store {
     /// [`NotFound`](ErrorKind::NotFound) naming a channel that is not registered; nothing of the batch is taken then.
     pub fn append(&self, batch: &Batch) -> Result<Ticket> {
         let shared = self.shared();
-        let writing = shared.writing()?;
+        let writing = shared.taking()?;
+        let arrived = shared.clock.now();
         let mut state = shared.write();
-        let (frame, froze) = append(&mut state, batch, shared)?;
+        let (frame, froze) = append(&mut state, batch, arrived, shared)?;
         let (buffered, queued) = (state.buffer.len(), state.queued_rows);
         drop(state);
+        let taken = |waited: Result<()>| match waited {
+            // The batch is taken; it is the next one that a full disk keeps out.
+            Err(e) if e.retry() == Retry::Safe => Ok(()),
+            waited => waited,
+        };
         if buffered > BUFFER_BYTES {
-            shared.flush(&mut shared.lock_log(writing), false)?;
+            let mut log = shared.lock_log(writing);
+            shared.writing()?;
+            taken(shared.flush(&mut log, false))?;
         }
         if froze {
             shared.ask_to_look();
             if queued > shared.options.unsealed_rows {
-                seal::wait_for_room(shared, shared.options.unsealed_rows)?;
+                taken(seal::wait_for_room(shared, shared.options.unsealed_rows))?;
             }
         }
         Ok(Ticket(frame))
@@ -237,8 +273,9 @@ impl Store {
     /// As [`commit`](Self::commit).
     pub fn sync(&self) -> Result<()> {
         let shared = self.shared();
-        let writing = shared.writing()?;
-        shared.flush(&mut shared.lock_log(writing), true)
+        let mut log = shared.lock_log(shared.writing()?);
+        shared.writing()?;
+        shared.flush(&mut log, true)
     }
 
     /// Seals all rows into compressed chunks and waits for it: before a backup, or to measure.
@@ -292,27 +329,31 @@ impl Store {
         let known: Vec<_> = {
             let state = self.shared().read();
             let selected = state.select(&selection).into_iter();
-            selected.map(|(series, id, column)| (series, state.devices[id as usize].latest[column as usize])).collect()
+            let latest = |id: u32, column: u32| {
+                let device = &state.devices[id as usize];
+                (device.latest[column as usize], device.deletions)
+            };
+            selected.map(|(series, id, column)| (series, latest(id, column))).collect()
         };
         let mut found = Vec::with_capacity(known.len());
-        for (series, sample) in known {
+        for (series, (sample, deletions)) in known {
             let sample = match sample {
                 Some(sample) => Some(sample),
-                None => self.latest_sealed(&series)?,
+                None => self.latest_sealed(&series, deletions)?,
             };
             found.extend(sample.map(|sample| (series, sample)));
         }
         Ok(found)
     }
 
-    /// The sample that held at an instant: the latest at or before it, however old, of each series that a pattern selects.
+    /// The sample that held at an instant: the latest at or before it, however old, of each selected series.
     /// Series without one are left out. Whether it is too old to stand for that instant is for the caller to say: its time
     /// is there.
     ///
     /// # Errors
     /// As [`query`](Self::query).
-    pub fn at(&self, pattern: &Pattern, instant: Timestamp) -> Result<Vec<(SeriesName, Sample)>> {
-        let until = Query::new(pattern.clone()).last(1);
+    pub fn at(&self, selection: impl Into<Selection>, instant: Timestamp) -> Result<Vec<(SeriesName, Sample)>> {
+        let until = Query::new(selection).last(1);
         let result = self.query(&match instant.as_micros().checked_add(1) {
             Some(after) => until.to(Timestamp::from_micros(after)),
             None => until,
@@ -325,7 +366,8 @@ impl Store {
         Ok(held.collect())
     }
 
-    fn latest_sealed(&self, series: &SeriesName) -> Result<Option<Sample>> {
+    /// Looks the latest sample up, and remembers it unless something was deleted meanwhile.
+    fn latest_sealed(&self, series: &SeriesName, deletions: u64) -> Result<Option<Sample>> {
         let result = self.query(&Query::new(series).last(1))?;
         let sample = result.series().first().and_then(|found| {
             let at = found.times().len().checked_sub(1)?;
@@ -334,8 +376,9 @@ impl Store {
         let mut state = self.shared().write();
         let place = state.select(&series.into()).pop();
         if let (Some((_, id, column)), Some(sample)) = (place, sample) {
-            let known = &mut state.devices[id as usize].latest[column as usize];
-            if known.is_none_or(|known| known.time < sample.time) {
+            let device = &mut state.devices[id as usize];
+            let known = &mut device.latest[column as usize];
+            if device.deletions == deletions && known.is_none_or(|known| known.time < sample.time) {
                 *known = Some(sample);
             }
         }
@@ -367,6 +410,16 @@ impl Store {
         stats::verify(self.shared())
     }
 
+    /// Gives up what is older than it is to be kept, and the oldest of what is too much. The store does so by itself every
+    /// minute; there `now` is what its clock and the device's own newest samples agree on, here it is what the caller says.
+    ///
+    /// # Errors
+    /// As [`register`](Self::register).
+    pub fn enforce_retention(&self, now: Timestamp) -> Result<RetentionReport> {
+        let shared = self.shared();
+        retention::enforce(shared, shared.writing()?, Now::Given(now))
+    }
+
     /// Why the store takes no writes, where it does not.
     #[must_use]
     pub fn is_read_only(&self) -> Option<String> {
@@ -381,7 +434,7 @@ impl Store {
         self.handle.close()
     }
 
-    fn shared(&self) -> &Shared {
+    pub(super) fn shared(&self) -> &Shared {
         &self.handle.shared
     }
 }
@@ -400,7 +453,9 @@ impl Handle {
             let _ = thread.join();
         }
         let Some(writing) = &shared.writing else { return Ok(()) };
-        let done = if shared.read_only_reason().is_none() { say_goodbye(shared, writing) } else { Ok(()) };
+        // A step of a compaction or a deletion that goes on elsewhere is waited for.
+        let _files = writing.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = if !shared.has_failed() { say_goodbye(shared, writing) } else { Ok(()) };
         shared.disk.unlock();
         done
     }
@@ -416,15 +471,15 @@ impl Drop for Handle {
 
 /// Syncs the log and records where it ends, so that later damage to its last frames is not taken for a torn write.
 fn say_goodbye(shared: &Shared, writing: &Writing) -> Result<()> {
-    let mut manifest = writing.manifest.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut manifest = writing.lock_manifest();
     let mut log = shared.lock_log(writing);
     shared.flush(&mut log, true)?;
-    let ((segment, end), next_frame) = (log.end(), log.written + 1);
-    manifest.append(&[Record::Closed { segment, end, next_frame }]).map_err(|e| shared.fail(&e))
+    let (Some((segment, end)), next_frame) = (log.end(), log.written + 1) else { return Ok(()) };
+    manifest.append(&[Record::Closed { segment, end, next_frame }]).map_err(|e| shared.refuse(&e))
 }
 
 /// Takes a batch into the state; its frame, and whether a head became full.
-fn append(state: &mut State, batch: &Batch, shared: &Shared) -> Result<(u64, bool)> {
+fn append(state: &mut State, batch: &Batch, arrived: Timestamp, shared: &Shared) -> Result<(u64, bool)> {
     let device_name = batch.device();
     let id = state
         .device_id(device_name)
@@ -437,7 +492,8 @@ fn append(state: &mut State, batch: &Batch, shared: &Shared) -> Result<(u64, boo
     }
     let frame = state.next_frame;
     let start = log::begin_frame(&mut state.buffer);
-    batch_frame::encode(batch, id, &ids, &mut state.buffer);
+    let minute = minute_of(arrived);
+    batch_frame::encode(batch, id, &ids, minute, &mut state.buffer);
     if state.buffer.len() - start > PAYLOAD_MAX {
         state.buffer.truncate(start);
         let (rows, width) = (batch.rows(), ids.len());
@@ -449,7 +505,8 @@ fn append(state: &mut State, batch: &Batch, shared: &Shared) -> Result<(u64, boo
     if let Some(position) = batch.position() {
         device.marks.append(position, frame, shared.durable());
     }
-    device.push(batch, &ids, frame);
+    device.push(batch, &ids, frame, minute);
+    state.ahead_points += device.count_ahead(batch, &ids, arrived.saturating_add(AHEAD));
     let full = device.head.rows() >= shared.options.seal_rows;
     if full {
         state.freeze(id);

@@ -1,5 +1,6 @@
 //! Rows of one device in memory: as they arrive (a head), and in order of time (a table, what a chunk holds).
 
+use super::arrivals::{Arrivals, UNKNOWN};
 use super::column::Column;
 use crate::model::{Batch, Timestamp};
 
@@ -10,6 +11,8 @@ pub(super) struct Table {
     pub(super) times: Vec<i64>,
     /// Rising by id, none without a value.
     pub(super) columns: Vec<Column>,
+    /// When each row arrived; empty where that is not known.
+    pub(super) arrived: Arrivals,
 }
 
 /// Rows in order of arrival. Columns stand at the place of their id, those without a value are empty.
@@ -17,6 +20,7 @@ pub(super) struct Table {
 pub(super) struct Head {
     pub(super) times: Vec<i64>,
     pub(super) columns: Vec<Column>,
+    pub(super) arrived: Arrivals,
     /// Whether times rise from row to row, which spares the sorting.
     pub(super) rising: bool,
     /// The log frames of the first and the last row.
@@ -29,16 +33,17 @@ impl Head {
         self.times.len()
     }
 
-    /// Takes in a batch; `ids` are the columns of its channels.
-    pub(super) fn push(&mut self, batch: &Batch, ids: &[u32], frame: u64) {
+    /// Takes in a batch that arrived in that minute; `ids` are the columns of its channels.
+    pub(super) fn push(&mut self, batch: &Batch, ids: &[u32], frame: u64, minute: i64) {
         let base = self.times.len();
-        self.push_times(batch.times(), frame);
+        self.push_times(batch.times(), frame, minute);
         for (at, id) in ids.iter().enumerate() {
             self.column(*id).push(base, batch.column(at));
         }
     }
 
-    pub(super) fn push_times(&mut self, times: &[Timestamp], frame: u64) {
+    pub(super) fn push_times(&mut self, times: &[Timestamp], frame: u64, minute: i64) {
+        self.arrived.push(times.len(), minute);
         if self.times.is_empty() {
             self.rising = true;
             self.first_frame = frame;
@@ -70,7 +75,8 @@ impl Head {
         } else {
             0..self.rows()
         };
-        let mut copy = Self { times: self.times[rows.clone()].to_vec(), rising: self.rising, ..Self::default() };
+        let arrived = self.arrived.slice(rows.start, rows.end);
+        let mut copy = Self { times: self.times[rows.clone()].to_vec(), arrived, rising: self.rising, ..Self::default() };
         for id in ids {
             if let Some(column) = self.columns.get(*id as usize) {
                 *copy.column(*id) = column.cut(rows.start, rows.end);
@@ -79,16 +85,25 @@ impl Head {
         copy
     }
 
-    /// The rows in order of time; of several values of one time and column the one that arrived last (S8).
-    pub(super) fn to_table(&self) -> Table {
-        let filled = self.columns.iter().filter(|column| !column.values.is_empty());
-        if self.rising {
-            let whole = |column: &Column| column.cut(0, self.rows());
-            return Table { times: self.times.clone(), columns: filled.map(whole).collect() };
+    /// Takes in the rows of a table that arrived after those that are here.
+    pub(super) fn push_table(&mut self, table: &Table) {
+        let base = self.rows();
+        self.rising = (base == 0 || self.rising) && self.times.last() < table.times.first();
+        self.times.extend_from_slice(&table.times);
+        match table.arrived.rows() {
+            0 => self.arrived.push(table.times.len(), UNKNOWN),
+            _ => table.arrived.runs().iter().for_each(|(rows, minute)| self.arrived.push(*rows as usize, *minute)),
         }
-        let (times, place) = order(&self.times);
-        let columns = filled.map(|column| column.arranged(&place, times.len())).collect();
-        Table { times, columns }
+        for column in &table.columns {
+            self.column(column.id).append(base, column);
+        }
+    }
+
+    /// All rows as one table, where their times rise.
+    pub(super) fn as_table(&self) -> Table {
+        let filled = self.columns.iter().filter(|column| !column.values.is_empty());
+        let columns = filled.map(|column| column.cut(0, self.rows())).collect();
+        Table { times: self.times.clone(), columns, arrived: self.arrived.clone() }
     }
 }
 
@@ -117,7 +132,7 @@ impl Column {
     }
 
     /// The values of the rows from `start` to `end`, which become the rows from 0 on.
-    fn cut(&self, start: usize, end: usize) -> Self {
+    pub(super) fn cut(&self, start: usize, end: usize) -> Self {
         let Some(rows) = &self.rows else {
             let values = self.values[start.min(self.values.len())..end.min(self.values.len())].to_vec();
             let rows = (values.len() < end - start).then(|| (0..values.len() as u32).collect());
@@ -129,30 +144,16 @@ impl Column {
         Self { id: self.id, rows: (values.len() < end - start).then_some(rows), values }
     }
 
-    /// The column with its rows moved to `place[row]`, of `rows` rows; where two meet, the later one stays.
-    fn arranged(&self, place: &[u32], rows: usize) -> Self {
-        let mut moved: Vec<(u32, f64)> = self.iter().map(|(row, value)| (place[row], value)).collect();
-        moved.sort_by_key(|(row, _)| *row);
-        let (at, values) = keep_last(moved);
-        let dense = at.len() == rows;
-        Self { id: self.id, values, rows: (!dense).then_some(at) }
-    }
-}
-
-/// The distinct times in order, and for every row its place among them.
-fn order(times: &[i64]) -> (Vec<i64>, Vec<u32>) {
-    let mut rows: Vec<u32> = (0..times.len() as u32).collect();
-    rows.sort_by_key(|row| times[*row as usize]);
-    let mut distinct: Vec<i64> = Vec::with_capacity(times.len());
-    let mut place = vec![0; times.len()];
-    for row in rows {
-        let time = times[row as usize];
-        if distinct.last() != Some(&time) {
-            distinct.push(time);
+    /// Adds the values of another, whose rows become those from `base` on.
+    fn append(&mut self, base: usize, other: &Self) {
+        let gapless = self.rows.is_none() && self.values.len() == base && other.rows.is_none();
+        if !gapless {
+            let known = self.values.len() as u32;
+            let rows = self.rows.get_or_insert_with(|| (0..known).collect());
+            rows.extend(other.iter().map(|(row, _)| (base + row) as u32));
         }
-        place[row as usize] = distinct.len() as u32 - 1;
+        self.values.extend_from_slice(&other.values);
     }
-    (distinct, place)
 }
 
 /// Splits pairs in order of their key, of several with one key the last.
@@ -170,72 +171,10 @@ pub(super) fn keep_last<K: PartialEq + Copy>(pairs: impl IntoIterator<Item = (K,
 }
 
 impl Table {
-    /// One table out of several of one device, in order of arrival: later ones override earlier ones.
-    pub(super) fn merge(parts: &[Self]) -> Self {
-        let times: Vec<i64> = parts.iter().flat_map(|part| part.times.iter().copied()).collect();
-        let (distinct, place) = order(&times);
-        let width = parts.iter().flat_map(|part| &part.columns).map(|column| column.id as usize + 1).max().unwrap_or(0);
-        let mut columns = Vec::new();
-        for id in 0..width as u32 {
-            let mut joined = Column { id, values: Vec::new(), rows: Some(Vec::new()) };
-            let mut base = 0;
-            for part in parts {
-                let found = part.columns.binary_search_by_key(&id, |column| column.id);
-                for (row, value) in found.ok().into_iter().flat_map(|at| part.columns[at].iter()) {
-                    joined.rows.get_or_insert_default().push((base + row) as u32);
-                    joined.values.push(value);
-                }
-                base += part.times.len();
-            }
-            if !joined.values.is_empty() {
-                columns.push(joined.arranged(&place, distinct.len()));
-            }
-        }
-        Self { times: distinct, columns }
-    }
-
     /// The rows from `start` to `end`, as a table of its own.
     pub(super) fn slice(&self, start: usize, end: usize) -> Self {
         let columns =
             self.columns.iter().map(|column| column.cut(start, end)).filter(|column| !column.values.is_empty()).collect();
-        Self { times: self.times[start..end].to_vec(), columns }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn head(rows: &[(i64, [Option<f64>; 2])]) -> Head {
-        let mut head = Head::default();
-        for (frame, (time, values)) in rows.iter().enumerate() {
-            head.push_times(&[Timestamp::from_micros(*time)], frame as u64);
-            for (id, value) in values.iter().enumerate() {
-                head.column(id as u32).push(frame, &[*value]);
-            }
-        }
-        head
-    }
-
-    #[test]
-    fn the_last_value_of_a_time_wins_column_by_column() {
-        let head =
-            head(&[(5, [Some(1.0), Some(2.0)]), (3, [Some(3.0), None]), (5, [None, Some(4.0)]), (3, [Some(5.0), None])]);
-        let table = head.to_table();
-        assert_eq!(table.times, [3, 5]);
-        assert_eq!(table.columns[0], Column { id: 0, values: vec![5.0, 1.0], rows: None });
-        assert_eq!(table.columns[1], Column { id: 1, values: vec![4.0], rows: Some(vec![1]) });
-    }
-
-    #[test]
-    fn later_tables_override_earlier_ones() {
-        let first = head(&[(1, [Some(1.0), None]), (2, [Some(2.0), None])]).to_table();
-        let second = head(&[(2, [Some(20.0), Some(7.0)]), (9, [Some(9.0), None])]).to_table();
-        let merged = Table::merge(&[first, second]);
-        assert_eq!(merged.times, [1, 2, 9]);
-        assert_eq!(merged.columns[0].values, [1.0, 20.0, 9.0]);
-        assert_eq!(merged.columns[1], Column { id: 1, values: vec![7.0], rows: Some(vec![1]) });
-        let part = merged.slice(1, 3);
-        assert_eq!((part.times, part.columns[0].rows.is_none()), (vec![2, 9], true));
+        Self { times: self.times[start..end].to_vec(), columns, arrived: self.arrived.slice(start, end) }
     }
 }
