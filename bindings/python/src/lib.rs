@@ -3,18 +3,22 @@
 //! The half in Python (`python/src/memcore`) has the names, defaults and types that users see; what crosses between the
 //! two is plain: integers of microseconds, bytes, Arrow capsules, and JSON for descriptions.
 
+mod bulk;
 mod channel;
 mod columns;
 mod device;
 mod errors;
+mod frame;
 mod live;
 mod logging;
 mod owned;
+mod question;
 mod result;
 mod runtime;
 mod server;
 mod simulation;
 mod site;
+mod told;
 
 use std::ffi::OsString;
 
@@ -23,6 +27,8 @@ use pyo3::prelude::*;
 /// The module `memcore._memcore`.
 #[pymodule]
 mod _memcore {
+    #[pymodule_export]
+    use super::bulk::Bulk;
     #[pymodule_export]
     use super::device::Device;
     #[pymodule_export]

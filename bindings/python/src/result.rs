@@ -46,6 +46,16 @@ impl Table {
         self.0.series().iter().map(of).collect()
     }
 
+    /// The unit of a column of the series at that place.
+    fn unit(&self, series: usize, name: &str) -> PyResult<String> {
+        self.at(series)?.unit(name).ok_or_else(|| invalid(format!("result has no column {name:?}")))
+    }
+
+    /// The zone whose calendar the buckets follow.
+    fn zone(&self) -> Option<&str> {
+        self.0.zone()
+    }
+
     fn times(&self, series: usize) -> PyResult<Column> {
         Column::new(Arc::new(self.at(series)?.times().clone()))
     }
@@ -124,7 +134,7 @@ fn stream(py: Python<'_>, batches: Vec<RecordBatch>) -> PyResult<Bound<'_, PyCap
     PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
 }
 
-/// A column without nulls, as numpy sees it through `__array_interface__`: its memory is shared and read-only.
+/// A column as numpy sees it, with NaN where a number is null, through `__array_interface__`: its memory is shared and read-only.
 #[pyclass(frozen, module = "memcore._memcore")]
 pub(crate) struct Column {
     array: ArrayRef,
@@ -168,7 +178,10 @@ impl Column {
     fn to_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let any = self.array.as_any();
         if let Some(array) = any.downcast_ref::<Float64Array>() {
-            return array.values().to_vec().into_pyobject(py);
+            return match array.null_count() {
+                0 => array.values().to_vec().into_pyobject(py),
+                _ => array.iter().collect::<Vec<Option<f64>>>().into_pyobject(py),
+            };
         }
         if let Some(array) = any.downcast_ref::<UInt64Array>() {
             return array.values().to_vec().into_pyobject(py);

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::model::{Channel, Sample, Selection, SeriesName};
-use crate::store::{Query, QueryResult, Store, StoreOptions, StoreStats};
+use crate::model::{Channel, Sample, Selection, SeriesName, Timestamp};
+use crate::store::{
+    CompactOptions, CompactReport, Deleted, Query, QueryResult, SeriesStats, Store, StoreOptions, StoreStats, VerifyReport,
+};
 
 /// A site's history, opened in this process. Clones share it.
 ///
@@ -104,6 +106,54 @@ impl Memcore {
     /// [`Damaged`](crate::ErrorKind::Damaged) where what is stored fails its checks.
     pub fn latest(&self, selection: impl Into<Selection>) -> Result<Vec<(SeriesName, Sample)>> {
         self.store.latest(selection)
+    }
+
+    /// The sample that held at an instant, the latest at or before it however old, of every selected series.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub fn at(&self, selection: impl Into<Selection>, instant: Timestamp) -> Result<Vec<(SeriesName, Sample)>> {
+        self.store.at(selection, instant)
+    }
+
+    /// Deletes the samples of the selected series from `from` on and before `to`, for good; what arrives for the range
+    /// afterwards is kept. [`Timestamp::MIN`] and [`Timestamp::MAX`] stand for everything on their side.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a reversed range, [`NotFound`](crate::ErrorKind::NotFound) for a series
+    /// asked for by its full name that does not exist.
+    pub fn delete(&self, selection: impl Into<Selection>, from: Timestamp, to: Timestamp) -> Result<Deleted> {
+        self.store.delete(selection, from, to)
+    }
+
+    /// Merges what is stored of the devices that series are selected of, and carries out what was deleted there. `progress`
+    /// is told how many of how many bytes are done.
+    ///
+    /// # Errors
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly); what is damaged is in the report.
+    pub fn compact(
+        &self,
+        selection: impl Into<Selection>,
+        options: &CompactOptions,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<CompactReport> {
+        self.store.compact(selection, options, progress)
+    }
+
+    /// Reads everything and checks it.
+    ///
+    /// # Errors
+    /// [`Closed`](crate::ErrorKind::Closed); what is damaged is in the report.
+    pub fn verify(&self) -> Result<VerifyReport> {
+        self.store.verify()
+    }
+
+    /// Size and span of every selected series.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub fn series_stats(&self, selection: impl Into<Selection>) -> Result<Vec<(SeriesName, SeriesStats)>> {
+        self.store.series_stats(selection)
     }
 
     /// The selected series, with what their numbers mean.
