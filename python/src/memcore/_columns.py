@@ -150,7 +150,14 @@ def _values_of_numpy(column: Any, name: str) -> Any:
         return [_number(value, f"{name}[{row}]") for row, value in enumerate(column)]
     if column.dtype.kind not in "fiub":
         raise InvalidError(f"{name} are {column.dtype}, expected numbers")
-    return column.astype("<f8").tobytes()
+    numbers = column.astype("<f8")
+    if column.dtype.kind in "iu" and column.dtype.itemsize == 8:
+        # Through objects, since a float of 64 bits does not compare exactly with such integers either.
+        far = (abs(numbers) >= 2.0**53).nonzero()[0]
+        row = next((int(row) for row in far if int(numbers[row]) != int(column[row])), None)
+        if row is not None:
+            raise InvalidError(f"{name}[{row}] is {column[row]}, expected what a float of 64 bits holds exactly")
+    return numbers.tobytes()
 
 
 def _flat(column: Any, field: str) -> Any:
