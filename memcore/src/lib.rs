@@ -42,13 +42,13 @@ pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use runtime::{
-    Aggregate, Bulk, Chart, ChartMethod, Column, Every, FrameOptions, Gaps, Memcore, Progress, Query, QueryResult, Rule,
-    SeriesResult, StoreOptions, StoreStats, open,
+    Aggregate, BackupReport, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted, Every, FrameOptions,
+    Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, StoreOptions, StoreStats, open, restore,
 };
 #[cfg(feature = "gateway")]
 pub use runtime::{
     BusConfig, CommandRequest, CommandTicket, Config, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus,
-    ProofKind, Readings, Server, ServerHandle, ServerStats, StoreConfig, Sync, serve,
+    ProofKind, Readings, RetentionRule, Server, ServerHandle, ServerStats, StoreConfig, Sync, serve,
 };
 #[cfg(feature = "files")]
 pub use runtime::{

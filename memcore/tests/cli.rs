@@ -207,6 +207,75 @@ fn history_is_looked_at_exported_and_imported_elsewhere() {
 }
 
 #[test]
+fn a_site_is_backed_up_restored_deleted_from_and_compacted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (site, back, other) = (folder.path().join("site"), folder.path().join("back"), folder.path().join("other"));
+    let csv = folder.path().join("house.csv");
+    std::fs::write(&csv, "time,p_kw\n2025-03-30T00:00:00Z,1\n2025-03-30T00:01:00Z,2\n2025-03-30T00:02:00Z,3\n").unwrap();
+    text(&memcore(&site, &["import", csv.to_str().unwrap(), "--device", "home1.house"]));
+    let everything = |site: &Path| text(&memcore(site, &["query", "home1.>", "--format", "csv"]));
+    let whole = everything(&site);
+
+    // Beside a running server: a backup is made, what would change the site says what to do.
+    let served = Served::start(&site);
+    assert!(text(&memcore(&site, &["backup", back.to_str().unwrap()])).starts_with("3 points, "));
+    assert!(failure(&memcore(&site, &["compact"])).contains("stop the server that has it, compact, and start it again"));
+    let range = ["delete", "home1.house.power", "--from", "2025-03-30T00:01:00Z", "--to", "2025-03-30T00:02:00Z"];
+    assert!(failure(&memcore(&site, &[&range[..], &["--yes"]].concat())).contains("stop the server"));
+    assert_eq!(served.terminate(), Some(0));
+
+    let preview = memcore(&site, &range);
+    assert_eq!(preview.status.code(), Some(2));
+    assert_eq!(String::from_utf8(preview.stdout).unwrap(), "home1.house.power  1 points\n");
+    assert_eq!(everything(&site), whole, "without --yes nothing is deleted");
+    assert!(text(&memcore(&site, &[&range[..], &["--yes"]].concat())).contains("of 1 series"));
+    assert_eq!(everything(&site).lines().count(), 3);
+    assert!(text(&memcore(&site, &["compact"])).contains("1 deleted points are gone for good"));
+
+    assert_eq!(everything(&back), whole, "a backup is a site to be read");
+    text(&memcore(&other, &["restore", back.to_str().unwrap()]));
+    assert_eq!(everything(&other), whole);
+    assert!(failure(&memcore(&other, &["restore", back.to_str().unwrap()])).contains("it holds something"));
+    assert!(
+        failure(&memcore(&folder.path().join("none"), &["restore", other.join("x").to_str().unwrap()]))
+            .contains("no store")
+    );
+    assert!(failure(&memcore(&folder.path().join("none"), &["compact"])).contains("holds no site"));
+}
+
+#[test]
+fn what_counts_time_and_what_an_answer_costs_is_asked_for_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (site, csv) = (folder.path().join("site"), folder.path().join("pv.csv"));
+    let row = |minute: u32| format!("2025-03-30T00:{minute:02}:00Z,1\n");
+    std::fs::write(&csv, format!("time,p_kw\n{}", (0..60).map(row).collect::<String>())).unwrap();
+    text(&memcore(&site, &["import", csv.to_str().unwrap(), "--device", "home1.pv"]));
+    let query = |more: &[&str]| memcore(&site, &[&["query", "home1.pv.power", "--format", "csv"], more].concat());
+    let hour = ["--every", "1h", "--agg", "integral", "--max-gap", "2m", "--to", "2025-03-30T01:00:00Z"];
+    let energy = text(&query(&hour));
+    assert_eq!(energy, "series,time,integral,unit\nhome1.pv.power,2025-03-30T00:00:00Z,1000,Wh\n");
+    let filled = text(&query(&[
+        "--every",
+        "1h",
+        "--gaps",
+        "null",
+        "--to",
+        "2025-03-30T02:00:00Z",
+        "--from",
+        "2025-03-30T00:00:00Z",
+    ]));
+    assert_eq!(filled.lines().count(), 3);
+    assert!(text(&query(&["--chart", "4"])).lines().count() < 20);
+    assert_eq!(text(&query(&["--as-of", "2020-01-01T00:00:00Z"])).lines().count(), 1);
+    let explained = query(&["--explain"]);
+    assert!(String::from_utf8_lossy(&explained.stderr).contains("unsealed points"), "{explained:?}");
+    assert!(
+        String::from_utf8_lossy(&query(&["--every", "1h", "--gaps", "none"]).stderr)
+            .contains("absent null previous linear")
+    );
+}
+
+#[test]
 fn damage_is_found_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let site = folder.path().join("site");

@@ -144,6 +144,32 @@ fn a_device_that_invents_channels_is_capped_and_others_are_not() {
 }
 
 #[test]
+fn a_device_that_invents_a_million_channels_is_stopped_at_its_quota_and_nobody_else_notices() {
+    let store = Store::in_memory(options().max_channels_per_device(100).max_devices(3));
+    let invented = |n: usize| Channel::gauge(&format!("c{n}"), Unit::Watt).unwrap().build().unwrap();
+    let million: Vec<Channel> = (0..1_000_000).map(invented).collect();
+    let liar = device("home1.liar");
+    assert_eq!(store.register(&liar, &million).unwrap_err().kind(), ErrorKind::LimitReached);
+    // One by one it gets no further than that, and leaves nothing behind.
+    let taken = million.iter().take_while(|channel| store.register(&liar, std::slice::from_ref(channel)).is_ok()).count();
+    let before = store.stats();
+    for channel in &million[..10_000] {
+        let again = store.register(&liar, std::slice::from_ref(channel));
+        assert_eq!(again.is_ok(), million[..100].contains(channel));
+    }
+    assert_eq!((taken, store.stats()), (100, before));
+
+    store.register(&device("home2.pv"), &watts(&["power"])).unwrap();
+    store.write(&power("home2.pv", &[(1, 1.0)])).unwrap();
+    store.register(&device("home3.pv"), &watts(&["power"])).unwrap();
+    let e = store.register(&device("home4.pv"), &watts(&["power"])).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::LimitReached);
+    assert!(e.message().contains("home4.pv") && e.message().contains("3 that may be registered"), "{e}");
+    store.register(&device("home2.pv"), &watts(&["voltage"])).unwrap();
+    assert_eq!((store.stats().devices, store.stats().series), (3, 103));
+}
+
+#[test]
 fn a_repeated_batch_is_acknowledged_and_stored_once() {
     let disk = SimulatedDisk::new();
     let open = || Store::open_on(Arc::new(disk.clone()), "disk", options().seal_rows(4).segment_bytes(4096)).unwrap();

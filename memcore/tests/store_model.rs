@@ -1,4 +1,5 @@
-//! The store against the simplest thing that could be right: a map, through any order of writing, sealing and reopening.
+//! The store against the simplest thing that could be right: a map, through any order of writing, deleting, sealing, merging
+//! and reopening.
 
 mod store_support;
 
@@ -6,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use memcore::model::{Batch, Span, Timestamp};
-use memcore::store::{Aggregate, Every, Query, SimulatedDisk, Store, StoreOptions};
+use memcore::store::{Aggregate, CompactOptions, Every, Query, SimulatedDisk, Store, StoreOptions};
 use proptest::prelude::*;
 use store_support::*;
 
@@ -14,7 +15,10 @@ use store_support::*;
 enum Step {
     /// Rows of time and the values of two channels.
     Write(Vec<(i64, Option<f64>, Option<f64>)>),
+    /// Deletes of one channel, or both, what lies in a range.
+    Delete(Option<bool>, i64, i64),
     Seal,
+    Compact,
     Reopen,
 }
 
@@ -30,7 +34,10 @@ fn step() -> impl Strategy<Value = Step> {
     let time = prop_oneof![9 => -30i64..300, 1 => prop_oneof![Just(i64::MIN), Just(i64::MAX)]];
     prop_oneof![
         8 => prop::collection::vec((time, value(), value()), 0..12).prop_map(Step::Write),
-        1 => Just(Step::Seal),
+        2 => (prop_oneof![Just(None), any::<bool>().prop_map(Some)], -30i64..300, 0i64..200)
+            .prop_map(|(channel, from, length)| Step::Delete(channel, from, from + length)),
+        2 => Just(Step::Seal),
+        1 => Just(Step::Compact),
         1 => Just(Step::Reopen),
     ]
 }
@@ -47,6 +54,26 @@ fn write(store: &Store, model: &mut Model, rows: &[(i64, Option<f64>, Option<f64
             map.extend(value.map(|value| (*time, value)));
         }
     }
+}
+
+fn delete(store: &Store, model: &mut Model, channel: Option<bool>, from: i64, to: i64) {
+    let selected = match channel {
+        None => "home1.pv.*",
+        Some(false) => "home1.pv.a",
+        Some(true) => "home1.pv.b",
+    };
+    store.delete(&pattern(selected), Timestamp::from_micros(from), Timestamp::from_micros(to)).unwrap();
+    for (map, of) in model.iter_mut().zip([false, true]) {
+        map.retain(|time, _| channel.is_some_and(|channel| channel != of) || !(from..to).contains(time));
+    }
+}
+
+fn compact(store: &Store) {
+    let (mut done, mut of) = (0, 0);
+    let all = CompactOptions::default();
+    let report = store.compact(&pattern("home1.pv.*"), &all, &mut |now, total| (done, of) = (now, total)).unwrap();
+    assert!(report.skipped.is_empty() && done == of, "{report:?}, {done} of {of} bytes");
+    assert_eq!(store.stats().erasures, 0, "what was deleted is gone for good");
 }
 
 fn check(store: &Store, model: &Model, from: i64, to: i64) {
@@ -70,7 +97,9 @@ fn check(store: &Store, model: &Model, from: i64, to: i64) {
         let starts = counted.times().values().iter().copied();
         assert_eq!(starts.zip(counts.zip(largest)).collect::<BTreeMap<_, _>>(), buckets);
     }
-    for (series, sample) in store.latest(&pattern("home1.pv.*")).unwrap() {
+    let latest = store.latest(&pattern("home1.pv.*")).unwrap();
+    assert_eq!(latest.len(), model.iter().filter(|map| !map.is_empty()).count());
+    for (series, sample) in latest {
         let map = &model[usize::from(series.channel.as_str() == "b")];
         let (time, value) = map.last_key_value().unwrap();
         assert_eq!((sample.time.as_micros(), sample.value.to_bits()), (*time, value.to_bits()));
@@ -94,7 +123,9 @@ proptest! {
         for step in steps {
             match step {
                 Step::Write(rows) => write(&store, &mut model, &rows),
+                Step::Delete(channel, from, to) => delete(&store, &mut model, channel, from, to),
                 Step::Seal => store.seal().unwrap(),
+                Step::Compact => compact(&store),
                 Step::Reopen => {
                     store.close().unwrap();
                     store = open();
@@ -105,6 +136,8 @@ proptest! {
         ranges.iter().for_each(|(from, length)| check(&store, &model, *from, from + length));
         store.close().unwrap();
         let store = open();
+        check(&store, &model, i64::MIN, i64::MAX);
+        compact(&store);
         prop_assert!(store.verify().unwrap().is_sound());
         check(&store, &model, -30, 300);
     }

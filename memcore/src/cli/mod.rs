@@ -17,6 +17,7 @@ mod question;
 mod serve;
 mod simulate;
 mod stats;
+mod upkeep;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -78,6 +79,10 @@ enum Action {
     Stats(stats::Stats),
     /// Read everything that is stored and check it
     Verify(stats::Verify),
+    Backup(upkeep::Backup),
+    Restore(upkeep::Restore),
+    Compact(upkeep::Compact),
+    Delete(upkeep::Delete),
     /// Print the version
     Version,
 }
@@ -143,6 +148,10 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Export(export) => export.run(&cli.common),
         Action::Stats(stats) => stats.run(&cli.common),
         Action::Verify(verify) => verify.run(&cli.common),
+        Action::Backup(backup) => backup.run(&cli.common),
+        Action::Restore(restore) => restore.run(&cli.common),
+        Action::Compact(compact) => compact.run(&cli.common),
+        Action::Delete(delete) => delete.run(&cli.common),
         Action::Version => {
             format::print(concat!("memcore ", env!("CARGO_PKG_VERSION")))?;
             Ok(0)

@@ -14,7 +14,7 @@ use super::question::Question;
 use super::{Common, format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Clock, SystemClock, Timestamp};
-use crate::runtime::{Memcore, QueryResult, SeriesResult, StoreOptions};
+use crate::runtime::{Chart, ChartMethod, Memcore, QueryResult, SeriesResult, StoreOptions};
 
 /// A table longer than this shows its ends only: who wants more wants a file.
 const TABLE_ROWS: usize = 200;
@@ -29,6 +29,12 @@ pub(super) struct Query {
     /// At most so many rows of each series, the last ones
     #[arg(long)]
     last: Option<usize>,
+    /// As few samples as a chart of so many pixels needs
+    #[arg(long, value_name = "PIXELS")]
+    chart: Option<usize>,
+    /// Also say, on the standard error, what the answer has cost
+    #[arg(long)]
+    explain: bool,
     /// How to print it; a table in a terminal, CSV otherwise, or what the ending of --out says
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -56,9 +62,15 @@ impl Query {
         if let Some(rows) = self.last {
             query = query.last(rows);
         }
+        if let Some(width) = self.chart {
+            query = query.chart(Chart { width, method: ChartMethod::default() });
+        }
         let format = self.format()?;
         let memcore = Memcore::open_read_only(&config.path, StoreOptions::default())?;
         let result = memcore.query(&query)?;
+        if self.explain {
+            format::note(&result.cost().to_string());
+        }
         match &self.out {
             None => write(&result, format, BufWriter::new(std::io::stdout()))?,
             Some(file) => {
@@ -129,8 +141,9 @@ fn time(series: &SeriesResult, row: usize) -> Timestamp {
     Timestamp::from_micros(series.times().value(row))
 }
 
-fn unit(series: &SeriesResult) -> &'static str {
-    series.channel().quantity.base_unit().symbol()
+/// The unit of the first column: of an integral of power it is Wh.
+fn unit(series: &SeriesResult, columns: &[&str]) -> String {
+    columns.first().and_then(|column| series.unit(column)).unwrap_or_default()
 }
 
 fn write_table(result: &QueryResult, mut out: impl Write) -> std::io::Result<()> {
@@ -153,7 +166,7 @@ fn write_table(result: &QueryResult, mut out: impl Write) -> std::io::Result<()>
             Cell::Count(count) => count.to_string(),
             Cell::Absent => String::new(),
         }));
-        line.push(unit(series).into());
+        line.push(unit(series, &columns));
         table.add_row(line);
     }
     writeln!(out, "{table}")?;
@@ -175,7 +188,7 @@ fn write_csv(result: &QueryResult, out: impl Write) -> std::io::Result<()> {
                 Cell::Absent => csv.write_field("")?,
             }
         }
-        csv.write_field(unit(series))?;
+        csv.write_field(unit(series, &columns))?;
         csv.write_record(None::<&[u8]>)?;
     }
     csv.flush()
@@ -196,7 +209,7 @@ fn write_json(result: &QueryResult, mut out: impl Write) -> std::io::Result<()> 
             };
             line.insert((*column).into(), value);
         }
-        line.insert("unit".into(), unit(series).into());
+        line.insert("unit".into(), unit(series, &columns).into());
         serde_json::to_writer(&mut out, &line)?;
         out.write_all(b"\n")?;
     }

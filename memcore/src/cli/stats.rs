@@ -88,7 +88,7 @@ impl Verify {
         if self.json {
             let sound = report.is_sound();
             let line = serde_json::json!({ "sound": sound, "bytes": report.bytes, "chunks": report.chunks,
-                "damage": report.damage });
+                "damage": report.damage.iter().map(ToString::to_string).collect::<Vec<_>>() });
             format::print(&line.to_string())?;
         } else {
             for damage in &report.damage {

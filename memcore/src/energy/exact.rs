@@ -32,8 +32,6 @@ pub(crate) struct ExactSum {
 }
 
 impl ExactSum {
-    pub(crate) const ZERO: Self = Self { whole: 0, rest: 0.0, error: 0.0 };
-
     /// A sum that was kept in its parts.
     pub(crate) fn from_parts(whole: i128, rest: f64, error: f64) -> Self {
         Self { whole, rest, error }

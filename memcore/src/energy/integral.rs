@@ -135,6 +135,11 @@ impl Area {
         self.covered
     }
 
+    /// Microseconds of those over which no later sample says yet that the value held.
+    pub(crate) fn held(&self) -> i64 {
+        self.held
+    }
+
     /// In the unit of the values times hours.
     pub(crate) fn amount(&self) -> f64 {
         self.twice.over(2 * MICROS_PER_HOUR)

@@ -18,11 +18,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::store_config::StoreConfig;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{GatewayOptions, Identity};
 use crate::model::Span;
 use crate::protocol::Limits;
-use crate::store::{StoreOptions, SyncPolicy};
 
 /// Environment variables that set a key: `MEMCORE__GATEWAY__LISTEN=127.0.0.1:0` is `gateway.listen`.
 const ENVIRONMENT: &str = "MEMCORE__";
@@ -143,38 +144,6 @@ impl GatewayConfig {
             (Some(_), None) => Err(Error::invalid("gateway.key is missing: gateway.certificate needs its private key")),
             (None, Some(_)) => Err(Error::invalid("gateway.certificate is missing: gateway.key needs its certificate")),
         }
-    }
-}
-
-/// When what was stored is on the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sync {
-    /// Before it is acknowledged.
-    #[default]
-    Each,
-    /// Once a second; a power cut may lose what was acknowledged in between.
-    Interval,
-    /// When the operating system pleases.
-    Os,
-}
-
-/// The `[store]` section.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct StoreConfig {
-    /// `each`, `interval` or `os`.
-    pub sync: Sync,
-}
-
-impl StoreConfig {
-    pub(crate) fn options(&self) -> StoreOptions {
-        StoreOptions::default().sync(match self.sync {
-            Sync::Each => SyncPolicy::Each,
-            Sync::Interval => SyncPolicy::Interval(std::time::Duration::from_secs(1)),
-            Sync::Os => SyncPolicy::Os,
-        })
     }
 }
 
@@ -332,6 +301,17 @@ mod tests {
             ("[gateway]\nmessage_bytes = 1024", vec![], vec!["gateway.message_bytes is 1024", "65536"]),
             ("[gateway]\nchannels = 0", vec![], vec!["gateway.channels is 0"]),
             ("[gateway]\nca = \"ca.pem\"", vec![], vec!["gateway.certificate is missing", "gateway.ca"]),
+            ("[store]\nkeep = \"2 years\"", vec![], vec!["store.keep", "2 years", "90d", "2y"]),
+            ("[store]\nkeep = \"0d\"", vec![], vec!["store.keep", "0d", "more than nothing"]),
+            ("[store]\nmax_size = \"10 apples\"", vec![], vec!["store.max_size", "10 apples", "10GB"]),
+            ("[store]\nmax_size = \"1MB\"", vec![], vec!["store.max_size", "1MB", "16MB"]),
+            ("[store]\nreserve = \"-1\"", vec![], vec!["store.reserve", "-1", "256MB"]),
+            (
+                "[[store.retention]]\ndevices = \"home1\"\nkeep = \"1d\"",
+                vec![],
+                vec!["store.retention[0].devices", "home1", "home1.*"],
+            ),
+            ("[[store.retention]]\ndevices = \"home1.*\"", vec![], vec!["store.retention[0]", "keep"]),
             ("", vec![("MEMCORE__STORE__SYNC", "never")], vec!["MEMCORE__STORE__SYNC", "store.sync", "never"]),
             ("", vec![("MEMCORE__STROE__SYNC", "each")], vec!["MEMCORE__STROE__SYNC", "stroe"]),
         ] {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::model::{Channel, Sample, Selection, SeriesName, Timestamp};
 use crate::store::{
-    CompactOptions, CompactReport, Deleted, Query, QueryResult, SeriesStats, Store, StoreOptions, StoreStats, VerifyReport,
+    BackupReport, CompactOptions, CompactReport, Deleted, Query, QueryResult, SeriesStats, Store, StoreOptions, StoreStats,
+    VerifyReport,
 };
 
 /// A site's history, opened in this process. Clones share it.
@@ -32,6 +33,15 @@ pub struct Memcore {
 /// [`Locked`](crate::ErrorKind::Locked) where another process has it open for writing; see [`Memcore::open`].
 pub fn open(path: impl AsRef<Path>) -> Result<Memcore> {
     Memcore::open(path.as_ref(), StoreOptions::default())
+}
+
+/// Makes the site in the folder `to`, which holds no history yet, from a backup. The backup is checked before.
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) where there is no backup, [`Damaged`](crate::ErrorKind::Damaged) where it is
+/// damaged, [`Invalid`](crate::ErrorKind::Invalid) where the site has a history; in these cases nothing is changed.
+pub fn restore(from: &Path, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+    crate::store::restore(&from.join("store"), &to.join("store"), progress)
 }
 
 impl Memcore {
@@ -138,6 +148,16 @@ impl Memcore {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<CompactReport> {
         self.store.compact(selection, options, progress)
+    }
+
+    /// Copies the history into a folder while it is open and written. The folder is a site then, to be read or restored; a
+    /// later backup into it copies what is new. Keys and enrolled devices are no part of it. `progress` is told how many of
+    /// how many bytes are done.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) where the folder holds something else; a former backup in it stays what it was.
+    pub fn backup(&self, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+        self.store.backup(to.join("store"), progress)
     }
 
     /// Reads everything and checks it.

@@ -5,17 +5,20 @@ mod cells;
 mod embedded;
 mod frame;
 mod progress;
+mod stream;
 mod write;
 
 pub use bulk::Bulk;
 pub use cells::{numbers, times};
-pub use embedded::{Memcore, open};
+pub use embedded::{Memcore, open, restore};
 pub use frame::FrameOptions;
 pub use progress::Progress;
+pub use stream::RecordStream;
 pub use write::Column;
 
 pub use crate::store::{
-    Aggregate, Chart, ChartMethod, Every, Gaps, Query, QueryResult, Rule, SeriesResult, StoreOptions, StoreStats,
+    Aggregate, BackupReport, Chart, ChartMethod, CompactOptions, CompactReport, Deleted, Every, Gaps, Query, QueryResult,
+    Rule, SeriesResult, StoreOptions, StoreStats,
 };
 
 #[cfg(feature = "gateway")]
@@ -44,19 +47,23 @@ mod payload;
 mod recorder;
 #[cfg(feature = "gateway")]
 mod server;
+#[cfg(feature = "gateway")]
+mod store_config;
 
 #[cfg(feature = "gateway")]
 pub use self::core::ServerStats;
 #[cfg(feature = "gateway")]
 pub use commands::{CommandRequest, CommandTicket};
 #[cfg(feature = "gateway")]
-pub use config::{BusConfig, Config, GatewayConfig, StoreConfig, Sync};
+pub use config::{BusConfig, Config, GatewayConfig};
 #[cfg(feature = "gateway")]
 pub use live::{Events, Readings};
 #[cfg(feature = "gateway")]
 pub use local_socket::{LocalClient, LocalStatus};
 #[cfg(feature = "gateway")]
 pub use server::{Enrolment, ProofKind, Server, ServerHandle, serve};
+#[cfg(feature = "gateway")]
+pub use store_config::{RetentionRule, StoreConfig, Sync};
 #[cfg(feature = "sim")]
 mod simulate;
 #[cfg(feature = "sim")]

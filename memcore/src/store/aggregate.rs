@@ -10,7 +10,7 @@ use crate::model::{Quantity, shorten};
 /// What becomes of the values of a bucket. NaN is no number here: it is left out, and a bucket without a number is absent.
 ///
 /// Those over time ([`TimeWeightedMean`](Self::TimeWeightedMean), [`Integral`](Self::Integral),
-/// [`Coverage`](Self::Coverage)) count how long each value held; `docs/storage.md` (Queries) says for how long that is.
+/// [`Coverage`](Self::Coverage), [`Held`](Self::Held)) count how long each value held; `docs/storage.md` (Queries) says for how long that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Aggregate {
@@ -36,6 +36,8 @@ pub enum Aggregate {
     Increase,
     /// The share of the bucket over which a value held, 0 to 1.
     Coverage,
+    /// The share of the bucket over which the last sample was taken to hold, although no later one says so yet.
+    Held,
     /// The value in the middle: half of the numbers are not above it.
     Median,
     /// The value that so many percent of the numbers are not above.
@@ -44,7 +46,7 @@ pub enum Aggregate {
 
 impl Aggregate {
     /// Every aggregate without a number in its name; percentiles (`p5`, `p99.9`) come to these.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Mean,
         Self::TimeWeightedMean,
         Self::Min,
@@ -56,6 +58,7 @@ impl Aggregate {
         Self::Integral,
         Self::Increase,
         Self::Coverage,
+        Self::Held,
         Self::Median,
     ];
 
@@ -74,6 +77,7 @@ impl Aggregate {
             Self::Integral => "integral",
             Self::Increase => "increase",
             Self::Coverage => "coverage",
+            Self::Held => "held",
             Self::Median => "median",
             Self::Percentile(percentile) => return Cow::Owned(percentile.to_string()),
         })
@@ -94,6 +98,7 @@ impl Aggregate {
             Self::Integral => "values times hours that they held",
             Self::Increase => "rise of the counter across its resets",
             Self::Coverage => "measured share of the time",
+            Self::Held => "share of the time that no later sample confirms",
             Self::Median => "median of the numbers",
             Self::Percentile(percentile) => {
                 return Cow::Owned(format!("{} % of the numbers are not above it", percentile.percent()));
@@ -106,7 +111,7 @@ impl Aggregate {
     pub fn unit(self, quantity: Quantity) -> Cow<'static, str> {
         let base = quantity.base_unit().symbol();
         match self {
-            Self::Count | Self::Coverage => Cow::Borrowed("1"),
+            Self::Count | Self::Coverage | Self::Held => Cow::Borrowed("1"),
             Self::Integral => match quantity {
                 Quantity::Power => Cow::Borrowed("Wh"),
                 Quantity::ReactivePower => Cow::Borrowed("varh"),
@@ -122,12 +127,12 @@ impl Aggregate {
 
     /// Whether it counts how long values held.
     pub(super) fn is_over_time(self) -> bool {
-        matches!(self, Self::TimeWeightedMean | Self::Integral | Self::Coverage)
+        matches!(self, Self::TimeWeightedMean | Self::Integral | Self::Coverage | Self::Held)
     }
 
     /// Whether it is a level, which may stand for a bucket without a number; amounts are never made up.
     pub(super) fn is_level(self) -> bool {
-        !matches!(self, Self::Sum | Self::Count | Self::Integral | Self::Increase | Self::Coverage)
+        !matches!(self, Self::Sum | Self::Count | Self::Integral | Self::Increase | Self::Coverage | Self::Held)
     }
 
     /// Which share of the numbers is not above it, for those that need all of them.

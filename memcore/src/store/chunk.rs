@@ -1,22 +1,27 @@
-//! Sealed chunks: the rows of one device in order of time, compressed column by column. Layout in `docs/storage.md`.
+//! Sealed chunks: the rows of one device in order of time, compressed column by column in pages. Layout in
+//! `docs/storage.md`.
 
-use super::column::Column;
+use std::ops::Range;
+
+use super::arrival_runs;
+use super::arrivals::{Arrivals, UNKNOWN};
+use super::chunk_v1;
+use super::column::{Column, ColumnReader, Encoded, Form};
 use super::disk::DiskFile;
-use super::pack::{pack, unpack};
+use super::pages::{Page, cut, read_cuts, write_cuts};
 use super::summary::Summary;
 use super::table::Table;
+use super::times::{self, Times};
 use super::wire::{Reader, damaged, put_varint, unzigzag, zigzag};
 use crate::error::{Error, Result};
 
 /// The first bytes of a file of chunks, before version and checksum.
 pub(super) const FILE_MAGIC: &[u8; 8] = b"MEMCCHNK";
-const CHUNK_MAGIC: u32 = 0x4b_48_43_4d;
+/// `MCHK`, of version 1.
+const MAGIC_1: u32 = 0x4b_48_43_4d;
+/// `MCH2`.
+const MAGIC_2: u32 = 0x32_48_43_4d;
 const HEADER: usize = 40;
-const REGULAR: u8 = 0;
-const PACKED: u8 = 1;
-const RUNS: u8 = 2;
-/// Times are stored as runs where each has this many rows at least, on average: a cadence with gaps.
-const ROWS_A_RUN: usize = 16;
 
 /// Where a chunk is and what it spans: what the manifest says of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,240 +45,371 @@ pub(super) struct ChunkPlace {
 
 /// Appends the table as a chunk.
 pub(super) fn encode(table: &Table, device: u32, order: u64, out: &mut Vec<u8>) -> Result<()> {
+    let counts = cut(&table.times);
+    let pages = ranges(&counts);
+    let times = times::encode(&table.times, &pages)?;
+    let mut arrivals = Vec::new();
+    arrival_runs::write(&table.arrived, &table.times, &mut arrivals);
+    let columns = table.columns.iter().map(|column| column.encode(&pages)).collect::<Result<Vec<_>>>()?;
+
     let mut directory = Vec::new();
-    let mut body = Vec::new();
-    encode_times(&table.times, &mut directory, &mut body)?;
-    for column in &table.columns {
-        let (bytes, summary) = column.encode(table.times.len())?;
-        put_varint(&mut directory, u64::from(column.id));
-        put_varint(&mut directory, bytes.len() as u64);
-        directory.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
-        put_varint(&mut directory, column.values.len() as u64);
-        summary.write(&mut directory);
-        body.extend_from_slice(&bytes);
+    write_cuts(&counts, &mut directory);
+    directory.push(times.form);
+    put_varint(&mut directory, times.head.len() as u64);
+    directory.extend_from_slice(&times.head);
+    put_varint(&mut directory, times.body.len() as u64);
+    put_varint(&mut directory, zigzag(table.arrived.iter().max().unwrap_or(UNKNOWN)));
+    put_part(&mut directory, &arrivals);
+    for (column, encoded) in table.columns.iter().zip(&columns) {
+        write_column(column, encoded, &mut directory);
     }
+    let mut body: Vec<u8> = columns.iter().flat_map(|column| &column.pages).copied().collect();
+    body.extend_from_slice(&arrivals);
+    body.extend_from_slice(&times.body);
+    for column in &columns {
+        body.extend_from_slice(&column.head);
+        body.extend_from_slice(&column.body);
+    }
+    write_chunk(table, (device, order), &directory, &body, out);
+    Ok(())
+}
+
+fn ranges(counts: &[usize]) -> Vec<Range<usize>> {
+    let mut end = 0;
+    let range = |count: &usize| {
+        end += count;
+        end - count..end
+    };
+    counts.iter().map(range).collect()
+}
+
+fn put_part(directory: &mut Vec<u8>, bytes: &[u8]) {
+    put_varint(directory, bytes.len() as u64);
+    directory.extend_from_slice(&crc32c::crc32c(bytes).to_le_bytes());
+}
+
+fn write_column(column: &Column, encoded: &Encoded, directory: &mut Vec<u8>) {
+    put_varint(directory, u64::from(column.id));
+    put_varint(directory, column.values.len() as u64);
+    encoded.form.write(directory);
+    encoded.summary.write(directory);
+    put_part(directory, &encoded.pages);
+    put_part(directory, &encoded.head);
+    put_varint(directory, encoded.body.len() as u64);
+}
+
+fn write_chunk(table: &Table, (device, order): (u32, u64), directory: &[u8], body: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
-    out.extend_from_slice(&CHUNK_MAGIC.to_le_bytes());
+    out.extend_from_slice(&MAGIC_2.to_le_bytes());
     out.extend_from_slice(&device.to_le_bytes());
     out.extend_from_slice(&order.to_le_bytes());
     out.extend_from_slice(&(table.times.len() as u32).to_le_bytes());
     out.extend_from_slice(&(table.columns.len() as u32).to_le_bytes());
     out.extend_from_slice(&(directory.len() as u32).to_le_bytes());
     out.extend_from_slice(&(body.len() as u64).to_le_bytes());
-    let checksum = crc32c::crc32c_append(crc32c::crc32c(&out[start..]), &directory);
+    let checksum = crc32c::crc32c_append(crc32c::crc32c(&out[start..]), directory);
     out.extend_from_slice(&checksum.to_le_bytes());
-    out.extend_from_slice(&directory);
-    out.extend_from_slice(&body);
-    Ok(())
+    out.extend_from_slice(directory);
+    out.extend_from_slice(body);
 }
 
-/// One step between all times is stored as such, a few runs with one step each as runs; anything else is packed.
-fn encode_times(times: &[i64], directory: &mut Vec<u8>, body: &mut Vec<u8>) -> Result<()> {
-    let runs = runs(times);
-    if let [run] = runs[..] {
-        directory.push(REGULAR);
-        directory.extend_from_slice(&run.first.to_le_bytes());
-        directory.extend_from_slice(&run.step.to_le_bytes());
-        return Ok(());
-    }
-    let mut bytes = Vec::new();
-    let form = if runs.len() <= times.len() / ROWS_A_RUN { RUNS } else { PACKED };
-    let back = if form == RUNS {
-        write_runs(&runs, &mut bytes);
-        read_runs(&bytes, times.len())?
-    } else {
-        pack(times, &[times.len()], &mut bytes)?;
-        unpack::<i64>(&mut Reader::new(&bytes), &[times.len()], 0..1)?
-    };
-    if back != times {
-        return Err(damaged("times that were just compressed"));
-    }
-    directory.push(form);
-    put_varint(directory, bytes.len() as u64);
-    directory.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
-    body.extend_from_slice(&bytes);
-    Ok(())
-}
-
-/// Times with one step between them.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Run {
-    rows: u64,
-    first: i64,
-    step: i64,
-}
-
-impl Run {
-    fn times(self) -> impl Iterator<Item = i64> {
-        (0..self.rows as i64).map(move |row| self.first.wrapping_add(self.step.wrapping_mul(row)))
-    }
-}
-
-fn runs(times: &[i64]) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    let mut before = 0i64;
-    for time in times {
-        let step = time.wrapping_sub(before);
-        before = *time;
-        match runs.last_mut() {
-            Some(run) if run.rows == 1 || run.step == step => {
-                run.step = step;
-                run.rows += 1;
-            }
-            _ => runs.push(Run { rows: 1, first: *time, step: 0 }),
-        }
-    }
-    runs
-}
-
-fn write_runs(runs: &[Run], out: &mut Vec<u8>) {
-    put_varint(out, runs.len() as u64);
-    let (mut first, mut step) = (0i64, 0i64);
-    for run in runs {
-        put_varint(out, run.rows);
-        put_varint(out, zigzag(run.first.wrapping_sub(first)));
-        put_varint(out, zigzag(run.step.wrapping_sub(step)));
-        (first, step) = (run.first, run.step);
-    }
-}
-
-fn read_runs(bytes: &[u8], rows: usize) -> Result<Vec<i64>> {
-    let mut from = Reader::new(bytes);
-    let mut times = Vec::with_capacity(rows);
-    let (mut first, mut step) = (0i64, 0i64);
-    for _ in 0..from.count(rows)? {
-        let count = from.count(rows - times.len())? as u64;
-        first = first.wrapping_add(unzigzag(from.varint()?));
-        step = step.wrapping_add(unzigzag(from.varint()?));
-        times.extend(Run { rows: count, first, step }.times());
-    }
-    if times.len() == rows { Ok(times) } else { Err(damaged("the times of a chunk")) }
-}
-
-/// What a chunk says of one of its columns.
+/// Some checksummed bytes of a chunk.
 #[derive(Debug, Clone)]
-pub(super) struct ColumnPlace {
-    pub(super) id: u32,
+pub(super) struct Part {
     offset: u64,
     length: usize,
     checksum: u32,
-    /// How many values there are, NaN included.
-    pub(super) values: usize,
-    pub(super) summary: Summary,
 }
 
-/// The head of a chunk: enough to find and check its columns.
-#[derive(Debug)]
-pub(super) struct Directory {
-    rows: usize,
-    times: Times,
-    columns: Vec<ColumnPlace>,
-}
+impl Part {
+    /// Checked to lie within the chunk.
+    pub(super) fn new(offset: u64, length: u64, checksum: u32, place: &ChunkPlace) -> Result<Self> {
+        let fits = offset.checked_add(length).is_some_and(|end| end <= place.offset + place.length);
+        if fits { Ok(Self { offset, length: length as usize, checksum }) } else { Err(damaged("a part of a chunk")) }
+    }
 
-impl ColumnPlace {
     pub(super) fn bytes(&self) -> u64 {
         self.length as u64
     }
 }
 
+pub(super) fn read_checked(file: &dyn DiskFile, part: &Part) -> Result<Vec<u8>> {
+    let bytes = read(file, part.offset, part.length)?;
+    if crc32c::crc32c(&bytes) == part.checksum { Ok(bytes) } else { Err(damaged("a column of a chunk")) }
+}
+
+fn read(file: &dyn DiskFile, offset: u64, length: usize) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    file.read_at(&mut bytes, offset).map_err(|e| Error::io("read a chunk", e))?;
+    Ok(bytes)
+}
+
+/// What a chunk says of one of its columns.
 #[derive(Debug)]
-enum Times {
-    Regular(Run),
-    Stored { form: u8, offset: u64, length: usize, checksum: u32 },
+pub(super) struct ColumnPlace {
+    pub(super) id: u32,
+    /// How many values there are, NaN included.
+    pub(super) values: usize,
+    pub(super) form: Form,
+    pub(super) summary: Summary,
+    pages: Part,
+    head: Part,
+    body: Part,
+}
+
+/// The head of a chunk: enough to find and check what is in it.
+#[derive(Debug)]
+pub(super) enum Directory {
+    One(chunk_v1::Directory),
+    Two(Paged),
+}
+
+/// The head of a chunk of version 2.
+#[derive(Debug)]
+pub(super) struct Paged {
+    /// The rows of each page.
+    pub(super) pages: Vec<Range<usize>>,
+    pub(super) times: Times,
+    /// The latest minute in which a row arrived.
+    pub(super) latest_arrival: i64,
+    arrivals: Part,
+    pub(super) columns: Vec<ColumnPlace>,
 }
 
 impl Directory {
     /// Reads and checks the head of the chunk at `place`.
     pub(super) fn read(file: &dyn DiskFile, place: &ChunkPlace) -> Result<Self> {
+        Self::read_counted(file, place, &mut 0)
+    }
+
+    /// As [`read`](Self::read), and adds how many bytes are read.
+    pub(super) fn read_counted(file: &dyn DiskFile, place: &ChunkPlace, counted: &mut u64) -> Result<Self> {
+        let available = file.length().map_err(|e| Error::io("measure a file of chunks", e))?;
+        if place.offset.checked_add(place.length.max(HEADER as u64)).is_none_or(|end| end > available) {
+            return Err(damaged("the end of a file of chunks"));
+        }
         let header = read(file, place.offset, HEADER)?;
         let mut from = Reader::new(&header);
         let magic = from.u32()?;
         let (device, order, rows) = (from.u32()?, from.u64()?, from.u32()?);
-        let (columns, directory_length, body) = (from.u32()?, from.u32()? as usize, from.u64()?);
+        let (columns, directory_length, body) = (from.u32()? as usize, from.u32()? as usize, from.u64()?);
         let checksum = from.u32()?;
         let start = (HEADER + directory_length) as u64;
-        let fits = start.checked_add(body) == Some(place.length) && rows == place.rows;
-        if magic != CHUNK_MAGIC || device != place.device || order != place.order || !fits {
+        let fits = start.checked_add(body) == Some(place.length) && rows == place.rows && rows > 0;
+        if device != place.device || order != place.order || !fits {
             return Err(damaged("the head of a chunk"));
         }
         let directory = read(file, place.offset + HEADER as u64, directory_length)?;
         if crc32c::crc32c_append(crc32c::crc32c(&header[..HEADER - 4]), &directory) != checksum {
             return Err(damaged("the head of a chunk"));
         }
-        Self::parse(&directory, place.offset + start, rows as usize, columns as usize)
+        *counted += start;
+        let body = place.offset + start;
+        match magic {
+            MAGIC_1 => chunk_v1::Directory::parse(&directory, body, place, columns).map(Self::One),
+            MAGIC_2 => match Paged::parse(&directory, body, place, columns)? {
+                (paged, span) if span == (place.first, place.last) => Ok(Self::Two(paged)),
+                _ => Err(damaged("the head of a chunk")),
+            },
+            _ => Err(damaged("the head of a chunk")),
+        }
     }
 
-    fn parse(bytes: &[u8], mut offset: u64, rows: usize, count: usize) -> Result<Self> {
-        let mut from = Reader::new(bytes);
-        let times = match from.u8()? {
-            REGULAR => Times::Regular(Run { rows: rows as u64, first: from.i64()?, step: from.i64()? }),
-            form @ (PACKED | RUNS) => {
-                let (length, checksum) = (from.varint()? as usize, from.u32()?);
-                let times = Times::Stored { form, offset, length, checksum };
-                offset += length as u64;
-                times
-            }
-            _ => return Err(damaged("the times of a chunk")),
+    /// The whole chunk at that byte of a file, and where it is, as far as it can be told without the manifest.
+    pub(super) fn find(file: &dyn DiskFile, number: u64, offset: u64) -> Result<(ChunkPlace, Table)> {
+        let available = file.length().map_err(|e| Error::io("measure a file of chunks", e))?;
+        if offset + HEADER as u64 > available {
+            return Err(damaged("the end of a file of chunks"));
+        }
+        let header = read(file, offset, HEADER)?;
+        let mut from = Reader::new(&header);
+        let (magic, device, order, rows) = (from.u32()?, from.u32()?, from.u64()?, from.u32()?);
+        let (columns, head, body) = (from.u32()? as usize, from.u32()? as usize, from.u64()?);
+        let length = (HEADER as u64 + head as u64).saturating_add(body);
+        let checksum = from.u32()?;
+        if (magic != MAGIC_1 && magic != MAGIC_2) || rows == 0 || length > available - offset {
+            return Err(damaged("the head of a chunk"));
+        }
+        let directory = read(file, offset + HEADER as u64, head)?;
+        if crc32c::crc32c_append(crc32c::crc32c(&header[..HEADER - 4]), &directory) != checksum {
+            return Err(damaged("the head of a chunk"));
+        }
+        let (layer, points, first, last) = (0, 0, 0, 0);
+        let mut place = ChunkPlace { device, file: number, offset, length, order, layer, rows, points, first, last };
+        let body = offset + (HEADER + head) as u64;
+        let mut found = match magic {
+            MAGIC_1 => Self::One(chunk_v1::Directory::parse(&directory, body, &place, columns)?),
+            _ => Self::Two(Paged::parse(&directory, body, &place, columns)?.0),
         };
+        let table = found.table(file)?;
+        place.points = table.columns.iter().map(|column| column.values.len() as u64).sum();
+        (place.first, place.last) = (table.times[0], table.times[table.times.len() - 1]);
+        Ok((place, table))
+    }
+
+    /// Of each column its id, how many values it has and how many bytes they take.
+    pub(super) fn columns(&self) -> Vec<(u32, usize, u64)> {
+        match self {
+            Self::One(one) => one.columns.iter().map(|c| (c.id, c.values, c.part.bytes())).collect(),
+            Self::Two(two) => two.columns.iter().map(|c| (c.id, c.values, c.bytes())).collect(),
+        }
+    }
+
+    /// The whole chunk.
+    pub(super) fn table(&mut self, file: &dyn DiskFile) -> Result<Table> {
+        match self {
+            Self::One(one) => {
+                let times = one.times(file)?;
+                let columns = one.columns.iter().map(|place| one.values(file, place)).collect::<Result<_>>()?;
+                let mut arrived = Arrivals::default();
+                arrived.push(times.len(), UNKNOWN);
+                Ok(Table { times, columns, arrived })
+            }
+            Self::Two(two) => two.table(file),
+        }
+    }
+}
+
+impl ColumnPlace {
+    fn read(from: &mut Reader<'_>, rows: usize) -> Result<Self> {
+        let (id, values, form) = (from.varint()? as u32, from.count(rows)?, Form::read(from)?);
+        let summary = Summary::read(from)?;
+        let mut part = |checked: bool| {
+            let length = usize::try_from(from.varint()?).map_err(|_| damaged("a part of a chunk"))?;
+            Ok(Part { offset: 0, length, checksum: if checked { from.u32()? } else { 0 } })
+        };
+        Ok(Self { id, values, form, summary, pages: part(true)?, head: part(true)?, body: part(false)? })
+    }
+
+    /// Without the column's share of the times.
+    fn bytes(&self) -> u64 {
+        self.pages.bytes() + self.head.bytes() + self.body.bytes()
+    }
+}
+
+impl Paged {
+    /// From the bytes after the header; the body begins at `offset`. With the first and the last time.
+    fn parse(bytes: &[u8], offset: u64, place: &ChunkPlace, count: usize) -> Result<(Self, (i64, i64))> {
+        let mut from = Reader::new(bytes);
+        let rows = place.rows as usize;
+        let pages = read_cuts(&mut from, rows)?;
+        let form = from.u8()?;
+        let head = from.count(from.left())?;
+        let (head, length) = (from.bytes(head)?, from.varint()?);
+        let latest_arrival = unzigzag(from.varint()?);
+        let (arrivals_length, checksum) = (from.varint()?, from.u32()?);
         let mut columns = Vec::with_capacity(count.min(bytes.len()));
         for _ in 0..count {
-            let (id, length, checksum) = (from.varint()? as u32, from.varint()? as usize, from.u32()?);
-            let (values, summary) = (from.count(rows)?, Summary::read(&mut from)?);
-            columns.push(ColumnPlace { id, offset, length, checksum, values, summary });
-            offset += length as u64;
+            columns.push(ColumnPlace::read(&mut from, rows)?);
         }
-        Ok(Self { rows, times, columns })
+        let mut next = offset;
+        let mut lay = |part: &mut Part| -> Result<()> {
+            *part = Part::new(next, part.bytes(), part.checksum, place)?;
+            next += part.bytes();
+            Ok(())
+        };
+        columns.iter_mut().try_for_each(|column| lay(&mut column.pages))?;
+        let mut arrivals = Part { offset: 0, length: arrivals_length as usize, checksum };
+        let mut body = Part { offset: 0, length: length as usize, checksum: 0 };
+        lay(&mut arrivals)?;
+        lay(&mut body)?;
+        columns.iter_mut().try_for_each(|column| lay(&mut column.head).and_then(|()| lay(&mut column.body)))?;
+        let whole = next == place.offset + place.length && from.is_empty();
+        let times = Times::read(form, head, rows, pages.len(), (body.offset, body.length))?;
+        let span = (times.span(0, &pages[0]).0, times.span(pages.len() - 1, &pages[pages.len() - 1]).1);
+        let rising = columns.is_sorted_by(|a, b| a.id < b.id);
+        if !whole || !rising {
+            return Err(damaged("the head of a chunk"));
+        }
+        Ok((Self { pages, times, latest_arrival, arrivals, columns }, span))
     }
 
-    pub(super) fn columns(&self) -> &[ColumnPlace] {
-        &self.columns
+    pub(super) fn rows(&self) -> usize {
+        self.pages.last().map_or(0, |rows| rows.end)
     }
 
     pub(super) fn column(&self, id: u32) -> Option<&ColumnPlace> {
         self.columns.binary_search_by_key(&id, |column| column.id).ok().map(|at| &self.columns[at])
     }
 
-    /// The times, decoded.
-    pub(super) fn times(&self, file: &dyn DiskFile) -> Result<Vec<i64>> {
-        match self.times {
-            Times::Regular(run) => Ok(run.times().collect()),
-            Times::Stored { form, offset, length, checksum } => {
-                let bytes = read_checked(file, offset, length, checksum)?;
-                if form == RUNS {
-                    return read_runs(&bytes, self.rows);
+    /// A column, to be opened before a value is read. Adds how many bytes are read.
+    pub(super) fn reader(&self, column: &ColumnPlace, file: &dyn DiskFile, read: &mut u64) -> Result<ColumnReader> {
+        let bytes = read_checked(file, &column.pages)?;
+        *read += column.pages.bytes();
+        let pages = ColumnReader::pages_of(column.form, &bytes, &self.pages)?;
+        if pages.iter().map(Page::count).sum::<usize>() != column.values {
+            return Err(damaged("the pages of a column"));
+        }
+        Ok(ColumnReader::new(column.form, pages, column.body.offset, column.body.length))
+    }
+
+    /// Reads what is needed to decode the pages of a column.
+    pub(super) fn open(&self, id: u32, reader: &mut ColumnReader, file: &dyn DiskFile, read: &mut u64) -> Result<()> {
+        if reader.is_open() {
+            return Ok(());
+        }
+        let column = self.column(id).ok_or_else(|| damaged("a column of a chunk"))?;
+        let head = read_checked(file, &column.head)?;
+        *read += column.head.bytes();
+        reader.open(&head)
+    }
+
+    /// All times.
+    pub(super) fn times(&mut self, file: &dyn DiskFile, read: &mut u64) -> Result<Vec<i64>> {
+        let mut all = Vec::with_capacity(self.rows());
+        for (page, rows) in self.pages.iter().enumerate() {
+            self.times.page(page, rows, file, read, &mut all)?;
+        }
+        Ok(all)
+    }
+
+    /// When each row arrived; `times` are all of the chunk.
+    pub(super) fn arrivals(&self, file: &dyn DiskFile, times: &[i64], read: &mut u64) -> Result<Arrivals> {
+        let bytes = read_checked(file, &self.arrivals)?;
+        *read += self.arrivals.bytes();
+        arrival_runs::read(&bytes, times)
+    }
+
+    /// Checks the summaries of columns and pages against the values; `table` is the whole chunk.
+    pub(super) fn check_summaries(&self, table: &Table, file: &dyn DiskFile) -> Result<()> {
+        let wrong = || damaged("a summary, which is not that of its values");
+        for (place, column) in self.columns.iter().zip(&table.columns) {
+            if !place.summary.describes(&column.values) {
+                return Err(wrong());
+            }
+            let mut values = &column.values[..];
+            for page in self.reader(place, file, &mut 0)?.pages {
+                let (own, rest) = values.split_at_checked(page.count()).ok_or_else(wrong)?;
+                if !page.summary.describes(own) {
+                    return Err(wrong());
                 }
-                unpack(&mut Reader::new(&bytes), &[self.rows], 0..1)
+                values = rest;
             }
         }
+        Ok(())
     }
 
-    /// A column, decoded.
-    pub(super) fn values(&self, file: &dyn DiskFile, place: &ColumnPlace) -> Result<Column> {
-        let bytes = read_checked(file, place.offset, place.length, place.checksum)?;
-        Column::decode(place.id, &bytes, self.rows)
+    fn table(&mut self, file: &dyn DiskFile) -> Result<Table> {
+        let mut read = 0;
+        let times = self.times(file, &mut read)?;
+        let arrived = self.arrivals(file, &times, &mut read)?;
+        let column = |place: &ColumnPlace| {
+            let mut reader = self.reader(place, file, &mut read)?;
+            self.open(place.id, &mut reader, file, &mut read)?;
+            let mut values = Vec::with_capacity(place.values);
+            let mut present = Vec::new();
+            for at in 0..reader.pages.len() {
+                reader.values(at, file, &mut read, &mut values)?;
+                let page = &reader.pages[at];
+                let row = |place: usize| page.present.as_ref().map_or(place, |rows| usize::from(rows[place]));
+                present.extend((0..page.count()).map(|place| (page.rows.start + row(place)) as u32));
+            }
+            let rows = (values.len() < times.len()).then_some(present);
+            Ok(Column { id: place.id, values, rows })
+        };
+        let columns = self.columns.iter().map(column).collect::<Result<_>>()?;
+        Ok(Table { times, columns, arrived })
     }
-
-    /// The whole chunk.
-    pub(super) fn table(&self, file: &dyn DiskFile) -> Result<Table> {
-        let columns = self.columns.iter().map(|place| self.values(file, place)).collect::<Result<_>>()?;
-        Ok(Table { times: self.times(file)?, columns, arrived: Default::default() })
-    }
-}
-
-fn read(file: &dyn DiskFile, offset: u64, length: usize) -> Result<Vec<u8>> {
-    let end = offset.checked_add(length as u64);
-    let available = file.length().map_err(|e| Error::io("measure a file of chunks", e))?;
-    if end.is_none_or(|end| end > available) {
-        return Err(damaged("the end of a file of chunks"));
-    }
-    let mut bytes = vec![0; length];
-    file.read_at(&mut bytes, offset).map_err(|e| Error::io("read a chunk", e))?;
-    Ok(bytes)
-}
-
-fn read_checked(file: &dyn DiskFile, offset: u64, length: usize, checksum: u32) -> Result<Vec<u8>> {
-    let bytes = read(file, offset, length)?;
-    if crc32c::crc32c(&bytes) == checksum { Ok(bytes) } else { Err(damaged("a column of a chunk")) }
 }
 
 #[cfg(test)]
@@ -299,12 +435,23 @@ mod tests {
         }
     }
 
+    fn arrived(rows: usize) -> Arrivals {
+        (0..rows as i64).map(|row| row / 3 - 7).collect()
+    }
+
     #[test]
     fn a_chunk_comes_back_whole_at_the_ends_of_time() {
         let cadence_with_gaps = (0..100).map(|row| i64::MIN + row * 60 + row / 40 * 1000).collect();
-        for times in [vec![i64::MIN, 0, i64::MAX], vec![0, 60, 120], vec![5, 6, 8], vec![7], cadence_with_gaps] {
-            let values: Vec<f64> = (0..times.len()).map(|row| row as f64).collect();
-            let table = Table { times, columns: vec![Column { id: 4, values, rows: None }], ..Table::default() };
+        let squares = (0..1500).map(|row| row * row * 1_000_000).collect();
+        let ends = vec![i64::MIN, 0, i64::MAX];
+        for times in [ends, vec![i64::MIN, i64::MAX], vec![0, 60, 120], vec![5, 6, 8], vec![7], cadence_with_gaps, squares]
+        {
+            let rows = times.len();
+            let values: Vec<f64> = (0..rows).map(|row| row as f64).collect();
+            let odd: Vec<u32> = (0..rows as u32).filter(|row| row % 2 == 1).collect();
+            let sparse = Column { id: 9, values: vec![0.5; odd.len()], rows: Some(odd) };
+            let columns = vec![Column { id: 4, values, rows: None }, sparse];
+            let table = Table { times, columns, arrived: arrived(rows) };
             let mut bytes = Vec::new();
             encode(&table, 3, 9, &mut bytes).unwrap();
             let disk = SimulatedDisk::new();
@@ -319,7 +466,7 @@ mod tests {
     fn every_flipped_bit_is_noticed() {
         let times = (0..50).map(|i| i * i).collect();
         let columns = vec![Column { id: 1, values: (0..50).map(|i| f64::from(i) * 0.1).collect(), rows: None }];
-        let table = Table { times, columns, ..Table::default() };
+        let table = Table { times, columns, arrived: arrived(50) };
         let mut bytes = Vec::new();
         encode(&table, 3, 9, &mut bytes).unwrap();
         let place = place(&table, bytes.len());
@@ -329,8 +476,13 @@ mod tests {
             flipped[bit / 8] ^= 1 << (bit % 8);
             disk.set_content("c", flipped);
             let file = disk.open("c").unwrap();
-            let read = Directory::read(&*file, &place).and_then(|directory| directory.table(&*file));
+            let read = Directory::read(&*file, &place).and_then(|mut directory| directory.table(&*file));
             assert!(read.is_err(), "bit {bit}");
+        }
+        for end in 0..bytes.len() {
+            disk.set_content("c", bytes[..end].to_vec());
+            let file = disk.open("c").unwrap();
+            assert!(Directory::read(&*file, &place).is_err(), "cut at {end}");
         }
     }
 }

@@ -1,7 +1,10 @@
 //! A file of chunks that is being made. Whoever makes one holds [`Writing::files`](super::shared::Writing::files): file
 //! numbers and orders are handed out by what the state says, and only come to hold with the edit of the manifest.
 
+use std::io;
+
 use super::chunk::{self, ChunkPlace, FILE_MAGIC};
+use super::disk::Disk;
 use super::format::{self, numbered};
 use super::shared::Shared;
 use super::space::unclear;
@@ -21,9 +24,13 @@ pub(super) struct NewFile {
 impl NewFile {
     pub(super) fn start(shared: &Shared) -> Self {
         let mut state = shared.write();
-        let number = state.next_file;
         state.next_file += 1;
-        Self { number, next_order: state.next_order, bytes: format::header(FILE_MAGIC).to_vec(), places: Vec::new() }
+        Self::numbered(state.next_file - 1, state.next_order)
+    }
+
+    /// One with a number and orders of the caller's.
+    pub(super) fn numbered(number: u64, next_order: u64) -> Self {
+        Self { number, next_order, bytes: format::header(FILE_MAGIC).to_vec(), places: Vec::new() }
     }
 
     /// Adds rows that lie above everything that is sealed: the layers of them, each cut where pieces begin.
@@ -88,18 +95,23 @@ impl NewFile {
         }
         let name = numbered(CHUNKS, self.number);
         shared.look_for_room();
-        let write = || -> std::io::Result<()> {
-            let file = shared.disk.create(&name)?;
+        let number = self.number;
+        self.finish_on(&*shared.disk).map_err(|e| {
+            let error = shared.refuse(&Error::io(format_args!("write {name}"), e));
+            shared.discard(Some(number), &error);
+            error
+        })
+    }
+
+    /// As `finish`, on any disk.
+    pub(super) fn finish_on(self, disk: &dyn Disk) -> io::Result<Vec<ChunkPlace>> {
+        if !self.places.is_empty() {
+            let file = disk.create(&numbered(CHUNKS, self.number))?;
             file.write_at(&self.bytes, 0)?;
             // Where this says that the disk is full, the file is made anew: its rows are still there (S41).
             file.sync()?;
-            shared.disk.sync_folder().map_err(unclear)
-        };
-        write().map_err(|e| {
-            let error = shared.refuse(&Error::io(format_args!("write {name}"), e));
-            shared.discard(Some(self.number), &error);
-            error
-        })?;
+            disk.sync_folder().map_err(unclear)?;
+        }
         Ok(self.places)
     }
 }

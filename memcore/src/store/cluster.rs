@@ -151,3 +151,129 @@ pub(super) fn cuts(lowest: &Table, clusters: &[Cluster<'_>], seal_rows: usize) -
     }
     cuts
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const SEAL_ROWS: usize = 1024;
+
+    /// A device whose chunks are only times; sealed and merged as the store does it.
+    #[derive(Default)]
+    struct Device {
+        chunks: Vec<ChunkPlace>,
+        times: std::collections::HashMap<u64, Vec<i64>>,
+        next: u64,
+        written_again: u64,
+        deepest: usize,
+    }
+
+    impl Device {
+        fn add(&mut self, times: BTreeSet<i64>, beside: &[ChunkPlace]) {
+            let table = Table { times: times.into_iter().collect(), ..Table::default() };
+            let cuts = cuts(&table, &clusters(beside), SEAL_ROWS);
+            let order = self.next;
+            let mut start = 0;
+            let ends = cuts.iter().map(|cut| table.times.partition_point(|time| time < cut)).chain([table.times.len()]);
+            for end in ends {
+                let (piece, file) = (table.times[start..end].to_vec(), self.next);
+                let (first, last, rows) = (piece[0], piece[piece.len() - 1], piece.len() as u32);
+                let (points, length) = (0, 0);
+                self.chunks.push(ChunkPlace {
+                    device: 0,
+                    file,
+                    offset: 0,
+                    length,
+                    order,
+                    layer: 0,
+                    rows,
+                    points,
+                    first,
+                    last,
+                });
+                self.times.insert(file, piece);
+                self.next += 1;
+                start = end;
+            }
+        }
+
+        fn seal(&mut self, times: impl IntoIterator<Item = i64>) {
+            self.add(times.into_iter().collect(), &self.chunks.clone());
+            while let Some(merge) = worth_merging(&self.chunks, SEAL_ROWS) {
+                self.chunks.retain(|chunk| !merge.contains(chunk));
+                let times: BTreeSet<i64> = merge.iter().flat_map(|chunk| self.times.remove(&chunk.file).unwrap()).collect();
+                self.written_again += times.len() as u64;
+                self.add(times, &self.chunks.clone());
+            }
+            let depth = clusters(&self.chunks).iter().map(|cluster| cluster.chunks.len()).max();
+            self.deepest = self.deepest.max(depth.unwrap_or(0));
+        }
+    }
+
+    /// Numbers that look random.
+    fn scattered(number: i64, bound: i64) -> i64 {
+        (number.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64) >> 20).rem_euclid(bound)
+    }
+
+    #[test]
+    fn a_reading_at_a_time_in_order_makes_full_chunks() {
+        let mut device = Device::default();
+        (0..2000).for_each(|hour| device.seal((0..10).map(|row| hour * 10 + row)));
+        assert_eq!(device.deepest, 1);
+        assert!(device.chunks.len() < 2 * 20_000 / SEAL_ROWS + 24, "{} chunks", device.chunks.len());
+        assert!(device.written_again < 8 * 20_000, "{} rows written again", device.written_again);
+    }
+
+    #[test]
+    fn late_readings_one_by_one_neither_pile_up_nor_rewrite_everything() {
+        let mut device = Device::default();
+        device.seal((0..40_000).map(|row| row * 10));
+        let late = 6_000;
+        (0..late).for_each(|number| device.seal([scattered(number, 400_000)]));
+        assert!(device.deepest <= 8, "{} chunks overlap", device.deepest);
+        assert!(device.chunks.len() < 8 * 50, "{} chunks", device.chunks.len());
+        assert!(device.written_again < 20 * late as u64, "{} rows written again", device.written_again);
+    }
+
+    #[test]
+    fn corrections_all_over_history_stay_where_they_belong() {
+        let mut device = Device::default();
+        (0..40).for_each(|chunk| device.seal((0..1024).map(|row| (chunk * 1024 + row) * 10)));
+        for round in 0..300 {
+            device.seal((0..40).map(|chunk| (chunk * 1024 + scattered(round * 40 + chunk, 1024)) * 10 + 1));
+        }
+        let widest = device.chunks.iter().map(|chunk| chunk.last - chunk.first).max();
+        assert!(widest <= Some(10_240), "{widest:?}");
+        assert!(device.deepest <= 8 && device.chunks.len() < 8 * 40, "{} deep", device.deepest);
+        assert!(device.written_again < 20 * 12_000, "{} rows written again", device.written_again);
+    }
+
+    #[test]
+    fn history_that_arrives_backwards_becomes_full_chunks_too() {
+        let mut device = Device::default();
+        (0..1000).rev().for_each(|hour| device.seal((0..20).map(|row| hour * 20 + row)));
+        assert!(device.chunks.len() < 2 * 20_000 / SEAL_ROWS + 24, "{} chunks", device.chunks.len());
+        assert!(device.written_again < 8 * 20_000, "{} rows written again", device.written_again);
+    }
+
+    #[test]
+    fn versions_that_were_merged_once_are_not_merged_for_ever() {
+        let layer = |layer: u32| ChunkPlace {
+            device: 0,
+            file: 1,
+            offset: u64::from(layer),
+            length: 0,
+            order: 7 + u64::from(layer),
+            layer,
+            rows: 60,
+            points: 0,
+            first: 0,
+            last: 100,
+        };
+        let forecast: Vec<ChunkPlace> = (0..96).map(layer).collect();
+        assert_eq!(worth_merging(&forecast, SEAL_ROWS), None);
+        assert!(!clusters(&forecast)[0].is_untidy(&[], false) && clusters(&forecast)[0].is_untidy(&[], true));
+    }
+}

@@ -103,6 +103,8 @@ impl Store {
             }
         }
         sweep(shared, writing)?;
+        // The background thread may have done a part of it.
+        progress(total, total);
         (report.chunks_after, report.bytes_after) = size(&shared.read(), &devices);
         Ok(report)
     }
@@ -254,7 +256,7 @@ impl Merge {
     fn write(&self, file: &mut NewFile, keep: Keep, seal_rows: usize) -> Result<Merged> {
         let mut tables = Vec::with_capacity(self.chunks.len());
         let mut erased = 0;
-        let mut open: Option<(u64, Box<dyn DiskFile>)> = None;
+        let mut open: Option<(u64, Arc<dyn DiskFile>)> = None;
         for (place, guard) in self.chunks.iter().zip(&self.files) {
             let guard = guard.as_ref().ok_or_else(|| Error::new(ErrorKind::Damaged, "a file of chunks is missing"))?;
             let named = |e: Error| e.context(format_args!("{} at byte {}", guard.name, place.offset));
@@ -262,7 +264,7 @@ impl Merge {
                 open = Some((place.file, guard.open().map_err(named)?));
             }
             let Some((_, disk_file)) = &open else { continue };
-            let directory = Directory::read(&**disk_file, place).map_err(named)?;
+            let mut directory = Directory::read(&**disk_file, place).map_err(named)?;
             let mut table = directory.table(&**disk_file).map_err(named)?;
             erased += erase(&mut table, place.order, &self.erasures);
             tables.push(table);
@@ -319,7 +321,7 @@ fn move_chunks(shared: &Shared, writing: &Writing, from: &dyn DiskFile, chunks: 
     let mut file = NewFile::start(shared);
     for place in chunks {
         let mut bytes = vec![0; place.length as usize];
-        let sound = Directory::read(from, place).and_then(|directory| directory.table(from));
+        let sound = Directory::read(from, place).and_then(|mut directory| directory.table(from));
         // Damage is never written anew (S15).
         if sound.is_err() || from.read_at(&mut bytes, place.offset).is_err() {
             return Ok(());

@@ -63,7 +63,9 @@ impl Counting {
     pub(super) fn takes(&mut self, run: &Run<'_>) -> bool {
         let Summary { first, last, .. } = *run.summary;
         let given = self.seen.zip(self.counter.last()).map(|(time, last)| (time, last, self.counter.is_in_doubt()));
-        let before = match (self.asked, given) {
+        // A run that was refused may be asked of again in parts: what lies behind a part is not before it.
+        let asked = self.asked.filter(|(time, ..)| *time < run.first);
+        let before = match (asked, given) {
             (Some(asked), Some(given)) if given.0 > asked.0 => Some(given),
             (asked, given) => asked.or(given),
         };

@@ -209,3 +209,44 @@ impl Device {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::arrivals::{UNKNOWN, minute_of};
+    use super::super::options::StoreOptions;
+    use super::super::simulated::SimulatedDisk;
+    use super::super::store::Store;
+    use super::*;
+    use crate::model::{ManualClock, Unit};
+
+    fn reading(seconds: i64, value: f64) -> Batch {
+        let power = ["power"].map(|name| ChannelName::new(name).unwrap());
+        let times = vec![Timestamp::from_seconds(seconds)];
+        Batch::new("home1.pv".parse().unwrap(), power.into(), times, vec![Some(value)]).unwrap()
+    }
+
+    fn open(disk: &SimulatedDisk, clock: &Arc<ManualClock>) -> Store {
+        let clock: Arc<ManualClock> = Arc::clone(clock);
+        Store::open_with(Arc::new(disk.clone()), clock, "simulated", StoreOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn a_store_that_is_opened_again_knows_when_its_rows_arrived() {
+        let disk = SimulatedDisk::new();
+        let clock = Arc::new(ManualClock::default());
+        let store = open(&disk, &clock);
+        let power = Channel::gauge("power", Unit::Watt).unwrap().build().unwrap();
+        store.register(&"home1.pv".parse().unwrap(), &[power]).unwrap();
+        let moments = [1_700_000_030, 1_700_000_060, 1_700_000_061, 30, 4_000_000_000, 1_700_000_000 - 3600];
+        for seconds in moments {
+            clock.jump_to(Timestamp::from_seconds(seconds));
+            store.write(&reading(1_700_000_000, seconds as f64)).unwrap();
+        }
+        let expected: Vec<i64> = moments.map(|seconds| minute_of(Timestamp::from_seconds(seconds))).to_vec();
+        let arrived = |store: &Store| store.shared().read().devices[0].head.arrived.iter().collect::<Vec<_>>();
+        assert_eq!(arrived(&store), expected);
+        let next = open(&disk.killed(), &clock);
+        assert_eq!(arrived(&next), expected, "a clock that jumps changes nothing of the order");
+        assert!(!expected.contains(&UNKNOWN));
+    }
+}

@@ -111,7 +111,7 @@ fn shortest(every: &Every) -> i64 {
 
 /// Of a bucket without a number it is known that it has none, and that nothing of it is measured.
 fn of_nothing(aggregate: Aggregate) -> Option<f64> {
-    matches!(aggregate, Aggregate::Count | Aggregate::Coverage).then_some(0.0)
+    matches!(aggregate, Aggregate::Count | Aggregate::Coverage | Aggregate::Held).then_some(0.0)
 }
 
 /// The value of the bucket before, as long as the last number in it may hold.

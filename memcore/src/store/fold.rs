@@ -225,7 +225,8 @@ impl<'a> BucketFold<'a> {
             .iter()
             .map(|aggregate| match aggregate {
                 Aggregate::Increase => increase,
-                Aggregate::Coverage => self.coverage(&open),
+                Aggregate::Coverage => self.share(&open, open.area.covered()),
+                Aggregate::Held => self.share(&open, open.area.held()),
                 _ => open.value(*aggregate, &mut numbers),
             })
             .collect();
@@ -239,13 +240,13 @@ impl<'a> BucketFold<'a> {
         }
     }
 
-    /// The measured share of the part of the bucket that lies in the range.
-    fn coverage(&self, open: &Open) -> Option<f64> {
+    /// So much time as a share of the part of the bucket that lies in the range.
+    fn share(&self, open: &Open, time: i64) -> Option<f64> {
         let first = open.bucket.start.max(self.range.0);
         let last = open.bucket.last.min(self.range.1);
         let end = if last == i64::MAX { self.reached } else { last + 1 };
         let length = end.saturating_sub(first);
-        (length > 0).then(|| open.area.covered() as f64 / length as f64)
+        (length > 0).then(|| time as f64 / length as f64)
     }
 }
 
@@ -325,7 +326,7 @@ impl Open {
             // Of numbers that hold for no known time it is zero: that much was measured.
             Aggregate::Integral => (summary.count > 0 || self.area.covered() > 0).then(|| self.area.amount()),
             Aggregate::Median | Aggregate::Percentile(_) => quantile(numbers, aggregate.quantile()?),
-            Aggregate::Coverage | Aggregate::Increase => None,
+            Aggregate::Coverage | Aggregate::Held | Aggregate::Increase => None,
         }
     }
 }

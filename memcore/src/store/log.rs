@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 pub(super) const PREFIX: &str = "log";
 const MAGIC: &[u8; 8] = b"MEMCWLOG";
-const SEGMENT_HEADER: usize = format::HEADER + 36;
+pub(super) const SEGMENT_HEADER: usize = format::HEADER + 36;
 const FRAME: usize = 20;
 /// The largest payload of a frame.
 pub(super) const PAYLOAD_MAX: usize = 64 << 20;
@@ -96,6 +96,17 @@ fn frame_at(bytes: &[u8], at: usize, numbers: std::ops::RangeInclusive<u64>) -> 
         return None;
     }
     Some(Frame { number, durable: number.saturating_sub(u64::from(behind)), payload: &rest[FRAME..FRAME + length] })
+}
+
+/// The payload of the whole frame of that number at `at`, and where it ends.
+pub(super) fn frame_of(bytes: &[u8], at: usize, number: u64) -> Option<(&[u8], usize)> {
+    frame_at(bytes, at, number..=number).map(|frame| (frame.payload, at + FRAME + frame.payload.len()))
+}
+
+/// How long the frame at `at` says that it is; None at the end.
+pub(super) fn length_of(bytes: &[u8], at: usize) -> Option<usize> {
+    let length = u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?) as usize;
+    (1..=PAYLOAD_MAX).contains(&length).then_some(FRAME + length)
 }
 
 /// Where reading a segment ended.

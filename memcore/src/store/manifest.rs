@@ -1,6 +1,8 @@
 //! The manifest: what devices, channels and chunks there are. A log of edits; each edit is one checksummed frame, so it
 //! happened or it did not (S3). When the edits outgrow the content, the content is written anew and renamed into place.
 
+use std::io;
+
 use super::chunk::ChunkPlace;
 use super::disk::{Disk, DiskFile};
 use super::erasure::Erasure;
@@ -58,6 +60,10 @@ pub(super) enum Record {
         end: u64,
         next_frame: u64,
     },
+    /// Numbers of files of chunks below this one were used, and are never used again.
+    NextFile {
+        file: u64,
+    },
     /// A range of the device is deleted.
     Erased {
         device: u32,
@@ -98,6 +104,7 @@ impl Record {
             }
             Self::Trimmed { frame } => numbers(out, 7, &[*frame]),
             Self::Closed { segment, end, next_frame } => numbers(out, 8, &[*segment, *end, *next_frame]),
+            Self::NextFile { file } => numbers(out, 11, &[*file]),
             Self::Erased { device, erasure } => write_erasure(9, *device, erasure, out),
             Self::ErasureDone { device, erasure } => write_erasure(10, *device, erasure, out),
         }
@@ -122,6 +129,7 @@ impl Record {
             }
             7 => Self::Trimmed { frame: from.varint()? },
             8 => Self::Closed { segment: from.varint()?, end: from.varint()?, next_frame: from.varint()? },
+            11 => Self::NextFile { file: from.varint()? },
             9 => Self::Erased { device: small(from)?, erasure: read_erasure(from)? },
             10 => Self::ErasureDone { device: small(from)?, erasure: read_erasure(from)? },
             _ => return Err(damaged("a record of the manifest")),
@@ -156,7 +164,8 @@ fn read_erasure(from: &mut Reader<'_>) -> Result<Erasure> {
 #[derive(Debug)]
 pub(super) struct Read {
     pub(super) records: Vec<Record>,
-    /// The number of the last edit.
+    /// The number of the first edit, and of the last one.
+    pub(super) snapshot: u64,
     pub(super) number: u64,
     pub(super) bytes: u64,
     /// The file ends in bytes that are no whole edit: a write that a crash tore, or damage to the last edit.
@@ -168,7 +177,7 @@ pub(super) struct Read {
 /// Reads every edit. Damage before the last edit is an error: nothing after it could be trusted.
 pub(super) fn read(bytes: &[u8]) -> Result<Read> {
     format::check_header(NAME, bytes, MAGIC)?;
-    let mut read = Read { records: Vec::new(), number: 0, bytes: 0, torn: false, fresh: true };
+    let mut read = Read { records: Vec::new(), snapshot: 0, number: 0, bytes: 0, torn: false, fresh: true };
     let mut at = format::HEADER;
     while let Some((number, payload)) = frame_at(bytes, at, read.number) {
         let mut from = Reader::new(payload);
@@ -176,6 +185,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read> {
             read.records.push(Record::read(&mut from)?);
         }
         read.fresh = read.number == 0 && format::version_of(bytes) == format::VERSION;
+        read.snapshot = if read.snapshot == 0 { number } else { read.snapshot };
         read.number = number;
         at += FRAME + payload.len();
     }
@@ -186,6 +196,49 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read> {
         return Err(Error::new(ErrorKind::Damaged, format!("{NAME} fails a checksum at byte {at}")));
     }
     Ok(read)
+}
+
+/// What [`read_after`] found.
+#[derive(Debug)]
+pub(super) struct Edits {
+    pub(super) records: Vec<Record>,
+    /// Where the last one ends, and its number.
+    pub(super) end: u64,
+    pub(super) number: u64,
+}
+
+/// The edits that were appended after the one numbered `number`, which ends at `end`; None where the manifest was written
+/// anew since it began with the edit numbered `snapshot`.
+pub(super) fn read_after(disk: &dyn Disk, snapshot: u64, end: u64, number: u64) -> io::Result<Option<Edits>> {
+    let file = disk.open(NAME)?;
+    let mut start = [0; format::HEADER + FRAME];
+    file.read_at(&mut start, 0)?;
+    let first = start[format::HEADER + 8..].first_chunk().map(|number| u64::from_le_bytes(*number));
+    if format::check_header(NAME, &start, MAGIC).is_err() || first != Some(snapshot) {
+        return Ok(None);
+    }
+    let mut edits = Edits { records: Vec::new(), end, number };
+    let mut header = [0; FRAME];
+    loop {
+        let left = file.length()?.saturating_sub(edits.end);
+        if left < FRAME as u64 {
+            return Ok(Some(edits));
+        }
+        file.read_at(&mut header, edits.end)?;
+        let length = u64::from(u32::from_le_bytes([header[0], header[1], header[2], header[3]])) + FRAME as u64;
+        if length == FRAME as u64 || length > left {
+            return Ok(Some(edits));
+        }
+        let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+        file.read_at(&mut bytes, edits.end)?;
+        let Some((number, payload)) = frame_at(&bytes, 0, edits.number) else { return Ok(Some(edits)) };
+        let mut from = Reader::new(payload);
+        while !from.is_empty() {
+            edits.records.push(Record::read(&mut from).map_err(io::Error::other)?);
+        }
+        edits.end += length;
+        edits.number = number;
+    }
 }
 
 /// The whole edit at that byte, with a number above `after` (the one that follows it, or any where there is none yet).
@@ -320,6 +373,7 @@ mod tests {
             Record::Marks { device: 0, marks: vec![(u64::MAX, 1), (7, u64::MAX)] },
             Record::Trimmed { frame: 9 },
             Record::Closed { segment: 2, end: 4096, next_frame: 18 },
+            Record::NextFile { file: 7 },
             Record::Erased { device: 0, erasure: Erasure { column: Some(0), first: i64::MIN, last: -5, order: 9 } },
             Record::ErasureDone { device: 0, erasure: Erasure { column: None, first: 3, last: i64::MAX, order: 8 } },
         ]
@@ -338,7 +392,7 @@ mod tests {
     fn edits_are_read_as_they_were_written() {
         let (_, bytes) = written();
         let read = read(&bytes).unwrap();
-        assert_eq!(read.records[..10], some_records());
+        assert_eq!(read.records[..11], some_records());
         assert_eq!((read.number, read.torn, read.fresh, read.bytes), (3, false, false, bytes.len() as u64));
     }
 

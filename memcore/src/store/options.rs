@@ -44,6 +44,8 @@ pub struct StoreOptions {
     /// How many bytes of the file system appends leave free, or 5 % of it where that is less; 0 for none. Sealing, deletes
     /// and retention may use them.
     pub reserve_bytes: u64,
+    /// The quota of devices of the store.
+    pub max_devices: usize,
     /// Whether queries leave out sealed chunks that fail their checksum, and say so in their result, instead of failing.
     pub skip_damaged: bool,
     /// Whether values that later ones replaced are kept, so that as-of queries find what was known. Without them such a query
@@ -60,6 +62,7 @@ impl Default for StoreOptions {
             log_bytes: 256 << 20,
             unsealed_rows: 16 * 65_536,
             max_channels_per_device: 4096,
+            max_devices: 100_000,
             keep: None,
             retention: Vec::new(),
             max_bytes: None,
@@ -148,6 +151,12 @@ impl StoreOptions {
     #[must_use]
     pub fn reserve_bytes(mut self, bytes: u64) -> Self {
         self.reserve_bytes = bytes;
+        self
+    }
+    /// Sets [`max_devices`](Self::max_devices).
+    #[must_use]
+    pub fn max_devices(mut self, devices: usize) -> Self {
+        self.max_devices = devices;
         self
     }
     /// Sets [`skip_damaged`](Self::skip_damaged).

@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use super::batch_frame;
 use super::disk::{Disk, read_all};
+use super::follow::{Position, Unsealed};
 use super::format::{number_in, numbered};
 use super::log::{self, FullSegment, LogWriter, SegmentHead, SegmentLimits};
 use super::manifest::{self, ManifestWriter, Record};
 use super::options::{StoreOptions, SyncPolicy};
 use super::space::is_full;
 use super::state::{CHUNKS, State};
+use super::verify::{self, Damage};
 use crate::error::{Error, ErrorKind, Result};
 
 const LOCK: &str = "LOCK";
@@ -44,26 +46,31 @@ pub(super) fn is_new(files: &[String]) -> Result<bool> {
 
 /// Reads everything, writes nothing.
 pub(super) fn load(disk: &Arc<dyn Disk>, options: &StoreOptions) -> Result<Recovered> {
+    read(disk, options.seal_rows, None)
+}
+
+/// As [`load`], for a reader, which goes on from there: it seals nothing, and remembers what is not sealed.
+pub(super) fn load_to_follow(disk: &Arc<dyn Disk>) -> Result<Recovered> {
+    read(disk, usize::MAX, Some(Unsealed::default()))
+}
+
+fn read(disk: &Arc<dyn Disk>, seal_rows: usize, unsealed: Option<Unsealed>) -> Result<Recovered> {
     let doing = |e| Error::io(format_args!("read {}", manifest::NAME), e);
     let read = manifest::read(&read_all(&**disk, manifest::NAME).map_err(doing)?)?;
     let mut state = State::new(Arc::clone(disk));
+    state.unsealed = unsealed;
     for record in &read.records {
         state.apply(record.clone())?;
     }
     let files = disk.list().map_err(|e| Error::io("list the store", e))?;
-    for number in state.file_numbers().collect::<Vec<_>>() {
-        let name = numbered(CHUNKS, number);
-        if !files.contains(&name) {
-            state.damage.push(format!("{name} is missing"));
-        }
-    }
+    state.damage = verify::missing(&state, &files);
     let mut recovered = Recovered { state, manifest: read, segments: Vec::new(), empty: None };
-    recovered.read_log(&**disk, &files, options)?;
+    recovered.read_log(&**disk, &files, seal_rows)?;
     Ok(recovered)
 }
 
 impl Recovered {
-    fn read_log(&mut self, disk: &dyn Disk, files: &[String], options: &StoreOptions) -> Result<()> {
+    fn read_log(&mut self, disk: &dyn Disk, files: &[String], seal_rows: usize) -> Result<()> {
         let mut ids: Vec<u64> = files.iter().filter_map(|name| number_in(name, log::PREFIX)).collect();
         ids.sort_unstable();
         self.state.next_frame = self.state.trimmed + 1;
@@ -79,17 +86,17 @@ impl Recovered {
             };
             let following = next.as_ref().filter(|(following, _)| *following == id + 1);
             let known_end = following.and_then(|(id, bytes)| Some(SegmentHead::read(*id, bytes).ok()?.previous_end));
-            self.read_segment(*id, &bytes, known_end, options)?;
+            self.read_segment(*id, &bytes, known_end, seal_rows)?;
         }
         if let Some((_, _, next_frame)) = self.state.closed.filter(|(_, _, frame)| *frame > self.state.next_frame) {
             let from = self.state.next_frame;
-            self.state.damage.push(format!("the log lacks frames {from} to {}", next_frame - 1));
+            self.state.damage.push(Damage::of(format!("the log lacks frames {from} to {}", next_frame - 1)));
             self.state.next_frame = next_frame;
         }
         Ok(())
     }
 
-    fn read_segment(&mut self, id: u64, bytes: &[u8], known_end: Option<u64>, options: &StoreOptions) -> Result<()> {
+    fn read_segment(&mut self, id: u64, bytes: &[u8], known_end: Option<u64>, seal_rows: usize) -> Result<()> {
         let name = numbered(log::PREFIX, id);
         let before = self.state.damage.len();
         let head = SegmentHead::read(id, bytes);
@@ -105,15 +112,16 @@ impl Recovered {
         let mut unreadable = Vec::new();
         let scanned = log::scan(bytes, first, known_end.or(closed_end), &mut |frame, payload| {
             if frame > state.trimmed {
-                let replayed = batch_frame::decode(payload).and_then(|b| state.replay(frame, b, options.seal_rows));
-                unreadable.extend(replayed.err().map(|e| format!("frame {frame} of {name}: {e}")));
+                let replayed = batch_frame::decode(payload).and_then(|b| state.replay(frame, b, seal_rows));
+                let told = |e: Error| Damage { file: Some(name.clone()), ..Damage::of(format!("frame {frame}: {e}")) };
+                unreadable.extend(replayed.err().map(told));
             }
             Ok(())
         })?;
         state.damage.extend(unreadable);
         let frames = scanned.next_frame > first;
         match head {
-            Err(e) if frames || known_end.is_some() => state.damage.push(e.to_string()),
+            Err(e) if frames || known_end.is_some() => state.damage.push(Damage::of(e.message())),
             // A segment that a crash interrupted while it was made.
             Err(_) => {
                 self.empty = Some(id);
@@ -121,16 +129,15 @@ impl Recovered {
             }
             Ok(head) if head.manifest_number > self.manifest.number => {
                 let (lost, known) = (head.manifest_number, self.manifest.number);
-                state.damage.push(format!("the manifest ends with edit {known}, {name} was written after edit {lost}"));
+                let what = format!("the manifest ends with edit {known}, {name} was written after edit {lost}");
+                state.damage.push(Damage::of(what));
             }
             Ok(_) => {}
         }
         if first > expected {
-            state.damage.push(format!("the log lacks frames {expected} to {}", first - 1));
+            state.damage.push(Damage::of(format!("the log lacks frames {expected} to {}", first - 1)));
         }
-        for range in &scanned.damage {
-            state.damage.push(format!("{name} fails a checksum in bytes {} to {}", range.start, range.end));
-        }
+        state.damage.extend(scanned.damage.iter().map(|range| verify::of_log(&name, range)));
         if scanned.torn {
             tracing::warn!(file = name, at = scanned.end, "the log ends in a torn write, which was never committed");
             state.torn = Some(format!("{name} ends at byte {} in a torn write", scanned.end));
@@ -143,6 +150,16 @@ impl Recovered {
             self.segments.push(FullSegment { id, last_frame, bytes: scanned.end, held: bytes.len() as u64, damaged });
         }
         Ok(())
+    }
+
+    /// Where a reader goes on; None where something is damaged, so that it reads everything again.
+    pub(super) fn position(&self) -> Option<Position> {
+        let last = self.segments.last().map(|segment| (segment.id, segment.bytes));
+        let log = self.empty.map(|id| (id, log::SEGMENT_HEADER as u64)).or(last);
+        let manifest = &self.manifest;
+        let (snapshot, edits_end, edit) = (manifest.snapshot, manifest.bytes, manifest.number);
+        let position = Position { snapshot, edits_end, edit, log, next_frame: self.state.next_frame };
+        self.state.damage.is_empty().then_some(position)
     }
 
     /// Whether the manifest is still the one that was read.

@@ -9,6 +9,7 @@ use arrow_array::{TimestampMicrosecondArray, UInt64Array};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
+use super::cost::Cost;
 use super::fill::Rows;
 use super::query::Aggregate;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,6 +26,7 @@ pub struct QueryResult {
     pub(super) skipped: Vec<String>,
     /// The zone whose calendar the buckets follow.
     pub(super) zone: Option<Arc<str>>,
+    pub(super) cost: Cost,
 }
 
 /// The rows of one series.
@@ -171,6 +173,12 @@ impl QueryResult {
         &self.skipped
     }
 
+    /// What answering took.
+    #[must_use]
+    pub fn cost(&self) -> &Cost {
+        &self.cost
+    }
+
     /// The zone whose calendar the buckets follow, where they do. Times are UTC all the same.
     #[must_use]
     pub fn zone(&self) -> Option<&str> {
@@ -181,7 +189,7 @@ impl QueryResult {
     /// column for the values or for each aggregate (f64, nullable; `count` u64).
     ///
     /// The metadata of a column say its `unit`, its `quantity` and its `meaning`; unit and quantity are left out where the
-    /// series differ in them. The metadata of the schema say `unit` and `quantity` where all columns (but counts and coverages) share them, and the `zone` whose calendar the buckets follow.
+    /// series differ in them. The metadata of the schema say `unit` and `quantity` where all columns (but counts and shares of time) share them, and the `zone` whose calendar the buckets follow.
     ///
     /// # Errors
     /// [`LimitReached`](ErrorKind::LimitReached) where the series outnumber what a dictionary of 32 bits can name.
@@ -282,7 +290,7 @@ impl QueryResult {
     fn metadata(&self) -> HashMap<String, String> {
         let columns = || 0..self.columns.len();
         // A count beside them has no unit that would matter.
-        let is_plain = |at: &usize| !matches!(&*self.columns[*at], "count" | "coverage");
+        let is_plain = |at: &usize| !matches!(&*self.columns[*at], "count" | "coverage" | "held");
         let told: Vec<usize> =
             if columns().any(|at| is_plain(&at)) { columns().filter(is_plain).collect() } else { columns().collect() };
         let all = self.series.iter().flat_map(|series| told.iter().map(|at| series.meaning(*at)));

@@ -1,396 +1,185 @@
 //! Answers queries: takes a snapshot of the devices concerned, then reads without holding any lock.
 
-use std::sync::Arc;
-
-use super::chunk::{ChunkPlace, Directory};
-use super::column::Column;
-use super::disk::DiskFile;
-use super::erasure::{Erasure, erase};
-use super::fold::{BucketFold, Fold, Run, range};
+use super::arrivals::known_at;
+use super::fold::{BucketFold, Fold, range};
+use super::merge::Merge;
 use super::query::{Every, Query, QueryResult, SeriesResult};
+use super::rows::{Out, Reach, Rows};
 use super::shared::Shared;
-use super::state::{ChunkFile, State};
-use super::summary::Summary;
-use super::table::{Head, Table, keep_last};
-use super::wire::damaged;
-use crate::error::{Error, ErrorKind, Result};
+use super::snapshot::{self, Snapshot, Wanted};
+use crate::error::{Error, Result};
 use crate::model::{Channel, SeriesName};
 
 /// Runs a query.
 pub(super) fn run(shared: &Shared, query: &Query) -> Result<QueryResult> {
-    query.check()?;
-    let seed = query.seed();
-    let (seeds, snapshots) = {
-        let state = shared.read();
-        let selected = state.select(&query.selection);
-        if selected.is_empty()
-            && let Some(series) = query.selection.exact()
-        {
-            return Err(Error::not_found(format!("series {series} is not registered")));
-        }
-        let seeds = seed.as_ref().map_or_else(|| Ok(Vec::new()), |seed| snapshots(&state, selected.clone(), seed))?;
-        (seeds, snapshots(&state, selected, query)?)
-    };
-    let mut skipped = Vec::new();
-    let mut series = Vec::new();
-    let skip = shared.options.skip_damaged;
-    let mut seeds = seeds.into_iter();
-    for snapshot in snapshots {
-        let before = match (seeds.next(), &seed) {
-            (Some(of_device), Some(seed)) => of_device.answer(seed, Vec::new(), skip, &mut skipped)?,
-            _ => Vec::new(),
-        };
-        series.extend(snapshot.answer(query, before, skip, &mut skipped)?);
+    let mut result = empty_result(query);
+    for mut device in snapshots(shared, query)? {
+        result.series.extend(answer(&mut device, query)?);
+        result.cost += device.cost;
+        result.skipped.append(&mut device.skipped);
     }
-    series.sort_by(|a, b| a.series().cmp(b.series()));
+    result.series.sort_by(|a, b| a.series().cmp(b.series()));
+    Ok(result)
+}
+
+/// The result of a query before anything is in it.
+pub(super) fn empty_result(query: &Query) -> QueryResult {
     let columns = if query.is_raw() {
         vec!["value".into()]
     } else {
         query.columns().into_iter().map(|aggregate| aggregate.name().into()).collect()
     };
-    Ok(QueryResult { series, columns, skipped, zone: query.every.as_ref().and_then(Every::zone_name).map(Into::into) })
+    let zone = query.every.as_ref().and_then(Every::zone_name).map(Into::into);
+    QueryResult { series: Vec::new(), columns, skipped: Vec::new(), zone, cost: Default::default() }
 }
 
-/// Rows of one device that may lie in the range, from one place.
-#[derive(Debug)]
-enum Source {
-    Chunk(ChunkPlace, Arc<ChunkFile>),
-    Head(Arc<Head>),
-}
-
-impl Source {
-    /// The first and the last time.
-    fn span(&self) -> (i64, i64) {
-        match self {
-            Self::Chunk(place, _) => (place.first, place.last),
-            Self::Head(head) if head.rising => (head.times[0], head.times[head.rows() - 1]),
-            Self::Head(head) => head.times.iter().fold((i64::MAX, i64::MIN), |(low, high), t| (low.min(*t), high.max(*t))),
-        }
+/// What the query has to read, of each device.
+pub(super) fn snapshots(shared: &Shared, query: &Query) -> Result<Vec<Snapshot>> {
+    query.check()?;
+    let state = shared.read();
+    let selected = state.select(&query.selection);
+    if selected.is_empty()
+        && let Some(series) = query.selection.exact()
+    {
+        return Err(Error::not_found(format!("series {series} is not registered")));
     }
-}
-
-impl Source {
-    /// Whether its times rise from row to row.
-    fn rises(&self) -> bool {
-        !matches!(self, Self::Head(head) if !head.rising)
+    let mut reading: Option<(i64, i64)> = None;
+    for (series, device, column) in &selected {
+        let reach = reach(query, state.describe(*device, *column)).map_err(|e| e.context(series))?;
+        let Some(reach) = reach else { continue };
+        // What increases are counted from may lie anywhere before the range.
+        let first = if query.seed().is_some() { i64::MIN } else { reach.first };
+        reading = Some(reading.map_or((first, reach.last), |(low, high)| (low.min(first), high.max(reach.last))));
     }
+    Ok(snapshot::take(&state, selected, reading, shared.options.skip_damaged))
 }
 
-/// What a query needs of one device.
-#[derive(Debug)]
-struct Snapshot {
-    wanted: Vec<(SeriesName, Channel, u32)>,
-    /// In order of arrival.
-    sources: Vec<Source>,
-    /// What is read: the range of the query and the context that it needs.
-    range: Option<(i64, i64)>,
-    erasures: Vec<Erasure>,
-}
-
-fn snapshots(state: &State, selected: Vec<(SeriesName, u32, u32)>, query: &Query) -> Result<Vec<Snapshot>> {
-    let mut by_device: std::collections::BTreeMap<u32, Vec<(SeriesName, Channel, u32)>> = Default::default();
-    for (series, device, column) in selected {
-        let channel = state.describe(device, column).clone();
-        by_device.entry(device).or_default().push((series, channel, column));
-    }
-    let of = |(device, wanted): (u32, Vec<_>)| {
-        let range = read_range(query, &wanted)?;
-        let sources = range.map_or_else(Vec::new, |range| sources(state, device, &wanted, range));
-        Ok(Snapshot { wanted, sources, range, erasures: state.devices[device as usize].erasures.clone() })
-    };
-    by_device.into_iter().map(of).collect()
-}
-
-/// The range of the query and the context that one of the series needs.
-fn read_range(query: &Query, wanted: &[(SeriesName, Channel, u32)]) -> Result<Option<(i64, i64)>> {
-    let Some((mut first, mut last)) = range(query) else { return Ok(None) };
-    let (from, to) = (first, last);
-    for (series, channel, _) in wanted {
-        let (before, after) = query.context(channel).map_err(|e| e.context(series))?;
-        first = first.min(from.saturating_sub(before.as_micros()));
-        last = last.max(to.saturating_add(after.as_micros()));
-    }
-    Ok(Some((first, last)))
-}
-
-fn sources(state: &State, device: u32, wanted: &[(SeriesName, Channel, u32)], (from, to): (i64, i64)) -> Vec<Source> {
-    let device = &state.devices[device as usize];
-    let chunks = device.chunks.iter().filter(|chunk| chunk.first <= to && chunk.last >= from);
-    let chunks = chunks.filter_map(|chunk| Some(Source::Chunk(chunk.clone(), state.file(chunk.file)?)));
-    let frozen = device.frozen.iter().map(|head| Source::Head(Arc::clone(head)));
-    let columns: Vec<u32> = wanted.iter().map(|(_, _, column)| *column).collect();
-    let live = device.head.copy_of(&columns, from, to);
-    let live = (live.rows() > 0).then(|| Source::Head(Arc::new(live)));
-    chunks.chain(frozen).chain(live).collect()
+/// What is read of a series for the query; None where its range is empty.
+fn reach(query: &Query, channel: &Channel) -> Result<Option<Reach>> {
+    let Some((from, to)) = range(query) else { return Ok(None) };
+    let (before, after) = if query.is_raw() { Default::default() } else { query.context(channel)? };
+    let known = query.as_of.map_or(i64::MAX, known_at);
+    let (first, last) = (from.saturating_sub(before.as_micros()), to.saturating_add(after.as_micros()));
+    Ok(Some(Reach { from, to, first, last, known }))
 }
 
 /// Where the samples of one series go.
 enum Sink<'a> {
-    /// Runs of samples in the order in which they came.
-    Raw(Vec<(Vec<i64>, Vec<f64>)>),
+    Raw(Rows),
     Fold(Box<BucketFold<'a>>),
 }
 
-impl Snapshot {
-    /// `before` is what the query's seed found, in the same order.
-    fn answer(
-        self,
-        query: &Query,
-        before: Vec<SeriesResult>,
-        skip: bool,
-        skipped: &mut Vec<String>,
-    ) -> Result<Vec<SeriesResult>> {
-        let sinks = self.gather(query, &before, skip, skipped)?;
-        let finish = |((series, channel, _), sink): ((SeriesName, Channel, u32), Sink<'_>)| match sink {
-            Sink::Raw(mut runs) => {
-                if query.last.is_some() {
-                    runs.reverse();
-                }
-                let (times, values) = join(runs, query);
-                let (times, values) = match query.chart {
-                    Some(chart) => chart.pick(query, times, values),
-                    None => (times, values),
-                };
-                Ok(SeriesResult::raw(series, channel, times, values))
-            }
-            Sink::Fold(fold) => {
-                let mut rows = fold.finish()?;
-                let (start, end) = window(rows.starts.len(), query);
-                rows.keep(start, end);
-                Ok(SeriesResult::bucketed(series, channel, rows, &query.columns()))
-            }
-        };
-        self.wanted.into_iter().zip(sinks).map(finish).collect()
-    }
-
-    /// One cluster of sources after another, as far as the query needs them.
-    fn gather<'a>(
-        &self,
-        query: &'a Query,
-        before: &[SeriesResult],
-        skip: bool,
-        skipped: &mut Vec<String>,
-    ) -> Result<Vec<Sink<'a>>> {
-        let sink = |(series, channel, _): &(SeriesName, Channel, u32)| match query.is_raw() {
-            true => Ok(Sink::Raw(Vec::new())),
-            false => BucketFold::new(query, channel).map(|fold| Sink::Fold(Box::new(fold))).map_err(|e| e.context(series)),
-        };
-        let mut sinks: Vec<Sink<'a>> = self.wanted.iter().map(sink).collect::<Result<_>>()?;
-        for (sink, before) in sinks.iter_mut().zip(before) {
-            let values = before.values().map_or(&[][..], |values| values.values());
-            sink.take(before.times().values(), values)?;
-        }
-        let mut clusters = self.clusters();
-        if query.is_raw() && query.last.is_some() {
-            clusters.reverse();
-        }
-        let enough = query.limit.or(query.last).filter(|_| query.is_raw());
-        for cluster in clusters {
-            match cluster[..] {
-                [alone] if self.sources[alone].rises() => self.read(&self.sources[alone], skip, skipped, &mut sinks)?,
-                _ => self.merge(&cluster, skip, skipped, &mut sinks)?,
-            }
-            if enough.is_some_and(|rows| sinks.iter().all(|sink| sink.rows() >= rows)) {
-                break;
-            }
-        }
-        Ok(sinks)
-    }
-
-    /// The sources by number, those together whose spans overlap, in order of time; within a cluster in order of arrival.
-    fn clusters(&self) -> Vec<Vec<usize>> {
-        let mut spans: Vec<((i64, i64), usize)> = self.sources.iter().map(Source::span).zip(0..).collect();
-        spans.sort_unstable();
-        let mut clusters: Vec<Vec<usize>> = Vec::new();
-        let mut end = None;
-        for ((first, last), number) in spans {
-            match clusters.last_mut() {
-                Some(cluster) if end >= Some(first) => cluster.push(number),
-                _ => clusters.push(vec![number]),
-            }
-            end = end.max(Some(last));
-        }
-        clusters.iter_mut().for_each(|cluster| cluster.sort_unstable());
-        clusters
-    }
-
-    /// Several sources in order of time: of several values of one time the one that arrived last (S8).
-    fn merge(&self, cluster: &[usize], skip: bool, skipped: &mut Vec<String>, sinks: &mut [Sink<'_>]) -> Result<()> {
-        let mut gathered: Vec<Sink<'_>> = self.wanted.iter().map(|_| Sink::Raw(Vec::new())).collect();
-        for number in cluster {
-            self.read(&self.sources[*number], skip, skipped, &mut gathered)?;
-        }
-        for (gathered, sink) in gathered.into_iter().zip(sinks) {
-            let Sink::Raw(runs) = gathered else { continue };
-            let pairs = runs.into_iter().flat_map(|(times, values)| times.into_iter().zip(values));
-            let mut samples: Vec<(i64, f64)> = pairs.collect();
-            samples.sort_by_key(|(time, _)| *time);
-            let (times, values) = keep_last(samples);
-            sink.take(&times, &values)?;
-        }
-        Ok(())
-    }
-
-    fn read(&self, source: &Source, skip: bool, skipped: &mut Vec<String>, sinks: &mut [Sink<'_>]) -> Result<()> {
-        match source {
-            Source::Head(head) => self.read_head(head, sinks),
-            Source::Chunk(place, file) => match self.decode_chunk(place, file, sinks) {
-                Ok(decoded) => decoded.give(sinks),
-                Err(e) => {
-                    let what = format!("{} at byte {}", file.name, place.offset);
-                    if !skip || e.kind() == ErrorKind::Invalid {
-                        return Err(e.context(what));
-                    }
-                    skipped.push(format!("{what}: {e}"));
-                    Ok(())
-                }
-            },
-        }
-    }
-
-    fn read_head(&self, head: &Head, sinks: &mut [Sink<'_>]) -> Result<()> {
-        for ((_, _, id), sink) in self.wanted.iter().zip(sinks) {
-            let Some(column) = head.columns.get(*id as usize) else { continue };
-            let (from, to) = self.range.unwrap_or((0, -1));
-            let samples = column.iter().map(|(row, value)| (head.times[row], value));
-            let (times, values): (Vec<i64>, Vec<f64>) = samples.filter(|(time, _)| (from..=to).contains(time)).unzip();
-            sink.take(&times, &values)?;
-        }
-        Ok(())
-    }
-
-    /// What the chunk has of each series: everything, before anything is given on, so that damage takes all of it.
-    fn decode_chunk(&self, place: &ChunkPlace, file: &ChunkFile, sinks: &mut [Sink<'_>]) -> Result<Decoded> {
-        let file = file.open()?;
-        let directory = Directory::read(&*file, place)?;
-        if self.erasures.iter().any(|erasure| erasure.concerns(place.order, place.first, place.last)) {
-            return self.decode_erased(place, directory.table(&*file)?);
-        }
-        let (from, to) = self.range.unwrap_or((0, -1));
-        let whole = from <= place.first && place.last <= to;
-        let (first, last) = (place.first, place.last);
-        let mut decoded = Decoded { times: Vec::new(), rows: 0..0, first, last, parts: Vec::new() };
-        for (at, (_, _, id)) in self.wanted.iter().enumerate() {
-            let Some(column) = directory.column(*id) else { continue };
-            if let Sink::Fold(fold) = &mut sinks[at]
-                && whole
-                && fold.takes(&Run { first, last, step: None, summary: &column.summary })?
-            {
-                decoded.parts.push((at, Part::Summary(column.summary)));
-                continue;
-            }
-            if decoded.times.is_empty() {
-                let times = decode_times(&directory, &*file, place)?;
-                decoded.rows = times.partition_point(|t| *t < from)..times.partition_point(|t| *t <= to);
-                decoded.times = times;
-            }
-            decoded.parts.push((at, Part::Column(directory.values(&*file, column)?)));
-        }
-        Ok(decoded)
-    }
-
-    /// What deletions leave of a chunk.
-    fn decode_erased(&self, place: &ChunkPlace, mut table: Table) -> Result<Decoded> {
-        erase(&mut table, place.order, &self.erasures);
-        let (from, to) = self.range.unwrap_or((0, -1));
-        let rows = table.times.partition_point(|t| *t < from)..table.times.partition_point(|t| *t <= to);
-        let column = |id: u32| table.columns.iter().find(|column| column.id == id).cloned();
-        let parts = self.wanted.iter().enumerate().filter_map(|(at, (_, _, id))| Some((at, Part::Column(column(*id)?))));
-        let parts = parts.collect();
-        Ok(Decoded { times: table.times, rows, first: place.first, last: place.last, parts })
-    }
-}
-
-fn decode_times(directory: &Directory, file: &dyn DiskFile, place: &ChunkPlace) -> Result<Vec<i64>> {
-    let times = directory.times(file)?;
-    if times.first() == Some(&place.first) && times.last() == Some(&place.last) { Ok(times) } else { Err(damaged("times")) }
-}
-
-/// What one chunk has of the series that are asked for.
-struct Decoded {
-    times: Vec<i64>,
-    /// Those of the rows that lie in the range.
-    rows: std::ops::Range<usize>,
-    first: i64,
-    last: i64,
-    parts: Vec<(usize, Part)>,
-}
-
-enum Part {
-    Column(Column),
-    /// All of the chunk lies in one bucket.
-    Summary(Summary),
-}
-
-impl Decoded {
-    fn give(self, sinks: &mut [Sink<'_>]) -> Result<()> {
-        for (at, part) in &self.parts {
-            match (part, &mut sinks[*at]) {
-                (Part::Column(Column { rows: None, values, .. }), sink) => {
-                    sink.take(&self.times[self.rows.clone()], &values[self.rows.clone()])?;
-                }
-                (Part::Column(Column { rows: Some(rows), values, .. }), sink) => {
-                    let start = rows.partition_point(|row| (*row as usize) < self.rows.start);
-                    let end = rows.partition_point(|row| (*row as usize) < self.rows.end);
-                    let times: Vec<i64> = rows[start..end].iter().map(|row| self.times[*row as usize]).collect();
-                    sink.take(&times, &values[start..end])?;
-                }
-                (Part::Summary(summary), Sink::Fold(fold)) => {
-                    fold.run(&Run { first: self.first, last: self.last, step: None, summary })?;
-                }
-                (Part::Summary(_), Sink::Raw(_)) => {}
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Sink<'_> {
-    /// How many raw samples there are.
+    fn out(&mut self) -> Out<'_> {
+        match self {
+            Self::Raw(rows) => Out::Raw(rows),
+            Self::Fold(fold) => Out::Fold(&mut **fold),
+        }
+    }
+
     fn rows(&self) -> usize {
         match self {
-            Self::Raw(runs) => runs.iter().map(|(times, _)| times.len()).sum(),
+            Self::Raw(rows) => rows.len(),
             Self::Fold(_) => 0,
         }
     }
+}
 
-    fn take(&mut self, times: &[i64], values: &[f64]) -> Result<()> {
-        match self {
-            Self::Raw(runs) => {
-                runs.push((times.to_vec(), values.to_vec()));
-                Ok(())
+/// The rows of the series of one device.
+pub(super) fn answer(device: &mut Snapshot, query: &Query) -> Result<Vec<SeriesResult>> {
+    let mut sinks = Vec::with_capacity(device.wanted.len());
+    let mut merges = Vec::with_capacity(device.wanted.len());
+    for Wanted { series, channel, column } in device.wanted.clone() {
+        let named = |e: Error| e.context(&series);
+        let Some(reach) = reach(query, &channel).map_err(named)? else {
+            sinks.push(sink(device, query, None, &channel).map_err(named)?);
+            continue;
+        };
+        if query.is_raw()
+            && let Some(rows) = query.last
+        {
+            sinks.push(Sink::Raw(last_rows(device, column, reach, rows)?));
+            continue;
+        }
+        let mut sink = sink(device, query, Some(&reach), &channel).map_err(named)?;
+        if let (Sink::Fold(fold), Some(seed)) = (&mut sink, query.seed()) {
+            seed_fold(device, column, &seed, &channel, fold)?;
+        }
+        merges.push((sinks.len(), Merge::new(device, column, reach)));
+        sinks.push(sink);
+    }
+    read(device, &mut merges, &mut sinks, query.limit.filter(|_| query.is_raw()))?;
+    let wanted = device.wanted.iter().map(|wanted| (wanted.series.clone(), wanted.channel.clone()));
+    wanted.zip(sinks).map(|((series, channel), sink)| finish(query, series, channel, sink)).collect()
+}
+
+fn sink<'a>(device: &Snapshot, query: &'a Query, reach: Option<&Reach>, channel: &Channel) -> Result<Sink<'a>> {
+    if !query.is_raw() {
+        return BucketFold::new(query, channel).map(|fold| Sink::Fold(Box::new(fold)));
+    }
+    let most = reach.map_or(0, |reach| device.rows_within(reach)).min(query.limit.unwrap_or(usize::MAX));
+    Ok(Sink::Raw(Rows { times: Vec::with_capacity(most), values: Vec::with_capacity(most) }))
+}
+
+/// What was before the range, where increases are counted from it.
+fn seed_fold(device: &mut Snapshot, column: u32, seed: &Query, channel: &Channel, fold: &mut BucketFold<'_>) -> Result<()> {
+    let Some(reach) = reach(seed, channel)? else { return Ok(()) };
+    let rows = last_rows(device, column, reach, seed.last.unwrap_or(1))?;
+    fold.samples(&rows.times, &rows.values)
+}
+
+/// Reads on until every series has all its rows, or as many as are enough.
+fn read(device: &mut Snapshot, merges: &mut [(usize, Merge)], sinks: &mut [Sink<'_>], enough: Option<usize>) -> Result<()> {
+    let full = |sink: &Sink<'_>| enough.is_some_and(|enough| sink.rows() >= enough);
+    for pause in device.pauses() {
+        for (at, merge) in merges.iter_mut() {
+            let sink = &mut sinks[*at];
+            while !full(sink) && merge.step(device, pause, &mut sink.out())? {}
+        }
+        device.close_until(pause);
+        if merges.iter().all(|(at, _)| full(&sinks[*at])) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The last so many rows: read from where there are enough of them, and from further back where some of those are hidden.
+fn last_rows(device: &mut Snapshot, column: u32, reach: Reach, rows: usize) -> Result<Rows> {
+    let mut wanted = rows;
+    loop {
+        let start = device.start_of_last(column, &reach, wanted)?;
+        let reach = Reach { first: start.unwrap_or(reach.first), ..reach };
+        let mut found = Rows::default();
+        let mut merge = Merge::new(device, column, reach);
+        while merge.step(device, i64::MAX, &mut Out::Raw(&mut found))? {}
+        if found.len() >= rows || start.is_none() {
+            found.keep_last(rows);
+            return Ok(found);
+        }
+        wanted = wanted.saturating_mul(4).max(64);
+    }
+}
+
+fn finish(query: &Query, series: SeriesName, channel: Channel, sink: Sink<'_>) -> Result<SeriesResult> {
+    match sink {
+        Sink::Raw(mut rows) => {
+            rows.truncate(query.limit.unwrap_or(usize::MAX));
+            let (times, values) = match query.chart {
+                Some(chart) => chart.pick(query, rows.times, rows.values),
+                None => (rows.times, rows.values),
+            };
+            Ok(SeriesResult::raw(series, channel, times, values))
+        }
+        Sink::Fold(fold) => {
+            let mut rows = fold.finish()?;
+            let all = rows.starts.len();
+            match (query.limit, query.last) {
+                (Some(limit), _) => rows.keep(0, limit),
+                (None, Some(last)) => rows.keep(all.saturating_sub(last), all),
+                (None, None) => {}
             }
-            Self::Fold(fold) => fold.samples(times, values),
+            Ok(SeriesResult::bucketed(series, channel, rows, &query.columns()))
         }
     }
-}
-
-/// Which of so many rows the query asked for.
-fn window(rows: usize, query: &Query) -> (usize, usize) {
-    match (query.limit, query.last) {
-        (Some(limit), _) => (0, rows.min(limit)),
-        (None, Some(last)) => (rows.saturating_sub(last), rows),
-        (None, None) => (0, rows),
-    }
-}
-
-fn join(mut runs: Vec<(Vec<i64>, Vec<f64>)>, query: &Query) -> (Vec<i64>, Vec<f64>) {
-    runs.retain(|(times, _)| !times.is_empty());
-    let (mut times, mut values) = if runs.len() == 1 {
-        runs.remove(0)
-    } else {
-        let rows = runs.iter().map(|run| run.0.len()).sum();
-        let mut joined = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-        for (times, values) in runs {
-            joined.0.extend(times);
-            joined.1.extend(values);
-        }
-        joined
-    };
-    let (start, end) = window(times.len(), query);
-    times.truncate(end);
-    values.truncate(end);
-    times.drain(..start);
-    values.drain(..start);
-    (times, values)
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, 
 use std::time::Duration;
 
 use super::disk::Disk;
+use super::follow::Position;
 use super::log::LogWriter;
 use super::manifest::{ManifestWriter, Record};
 use super::options::StoreOptions;
@@ -48,6 +49,8 @@ pub(super) struct Shared {
     pub(super) durable: AtomicU64,
     /// The number of the last edit of the manifest, for the heads of log segments.
     pub(super) manifest_number: AtomicU64,
+    /// How far a reader has come.
+    pub(super) position: Mutex<Option<Position>>,
     read_only: OnceLock<String>,
     pub(super) space: Space,
     pub(super) closed: AtomicBool,
@@ -92,6 +95,7 @@ impl Shared {
             state: RwLock::new(state),
             writing,
             manifest_number: AtomicU64::new(manifest_number),
+            position: Mutex::default(),
             read_only: OnceLock::new(),
             space,
             closed: AtomicBool::new(false),

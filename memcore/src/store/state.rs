@@ -8,9 +8,12 @@ use super::batch_frame::FrameBatch;
 use super::chunk::{ChunkPlace, FILE_MAGIC};
 use super::device::Device;
 use super::disk::{Disk, DiskFile};
+use super::follow::Unsealed;
 use super::format;
+use super::handles::Handles;
 use super::manifest::Record;
 use super::table::Head;
+use super::verify::Damage;
 use super::wire::damaged;
 use crate::error::{Error, Result};
 use crate::model::{Channel, DeviceName, Selection, SeriesName};
@@ -22,12 +25,18 @@ pub(super) const CHUNKS: &str = "chunks";
 pub(super) struct ChunkFile {
     disk: Arc<dyn Disk>,
     pub(super) name: String,
+    number: u64,
+    handles: Arc<Handles>,
     unused: AtomicBool,
 }
 
 impl ChunkFile {
-    /// Opens it and checks that it is what its name says, in a version that is known (S2).
-    pub(super) fn open(&self) -> Result<Box<dyn DiskFile>> {
+    /// Opens it, where it is not open, and checks that it is what its name says, in a version that is known (S2).
+    pub(super) fn open(&self) -> Result<Arc<dyn DiskFile>> {
+        self.handles.get(self.number, || self.open_anew())
+    }
+
+    fn open_anew(&self) -> Result<Box<dyn DiskFile>> {
         let doing = |e| Error::io(format_args!("open {}", self.name), e);
         let file = self.disk.open(&self.name).map_err(doing)?;
         if file.length().map_err(doing)? < format::HEADER as u64 {
@@ -42,6 +51,7 @@ impl ChunkFile {
 
 impl Drop for ChunkFile {
     fn drop(&mut self) {
+        self.handles.forget(self.number);
         // Should the removal fail, the next writer that opens the store repeats it.
         if self.unused.load(Ordering::Acquire)
             && let Err(e) = self.disk.remove(&self.name)
@@ -57,6 +67,7 @@ pub(super) struct State {
     disk: Arc<dyn Disk>,
     pub(super) devices: Vec<Device>,
     index: HashMap<DeviceName, u32>,
+    handles: Arc<Handles>,
     files: HashMap<u64, (Arc<ChunkFile>, usize)>,
     /// Frames that the log does not have yet.
     pub(super) buffer: Vec<u8>,
@@ -70,11 +81,13 @@ pub(super) struct State {
     pub(super) next_file: u64,
     /// The log's end as the manifest knows it from an orderly close: segment, end, frame after it.
     pub(super) closed: Option<(u64, u64, u64)>,
-    pub(super) damage: Vec<String>,
+    pub(super) damage: Vec<Damage>,
     /// What a crash tore off the end of the log, if it did.
     pub(super) torn: Option<String>,
     /// Whether files that no chunk needs are removed: a writer's, once recovery is done.
     pub(super) may_remove: bool,
+    /// Kept by a reader, which learns only later which rows were sealed.
+    pub(super) unsealed: Option<Unsealed>,
     pub(super) repeated_batches: u64,
     /// Values whose time lay well ahead of the clock when they arrived.
     pub(super) ahead_points: u64,
@@ -86,6 +99,7 @@ impl State {
             disk,
             devices: Vec::new(),
             index: HashMap::new(),
+            handles: Arc::default(),
             files: HashMap::new(),
             buffer: Vec::new(),
             next_frame: 1,
@@ -98,6 +112,7 @@ impl State {
             damage: Vec::new(),
             torn: None,
             may_remove: false,
+            unsealed: None,
             repeated_batches: 0,
             ahead_points: 0,
         }
@@ -135,6 +150,7 @@ impl State {
                 marks.into_iter().for_each(|(boot, sequence)| known.restore(boot, sequence));
             }
             Record::Trimmed { frame } => self.trimmed = frame,
+            Record::NextFile { file } => self.next_file = self.next_file.max(file),
             Record::Closed { segment, end, next_frame } => self.closed = Some((segment, end, next_frame)),
             Record::Erased { device, erasure } => {
                 // A chunk that comes later must lie above it (S35).
@@ -159,7 +175,8 @@ impl State {
         self.device_of_record(place.device)?.add_chunk(place);
         self.files.entry(file).or_insert_with(|| {
             let name = format::numbered(CHUNKS, file);
-            (Arc::new(ChunkFile { disk: Arc::clone(&self.disk), name, unused: AtomicBool::new(false) }), 0)
+            let (disk, handles, unused) = (Arc::clone(&self.disk), Arc::clone(&self.handles), AtomicBool::new(false));
+            (Arc::new(ChunkFile { disk, name, number: file, handles, unused }), 0)
         });
         self.files.entry(file).and_modify(|(_, chunks)| *chunks += 1);
         Ok(())
@@ -202,6 +219,9 @@ impl State {
         }
         if device.head.rows() >= seal_rows {
             self.freeze(batch.device);
+        }
+        if let Some(unsealed) = &mut self.unsealed {
+            unsealed.entry(batch.device).or_default().push_back((frame, batch.times.len() as u32));
         }
         Ok(())
     }
@@ -250,7 +270,7 @@ impl State {
 
     /// All that a manifest must say.
     pub(super) fn records(&self, durable_frame: u64) -> Vec<Record> {
-        let mut records = vec![Record::Trimmed { frame: self.trimmed }];
+        let mut records = vec![Record::Trimmed { frame: self.trimmed }, Record::NextFile { file: self.next_file }];
         for (id, device) in self.devices.iter().enumerate() {
             device.records(id as u32, durable_frame, &mut records);
         }

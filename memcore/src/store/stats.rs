@@ -1,16 +1,11 @@
-//! Sizes, counters, and the check of everything that is stored.
+//! Sizes and counters.
 
 use std::collections::HashMap;
 
 use super::chunk::Directory;
-use super::disk::read_all;
-use super::format::{self, number_in};
-use super::log::{self, SegmentHead};
-use super::manifest;
 use super::retention;
 use super::shared::Shared;
-use super::state::CHUNKS;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Selection, SeriesName, Timestamp};
 
 /// Sizes and counters of a store.
@@ -76,26 +71,6 @@ pub struct SeriesStats {
     pub last: Option<Timestamp>,
 }
 
-/// What a check of everything found.
-#[derive(Debug, Clone, PartialEq, Default)]
-#[non_exhaustive]
-pub struct VerifyReport {
-    /// How many bytes were read.
-    pub bytes: u64,
-    /// How many chunks were decoded.
-    pub chunks: usize,
-    /// What is damaged: file, place, and what is wrong.
-    pub damage: Vec<String>,
-}
-
-impl VerifyReport {
-    /// Whether nothing is damaged.
-    #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.damage.is_empty()
-    }
-}
-
 pub(super) fn of_store(shared: &Shared) -> StoreStats {
     let (mut log_bytes, mut log_held, mut manifest_bytes) = (0, 0, 0);
     if let Some(writing) = &shared.writing {
@@ -114,7 +89,7 @@ pub(super) fn of_store(shared: &Shared) -> StoreStats {
         read_only: shared.read_only_reason(),
         repeated_batches: state.repeated_batches,
         ahead_points: state.ahead_points,
-        damage: state.damage.clone(),
+        damage: state.damage.iter().map(ToString::to_string).collect(),
         torn: state.torn.clone(),
         ..StoreStats::default()
     };
@@ -156,11 +131,11 @@ pub(super) fn of_series(shared: &Shared, selection: &Selection) -> Result<Vec<(S
         for (chunk, file) in chunks {
             let open = file.open()?;
             let directory = Directory::read(&*open, &chunk).map_err(|e| e.context(&file.name))?;
-            for column in directory.columns() {
-                let Some(at) = place.get(&(chunk.device, column.id)) else { continue };
+            for (id, values, bytes) in directory.columns() {
+                let Some(at) = place.get(&(chunk.device, id)) else { continue };
                 let stats = &mut found[*at].1;
-                stats.points += column.values as u64;
-                stats.bytes += column.bytes();
+                stats.points += values as u64;
+                stats.bytes += bytes;
                 stats.span(chunk.first, chunk.last);
             }
         }
@@ -174,63 +149,4 @@ impl SeriesStats {
         self.first = Some(self.first.map_or(first, |known| known.min(first)));
         self.last = Some(self.last.map_or(last, |known| known.max(last)));
     }
-}
-
-pub(super) fn verify(shared: &Shared) -> Result<VerifyReport> {
-    let mut report = VerifyReport { damage: shared.read().damage.clone(), ..VerifyReport::default() };
-    let chunks: Vec<_> = {
-        let state = shared.read();
-        let places = state.devices.iter().flat_map(|device| &device.chunks);
-        places.map(|place| (place.clone(), state.file(place.file))).collect()
-    };
-    for (place, file) in chunks {
-        let Some(file) = file else { continue };
-        let checked = file.open().and_then(|open| Directory::read(&*open, &place)?.table(&*open));
-        report.chunks += 1;
-        report.bytes += place.length;
-        if let Err(e) = checked {
-            report.damage.push(format!("{} at byte {}: {e}", file.name, place.offset));
-        }
-    }
-    verify_rest(shared, &mut report)?;
-    Ok(report)
-}
-
-/// The manifest and the log. What is written meanwhile may look torn, so nothing is held against their ends.
-fn verify_rest(shared: &Shared, report: &mut VerifyReport) -> Result<()> {
-    let files = shared.disk.list().map_err(|e| Error::io("list the store", e))?;
-    for name in files {
-        let is_log = number_in(&name, log::PREFIX);
-        if is_log.is_none() && name != manifest::NAME {
-            continue;
-        }
-        // A segment may have been trimmed since the list was made.
-        let Ok(bytes) = read_all(&*shared.disk, &name) else { continue };
-        report.bytes += bytes.len() as u64;
-        let checked = match is_log {
-            None => manifest::read(&bytes).map(|_| Vec::new()),
-            Some(id) => SegmentHead::read(id, &bytes)
-                .and_then(|head| log::scan(&bytes, head.first_frame, None, &mut |_, _| Ok(())))
-                .map(|scanned| scanned.damage),
-        };
-        match checked {
-            Ok(ranges) => report.damage.extend(ranges.iter().map(|range| {
-                let what = format!("{name} fails a checksum in bytes {} to {}", range.start, range.end);
-                what
-            })),
-            Err(e) => report.damage.push(e.to_string()),
-        }
-    }
-    report.damage.retain(|what| !what.starts_with(CHUNKS) || !what.ends_with("is missing"));
-    report.damage.extend(missing(shared)?);
-    report.damage.sort();
-    report.damage.dedup();
-    Ok(())
-}
-
-fn missing(shared: &Shared) -> Result<Vec<String>> {
-    let numbers: Vec<u64> = shared.read().file_numbers().collect();
-    let files = shared.disk.list().map_err(|e| Error::io("list the store", e))?;
-    let names = numbers.into_iter().map(|number| format::numbered(CHUNKS, number));
-    Ok(names.filter(|name| !files.contains(name)).map(|name| format!("{name} is missing")).collect())
 }

@@ -6,20 +6,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use super::arrivals::minute_of;
+use super::backup::{self, BackupReport};
 use super::batch_frame;
 use super::disk::{Disk, Folder};
+use super::follow;
 use super::log::{self, PAYLOAD_MAX};
 use super::manifest::Record;
 use super::options::{StoreOptions, SyncPolicy};
 use super::query::{Query, QueryResult};
 use super::recovery;
+use super::registration;
 use super::retention::{self, Now, RetentionReport};
 use super::scan;
 use super::seal;
 use super::shared::{Shared, Writing};
 use super::simulated::SimulatedDisk;
 use super::state::State;
-use super::stats::{self, SeriesStats, StoreStats, VerifyReport};
+use super::stats::{self, SeriesStats, StoreStats};
+use super::verify::{self, VerifyReport};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::model::{Batch, Channel, Clock, DeviceName, Sample, Selection, SeriesName, Span, SystemClock, Timestamp};
 
@@ -150,13 +154,15 @@ impl Store {
     /// # Errors
     /// As [`open_read_only`](Self::open_read_only).
     pub fn open_read_only_on(disk: Arc<dyn Disk>, label: &str, options: StoreOptions) -> Result<Self> {
-        let state = load_consistent(&disk, &options).map_err(|e| e.context(format_args!("store {label}")))?;
+        let (state, position) = follow::load(&disk).map_err(|e| e.context(format_args!("store {label}")))?;
         let clock = Arc::new(SystemClock::default());
         let shared = Arc::new(Shared::new(label.to_owned(), disk, clock, options, state, None, 0));
+        *shared.position.lock().unwrap_or_else(PoisonError::into_inner) = position;
         Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::new(None) }) })
     }
 
-    /// Looks again at what a writer has made of the store since it was opened to be read. A writer needs no refresh.
+    /// Looks at what a writer has made of the store since it was opened to be read. Only what is new is read. A writer needs no
+    /// refresh.
     ///
     /// # Errors
     /// As [`open_read_only`](Self::open_read_only).
@@ -164,10 +170,9 @@ impl Store {
         let shared = self.shared();
         shared.check_open()?;
         if shared.writing.is_none() {
-            let state = load_consistent(&shared.disk, &shared.options)
-                .map_err(|e| e.context(format_args!("store {}", shared.label)))?;
-            shared.durable.store(state.next_frame - 1, Ordering::Release);
-            *shared.write() = state;
+            follow::refresh(shared).map_err(|e| e.context(format_args!("store {}", shared.label)))?;
+            let reached = shared.read().next_frame - 1;
+            shared.durable.store(reached, Ordering::Release);
         }
         Ok(())
     }
@@ -177,7 +182,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Conflict`](ErrorKind::Conflict) where stored numbers would change their meaning,
-    /// [`LimitReached`](ErrorKind::LimitReached) beyond the device's quota; then none of the channels is registered.
+    /// [`LimitReached`](ErrorKind::LimitReached) beyond the device's quota of channels or the store's of
+    /// devices; then none of the channels is registered.
     pub fn register(&self, device: &DeviceName, channels: &[Channel]) -> Result<()> {
         let shared = self.shared();
         let mut manifest = shared.writing()?.lock_manifest();
@@ -185,7 +191,7 @@ impl Store {
         shared.writing()?;
         let records = {
             let state = shared.read();
-            new_facts(&state, device, channels, shared.options.max_channels_per_device)?
+            registration::new_facts(&state, device, channels, &shared.options)?
         };
         if records.is_empty() { Ok(()) } else { shared.record(&mut manifest, records) }
     }
@@ -406,8 +412,40 @@ impl Store {
     /// # Errors
     /// [`Closed`](ErrorKind::Closed); what is damaged is in the report.
     pub fn verify(&self) -> Result<VerifyReport> {
+        self.verify_with(&mut |_, _| {})
+    }
+
+    /// As [`verify`](Self::verify); `progress` is told how many bytes of chunks of how many are done.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_with(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport> {
         self.shared().check_open()?;
-        stats::verify(self.shared())
+        verify::run(self.shared(), progress)
+    }
+
+    /// Copies everything that was appended before into the folder `to`, while the store is written and read. The copy is a
+    /// store itself. Again into the same folder only what is new is copied; what is there is compared. An interrupted
+    /// backup leaves the former one as it was. `progress` is told how many bytes of how many are done.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) where `to` holds something else or is the store itself,
+    /// [`Conflict`](ErrorKind::Conflict) where it is a backup of another store, [`Locked`](ErrorKind::Locked) where it is in
+    /// use, [`Unsupported`](ErrorKind::Unsupported) where a newer memcore wrote it, [`Damaged`](ErrorKind::Damaged) where
+    /// its manifest is; then nothing of it is changed.
+    pub fn backup(&self, to: impl AsRef<Path>, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+        const ATTEMPTS: usize = 20;
+        self.shared().check_open()?;
+        let mut done = backup::run(self.shared(), to.as_ref(), progress);
+        for _ in 0..ATTEMPTS {
+            match &done {
+                // The writer has replaced files meanwhile.
+                Err(e) if e.kind() == ErrorKind::Io && self.shared().writing.is_none() => self.refresh()?,
+                _ => break,
+            }
+            done = backup::run(self.shared(), to.as_ref(), progress);
+        }
+        done
     }
 
     /// Gives up what is older than it is to be kept, and the oldest of what is too much. The store does so by itself every
@@ -512,63 +550,4 @@ fn append(state: &mut State, batch: &Batch, arrived: Timestamp, shared: &Shared)
         state.freeze(id);
     }
     Ok((frame, full))
-}
-
-/// What the manifest must be told to register these channels.
-fn new_facts(state: &State, name: &DeviceName, channels: &[Channel], quota: usize) -> Result<Vec<Record>> {
-    let mut records = Vec::new();
-    let known = state.device_id(name);
-    let id = known.unwrap_or(state.devices.len() as u32);
-    if known.is_none() {
-        records.push(Record::Device { id, name: name.clone() });
-    }
-    let device = known.map(|id| &state.devices[id as usize]);
-    let mut next = device.map_or(0, |device| device.channels.len()) as u32;
-    let mut fresh: std::collections::HashMap<_, &Channel> = std::collections::HashMap::new();
-    for channel in channels {
-        channel.check().map_err(|e| e.context(format_args!("device {name}")))?;
-        let column = device.and_then(|device| device.column(&channel.name));
-        let before = column.and_then(|column| Some(&device?.channels[column as usize]));
-        if let Some(before) = before.or_else(|| fresh.get(&channel.name).copied()) {
-            before.check_compatible(channel).map_err(|e| e.context(format_args!("device {name}")))?;
-        }
-        let column = match column {
-            Some(_) if before == Some(channel) => continue,
-            Some(column) => column,
-            None if fresh.contains_key(&channel.name) => continue,
-            None => {
-                next += 1;
-                next - 1
-            }
-        };
-        fresh.insert(channel.name.clone(), channel);
-        records.push(Record::Channel { device: id, column, channel: Box::new(channel.clone()) });
-    }
-    if next as usize > quota {
-        let message = format!("device {name} would have {next} channels, expected at most {quota}");
-        return Err(Error::new(ErrorKind::LimitReached, message));
-    }
-    Ok(records)
-}
-
-/// What a writer has on disk at one moment: read again where it changed meanwhile.
-fn load_consistent(disk: &Arc<dyn Disk>, options: &StoreOptions) -> Result<State> {
-    const ATTEMPTS: usize = 100;
-    let mut last = None;
-    for _ in 0..ATTEMPTS {
-        let files = disk.list().map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => Error::not_found("there is no store"),
-            _ => Error::io("list it", e),
-        })?;
-        if recovery::is_new(&files)? {
-            return Err(Error::not_found("there is no store"));
-        }
-        match recovery::load(disk, options) {
-            Ok(recovered) if recovered.is_current(&**disk) => return Ok(recovered.state),
-            Ok(_) => {}
-            Err(e) if e.kind() == ErrorKind::Io => last = Some(e),
-            Err(e) => return Err(e),
-        }
-    }
-    Err(last.unwrap_or_else(|| Error::new(ErrorKind::Timeout, "its writer changes it faster than it can be read")))
 }

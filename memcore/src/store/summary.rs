@@ -1,97 +1,86 @@
-//! What is kept of many values instead of them: count, sum, extremes, first and last.
+//! What is kept of many values instead of them: counts, an exact sum, extremes, first and last, whether they rise.
 //!
-//! NaN is no number here: it is counted nowhere (S14). The sum carries its rounding error along (double-double), so that it
-//! comes out the same however the values were grouped into pages, chunks and buckets.
+//! NaN is no number here: it has no part in anything but `rows` (S14). The sum of decimals is exact (S18): a value that is a
+//! whole multiple of a power of ten down to 10^-9 is added as an integer, so the sum comes out the same, bit for bit,
+//! however the values were grouped into pages, chunks, heads and buckets. What is no such decimal goes to a *rest* with
+//! twice the precision of a value.
 
-use super::wire::Reader;
+use super::wire::{Reader, damaged, put_varint};
 use crate::energy::ExactSum;
 use crate::error::Result;
 
 /// Values that are summed beside each other, so that none waits for the one before.
 const LANES: usize = 8;
+/// Values that are looked at together. 4,096 integers below 2^51 fit a sum of 64 bits.
+const BLOCK: usize = 1024;
 
-/// [`Summary`] of every eighth value, eight times.
-struct Lanes {
-    count: [u64; LANES],
-    sum: [f64; LANES],
-    error: [f64; LANES],
-    min: [f64; LANES],
-    max: [f64; LANES],
+/// Adding and subtracting 1.5 * 2^52 rounds to a whole number, for numbers below 2^51.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+/// 2^51.
+pub(super) const LIMIT: f64 = 2_251_799_813_685_248.0;
+pub(super) const POWERS: [f64; 10] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+const WHOLE_POWERS: [i64; 10] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
+const UNIT: i128 = 1_000_000_000;
+
+/// The exponents with which a value may be a decimal, and the magnitude below which each is the one.
+const SCALES: [(u8, f64); 4] = [(9, LIMIT / 1e9), (6, LIMIT / 1e6), (3, LIMIT / 1e3), (0, LIMIT)];
+
+/// The exponent for values of this magnitude; None where they are too large, infinite or NaN.
+#[inline]
+fn scale_of(magnitude: f64) -> Option<u8> {
+    SCALES.into_iter().find(|(_, below)| magnitude < *below).map(|(exponent, _)| exponent)
 }
 
-impl Default for Lanes {
-    fn default() -> Self {
-        let (none, low, high) = ([0.0; LANES], [f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
-        Self { count: [0; LANES], sum: none, error: none, min: low, max: high }
-    }
+/// The whole number that divided by `power` gives the value back, bit for bit: not so for NaN, infinities and -0.
+#[inline]
+pub(super) fn scaled(value: f64, power: f64) -> Option<i64> {
+    let shifted = value * power + ROUND;
+    let whole = shifted - ROUND;
+    let same = (whole / power).to_bits() == value.to_bits() && whole.abs() < LIMIT;
+    same.then(|| shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i64)
 }
 
-impl Lanes {
-    /// The same as [`Summary::add`], without a branch: NaN adds nothing and compares as neither less nor more.
-    #[inline]
-    fn add(&mut self, block: &[f64; LANES]) {
-        for (lane, value) in block.iter().copied().enumerate() {
-            let number = !value.is_nan();
-            self.count[lane] += u64::from(number);
-            self.min[lane] = if value < self.min[lane] { value } else { self.min[lane] };
-            self.max[lane] = if value > self.max[lane] { value } else { self.max[lane] };
-            let value = if number { value } else { 0.0 };
-            let sum = self.sum[lane] + value;
-            let back = sum - self.sum[lane];
-            self.error[lane] += (self.sum[lane] - (sum - back)) + (value - back);
-            self.sum[lane] = sum;
-        }
-    }
-
-    /// All lanes together; `values` are those that were added, and some that follow.
-    fn summary(&self, values: &[f64]) -> Summary {
-        let mut whole = Summary::EMPTY;
-        for lane in 0..LANES {
-            let (count, sum, error) = (self.count[lane], self.sum[lane], self.error[lane]);
-            let (min, max) = (self.min[lane], self.max[lane]);
-            whole.merge(&Summary { count, sum, error, min, max, ..Summary::EMPTY });
-        }
-        let added = &values[..values.len() / LANES * LANES];
-        whole.first = added.iter().copied().find(|value| !value.is_nan()).unwrap_or(0.0);
-        whole.last = added.iter().rev().copied().find(|value| !value.is_nan()).unwrap_or(0.0);
-        whole.rows = added.len() as u64;
-        added.iter().filter(|value| !value.is_nan()).for_each(|value| whole.exact.add(*value));
-        whole.rising = whole.count == whole.rows && added.is_sorted();
-        whole
-    }
+/// As [`scaled`] by ten to the `exponent`, and only where the value is a decimal in the sense of sums too: then the sum of
+/// such integers is the sum of the values.
+#[inline]
+pub(super) fn scaled_exactly(value: f64, exponent: usize) -> Option<i64> {
+    let below = SCALES[3 - exponent.div_ceil(3)].1;
+    if value.abs() < below { scaled(value, POWERS[exponent]) } else { None }
 }
 
-/// Count, sum, extremes, first and last of the numbers among some values.
+/// Counts, sum, extremes, first and last of the numbers among some values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Summary {
+    /// How many numbers there are.
     pub(super) count: u64,
-    /// Values, NaN among them; 0 where it is not known.
+    /// How many values there are, NaN included.
     pub(super) rows: u64,
-    /// Whether no number lies below the one before it.
-    pub(super) rising: bool,
-    exact: ExactSum,
-    sum: f64,
-    error: f64,
+    /// The sum of the decimals, in 10^-9.
+    pub(super) whole: i128,
+    /// The sum of the others, and what rounding took from it.
+    pub(super) rest: f64,
+    pub(super) error: f64,
     pub(super) min: f64,
     pub(super) max: f64,
     pub(super) first: f64,
     pub(super) last: f64,
+    /// Whether no number is below the one before it.
+    pub(super) rising: bool,
 }
 
 impl Summary {
     pub(super) const EMPTY: Self = Self {
         count: 0,
         rows: 0,
-        rising: true,
-        exact: ExactSum::ZERO,
-        sum: 0.0,
+        whole: 0,
+        rest: 0.0,
         error: 0.0,
         min: f64::INFINITY,
         max: f64::NEG_INFINITY,
         first: 0.0,
         last: 0.0,
+        rising: true,
     };
-    pub(super) const BYTES: usize = 56;
 
     pub(super) fn of(values: &[f64]) -> Self {
         let mut summary = Self::EMPTY;
@@ -99,17 +88,43 @@ impl Summary {
         summary
     }
 
+    /// Of decimals, from what is known of their integers `value * 10^exponent` (see [`scaled_exactly`]).
+    pub(super) fn of_whole(whole: &Whole, exponent: u8) -> Self {
+        let power = POWERS[usize::from(exponent)];
+        let value = |number: i64| number as f64 / power;
+        Self {
+            count: whole.count,
+            rows: whole.count,
+            whole: whole.sum * i128::from(WHOLE_POWERS[usize::from(9 - exponent)]),
+            rest: 0.0,
+            error: 0.0,
+            min: value(whole.min),
+            max: value(whole.max),
+            first: value(whole.first),
+            last: value(whole.last),
+            rising: whole.rising,
+        }
+    }
+
+    /// Of one number, so many times.
+    pub(super) fn repeated(value: f64, count: u64) -> Self {
+        let mut one = Self::EMPTY;
+        one.add(value);
+        let sum = one.rest * count as f64;
+        // What rounding took from the product; of an infinity it means nothing.
+        let error = f64::mul_add(one.rest, count as f64, -sum);
+        Self { count, rows: count, whole: one.whole * i128::from(count), rest: sum, error, ..one }
+    }
+
     /// Takes in later values.
     pub(super) fn extend(&mut self, values: &[f64]) {
-        if values.len() < 4 * LANES {
+        if values.len() < 2 * LANES {
             values.iter().for_each(|value| self.add(*value));
             return;
         }
-        let (blocks, rest) = values.as_chunks::<LANES>();
-        let mut lanes = Lanes::default();
-        blocks.iter().for_each(|block| lanes.add(block));
-        self.merge(&lanes.summary(values));
-        rest.iter().for_each(|value| self.add(*value));
+        for block in values.chunks(BLOCK) {
+            self.merge(&Self::of_block(block));
+        }
     }
 
     #[inline]
@@ -125,51 +140,83 @@ impl Summary {
         }
         self.last = value;
         self.count += 1;
-        self.exact.add(value);
-        self.min = if value < self.min { value } else { self.min };
-        self.max = if value > self.max { value } else { self.max };
-        self.add_to_sum(value);
+        // Adding zero makes a zero of a negative one: which of the two is the smaller must not depend on the order.
+        self.min = if value < self.min { value + 0.0 } else { self.min };
+        self.max = if value > self.max { value + 0.0 } else { self.max };
+        let scale = scale_of(value.abs());
+        match scale.and_then(|exponent| Some((exponent, scaled(value, POWERS[usize::from(exponent)])?))) {
+            Some((exponent, number)) => {
+                self.whole += i128::from(number) * i128::from(WHOLE_POWERS[usize::from(9 - exponent)]);
+            }
+            None => (self.rest, self.error) = two_sum(self.rest, self.error, value),
+        }
     }
 
-    /// Knuth's two-sum: `error` is what rounding took from `sum`.
-    #[inline]
-    fn add_to_sum(&mut self, value: f64) {
-        let sum = self.sum + value;
-        let back = sum - self.sum;
-        self.error += (self.sum - (sum - back)) + (value - back);
-        self.sum = sum;
+    /// The same as [`add`](Self::add) of every value, without a branch for each.
+    fn of_block(values: &[f64]) -> Self {
+        let spread = Spread::of(values);
+        let largest = spread.min.abs().max(spread.max.abs());
+        let smallest = if spread.min > 0.0 || spread.max < 0.0 { spread.min.abs().min(spread.max.abs()) } else { 0.0 };
+        let scale = scale_of(largest).filter(|scale| scale_of(smallest) == Some(*scale));
+        let Some(exponent) = scale.filter(|_| spread.count == values.len()) else {
+            let mut one_by_one = Self::EMPTY;
+            values.iter().for_each(|value| one_by_one.add(*value));
+            return one_by_one;
+        };
+        let (sum, decimals) = sum_of_decimals(values, POWERS[usize::from(exponent)]);
+        let (rest, error) = if decimals == values.len() { (0.0, 0.0) } else { rest_of(values, exponent) };
+        Self {
+            count: values.len() as u64,
+            rows: values.len() as u64,
+            whole: i128::from(sum) * i128::from(WHOLE_POWERS[usize::from(9 - exponent)]),
+            rest,
+            error,
+            min: spread.min + 0.0,
+            max: spread.max + 0.0,
+            first: values[0],
+            last: values[values.len() - 1],
+            rising: !spread.falls,
+        }
     }
 
     /// Takes in the summary of later values.
     pub(super) fn merge(&mut self, later: &Self) {
-        let rows = self.rows + later.rows;
-        if later.count > 0 && self.count == 0 {
-            *self = *later;
-        } else if later.count > 0 {
-            self.merge_numbers(later);
+        if later.count == 0 || self.count == 0 {
+            let rows = self.rows + later.rows;
+            *self = Self { rows, ..if self.count == 0 { *later } else { *self } };
+            return;
         }
-        self.rows = rows;
-    }
-
-    fn merge_numbers(&mut self, later: &Self) {
-        self.rising = self.rising && later.rising && later.first >= self.last;
         self.count += later.count;
-        self.exact.merge(&later.exact);
+        self.rows += later.rows;
+        self.rising &= later.rising && later.first >= self.last;
         self.last = later.last;
-        self.min = self.min.min(later.min);
-        self.max = self.max.max(later.max);
-        self.add_to_sum(later.sum);
-        self.error += later.error;
+        self.min = if later.min < self.min { later.min } else { self.min };
+        self.max = if later.max > self.max { later.max } else { self.max };
+        self.whole += later.whole;
+        (self.rest, self.error) = two_sum(self.rest, self.error + later.error, later.rest);
     }
 
+    /// The sum, rounded once.
     pub(super) fn sum(&self) -> f64 {
-        // With an infinity among the values the error term is NaN and means nothing.
-        if self.error.is_finite() { self.sum + self.error } else { self.sum }
+        if self.rest == 0.0 && self.error == 0.0 {
+            return in_units(self.whole);
+        }
+        if !self.error.is_finite() {
+            // With an infinity among the values the error term means nothing.
+            return self.rest + in_units(self.whole);
+        }
+        let (units, part) = (self.whole / UNIT, self.whole % UNIT);
+        let high = units as f64;
+        let low = (units - high as i128) as f64;
+        let (sum, error) = [high, low, part as f64 / 1e9]
+            .into_iter()
+            .fold((self.rest, self.error), |(sum, error), value| two_sum(sum, error, value));
+        sum + error
     }
 
     /// The sum as the energy kernel goes on with it.
     pub(super) fn exact(&self) -> ExactSum {
-        self.exact
+        ExactSum::from_parts(self.whole, self.rest, self.error)
     }
 
     pub(super) fn mean(&self) -> f64 {
@@ -177,76 +224,281 @@ impl Summary {
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.count.to_le_bytes());
-        for value in [self.sum, self.error, self.min, self.max, self.first, self.last] {
+        put_varint(out, self.count);
+        put_varint(out, self.rows);
+        out.push(u8::from(self.rising));
+        out.extend_from_slice(&self.whole.to_le_bytes());
+        for value in [self.rest, self.error, self.min, self.max, self.first, self.last] {
             out.extend_from_slice(&value.to_bits().to_le_bytes());
         }
     }
 
     pub(super) fn read(from: &mut Reader<'_>) -> Result<Self> {
-        let (count, sum, error) = (from.u64()?, from.f64()?, from.f64()?);
-        Ok(Self {
-            count,
-            rows: 0,
-            rising: false,
-            exact: ExactSum::from_parts(0, sum, error),
-            sum,
-            error,
-            min: from.f64()?,
-            max: from.f64()?,
-            first: from.f64()?,
-            last: from.f64()?,
-        })
+        let (count, rows, rising) = (from.varint()?, from.varint()?, from.u8()? != 0);
+        let whole = i128::from_le_bytes(from.bytes(16)?.try_into().map_err(|_| damaged("a summary"))?);
+        Self { count, rows, whole, rising, ..Self::EMPTY }.with_numbers(from)
     }
+
+    fn with_numbers(self, from: &mut Reader<'_>) -> Result<Self> {
+        let (rest, error) = (from.f64()?, from.f64()?);
+        let (min, max, first, last) = (from.f64()?, from.f64()?, from.f64()?, from.f64()?);
+        Ok(Self { rest, error, min, max, first, last, ..self })
+    }
+
+    /// Whether both are the same in every bit.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        let numbers = |s: &Self| [s.rest, s.error, s.min, s.max, s.first, s.last];
+        let counts = |s: &Self| (s.count, s.rows, s.whole, s.rising);
+        let alike = |(a, b): (f64, f64)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+        counts(self) == counts(other) && numbers(self).into_iter().zip(numbers(other)).all(alike)
+    }
+}
+
+/// What a summary keeps, of integers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Whole {
+    pub(super) count: u64,
+    pub(super) sum: i128,
+    pub(super) min: i64,
+    pub(super) max: i64,
+    pub(super) first: i64,
+    pub(super) last: i64,
+    pub(super) rising: bool,
+}
+
+impl Whole {
+    /// Of integers below 2^51, a few thousand at most; None where there is none.
+    pub(super) fn of<T: Copy + Ord + Into<i64>>(numbers: &[T]) -> Option<Self> {
+        let (first, last) = (*numbers.first()?, *numbers.last()?);
+        let (mut min, mut max, mut sum) = (first, first, 0i64);
+        for number in numbers {
+            min = min.min(*number);
+            max = max.max(*number);
+            sum += (*number).into();
+        }
+        let falls = numbers.iter().zip(&numbers[1..]).fold(false, |falls, (before, after)| falls | (after < before));
+        let (min, max, count) = (min.into(), max.into(), numbers.len() as u64);
+        Some(Self { count, sum: i128::from(sum), min, max, first: first.into(), last: last.into(), rising: !falls })
+    }
+}
+
+/// Knuth's two-sum: the second number gathers what rounding took from the first.
+#[inline]
+fn two_sum(sum: f64, error: f64, value: f64) -> (f64, f64) {
+    let new = sum + value;
+    let back = new - sum;
+    (new, error + ((sum - (new - back)) + (value - back)))
+}
+
+/// A number of 10^-9, rounded once.
+fn in_units(whole: i128) -> f64 {
+    const EXACT: u128 = 1 << 53;
+    let size = whole.unsigned_abs();
+    if size <= EXACT {
+        return whole as f64 / 1e9;
+    }
+    // The quotient is shifted to have far more bits than a float; its last bit says whether anything was cut off.
+    let shift = size.leading_zeros();
+    let shifted = size << shift;
+    let quotient = shifted / UNIT.unsigned_abs() | u128::from(shifted % UNIT.unsigned_abs() > 0);
+    let value = quotient as f64 * 0.5f64.powi(shift as i32);
+    if whole < 0 { -value } else { value }
+}
+
+/// What can be told of values without summing them.
+struct Spread {
+    count: usize,
+    min: f64,
+    max: f64,
+    falls: bool,
+}
+
+impl Spread {
+    /// NaN compares as neither less nor more; `falls` means nothing where there is one.
+    fn of(values: &[f64]) -> Self {
+        let (mut count, mut falls) = ([0u64; LANES], [false; LANES]);
+        let (mut min, mut max) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+        let (blocks, rest) = values.as_chunks::<LANES>();
+        let mut take = |lane: usize, value: f64| {
+            count[lane] += u64::from(!value.is_nan());
+            min[lane] = if value < min[lane] { value } else { min[lane] };
+            max[lane] = if value > max[lane] { value } else { max[lane] };
+        };
+        for block in blocks {
+            (0..LANES).for_each(|lane| take(lane, block[lane]));
+        }
+        rest.iter().for_each(|value| take(0, *value));
+        let (before, after) = (&values[..values.len().saturating_sub(1)], values.get(1..).unwrap_or_default());
+        let pairs = before.as_chunks::<LANES>().0.iter().zip(after.as_chunks::<LANES>().0);
+        pairs.for_each(|(before, after)| (0..LANES).for_each(|lane| falls[lane] |= after[lane] < before[lane]));
+        let tail = before.len() / LANES * LANES;
+        let falls =
+            falls.contains(&true) || before[tail..].iter().zip(&after[tail..]).any(|(before, after)| after < before);
+        let min = min.into_iter().fold(f64::INFINITY, f64::min);
+        let max = max.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        Self { count: count.iter().sum::<u64>() as usize, min, max, falls }
+    }
+}
+
+/// The sum of those that are decimals, in units of one over `power`, and how many they are. All are below the limit.
+fn sum_of_decimals(values: &[f64], power: f64) -> (i64, usize) {
+    let (mut sums, mut others) = ([0i64; LANES], [0i64; LANES]);
+    let mut take = |lane: usize, value: f64| {
+        let shifted = value * power + ROUND;
+        let same = ((shifted - ROUND) / power).to_bits() == value.to_bits();
+        let number = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i64;
+        sums[lane] += if same { number } else { 0 };
+        others[lane] += i64::from(!same);
+    };
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    for block in blocks {
+        (0..LANES).for_each(|lane| take(lane, block[lane]));
+    }
+    rest.iter().for_each(|value| take(0, *value));
+    (sums.iter().sum(), values.len() - others.iter().sum::<i64>() as usize)
+}
+
+/// The sum of those that are no decimals.
+fn rest_of(values: &[f64], exponent: u8) -> (f64, f64) {
+    let power = POWERS[usize::from(exponent)];
+    let (mut sums, mut errors) = ([0.0; LANES], [0.0; LANES]);
+    let mut take = |lane: usize, value: f64| {
+        let same = ((value * power + ROUND - ROUND) / power).to_bits() == value.to_bits();
+        (sums[lane], errors[lane]) = two_sum(sums[lane], errors[lane], if same { 0.0 } else { value });
+    };
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    for block in blocks {
+        (0..LANES).for_each(|lane| take(lane, block[lane]));
+    }
+    rest.iter().for_each(|value| take(0, *value));
+    sums.into_iter().zip(errors).fold((0.0, 0.0), |(sum, error), (more, lost)| two_sum(sum, error + lost, more))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn summed(values: &[f64]) -> f64 {
+        Summary::of(values).sum()
+    }
 
     #[test]
     fn nan_is_no_number_and_infinities_are() {
         let summary = Summary::of(&[f64::NAN, 10.0, f64::NAN, 20.0, 30.0]);
         assert_eq!((summary.count, summary.mean(), summary.first, summary.last), (3, 20.0, 10.0, 30.0));
-        assert_eq!(Summary::of(&[1.0, f64::INFINITY]).sum(), f64::INFINITY);
-        assert!(Summary::of(&[f64::NEG_INFINITY, f64::INFINITY]).sum().is_nan());
-    }
-
-    #[test]
-    fn the_sum_does_not_depend_on_grouping() {
-        let values: Vec<f64> = (0..10_000).map(|i| 0.1 * f64::from(i) - 17.3).collect();
-        let whole = Summary::of(&values);
-        for size in [1, 7, 512, 4096] {
-            let mut grouped = Summary::EMPTY;
-            values.chunks(size).for_each(|part| grouped.merge(&Summary::of(part)));
-            assert_eq!(grouped.sum().to_bits(), whole.sum().to_bits());
-            assert_eq!((grouped.min, grouped.max, grouped.count), (whole.min, whole.max, whole.count));
-        }
-    }
-
-    #[test]
-    fn many_values_at_once_are_the_same_as_one_by_one() {
-        for nans in [0, 3, 7, 1] {
-            let value = |i: usize| if nans > 0 && i.is_multiple_of(nans) { f64::NAN } else { (i as f64).sin() * 1e3 };
-            let values: Vec<f64> = (0..1003).map(value).collect();
-            let mut single = Summary::EMPTY;
-            values.iter().for_each(|value| single.add(*value));
-            let many = Summary::of(&values);
-            let parts = |s: &Summary| (s.count, s.sum().to_bits(), s.min, s.max, s.first, s.last);
-            assert_eq!(parts(&many), parts(&single));
-        }
+        assert_eq!((summary.rows, summary.rising), (5, true));
+        assert_eq!(summed(&[1.0, f64::INFINITY]), f64::INFINITY);
+        assert!(summed(&[f64::NEG_INFINITY, f64::INFINITY]).is_nan());
         let mut values = vec![1.0; 100];
         values[50] = f64::INFINITY;
-        assert_eq!(Summary::of(&values).sum(), f64::INFINITY);
+        assert_eq!(summed(&values), f64::INFINITY);
+    }
+
+    #[test]
+    fn the_sum_of_decimals_is_exact() {
+        assert_eq!(summed(&[0.1; 10]), 1.0);
+        assert_eq!(summed(&vec![0.1; 1_000_000]), 100_000.0);
+        assert_eq!(summed(&[1e15, 0.001, -1e15]), 0.001);
+        // 2^53 + 1 is no float: the tie goes to the even one, and anything more goes up.
+        assert_eq!(summed(&[9_007_199_254_740_991.0, 1.0, 1.0]), 9_007_199_254_740_992.0);
+        assert_eq!(summed(&[2e15, 2e15, 2e15, 2e15, 1_007_199_254_740_993.0, 0.000_000_001]), 9_007_199_254_740_994.0);
+        assert_eq!(summed(&[-2e15; 5]), -1e16);
+    }
+
+    #[test]
+    fn what_is_no_decimal_is_summed_with_twice_the_precision() {
+        let thirds: Vec<f64> = (1..3000).map(|i| 1.0 / f64::from(i)).collect();
+        let mut backwards = thirds.clone();
+        backwards.reverse();
+        assert_eq!(summed(&thirds).to_bits(), summed(&backwards).to_bits());
+        assert_eq!(summed(&[1e300, 1.5, -1e300]), 1.5);
+    }
+
+    #[test]
+    fn rising_is_no_number_below_the_one_before() {
+        for (values, rising) in [(vec![1.0, 1.0, 2.0], true), (vec![1.0, f64::NAN, 0.5], false), (vec![], true)] {
+            assert_eq!(Summary::of(&values).rising, rising, "{values:?}");
+        }
+        let mut long: Vec<f64> = (0..3000).map(f64::from).collect();
+        assert!(Summary::of(&long).rising);
+        for at in [1, 511, 1024, 2999] {
+            let kept = std::mem::replace(&mut long[at], -1.0);
+            assert!(!Summary::of(&long).rising, "{at}");
+            long[at] = kept;
+        }
     }
 
     #[test]
     fn it_is_read_as_it_was_written() {
         let mut out = Vec::new();
-        let summary = Summary::of(&[1.5, -2.0]);
+        let summary = Summary::of(&[1.5, -2.0, 1.0 / 3.0, f64::NAN]);
         summary.write(&mut out);
-        assert_eq!(out.len(), Summary::BYTES);
-        let back = Summary::read(&mut Reader::new(&out)).unwrap();
-        assert_eq!(Summary { rows: 2, exact: summary.exact, ..back }, summary);
+        assert!(Summary::read(&mut Reader::new(&out)).unwrap().same(&summary));
+        for end in 0..out.len() {
+            assert!(Summary::read(&mut Reader::new(&out[..end])).is_err());
+        }
+    }
+
+    /// Values as meters report them, and some that are odd.
+    fn value() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            8 => (-5_000_000i64..5_000_000, 0usize..10).prop_map(|(n, k)| n as f64 / POWERS[k]),
+            2 => (-LIMIT as i64..LIMIT as i64, 0usize..10).prop_map(|(n, k)| n as f64 / POWERS[k]),
+            1 => prop_oneof![Just(f64::NAN), Just(-0.0), Just(0.0)],
+        ]
+    }
+
+    /// One value after the other is what everything is held against.
+    fn one_by_one(values: &[f64]) -> Summary {
+        let mut summary = Summary::EMPTY;
+        values.iter().for_each(|value| summary.add(*value));
+        summary
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn grouping_and_order_change_no_bit(
+            values in prop::collection::vec(value(), 0..2500),
+            cuts in prop::collection::vec(1usize..700, 1..40),
+        ) {
+            let whole = one_by_one(&values);
+            let (mut grouped, mut rest, mut sizes) = (Summary::EMPTY, &values[..], cuts.iter().cycle());
+            let mut parts = Vec::new();
+            while !rest.is_empty() {
+                let (part, after) = rest.split_at((*sizes.next().unwrap()).min(rest.len()));
+                parts.push(Summary::of(part));
+                rest = after;
+            }
+            parts.iter().for_each(|part| grouped.merge(part));
+            // What is no decimal (none of ten digits beyond 2^51) may be there; then only the sum's rest is not the same.
+            let exact = |s: &Summary| Summary { rest: 0.0, error: 0.0, ..*s };
+            prop_assert!(exact(&grouped).same(&exact(&whole)));
+            prop_assert!(Summary::of(&values).same(&grouped) || whole.rest != 0.0);
+            let mut backwards = Summary::EMPTY;
+            parts.iter().rev().for_each(|part| backwards.merge(part));
+            prop_assert_eq!(backwards.whole, whole.whole);
+            prop_assert_eq!(backwards.sum().to_bits(), whole.sum().to_bits());
+        }
+
+        #[test]
+        fn integers_of_a_decimal_column_give_the_same_as_their_values(
+            exponent in 0u8..10,
+            numbers in prop::collection::vec(-3_000_000_000i64..3_000_000_000, 1..600),
+        ) {
+            let values: Vec<f64> = numbers.iter().map(|n| *n as f64 / POWERS[usize::from(exponent)]).collect();
+            prop_assume!(values.iter().all(|value| scaled_exactly(*value, usize::from(exponent)).is_some()));
+            prop_assert!(Summary::of_whole(&Whole::of(&numbers).unwrap(), exponent).same(&one_by_one(&values)));
+            prop_assert!(Summary::of(&values).same(&one_by_one(&values)));
+        }
+
+        #[test]
+        fn the_sum_is_rounded_once(whole in -i128::from(u64::MAX) * 1000..i128::from(u64::MAX) * 1000) {
+            let (units, part) = (whole / UNIT, whole % UNIT);
+            let text = format!("{}{}.{:09}", if whole < 0 { "-" } else { "" }, units.abs(), part.abs());
+            prop_assert_eq!(in_units(whole), text.parse::<f64>().unwrap());
+        }
     }
 }

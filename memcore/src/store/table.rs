@@ -85,6 +85,16 @@ impl Head {
         copy
     }
 
+    /// Takes the first rows away; the first frame that is left is `first_frame`.
+    pub(super) fn drop_front(&mut self, rows: usize, first_frame: u64) {
+        let (rows, all) = (rows.min(self.rows()), self.rows());
+        self.times.drain(..rows);
+        self.arrived = self.arrived.slice(rows, all);
+        self.columns.iter_mut().for_each(|column| *column = column.cut(rows, all));
+        self.rising |= self.times.is_sorted_by(|a, b| a < b);
+        self.first_frame = first_frame;
+    }
+
     /// Takes in the rows of a table that arrived after those that are here.
     pub(super) fn push_table(&mut self, table: &Table) {
         let base = self.rows();

@@ -8,10 +8,11 @@ use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{CHANNELS, ImportRequest, Part, ROWS, Source};
+use super::{ImportRequest, Part, ROWS, Source};
 use crate::error::{Error, Result};
 use crate::model::{Channel, SeriesName};
 use crate::runtime::frame::{self, FrameOptions, Rows};
+use crate::runtime::stream::CHANNELS;
 
 /// Batches of a table, from any kind of file.
 struct Batches {

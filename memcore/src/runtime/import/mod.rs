@@ -19,9 +19,6 @@ use super::progress::Progress;
 use crate::error::{Error, Result};
 use crate::model::{Channel, SeriesName, Timestamp, Unit};
 
-/// Under this key a file of Arrow or Parquet holds the descriptions of its series: JSON, by their names.
-pub(super) const CHANNELS: &str = "memcore.channels";
-
 /// Rows that are read at a time.
 const ROWS: usize = 16_384;
 

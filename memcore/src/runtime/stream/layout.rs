@@ -1,4 +1,4 @@
-//! The two layouts of a file: their schemas, and answers of the store in them.
+//! The two layouts of a stream: their schemas, and answers of the store in them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,13 +10,25 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::{ExportOptions, Exported, FileFormat, known};
+use super::{Exported, known};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, Quantity, SeriesName};
-use crate::runtime::import::CHANNELS;
 use crate::store::{Aggregate, Query, QueryResult, SeriesResult};
 
-/// What the file looks like.
+/// Under this key the metadata of a raw stream hold the descriptions of its series: JSON, by their names.
+pub(in crate::runtime) const CHANNELS: &str = "memcore.channels";
+
+/// Which layout.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::runtime) struct Form {
+    /// One row a time and one column a series; otherwise one row a value, with its series.
+    pub(in crate::runtime) wide: bool,
+    /// A column with the quantity, where a unit does not say it: for files without metadata.
+    pub(in crate::runtime) quantities: bool,
+}
+
+/// What the batches look like.
+#[derive(Debug)]
 pub(super) struct Layout {
     series: Vec<SeriesName>,
     columns: Vec<String>,
@@ -26,6 +38,7 @@ pub(super) struct Layout {
 }
 
 /// What stands beside the values of the long layout, each by the place of its series.
+#[derive(Debug)]
 struct Long {
     names: ArrayRef,
     units: ArrayRef,
@@ -33,14 +46,13 @@ struct Long {
 }
 
 impl Layout {
-    pub(super) fn new(series: &[Exported], query: &Query, options: ExportOptions) -> Result<Self> {
-        let csv = options.format == FileFormat::Csv;
+    pub(super) fn new(series: &[Exported], query: &Query, form: Form) -> Result<Self> {
         let columns = query.column_names();
         let names: Vec<SeriesName> = series.iter().map(|one| one.name.clone()).collect();
         let ambiguous = series.iter().any(|one| one.channel.quantity.base_unit().only_quantity().is_none());
         let mut fields = vec![time()];
         let mut titles = vec!["time".to_owned()];
-        let long = (!options.wide).then(|| {
+        let long = (!form.wide).then(|| {
             fields = vec![text("series"), time()];
             titles = vec!["series".to_owned(), "time".to_owned()];
             for column in &columns {
@@ -53,7 +65,7 @@ impl Layout {
                 Arc::new(StringArray::from_iter_values(series.iter().map(of)))
             };
             // A unit such as `1` does not say what is measured.
-            let quantities = (csv && ambiguous && query.is_raw()).then(|| {
+            let quantities = (form.quantities && ambiguous && query.is_raw()).then(|| {
                 fields.push(text("quantity"));
                 titles.push("quantity".to_owned());
                 texts(|one| one.channel.quantity.name().to_owned())
@@ -63,7 +75,7 @@ impl Layout {
             let units: ArrayRef = Arc::new(StringArray::from_iter_values(units));
             Long { names: texts(|one| one.name.to_string()), units, quantities }
         });
-        if options.wide {
+        if form.wide {
             for (one, column) in series.iter().flat_map(|one| columns.iter().map(move |column| (one, column))) {
                 let name = if columns.len() == 1 { one.name.to_string() } else { format!("{}:{column}", one.name) };
                 titles.push(title(&name, column, &one.channel));
@@ -84,11 +96,8 @@ impl Layout {
         &self.titles
     }
 
-    /// How many values a batch has.
-    pub(super) fn points(&self, batch: &RecordBatch) -> u64 {
-        let numbers =
-            batch.columns().iter().filter(|column| matches!(column.data_type(), DataType::Float64 | DataType::UInt64));
-        numbers.map(|column| (column.len() - column.null_count()) as u64).sum()
+    pub(super) fn series(&self) -> usize {
+        self.series.len()
     }
 
     /// An answer in the layout.

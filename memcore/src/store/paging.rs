@@ -1,0 +1,197 @@
+//! Reads one column of one chunk: as a whole by its summary, page by page by theirs, or decoded, whatever suffices.
+
+use super::chunk::{Directory, Paged};
+use super::chunk_v1;
+use super::column::ColumnReader;
+use super::cost::Cost;
+use super::disk::DiskFile;
+use super::fold::Run;
+use super::rows::{Ask, Out, Rows};
+use super::snapshot::OpenChunk;
+use super::wire::damaged;
+use crate::error::Result;
+
+/// The pages of a column in a chunk, from the one that is next.
+#[derive(Debug)]
+pub(super) struct Paging {
+    reader: ColumnReader,
+    next: usize,
+    /// Deleted ranges, both ends included.
+    erased: Vec<(i64, i64)>,
+    /// Whether some row of the chunk arrived later than what is asked for.
+    masked: bool,
+    /// Room that is filled again and again.
+    pub(super) spare: Rows,
+    times: Vec<i64>,
+}
+
+/// What is left to be read of a column once its chunk was looked at.
+pub(super) enum Left {
+    Nothing,
+    Rows(Rows),
+    Pages(Box<Paging>),
+}
+
+/// Gives all of the column by its summary where that is allowed, or says what there is to be read.
+pub(super) fn enter(
+    chunk: &mut OpenChunk,
+    (first, last): (i64, i64),
+    erased: Vec<(i64, i64)>,
+    ask: &Ask<'_>,
+    cost: &mut Cost,
+    out: &mut Out<'_>,
+) -> Result<Left> {
+    let two = match &chunk.directory {
+        Directory::One(one) => return enter_v1(one, &*chunk.file, &erased, ask, cost),
+        Directory::Two(two) => two,
+    };
+    let Some(place) = two.column(ask.column) else { return Ok(Left::Nothing) };
+    let masked = two.latest_arrival > ask.reach.known;
+    if !masked && erased.is_empty() && ask.may_be_run(first, last) && place.values > 0 {
+        let rows = 0..two.rows();
+        let step = two.times.step(&rows).filter(|_| place.values == rows.len());
+        if out.run(&Run { first, last, step, summary: &place.summary })? {
+            cost.pages_summarized += two.pages.len() as u64;
+            cost.points_summarized += place.summary.rows;
+            return Ok(Left::Nothing);
+        }
+    }
+    let reader = two.reader(place, &*chunk.file, &mut cost.bytes_read)?;
+    let next = two.times.page_from(ask.reach.first, &two.pages);
+    Ok(Left::Pages(Box::new(Paging { reader, next, erased, masked, spare: Rows::default(), times: Vec::new() })))
+}
+
+/// Version 1 has no pages that could be read by themselves, and sums that are not exact.
+fn enter_v1(
+    one: &chunk_v1::Directory,
+    file: &dyn DiskFile,
+    erased: &[(i64, i64)],
+    ask: &Ask<'_>,
+    cost: &mut Cost,
+) -> Result<Left> {
+    let Some(place) = one.columns.iter().find(|place| place.id == ask.column) else { return Ok(Left::Nothing) };
+    let (times, column) = (one.times(file)?, one.values(file, place)?);
+    cost.pages_decoded += 1;
+    cost.points_decoded += column.values.len() as u64;
+    cost.bytes_read += place.part.bytes();
+    let samples = column.iter().map(|(row, value)| (times[row], value));
+    let (times, values) = samples.filter(|(time, _)| ask.reach.reads(*time) && !hides(erased, *time)).unzip();
+    Ok(Left::Rows(Rows { times, values }))
+}
+
+fn hides(erased: &[(i64, i64)], time: i64) -> bool {
+    erased.iter().any(|(first, last)| (*first..=*last).contains(&time))
+}
+
+impl Paging {
+    /// Goes to the next page that has a value; no row of it is earlier than the time that is returned.
+    pub(super) fn find(&mut self, chunk: &OpenChunk, last: i64) -> Option<i64> {
+        let Directory::Two(two) = &chunk.directory else { return None };
+        while self.reader.pages.get(self.next).is_some_and(|page| page.count() == 0) {
+            self.next += 1;
+        }
+        let rows = &self.reader.pages.get(self.next)?.rows;
+        Some(two.times.span(self.next, rows).0).filter(|first| *first <= last)
+    }
+
+    pub(super) fn skip_page(&mut self) {
+        self.next += 1;
+    }
+
+    /// The next page: given by its summary, or decoded into `out`, or decoded and returned.
+    pub(super) fn page(
+        &mut self,
+        chunk: &mut OpenChunk,
+        ask: &Ask<'_>,
+        cost: &mut Cost,
+        out: &mut Out<'_>,
+    ) -> Result<Option<Rows>> {
+        let Directory::Two(two) = &mut chunk.directory else { return Err(damaged("the pages of a column")) };
+        let page = &self.reader.pages[self.next];
+        let (first, last) = two.times.span(self.next, &page.rows);
+        if self.erased.iter().any(|(from, to)| *from <= first && last <= *to) {
+            return Ok(None);
+        }
+        let untouched = !self.masked && self.erased.iter().all(|(from, to)| last < *from || *to < first);
+        if untouched && ask.may_be_run(first, last) && self.give_run(two, &*chunk.file, cost, out)? {
+            return Ok(None);
+        }
+        let whole = untouched && ask.is_alone(last) && ask.reach.reads(first) && ask.reach.reads(last);
+        if let Out::Raw(rows) = out
+            && whole
+        {
+            let before = rows.times.len();
+            let decoded = self.decode(two, &*chunk.file, ask.column, cost, rows);
+            if decoded.is_err() {
+                rows.truncate(before);
+            }
+            return decoded.map(|()| None);
+        }
+        let mut rows = std::mem::take(&mut self.spare);
+        rows.clear();
+        self.decode(two, &*chunk.file, ask.column, cost, &mut rows)?;
+        if !untouched {
+            self.mask(chunk, ask, cost, &mut rows)?;
+        }
+        rows.cut(ask.reach.first, ask.reach.last);
+        Ok(Some(rows))
+    }
+
+    fn give_run(&mut self, two: &mut Paged, file: &dyn DiskFile, cost: &mut Cost, out: &mut Out<'_>) -> Result<bool> {
+        if matches!(out, Out::Raw(_)) {
+            return Ok(false);
+        }
+        let page = &self.reader.pages[self.next];
+        let (mut first, mut last) = two.times.span(self.next, &page.rows);
+        let mut step = two.times.step(&page.rows);
+        if let Some(present) = &page.present {
+            self.times.clear();
+            two.times.page(self.next, &page.rows, file, &mut cost.bytes_read, &mut self.times)?;
+            let row = |place: Option<&u16>| place.map_or(0, |row| usize::from(*row));
+            (first, last) = (self.times[row(present.first())], self.times[row(present.last())]);
+            step = None;
+        }
+        let run = Run { first, last, step, summary: &page.summary };
+        if !out.run(&run)? {
+            return Ok(false);
+        }
+        cost.pages_summarized += 1;
+        cost.points_summarized += page.summary.rows;
+        Ok(true)
+    }
+
+    /// Appends the samples of the next page.
+    fn decode(
+        &mut self,
+        two: &mut Paged,
+        file: &dyn DiskFile,
+        column: u32,
+        cost: &mut Cost,
+        rows: &mut Rows,
+    ) -> Result<()> {
+        two.open(column, &mut self.reader, file, &mut cost.bytes_read)?;
+        self.reader.values(self.next, file, &mut cost.bytes_read, &mut rows.values)?;
+        let page = &self.reader.pages[self.next];
+        match &page.present {
+            None => two.times.page(self.next, &page.rows, file, &mut cost.bytes_read, &mut rows.times)?,
+            Some(present) => {
+                self.times.clear();
+                two.times.page(self.next, &page.rows, file, &mut cost.bytes_read, &mut self.times)?;
+                rows.times.extend(present.iter().map(|row| self.times[usize::from(*row)]));
+            }
+        }
+        cost.pages_decoded += 1;
+        cost.points_decoded += page.count() as u64;
+        Ok(())
+    }
+
+    /// Leaves out what was deleted, and what arrived too late.
+    fn mask(&mut self, chunk: &mut OpenChunk, ask: &Ask<'_>, cost: &mut Cost, rows: &mut Rows) -> Result<()> {
+        let page = self.reader.pages[self.next].clone();
+        let arrivals = if self.masked { chunk.arrivals(&mut cost.bytes_read)? } else { &[] };
+        let row = |place: usize| page.rows.start + page.present.as_ref().map_or(place, |rows| usize::from(rows[place]));
+        let known = |place: usize| arrivals.get(row(place)).is_none_or(|minute| *minute <= ask.reach.known);
+        rows.retain(|place, time| known(place) && !hides(&self.erased, time));
+        Ok(())
+    }
+}
