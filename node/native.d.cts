@@ -78,6 +78,10 @@ export declare class NativeHistory {
   delete(selection: string, start?: bigint | undefined | null, end?: bigint | undefined | null): Promise<number>
   /** Merges what is stored, and carries out what was deleted. */
   compact(selection: string, forgetBefore?: bigint | undefined | null): Promise<Compacted>
+  /** Copies the history into a folder. */
+  backup(to: string): Promise<BackedUp>
+  /** Begins an answer that is read as it is asked for. */
+  stream(selection: string, question: QueryOptions): Promise<NativeStream>
   /** Reads everything and checks it. */
   verify(): Promise<Verified>
   /** Size and span of each selected series. */
@@ -100,6 +104,8 @@ export declare class NativeResult {
   series(): Array<AnsweredSeries>
   /** The names of the columns beside series and time. */
   columns(): Array<string>
+  /** What the answer has cost, as lines. */
+  explain(): string
   /** The times of the series at that place, in microseconds. */
   times(series: number): BigInt64Array
   /** A column of the series at that place. */
@@ -154,16 +160,34 @@ export declare class NativeStop {
   stop(): void
 }
 
+/** A long answer that is read as it is asked for. */
+export declare class NativeStream {
+  /** The next batch as an Arrow IPC stream of its own; none at the end. */
+  next(): Promise<Buffer | null>
+}
+
 /** A series of an answer, without its rows. */
 export interface AnsweredSeries {
   /** Its name. */
   name: string
   /** What is measured. */
   quantity: string
-  /** The unit of its values: the base unit of the quantity. */
+  /** The unit of its values: of an integral of power it is Wh. */
   unit: string
   /** How many rows it has. */
   rows: number
+}
+
+/** What a backup holds. */
+export interface BackedUp {
+  /** Values in it. */
+  points: number
+  /** Its bytes. */
+  bytes: number
+  /** Bytes that had to be copied. */
+  copiedBytes: number
+  /** What is damaged in the store. */
+  damage: Array<string>
 }
 
 /** The description of a series, as it is registered. */
@@ -359,6 +383,9 @@ export interface ReadingBatch {
   /** In the base unit of the quantity and in passive sign. */
   values: Float64Array
 }
+
+/** Makes the site in that folder from a backup. */
+export declare function restore(backup: string, site: string): Promise<BackedUp>
 
 /** A registered series. */
 export interface SeriesDescription {

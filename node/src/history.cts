@@ -188,6 +188,16 @@ export interface CompactReport {
   skipped: string[];
 }
 
+/** What a backup holds. */
+export interface BackupReport {
+  points: number;
+  bytes: number;
+  /** Bytes that had to be copied. */
+  copiedBytes: number;
+  /** What is damaged in the store. */
+  damage: string[];
+}
+
 /** What a check of everything found. */
 export interface VerifyReport {
   sound: boolean;
@@ -356,6 +366,32 @@ export class Memcore {
     return settled(this.#native.compact(selection, before));
   }
 
+  /**
+   * Copies the history into a folder while it is open and written; a later backup into it copies what is new. The folder is a
+   * site then, to be opened with `readOnly` or restored with `restore`. Keys and enrolled devices are no part of it.
+   */
+  async backup(to: string): Promise<BackupReport> {
+    checkText("backup", "to", to);
+    return settled(this.#native.backup(to));
+  }
+
+  /**
+   * As `query`, read piece by piece as it is asked for: memory stays flat, however long the range is. Each piece is an Arrow
+   * IPC stream in the long layout, for `tableFromIPC` of apache-arrow.
+   */
+  async *stream(selection: string, options: Omit<QueryOptions, "chart" | "limit" | "last"> = {}): AsyncGenerator<Uint8Array, void, void> {
+    checkText("stream", "selection", selection);
+    const call = `stream ${show(selection)}`;
+    checkOptions(call, options, { ...QUESTION, gaps: text, maxGap: anything, rule: text, signal });
+    const stream = await settled(this.#native.stream(selection, question(call, options)));
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const batch = await abortable(settled(stream.next()), options.signal);
+      if (batch === null) return;
+      yield batch;
+    }
+  }
+
   /** Reads everything that is stored and checks it. */
   async verify(): Promise<VerifyReport> {
     const report = await settled(this.#native.verify());
@@ -438,6 +474,13 @@ export function open(path: string, options: OpenOptions = {}): Memcore {
   const rules = Object.entries(options.retention ?? {});
   const retention = rules.map(([devices, length]) => [devices, toDuration(`open: retention of ${devices}`, length) ?? ""]);
   return new Memcore(sync(() => native.open(path, { readOnly, skipDamaged, retention, ...given({ keep, maxBytes, reserveBytes }) })));
+}
+
+/** Makes a site, which has no history yet, from a backup. */
+export async function restore(backup: string, site: string): Promise<BackupReport> {
+  checkText("restore", "backup", backup);
+  checkText("restore", "site", site);
+  return settled(native.restore(backup, site));
 }
 
 /** A site in memory, gone when it is closed or forgotten. */

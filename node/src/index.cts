@@ -23,9 +23,10 @@ export type { ErrorCode, Retry } from "./errors.cjs";
 export { Bulk } from "./bulk.cjs";
 export type { BulkOptions, Progress } from "./bulk.cjs";
 export type { Values, WriteOptions } from "./columns.cjs";
-export { Memcore, memory, open } from "./history.cjs";
+export { Memcore, memory, open, restore } from "./history.cjs";
 export type {
   Aggregate,
+  BackupReport,
   ChannelOptions,
   CompactReport,
   ExportOptions,

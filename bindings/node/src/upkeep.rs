@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use memcore::model::{Selection, Timestamp};
 use memcore::store::CompactOptions;
-use memcore::{Error, ErrorKind, ExportOptions, FileFormat, ImportRequest, Memcore, Progress};
+use memcore::{
+    BackupReport, Error, ErrorKind, ExportOptions, FileFormat, ImportRequest, Memcore, Progress, QueryResult, RecordStream,
+};
 use napi::Env;
-use napi::bindgen_prelude::{BigInt, Function, PromiseRaw};
+use napi::bindgen_prelude::{BigInt, Buffer, Function, PromiseRaw};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
@@ -123,6 +125,51 @@ pub struct Verified {
     pub damage: Vec<String>,
 }
 
+/// What a backup holds.
+#[napi(object)]
+pub struct BackedUp {
+    /// Values in it.
+    pub points: i64,
+    /// Its bytes.
+    pub bytes: i64,
+    /// Bytes that had to be copied.
+    pub copied_bytes: i64,
+    /// What is damaged in the store.
+    pub damage: Vec<String>,
+}
+
+impl BackedUp {
+    fn new(report: BackupReport) -> Self {
+        let BackupReport { points, bytes, copied_bytes, damage, .. } = report;
+        Self { points: points as i64, bytes: bytes as i64, copied_bytes: copied_bytes as i64, damage }
+    }
+}
+
+/// Makes the site in that folder from a backup.
+#[napi]
+pub async fn restore(backup: String, site: String) -> Result<BackedUp> {
+    on_disk(move || memcore::restore(Path::new(&backup), Path::new(&site), &mut |_, _| ())).await.map(BackedUp::new)
+}
+
+/// A long answer that is read as it is asked for.
+#[napi]
+pub struct NativeStream(Arc<Mutex<RecordStream>>);
+
+#[napi]
+impl NativeStream {
+    /// The next batch as an Arrow IPC stream of its own; none at the end.
+    #[napi]
+    pub async fn next(&self) -> Result<Option<Buffer>> {
+        let stream = Arc::clone(&self.0);
+        on_disk(move || {
+            let batch = stream.lock().unwrap_or_else(PoisonError::into_inner).next().transpose()?;
+            batch.map(|batch| QueryResult::write_ipc(&[batch])).transpose()
+        })
+        .await
+        .map(|bytes| bytes.map(Buffer::from))
+    }
+}
+
 /// How much is stored of a series.
 #[napi(object)]
 pub struct SeriesSize {
@@ -214,12 +261,30 @@ impl NativeHistory {
         })
     }
 
+    /// Copies the history into a folder.
+    #[napi]
+    pub async fn backup(&self, to: String) -> Result<BackedUp> {
+        let memcore = self.0.clone();
+        on_disk(move || memcore.backup(Path::new(&to), &mut |_, _| ())).await.map(BackedUp::new)
+    }
+
+    /// Begins an answer that is read as it is asked for.
+    #[napi]
+    pub async fn stream(&self, selection: String, question: QueryOptions) -> Result<NativeStream> {
+        let (memcore, query) = (self.0.clone(), question.query(&selection)?);
+        on_disk(move || memcore.stream(&query)).await.map(|stream| NativeStream(Arc::new(Mutex::new(stream))))
+    }
+
     /// Reads everything and checks it.
     #[napi]
     pub async fn verify(&self) -> Result<Verified> {
         let memcore = self.0.clone();
         let report = on_disk(move || memcore.verify()).await?;
-        Ok(Verified { bytes: report.bytes as i64, chunks: report.chunks as u32, damage: report.damage })
+        Ok(Verified {
+            bytes: report.bytes as i64,
+            chunks: report.chunks as u32,
+            damage: report.damage.iter().map(ToString::to_string).collect(),
+        })
     }
 
     /// Size and span of each selected series.

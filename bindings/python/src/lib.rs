@@ -21,6 +21,7 @@ mod site;
 mod told;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use pyo3::prelude::*;
 
@@ -34,7 +35,7 @@ mod _memcore {
     #[pymodule_export]
     use super::live::Feed;
     #[pymodule_export]
-    use super::result::{Column, Table};
+    use super::result::{Batch, Column, Stream, Table};
     #[pymodule_export]
     use super::runtime::leave;
     #[pymodule_export]
@@ -50,6 +51,16 @@ mod _memcore {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         logging::install(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+
+    /// Makes the site in `site` from a backup; points and bytes.
+    #[pyfunction]
+    fn restore(py: Python<'_>, backup: PathBuf, site: PathBuf, tell: Option<Py<PyAny>>) -> PyResult<(u64, u64)> {
+        let begun = std::time::Instant::now();
+        let report = super::runtime::work(py, move || {
+            memcore::restore(&backup, &site, &mut |done, total| super::told::bytes(tell.as_ref(), done, total, begun))
+        })?;
+        Ok((report.points, report.bytes))
     }
 
     /// Runs the command line; the first argument is the program's name. Returns the exit status.

@@ -1,6 +1,6 @@
 //! What a query gives, handed out without a copy: to Arrow through capsules, to numpy through addresses.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::ffi::FFI_ArrowSchema;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
@@ -8,7 +8,7 @@ use arrow_array::{
     Array, ArrayRef, Float64Array, RecordBatch, RecordBatchIterator, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow_schema::{ArrowError, Schema, SchemaRef};
-use memcore::QueryResult;
+use memcore::{QueryResult, RecordStream};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
 
@@ -49,6 +49,11 @@ impl Table {
     /// The unit of a column of the series at that place.
     fn unit(&self, series: usize, name: &str) -> PyResult<String> {
         self.at(series)?.unit(name).ok_or_else(|| invalid(format!("result has no column {name:?}")))
+    }
+
+    /// What the answer has cost, as lines.
+    fn explain(&self) -> String {
+        self.0.cost().to_string()
     }
 
     /// The zone whose calendar the buckets follow.
@@ -132,6 +137,69 @@ fn stream(py: Python<'_>, batches: Vec<RecordBatch>) -> PyResult<Bound<'_, PyCap
     let batches = batches.into_iter().map(Ok::<_, ArrowError>);
     let stream = FFI_ArrowArrayStream::new(Box::new(RecordBatchIterator::new(batches, schema)));
     PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
+}
+
+/// A long answer that is read as it is asked for, once.
+#[pyclass(frozen, module = "memcore._memcore")]
+pub(crate) struct Stream(Mutex<Option<RecordStream>>, SchemaRef);
+
+impl Stream {
+    pub(crate) fn new(stream: RecordStream) -> Self {
+        let schema = stream.schema();
+        Self(Mutex::new(Some(stream)), schema)
+    }
+}
+
+#[pymethods]
+impl Stream {
+    /// What is not read yet.
+    fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        let stream = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let stream = stream.ok_or_else(|| invalid("the stream was read before, expected a fresh one"))?;
+        // What reads it is foreign code that may or may not hold the interpreter: nothing here needs it.
+        let batches = stream.map(|batch| batch.map_err(|e| ArrowError::ExternalError(Box::new(e))));
+        let stream = FFI_ArrowArrayStream::new(Box::new(RecordBatchIterator::new(batches, Arc::clone(&self.1))));
+        PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
+    }
+
+    fn schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        let schema = FFI_ArrowSchema::try_from(self.1.as_ref()).map_err(|e| invalid(e.to_string()))?;
+        PyCapsule::new_with_value(py, schema, c"arrow_schema")
+    }
+
+    /// The next batch; None at the end.
+    fn next(&self, py: Python<'_>) -> PyResult<Option<Batch>> {
+        let next = py.detach(|| {
+            let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            stream.as_mut().and_then(RecordStream::next)
+        });
+        next.transpose().map(|batch| batch.map(Batch)).map_err(raised)
+    }
+}
+
+/// Some rows of a stream.
+#[pyclass(frozen, module = "memcore._memcore")]
+pub(crate) struct Batch(RecordBatch);
+
+#[pymethods]
+impl Batch {
+    fn __len__(&self) -> usize {
+        self.0.num_rows()
+    }
+
+    fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        stream(py, vec![self.0.clone()])
+    }
+
+    fn columns(&self) -> Vec<String> {
+        self.0.schema().fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    /// A column of times or numbers.
+    fn column(&self, name: &str) -> PyResult<Column> {
+        let column = self.0.column_by_name(name).ok_or_else(|| invalid(format!("batch has no column {name:?}")))?;
+        Column::new(column.clone())
+    }
 }
 
 /// A column as numpy sees it, with NaN where a number is null, through `__array_interface__`: its memory is shared and read-only.

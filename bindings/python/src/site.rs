@@ -15,9 +15,9 @@ use crate::errors::{json, raised};
 use crate::frame::{self, Reading};
 use crate::owned::Owned;
 use crate::question::Question;
-use crate::result::Table;
-use crate::runtime::{enter, work};
-use crate::told::work_told;
+use crate::result::{Stream, Table};
+use crate::runtime::work;
+use crate::told::{bytes, work_told};
 
 /// Name, points, bytes, first and last time of a series.
 type SeriesSize = (String, u64, u64, Option<i64>, Option<i64>);
@@ -209,12 +209,7 @@ impl Site {
         let memcore = self.memcore()?;
         let begun = std::time::Instant::now();
         let report = work(py, move || {
-            memcore.compact(selection, &options, &mut |done, total| {
-                // A merge is done whole, so what the caller raises ends nothing.
-                let part = done as f64 / total.max(1) as f64;
-                let told = (0u64, 0u64, Some(part), begun.elapsed().as_secs_f64());
-                tell.as_ref().map(|tell| enter(|py| tell.call1(py, told).map(drop)));
-            })
+            memcore.compact(selection, &options, &mut |done, total| bytes(tell.as_ref(), done, total, begun))
         })?;
         let dict = PyDict::new(py);
         dict.set_item("chunks_before", report.chunks_before)?;
@@ -228,11 +223,29 @@ impl Site {
         Ok(dict)
     }
 
+    fn stream(&self, py: Python<'_>, selection: &str, question: Question) -> PyResult<Stream> {
+        let query = question.query(selection)?;
+        let memcore = self.memcore()?;
+        work(py, move || memcore.stream(&query)).map(Stream::new)
+    }
+
+    fn backup<'py>(&self, py: Python<'py>, to: PathBuf, tell: Option<Py<PyAny>>) -> PyResult<Bound<'py, PyDict>> {
+        let memcore = self.memcore()?;
+        let begun = std::time::Instant::now();
+        let report = work(py, move || memcore.backup(&to, &mut |done, total| bytes(tell.as_ref(), done, total, begun)))?;
+        let dict = PyDict::new(py);
+        dict.set_item("points", report.points)?;
+        dict.set_item("bytes", report.bytes)?;
+        dict.set_item("copied_bytes", report.copied_bytes)?;
+        dict.set_item("damage", report.damage)?;
+        Ok(dict)
+    }
+
     /// Bytes, chunks, and what is damaged.
     fn verify(&self, py: Python<'_>) -> PyResult<(u64, usize, Vec<String>)> {
         let memcore = self.memcore()?;
         let report = work(py, move || memcore.verify())?;
-        Ok((report.bytes, report.chunks, report.damage))
+        Ok((report.bytes, report.chunks, report.damage.iter().map(ToString::to_string).collect()))
     }
 
     /// Name, points, bytes, first and last time of each series.

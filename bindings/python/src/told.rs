@@ -47,3 +47,10 @@ pub(crate) fn work_told<T: Send + 'static>(
     let own = raised.lock().unwrap_or_else(PoisonError::into_inner).take();
     own.map_or(done, Err)
 }
+
+/// Says how many bytes of how many are done. The work is done whole, so what the callable raises ends nothing.
+pub(crate) fn bytes(tell: Option<&Py<PyAny>>, done: u64, total: u64, begun: std::time::Instant) {
+    let part = done as f64 / total.max(1) as f64;
+    let told = (0u64, 0u64, Some(part), begun.elapsed().as_secs_f64());
+    tell.map(|tell| enter(|py| tell.call1(py, told).map(drop)));
+}

@@ -30,9 +30,11 @@ from ._progress import Progress
 from ._result import QueryResult, WideResult
 from ._server import CommandResult, Server, serve
 from ._simulate import Simulation, simulate
-from ._site import Memcore, SeriesStats, VerifyReport, memory, open
+from ._site import Memcore, SeriesStats, VerifyReport, memory, open, restore
+from ._stream import Batch, Stream
 
 __all__ = [
+    "Batch",
     "Bulk",
     "Channel",
     "ClosedError",
@@ -58,6 +60,7 @@ __all__ = [
     "SeriesStats",
     "Server",
     "Simulation",
+    "Stream",
     "Subscription",
     "TimeoutError",
     "UnauthorizedError",
@@ -67,6 +70,7 @@ __all__ = [
     "__version__",
     "memory",
     "open",
+    "restore",
     "serve",
     "simulate",
 ]

@@ -48,6 +48,10 @@ class QueryResult:
         name = self.columns[0] if column is None else self._known(column)
         return self._native.unit(self.series.index(series), name)
 
+    def explain(self) -> str:
+        """Return what the answer has cost: chunks, pages decoded and answered by summaries, bytes read."""
+        return self._native.explain()
+
     @property
     def zone(self) -> str | None:
         """The zone whose calendar the buckets follow, where they do; times are UTC all the same."""

@@ -16,6 +16,7 @@ from ._errors import InvalidError
 from ._frames import Units
 from ._progress import Tell, Teller
 from ._result import QueryResult
+from ._stream import Stream
 from ._time import Instant, Length, maybe_micros, maybe_moment, maybe_span, micros, moment, span
 
 Aggregate = (
@@ -198,6 +199,24 @@ class Memcore:
         question = _question(start, end, every, agg, tz, gaps, max_gap, rule, as_of, chart, limit, last)
         return QueryResult(self._native.query(selection, question))
 
+    def stream(
+        self,
+        selection: str,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        *,
+        every: Length | None = None,
+        agg: Aggregate | Sequence[Aggregate] | None = None,
+        tz: str | None = None,
+        gaps: Gaps | None = None,
+        max_gap: Length | None = None,
+        rule: Rule | None = None,
+        as_of: Instant | None = None,
+    ) -> Stream:
+        """As ``query``, read batch by batch as it is asked for: memory stays flat, however long the range is."""
+        question = _question(start, end, every, agg, tz, gaps, max_gap, rule, as_of, None, None, None)
+        return Stream(self._native.stream(selection, question))
+
     def export(
         self,
         path: str | PathLike[str],
@@ -267,6 +286,15 @@ class Memcore:
         """
         with Teller(progress, "compact") as teller:
             return self._native.compact(selection, maybe_micros(forget_before, "forget_before"), teller.native)
+
+    def backup(self, to: str | PathLike[str], *, progress: Tell = False) -> dict[str, Any]:
+        """Copy the history into a folder while it is open and written; a later backup into it copies what is new.
+
+        The folder is a site then, to be read with ``open(to, read_only=True)`` or restored with ``memcore.restore``. Keys
+        and enrolled devices are no part of it. Returns points, bytes, bytes that were copied, and what is damaged.
+        """
+        with Teller(progress, "backup") as teller:
+            return self._native.backup(to, teller.native)
 
     def verify(self) -> VerifyReport:
         """Read everything that is stored and check it."""
@@ -341,6 +369,12 @@ def open(
         "skip_damaged": skip_damaged,
     }
     return Memcore(_memcore.Site.open(path, read_only, options))
+
+
+def restore(backup: str | PathLike[str], site: str | PathLike[str], *, progress: Tell = False) -> int:
+    """Make a site, which has no history yet, from a backup, and return how many values it has."""
+    with Teller(progress, "restore") as teller:
+        return _memcore.restore(backup, site, teller.native)[0]
 
 
 def memory() -> Memcore:

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{ImportReport, ImportRequest, ImportedSeries, Source};
 use crate::error::Result;
-use crate::model::{Channel, SeriesName, SignConvention, Span, Timestamp, Unit};
+use crate::model::{Channel, SeriesName, SignConvention, Timestamp, Unit};
 use crate::runtime::bulk::Bulk;
 use crate::runtime::embedded::Memcore;
 use crate::runtime::frame::{Cells, Rows};
@@ -90,10 +90,14 @@ impl Sink {
         if self.series.contains_key(&series) {
             return Ok(());
         }
-        let told = self.channels.get(&series).cloned().or(description);
+        let whole = self.channels.get(&series).cloned();
         let registered = self.memcore.store().channel(&series);
-        let (mut channel, new) = match (registered, told) {
-            (Some(registered), Some(told)) => {
+        let (mut channel, new) = match (registered, whole.or(description)) {
+            (Some(registered), Some(mut told)) => {
+                if !self.channels.contains_key(&series) {
+                    // A column says what it measures, and not how that behaves.
+                    told.kind = registered.kind;
+                }
                 registered.check_compatible(&told).map_err(|e| e.context(&series.device))?;
                 self.memcore.description(&series, Some(unit.unwrap_or(told.unit)))?
             }
@@ -121,8 +125,11 @@ impl Sink {
         }
         // An import of such a file again meets its own rows in the order of the file, not one at the end of all others.
         let many = times.len() * 8;
-        let end = last.saturating_add(Span::from_micros(1));
-        let query = Query::new(series).from(*first).to(end).limit(many);
+        let query = Query::new(series).from(*first).limit(many);
+        let query = match last.as_micros().checked_add(1) {
+            Some(end) => query.to(Timestamp::from_micros(end)),
+            None => query,
+        };
         self.bulk.flush()?;
         let found = self.memcore.query(&query)?;
         let Some(found) = found.series().first() else { return Ok(Vec::new()) };
