@@ -4,7 +4,8 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { ClosedError, InvalidError, memory, open, type Progress } from "memcore";
+import { tableFromIPC } from "apache-arrow";
+import { ClosedError, InvalidError, memory, open, type Progress, restore } from "memcore";
 import { folder } from "./support.mjs";
 
 const times = (count: number) => BigInt64Array.from({ length: count }, (_, at) => BigInt(at) * 1_000_000n);
@@ -132,4 +133,32 @@ test("what is deleted is gone and what is kept is counted", async () => {
   );
   assert.equal((await mem.verify()).sound, true);
   assert.throws(() => open(join(folder(), "site"), { retention: { home1: "10d" } }), /devices is/);
+});
+
+test("a long answer comes in pieces, says its cost, and a backup is a site", async () => {
+  using mem = open(join(folder(), "site"));
+  for (const series of ["home1.a.power", "home1.b.power"]) {
+    await mem.write(series, times(300_000), new Float64Array(300_000).fill(2), { unit: "W" });
+  }
+  const rows: number[] = [];
+  for await (const batch of mem.stream("home1.*.power")) rows.push(tableFromIPC(batch).numRows);
+  assert.ok(rows.length >= 4, String(rows));
+  assert.equal(
+    rows.reduce((all, some) => all + some, 0),
+    600_000,
+  );
+  for await (const batch of mem.stream("home1.*.power", { every: "1h", agg: ["mean", "count"] })) {
+    assert.ok(tableFromIPC(batch).getChild("mean"));
+    break;
+  }
+  await assert.rejects(mem.stream("home1.c.power").next(), { code: "NOT_FOUND" });
+  assert.match((await mem.query("home1.a.power", { last: 1 })).explain(), /pages decoded/);
+
+  const [back, other] = [join(folder(), "back"), join(folder(), "other")];
+  assert.equal((await mem.backup(back)).points, 600_000);
+  await mem.write("home1.a.power", 0n, 3);
+  assert.equal((await mem.backup(back)).damage.length, 0);
+  assert.equal((await restore(back, other)).points > 0, true);
+  using restored = open(other, { readOnly: true });
+  assert.equal((await restored.at(0n, "home1.a.power"))[0]?.value, 3);
 });

@@ -87,7 +87,7 @@ def test_a_wide_table_in_any_form(mem: mc.Memcore, form: str) -> None:
 
 
 def test_a_long_table_in_any_form(mem: mc.Memcore) -> None:
-    columns = {
+    columns: dict[str, Any] = {
         "series": ["home1.pv.power", "home1.meter.power", "home1.pv.power"],
         "time": [NOON, NOON, NOON + timedelta(minutes=1)],
         "value": [-1.5, 2.0, -1.25],
@@ -104,9 +104,7 @@ def test_a_long_table_in_any_form(mem: mc.Memcore) -> None:
 
 
 def test_the_unit_of_an_arrow_field(mem: mc.Memcore) -> None:
-    schema = pa.schema(
-        [("time", pa.timestamp("us", "UTC")), pa.field("power", pa.float64(), metadata={"unit": "kW"})]
-    )
+    schema = pa.schema([("time", pa.timestamp("us", "UTC")), pa.field("power", pa.float64(), metadata={"unit": "kW"})])
     assert mem.write_frame(pa.table([[NOON], [2.0]], schema=schema), device="home1.meter") == 1
     assert mem.latest()["home1.meter.power"] == (NOON, 2000.0)
 
@@ -115,15 +113,27 @@ def test_the_unit_of_an_arrow_field(mem: mc.Memcore) -> None:
     ("table", "options", "words"),
     [
         (pd.DataFrame({"time": TIMES.tz_localize(None), "power": 1.0}), {}, "time are datetime64.* without a zone"),
-        (pl.DataFrame({"time": [datetime(2024, 1, 1)], "power": [1.0]}), {}, "time: without a zone"),  # noqa: DTZ001
-        ({"time": [NOON, datetime(2024, 1, 1)], "power": [1, 2]}, {}, r"time\[1\] is 2024-01-01.* without a zone"),  # noqa: DTZ001
+        (pl.DataFrame({"time": [datetime(2024, 1, 1)], "power": [1.0]}), {}, "time: without a zone"),
+        ({"time": [NOON, datetime(2024, 1, 1)], "power": [1, 2]}, {}, r"time\[1\] is 2024-01-01.* without a zone"),
         ({"time": [NOON, None], "power": [1, 2]}, {}, r"time\[1\] is None"),
         ({"time": [NOON], "power": [1, 2]}, {}, "no table: .*same length"),
         ({"time": [NOON, NOON], "power": [1, "x"]}, {}, r"power\[1\] is 'x', expected a number"),
-        (pd.DataFrame({"time": TIMES, "power": ["1", "2", "x", "4"]}), {}, r"power\[2\] is 'x', expected a number|power are"),
+        (
+            pd.DataFrame({"time": TIMES, "power": ["1", "2", "x", "4"]}),
+            {},
+            r"power\[2\] is 'x', expected a number|power are",
+        ),
         (pa.table({"time": pa.array([2**62], pa.timestamp("s", "UTC")), "power": [1.0]}), {}, r"time\[0\] is \d+"),
-        ({"time": [2**63], "power": [1]}, {}, r"time\[0\] is 9223372036854775808 microseconds, expected a number of 64"),
-        ({"time": [NOON], "power": np.array([2**53 + 1])}, {}, r"power\[0\] is 9007199254740993, expected what a float"),
+        (
+            {"time": [2**63], "power": [1]},
+            {},
+            r"time\[0\] is 9223372036854775808 microseconds, expected a number of 64",
+        ),
+        (
+            {"time": [NOON], "power": np.array([2**53 + 1])},
+            {},
+            r"power\[0\] is 9007199254740993, expected what a float",
+        ),
         ({"time": [NOON], "power": [1]}, {"units": "parsec"}, 'unit is "parsec"'),
         ({"time": [NOON], "power": [1]}, {"units": {"power": "parsec"}}, r'units\["power"\]: unit is "parsec"'),
         ({"time": [NOON], "power": [1]}, {"units": {"pwoer": "W"}}, 'units name "pwoer", expected one of power'),
@@ -141,8 +151,9 @@ def test_a_table_that_is_refused_writes_nothing(
     mem: mc.Memcore, table: Any, options: dict[str, Any], words: str
 ) -> None:
     mem.register("home1.meter.power", unit="W")
+    arguments: dict[str, Any] = {"device": "home1.meter", **options}
     with pytest.raises(mc.MemcoreError, match=words):
-        mem.write_frame(table, **{"device": "home1.meter", **options})
+        mem.write_frame(table, **arguments)
     assert [channel.name for channel in mem.series()] == ["home1.meter.power"]
     assert len(mem.query("home1.>")) == 0
 
@@ -161,7 +172,7 @@ def test_one_reading_is_one_row(mem: mc.Memcore) -> None:
     mem.register("home1.meter.voltage", unit="V")
     mem.write_reading("home1.meter", NOON, {"power": 1.5, "voltage": 230})
     assert mem.latest() == {"home1.meter.power": (NOON, -1500.0), "home1.meter.voltage": (NOON, 230.0)}
-    with pytest.raises(mc.NotFoundError, match="home1.meter.current is not registered"):
+    with pytest.raises(mc.NotFoundError, match=r"home1\.meter\.current is not registered"):
         mem.write_reading("home1.meter", NOON, {"power": 9, "current": 1})
 
 
@@ -196,7 +207,7 @@ def test_files_of_other_programs_come_in(mem: mc.Memcore, tmp_path: Path) -> Non
     units = {"power": "kW", "voltage": "V"}
     for at, name in enumerate(("pandas.parquet", "arrow.feather", "pandas.csv")):
         if name.endswith("csv"):
-            with pytest.raises(mc.InvalidError, match="line 4.*voltage is .inf., expected a finite number"):
+            with pytest.raises(mc.InvalidError, match=r"line 4.*voltage is .inf., expected a finite number"):
                 mem.import_file(tmp_path / name, device=f"home1.m{at}", units=units)
             continue
         dry = mem.import_file(tmp_path / name, device=f"home1.m{at}", units=units, dry_run=True)
@@ -243,7 +254,7 @@ def test_labels_select(mem: mc.Memcore) -> None:
     for selection, words in (("home1.>{phase}", "compares nothing"), ("home1.>{Phase=L1}", 'label is "Phase"')):
         with pytest.raises(mc.InvalidError, match=words):
             mem.query(selection)
-    with pytest.raises(mc.InvalidError, match="label is \"device\", which every channel has"):
+    with pytest.raises(mc.InvalidError, match='label is "device", which every channel has'):
         mem.register("home1.meter.L1", unit="W", labels={"device": "meter"})
 
 
@@ -279,3 +290,39 @@ def test_what_is_deleted_is_gone_and_what_is_kept_is_counted(tmp_path: Path) -> 
         assert mem.stats()["read_only"] is None
     with pytest.raises(mc.InvalidError, match="devices is"):
         mc.open(tmp_path / "other", retention={"home1": "10d"})
+
+
+def test_a_long_answer_comes_in_pieces_and_is_read_lazily(mem: mc.Memcore) -> None:
+    for series in ("home1.a.power", "home1.b.power"):
+        mem.write(series, np.arange(300_000) * 1_000_000, np.arange(300_000.0), unit="W")
+    batches = list(mem.stream("home1.*.power"))
+    assert len(batches) >= 4
+    assert sum(map(len, batches)) == 600_000
+    assert batches[0].columns == ["series", "time", "value", "unit"]
+    assert batches[0].to_numpy("value")[:3].tolist() == [0.0, 1.0, 2.0]
+    reader = pa.RecordBatchReader.from_stream(mem.stream("home1.*.power"))
+    assert reader.read_next_batch().num_rows < 300_000
+    assert sum(batch.num_rows for batch in reader) > 300_000
+    assert pl.DataFrame(mem.stream("home1.*.power"))["value"].sum() == 2 * sum(range(300_000))
+    assert batches[0].to_polars().columns == batches[0].columns
+    hours = pa.table(mem.stream("home1.*.power", every="1h", agg=["mean", "count"]))
+    assert hours.column("count")[0].as_py() == 3600
+    stream = mem.stream("home1.a.power")
+    assert pa.table(stream).num_rows == 300_000
+    with pytest.raises(mc.InvalidError, match="read before"):
+        pa.table(stream)
+    assert "pages decoded" in mem.query("home1.a.power", last=1).explain()
+
+
+def test_a_backup_is_a_site_and_is_restored(tmp_path: Path) -> None:
+    with mc.open(tmp_path / "site") as mem:
+        mem.write("home1.a.power", [1, 2], [1, 2], unit="W")
+        assert mem.backup(tmp_path / "back")["points"] == 2
+    with mc.open(tmp_path / "back", read_only=True) as back:
+        assert len(back.query("home1.a.power")) == 2
+    assert mc.restore(tmp_path / "back", tmp_path / "other") == 2
+    with mc.open(tmp_path / "other") as other:
+        assert len(other.query("home1.a.power", as_of=datetime(2000, 1, 1, tzinfo=UTC))) == 0
+        assert len(other.query("home1.a.power")) == 2
+    with pytest.raises(mc.InvalidError, match="it holds something"):
+        mc.restore(tmp_path / "back", tmp_path / "other")

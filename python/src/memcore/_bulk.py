@@ -13,9 +13,9 @@ from ._progress import Progress, Tell, Teller
 class Bulk:
     """A load of many writes, made by ``Memcore.bulk``: fast, because the disk is not waited for after each.
 
-    Queries see what was written, and it is durable, after ``commit`` and at the end of the ``with`` block; also where the
-    block ends in an exception, so that what was written before it is there. A call that is refused writes nothing, and the
-    load may go on. One thread at a time writes to it.
+    Queries see what was written, and it is durable, after ``commit`` and at the end of the ``with`` block; also where
+    the block ends in an exception, so that what was written before it is there. A call that is refused writes nothing,
+    and the load may go on. One thread at a time writes to it.
     """
 
     def __init__(self, native: _memcore.Bulk, progress: Tell) -> None:

@@ -26,9 +26,10 @@ def table(frame: Any, time: str) -> Any:
     if _columns.library(frame) == "pandas":
         return _of_pandas(frame, time)
     if isinstance(frame, Mapping):
-        if time not in frame:
-            raise InvalidError(f"the columns are {', '.join(map(str, frame))}, expected one of times named {time!r}")
-        return [_column(str(name), column, time) for name, column in frame.items()]
+        columns: dict[Any, Any] = dict(frame)  # pyright: ignore[reportUnknownArgumentType]
+        if time not in columns:
+            raise InvalidError(f"the columns are {', '.join(map(str, columns))}, expected one of times named {time!r}")
+        return [_column(str(name), column, time) for name, column in columns.items()]
     if _columns.speaks_arrow(frame):
         return frame
     raise InvalidError(

@@ -140,7 +140,8 @@ class Memcore:
         return self._native.write(series, *columns, unit, nan == "skip")
 
     def write_reading(self, device: str, time: Instant, values: Mapping[str, float]) -> None:
-        """Write what several registered channels of a device measured at one instant, as one row; it is durable then."""
+        """Write what several registered channels of a device measured at one instant, as one row; it is durable
+        then."""
         self._native.write_reading(device, micros(time, "time"), [(name, float(v)) for name, v in values.items()])
 
     def write_frame(
@@ -154,11 +155,12 @@ class Memcore:
     ) -> int:
         """Write a table of pandas, polars or pyarrow, or a mapping of columns, and return how many values were written.
 
-        A wide table has a column of times and a column a channel: with ``device`` named by the channels (``power``), else
-        by whole series. A long one has columns ``series``, ``time``, ``value`` and perhaps ``unit``. The index of a pandas
-        frame is the time where no column is. Times have a zone. ``units`` is one for all or one for each column; without
-        it units are those of an Arrow field's metadata ``unit``, or the series are registered. Nulls write nothing, and
-        neither does NaN unless it is kept. Where anything is wrong, the error names it and nothing is written.
+        A wide table has a column of times and a column a channel: with ``device`` named by the channels (``power``),
+        else by whole series. A long one has columns ``series``, ``time``, ``value`` and perhaps ``unit``. The index of
+        a pandas frame is the time where no column is. Times have a zone. ``units`` is one for all or one for each
+        column; without it units are those of an Arrow field's metadata ``unit``, or the series are registered. Nulls
+        write nothing, and neither does NaN unless it is kept. Where anything is wrong, the error names it and nothing
+        is written.
         """
         return self._native.write_frame(_frames.table(frame, time), _frames.reading(device, time, units, nan))
 
@@ -191,10 +193,10 @@ class Memcore:
         ``every`` gives one row a bucket, labelled by its start: ``15m``, ``1h``, ``1d``, ``1w``, ``1mo``, ``1y``; with
         ``tz`` they follow the clocks and the calendar of a zone. ``agg`` is the mean by default; without ``every`` the
         whole range is one bucket. ``gaps`` says what becomes of buckets without a number: ``absent``, ``null``,
-        ``previous`` or ``linear``. ``max_gap`` is the longest silence over which a value holds, and ``rule`` how it goes
-        over into the next, ``step`` or ``trapezoid``, for what counts time (``time_weighted_mean``, ``integral``,
-        ``coverage``). ``as_of`` gives what was known at that instant. ``chart`` gives as few raw samples as a chart of so
-        many pixels needs. ``limit`` and ``last`` keep the first or last rows of each series.
+        ``previous`` or ``linear``. ``max_gap`` is the longest silence over which a value holds, and ``rule`` how it
+        goes over into the next, ``step`` or ``trapezoid``, for what counts time (``time_weighted_mean``, ``integral``,
+        ``coverage``). ``as_of`` gives what was known at that instant. ``chart`` gives as few raw samples as a chart of
+        so many pixels needs. ``limit`` and ``last`` keep the first or last rows of each series.
         """
         question = _question(start, end, every, agg, tz, gaps, max_gap, rule, as_of, chart, limit, last)
         return QueryResult(self._native.query(selection, question))
@@ -234,8 +236,8 @@ class Memcore:
     ) -> dict[str, int]:
         """Write series to a file of CSV, Parquet or Arrow, as the ending of its name says, however long they are.
 
-        What is exported raw can be imported again and is the same, bit for bit; of a NaN, CSV only keeps that it is one.
-        Returns how many ``series``, ``rows`` and ``points`` there are in the file.
+        What is exported raw can be imported again and is the same, bit for bit; of a NaN, CSV only keeps that it is
+        one. Returns how many ``series``, ``rows`` and ``points`` there are in the file.
         """
         question = _question(start, end, every, agg, tz, None, None, None, as_of, None, None, None)
         with Teller(progress, fspath(path)) as teller:
@@ -256,8 +258,8 @@ class Memcore:
     ) -> dict[str, Any]:
         """Take history in from a file of CSV, Parquet or Arrow: long, or wide with ``device``, see ``write_frame``.
 
-        Doing it again adds nothing twice. ``tz`` is the zone of times in CSV without one. Returns how many ``rows`` were
-        read, ``points`` written, ``repeated`` because they were there already, and ``gaps``; and the ``series``.
+        Doing it again adds nothing twice. ``tz`` is the zone of times in CSV without one. Returns how many ``rows``
+        were read, ``points`` written, ``repeated`` because they were there already, and ``gaps``; and the ``series``.
         """
         with Teller(progress, fspath(path)) as teller:
             reading = _frames.reading(device, time, units, "keep")
@@ -266,7 +268,8 @@ class Memcore:
         return done
 
     def at(self, time: Instant, selection: str = ">") -> dict[str, tuple[datetime, float]]:
-        """Return the sample that held at an instant, the latest at or before it however old, of every selected series."""
+        """Return the sample that held at an instant, the latest at or before it however old, of every selected
+        series."""
         held = self._native.at(selection, micros(time, "time"))
         return {series: (moment(time), value) for series, time, value in held}
 
@@ -280,7 +283,8 @@ class Memcore:
     def compact(
         self, selection: str = "*/>", *, forget_before: Instant | None = None, progress: Tell = False
     ) -> dict[str, Any]:
-        """Merge what is stored of the selected devices, and carry out what was deleted there; return sizes before and after.
+        """Merge what is stored of the selected devices, and carry out what was deleted there; return sizes before and
+        after.
 
         ``forget_before`` also forgets values that others had replaced before that instant: ``as_of`` then lacks them.
         """
@@ -290,8 +294,8 @@ class Memcore:
     def backup(self, to: str | PathLike[str], *, progress: Tell = False) -> dict[str, Any]:
         """Copy the history into a folder while it is open and written; a later backup into it copies what is new.
 
-        The folder is a site then, to be read with ``open(to, read_only=True)`` or restored with ``memcore.restore``. Keys
-        and enrolled devices are no part of it. Returns points, bytes, bytes that were copied, and what is damaged.
+        The folder is a site then, to be read with ``open(to, read_only=True)`` or restored with ``memcore.restore``.
+        Keys and enrolled devices are no part of it. Returns points, bytes, bytes that were copied, and what is damaged.
         """
         with Teller(progress, "backup") as teller:
             return self._native.backup(to, teller.native)
@@ -357,13 +361,15 @@ def open(
     """Open the site in a folder, making it if it does not exist.
 
     One process writes to a site at a time; any number read it beside that one with ``read_only=True``. ``keep`` is how
-    long data are kept, and ``retention`` how long those of devices by a pattern (``{"home1.pv": "365d"}``, the first that
-    matches). Beyond ``max_bytes`` the oldest data go. Writes are held back where the disk has less than ``reserve_bytes``
-    left. With ``skip_damaged`` queries leave out what fails its checksum instead of failing.
+    long data are kept, and ``retention`` how long those of devices by a pattern (``{"home1.pv": "365d"}``, the first
+    that matches). Beyond ``max_bytes`` the oldest data go. Writes are held back where the disk has less than
+    ``reserve_bytes`` left. With ``skip_damaged`` queries leave out what fails its checksum instead of failing.
     """
     options = {
         "keep_us": maybe_span(keep, "keep"),
-        "retention": [(devices, span(length, f"retention[{devices!r}]")) for devices, length in (retention or {}).items()],
+        "retention": [
+            (devices, span(length, f"retention[{devices!r}]")) for devices, length in (retention or {}).items()
+        ],
         "max_bytes": max_bytes,
         "reserve_bytes": reserve_bytes,
         "skip_damaged": skip_damaged,

@@ -1,6 +1,7 @@
 """An answer that is read as it is asked for, so that memory stays flat however long it is."""
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownParameterType=false
 # pyarrow has no types.
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ class Stream:
     """The batches of an answer, each read when it is asked for; it is read once.
 
     ``for batch in stream`` gives them one after the other. It speaks Arrow's PyCapsule interface too, so that
-    ``pyarrow.RecordBatchReader.from_stream(stream)``, ``polars.DataFrame(stream)`` and ``duckdb`` read it piece by piece.
+    ``pyarrow.RecordBatchReader.from_stream(stream)``, ``polars.DataFrame(stream)`` and ``duckdb`` read it piece by
+    piece.
     """
 
     def __init__(self, native: _memcore.Stream) -> None:
