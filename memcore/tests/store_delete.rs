@@ -172,9 +172,9 @@ fn after_a_power_cut_at_any_operation_what_was_deleted_stays_deleted() {
         for fail_writes in [false, true] {
             let disk = SimulatedDisk::forgetful();
             if fail_writes {
-                disk.fail_writes_from(nth)
+                disk.fail_writes_from(nth);
             } else {
-                disk.fail_syncs_from(nth)
+                disk.fail_syncs_from(nth);
             }
             let mut acknowledged = 0;
             let store = open(&disk);

@@ -49,6 +49,8 @@ fn a_store_of_version_1_is_read_and_written_on() {
     check(&Store::open_read_only(folder.path(), StoreOptions::default()).unwrap());
     let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
     check(&store);
+    let manifest = std::fs::read(folder.path().join("MANIFEST")).unwrap();
+    assert_eq!(manifest[8..12], [2, 0, 0, 0], "an older memcore refuses it before it meets what it does not know");
     store.seal().unwrap();
     check(&store);
     store.close().unwrap();

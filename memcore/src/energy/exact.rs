@@ -5,20 +5,46 @@
 
 /// Whole units in one.
 const UNITS: i128 = 1_000_000_000;
-/// Decimals of nine, six, three and no places, while their digits stay far from where neighbours of f64 are a digit apart.
-const SCALES: [(f64, i128); 4] = [(1e9, 1), (1e6, 1_000), (1e3, 1_000_000), (1.0, UNITS)];
+/// Decimals of nine, six, three and no places: below which size, what makes them whole, and the units in one of that.
+const SCALES: [(f64, f64, i128); 4] =
+    [(DIGITS / 1e9, 1e9, 1), (DIGITS / 1e6, 1e6, 1_000), (DIGITS / 1e3, 1e3, 1_000_000), (DIGITS, 1.0, UNITS)];
+/// Digits stay far from where neighbours of f64 are a digit apart.
 const DIGITS: f64 = (1u64 << 51) as f64;
 /// Added and taken away again, it leaves a number of less than 2^51 rounded to the nearest whole.
 const ROUNDER: f64 = 1.5 * (1u64 << 52) as f64;
+/// So many whole numbers of less than 2^51 fit into one of 63 bits.
+const BLOCK: usize = 1 << 12;
 
 /// The value in units of 10^-9, where it is a decimal: `units / 10^places` gives it back bit for bit, with as many places (9,
 /// 6, 3 or 0) as its size leaves room for.
 #[inline]
 pub(crate) fn decimal(value: f64) -> Option<i128> {
-    let size = value.abs();
-    let (scale, units) = *SCALES.iter().find(|(scale, _)| size < DIGITS / scale)?;
-    let whole = (value * scale + ROUNDER) - ROUNDER;
-    ((whole / scale).to_bits() == value.to_bits()).then_some(i128::from(whole as i64) * units)
+    let (_, scale, units) = *SCALES.iter().find(|(below, ..)| value.abs() < *below)?;
+    let whole = scaled(value, scale);
+    is_exact(value, whole, scale).then_some(i128::from(whole as i64) * units)
+}
+
+#[inline]
+fn scaled(value: f64, scale: f64) -> f64 {
+    (value * scale + ROUNDER) - ROUNDER
+}
+
+#[inline]
+fn is_exact(value: f64, whole: f64, scale: f64) -> bool {
+    (whole / scale).to_bits() == value.to_bits()
+}
+
+/// The sum in units of 10^-9 of values that are all small decimals; at most [`BLOCK`] of them.
+fn sum_of_small(values: &[f64]) -> Option<i64> {
+    let (below, scale, _) = SCALES[0];
+    let (mut sum, mut all) = (0, true);
+    for value in values {
+        let whole = scaled(*value, scale);
+        all &= value.abs() < below && is_exact(*value, whole, scale);
+        // What overflows here was no small decimal: the sum is not used.
+        sum = i64::wrapping_add(sum, whole as i64);
+    }
+    all.then_some(sum)
 }
 
 /// A sum of values, or of values times lengths of time.
@@ -39,13 +65,26 @@ impl ExactSum {
 
     #[inline]
     pub(crate) fn add(&mut self, value: f64) {
-        self.add_times(value, 1);
+        match decimal(value).and_then(|units| self.whole.checked_add(units)) {
+            Some(whole) => self.whole = whole,
+            None => self.add_to_rest(value),
+        }
+    }
+
+    /// Adds all of them, as [`add`](Self::add) would one by one.
+    pub(crate) fn add_all(&mut self, values: &[f64]) {
+        for block in values.chunks(BLOCK) {
+            match sum_of_small(block).and_then(|units| self.whole.checked_add(i128::from(units))) {
+                Some(whole) => self.whole = whole,
+                None => block.iter().for_each(|value| self.add(*value)),
+            }
+        }
     }
 
     /// Adds `value * factor`.
     #[inline]
     pub(crate) fn add_times(&mut self, value: f64, factor: i64) {
-        let product = decimal(value).and_then(|units| units.checked_mul(i128::from(factor)));
+        let product = decimal(value).and_then(|units| product(units, factor));
         match product.and_then(|product| self.whole.checked_add(product)) {
             Some(whole) => self.whole = whole,
             None => self.add_rest(value, factor as f64),
@@ -110,19 +149,30 @@ impl ExactSum {
     }
 }
 
+/// Two numbers of 64 bits always have a product of 128, and a fast one.
+#[inline]
+fn product(units: i128, factor: i64) -> Option<i128> {
+    match i64::try_from(units) {
+        Ok(units) => Some(i128::from(units) * i128::from(factor)),
+        Err(_) => units.checked_mul(i128::from(factor)),
+    }
+}
+
 /// The f64 that lies nearest to `numerator / denominator`: long division until there are more bits than f64 keeps.
 fn ratio(numerator: i128, denominator: u128) -> f64 {
     const ENOUGH: u128 = 1 << 54;
     let sign = if numerator < 0 { -1.0 } else { 1.0 };
     let size = numerator.unsigned_abs();
-    let (mut quotient, mut remainder) = (size / denominator, size % denominator);
+    let mut quotient = size / denominator;
+    let mut remainder = size - quotient * denominator;
     // What the remainder may be shifted by, so that neither it nor a quotient below `ENOUGH` overflows.
     let shift = denominator.leading_zeros().min(64);
     let mut scale = 1.0;
     while quotient < ENOUGH && remainder > 0 && shift > 0 {
         remainder <<= shift;
-        quotient = (quotient << shift) + remainder / denominator;
-        remainder %= denominator;
+        let digits = remainder / denominator;
+        quotient = (quotient << shift) + digits;
+        remainder -= digits * denominator;
         scale *= 0.5f64.powi(shift as i32);
     }
     // One bit for all that is left decides a tie.
@@ -161,10 +211,11 @@ mod tests {
     fn what_is_added_up_in_any_order_and_grouping_is_the_same() {
         let values: Vec<f64> = (0..10_000).map(|i| f64::from(i * 7919 % 977_001 - 17_300) / 1000.0).collect();
         let whole = sum(&values);
-        for size in [1, 7, 512] {
-            let mut grouped = ExactSum::default();
+        for size in [1, 7, 512, 10_000] {
+            let (mut grouped, mut at_once) = (ExactSum::default(), ExactSum::default());
             values.rchunks(size).for_each(|part| grouped.merge(&sum(part)));
-            assert_eq!(grouped, whole);
+            values.rchunks(size).for_each(|part| at_once.add_all(part));
+            assert_eq!((grouped, at_once), (whole, whole));
         }
         let mut minutes = ExactSum::default();
         values.iter().for_each(|value| minutes.add_times(*value, 60_000_000));
@@ -180,6 +231,9 @@ mod tests {
         let expected = third * 4500.0 + 1e9 * third * 4500.0;
         assert!((sum(&values).over(1) - expected).abs() <= expected * f64::EPSILON);
         assert!((sum(&values).times(60).over(120) - expected / 2.0).abs() <= expected * f64::EPSILON);
+        let mut at_once = ExactSum::default();
+        at_once.add_all(&values);
+        assert_eq!(at_once, sum(&values));
         assert_eq!(sum(&[f64::INFINITY, 1.0]).over(3600), f64::INFINITY);
         assert!(sum(&[f64::INFINITY, f64::NEG_INFINITY]).over(1).is_nan());
     }

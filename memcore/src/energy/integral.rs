@@ -6,6 +6,8 @@ use crate::error::{Error, Result};
 use crate::model::{Span, Timestamp};
 
 const MICROS_PER_HOUR: u128 = 3_600_000_000;
+/// From so many even steps on, values are summed before they are multiplied.
+const EVEN: usize = 4;
 
 /// What one value counts for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,10 +75,22 @@ impl Holding {
         Some(Stretch { start, end: until, next: end, known, value, line: None })
     }
 
-    /// Takes in samples after the first of which nothing but their own time matters: all of it goes to `area`.
+    /// Takes in samples of which all that they count for goes to `area`, but that of the last, which waits. The first was given
+    /// to [`next`](Self::next) before.
     pub(crate) fn through(&mut self, times: &[i64], values: &[f64], area: &mut Area) {
-        for (time, value) in times.iter().zip(values) {
-            if let Some(stretch) = self.next(*time, *value) {
+        let mut at = 0;
+        while at + 1 < times.len() {
+            let step = times[at + 1] - times[at];
+            let even = at + even_numbers(&times[at..], &values[at..], step);
+            if even - at >= EVEN && self.bridges(step) {
+                let mut sum = ExactSum::default();
+                sum.add_all(&values[at..=even]);
+                self.run(&sum, step, ((times[at], values[at]), (times[even], values[even])), area);
+                at = even;
+                continue;
+            }
+            at += 1;
+            if let Some(stretch) = self.next(times[at], values[at]) {
                 area.add(&stretch, stretch.start, stretch.end);
             }
         }
@@ -100,6 +114,15 @@ impl Holding {
         }
         self.previous = Some(last);
     }
+}
+
+/// How many steps follow the first sample before an uneven one or a value that is NaN; none where the first is NaN.
+fn even_numbers(times: &[i64], values: &[f64], step: i64) -> usize {
+    if values[0].is_nan() {
+        return 0;
+    }
+    let steps = times.windows(2).zip(&values[1..]);
+    steps.take_while(|(pair, value)| pair[1] - pair[0] == step && !value.is_nan()).count()
 }
 
 /// Value times time, and the time that was measured.
@@ -319,8 +342,14 @@ mod tests {
         for rule in [Rule::Step, Rule::Trapezoid] {
             let (mut one_by_one, mut at_once) = (Area::default(), Area::default());
             let mut holding = Holding::new(rule, bridging(60));
-            holding.through(&times, &values, &mut one_by_one);
+            for (time, value) in times.iter().zip(&values) {
+                let stretch = holding.next(*time, *value);
+                stretch.into_iter().for_each(|stretch| one_by_one.add(&stretch, stretch.start, stretch.end));
+            }
+            let mut through = Area::default();
             holding.previous = Some((times[0], values[0]));
+            holding.through(&times, &values, &mut through);
+            assert_eq!((through, holding.previous), (one_by_one, Some((times[511], values[511]))));
             let ends = ((times[0], values[0]), (times[511], values[511]));
             holding.run(&sum, 60_000_000, ends, &mut at_once);
             assert_eq!(one_by_one, at_once);

@@ -56,7 +56,7 @@ impl<'a> Borders<'a> {
             Some((period, _)) if period.contains(time) => return Ok(period),
             // Mostly it is the one after the latest, whose start is known.
             Some((period, next)) if time > period.last => {
-                self.period = Some(period_from(unit, zone, period.last + 1, next)?)
+                self.period = Some(period_from(unit, zone, period.last + 1, next)?);
             }
             _ => self.period = None,
         }

@@ -24,6 +24,8 @@ const STEP_BYTES: u64 = 4 << 20;
 const STEP_DEVICES: usize = 512;
 /// Beyond so many deletions of a device they are carried out, for each slows its queries.
 const ERASURES: usize = 64;
+/// How often a device is gone through at most.
+const PASSES: usize = 3;
 
 /// What [`Store::compact`] should leave out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -94,20 +96,43 @@ impl Store {
         let total = report.bytes_before;
         let mut done = 0;
         for device in devices.iter().copied() {
-            let mut from = Some(i64::MIN);
-            while let Some(start) = from {
-                let (next, bytes) = compact_from(shared, writing, (device, start), (keep, forgets), &mut report)?;
-                from = next;
-                done += bytes;
-                progress(done.min(total), total);
-            }
+            done += compact_device(shared, writing, device, (keep, forgets), &mut report, &mut |part| {
+                progress((done + part).min(total), total);
+            })?;
         }
         sweep(shared, writing)?;
         // The background thread may have done a part of it.
         progress(total, total);
+        report.skipped.dedup();
         (report.chunks_after, report.bytes_after) = size(&shared.read(), &devices);
         Ok(report)
     }
+}
+
+/// Rewrites what needs it of a device; how many bytes were behind.
+fn compact_device(
+    shared: &Shared,
+    writing: &Writing,
+    device: u32,
+    (keep, forgets): (Keep, bool),
+    report: &mut CompactReport,
+    progress: &mut dyn FnMut(u64),
+) -> Result<u64> {
+    let mut done = 0;
+    // What was merged may fit together with what lies beside it.
+    for pass in 0..PASSES {
+        let (before, mut from) = (report.rows, Some(i64::MIN));
+        while let Some(start) = from {
+            let (next, bytes) = compact_from(shared, writing, (device, start), (keep, forgets), report)?;
+            from = next;
+            done += if pass == 0 { bytes } else { 0 };
+            progress(done);
+        }
+        if report.rows == before {
+            break;
+        }
+    }
+    Ok(done)
 }
 
 fn size(state: &State, devices: &[u32]) -> (usize, u64) {
@@ -179,12 +204,13 @@ fn bytes_of(cluster: &Cluster<'_>) -> u64 {
     cluster.chunks.iter().map(|chunk| chunk.length).sum()
 }
 
-/// Merges what is worth merging of these devices, in steps of many devices: each costs a file and an edit.
+/// Merges what is worth merging of these devices, in steps of many devices: each costs a file and an edit. Not on a full
+/// disk: old and new chunks need room side by side.
 pub(super) fn tidy(shared: &Shared, writing: &Writing, mut devices: Vec<u32>) -> Result<()> {
     devices.sort_unstable();
     devices.dedup();
     let keep = if shared.options.keep_superseded { Keep::ALL } else { Keep::LAST };
-    while !devices.is_empty() && !shared.tasks().stop {
+    while !devices.is_empty() && !shared.tasks().stop && !shared.space.is_full() {
         let _files = shared.lock_files(writing)?;
         let mut file = NewFile::start(shared);
         let (mut merges, mut bytes) = (Vec::new(), 0);

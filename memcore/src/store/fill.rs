@@ -22,9 +22,9 @@ impl Rows {
         Self { starts: Vec::new(), columns: vec![Vec::new(); columns], spans: Vec::new() }
     }
 
-    pub(super) fn push(&mut self, start: i64, values: Vec<Option<f64>>, span: Option<(i64, i64)>) {
+    /// Ends a row, each of whose columns has its value.
+    pub(super) fn push(&mut self, start: i64, span: Option<(i64, i64)>) {
         self.starts.push(start);
-        self.columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
         self.spans.push(span);
     }
 
@@ -76,7 +76,8 @@ fn every_bucket(rows: &Rows, query: &Query, aggregates: &[Aggregate]) -> Result<
     let mut time = first;
     while time <= last {
         let bucket = borders.of(time)?;
-        all.push(bucket.start, aggregates.iter().map(|aggregate| of_nothing(*aggregate)).collect(), None);
+        all.columns.iter_mut().zip(aggregates).for_each(|(column, aggregate)| column.push(of_nothing(*aggregate)));
+        all.push(bucket.start, None);
         if rows.starts.get(at) == Some(&bucket.start) {
             let row = all.starts.len() - 1;
             all.take(row, rows, at);

@@ -198,7 +198,7 @@ impl<'a> BucketFold<'a> {
         let Some(open) = &mut self.open else { return };
         open.summary.extend(values);
         if let Some(holding) = &mut self.holding {
-            holding.through(&times[1..], &values[1..], &mut open.area);
+            holding.through(times, values, &mut open.area);
             self.reached = self.reached.max(times[times.len() - 1]);
         }
         if let Some(counting) = &mut self.counting {
@@ -219,25 +219,22 @@ impl<'a> BucketFold<'a> {
     fn close(&mut self) {
         let Some(open) = self.open.take() else { return };
         let increase = self.counting.as_mut().and_then(Counting::take);
-        let mut numbers = self.numbers.as_mut().map(std::mem::take).unwrap_or_default();
-        let columns: Vec<Option<f64>> = self
-            .columns
-            .iter()
-            .map(|aggregate| match aggregate {
-                Aggregate::Increase => increase,
-                Aggregate::Coverage => self.share(&open, open.area.covered()),
-                Aggregate::Held => self.share(&open, open.area.held()),
-                _ => open.value(*aggregate, &mut numbers),
-            })
-            .collect();
-        // What the next bucket needs is about as much.
-        numbers.clear();
-        if self.numbers.is_some() {
-            self.numbers = Some(numbers);
-        }
+        let mut numbers = self.numbers.take();
         if open.summary.count > 0 || open.area.covered() > 0 {
-            self.rows.push(open.bucket.start, columns, open.span);
+            for (at, aggregate) in self.columns.iter().enumerate() {
+                let value = match aggregate {
+                    Aggregate::Increase => increase,
+                    Aggregate::Coverage => self.share(&open, open.area.covered()),
+                    Aggregate::Held => self.share(&open, open.area.held()),
+                    _ => open.value(*aggregate, numbers.as_deref_mut().unwrap_or_default()),
+                };
+                self.rows.columns[at].push(value);
+            }
+            self.rows.push(open.bucket.start, open.span);
         }
+        // The next bucket needs room for about as many.
+        numbers.as_mut().into_iter().for_each(Vec::clear);
+        self.numbers = numbers;
     }
 
     /// So much time as a share of the part of the bucket that lies in the range.

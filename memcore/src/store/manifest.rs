@@ -14,6 +14,8 @@ use crate::model::{Channel, DeviceName};
 
 pub(super) const NAME: &str = "MANIFEST";
 pub(super) const NEW_NAME: &str = "MANIFEST.new";
+/// The manifest once more, not synced: read by repair only.
+pub(super) const COPY_NAME: &str = "MANIFEST.copy";
 const MAGIC: &[u8; 8] = b"MEMCMNFT";
 const FRAME: usize = 16;
 /// Edits may take this much before the manifest is written anew, however small its content.
@@ -193,9 +195,55 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read> {
     read.torn = bytes[at..].iter().any(|byte| *byte != 0);
     let later = read.torn && (at + 1..bytes.len()).any(|at| frame_at(bytes, at, read.number).is_some());
     if read.number == 0 || later {
-        return Err(Error::new(ErrorKind::Damaged, format!("{NAME} fails a checksum at byte {at}")));
+        return Err(Error::new(
+            ErrorKind::Damaged,
+            format!("{NAME} fails a checksum at byte {at}: repair makes one of what is left"),
+        ));
     }
     Ok(read)
+}
+
+/// One edit.
+#[derive(Debug)]
+pub(super) struct Edit {
+    pub(super) number: u64,
+    pub(super) records: Vec<Record>,
+}
+
+/// What is whole of a damaged manifest.
+#[derive(Debug, Default)]
+pub(super) struct Salvaged {
+    /// The first edit, where it is whole: all that there was when it was written.
+    pub(super) snapshot: Option<Edit>,
+    /// Those after it, as far as they are.
+    pub(super) edits: Vec<Edit>,
+}
+
+/// Reads what is whole.
+pub(super) fn salvage(bytes: &[u8]) -> Salvaged {
+    let mut salvaged = Salvaged::default();
+    let (mut at, mut last) = (format::HEADER, 0);
+    while at < bytes.len() {
+        let found = frame_at(bytes, at, last).and_then(|(number, payload)| {
+            let mut from = Reader::new(payload);
+            let mut records = Vec::new();
+            while !from.is_empty() {
+                records.push(Record::read(&mut from).ok()?);
+            }
+            Some((Edit { number, records }, payload.len()))
+        });
+        let Some((edit, length)) = found else {
+            at += 1;
+            continue;
+        };
+        last = edit.number;
+        match at == format::HEADER {
+            true => salvaged.snapshot = Some(edit),
+            false => salvaged.edits.push(edit),
+        }
+        at += FRAME + length;
+    }
+    salvaged
 }
 
 /// What [`read_after`] found.
@@ -265,10 +313,23 @@ fn frame(number: u64, records: &[Record]) -> Vec<u8> {
     bytes
 }
 
+/// The manifest is all that says what chunks mean, so it stands twice. Nothing waits for the second one, and a store without
+/// it is whole.
+fn keep_copy(disk: &dyn Disk, bytes: &[u8]) -> Option<Box<dyn DiskFile>> {
+    let written = disk.create(COPY_NAME).and_then(|copy| copy.write_at(bytes, 0).map(|()| copy));
+    let without = |error: &io::Error| {
+        tracing::debug!(%error, "no copy of the manifest");
+        let _ = disk.remove(COPY_NAME);
+    };
+    written.inspect_err(without).ok()
+}
+
 /// Appends edits to the manifest.
 #[derive(Debug)]
 pub(super) struct ManifestWriter {
     file: Box<dyn DiskFile>,
+    /// Until a write to it fails.
+    copy: Option<Box<dyn DiskFile>>,
     at: u64,
     /// Where bytes end that a full disk kept of an edit that it refused.
     dirty: u64,
@@ -303,20 +364,17 @@ impl ManifestWriter {
         })?;
         disk.rename(NEW_NAME, NAME).map_err(unclear).map_err(doing)?;
         disk.sync_folder().map_err(unclear).map_err(doing)?;
-        Ok(Self { file, at: length, dirty: length, snapshot: length, number })
+        let copy = keep_copy(disk, &bytes);
+        Ok(Self { file, copy, at: length, dirty: length, snapshot: length, number })
     }
 
     /// Goes on after what [`read`] read.
     pub(super) fn resume(disk: &dyn Disk, read: &Read) -> Result<Self> {
         let file = disk.open(NAME).map_err(|e| Error::io(format_args!("open {NAME}"), e))?;
-        let dirty = file.length().map_err(|e| Error::io(format_args!("measure {NAME}"), e))?;
-        Ok(Self {
-            file,
-            at: read.bytes,
-            dirty: if read.torn { dirty } else { read.bytes },
-            snapshot: read.bytes,
-            number: read.number,
-        })
+        let mut bytes = vec![0; usize::try_from(read.bytes).unwrap_or(usize::MAX)];
+        file.read_at(&mut bytes, 0).map_err(|e| Error::io(format_args!("read {NAME}"), e))?;
+        let (copy, at, number) = (keep_copy(disk, &bytes), read.bytes, read.number);
+        Ok(Self { file, copy, at, dirty: at, snapshot: at, number })
     }
 
     /// Appends one edit; it is durable when this returns.
@@ -329,6 +387,7 @@ impl ManifestWriter {
         self.dirty = self.at + bytes.len() as u64;
         self.file.write_at(&bytes, self.at).map_err(doing)?;
         self.file.sync().map_err(unclear).map_err(doing)?;
+        self.copy = self.copy.take().filter(|copy| copy.write_at(&bytes, self.at).is_ok());
         self.at = end;
         self.dirty = self.at;
         self.number += 1;

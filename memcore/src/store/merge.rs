@@ -69,6 +69,11 @@ impl Merge {
         Ok(true)
     }
 
+    /// Everything before this time was given; None where all was.
+    pub(super) fn reached(&self) -> Option<i64> {
+        self.active.iter().map(|cursor| cursor.next).chain(self.later.front().map(|(first, _)| *first)).min()
+    }
+
     /// The active cursor with the earliest row, once all that may have one as early are active.
     fn lowest(&mut self) -> Option<(usize, i64)> {
         loop {

@@ -42,6 +42,7 @@ mod paging;
 mod query;
 mod recovery;
 mod registration;
+mod repair;
 mod result;
 mod retention;
 mod rows;
@@ -55,6 +56,7 @@ mod state;
 mod stats;
 #[allow(clippy::module_inception, reason = "the type that the module is named after")]
 mod store;
+mod stream;
 mod summary;
 mod table;
 mod times;
@@ -70,8 +72,10 @@ pub use options::{StoreOptions, SyncPolicy};
 pub use query::{
     Aggregate, CalendarUnit, Chart, ChartMethod, Every, Gaps, Percentile, Query, QueryResult, Rule, SeriesResult,
 };
+pub use repair::{RepairReport, repair, repair_on};
 pub use retention::{DevicePattern, RetentionReport};
 pub use simulated::SimulatedDisk;
 pub use stats::{SeriesStats, StoreStats};
 pub use store::{Store, Ticket};
+pub use stream::QueryStream;
 pub use verify::{Damage, VerifyReport};

@@ -35,8 +35,9 @@ pub(super) fn is_new(files: &[String]) -> Result<bool> {
     if files.iter().any(|name| name == manifest::NAME) {
         return Ok(false);
     }
-    if files.iter().any(|name| number_in(name, log::PREFIX).or(number_in(name, CHUNKS)).is_some()) {
-        return Err(Error::new(ErrorKind::Damaged, format!("it has data but no {}", manifest::NAME)));
+    let data = |name: &String| number_in(name, log::PREFIX).or(number_in(name, CHUNKS)).is_some();
+    if files.iter().any(|name| data(name) || name == manifest::COPY_NAME) {
+        return Err(Error::new(ErrorKind::Damaged, format!("it has data but no {}: repair makes one", manifest::NAME)));
     }
     match files.iter().find(|name| *name != LOCK && *name != manifest::NEW_NAME) {
         Some(other) => Err(Error::invalid(format!("it holds {other:?}, expected a store or an empty folder"))),

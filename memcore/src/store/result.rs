@@ -220,7 +220,7 @@ impl QueryResult {
         Ok(batches)
     }
 
-    fn long(&self, series: &[&SeriesResult]) -> Result<RecordBatch> {
+    pub(super) fn long(&self, series: &[&SeriesResult]) -> Result<RecordBatch> {
         let names: StringArray = series.iter().map(|series| Some(series.series.to_string())).collect();
         let keys = (0..).zip(series).flat_map(|(key, series)| std::iter::repeat_n(key, series.times.len()));
         let keys: Int32Array = keys.collect::<Vec<i32>>().into();

@@ -11,6 +11,10 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    pub(super) fn with_capacity(rows: usize) -> Self {
+        Self { times: Vec::with_capacity(rows), values: Vec::with_capacity(rows) }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.times.len()
     }

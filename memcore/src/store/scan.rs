@@ -8,13 +8,13 @@ use super::rows::{Out, Reach, Rows};
 use super::shared::Shared;
 use super::snapshot::{self, Snapshot, Wanted};
 use crate::error::{Error, Result};
-use crate::model::{Channel, SeriesName};
+use crate::model::Channel;
 
 /// Runs a query.
 pub(super) fn run(shared: &Shared, query: &Query) -> Result<QueryResult> {
     let mut result = empty_result(query);
     for mut device in snapshots(shared, query)? {
-        result.series.extend(answer(&mut device, query)?);
+        result.series.extend(answer(&mut device, None, query)?);
         result.cost += device.cost;
         result.skipped.append(&mut device.skipped);
     }
@@ -55,7 +55,7 @@ pub(super) fn snapshots(shared: &Shared, query: &Query) -> Result<Vec<Snapshot>>
 }
 
 /// What is read of a series for the query; None where its range is empty.
-fn reach(query: &Query, channel: &Channel) -> Result<Option<Reach>> {
+pub(super) fn reach(query: &Query, channel: &Channel) -> Result<Option<Reach>> {
     let Some((from, to)) = range(query) else { return Ok(None) };
     let (before, after) = if query.is_raw() { Default::default() } else { query.context(channel)? };
     let known = query.as_of.map_or(i64::MAX, known_at);
@@ -64,13 +64,13 @@ fn reach(query: &Query, channel: &Channel) -> Result<Option<Reach>> {
 }
 
 /// Where the samples of one series go.
-enum Sink<'a> {
+pub(super) enum Sink<'a> {
     Raw(Rows),
     Fold(Box<BucketFold<'a>>),
 }
 
 impl Sink<'_> {
-    fn out(&mut self) -> Out<'_> {
+    pub(super) fn out(&mut self) -> Out<'_> {
         match self {
             Self::Raw(rows) => Out::Raw(rows),
             Self::Fold(fold) => Out::Fold(&mut **fold),
@@ -85,46 +85,46 @@ impl Sink<'_> {
     }
 }
 
-/// The rows of the series of one device.
-pub(super) fn answer(device: &mut Snapshot, query: &Query) -> Result<Vec<SeriesResult>> {
-    let mut sinks = Vec::with_capacity(device.wanted.len());
-    let mut merges = Vec::with_capacity(device.wanted.len());
-    for Wanted { series, channel, column } in device.wanted.clone() {
-        let named = |e: Error| e.context(&series);
-        let Some(reach) = reach(query, &channel).map_err(named)? else {
-            sinks.push(sink(device, query, None, &channel).map_err(named)?);
-            continue;
-        };
-        if query.is_raw()
-            && let Some(rows) = query.last
-        {
-            sinks.push(Sink::Raw(last_rows(device, column, reach, rows)?));
-            continue;
-        }
-        let mut sink = sink(device, query, Some(&reach), &channel).map_err(named)?;
-        if let (Sink::Fold(fold), Some(seed)) = (&mut sink, query.seed()) {
-            seed_fold(device, column, &seed, &channel, fold)?;
-        }
-        merges.push((sinks.len(), Merge::new(device, column, reach)));
+/// The rows of the series of one device, or of one of them.
+pub(super) fn answer(device: &mut Snapshot, only: Option<usize>, query: &Query) -> Result<Vec<SeriesResult>> {
+    let places = only.map_or(0..device.wanted.len(), |only| only..only + 1);
+    let wanted = device.wanted[places].to_vec();
+    let (mut sinks, mut merges) = (Vec::with_capacity(wanted.len()), Vec::with_capacity(wanted.len()));
+    for wanted in &wanted {
+        let (sink, merge) = begin(device, wanted, query).map_err(|e| e.context(&wanted.series))?;
+        merges.extend(merge.map(|merge| (sinks.len(), merge)));
         sinks.push(sink);
     }
     read(device, &mut merges, &mut sinks, query.limit.filter(|_| query.is_raw()))?;
-    let wanted = device.wanted.iter().map(|wanted| (wanted.series.clone(), wanted.channel.clone()));
-    wanted.zip(sinks).map(|((series, channel), sink)| finish(query, series, channel, sink)).collect()
+    wanted.into_iter().zip(sinks).map(|(wanted, sink)| finish(query, wanted, sink)).collect()
 }
 
-fn sink<'a>(device: &Snapshot, query: &'a Query, reach: Option<&Reach>, channel: &Channel) -> Result<Sink<'a>> {
-    if !query.is_raw() {
-        return BucketFold::new(query, channel).map(|fold| Sink::Fold(Box::new(fold)));
+/// Where the samples of a series go, and what is still to be read of them.
+pub(super) fn begin<'a>(device: &mut Snapshot, wanted: &Wanted, query: &'a Query) -> Result<(Sink<'a>, Option<Merge>)> {
+    let reach = reach(query, &wanted.channel)?;
+    let mut sink = if query.is_raw() {
+        let rows = reach.as_ref().map_or(0, |reach| device.rows_within(reach));
+        Sink::Raw(Rows::with_capacity(rows.min(query.limit.or(query.last).unwrap_or(usize::MAX))))
+    } else {
+        Sink::Fold(Box::new(BucketFold::new(query, &wanted.channel)?))
+    };
+    let Some(reach) = reach else { return Ok((sink, None)) };
+    match (&mut sink, query.last) {
+        (Sink::Raw(rows), Some(last)) => {
+            *rows = last_rows(device, wanted.column, reach, last)?;
+            return Ok((sink, None));
+        }
+        (Sink::Fold(fold), _) => seed(device, wanted, query, fold)?,
+        _ => {}
     }
-    let most = reach.map_or(0, |reach| device.rows_within(reach)).min(query.limit.unwrap_or(usize::MAX));
-    Ok(Sink::Raw(Rows { times: Vec::with_capacity(most), values: Vec::with_capacity(most) }))
+    Ok((sink, Some(Merge::new(device, wanted.column, reach))))
 }
 
 /// What was before the range, where increases are counted from it.
-fn seed_fold(device: &mut Snapshot, column: u32, seed: &Query, channel: &Channel, fold: &mut BucketFold<'_>) -> Result<()> {
-    let Some(reach) = reach(seed, channel)? else { return Ok(()) };
-    let rows = last_rows(device, column, reach, seed.last.unwrap_or(1))?;
+fn seed(device: &mut Snapshot, wanted: &Wanted, query: &Query, fold: &mut BucketFold<'_>) -> Result<()> {
+    let Some(seed) = query.seed() else { return Ok(()) };
+    let Some(reach) = reach(&seed, &wanted.channel)? else { return Ok(()) };
+    let rows = last_rows(device, wanted.column, reach, seed.last.unwrap_or(1))?;
     fold.samples(&rows.times, &rows.values)
 }
 
@@ -161,7 +161,9 @@ fn last_rows(device: &mut Snapshot, column: u32, reach: Reach, rows: usize) -> R
     }
 }
 
-fn finish(query: &Query, series: SeriesName, channel: Channel, sink: Sink<'_>) -> Result<SeriesResult> {
+/// The rows of a series, once all of its samples were given.
+pub(super) fn finish(query: &Query, wanted: Wanted, sink: Sink<'_>) -> Result<SeriesResult> {
+    let Wanted { series, channel, .. } = wanted;
     match sink {
         Sink::Raw(mut rows) => {
             rows.truncate(query.limit.unwrap_or(usize::MAX));

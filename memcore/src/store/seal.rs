@@ -126,12 +126,14 @@ pub(super) fn seal_some(shared: &Shared, writing: &Writing) -> Result<Vec<u32>> 
     let mut bytes = 0;
     let heads: Vec<(u32, Arc<Head>)> = {
         let state = shared.read();
+        // On a full disk there may be room for one at least.
+        let most = if shared.space.is_full() { 1 } else { FILE_HEADS };
         let fits = |(_, head): &&(u32, Arc<Head>)| {
             let first = bytes == 0;
             bytes += head.rows() * 8 * (1 + head.columns.len());
             first || bytes <= FILE_BYTES
         };
-        state.queue.iter().take(FILE_HEADS).take_while(fits).cloned().collect()
+        state.queue.iter().take(most).take_while(fits).cloned().collect()
     };
     if !heads.is_empty() {
         seal(shared, writing, &heads)?;

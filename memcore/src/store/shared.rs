@@ -288,12 +288,11 @@ impl Shared {
         for record in records {
             state.apply(record)?;
         }
-        if manifest.is_overgrown() {
-            let all = state.records(self.durable());
-            drop(state);
-            self.write_anew(manifest, &all)?;
-        }
-        Ok(())
+        let released = std::mem::take(&mut state.released);
+        let anew = manifest.is_overgrown().then(|| state.records(self.durable()));
+        drop(state);
+        drop(released);
+        anew.map_or(Ok(()), |all| self.write_anew(manifest, &all))
     }
 
     /// On a full disk the manifest that there is grows on.

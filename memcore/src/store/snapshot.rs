@@ -181,6 +181,12 @@ impl Snapshot {
         self.sources.iter().map(rows).sum()
     }
 
+    /// The first time from `from` on at which there may be a sample, or a value that holds for so long.
+    pub(super) fn next_from(&self, from: i64, held: i64) -> Option<i64> {
+        let spans = self.sources.iter().map(|(_, span)| *span).filter(|(_, last)| last.saturating_add(held) >= from);
+        spans.map(|(first, _)| first.max(from)).min()
+    }
+
     /// Where the reading of all series together may pause: there some chunk ends, and is not needed any more.
     pub(super) fn pauses(&self) -> Vec<i64> {
         let chunks = self.sources.iter().filter(|(source, _)| matches!(source, Source::Chunk(..)));

@@ -15,7 +15,7 @@ use super::manifest::Record;
 use super::table::Head;
 use super::verify::Damage;
 use super::wire::damaged;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, DeviceName, Selection, SeriesName};
 
 pub(super) const CHUNKS: &str = "chunks";
@@ -31,7 +31,8 @@ pub(super) struct ChunkFile {
 }
 
 impl ChunkFile {
-    /// Opens it, where it is not open, and checks that it is what its name says, in a version that is known (S2).
+    /// Opens it, where it is not open, unless its version is not known (S2). What is in it has checksums of its own: a damaged
+    /// header costs none of it.
     pub(super) fn open(&self) -> Result<Arc<dyn DiskFile>> {
         self.handles.get(self.number, || self.open_anew())
     }
@@ -42,10 +43,17 @@ impl ChunkFile {
         if file.length().map_err(doing)? < format::HEADER as u64 {
             return Err(damaged("a file of chunks"));
         }
+        match self.check_header(&*file) {
+            Err(e) if e.kind() != ErrorKind::Damaged => Err(e),
+            _ => Ok(file),
+        }
+    }
+
+    /// Whether it is what its name says.
+    pub(super) fn check_header(&self, file: &dyn DiskFile) -> Result<()> {
         let mut header = [0; format::HEADER];
-        file.read_at(&mut header, 0).map_err(doing)?;
-        format::check_header(&self.name, &header, FILE_MAGIC)?;
-        Ok(file)
+        file.read_at(&mut header, 0).map_err(|e| Error::io(format_args!("read {}", self.name), e))?;
+        format::check_header(&self.name, &header, FILE_MAGIC)
     }
 }
 
@@ -69,6 +77,8 @@ pub(super) struct State {
     index: HashMap<DeviceName, u32>,
     handles: Arc<Handles>,
     files: HashMap<u64, (Arc<ChunkFile>, usize)>,
+    /// Files that no chunk needs any more: whoever changed the state lets go of them when it has let go of the state.
+    pub(super) released: Vec<Arc<ChunkFile>>,
     /// Frames that the log does not have yet.
     pub(super) buffer: Vec<u8>,
     pub(super) next_frame: u64,
@@ -101,6 +111,7 @@ impl State {
             index: HashMap::new(),
             handles: Arc::default(),
             files: HashMap::new(),
+            released: Vec::new(),
             buffer: Vec::new(),
             next_frame: 1,
             trimmed: 0,
@@ -187,7 +198,8 @@ impl State {
         *chunks -= 1;
         if *chunks == 0 {
             guard.unused.store(self.may_remove, Ordering::Release);
-            self.files.remove(&file);
+            let removed = self.files.remove(&file).filter(|_| self.may_remove);
+            self.released.extend(removed.map(|(file, _)| file));
         }
     }
 

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use super::arrivals::minute_of;
 use super::backup::{self, BackupReport};
 use super::batch_frame;
+use super::cost::Cost;
 use super::disk::{Disk, Folder};
 use super::follow;
 use super::log::{self, PAYLOAD_MAX};
@@ -23,6 +24,7 @@ use super::shared::{Shared, Writing};
 use super::simulated::SimulatedDisk;
 use super::state::State;
 use super::stats::{self, SeriesStats, StoreStats};
+use super::stream::{self, QueryStream};
 use super::verify::{self, VerifyReport};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::model::{Batch, Channel, Clock, DeviceName, Sample, Selection, SeriesName, Span, SystemClock, Timestamp};
@@ -309,6 +311,23 @@ impl Store {
     pub fn query(&self, query: &Query) -> Result<QueryResult> {
         self.shared().check_open()?;
         self.reading(|shared| scan::run(shared, query))
+    }
+
+    /// Answers a query batch by batch, for ranges that are longer than memory.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query), here and from each batch; nothing follows an error.
+    pub fn stream(&self, query: &Query) -> Result<QueryStream> {
+        self.shared().check_open()?;
+        stream::start(self.shared(), query)
+    }
+
+    /// What answering a query takes. It is answered for that: what summaries suffice for depends on the data.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub fn explain(&self, query: &Query) -> Result<Cost> {
+        self.query(query).map(|result| *result.cost())
     }
 
     /// Where a reader's writer has replaced files meanwhile, the reader looks again at what there is.

@@ -121,7 +121,12 @@ fn chunks(shared: &Shared, report: &mut VerifyReport, progress: &mut dyn FnMut(u
         }
     }
     let total = chunks.iter().map(|(_, place, _)| place.length).sum();
+    let mut before = None;
     for (device, place, file) in chunks {
+        if before.replace(place.file) != Some(place.file) {
+            let header = file.open().and_then(|open| file.check_header(&*open));
+            report.damage.extend(header.err().map(|e| Damage::in_file(&file.name, 0, e.message())));
+        }
         let checked = file.open().and_then(|open| check(&*open, &place));
         report.chunks += 1;
         report.bytes += place.length;

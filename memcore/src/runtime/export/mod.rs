@@ -143,5 +143,7 @@ pub fn export_to(
         progress(&Progress { rows: report.rows, points: report.points, part, ..Progress::default() }.at(started))?;
     }
     sheet.finish()?;
+    let done = Progress { rows: report.rows, points: report.points, part: Some(1.0), ..Progress::default() };
+    progress(&done.at(started))?;
     Ok(report)
 }

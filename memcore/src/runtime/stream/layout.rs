@@ -3,17 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use arrow_array::{
-    Array, ArrayRef, DictionaryArray, Float64Array, Int32Array, RecordBatch, RecordBatchOptions, StringArray,
-    TimestampMicrosecondArray, UInt64Array,
-};
+use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, RecordBatch, RecordBatchOptions, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::{Exported, known};
+use super::Exported;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, Quantity, SeriesName};
-use crate::store::{Aggregate, Query, QueryResult, SeriesResult};
+use crate::store::{Aggregate, Query, QueryResult};
 
 /// Under this key the metadata of a raw stream hold the descriptions of its series: JSON, by their names.
 pub(in crate::runtime) const CHANNELS: &str = "memcore.channels";
@@ -100,32 +98,41 @@ impl Layout {
         self.series.len()
     }
 
-    /// An answer in the layout.
-    pub(super) fn batch(&self, result: &QueryResult) -> Result<RecordBatch> {
-        let columns = match &self.long {
-            Some(long) => self.long(long, result),
-            None => self.wide(result)?,
+    /// A batch of the store with one dictionary for the whole stream, and the units.
+    pub(super) fn long_batch(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let Some(long) = &self.long else { return Err(Error::new(ErrorKind::Internal, "the layout is not long")) };
+        let series = batch.column_by_name("series").and_then(|column| column.as_any_dictionary_opt());
+        let series = series.ok_or_else(|| Error::new(ErrorKind::Internal, "the answer has no series"))?;
+        let names = series.values().as_string::<i32>();
+        let place = |name: Option<&str>| {
+            let name: SeriesName = name.unwrap_or_default().parse()?;
+            let place = self.series.binary_search(&name).ok().and_then(|place| i32::try_from(place).ok());
+            place.ok_or_else(|| Error::new(ErrorKind::Conflict, format!("series {name} was registered meanwhile")))
         };
-        let rows = columns.first().map(|column| column.len());
-        RecordBatch::try_new_with_options(self.schema(), columns, &RecordBatchOptions::new().with_row_count(rows))
-            .map_err(|e| Error::new(ErrorKind::Internal, "the export does not fit its schema").caused_by(e))
-    }
-
-    fn long(&self, long: &Long, result: &QueryResult) -> Vec<ArrayRef> {
-        let answers: Vec<(usize, &SeriesResult)> = known(result, &self.series).collect();
+        let places = names.iter().map(place).collect::<Result<Vec<i32>>>()?;
+        let places = Int32Array::from_iter_values(series.normalized_keys().into_iter().map(|key| places[key]));
         let coded = |texts: &ArrayRef| -> ArrayRef {
-            let places = answers.iter().flat_map(|(at, answer)| std::iter::repeat_n(*at as i32, answer.times().len()));
-            Arc::new(DictionaryArray::<Int32Type>::new(Int32Array::from_iter_values(places), Arc::clone(texts)))
+            Arc::new(DictionaryArray::<Int32Type>::new(places.clone(), Arc::clone(texts)))
         };
-        let times = answers.iter().flat_map(|(_, answer)| answer.times().values().iter().copied());
-        let mut columns = vec![coded(&long.names), utc(times.collect())];
-        for name in &self.columns {
-            let parts = answers.iter().filter_map(|(_, answer)| answer.array(name));
-            columns.push(joined(name, parts));
+        let mut columns = vec![coded(&long.names)];
+        for name in ["time"].into_iter().chain(self.columns.iter().map(String::as_str)) {
+            columns.extend(batch.column_by_name(name).cloned());
         }
         columns.push(coded(&long.units));
         columns.extend(long.quantities.as_ref().map(coded));
-        columns
+        self.batch(columns, batch.num_rows())
+    }
+
+    /// An answer with its series side by side.
+    pub(super) fn wide_batch(&self, result: &QueryResult) -> Result<RecordBatch> {
+        let columns = self.wide(result)?;
+        let rows = columns.first().map_or(0, |column| column.len());
+        self.batch(columns, rows)
+    }
+
+    fn batch(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+        RecordBatch::try_new_with_options(self.schema(), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
+            .map_err(|e| Error::new(ErrorKind::Internal, "the stream does not fit its schema").caused_by(e))
     }
 
     /// Series that have no row of their own in the answer are null throughout.
@@ -149,20 +156,6 @@ fn text(name: &str) -> Field {
 
 fn kind(column: &str) -> DataType {
     if column == "count" { DataType::UInt64 } else { DataType::Float64 }
-}
-
-fn utc(times: Vec<i64>) -> ArrayRef {
-    Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC"))
-}
-
-fn joined<'a>(name: &str, parts: impl Iterator<Item = &'a ArrayRef>) -> ArrayRef {
-    if kind(name) == DataType::UInt64 {
-        return Arc::new(
-            parts.filter_map(|part| part.as_any().downcast_ref::<UInt64Array>()).flatten().collect::<UInt64Array>(),
-        );
-    }
-    let parts = parts.filter_map(|part| part.as_any().downcast_ref::<Float64Array>());
-    Arc::new(parts.flatten().collect::<Float64Array>())
 }
 
 fn unit(column: &str, quantity: Quantity) -> String {

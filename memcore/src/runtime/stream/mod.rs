@@ -12,7 +12,7 @@ pub(super) use self::layout::{CHANNELS, Form};
 use super::embedded::Memcore;
 use crate::error::{Error, Result};
 use crate::model::{Channel, SeriesName, Span, Timestamp};
-use crate::store::{Query, QueryResult};
+use crate::store::{Query, QueryStream};
 
 /// Values of a slice: what is in memory at a time, in a few copies.
 const SLICE_VALUES: u64 = 1 << 18;
@@ -32,10 +32,24 @@ struct Exported {
 /// aggregate, and `unit` (dictionary).
 #[derive(Debug)]
 pub struct RecordStream {
-    memcore: Memcore,
     layout: Layout,
-    parts: VecDeque<Query>,
-    many: usize,
+    source: Source,
+    /// Rows that were given, of as many as the statistics say at most.
+    given: u64,
+    expected: u64,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// Series after series, as it was when the stream was made.
+    Long(Box<QueryStream>),
+    /// All series side by side, slice by slice of time.
+    Wide {
+        memcore: Memcore,
+        parts: VecDeque<Query>,
+        many: usize,
+    },
+    Ended,
 }
 
 impl Memcore {
@@ -52,9 +66,15 @@ impl RecordStream {
     pub(super) fn new(memcore: &Memcore, query: &Query, form: Form) -> Result<Self> {
         let series = series(memcore, query)?;
         let layout = Layout::new(&series, query, form)?;
-        let parts: VecDeque<Query> = parts(&series, query, form.wide).into();
-        let many = parts.len().max(1);
-        Ok(Self { memcore: memcore.clone(), layout, parts, many })
+        let source = match form.wide {
+            false => Source::Long(Box::new(memcore.store().stream(query)?)),
+            true => {
+                let parts: VecDeque<Query> = parts(&series, query).into();
+                Source::Wide { memcore: memcore.clone(), many: parts.len().max(1), parts }
+            }
+        };
+        let expected = series.iter().map(|one| one.points).sum();
+        Ok(Self { layout, source, given: 0, expected })
     }
 
     /// What every batch is like.
@@ -73,10 +93,14 @@ impl RecordStream {
         self.layout.series()
     }
 
-    /// Which part is read, from 0 to 1.
+    /// Which part is read, from 0 to 1, as far as that can be told.
     #[must_use]
     pub fn part(&self) -> f64 {
-        1.0 - self.parts.len() as f64 / self.many as f64
+        match &self.source {
+            Source::Long(_) => (self.given as f64 / self.expected.max(1) as f64).min(1.0),
+            Source::Wide { parts, many, .. } => 1.0 - parts.len() as f64 / *many as f64,
+            Source::Ended => 1.0,
+        }
     }
 }
 
@@ -84,12 +108,18 @@ impl Iterator for RecordStream {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let part = self.parts.pop_front()?;
-        let batch = self.memcore.query(&part).and_then(|result| self.layout.batch(&result));
-        if batch.is_err() {
-            self.parts.clear();
+        let batch = match &mut self.source {
+            Source::Long(stream) => stream.next().map(|batch| self.layout.long_batch(&batch?)),
+            Source::Wide { memcore, parts, .. } => {
+                parts.pop_front().map(|part| self.layout.wide_batch(&memcore.query(&part)?))
+            }
+            Source::Ended => None,
+        };
+        match &batch {
+            Some(Ok(batch)) => self.given += batch.num_rows() as u64,
+            Some(Err(_)) | None => self.source = Source::Ended,
         }
-        Some(batch)
+        batch
     }
 }
 
@@ -114,17 +144,9 @@ fn series(memcore: &Memcore, query: &Query) -> Result<Vec<Exported>> {
     Ok(known.collect())
 }
 
-/// The query in parts of which each fits into memory: by series, or for the wide layout over all of them, and by time where
-/// it is raw. Buckets are few, and cut nowhere.
-fn parts(series: &[Exported], query: &Query, wide: bool) -> Vec<Query> {
-    let groups: Vec<(Query, &[Exported])> = match wide {
-        true => vec![(query.clone(), series)],
-        false => series.iter().map(|one| (query.clone().select(&one.name), std::slice::from_ref(one))).collect(),
-    };
-    groups
-        .into_iter()
-        .flat_map(|(query, series)| if query.may_be_cut() { slices(series, &query) } else { vec![query] })
-        .collect()
+/// The query in parts of which each fits into memory, where it may be cut. Buckets are few.
+fn parts(series: &[Exported], query: &Query) -> Vec<Query> {
+    if query.may_be_cut() { slices(series, query) } else { vec![query.clone()] }
 }
 
 /// A raw query cut by time into pieces of about as many values.
@@ -160,14 +182,6 @@ fn slices(series: &[Exported], query: &Query) -> Vec<Query> {
 fn between(query: &Query, start: Option<Timestamp>, end: Option<Timestamp>) -> Query {
     let query = start.map_or_else(|| query.clone(), |start| query.clone().from(start));
     end.map_or_else(|| query.clone(), |end| query.clone().to(end))
-}
-
-/// What an answer is written with: series that were registered meanwhile are no part of the file.
-fn known<'a>(
-    result: &'a QueryResult,
-    series: &'a [SeriesName],
-) -> impl Iterator<Item = (usize, &'a crate::store::SeriesResult)> {
-    result.series().iter().filter_map(|answer| Some((series.binary_search(answer.series()).ok()?, answer)))
 }
 
 #[cfg(test)]
