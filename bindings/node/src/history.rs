@@ -18,7 +18,7 @@ use crate::time::instant;
 
 /// How a site is opened.
 #[napi(object)]
-pub struct StoreSettings {
+pub(crate) struct StoreSettings {
     /// Beside a process that writes to it.
     pub read_only: bool,
     /// How long data are kept.

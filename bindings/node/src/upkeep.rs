@@ -32,7 +32,6 @@ pub struct NativeStop(Arc<AtomicBool>);
 impl NativeStop {
     /// Nothing is ended yet.
     #[napi(constructor)]
-    #[expect(clippy::new_without_default, reason = "made from JavaScript only")]
     pub fn new() -> Self {
         Self(Arc::default())
     }
@@ -147,7 +146,7 @@ impl BackedUp {
 
 /// Makes the site in that folder from a backup.
 #[napi]
-pub async fn restore(backup: String, site: String) -> Result<BackedUp> {
+pub(crate) async fn restore(backup: String, site: String) -> Result<BackedUp> {
     on_disk(move || memcore::restore(Path::new(&backup), Path::new(&site), &mut |_, _| ())).await.map(BackedUp::new)
 }
 
@@ -197,7 +196,6 @@ fn end_of(time: Option<BigInt>, open: Timestamp) -> Result<Timestamp> {
 impl NativeHistory {
     /// JSON of what was written.
     #[napi(catch_unwind, ts_return_type = "Promise<string>")]
-    #[expect(clippy::too_many_arguments, reason = "the question, the file, and who hears of it")]
     pub fn export<'env>(
         &self,
         env: &'env Env,

@@ -129,7 +129,7 @@ fn wide(
     options: &FrameOptions,
 ) -> Result<Vec<Rows>> {
     let schema = batch.schema();
-    let fields = || schema.fields().iter().enumerate().filter(|(at, _)| *at != time).map(|(at, field)| (at, field));
+    let fields = || schema.fields().iter().enumerate().filter(|(at, _)| *at != time);
     let have = || fields().map(|(_, field)| field.name().as_str());
     options.check_units(|name| have().any(|known| known == name), have())?;
     let mut found: Vec<Rows> = Vec::new();

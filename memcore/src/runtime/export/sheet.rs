@@ -23,7 +23,7 @@ type Out = Box<dyn Write + Send>;
 
 /// A file that takes batches of one schema.
 pub(super) enum Sheet {
-    Csv(csv::Writer<Out>),
+    Csv(Box<csv::Writer<Out>>),
     Parquet(Box<ArrowWriter<Out>>),
     Arrow(Box<FileWriter<Out>>),
 }
@@ -44,7 +44,7 @@ impl Sheet {
             FileFormat::Csv => {
                 let mut csv = csv::Writer::from_writer(out);
                 csv.write_record(titles).map_err(failed)?;
-                Ok(Self::Csv(csv))
+                Ok(Self::Csv(Box::new(csv)))
             }
             FileFormat::Parquet => {
                 let zstd = Compression::ZSTD(ZstdLevel::try_new(3).map_err(failed)?);
@@ -92,8 +92,10 @@ fn write_csv(csv: &mut csv::Writer<Out>, batch: &RecordBatch) -> csv::Result<()>
     Ok(())
 }
 
-/// What writes a cell of the column.
-fn cells<'a>(column: &'a dyn Array) -> Box<dyn Fn(usize, &mut String) + 'a> {
+/// Writes the cell of a row.
+type WriteCell<'a> = Box<dyn Fn(usize, &mut String) + 'a>;
+
+fn cells(column: &dyn Array) -> WriteCell<'_> {
     use std::fmt::Write as _;
     if let Some(coded) = column.as_any_dictionary_opt() {
         let (texts, keys) = (coded.values().as_string::<i32>(), coded.normalized_keys());

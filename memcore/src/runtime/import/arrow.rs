@@ -33,20 +33,20 @@ pub(super) fn parquet(file: File, request: &ImportRequest) -> Result<Box<dyn Sou
     let schema = builder.schema().clone();
     let rows = builder.metadata().file_metadata().num_rows();
     let batches = builder.with_batch_size(ROWS).build().map_err(reading)?;
-    Batches::new(Box::new(batches), schema, u64::try_from(rows).ok(), None, request)
+    Batches::source(Box::new(batches), schema, u64::try_from(rows).ok(), None, request)
 }
 
 pub(super) fn ipc_file(file: File, request: &ImportRequest) -> Result<Box<dyn Source>> {
     let reader = FileReader::try_new_buffered(file, None).map_err(|e| refused(&e))?;
     let schema = reader.schema();
-    Batches::new(Box::new(reader), schema, None, None, request)
+    Batches::source(Box::new(reader), schema, None, None, request)
 }
 
 pub(super) fn ipc_stream(file: File, bytes: u64, request: &ImportRequest) -> Result<Box<dyn Source>> {
     let (file, part) = Part::of(file, bytes);
     let reader = StreamReader::try_new_buffered(file, None).map_err(|e| refused(&e))?;
     let schema = reader.schema();
-    Batches::new(Box::new(reader), schema, None, Some(part), request)
+    Batches::source(Box::new(reader), schema, None, Some(part), request)
 }
 
 fn refused(e: &ArrowError) -> Error {
@@ -54,7 +54,7 @@ fn refused(e: &ArrowError) -> Error {
 }
 
 impl Batches {
-    fn new(
+    fn source(
         batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>,
         schema: SchemaRef,
         rows: Option<u64>,
