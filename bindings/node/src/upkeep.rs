@@ -196,6 +196,7 @@ fn end_of(time: Option<BigInt>, open: Timestamp) -> Result<Timestamp> {
 impl NativeHistory {
     /// JSON of what was written.
     #[napi(catch_unwind, ts_return_type = "Promise<string>")]
+    #[allow(clippy::too_many_arguments, reason = "the question, the file, and who hears of it")]
     pub fn export<'env>(
         &self,
         env: &'env Env,
