@@ -27,7 +27,7 @@ fn write_for_ever(path: &Path, written: &AtomicI64, stop: &AtomicBool) {
         written.store(number + 1, Ordering::SeqCst);
         match number % 997 {
             300 => store.seal().unwrap(),
-            700 => drop(store.compact(&pattern(">"), &CompactOptions::default(), &mut |_, _| {}).unwrap()),
+            700 => drop(store.compact(pattern(">"), &CompactOptions::default(), &mut |_, _| {}).unwrap()),
             _ => {}
         }
         if stop.load(Ordering::SeqCst) {
@@ -73,7 +73,7 @@ fn a_reader_that_follows_a_live_writer_for_thousands_of_refreshes_always_sees_a_
         let name = format!("home{number}.pv");
         assert_eq!(seen(&reader, &name), seen(&fresh, &name));
     }
-    assert_eq!(reader.latest(&pattern(">")).unwrap(), fresh.latest(&pattern(">")).unwrap());
+    assert_eq!(reader.latest(pattern(">")).unwrap(), fresh.latest(pattern(">")).unwrap());
     assert!(reader.stats().damage.is_empty() && reader.verify().unwrap().is_sound());
 }
 
@@ -170,11 +170,11 @@ fn what_is_deleted_and_given_up_is_gone_for_readers_too() {
     let same = |at_least: usize| {
         reader.refresh().unwrap();
         assert_eq!(seen(&reader, "home1.pv"), seen(&store, "home1.pv"));
-        assert_eq!(reader.latest(&pattern(">")).unwrap(), store.latest(&pattern(">")).unwrap());
+        assert_eq!(reader.latest(pattern(">")).unwrap(), store.latest(pattern(">")).unwrap());
         assert!(seen(&reader, "home1.pv").len() >= at_least);
     };
     same(200);
-    store.delete(&pattern("home1.pv.power"), at(150), at(1000)).unwrap();
+    store.delete(pattern("home1.pv.power"), at(150), at(1000)).unwrap();
     same(150);
     store.write(&power("home1.pv", &[(160, 1.0)])).unwrap();
     same(151);
