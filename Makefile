@@ -27,7 +27,7 @@ LOCKED := --locked
 endif
 
 ##@ Use
-.PHONY: help demo bench docs
+.PHONY: help demo bench peers docs
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -36,6 +36,11 @@ demo: need-rust ## A simulated street over TLS on this machine; options: ARGS="-
 
 bench: need-rust ## Measure the figures of the README on this machine
 	cargo run $(LOCKED) --release -p memcore-benches --bin figures -- $(ARGS)
+
+peers: wheel ## The same points through SQLite, DuckDB, Parquet, VictoriaMetrics and memcore; ARGS="--points 700000 --write"
+	cargo build $(LOCKED) --release -p memcore-benches --bin figures
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benches/peers/requirements.txt
+	MEMCORE_FIGURES=$(CARGO_TARGET_DIR)/release/figures $(BIN)/python benches/peers/peers.py --folder $(CARGO_TARGET_DIR) $(ARGS)
 
 docs: need-rust ## The Rust documentation, into target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) $(ALL) --no-deps
@@ -63,6 +68,7 @@ test-rust: need-rust $(VENV)/.stamp ## The core's tests and documentation tests
 test-python: wheel ## The wheel and its tests
 	cd python && $(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml memcore._memcore
 	cd python && $(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -c python/pyproject.toml --rootdir . benches/peers $(ARGS)
 
 test-node: addon ## The addon, the packed package and their tests
 	@[ -z "$${CI:-}" ] || cmp $(CARGO_TARGET_DIR)/committed.d.cts node/native.d.cts || \
@@ -75,6 +81,19 @@ test-browser: ## The page in a browser
 test-examples: wheel addon ## Every example and notebook runs to its end
 	$(BIN)/python -m pytest -c python/pyproject.toml --rootdir . examples $(ARGS)
 
+# `make torture STORE SCALE=100 SECONDS=600 SEED=5000`. A test says where to go on when its time is up, and with which seed it
+# failed. SCALE is how many times as much is done as in `make test`: 1000 kills and millions of power cuts take hours.
+.PHONY: torture STORE
+SCALE ?= 20
+AREA ?= store
+torture: need-rust ## The store against faults, for long; options: SCALE=100 SECONDS=600 SEED=1 (STORE is the only area yet)
+	@[ "$(AREA)" = store ] || { echo "AREA is $(AREA), expected store" >&2; exit 2; }
+	MEMCORE_TORTURE=$(SCALE) $(if $(SECONDS),MEMCORE_TORTURE_SECONDS=$(SECONDS)) $(if $(SEED),MEMCORE_TORTURE_SEED=$(SEED)) \
+	cargo test $(LOCKED) --release -p memcore --features cli --no-fail-fast \
+		$(patsubst memcore/tests/%.rs,--test %,$(wildcard memcore/tests/store_*.rs)) -- --include-ignored --nocapture --test-threads 2
+STORE:
+	@:
+
 ##@ Parts
 .PHONY: check-rust check-python check-node check-deny wheel addon format clean
 check-rust: need-rust
@@ -85,8 +104,8 @@ check-rust: need-rust
 	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) $(ALL) --no-deps
 
 check-python: $(VENV)/.stamp $(NODE_MODULES)/.stamp
-	$(BIN)/ruff check --config python/pyproject.toml python examples
-	$(BIN)/ruff format --config python/pyproject.toml --check python examples
+	$(BIN)/ruff check --config python/pyproject.toml python examples benches/peers
+	$(BIN)/ruff format --config python/pyproject.toml --check python examples benches/peers
 	cd python && $(BIN)/mypy
 	cd python && $(NODE_BIN)/pyright --pythonpath $(BIN)/python
 
@@ -108,8 +127,8 @@ addon: need-rust $(NODE_MODULES)/.stamp ## Build the Node addon (and the types i
 
 format: need-rust $(VENV)/.stamp ## Format all code
 	cargo fmt --all
-	$(BIN)/ruff check --config python/pyproject.toml --fix python examples
-	$(BIN)/ruff format --config python/pyproject.toml python examples
+	$(BIN)/ruff check --config python/pyproject.toml --fix python examples benches/peers
+	$(BIN)/ruff format --config python/pyproject.toml python examples benches/peers
 
 clean: ## Remove everything that was built or installed here
 	rm -rf $(VENV) $(NODE_MODULES) node/dist node/*.node node/native.cjs

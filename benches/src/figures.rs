@@ -1,12 +1,17 @@
 //! Prints the figures of memcore, one JSON object a line.
 //!
-//! `figures GROUP...` measures the groups named (`link`, `store`, `router`), all of them without a name. Machines are
-//! shared and noisy: compare within one run, and trust CPU time and ratios more than the clock.
+//! `figures GROUP...` measures the groups named (`link`, `store`, `router`, `growth`), all of them but `growth`, which takes
+//! long, without a name. Machines are shared and noisy: compare within one run, and trust CPU time and ratios more than the
+//! clock. `MEMCORE_FIGURES_SCALE`, such as `0.01`, makes what is measured for `growth` and large stores smaller.
 
+mod growth;
+mod growth_case;
 mod link;
+mod peer;
 mod process;
 mod router;
 mod store;
+mod store_more;
 
 use std::process::ExitCode;
 
@@ -25,7 +30,9 @@ pub(crate) struct Figure {
 /// Measures one group.
 type Group = (&'static str, fn() -> Vec<Figure>);
 
-const GROUPS: [Group; 3] = [("link", link::figures), ("store", store::figures), ("router", routed)];
+const GROUPS: [Group; 4] = [("link", link::figures), ("store", stored), ("router", routed), ("growth", growth::figures)];
+/// Only where it is named.
+const LONG: &str = "growth";
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().peekable();
@@ -35,19 +42,41 @@ fn main() -> ExitCode {
         return ExitCode::from(memcore::cli::run(args));
     }
     let wanted: Vec<String> = args.map(|arg| arg.to_string_lossy().into_owned()).collect();
+    // Processes that a measurement starts, so that memory and the time to open are their own.
+    match wanted.first().map(String::as_str) {
+        Some("peer") => return ended(peer::run(&wanted[1..])),
+        Some("growth-case") => return ended(growth_case::run(&wanted[1..])),
+        _ => {}
+    }
     let names: Vec<_> = GROUPS.iter().map(|(name, _)| *name).collect();
     if let Some(unknown) = wanted.iter().find(|name| !names.contains(&name.as_str())) {
         eprintln!("figures: group is {unknown:?}, expected one of {}", names.join(" "));
         return ExitCode::from(2);
     }
     for (group, measure) in GROUPS {
-        if wanted.is_empty() || wanted.iter().any(|name| name == group) {
+        if (wanted.is_empty() && group != LONG) || wanted.iter().any(|name| name == group) {
             for figure in measure() {
                 print(group, &figure);
             }
         }
     }
     ExitCode::SUCCESS
+}
+
+fn ended(done: Result<(), String>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("figures: {e}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// How much of the large measurements is done.
+pub(crate) fn scale() -> f64 {
+    let text = std::env::var("MEMCORE_FIGURES_SCALE").unwrap_or_else(|_| "1".to_owned());
+    text.parse().unwrap_or_else(|_| panic!("MEMCORE_FIGURES_SCALE is {text:?}, expected a number such as 0.01"))
 }
 
 fn print(group: &str, figure: &Figure) {
@@ -59,6 +88,12 @@ fn print(group: &str, figure: &Figure) {
         "group": group, "name": name, "value": value, "unit": unit, "better": better, "target": target
     });
     println!("{line}");
+}
+
+fn stored() -> Vec<Figure> {
+    let mut figures = store::figures();
+    figures.extend(store_more::figures());
+    figures
 }
 
 fn routed() -> Vec<Figure> {

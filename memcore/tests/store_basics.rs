@@ -285,4 +285,18 @@ fn sizes_are_told_a_series() {
     assert_eq!(series.to_string(), "home1.pv.power");
     assert_eq!((stats.points, stats.first, stats.last), (250, Some(at(0)), Some(at(249))));
     assert_eq!(store.stats().points(), 250);
+
+    // Of several channels each has its share of the times that they have in common.
+    store.register(&device("home2.hem"), &watts(&["a", "b", "c"])).unwrap();
+    let rows: Vec<f64> = (0..3000).map(f64::from).map(f64::sqrt).collect();
+    let times = (0..1000).map(|row| at(row * row)).collect();
+    let values = rows.into_iter().map(Some).collect();
+    let batch = memcore::model::Batch::new(device("home2.hem"), names(&["a", "b", "c"]), times, values).unwrap();
+    store.write(&batch).unwrap();
+    store.seal().unwrap();
+    let bytes: u64 = store.series_stats(&pattern(">")).unwrap().iter().map(|(_, stats)| stats.bytes).sum();
+    let held = store.stats().chunk_bytes;
+    assert!((held - 20..=held).contains(&bytes), "{bytes} of {held} bytes");
+    let stats = store.stats();
+    assert!(stats.manifest_bytes > 0 && stats.disk_bytes >= stats.chunk_bytes + stats.manifest_bytes + stats.log_bytes);
 }

@@ -138,3 +138,22 @@ fn a_file_that_is_mostly_unused_is_given_back() {
     assert!(bytes() * 2 < before, "{} of {before} bytes", bytes());
     assert_eq!(rows(&store, Query::new(pattern(">"))), readings);
 }
+
+#[test]
+fn a_fleet_is_sealed_with_a_few_syncs() {
+    let disk = SimulatedDisk::new();
+    let options = StoreOptions::default().log_bytes(64 << 20).segment_bytes(64 << 20);
+    let store = Store::open_on(Arc::new(disk.clone()), "simulated", options).unwrap();
+    let devices: Vec<_> = (0..2000).map(|number| device(&format!("home{number}.pv"))).collect();
+    devices.iter().for_each(|device| store.register(device, &watts(&["power"])).unwrap());
+    for round in 0..9 {
+        for number in 0..devices.len() {
+            store.append(&power(&format!("home{number}.pv"), &[(round, number as f64)])).unwrap();
+        }
+        let (_, before) = disk.operations();
+        store.seal().unwrap();
+        let (_, after) = disk.operations();
+        assert!(after - before < 100, "{} syncs for 2,000 devices", after - before);
+    }
+    assert_eq!(rows(&store, Query::new(pattern("home1999.pv.power"))).len(), 9);
+}

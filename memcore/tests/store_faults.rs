@@ -43,18 +43,23 @@ fn whole_prefix(store: &Store) -> u64 {
     count
 }
 
-/// What a site does all day: devices turn up, send, are acknowledged; rows are sealed. The step that was refused.
+/// What a site does all day: devices turn up, send, are acknowledged; rows are sealed, some deleted. The step that was refused.
 fn work(store: &Store, from: u64) -> Result<(), (u64, memcore::Error)> {
     for number in from..BATCHES {
         let step = || {
-            let device = device(DEVICES[number as usize % 2]);
+            let of = device(DEVICES[number as usize % 2]);
             if number < 2 {
-                store.register(&device, &watts(&["power"]))?;
+                store.register(&of, &watts(&["power"]))?;
             }
             if number % 20 == 19 {
-                store.register(&device, &watts(&[&format!("extra{number}")]))?;
+                store.register(&of, &watts(&[&format!("extra{number}")]))?;
             }
             store.write(&batch(number))?;
+            if number % 25 == 24 {
+                store.register(&device("home3.hem"), &watts(&["power"]))?;
+                store.write(&power("home3.hem", &[(number as i64, 1.0)]))?;
+                store.delete(&pattern("home3.hem.power"), at(0), at(10_000))?;
+            }
             if number % 10 == 9 { store.seal() } else { Ok(()) }
         };
         step().map_err(|e| (number, e))?;
@@ -114,6 +119,7 @@ fn whichever_write_fills_the_disk_writing_goes_on_when_there_is_room() {
         assert_eq!(store.is_read_only(), None, "write {nth}");
         work(&store, from).unwrap_or_else(|e| panic!("write {nth}: {e:?}"));
         assert_eq!(whole_prefix(&store), BATCHES, "write {nth}");
+        assert_eq!(rows(&store, Query::new(pattern("home3.*.power"))), [], "write {nth}: what was deleted stays away");
         store.close().unwrap();
         assert_eq!(leftovers(&disk), Vec::<String>::new(), "write {nth}");
 

@@ -71,7 +71,7 @@ fn data_are_kept_as_long_as_the_first_rule_that_matches_says() {
 fn a_store_that_is_too_large_gives_up_the_oldest_and_keeps_the_newest() {
     let disk = SimulatedDisk::new();
     let clock = Arc::new(ManualClock::at(at(NOON)));
-    let most = 60_000;
+    let most = 100_000;
     let store = open(&disk, &clock, small().seal_rows(400).max_bytes(most));
     let mut dice = Dice(5);
     let mut largest = 0;

@@ -65,9 +65,16 @@ pub(super) struct FrameBatch {
     pub(super) columns: Vec<(u32, Vec<Option<f64>>)>,
 }
 
-/// The inverse of [`encode`].
-pub(super) fn decode(payload: &[u8]) -> Result<FrameBatch> {
-    let mut from = Reader::new(payload);
+/// Which device's a batch is, and its position, without what it holds.
+pub(super) fn sender(payload: &[u8]) -> Result<(u32, Option<SequencePosition>)> {
+    head(&mut Reader::new(payload)).map(|(_, position, device)| (device, position))
+}
+
+fn small(from: &mut Reader<'_>) -> Result<u32> {
+    u32::try_from(from.varint()?).map_err(|_| damaged("a number"))
+}
+
+fn head(from: &mut Reader<'_>) -> Result<(u8, Option<SequencePosition>, u32)> {
     let kind = from.u8()?;
     let position = match kind {
         BATCH | ARRIVED => None,
@@ -76,8 +83,13 @@ pub(super) fn decode(payload: &[u8]) -> Result<FrameBatch> {
         }
         _ => return Err(damaged("a kind of log frame")),
     };
-    let small = |from: &mut Reader<'_>| u32::try_from(from.varint()?).map_err(|_| damaged("a number"));
-    let device = small(&mut from)?;
+    Ok((kind, position, small(from)?))
+}
+
+/// The inverse of [`encode`].
+pub(super) fn decode(payload: &[u8]) -> Result<FrameBatch> {
+    let mut from = Reader::new(payload);
+    let (kind, position, device) = head(&mut from)?;
     let width = from.count(from.left())?;
     let ids = (0..width).map(|_| small(&mut from)).collect::<Result<Vec<_>>>()?;
     let rows = from.count(from.left())?;

@@ -11,7 +11,7 @@ use super::disk::DiskFile;
 use super::pages::{Page, cut, read_cuts, write_cuts};
 use super::summary::Summary;
 use super::table::Table;
-use super::times::{self, Times};
+use super::times::{self, PageSpan, Times};
 use super::wire::{Reader, damaged, put_varint, unzigzag, zigzag};
 use crate::error::{Error, Result};
 
@@ -170,6 +170,8 @@ pub(super) struct Paged {
     /// The rows of each page.
     pub(super) pages: Vec<Range<usize>>,
     pub(super) times: Times,
+    /// The times of each page, as far as they are known without decoding them.
+    pub(super) spans: Vec<PageSpan>,
     /// The latest minute in which a row arrived.
     pub(super) latest_arrival: i64,
     arrivals: Part,
@@ -316,16 +318,27 @@ impl Paged {
         columns.iter_mut().try_for_each(|column| lay(&mut column.head).and_then(|()| lay(&mut column.body)))?;
         let whole = next == place.offset + place.length && from.is_empty();
         let times = Times::read(form, head, rows, pages.len(), (body.offset, body.length))?;
-        let span = (times.span(0, &pages[0]).0, times.span(pages.len() - 1, &pages[pages.len() - 1]).1);
+        let spans = times.spans(&pages);
+        let span = spans.first().zip(spans.last()).map(|(first, last)| (first.first, last.last));
         let rising = columns.is_sorted_by(|a, b| a.id < b.id);
-        if !whole || !rising {
-            return Err(damaged("the head of a chunk"));
+        match span {
+            Some(span) if whole && rising => Ok((Self { pages, times, spans, latest_arrival, arrivals, columns }, span)),
+            _ => Err(damaged("the head of a chunk")),
         }
-        Ok((Self { pages, times, latest_arrival, arrivals, columns }, span))
     }
 
     pub(super) fn rows(&self) -> usize {
         self.pages.last().map_or(0, |rows| rows.end)
+    }
+
+    /// The one step between all times, where there is one and that is known without decoding them.
+    pub(super) fn step(&self) -> Option<i64> {
+        let [first, ..] = self.spans[..] else { return None };
+        first.step.filter(|step| {
+            let follows = |pair: &[PageSpan]| pair[1].first.wrapping_sub(pair[0].last) == *step;
+            let alike = |span: &PageSpan| span.step == Some(*step) || span.first == span.last;
+            self.spans.iter().all(alike) && self.spans.windows(2).all(follows)
+        })
     }
 
     pub(super) fn column(&self, id: u32) -> Option<&ColumnPlace> {

@@ -1,12 +1,14 @@
 //! Which chunks of a device overlap in time, and which of them are worth merging. Works on what the manifest says of chunks;
 //! nothing is read here.
 //!
-//! Sealing cuts rows at the ends of clusters (S33), so late rows overlap only what they correct. Two rules then keep a device
-//! tidy; both merge what nothing else lies between, so the result may take an order above all (S34):
+//! Sealing cuts rows at the ends of clusters (S33), so late rows overlap only what they correct. Three rules then keep a device
+//! tidy; all merge what nothing else lies between, so the result may take an order above all (S34):
 //! - In a cluster of more than [`DEEP`] sealings the latest are merged, as many as do not outweigh those after them
 //!   [`OUTWEIGHS`] times. What remains is each more than that many times what lies above it: of 65,536 rows at most
 //!   `1 + log5(65,536)`, less than 8, in a chunk's own time. A row that is written again finds itself with at least a
 //!   quarter more: at most 50 times (`log1.25(65,536)`) for rows that come one by one, about 8 times in practice.
+//! - A large overlay ([`LARGE`]) that nothing below it outweighs is merged at once: a file that is imported again is found to
+//!   say nothing new. Each such merge doubles what it takes in.
 //! - [`MANY`] or more small clusters that follow each other in time are merged, unless one is larger than twice all others:
 //!   a row is written again at most 22 times (`log1.5(32,768 / 4)`) before it lies in a chunk that is not small.
 
@@ -18,6 +20,8 @@ use super::table::Table;
 pub(super) const DEEP: usize = 4;
 /// A chunk is not rewritten for rows of which there is less than one for so many of its own.
 const OUTWEIGHS: u64 = 4;
+/// An overlay of one part of `seal_rows` in so many is large.
+const LARGE: u64 = 8;
 /// Small clusters in a row that are merged into one.
 const MANY: usize = 8;
 
@@ -73,14 +77,13 @@ impl Cluster<'_> {
     }
 
     /// The latest chunks that are worth merging.
-    fn overlay(&self) -> Option<&[&ChunkPlace]> {
+    fn overlay(&self, seal_rows: u64) -> Option<&[&ChunkPlace]> {
         let sealings = self.sealings();
-        if sealings.len() <= DEEP {
-            return None;
-        }
+        let deep = sealings.len() > DEEP;
         let (mut above, mut from) = (0, None);
         for (rows, at) in sealings.iter().rev() {
-            if above > 0 && *rows <= OUTWEIGHS * above {
+            let large = above * LARGE >= seal_rows && *rows <= above;
+            if above > 0 && (large || (deep && *rows <= OUTWEIGHS * above)) {
                 from = Some(*at);
             }
             above += rows;
@@ -106,7 +109,7 @@ pub(super) fn worth_merging(chunks: &[ChunkPlace], seal_rows: usize) -> Option<V
     let owned = |chunks: &[&ChunkPlace]| chunks.iter().map(|chunk| (*chunk).clone()).collect();
     clusters
         .iter()
-        .find_map(Cluster::overlay)
+        .find_map(|cluster| cluster.overlay(seal_rows as u64))
         .map(owned)
         .or_else(|| Some(small_run(&clusters, seal_rows as u64)?.iter().flat_map(|c| owned(&c.chunks)).collect::<Vec<_>>()))
 }
@@ -248,6 +251,15 @@ mod tests {
         assert!(widest <= Some(10_240), "{widest:?}");
         assert!(device.deepest <= 8 && device.chunks.len() < 8 * 40, "{} deep", device.deepest);
         assert!(device.written_again < 20 * 12_000, "{} rows written again", device.written_again);
+    }
+
+    #[test]
+    fn a_file_that_is_imported_again_is_merged_at_once() {
+        let mut device = Device::default();
+        for _ in 0..5 {
+            (0..20).for_each(|portion| device.seal((0..1024).map(|row| portion * 1024 + row)));
+            assert_eq!((device.chunks.len(), device.deepest), (20, 1));
+        }
     }
 
     #[test]

@@ -325,6 +325,34 @@ impl ColumnReader {
         Ok(())
     }
 
+    /// A page that need not be turned into values to sum it; None where some of its values are no decimals. The column is open.
+    /// Adds how many bytes are read.
+    pub(super) fn whole(&mut self, at: usize, file: &dyn DiskFile, read: &mut u64) -> Result<Option<WholePage<'_>>> {
+        let page = &self.pages[at];
+        let (count, start) = (page.count(), page.start);
+        let next = self.exceptions.partition_point(|(place, _)| *place < start);
+        if page.constant {
+            return Ok(Some(WholePage::Constant(page.summary.first)));
+        }
+        if !page.is_stored() || self.exceptions.get(next).is_some_and(|(place, _)| *place < start + count) {
+            return Ok(None);
+        }
+        let exponent = self.form.exponent().unwrap_or(0);
+        match self.decoder.as_mut() {
+            Some(Decoder::Decimal32(pages, numbers)) => {
+                numbers.resize(count, 0);
+                pages.page(page.stored, file, read, numbers)?;
+                Ok(Some(WholePage::Narrow(numbers, exponent)))
+            }
+            Some(Decoder::Decimal64(pages, numbers)) => {
+                numbers.resize(count, 0);
+                pages.page(page.stored, file, read, numbers)?;
+                Ok(Some(WholePage::Wide(numbers, exponent)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Appends the values of a page; the column is open. Adds how many bytes are read.
     pub(super) fn values(&mut self, at: usize, file: &dyn DiskFile, read: &mut u64, out: &mut Vec<f64>) -> Result<()> {
         let page = &self.pages[at];
@@ -334,17 +362,17 @@ impl ColumnReader {
             out.resize(begin + count, page.summary.first);
             return Ok(());
         }
-        let power = POWERS[usize::from(self.form.exponent().unwrap_or(0))];
+        let exponent = self.form.exponent().unwrap_or(0);
         match self.decoder.as_mut().ok_or_else(|| damaged("a column that is not open"))? {
             Decoder::Decimal32(pages, numbers) => {
                 numbers.resize(count, 0);
                 pages.page(stored, file, read, numbers)?;
-                out.extend(numbers.iter().map(|number| f64::from(*number) / power));
+                WholePage::Narrow(numbers, exponent).values(0..count, out);
             }
             Decoder::Decimal64(pages, numbers) => {
                 numbers.resize(count, 0);
                 pages.page(stored, file, read, numbers)?;
-                out.extend(numbers.iter().map(|number| *number as f64 / power));
+                WholePage::Wide(numbers, exponent).values(0..count, out);
             }
             Decoder::Float(pages) => {
                 out.resize(begin + count, 0.0);
@@ -360,6 +388,41 @@ impl ColumnReader {
         let exceptions = self.exceptions[from..].iter().take_while(|(place, _)| *place < start + count);
         exceptions.for_each(|(place, value)| out[begin + place - start] = *value);
         Ok(())
+    }
+}
+
+/// A page whose parts can be summed without turning it into values: one value all along, or the whole numbers of a decimal
+/// column without exceptions.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum WholePage<'a> {
+    Constant(f64),
+    Narrow(&'a [i32], u8),
+    Wide(&'a [i64], u8),
+}
+
+impl WholePage<'_> {
+    /// The summary of some of them; None where there is none.
+    pub(super) fn summary(&self, places: Range<usize>) -> Option<Summary> {
+        match self {
+            Self::Constant(value) => Some(Summary::repeated(*value, places.len() as u64)).filter(|_| !places.is_empty()),
+            Self::Narrow(numbers, exponent) => Some(Summary::of_whole(&Whole::of(&numbers[places])?, *exponent)),
+            Self::Wide(numbers, exponent) => Some(Summary::of_whole(&Whole::of(&numbers[places])?, *exponent)),
+        }
+    }
+
+    /// Appends some of them as values.
+    pub(super) fn values(&self, places: Range<usize>, out: &mut Vec<f64>) {
+        match self {
+            Self::Constant(value) => out.resize(out.len() + places.len(), *value),
+            Self::Narrow(numbers, exponent) => {
+                let power = POWERS[usize::from(*exponent)];
+                out.extend(numbers[places].iter().map(|number| f64::from(*number) / power));
+            }
+            Self::Wide(numbers, exponent) => {
+                let power = POWERS[usize::from(*exponent)];
+                out.extend(numbers[places].iter().map(|number| *number as f64 / power));
+            }
+        }
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) trait Fold: Send {
     /// its summary are given; several may be asked of in advance.
     fn takes(&mut self, run: &Run<'_>) -> Result<bool>;
     fn run(&mut self, run: &Run<'_>) -> Result<()>;
+    /// The last instant up to which samples from `time` on, inside the range, could be one run; None where none is taken.
+    fn border(&mut self, time: i64) -> Result<Option<i64>>;
 }
 
 /// The half-open range as its first and last microsecond; None where it is empty.
@@ -277,6 +279,14 @@ impl Fold for BucketFold<'_> {
             return Ok(false);
         }
         self.ahead.as_mut().map_or(Ok(true), |borders| Ok(borders.of(run.first)?.contains(run.last)))
+    }
+
+    fn border(&mut self, time: i64) -> Result<Option<i64>> {
+        if self.numbers.is_some() {
+            return Ok(None);
+        }
+        let last = self.ahead.as_mut().map_or(Ok(i64::MAX), |borders| borders.of(time).map(|bucket| bucket.last))?;
+        Ok(Some(last.min(self.range.1)))
     }
 
     fn run(&mut self, run: &Run<'_>) -> Result<()> {

@@ -98,6 +98,13 @@ fn frame_at(bytes: &[u8], at: usize, numbers: std::ops::RangeInclusive<u64>) -> 
     Some(Frame { number, durable: number.saturating_sub(u64::from(behind)), payload: &rest[FRAME..FRAME + length] })
 }
 
+/// The number of the first whole frame of a segment whose head cannot be read; None where it holds nothing but zeros.
+pub(super) fn first_number(bytes: &[u8], expected: u64) -> Option<u64> {
+    let content = bytes.get(SEGMENT_HEADER..).filter(|content| content.iter().any(|byte| *byte != 0))?;
+    let found = (0..content.len()).find_map(|at| frame_at(content, at, 1..=u64::MAX));
+    Some(found.map_or(expected, |frame| frame.number))
+}
+
 /// The payload of the whole frame of that number at `at`, and where it ends.
 pub(super) fn frame_of(bytes: &[u8], at: usize, number: u64) -> Option<(&[u8], usize)> {
     frame_at(bytes, at, number..=number).map(|frame| (frame.payload, at + FRAME + frame.payload.len()))

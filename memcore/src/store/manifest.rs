@@ -62,7 +62,7 @@ pub(super) enum Record {
         end: u64,
         next_frame: u64,
     },
-    /// Numbers of files of chunks below this one were used, and are never used again.
+    /// Numbers of files of chunks below this one were used, and are never used again (S46).
     NextFile {
         file: u64,
     },
@@ -314,7 +314,7 @@ fn frame(number: u64, records: &[Record]) -> Vec<u8> {
 }
 
 /// The manifest is all that says what chunks mean, so it stands twice. Nothing waits for the second one, and a store without
-/// it is whole.
+/// it is whole (S47).
 fn keep_copy(disk: &dyn Disk, bytes: &[u8]) -> Option<Box<dyn DiskFile>> {
     let written = disk.create(COPY_NAME).and_then(|copy| copy.write_at(bytes, 0).map(|()| copy));
     let without = |error: &io::Error| {
@@ -394,8 +394,9 @@ impl ManifestWriter {
         Ok(())
     }
 
+    /// What it takes of the disk, with its copy.
     pub(super) fn bytes(&self) -> u64 {
-        self.at
+        self.at * if self.copy.is_some() { 2 } else { 1 }
     }
 
     /// Whether the edits have outgrown the content.

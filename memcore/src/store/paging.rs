@@ -8,6 +8,7 @@ use super::disk::DiskFile;
 use super::fold::Run;
 use super::rows::{Ask, Out, Rows};
 use super::snapshot::OpenChunk;
+use super::times::PageSpan;
 use super::wire::damaged;
 use crate::error::Result;
 
@@ -48,8 +49,7 @@ pub(super) fn enter(
     let Some(place) = two.column(ask.column) else { return Ok(Left::Nothing) };
     let masked = two.latest_arrival > ask.reach.known;
     if !masked && erased.is_empty() && ask.may_be_run(first, last) && place.values > 0 {
-        let rows = 0..two.rows();
-        let step = two.times.step(&rows).filter(|_| place.values == rows.len());
+        let step = two.step().filter(|_| place.values == two.rows());
         if out.run(&Run { first, last, step, summary: &place.summary })? {
             cost.pages_summarized += two.pages.len() as u64;
             cost.points_summarized += place.summary.rows;
@@ -57,7 +57,7 @@ pub(super) fn enter(
         }
     }
     let reader = two.reader(place, &*chunk.file, &mut cost.bytes_read)?;
-    let next = two.times.page_from(ask.reach.first, &two.pages);
+    let next = two.spans.partition_point(|span| span.last < ask.reach.first);
     Ok(Left::Pages(Box::new(Paging { reader, next, erased, masked, spare: Rows::default(), times: Vec::new() })))
 }
 
@@ -90,8 +90,8 @@ impl Paging {
         while self.reader.pages.get(self.next).is_some_and(|page| page.count() == 0) {
             self.next += 1;
         }
-        let rows = &self.reader.pages.get(self.next)?.rows;
-        Some(two.times.span(self.next, rows).0).filter(|first| *first <= last)
+        self.reader.pages.get(self.next)?;
+        Some(two.spans[self.next].first).filter(|first| *first <= last)
     }
 
     pub(super) fn skip_page(&mut self) {
@@ -107,13 +107,15 @@ impl Paging {
         out: &mut Out<'_>,
     ) -> Result<Option<Rows>> {
         let Directory::Two(two) = &mut chunk.directory else { return Err(damaged("the pages of a column")) };
-        let page = &self.reader.pages[self.next];
-        let (first, last) = two.times.span(self.next, &page.rows);
+        let PageSpan { first, last, .. } = two.spans[self.next];
         if self.erased.iter().any(|(from, to)| *from <= first && last <= *to) {
             return Ok(None);
         }
         let untouched = !self.masked && self.erased.iter().all(|(from, to)| last < *from || *to < first);
         if untouched && ask.may_be_run(first, last) && self.give_run(two, &*chunk.file, cost, out)? {
+            return Ok(None);
+        }
+        if untouched && ask.may_be_run(first, last) && self.give_parts(two, &*chunk.file, ask.column, cost, out)? {
             return Ok(None);
         }
         let whole = untouched && ask.is_alone(last) && ask.reach.reads(first) && ask.reach.reads(last);
@@ -142,8 +144,7 @@ impl Paging {
             return Ok(false);
         }
         let page = &self.reader.pages[self.next];
-        let (mut first, mut last) = two.times.span(self.next, &page.rows);
-        let mut step = two.times.step(&page.rows);
+        let PageSpan { mut first, mut last, mut step } = two.spans[self.next];
         if let Some(present) = &page.present {
             self.times.clear();
             two.times.page(self.next, &page.rows, file, &mut cost.bytes_read, &mut self.times)?;
@@ -157,6 +158,56 @@ impl Paging {
         }
         cost.pages_summarized += 1;
         cost.points_summarized += page.summary.rows;
+        Ok(true)
+    }
+
+    /// Cuts the next page where buckets begin and gives each part by its summary, made of whole numbers that are never turned
+    /// into values: that costs a fraction of it.
+    fn give_parts(
+        &mut self,
+        two: &mut Paged,
+        file: &dyn DiskFile,
+        column: u32,
+        cost: &mut Cost,
+        out: &mut Out<'_>,
+    ) -> Result<bool> {
+        let span = two.spans[self.next];
+        if out.border(span.first)?.is_none() {
+            return Ok(false);
+        }
+        two.open(column, &mut self.reader, file, &mut cost.bytes_read)?;
+        let page = &self.reader.pages[self.next];
+        let (rows, count) = (page.rows.clone(), page.count());
+        let even = span.step.filter(|step| page.present.is_none() && *step > 0);
+        self.times.clear();
+        if even.is_none() {
+            two.times.page(self.next, &rows, file, &mut cost.bytes_read, &mut self.times)?;
+            if let Some(present) = &page.present {
+                self.times = present.iter().map(|row| self.times[usize::from(*row)]).collect();
+            }
+        }
+        let Some(numbers) = self.reader.whole(self.next, file, &mut cost.bytes_read)? else { return Ok(false) };
+        let mut start = 0;
+        while start < count {
+            let time = |place: usize| even.map_or_else(|| self.times[place], |step| span.first + step * place as i64);
+            let first = time(start);
+            let border = out.border(first)?.unwrap_or(i64::MAX);
+            let end = match even {
+                _ if border >= span.last => count,
+                Some(step) => ((border - span.first) / step) as usize + 1,
+                None => start + self.times[start..].partition_point(|time| *time <= border),
+            };
+            let Some(summary) = numbers.summary(start..end) else { break };
+            if !out.run(&Run { first, last: time(end - 1), step: even, summary: &summary })? {
+                let times: Vec<i64> = (start..end).map(time).collect();
+                self.spare.clear();
+                numbers.values(start..end, &mut self.spare.values);
+                out.samples(&times, &self.spare.values)?;
+            }
+            start = end;
+        }
+        cost.pages_decoded += 1;
+        cost.points_decoded += count as u64;
         Ok(true)
     }
 

@@ -89,7 +89,10 @@ impl Recovered {
             let known_end = following.and_then(|(id, bytes)| Some(SegmentHead::read(*id, bytes).ok()?.previous_end));
             self.read_segment(*id, &bytes, known_end, seal_rows)?;
         }
-        if let Some((_, _, next_frame)) = self.state.closed.filter(|(_, _, frame)| *frame > self.state.next_frame) {
+        // What was sealed was durable in the log before: a number that was used must never be given again.
+        let sealed = self.state.devices.iter().map(|device| device.sealed_frame + 1).max();
+        let closed = self.state.closed.map(|(_, _, next_frame)| next_frame);
+        if let Some(next_frame) = sealed.max(closed).filter(|frame| *frame > self.state.next_frame) {
             let from = self.state.next_frame;
             self.state.damage.push(Damage::of(format!("the log lacks frames {from} to {}", next_frame - 1)));
             self.state.next_frame = next_frame;
@@ -106,14 +109,19 @@ impl Recovered {
         {
             return Err(Error::new(e.kind(), e.message()));
         }
-        let first = head.as_ref().map_or(self.state.next_frame, |head| head.first_frame);
+        // The head is durable before the first frame is written: without it, whatever follows was damaged, not torn.
+        let beheaded = head.is_err().then(|| log::first_number(bytes, self.state.next_frame)).flatten();
+        let first = head.as_ref().map_or(beheaded.unwrap_or(self.state.next_frame), |head| head.first_frame);
         let closed_end = self.state.closed.filter(|(segment, ..)| *segment == id).map(|(_, end, _)| end);
         let state = &mut self.state;
         let expected = state.next_frame;
         let mut unreadable = Vec::new();
         let scanned = log::scan(bytes, first, known_end.or(closed_end), &mut |frame, payload| {
             if frame > state.trimmed {
-                let replayed = batch_frame::decode(payload).and_then(|b| state.replay(frame, b, seal_rows));
+                let replayed = match state.is_sealed(frame, payload) {
+                    Ok(false) => batch_frame::decode(payload).and_then(|batch| state.replay(frame, batch, seal_rows)),
+                    sealed => sealed.map(drop),
+                };
                 let told = |e: Error| Damage { file: Some(name.clone()), ..Damage::of(format!("frame {frame}: {e}")) };
                 unreadable.extend(replayed.err().map(told));
             }
@@ -122,7 +130,7 @@ impl Recovered {
         state.damage.extend(unreadable);
         let frames = scanned.next_frame > first;
         match head {
-            Err(e) if frames || known_end.is_some() => state.damage.push(Damage::of(e.message())),
+            Err(e) if beheaded.is_some() || known_end.is_some() => state.damage.push(Damage::of(e.message())),
             // A segment that a crash interrupted while it was made.
             Err(_) => {
                 self.empty = Some(id);

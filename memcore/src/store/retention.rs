@@ -98,7 +98,7 @@ pub(super) enum Now {
 }
 
 impl Now {
-    /// What time it is for that device at least. A clock that runs ahead is no reason to give anything up: no time counts
+    /// What time it is for that device at least (S45). A clock that runs ahead is no reason to give anything up: no time counts
     /// that the device has not reached itself. Samples ahead of the clock count for nothing, so that a device whose own
     /// clock is wrong gives up nothing early either, least of all of others.
     fn of(self, device: &Device) -> Option<i64> {

@@ -119,6 +119,14 @@ impl Out<'_> {
         }
     }
 
+    /// See [`Fold::border`].
+    pub(super) fn border(&mut self, time: i64) -> Result<Option<i64>> {
+        match self {
+            Self::Raw(_) => Ok(None),
+            Self::Fold(fold) => fold.border(time),
+        }
+    }
+
     /// Gives the run where it is taken.
     pub(super) fn run(&mut self, run: &Run<'_>) -> Result<bool> {
         let Self::Fold(fold) = self else { return Ok(false) };

@@ -95,7 +95,10 @@ fn work(shared: &Shared, writing: &Writing) -> Result<()> {
         if devices.is_empty() {
             return Ok(());
         }
-        compact::tidy(shared, writing, devices)?;
+        // Merging takes room before it gives some back.
+        if !shared.space.is_full() {
+            compact::tidy(shared, writing, devices)?;
+        }
         if shared.options.max_bytes.is_some() {
             retention::enforce(shared, writing, Now::Clock(shared.clock.now()))?;
         }

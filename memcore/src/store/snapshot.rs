@@ -237,7 +237,7 @@ impl Snapshot {
         let Some(place) = two.column(column) else { return Ok(Vec::new()) };
         match two.reader(place, &*chunk.file, &mut cost.bytes_read) {
             Ok(reader) => {
-                let part = |(at, page): (usize, &super::pages::Page)| (two.times.span(at, &page.rows).0, page.count());
+                let part = |(at, page): (usize, &super::pages::Page)| (two.spans[at].first, page.count());
                 Ok(reader.pages.iter().enumerate().map(part).collect())
             }
             Err(e) => self.excuse(source, e).map(|()| Vec::new()),

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::batch_frame::FrameBatch;
+use super::batch_frame::{self, FrameBatch};
 use super::chunk::{ChunkPlace, FILE_MAGIC};
 use super::device::Device;
 use super::disk::{Disk, DiskFile};
@@ -209,6 +209,19 @@ impl State {
 
     pub(super) fn file_numbers(&self) -> impl Iterator<Item = u64> + '_ {
         self.files.keys().copied()
+    }
+
+    /// Whether the rows of a frame are in chunks. Then only its position is taken in, and nothing has to be decoded.
+    pub(super) fn is_sealed(&mut self, frame: u64, payload: &[u8]) -> Result<bool> {
+        let (device, position) = batch_frame::sender(payload)?;
+        let device = self.device_of_record(device)?;
+        if frame > device.sealed_frame {
+            return Ok(false);
+        }
+        if let Some(position) = position {
+            device.marks.append(position, frame, frame);
+        }
+        Ok(true)
     }
 
     /// Takes in a frame of the log during recovery.

@@ -26,7 +26,7 @@ pub struct StoreStats {
     pub chunk_bytes: u64,
     /// Bytes of the log, without what is reserved for it.
     pub log_bytes: u64,
-    /// Bytes of the manifest.
+    /// Bytes of the manifest and its copy.
     pub manifest_bytes: u64,
     /// What the store takes of the disk: chunks, manifest, and the log with what is reserved for it. A reader does not know
     /// what is reserved.
@@ -61,7 +61,7 @@ impl StoreStats {
 pub struct SeriesStats {
     /// How many values there are; of one time stored twice, both count until they are merged.
     pub points: u64,
-    /// Bytes in sealed chunks, without its share of the times.
+    /// Bytes in sealed chunks, with its share of times and heads.
     pub bytes: u64,
     /// Values that, since the store was opened, arrived with a time more than five minutes ahead of the clock.
     pub ahead: u64,
@@ -131,11 +131,15 @@ pub(super) fn of_series(shared: &Shared, selection: &Selection) -> Result<Vec<(S
         for (chunk, file) in chunks {
             let open = file.open()?;
             let directory = Directory::read(&*open, &chunk).map_err(|e| e.context(&file.name))?;
-            for (id, values, bytes) in directory.columns() {
+            let columns = directory.columns();
+            let common = chunk.length.saturating_sub(columns.iter().map(|(_, _, bytes)| bytes).sum());
+            for (id, values, bytes) in columns {
                 let Some(at) = place.get(&(chunk.device, id)) else { continue };
                 let stats = &mut found[*at].1;
                 stats.points += values as u64;
-                stats.bytes += bytes;
+                // Times, arrivals and the head of the chunk are shared by its values.
+                let share = u128::from(common) * values as u128 / u128::from(chunk.points.max(1));
+                stats.bytes += bytes + share as u64;
                 stats.span(chunk.first, chunk.last);
             }
         }

@@ -300,7 +300,8 @@ fn in_units(whole: i128) -> f64 {
     // The quotient is shifted to have far more bits than a float; its last bit says whether anything was cut off.
     let shift = size.leading_zeros();
     let shifted = size << shift;
-    let quotient = (shifted / UNIT.unsigned_abs()) | u128::from(!shifted.is_multiple_of(UNIT.unsigned_abs()));
+    let unit = UNIT.unsigned_abs();
+    let quotient = (shifted / unit) | u128::from(!shifted.is_multiple_of(unit));
     let value = quotient as f64 * 0.5f64.powi(shift as i32);
     if whole < 0 { -value } else { value }
 }

@@ -159,6 +159,15 @@ pub(super) struct PackedTimes {
     decoded: Vec<Option<Vec<i64>>>,
 }
 
+/// What is known of the times of a page without decoding them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct PageSpan {
+    pub(super) first: i64,
+    pub(super) last: i64,
+    /// The one step between its times, where there is one.
+    pub(super) step: Option<i64>,
+}
+
 impl Times {
     /// From the head that [`encode`] made; packed pages lie in `length` bytes from `offset` on.
     pub(super) fn read(form: u8, head: &[u8], rows: usize, pages: usize, (offset, length): (u64, usize)) -> Result<Self> {
@@ -179,30 +188,31 @@ impl Times {
         }
     }
 
-    /// The first and the last time of the page with the number `page` and those rows.
-    pub(super) fn span(&self, page: usize, rows: &Range<usize>) -> (i64, i64) {
-        match self {
-            Self::Runs(runs) => {
-                let of = |row: usize| runs[runs.partition_point(|run| run.start <= row) - 1].time(row);
-                (of(rows.start), of(rows.end - 1))
+    /// What is known of the times of each page; `pages` are the rows of each, in order, and none is empty.
+    pub(super) fn spans(&self, pages: &[Range<usize>]) -> Vec<PageSpan> {
+        let runs = match self {
+            Self::Packed(packed) => {
+                return packed
+                    .spans
+                    .iter()
+                    .map(|(first, last)| PageSpan { first: *first, last: *last, step: None })
+                    .collect();
             }
-            Self::Packed(packed) => packed.spans[page],
-        }
-    }
-
-    /// The one step between the times of those rows, where there is one and that is known without decoding.
-    pub(super) fn step(&self, rows: &Range<usize>) -> Option<i64> {
-        let Self::Runs(runs) = self else { return None };
-        let run = runs[runs.partition_point(|run| run.start <= rows.start) - 1];
-        (rows.end <= run.start + run.rows && rows.len() > 1).then_some(run.step)
-    }
-
-    /// The number of the page in which the first row at `time` or later lies; `pages` are the rows of each.
-    pub(super) fn page_from(&self, time: i64, pages: &[Range<usize>]) -> usize {
-        match self {
-            Self::Runs(_) => pages.partition_point(|rows| self.span(0, rows).1 < time),
-            Self::Packed(packed) => packed.spans.partition_point(|(_, last)| *last < time),
-        }
+            Self::Runs(runs) => runs,
+        };
+        let mut at = 0;
+        let mut enter = |row: usize| {
+            while runs[at].start + runs[at].rows <= row {
+                at += 1;
+            }
+            runs[at]
+        };
+        let span = |rows: &Range<usize>| {
+            let (from, to) = (enter(rows.start), enter(rows.end - 1));
+            let step = (from.start == to.start && rows.len() > 1).then_some(from.step);
+            PageSpan { first: from.time(rows.start), last: to.time(rows.end - 1), step }
+        };
+        pages.iter().map(span).collect()
     }
 
     /// Appends the times of a page. Adds how many bytes are read.
@@ -262,12 +272,11 @@ mod tests {
         let file = super::super::disk::Disk::create(&file, "empty").unwrap();
         let (mut back, mut bytes) = (Vec::new(), 0);
         for (page, rows) in pages.iter().enumerate() {
-            assert_eq!(read.span(page, rows), (times[rows.start], times[rows.end - 1]));
             read.page(page, rows, &*file, &mut bytes, &mut back).unwrap();
         }
         assert_eq!(back, times);
-        assert_eq!((read.step(&(0..30)), read.step(&(30..90)), read.step(&(90..100))), (Some(60), None, Some(60)));
-        assert_eq!((read.page_from(times[89], &pages), read.page_from(times[89] + 1, &pages)), (1, 2));
+        let span = |rows: Range<usize>, step| PageSpan { first: times[rows.start], last: times[rows.end - 1], step };
+        assert_eq!(read.spans(&pages), [span(0..30, Some(60)), span(30..90, None), span(90..100, Some(60))]);
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub fn rows(store: &Store, query: Query) -> Vec<(i64, f64)> {
 }
 
 /// Small numbers that look random: the same for the same seed.
+#[derive(Debug)]
 pub struct Dice(pub u64);
 
 impl Dice {

@@ -1,0 +1,65 @@
+"""The comparison itself, on few points: every answer is checked against numpy, so a wrong one fails here."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import peers
+import points
+
+# What a developer has without another download.
+ENGINES = ("memcore", "SQLite")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
+    folder = tmp_path_factory.mktemp("peers")
+    some = points.stand_in(20_000 // 7)
+    some.save(folder / "points.npz")
+    return {name: peers.measure(name, folder / "points.npz", len(some), folder, 60) for name in ENGINES}
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_engine_answers_right_and_gives_every_figure(results: dict[str, dict], name: str) -> None:
+    assert results[name]["notes"] == []
+    figures = results[name]["figures"]
+    assert {"ingest batches", "bytes bulk", "scan", "buckets", "months", "year", "commit p50"} <= figures.keys()
+    assert all(value > 0 for value in figures.values())
+
+
+def test_the_table_names_what_is_best_and_what_is_missing(results: dict[str, dict], tmp_path: Path) -> None:
+    results = {**results, "VictoriaMetrics": {"missing": "not on the path"}}
+    text = peers.table(results, points.stand_in(1000))
+    assert "| | memcore | SQLite |" in text
+    assert "- VictoriaMetrics: left out: not on the path." in text
+    assert "memcore is not the best in:" in text
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{peers.BEGIN}\nold\n{peers.END}\nafter\n")
+    peers.write(text, page)
+    assert page.read_text() == f"before\n{peers.BEGIN}\n\n{text}\n\n{peers.END}\nafter\n"
+    assert json.loads(peers.lines(results)[-1]) == {"engine": "VictoriaMetrics", "missing": "not on the path"}
+
+
+def test_a_wrong_answer_is_told() -> None:
+    import measure
+
+    some = points.stand_in(1000)
+    right, notes = measure._mean(points.fixed(some, 0, 6_000_000_000)), []
+    measure._compare(right, right, "buckets", notes)
+    assert notes == []
+    wrong = right.copy()
+    wrong[3, 2] += 0.001
+    measure._compare(wrong, right, "buckets", notes)
+    measure._compare(right[1:], right, "rows", notes)
+    assert notes == ["differs: buckets", f"differs: rows has {len(right) - 1} rows, expected {len(right)}"]
+
+
+def test_months_follow_the_clocks_of_the_zone() -> None:
+    from datetime import datetime, timezone
+
+    some = points.stand_in(200_000)
+    starts = [datetime.fromtimestamp(start / 1e6, timezone.utc) for start in some.months()[:5]]
+    assert [(start.month, start.hour) for start in starts] == [(11, 23), (12, 23), (1, 23), (2, 23), (3, 22)]
