@@ -324,7 +324,7 @@ fn sizes_are_told_a_series() {
     let batch = memcore::model::Batch::new(device("home2.hem"), names(&["a", "b", "c"]), times, values).unwrap();
     store.write(&batch).unwrap();
     store.seal().unwrap();
-    let bytes: u64 = store.series_stats(&pattern(">")).unwrap().iter().map(|(_, stats)| stats.bytes).sum();
+    let bytes: u64 = store.series_stats(pattern(">")).unwrap().iter().map(|(_, stats)| stats.bytes).sum();
     let held = store.stats().chunk_bytes;
     assert!((held - 20..=held).contains(&bytes), "{bytes} of {held} bytes");
     let stats = store.stats();

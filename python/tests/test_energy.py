@@ -26,7 +26,11 @@ def samples(entry: Any) -> Iterator[tuple[datetime, float | None]]:
     if "step" not in entry:
         yield instant(entry[0]), entry[1]
         return
-    time, until, step = instant(entry["from"]), instant(entry["to"]), timedelta(microseconds=span(entry["step"], "step"))
+    time, until, step = (
+        instant(entry["from"]),
+        instant(entry["to"]),
+        timedelta(microseconds=span(entry["step"], "step")),
+    )
     while time < until:
         yield time, entry["value"]
         time += step

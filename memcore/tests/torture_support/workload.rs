@@ -190,7 +190,7 @@ pub fn announce(store: &Store, workload: Workload, from: u64, progress: &Progres
 
 fn delete(store: &Store, workload: Workload, number: u64, progress: &Progress) -> Result<()> {
     let (series, range) = workload.deletion(number);
-    store.delete(&pattern(&series), Timestamp::from_micros(range.start), Timestamp::from_micros(range.end))?;
+    store.delete(pattern(&series), Timestamp::from_micros(range.start), Timestamp::from_micros(range.end))?;
     progress.deleted.store(number + 1, Ordering::Release);
     Ok(())
 }
@@ -205,7 +205,7 @@ pub fn step(store: &Store, workload: Workload, number: u64, progress: &Progress)
         Then::Sync => store.sync()?,
         Then::Seal => store.seal()?,
         Then::Compact => {
-            store.compact(&pattern(">"), &CompactOptions::default(), &mut |_, _| {})?;
+            store.compact(pattern(">"), &CompactOptions::default(), &mut |_, _| {})?;
             return Ok(());
         }
         Then::Delete => {
