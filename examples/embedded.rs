@@ -15,7 +15,7 @@ fn main() -> memcore::Result<()> {
         (0..25 * 60).map(|minute| Timestamp::from_micros(start.as_micros() + minute * 60_000_000)).collect();
     let written = mem.write(&"home1.house.power".parse()?, &times, &vec![Some(1.0); times.len()], Some(Unit::Kilowatt))?;
 
-    let days = Query::new("home1.*.power".parse()?)
+    let days = Query::of("home1.*.power")?
         .every(Every::parse("1d", Some("Europe/Berlin"))?)
         .aggregate(Aggregate::Mean)
         .aggregate(Aggregate::Count);

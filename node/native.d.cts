@@ -9,6 +9,18 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** An open load. */
+export declare class NativeBulk {
+  /** Takes a column in, and gives how many values it had. What is given is copied before this returns. */
+  write(series: string, times: BigInt64Array, values: Float64Array, absent: Uint8Array | undefined | null, options: WriteOptions): Promise<number>
+  /** Makes all that was written so far visible and durable. */
+  commit(): Promise<void>
+  /** What was written so far. */
+  progress(): Promise<Told>
+  /** Commits what is left and says what was written. */
+  finish(): Promise<Told>
+}
+
 /** A command that was issued. */
 export declare class NativeCommand {
   /** Its identity. */
@@ -40,18 +52,40 @@ export declare class NativeHistory {
    * What is given is copied before this returns, so that it may be changed while the disk works.
    */
   write(series: string, times: BigInt64Array, values: Float64Array, absent: Uint8Array | undefined | null, options: WriteOptions): Promise<number>
+  /** Writes what channels of a device measured at one instant. */
+  writeReading(device: string, time: bigint, channels: Array<string>, values: Array<number>): Promise<void>
+  /** Begins a load of many writes. */
+  bulk(): NativeBulk
+  /** The sample that held at an instant, of each selected series. */
+  at(selection: string, time: bigint): Promise<Array<LatestSample>>
   /** Asks for the series that match. */
-  query(pattern: string, options: QueryOptions): Promise<NativeResult>
+  query(selection: string, options: QueryOptions): Promise<NativeResult>
   /** The latest sample of each series that matches. */
-  latest(pattern: string): Promise<Array<LatestSample>>
+  latest(selection: string): Promise<Array<LatestSample>>
   /** The series that match, with what their numbers mean. */
-  series(pattern: string): Array<SeriesDescription>
+  series(selection: string): Array<SeriesDescription>
   /** How much is stored. */
   stats(): HistoryStats
   /** On a read-only site: shows what was written since. */
   refresh(): Promise<void>
   /** Writes everything out and lets the folder go. */
   close(): void
+  /** JSON of what was written. */
+  export(path: string, selection: string, question: QueryOptions, format: string | undefined | null, wide: boolean, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<string>
+  /** JSON of what was taken in. */
+  importFile(path: string, settings: ImportSettings, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<string>
+  /** Deletes a range, and gives of how many series. */
+  delete(selection: string, start?: bigint | undefined | null, end?: bigint | undefined | null): Promise<number>
+  /** Merges what is stored, and carries out what was deleted. */
+  compact(selection: string, forgetBefore?: bigint | undefined | null): Promise<Compacted>
+  /** Copies the history into a folder. */
+  backup(to: string): Promise<BackedUp>
+  /** Begins an answer that is read as it is asked for. */
+  stream(selection: string, question: QueryOptions): Promise<NativeStream>
+  /** Reads everything and checks it. */
+  verify(): Promise<Verified>
+  /** Size and span of each selected series. */
+  seriesStats(selection: string): Promise<Array<SeriesSize>>
 }
 
 /** Readings as they arrive. */
@@ -70,6 +104,8 @@ export declare class NativeResult {
   series(): Array<AnsweredSeries>
   /** The names of the columns beside series and time. */
   columns(): Array<string>
+  /** What the answer has cost, as lines. */
+  explain(): string
   /** The times of the series at that place, in microseconds. */
   times(series: number): BigInt64Array
   /** A column of the series at that place. */
@@ -116,16 +152,42 @@ export declare class NativeSimulation {
   stop(): Promise<SimulationDone>
 }
 
+/** Ends long work from outside. */
+export declare class NativeStop {
+  /** Nothing is ended yet. */
+  constructor()
+  /** Ends the work at its next step. */
+  stop(): void
+}
+
+/** A long answer that is read as it is asked for. */
+export declare class NativeStream {
+  /** The next batch as an Arrow IPC stream of its own; none at the end. */
+  next(): Promise<Buffer | null>
+}
+
 /** A series of an answer, without its rows. */
 export interface AnsweredSeries {
   /** Its name. */
   name: string
   /** What is measured. */
   quantity: string
-  /** The unit of its values: the base unit of the quantity. */
+  /** The unit of its values: of an integral of power it is Wh. */
   unit: string
   /** How many rows it has. */
   rows: number
+}
+
+/** What a backup holds. */
+export interface BackedUp {
+  /** Values in it. */
+  points: number
+  /** Its bytes. */
+  bytes: number
+  /** Bytes that had to be copied. */
+  copiedBytes: number
+  /** What is damaged in the store. */
+  damage: Array<string>
 }
 
 /** The description of a series, as it is registered. */
@@ -148,6 +210,8 @@ export interface ChannelOptions {
   range?: Array<number>
   /** Whether it takes commands. */
   writable?: boolean
+  /** What else it is known by. */
+  labels?: Record<string, string>
 }
 
 /** Runs the command line; the first argument is the program's name. Returns the exit status. */
@@ -175,6 +239,22 @@ export interface CommandOptions {
   expires?: string
   /** Its identity. */
   id?: string
+}
+
+/** What a compaction did. */
+export interface Compacted {
+  /** Chunks before. */
+  chunksBefore: number
+  /** Chunks after. */
+  chunksAfter: number
+  /** Bytes before. */
+  bytesBefore: number
+  /** Bytes after. */
+  bytesAfter: number
+  /** Deleted values that are gone for good. */
+  erased: number
+  /** Damaged chunks that were left as they are. */
+  skipped: Array<string>
 }
 
 /** What a device is given at its enrolment. */
@@ -227,6 +307,22 @@ export interface HistoryStats {
   damage: Array<string>
 }
 
+/** How a file is read. */
+export interface ImportSettings {
+  /** Whose channels the columns of a wide file are. */
+  device?: string
+  /** The name of the column of times. */
+  time?: string
+  /** The unit of all values that say none. */
+  unit?: string
+  /** The unit of a column. */
+  units?: Record<string, string>
+  /** The zone of times without one. */
+  tz?: string
+  /** Writes nothing. */
+  dryRun: boolean
+}
+
 /** The latest sample of a series. */
 export interface LatestSample {
   /** The series. */
@@ -241,7 +337,7 @@ export interface LatestSample {
 export declare function memory(): NativeHistory
 
 /** Opens the site in that folder. */
-export declare function open(path: string, readOnly: boolean): NativeHistory
+export declare function open(path: string, settings: StoreSettings): NativeHistory
 
 /** Reads RFC 3339 with a zone as microseconds since 1970. */
 export declare function parseTime(text: string): bigint
@@ -258,6 +354,18 @@ export interface QueryOptions {
   agg?: Array<string>
   /** The zone whose calendar the buckets follow. */
   tz?: string
+  /** What becomes of buckets without a number. */
+  gaps?: string
+  /** The longest silence over which a value holds. */
+  maxGap?: string
+  /** How a value goes over into the next. */
+  rule?: string
+  /** What was known at this instant, in microseconds. */
+  asOf?: bigint
+  /** How many pixels wide a chart is. */
+  chartWidth?: number
+  /** How it picks its points. */
+  chartMethod?: string
   /** At most so many rows of each series, the first ones. */
   limit?: number
   /** At most so many rows of each series, the last ones. */
@@ -275,6 +383,9 @@ export interface ReadingBatch {
   /** In the base unit of the quantity and in passive sign. */
   values: Float64Array
 }
+
+/** Makes the site in that folder from a backup. */
+export declare function restore(backup: string, site: string): Promise<BackedUp>
 
 /** A registered series. */
 export interface SeriesDescription {
@@ -300,6 +411,22 @@ export interface SeriesDescription {
   range?: [number, number]
   /** Whether it takes commands. */
   writable: boolean
+  /** What else it is known by. */
+  labels: Record<string, string>
+}
+
+/** How much is stored of a series. */
+export interface SeriesSize {
+  /** Its name. */
+  series: string
+  /** Values. */
+  points: number
+  /** Bytes in sealed chunks. */
+  bytes: number
+  /** The earliest time, in microseconds. */
+  first?: bigint
+  /** The latest. */
+  last?: bigint
 }
 
 /** Starts a server on the site in that folder. */
@@ -369,6 +496,44 @@ export interface SimulationSent {
   rows: number
   /** Values. */
   points: number
+}
+
+/** How a site is opened. */
+export interface StoreSettings {
+  /** Beside a process that writes to it. */
+  readOnly: boolean
+  /** How long data are kept. */
+  keep?: string
+  /** How long those of devices by a pattern: pairs. */
+  retention: Array<Array<string>>
+  /** Beyond it the oldest data go. */
+  maxBytes?: number
+  /** Writes are held back where the disk has less left. */
+  reserveBytes?: number
+  /** Whether queries leave out what is damaged. */
+  skipDamaged: boolean
+}
+
+/** How far a long work is. */
+export interface Told {
+  /** Rows that were read or written. */
+  rows: number
+  /** Values among them. */
+  points: number
+  /** Which part of the whole is done, from 0 to 1. */
+  part?: number
+  /** How long it has taken. */
+  milliseconds: number
+}
+
+/** What a check found. */
+export interface Verified {
+  /** Bytes that were read. */
+  bytes: number
+  /** Chunks that were decoded. */
+  chunks: number
+  /** What is damaged. */
+  damage: Array<string>
 }
 
 /** The version of memcore. */

@@ -138,7 +138,7 @@ fn read(path: &Path, devices: u64, rows: u64, seconds: i64) -> Found {
     let resident = resident_mb(std::process::id());
     let end = Timestamp::from_seconds(START + rows as i64 * seconds);
     let pattern = |text: &str| text.parse::<Pattern>().expect("a pattern");
-    let one = || Query::new(format!("home{}.hem.node3.power", devices / 2).parse().expect("a pattern"));
+    let one = || Query::of(&format!("home{}.hem.node3.power", devices / 2)).expect("a pattern");
     let back = |span: i64| end.saturating_add(Span::from_seconds(-span));
     let whole = Span::from_micros((rows as i64 * seconds * 1_000_000 / 1000 + 1).max(1));
     let four = [Aggregate::Min, Aggregate::Max, Aggregate::Mean, Aggregate::Count];

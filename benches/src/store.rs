@@ -148,7 +148,7 @@ struct Scans {
 fn scan(path: &std::path::Path, table: &Table) -> Scans {
     let store = open(path, SyncPolicy::Os, WIDTH);
     let bucketed = |pattern: &str, every: Span| {
-        let query = Query::new(pattern.parse().expect("a pattern")).every(Every::Fixed(every));
+        let query = Query::of(pattern).expect("a pattern").every(Every::Fixed(every));
         let aggregates = [Aggregate::Min, Aggregate::Max, Aggregate::Mean, Aggregate::Count];
         aggregates.into_iter().fold(query, Query::aggregate)
     };
@@ -165,7 +165,7 @@ fn scan(path: &std::path::Path, table: &Table) -> Scans {
     let aligned = bucketed("home1.meter.p", Span::from_seconds(32 * 3600));
     assert_eq!(store.explain(&aligned).expect("an answer").points_decoded, 0);
     let year = Span::from_seconds(365 * 86_400);
-    let raw_year = Query::new("home1.meter.p".parse().expect("a pattern")).from(first).to(first.saturating_add(year));
+    let raw_year = Query::of("home1.meter.p").expect("a pattern").from(first).to(first.saturating_add(year));
     Scans {
         all: table.points() / time(&all, 10) / 1e6,
         unaligned: time(&unaligned, 10) * 1e3,

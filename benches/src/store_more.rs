@@ -88,8 +88,8 @@ fn timed(store: &Store, query: &Query) -> f64 {
 
 fn questions(path: &Path, table: &Table) -> Vec<Figure> {
     let store = open(path, SyncPolicy::Os, WIDTH);
-    let one = || Query::new("home1.meter.p".parse().expect("a pattern"));
-    let all = || Query::new("home1.meter.>".parse().expect("a pattern"));
+    let one = || Query::of("home1.meter.p").expect("a pattern");
+    let all = || Query::of("home1.meter.>").expect("a pattern");
     let four = |query: Query| {
         let aggregates = [Aggregate::Min, Aggregate::Max, Aggregate::Mean, Aggregate::Count];
         aggregates.into_iter().fold(query, Query::aggregate)

@@ -14,7 +14,7 @@
 //! let noon: Timestamp = "2026-06-21T12:00:00Z".parse()?;
 //! mem.write(&"home1.pv.power".parse()?, &[noon], &[Some(-1.466)], Some(Unit::Kilowatt))?;
 //!
-//! let days = Query::new("home1.*.power".parse()?).every(Every::parse("1d", Some("Europe/Berlin"))?);
+//! let days = Query::of("home1.*.power")?.every(Every::parse("1d", Some("Europe/Berlin"))?);
 //! assert_eq!(mem.query(&days)?.series()[0].column("mean").unwrap().value(0), -1466.0);
 //! # Ok(()) }
 //! ```
@@ -42,15 +42,23 @@ pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use runtime::{
-    Aggregate, Chart, ChartMethod, Every, Gaps, Memcore, Query, QueryResult, Rule, SeriesResult, StoreOptions, StoreStats,
-    open,
+    Aggregate, BackupReport, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted, Every, FrameOptions,
+    Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, StoreOptions, StoreStats, open, restore,
 };
 #[cfg(feature = "gateway")]
 pub use runtime::{
     BusConfig, CommandRequest, CommandTicket, Config, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus,
     ProofKind, Readings, RetentionRule, Server, ServerHandle, ServerStats, StoreConfig, Sync, serve,
 };
-#[cfg(feature = "sim")]
+#[cfg(feature = "files")]
 pub use runtime::{
-    ImportReport, ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, import_csv, replay, simulate,
+    ExportOptions, ExportReport, FileFormat, ImportReport, ImportRequest, ImportedSeries, export_file, export_to,
+    import_file,
 };
+#[cfg(feature = "sim")]
+pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};
+
+/// Columns of Arrow, of whatever type, as instants and numbers.
+pub mod arrow {
+    pub use crate::runtime::{numbers, times};
+}

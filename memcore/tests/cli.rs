@@ -133,9 +133,11 @@ fn a_csv_is_imported_once_however_often_and_exported_in_every_format() {
     let csv = folder.path().join("house.csv");
     std::fs::write(&csv, "time,p_kw,u_v\n2025-03-30T00:00:00Z,1.001,230\n2025-03-30T00:01:00Z,,231.5\n").unwrap();
     let file = csv.to_str().unwrap();
-    for _ in 0..2 {
+    for (points, repeated) in [(3, 0), (0, 3)] {
         let report = text(&memcore(&site, &["import", file, "--device", "home1.house", "--json"]));
-        assert_eq!(report.trim(), r#"{"rows":2,"points":3,"gaps":1}"#);
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let counts = ["rows", "points", "repeated", "gaps"].map(|name| report[name].as_u64().unwrap());
+        assert_eq!(counts, [2, points, repeated, 1]);
     }
     let rows = text(&memcore(&site, &["query", "home1.house.*", "--format", "csv"]));
     let expected = "series,time,value,unit\nhome1.house.power,2025-03-30T00:00:00Z,1001,W\n\
@@ -160,6 +162,145 @@ fn a_bad_line_of_a_csv_is_named_and_what_stands_before_it_is_kept() {
     let said = failure(&memcore(&site, &["import", csv.to_str().unwrap(), "--device", "home1.house"]));
     assert!(said.contains("line 3") && said.contains("abc") && said.contains("p_kw"), "{said}");
     assert!(text(&memcore(&site, &["query", "home1.house.power", "--format", "csv"])).contains(",1000,W"));
+}
+
+#[test]
+fn history_is_looked_at_exported_and_imported_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (site, other) = (folder.path().join("site"), folder.path().join("other"));
+    let csv = folder.path().join("house.csv");
+    std::fs::write(&csv, "time,p_kw,u_v\n2025-03-30T00:00:00Z,1.001,230\n2025-03-30T00:01:00Z,,231.5\n").unwrap();
+    let import = ["import", csv.to_str().unwrap(), "--device", "home1.house"];
+    let dry = text(&memcore(&site, &[&import[..], &["--dry-run"]].concat()));
+    assert!(dry.contains("would be") && dry.contains("3 points would be written") && !site.exists(), "{dry}");
+    assert!(text(&memcore(&site, &import)).contains("2 rows, 3 points written, 0 there already, 1 gaps, 2 series"));
+    assert!(text(&memcore(&site, &import)).contains("0 points written, 3 there already"));
+
+    let stats = text(&memcore(&site, &["stats"]));
+    assert!(stats.starts_with("SERIES") && stats.contains("home1.house.voltage") && stats.contains("2 series"), "{stats}");
+    let stats = text(&memcore(&site, &["stats", "home1.>{quantity=voltage}", "--json"]));
+    let lines: Vec<serde_json::Value> = stats.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines.len(), &lines[0]["points"], &lines[1]["points"]), (2, &2.into(), &3.into()));
+
+    for (ending, wide) in [("csv", false), ("csv", true), ("parquet", false), ("arrow", true)] {
+        let out = folder.path().join(format!("out.{ending}"));
+        let out = out.to_str().unwrap();
+        let export = ["export", "home1.>", "--out", out];
+        let said = text(&memcore(&site, &if wide { [&export[..], &["--wide"]].concat() } else { export.to_vec() }));
+        assert!(said.contains("3 points of 2 series in"), "{said}");
+        text(&memcore(&other, &["import", out]));
+        assert_eq!(
+            text(&memcore(&other, &["query", "home1.>", "--format", "csv"])),
+            text(&memcore(&site, &["query", "home1.>", "--format", "csv"])),
+        );
+        std::fs::remove_dir_all(&other).unwrap();
+    }
+    let wide = memcore(&site, &["export", "home1.>", "--out", folder.path().join("out.xlsx").to_str().unwrap()]);
+    assert!(failure(&wide).contains(".parquet"));
+    // Beside a running server what reads works, and what writes says what to do.
+    let _served = Served::start(&site);
+    let out = folder.path().join("beside.csv");
+    text(&memcore(&site, &["export", "home1.>", "--out", out.to_str().unwrap()]));
+    text(&memcore(&site, &["stats"]));
+    text(&memcore(&site, &["verify"]));
+    assert!(failure(&memcore(&site, &["import", out.to_str().unwrap()])).contains("stop that process first"));
+}
+
+#[test]
+fn a_site_is_backed_up_restored_deleted_from_and_compacted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (site, back, other) = (folder.path().join("site"), folder.path().join("back"), folder.path().join("other"));
+    let csv = folder.path().join("house.csv");
+    std::fs::write(&csv, "time,p_kw\n2025-03-30T00:00:00Z,1\n2025-03-30T00:01:00Z,2\n2025-03-30T00:02:00Z,3\n").unwrap();
+    text(&memcore(&site, &["import", csv.to_str().unwrap(), "--device", "home1.house"]));
+    let everything = |site: &Path| text(&memcore(site, &["query", "home1.>", "--format", "csv"]));
+    let whole = everything(&site);
+
+    // Beside a running server: a backup is made, what would change the site says what to do.
+    let served = Served::start(&site);
+    assert!(text(&memcore(&site, &["backup", back.to_str().unwrap()])).starts_with("3 points, "));
+    assert!(failure(&memcore(&site, &["compact"])).contains("stop the server that has it, compact, and start it again"));
+    let range = ["delete", "home1.house.power", "--from", "2025-03-30T00:01:00Z", "--to", "2025-03-30T00:02:00Z"];
+    assert!(failure(&memcore(&site, &[&range[..], &["--yes"]].concat())).contains("stop the server"));
+    assert_eq!(served.terminate(), Some(0));
+
+    let preview = memcore(&site, &range);
+    assert_eq!(preview.status.code(), Some(2));
+    assert_eq!(String::from_utf8(preview.stdout).unwrap(), "home1.house.power  1 points\n");
+    assert_eq!(everything(&site), whole, "without --yes nothing is deleted");
+    assert!(text(&memcore(&site, &[&range[..], &["--yes"]].concat())).contains("of 1 series"));
+    assert_eq!(everything(&site).lines().count(), 3);
+    assert!(text(&memcore(&site, &["compact"])).contains("1 deleted points are gone for good"));
+
+    assert_eq!(everything(&back), whole, "a backup is a site to be read");
+    text(&memcore(&other, &["restore", back.to_str().unwrap()]));
+    assert_eq!(everything(&other), whole);
+    assert!(failure(&memcore(&other, &["restore", back.to_str().unwrap()])).contains("it holds something"));
+    assert!(
+        failure(&memcore(&folder.path().join("none"), &["restore", other.join("x").to_str().unwrap()]))
+            .contains("no store")
+    );
+    assert!(failure(&memcore(&folder.path().join("none"), &["compact"])).contains("holds no site"));
+}
+
+#[test]
+fn what_counts_time_and_what_an_answer_costs_is_asked_for_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (site, csv) = (folder.path().join("site"), folder.path().join("pv.csv"));
+    let row = |minute: u32| format!("2025-03-30T00:{minute:02}:00Z,1\n");
+    std::fs::write(&csv, format!("time,p_kw\n{}", (0..60).map(row).collect::<String>())).unwrap();
+    text(&memcore(&site, &["import", csv.to_str().unwrap(), "--device", "home1.pv"]));
+    let query = |more: &[&str]| memcore(&site, &[&["query", "home1.pv.power", "--format", "csv"], more].concat());
+    let hour = ["--every", "1h", "--agg", "integral", "--max-gap", "2m", "--to", "2025-03-30T01:00:00Z"];
+    let energy = text(&query(&hour));
+    assert_eq!(energy, "series,time,integral,unit\nhome1.pv.power,2025-03-30T00:00:00Z,1000,Wh\n");
+    let filled = text(&query(&[
+        "--every",
+        "1h",
+        "--gaps",
+        "null",
+        "--to",
+        "2025-03-30T02:00:00Z",
+        "--from",
+        "2025-03-30T00:00:00Z",
+    ]));
+    assert_eq!(filled.lines().count(), 3);
+    assert!(text(&query(&["--chart", "4"])).lines().count() < 20);
+    assert_eq!(text(&query(&["--as-of", "2020-01-01T00:00:00Z"])).lines().count(), 1);
+    let explained = query(&["--explain"]);
+    assert!(String::from_utf8_lossy(&explained.stderr).contains("unsealed points"), "{explained:?}");
+    assert!(
+        String::from_utf8_lossy(&query(&["--every", "1h", "--gaps", "none"]).stderr)
+            .contains("absent null previous linear")
+    );
+}
+
+#[test]
+fn damage_is_found_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    let mem = memcore::open(&site).unwrap();
+    let times: Vec<_> = (0..1000).map(memcore::model::Timestamp::from_seconds).collect();
+    let values: Vec<_> = (0..1000).map(|n| Some(f64::from(n).sin())).collect();
+    let watts = Some(memcore::model::Unit::Watt);
+    mem.write(&"home1.pv.power".parse().unwrap(), &times, &values, watts).unwrap();
+    mem.store().seal().unwrap();
+    mem.close().unwrap();
+    assert!(text(&memcore(&site, &["verify"])).starts_with("sound: "));
+
+    let chunks = std::fs::read_dir(site.join("store")).unwrap().map(|entry| entry.unwrap().path());
+    let chunks =
+        chunks.into_iter().find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("chunks-")).unwrap();
+    let mut bytes = std::fs::read(&chunks).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&chunks, bytes).unwrap();
+    let found = memcore(&site, &["verify"]);
+    assert_eq!(found.status.code(), Some(1));
+    let said = String::from_utf8(found.stdout).unwrap();
+    assert!(said.starts_with("damaged: chunks-") && said.contains("1 damages"), "{said}");
+    let json: serde_json::Value = serde_json::from_slice(&memcore(&site, &["verify", "--json"]).stdout).unwrap();
+    assert_eq!((&json["sound"], json["damage"].as_array().unwrap().len()), (&false.into(), 1));
 }
 
 #[test]

@@ -79,7 +79,7 @@ async fn replayed_twice(file: &Path) {
     let points: usize = expected.iter().map(Vec::len).sum();
     assert_eq!(sent, [points as u64; 2]);
     for ((_, channel, unit), expected) in COLUMNS.iter().zip(&expected) {
-        let query = Query::new(format!("home1.house.{channel}").parse().unwrap());
+        let query = Query::of(&format!("home1.house.{channel}")).unwrap();
         let result = handle.memcore().query(&query).unwrap();
         let series = &result.series()[0];
         let stored: Vec<(i64, u64)> = series

@@ -74,7 +74,7 @@ fn read_back(site: &Path, sent: &[u64]) {
     let memcore = Memcore::open(site, StoreOptions::default()).unwrap();
     for (number, sent) in sent.iter().enumerate() {
         assert!(*sent > 0);
-        let query = Query::new(format!("home{number}.meter.power").parse().unwrap());
+        let query = Query::of(&format!("home{number}.meter.power")).unwrap();
         let result = memcore.query(&query).unwrap();
         let values: Vec<f64> = result.series()[0].values().unwrap().values().to_vec();
         let expected: Vec<f64> = (1..=*sent).map(|row| row as f64).collect();

@@ -27,7 +27,7 @@ async fn emulated_devices_are_stored_seen_live_and_obey_a_command() {
 
     let report = simulation.stop(std::time::Duration::from_secs(5)).await.unwrap();
     assert_eq!((report.devices, report.rows_not_durable, report.rejected, report.commands), (4, 0, 0, 1));
-    let stored = handle.memcore().query(&Query::new("*/>".parse().unwrap())).unwrap();
+    let stored = handle.memcore().query(&Query::of("*/>").unwrap()).unwrap();
     assert_eq!(stored.rows() as u64, report.points_sent);
     assert_eq!(handle.stats().points_durable, report.points_sent);
     site.server.shutdown().await.unwrap();

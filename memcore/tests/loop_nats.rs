@@ -34,7 +34,7 @@ async fn a_street_over_nats_is_stored_whole_even_when_nats_is_killed_meanwhile()
 
     let report = simulation.stop(std::time::Duration::from_secs(30)).await.unwrap();
     assert_eq!((report.rows_not_durable, report.rejected), (0, 0), "{report:?}");
-    let stored = handle.memcore().query(&Query::new("*/>".parse().unwrap())).unwrap();
+    let stored = handle.memcore().query(&Query::of("*/>").unwrap()).unwrap();
     assert_eq!(stored.rows() as u64, report.points_sent);
     server.shutdown().await.unwrap();
 }

@@ -215,7 +215,7 @@ fn the_value_at_an_instant_is_the_latest_before_it() {
     store.write(&power("home1.pv", &[(0, 0.0), (10, 1.0), (20, 2.0), (30, 3.0), (40, 4.0)])).unwrap();
     store.write(&power("home2.pv", &[(25, 7.0)])).unwrap();
     let held = |instant| -> Vec<(DeviceName, f64)> {
-        let found = store.at(&pattern("*.pv.power"), instant).unwrap().into_iter();
+        let found = store.at(pattern("*.pv.power"), instant).unwrap().into_iter();
         found.map(|(series, sample)| (series.device, sample.value)).collect()
     };
     let (first, second) = (device("home1.pv"), device("home2.pv"));
@@ -223,7 +223,7 @@ fn the_value_at_an_instant_is_the_latest_before_it() {
     assert_eq!(held(at(20)), [(first.clone(), 2.0)]);
     assert_eq!(held(at(29)), [(first.clone(), 2.0), (second.clone(), 7.0)]);
     assert_eq!(held(Timestamp::MAX), [(first, 4.0), (second, 7.0)]);
-    assert_eq!(store.at(&pattern("home1.pv.voltage"), at(0)).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(store.at(pattern("home1.pv.voltage"), at(0)).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]

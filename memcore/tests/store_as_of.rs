@@ -36,7 +36,7 @@ fn known(store: &Store, hour: i64) -> Vec<f64> {
 }
 
 fn compact(store: &Store, options: &CompactOptions) -> memcore::store::CompactReport {
-    store.compact(&pattern(">"), options, &mut |_, _| {}).unwrap()
+    store.compact(pattern(">"), options, &mut |_, _| {}).unwrap()
 }
 
 #[test]
@@ -168,7 +168,7 @@ proptest! {
                     }
                 }
                 Step::Delete(from, to) => {
-                    store.delete(&pattern("home1.pv.*"), at(from), at(to)).unwrap();
+                    store.delete(pattern("home1.pv.*"), at(from), at(to)).unwrap();
                     history.retain(|(_, _, time, _)| !(from..to).contains(time));
                 }
                 Step::Seal => store.seal().unwrap(),

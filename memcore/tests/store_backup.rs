@@ -56,7 +56,7 @@ fn a_backup_under_load_is_a_prefix_with_everything_acknowledged_before() {
                     store.seal().unwrap();
                 }
                 if second % 1500 == 1499 {
-                    store.compact(&pattern(">"), &CompactOptions::default(), &mut |_, _| {}).unwrap();
+                    store.compact(pattern(">"), &CompactOptions::default(), &mut |_, _| {}).unwrap();
                 }
                 if stop.load(Ordering::SeqCst) == 1 {
                     return;
@@ -113,7 +113,7 @@ fn again_only_what_is_new_is_copied_and_the_former_backup_survives_an_interrupti
     assert!(third.copied_files < third.files && third.points == 3000, "{third:?}");
 
     // A store that was opened anew gives no file a name that an earlier one had.
-    store.compact(&pattern(">"), &CompactOptions::default(), &mut |_, _| {}).unwrap();
+    store.compact(pattern(">"), &CompactOptions::default(), &mut |_, _| {}).unwrap();
     store.close().unwrap();
     let store = open(&source);
     write(&store, 3000..3500);

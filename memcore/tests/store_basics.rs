@@ -137,7 +137,7 @@ fn a_device_that_invents_channels_is_capped_and_others_are_not() {
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let e = store.register(&device("home1.pv"), &watts(&many)).unwrap_err();
     assert_eq!(e.kind(), ErrorKind::LimitReached);
-    assert!(store.channels(&pattern(">")).is_empty(), "none of them is registered");
+    assert!(store.channels(pattern(">")).is_empty(), "none of them is registered");
     store.register(&device("home1.pv"), &watts(&many[..10])).unwrap();
     store.register(&device("home2.pv"), &watts(&["power"])).unwrap();
     assert_eq!(store.register(&device("home1.pv"), &watts(&["one-more"])).unwrap_err().kind(), ErrorKind::LimitReached);
@@ -281,7 +281,7 @@ fn sizes_are_told_a_series() {
     let store = Store::in_memory(options().seal_rows(100));
     pv(&store);
     (0..250).for_each(|second| store.write(&power("home1.pv", &[(second, second as f64)])).unwrap());
-    let (series, stats) = store.series_stats(&pattern("home1.>")).unwrap().remove(0);
+    let (series, stats) = store.series_stats(pattern("home1.>")).unwrap().remove(0);
     assert_eq!(series.to_string(), "home1.pv.power");
     assert_eq!((stats.points, stats.first, stats.last), (250, Some(at(0)), Some(at(249))));
     assert_eq!(store.stats().points(), 250);

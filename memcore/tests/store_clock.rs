@@ -54,8 +54,7 @@ fn samples_ahead_of_the_clock_are_taken_and_counted_by_series() {
     assert_eq!(store.stats().ahead_points, 0, "five minutes are nothing to remark on");
     store.write(&power("home1.pv", &[(NOON + 301, 2.0), (NOON + 10 * 365 * 86_400, 3.0), (NOON, 4.0)])).unwrap();
     assert_eq!(rows(&store, Query::new(pattern("home1.pv.power"))).len(), 4);
-    let ahead: Vec<u64> =
-        store.series_stats(&pattern("home1.pv.*")).unwrap().iter().map(|(_, stats)| stats.ahead).collect();
+    let ahead: Vec<u64> = store.series_stats(pattern("home1.pv.*")).unwrap().iter().map(|(_, stats)| stats.ahead).collect();
     assert_eq!((ahead, store.stats().ahead_points), (vec![0, 2], 2));
     clock.advance(Span::from_seconds(600));
     store.write(&power("home1.pv", &[(NOON + 302, 5.0)])).unwrap();

@@ -17,7 +17,7 @@ fn open(disk: &SimulatedDisk) -> Store {
 }
 
 fn compact(store: &Store, selected: &str) -> memcore::store::CompactReport {
-    store.compact(&pattern(selected), &CompactOptions::default(), &mut |_, _| {}).unwrap()
+    store.compact(pattern(selected), &CompactOptions::default(), &mut |_, _| {}).unwrap()
 }
 
 /// Rows that arrive in a hundred small portions, every other of them a correction of what was there.
@@ -54,7 +54,7 @@ fn only_the_devices_that_are_selected_are_rewritten() {
     let store = open(&SimulatedDisk::new());
     scattered(&store, "home1.pv");
     scattered(&store, "home2.pv");
-    let of = |name: &str| store.series_stats(&pattern(name)).unwrap()[0].1;
+    let of = |name: &str| store.series_stats(pattern(name)).unwrap()[0].1;
     let neighbour = of("home2.pv.power");
     compact(&store, "home1.pv.power");
     assert_eq!(of("home2.pv.power"), neighbour);
@@ -133,7 +133,7 @@ fn a_file_that_is_mostly_unused_is_given_back() {
     };
     let before = bytes();
     let everything = (memcore::model::Timestamp::MIN, memcore::model::Timestamp::MAX);
-    devices[1..].iter().for_each(|of| drop(store.delete(&pattern(&format!("{of}.*")), everything.0, everything.1)));
+    devices[1..].iter().for_each(|of| drop(store.delete(pattern(&format!("{of}.*")), everything.0, everything.1)));
     compact(&store, ">");
     assert!(bytes() * 2 < before, "{} of {before} bytes", bytes());
     assert_eq!(rows(&store, Query::new(pattern(">"))), readings);

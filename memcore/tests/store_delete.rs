@@ -22,7 +22,7 @@ fn power_of(store: &Store) -> Vec<(i64, f64)> {
 }
 
 fn compact(store: &Store) -> memcore::store::CompactReport {
-    store.compact(&pattern("*.>"), &CompactOptions::default(), &mut |_, _| {}).unwrap()
+    store.compact(pattern("*.>"), &CompactOptions::default(), &mut |_, _| {}).unwrap()
 }
 
 /// A reading a minute, its value the number of the minute.
@@ -44,7 +44,7 @@ fn a_wrong_morning_is_deleted_and_the_corrected_one_is_kept() {
         if sealed {
             store.seal().unwrap();
         }
-        let deleted = store.delete(&pattern("home1.pv.power"), at(20 * 60), at(50 * 60)).unwrap();
+        let deleted = store.delete(pattern("home1.pv.power"), at(20 * 60), at(50 * 60)).unwrap();
         assert_eq!((deleted.series, deleted.touched), (1, 1));
         let beside: Vec<_> = minutes(0..20).into_iter().chain(minutes(50..100)).collect();
         assert_eq!(power_of(&store), beside);
@@ -63,11 +63,11 @@ fn a_wrong_morning_is_deleted_and_the_corrected_one_is_kept() {
 #[test]
 fn the_latest_sample_is_looked_up_anew() {
     let store = store_with(&minutes(0..10));
-    let latest = || store.latest(&pattern("home1.pv.power")).unwrap().pop().map(|(_, sample)| sample.value);
+    let latest = || store.latest(pattern("home1.pv.power")).unwrap().pop().map(|(_, sample)| sample.value);
     assert_eq!(latest(), Some(9.0));
-    store.delete(&pattern("home1.pv.power"), at(8 * 60), Timestamp::MAX).unwrap();
+    store.delete(pattern("home1.pv.power"), at(8 * 60), Timestamp::MAX).unwrap();
     assert_eq!(latest(), Some(7.0));
-    store.delete(&pattern("home1.pv.power"), Timestamp::MIN, Timestamp::MAX).unwrap();
+    store.delete(pattern("home1.pv.power"), Timestamp::MIN, Timestamp::MAX).unwrap();
     assert_eq!(latest(), None);
     store.write(&power("home1.pv", &[(60, 1.5)])).unwrap();
     assert_eq!(latest(), Some(1.5));
@@ -77,7 +77,7 @@ fn the_latest_sample_is_looked_up_anew() {
 fn deleting_all_of_a_device_frees_its_bytes_at_once() {
     let store = store_with(&minutes(0..1000));
     store.seal().unwrap();
-    store.delete(&pattern("home1.pv.*"), Timestamp::MIN, Timestamp::MAX).unwrap();
+    store.delete(pattern("home1.pv.*"), Timestamp::MIN, Timestamp::MAX).unwrap();
     let stats = store.stats();
     assert_eq!((stats.chunks, stats.chunk_bytes, stats.erasures, stats.points()), (0, 0, 0, 0));
 }
@@ -92,7 +92,7 @@ fn one_channel_is_deleted_and_its_neighbour_stays() {
             memcore::model::Batch::new(device("home1.pv"), names(&["power", "voltage"]), vec![at(minute * 60)], values);
         store.write(&batch.unwrap()).unwrap();
     }
-    store.delete(&pattern("home1.pv.power"), Timestamp::MIN, Timestamp::MAX).unwrap();
+    store.delete(pattern("home1.pv.power"), Timestamp::MIN, Timestamp::MAX).unwrap();
     for _ in 0..2 {
         assert!(power_of(&store).is_empty());
         assert_eq!(rows(&store, Query::new(pattern("home1.pv.voltage"))).len(), 40);
@@ -105,7 +105,7 @@ fn one_channel_is_deleted_and_its_neighbour_stays() {
 fn hundreds_of_deletions_do_not_pile_up() {
     let store = store_with(&minutes(0..1000));
     for minute in 0..500 {
-        store.delete(&pattern("home1.pv.power"), at(minute * 120), at(minute * 120 + 60)).unwrap();
+        store.delete(pattern("home1.pv.power"), at(minute * 120), at(minute * 120 + 60)).unwrap();
     }
     assert_eq!(power_of(&store), minutes(0..1000).into_iter().skip(1).step_by(2).collect::<Vec<_>>());
     assert!(store.stats().erasures <= 65, "{}", store.stats().erasures);
@@ -114,12 +114,12 @@ fn hundreds_of_deletions_do_not_pile_up() {
 #[test]
 fn what_cannot_be_deleted_is_named() {
     let store = store_with(&minutes(0..3));
-    let e = store.delete(&pattern("home1.pv.power"), at(5), at(4)).unwrap_err();
+    let e = store.delete(pattern("home1.pv.power"), at(5), at(4)).unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Invalid);
-    let e = store.delete(&pattern("home1.pv.pwr"), at(0), at(4)).unwrap_err();
+    let e = store.delete(pattern("home1.pv.pwr"), at(0), at(4)).unwrap_err();
     assert_eq!((e.kind(), e.message()), (ErrorKind::NotFound, "series home1.pv.pwr is not registered"));
-    assert_eq!(store.delete(&pattern("home9.>"), at(0), at(4)).unwrap().series, 0);
-    assert_eq!(store.delete(&pattern("home1.pv.power"), at(60), at(60)).unwrap().touched, 0);
+    assert_eq!(store.delete(pattern("home9.>"), at(0), at(4)).unwrap().series, 0);
+    assert_eq!(store.delete(pattern("home1.pv.power"), at(60), at(60)).unwrap().touched, 0);
     assert_eq!(power_of(&store).len(), 3);
 }
 
@@ -137,13 +137,13 @@ fn day_until(store: &Store, reached: &mut dyn FnMut(u8)) -> memcore::Result<()> 
         store.write(&power("home1.pv", &minutes(start..start + 5)))?;
     }
     reached(1);
-    store.delete(&pattern("home1.pv.power"), at(WRONG.start * 60), at(WRONG.end * 60))?;
+    store.delete(pattern("home1.pv.power"), at(WRONG.start * 60), at(WRONG.end * 60))?;
     reached(2);
     store.write(&power("home1.pv", &minutes(12..14)))?;
     store.write(&power("home1.pv", &minutes(60..62)))?;
     reached(3);
     store.seal()?;
-    store.compact(&pattern("*.>"), &CompactOptions::default(), &mut |_, _| {})?;
+    store.compact(pattern("*.>"), &CompactOptions::default(), &mut |_, _| {})?;
     store.write(&power("home1.pv", &minutes(62..63)))?;
     reached(4);
     Ok(())

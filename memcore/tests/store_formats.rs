@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use memcore::model::{Pattern, Timestamp};
+use memcore::model::{Pattern, SeriesName, Timestamp};
 use memcore::store::{Query, Store, StoreOptions};
 
 /// What was written: five channels, a row a minute.
@@ -32,7 +32,7 @@ fn check(store: &Store) {
         let found: Vec<(i64, u64)> = found.map(|(time, value)| (*time, value.to_bits())).collect();
         assert_eq!(found, expected, "{column}");
     }
-    let last = store.latest(&"home1.meter.constant".parse().unwrap()).unwrap();
+    let last = store.latest("home1.meter.constant".parse::<SeriesName>().unwrap()).unwrap();
     assert_eq!(last[0].1.time, Timestamp::from_seconds(1_700_000_000 + 6199 * 60));
     assert_eq!(store.durable_sequence(&"home1.meter".parse().unwrap(), 7), 13);
     assert!(store.verify().unwrap().is_sound());

@@ -196,12 +196,12 @@ fn keep_house(store: &Store, progress: &Progress, mut dice: Dice) {
     for _ in 0..3 {
         let done = match dice.below(4) {
             0 => store.seal(),
-            1 => store.compact(&pattern("*.pv.power"), &CompactOptions::default(), &mut |_, _| {}).map(|_| ()),
+            1 => store.compact(pattern("*.pv.power"), &CompactOptions::default(), &mut |_, _| {}).map(|_| ()),
             2 => store.sync(),
             _ => {
                 let before = progress.acknowledged[0].load(Ordering::SeqCst);
                 progress.deleting.store(before, Ordering::SeqCst);
-                let done = store.delete(&pattern("home1.pv.power"), at(0), at(before as i64 * 10)).map(|_| ());
+                let done = store.delete(pattern("home1.pv.power"), at(0), at(before as i64 * 10)).map(|_| ());
                 if done.is_ok() {
                     progress.deleted.store(before, Ordering::SeqCst);
                 }

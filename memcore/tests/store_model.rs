@@ -62,7 +62,7 @@ fn delete(store: &Store, model: &mut Model, channel: Option<bool>, from: i64, to
         Some(false) => "home1.pv.a",
         Some(true) => "home1.pv.b",
     };
-    store.delete(&pattern(selected), Timestamp::from_micros(from), Timestamp::from_micros(to)).unwrap();
+    store.delete(pattern(selected), Timestamp::from_micros(from), Timestamp::from_micros(to)).unwrap();
     for (map, of) in model.iter_mut().zip([false, true]) {
         map.retain(|time, _| channel.is_some_and(|channel| channel != of) || !(from..to).contains(time));
     }
@@ -71,7 +71,7 @@ fn delete(store: &Store, model: &mut Model, channel: Option<bool>, from: i64, to
 fn compact(store: &Store) {
     let (mut done, mut of) = (0, 0);
     let all = CompactOptions::default();
-    let report = store.compact(&pattern("home1.pv.*"), &all, &mut |now, total| (done, of) = (now, total)).unwrap();
+    let report = store.compact(pattern("home1.pv.*"), &all, &mut |now, total| (done, of) = (now, total)).unwrap();
     assert!(report.skipped.is_empty() && done == of, "{report:?}, {done} of {of} bytes");
     assert_eq!(store.stats().erasures, 0, "what was deleted is gone for good");
 }
@@ -97,7 +97,7 @@ fn check(store: &Store, model: &Model, from: i64, to: i64) {
         let starts = counted.times().values().iter().copied();
         assert_eq!(starts.zip(counts.zip(largest)).collect::<BTreeMap<_, _>>(), buckets);
     }
-    let latest = store.latest(&pattern("home1.pv.*")).unwrap();
+    let latest = store.latest(pattern("home1.pv.*")).unwrap();
     assert_eq!(latest.len(), model.iter().filter(|map| !map.is_empty()).count());
     for (series, sample) in latest {
         let map = &model[usize::from(series.channel.as_str() == "b")];

@@ -194,7 +194,7 @@ fn the_ends_of_time_are_instants_like_others() {
 #[test]
 fn the_latest_sample_is_the_one_with_the_latest_time() {
     for store in stores_of(&[power("home1.pv", &[(5, 5.0), (9, 9.0), (7, 7.0)]), power("home2.pv", &[(1, 1.0)])]) {
-        let latest = store.latest(&pattern("*.pv.power")).unwrap();
+        let latest = store.latest(pattern("*.pv.power")).unwrap();
         assert_eq!(latest[0], ("home1.pv.power".parse().unwrap(), Sample { time: at(9), value: 9.0 }));
         assert_eq!(latest.len(), 2);
     }

@@ -111,7 +111,7 @@ fn a_stream_sees_what_was_there_when_it_began() {
     let first = stream.next().unwrap().unwrap();
     let late: Vec<(i64, f64)> = (0..ROWS).map(|row| (row * 3, 0.5)).collect();
     late.chunks(1000).for_each(|rows| store.write(&power("home2.meter", rows)).unwrap());
-    store.delete(&pattern("home2.meter.power"), at(0), at(50_000)).unwrap();
+    store.delete(pattern("home2.meter.power"), at(0), at(50_000)).unwrap();
     store.seal().unwrap();
     let rest = stream.collect::<Result<Vec<_>, _>>().unwrap();
     let batches: Vec<RecordBatch> = [first].into_iter().chain(rest).collect();

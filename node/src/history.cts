@@ -1,20 +1,44 @@
 /** A site's history: opened, registered, written, queried. */
 import native = require("../native.cjs");
 import { abortable, settled, sync } from "./call.cjs";
-import { InvalidError } from "./errors.cjs";
-import { anything, checkNumber, checkOptions, checkText, count, flag, given, oneOf, pair, show, signal, text, words } from "./options.cjs";
+import { Bulk, type BulkOptions, type Progress } from "./bulk.cjs";
+import { type Values, type WriteOptions, columnsOf } from "./columns.cjs";
+import { anything, bytes, callable, checkNumber, checkOptions, checkText, count, flag, given, oneOf, pair, record, show, signal, text, words } from "./options.cjs";
 import { QueryResult } from "./result.cjs";
 import { Reading } from "./reading.cjs";
-import { type Duration, type TimeLike, type TimesLike, toDuration, toMicros, toMicrosArray } from "./time.cjs";
+import { type Duration, type TimeLike, type TimesLike, toDuration, toMicros } from "./time.cjs";
 
 /** How a site is opened. */
 export interface OpenOptions {
   /** Opens it beside a process that writes to it; `refresh()` shows what was written since. */
   readOnly?: boolean;
+  /** How long data are kept; for good without it. */
+  keep?: Duration;
+  /** How long those of devices are kept, by a pattern such as `home1.pv` or `home1.*`; the first that matches holds. */
+  retention?: Readonly<Record<string, Duration>>;
+  /** Beyond so many bytes the oldest data go. */
+  maxBytes?: number;
+  /** Writes are held back where the disk has less than so many bytes left. */
+  reserveBytes?: number;
+  /** Queries leave out what fails its checksum instead of failing. */
+  skipDamaged?: boolean;
 }
 
-/** Values of a bucket become one: the numbers' mean, smallest, largest, sum, count, earliest or latest. */
-export type Aggregate = "mean" | "min" | "max" | "sum" | "count" | "first" | "last";
+/** What becomes of the values of a bucket. Percentiles are `p5`, `p99.9`. */
+export type Aggregate =
+  | "mean"
+  | "time_weighted_mean"
+  | "min"
+  | "max"
+  | "sum"
+  | "count"
+  | "first"
+  | "last"
+  | "integral"
+  | "increase"
+  | "coverage"
+  | "median"
+  | `p${number}`;
 
 /** What the numbers of a series mean. */
 export interface ChannelOptions {
@@ -36,6 +60,8 @@ export interface ChannelOptions {
   range?: readonly [number, number];
   /** Whether it takes commands. */
   writable?: boolean;
+  /** What else it is known by, such as `{ phase: "L1" }`, to select it: `home1.>{phase=L1}`. */
+  labels?: Readonly<Record<string, string>>;
 }
 
 /** A registered series. Lengths of time are in milliseconds. */
@@ -53,14 +79,7 @@ export interface SeriesDescription {
   maxAge?: number;
   range?: [number, number];
   writable: boolean;
-}
-
-/** How values are written. */
-export interface WriteOptions {
-  /** Converts from this unit; a series that is not registered becomes a gauge in it. */
-  unit?: string;
-  /** `skip`, the default: NaN is no value and is not written, like `null`. `keep`: it is stored, apart from a gap. */
-  nan?: "skip" | "keep";
+  labels: Record<string, string>;
 }
 
 /** What a query asks for. */
@@ -75,6 +94,16 @@ export interface QueryOptions {
   agg?: Aggregate | readonly Aggregate[];
   /** The zone whose clocks and calendar the buckets follow; UTC without it. */
   tz?: string;
+  /** What becomes of buckets without a number; `absent` unless said otherwise. NaN stands where there is none. */
+  gaps?: "absent" | "null" | "previous" | "linear";
+  /** The longest silence over which a value holds, for what counts time, and for filling. */
+  maxGap?: Duration;
+  /** How a value goes over into the next, for what counts time. */
+  rule?: "step" | "trapezoid";
+  /** Only what was known at this instant. */
+  asOf?: TimeLike;
+  /** As few raw readings as a chart of so many pixels needs. */
+  chart?: number | { width: number; method?: "minmax" | "minmaxlttb" };
   /** At most so many rows of each series, the first ones. */
   limit?: number;
   /** At most so many rows of each series, the last ones. */
@@ -97,6 +126,95 @@ export interface Stats {
   damage: string[];
 }
 
+/** Who hears of a long work, and who ends it. */
+export interface WorkOptions {
+  /** Called as the work goes on. */
+  onProgress?: (progress: Progress) => void;
+  /** Ends the work. */
+  signal?: AbortSignal;
+}
+
+/** What a file is written of. */
+export interface ExportOptions extends WorkOptions, Pick<QueryOptions, "start" | "end" | "every" | "agg" | "tz" | "asOf"> {
+  /** Which series; all without it. */
+  selection?: string;
+  /** What the file is written as; what its name ends in without it. */
+  format?: "csv" | "parquet" | "arrow";
+  /** One row a time and one column a series, instead of one row a value. */
+  wide?: boolean;
+}
+
+/** What an export wrote. */
+export interface ExportReport {
+  series: number;
+  rows: number;
+  points: number;
+}
+
+/** How a file is read. */
+export interface ImportOptions extends WorkOptions {
+  /** Whose channels the columns of a wide file are. */
+  device?: string;
+  /** The name of the column of times; `time` without it. */
+  time?: string;
+  /** The unit of all values that say none, or of each column. */
+  units?: string | Readonly<Record<string, string>>;
+  /** The zone of times in CSV without one; UTC without it. */
+  tz?: string;
+  /** Reads and checks everything, and writes nothing. */
+  dryRun?: boolean;
+}
+
+/** What an import did, or would do. */
+export interface ImportReport {
+  rows: number;
+  points: number;
+  /** Values that were there already. */
+  repeated: number;
+  /** Empty cells. */
+  gaps: number;
+  series: { series: string; unit: string; new: boolean; points: number }[];
+}
+
+/** What a compaction did. */
+export interface CompactReport {
+  chunksBefore: number;
+  chunksAfter: number;
+  bytesBefore: number;
+  bytesAfter: number;
+  /** Deleted values that are gone for good. */
+  erased: number;
+  /** Damaged chunks that were left as they are. */
+  skipped: string[];
+}
+
+/** What a backup holds. */
+export interface BackupReport {
+  points: number;
+  bytes: number;
+  /** Bytes that had to be copied. */
+  copiedBytes: number;
+  /** What is damaged in the store. */
+  damage: string[];
+}
+
+/** What a check of everything found. */
+export interface VerifyReport {
+  sound: boolean;
+  bytes: number;
+  chunks: number;
+  damage: string[];
+}
+
+/** How much is stored of a series; times in microseconds. */
+export interface SeriesStats {
+  series: string;
+  points: number;
+  bytes: number;
+  first?: bigint;
+  last?: bigint;
+}
+
 const CHANNEL = {
   unit: text,
   quantity: text,
@@ -107,9 +225,12 @@ const CHANNEL = {
   maxAge: anything,
   range: pair,
   writable: flag,
+  labels: record,
 };
 
-const QUERY = { start: anything, end: anything, every: anything, agg: words, tz: text, limit: count, last: count, signal };
+const QUESTION = { start: anything, end: anything, every: anything, agg: words, tz: text, asOf: anything };
+const QUERY = { ...QUESTION, gaps: text, maxGap: anything, rule: text, chart: anything, limit: count, last: count, signal };
+const WORK = { onProgress: callable, signal };
 
 /** A site's history. Values are in the base unit of their quantity, and positive where they flow into the device. */
 export class Memcore {
@@ -133,10 +254,10 @@ export class Memcore {
     checkText("register", "series", series);
     checkOptions(call, options, CHANNEL);
     checkText(call, "unit", options.unit);
-    const { unit, quantity, kind, sign, label, range, writable } = options;
+    const { unit, quantity, kind, sign, label, range, writable, labels } = options;
     const cadence = toDuration(`${call}: cadence`, options.cadence);
     const maxAge = toDuration(`${call}: maxAge`, options.maxAge);
-    const rest = given({ quantity, kind, sign, label, cadence, maxAge, writable, range: range && [...range] });
+    const rest = given({ quantity, kind, sign, label, cadence, maxAge, writable, range: range && [...range], labels: labels && { ...labels } });
     sync(() => {
       this.#native.register(series, { unit, ...rest });
     });
@@ -148,55 +269,152 @@ export class Memcore {
    * `null` is a gap and writes nothing, and so does NaN unless it is kept. Writing a time again replaces its value.
    */
   write(series: string, time: TimeLike, value: number | null, options?: WriteOptions): Promise<number>;
-  write(series: string, times: TimesLike, values: Float64Array | readonly (number | null)[], options?: WriteOptions): Promise<number>;
-  async write(
-    series: string,
-    times: TimeLike | TimesLike,
-    values: number | null | Float64Array | readonly (number | null)[],
-    options: WriteOptions = {},
-  ): Promise<number> {
-    const call = `write ${show(series)}`;
-    checkText("write", "series", series);
-    checkOptions(call, options, { unit: text, nan: oneOf("skip", "keep") });
-    const single = typeof values === "number" || values === null;
-    const micros = single
-      ? BigInt64Array.of(toMicros(`${call}: time`, times as TimeLike))
-      : toMicrosArray(`${call}: times`, times as TimesLike);
-    const { numbers, absent } = toColumn(call, single ? [values] : values);
-    const how = { keepNan: options.nan === "keep", ...given({ unit: options.unit }) };
+  write(series: string, times: TimesLike, values: Values, options?: WriteOptions): Promise<number>;
+  async write(series: string, times: TimeLike | TimesLike, values: number | null | Values, options: WriteOptions = {}): Promise<number> {
+    const { micros, numbers, absent, how } = columnsOf(series, times, values, options);
     return settled(sync(() => this.#native.write(series, micros, numbers, absent, how)));
   }
 
-  /** Asks for the series that match, such as `home1.*.power` or `home1.>`. */
-  query<const A extends Aggregate>(pattern: string, options: QueryOptions & { agg: A | readonly A[] }): Promise<QueryResult<A>>;
-  query(pattern: string, options: QueryOptions & { every: Duration; agg?: never }): Promise<QueryResult<"mean">>;
-  query(pattern: string, options?: QueryOptions & { every?: never; agg?: never }): Promise<QueryResult<"value">>;
-  query(pattern: string, options?: QueryOptions): Promise<QueryResult>;
-  async query(pattern: string, options: QueryOptions = {}): Promise<unknown> {
-    checkText("query", "pattern", pattern);
-    const call = `query ${show(pattern)}`;
+  /** Writes what several registered channels of a device measured at one instant, as one row; it is durable then. */
+  async writeReading(device: string, time: TimeLike, values: Readonly<Record<string, number>>): Promise<void> {
+    checkText("writeReading", "device", device);
+    const call = `writeReading ${show(device)}`;
+    const numbers = Object.entries(values).map(([channel, value]) => checkNumber(call, channel, value));
+    await settled(this.#native.writeReading(device, toMicros(`${call}: time`, time), Object.keys(values), numbers));
+  }
+
+  /** Begins a load of many writes: `await using bulk = mem.bulk()`. */
+  bulk(options: BulkOptions = {}): Bulk {
+    checkOptions("bulk", options, WORK);
+    return new Bulk(
+      sync(() => this.#native.bulk()),
+      options,
+    );
+  }
+
+  /** Asks for the selected series, such as `home1.*.power`, `home1.>` or `home1.>{phase=L1}`. */
+  query<const A extends Aggregate>(selection: string, options: QueryOptions & { agg: A | readonly A[] }): Promise<QueryResult<A>>;
+  query(selection: string, options: QueryOptions & { every: Duration; agg?: never }): Promise<QueryResult<"mean">>;
+  query(selection: string, options?: QueryOptions & { every?: never; agg?: never }): Promise<QueryResult<"value">>;
+  query(selection: string, options?: QueryOptions): Promise<QueryResult>;
+  async query(selection: string, options: QueryOptions = {}): Promise<unknown> {
+    checkText("query", "selection", selection);
+    const call = `query ${show(selection)}`;
     checkOptions(call, options, QUERY);
     options.signal?.throwIfAborted();
-    const { tz, limit, last } = options;
-    const start = options.start === undefined ? undefined : toMicros(`${call}: start`, options.start);
-    const end = options.end === undefined ? undefined : toMicros(`${call}: end`, options.end);
-    const every = toDuration(`${call}: every`, options.every);
-    const agg = typeof options.agg === "string" ? [options.agg] : options.agg && [...options.agg];
-    const answer = this.#native.query(pattern, given({ start, end, every, agg, tz, limit, last }));
+    const answer = this.#native.query(selection, question(call, options));
     return new QueryResult(await abortable(settled(answer), options.signal));
   }
 
-  /** The latest reading of each series that matches. */
-  async latest(pattern = ">"): Promise<Reading[]> {
-    checkText("latest", "pattern", pattern);
-    const latest = await settled(this.#native.latest(pattern));
+  /** The reading that held at an instant, the latest at or before it however old, of each selected series. */
+  async at(time: TimeLike, selection = ">"): Promise<Reading[]> {
+    checkText("at", "selection", selection);
+    const held = await settled(this.#native.at(selection, toMicros("at: time", time)));
+    return held.map(({ series, time, value }) => new Reading(series, time, value));
+  }
+
+  /**
+   * Writes series to a file of CSV, Parquet or Arrow, as the ending of its name says, however long they are. What is exported
+   * raw can be imported again and is the same, bit for bit; of a NaN, CSV only keeps that it is one.
+   */
+  async export(path: string, options: ExportOptions = {}): Promise<ExportReport> {
+    checkText("export", "path", path);
+    const call = `export ${show(path)}`;
+    checkOptions(call, options, { ...QUESTION, ...WORK, selection: text, format: oneOf("csv", "parquet", "arrow"), wide: flag });
+    const { selection = "*/>", format, wide = false } = options;
+    return work(options, async (stop, told) => {
+      const asked = question(call, options);
+      return JSON.parse(await settled(sync(() => this.#native.export(path, selection, asked, format, wide, stop, told)))) as ExportReport;
+    });
+  }
+
+  /**
+   * Takes history in from a file of CSV, Parquet or Arrow: long, with columns `series`, `time`, `value` and perhaps `unit`, or
+   * wide with a `device`. Doing it again adds nothing twice.
+   */
+  async importFile(path: string, options: ImportOptions = {}): Promise<ImportReport> {
+    checkText("importFile", "path", path);
+    const call = `importFile ${show(path)}`;
+    checkOptions(call, options, { ...WORK, device: text, time: text, units: anything, tz: text, dryRun: flag });
+    const { device, time, units, tz, dryRun = false } = options;
+    const one = typeof units === "string" ? units : undefined;
+    const each = typeof units === "object" ? { ...units } : undefined;
+    const settings = { dryRun, ...given({ device, time, unit: one, units: each, tz }) };
+    return work(options, async (stop, told) => {
+      return JSON.parse(await settled(sync(() => this.#native.importFile(path, settings, stop, told)))) as ImportReport;
+    });
+  }
+
+  /**
+   * Deletes readings from `start` on and before `end`, for good, and says of how many series; an end that is left out is open.
+   * What arrives for the range afterwards is kept.
+   */
+  async delete(selection: string, range: { start?: TimeLike; end?: TimeLike }): Promise<number> {
+    checkText("delete", "selection", selection);
+    checkOptions("delete", range, { start: anything, end: anything });
+    const { start, end } = range;
+    const from = start === undefined ? undefined : toMicros("delete: start", start);
+    return settled(this.#native.delete(selection, from, end === undefined ? undefined : toMicros("delete: end", end)));
+  }
+
+  /** Merges what is stored of the selected devices, and carries out what was deleted there. */
+  async compact(selection = "*/>", options: { forgetBefore?: TimeLike } = {}): Promise<CompactReport> {
+    checkText("compact", "selection", selection);
+    checkOptions("compact", options, { forgetBefore: anything });
+    const { forgetBefore } = options;
+    const before = forgetBefore === undefined ? undefined : toMicros("compact: forgetBefore", forgetBefore);
+    return settled(this.#native.compact(selection, before));
+  }
+
+  /**
+   * Copies the history into a folder while it is open and written; a later backup into it copies what is new. The folder is a
+   * site then, to be opened with `readOnly` or restored with `restore`. Keys and enrolled devices are no part of it.
+   */
+  async backup(to: string): Promise<BackupReport> {
+    checkText("backup", "to", to);
+    return settled(this.#native.backup(to));
+  }
+
+  /**
+   * As `query`, read piece by piece as it is asked for: memory stays flat, however long the range is. Each piece is an Arrow
+   * IPC stream in the long layout, for `tableFromIPC` of apache-arrow.
+   */
+  async *stream(selection: string, options: Omit<QueryOptions, "chart" | "limit" | "last"> = {}): AsyncGenerator<Uint8Array, void, void> {
+    checkText("stream", "selection", selection);
+    const call = `stream ${show(selection)}`;
+    checkOptions(call, options, { ...QUESTION, gaps: text, maxGap: anything, rule: text, signal });
+    const stream = await settled(this.#native.stream(selection, question(call, options)));
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const batch = await abortable(settled(stream.next()), options.signal);
+      if (batch === null) return;
+      yield batch;
+    }
+  }
+
+  /** Reads everything that is stored and checks it. */
+  async verify(): Promise<VerifyReport> {
+    const report = await settled(this.#native.verify());
+    return { sound: report.damage.length === 0, ...report };
+  }
+
+  /** Points, bytes and span of each selected series. */
+  async seriesStats(selection = "*/>"): Promise<SeriesStats[]> {
+    checkText("seriesStats", "selection", selection);
+    return settled(this.#native.seriesStats(selection));
+  }
+
+  /** The latest reading of each selected series. */
+  async latest(selection = ">"): Promise<Reading[]> {
+    checkText("latest", "selection", selection);
+    const latest = await settled(this.#native.latest(selection));
     return latest.map(({ series, time, value }) => new Reading(series, time, value));
   }
 
-  /** The series that match, with what their numbers mean. */
-  series(pattern = ">"): SeriesDescription[] {
-    checkText("series", "pattern", pattern);
-    return sync(() => this.#native.series(pattern)) as SeriesDescription[];
+  /** The selected series, with what their numbers mean. */
+  series(selection = ">"): SeriesDescription[] {
+    checkText("series", "selection", selection);
+    return sync(() => this.#native.series(selection)) as SeriesDescription[];
   }
 
   /** How much is stored. */
@@ -222,27 +440,47 @@ export class Memcore {
   }
 }
 
-/** Numbers, and which of them are none. */
-function toColumn(call: string, values: Float64Array | readonly (number | null)[]): { numbers: Float64Array; absent?: Uint8Array } {
-  if (values instanceof Float64Array) return { numbers: values };
-  if (!Array.isArray(values)) {
-    throw new InvalidError(`${call}: values are ${show(values)}, expected a Float64Array or an array of numbers and nulls`);
-  }
-  const numbers = new Float64Array(values.length);
-  const absent = new Uint8Array(values.length);
-  for (let at = 0; at < values.length; at++) {
-    const value: unknown = values[at];
-    if (value === null || value === undefined) absent[at] = 1;
-    else numbers[at] = checkNumber(call, `values[${String(at)}]`, value);
-  }
-  return { numbers, absent };
+/** What is asked for, as the native addon takes it. */
+function question(call: string, options: QueryOptions): native.QueryOptions {
+  const { tz, limit, last, gaps, rule, chart } = options;
+  const instant = (name: string, time: TimeLike | undefined) => (time === undefined ? undefined : toMicros(`${call}: ${name}`, time));
+  const every = toDuration(`${call}: every`, options.every);
+  const maxGap = toDuration(`${call}: maxGap`, options.maxGap);
+  const agg = typeof options.agg === "string" ? [options.agg] : options.agg && [...options.agg];
+  const { width: chartWidth, method: chartMethod } = typeof chart === "object" ? chart : { width: chart, method: undefined };
+  const [start, end, asOf] = [instant("start", options.start), instant("end", options.end), instant("asOf", options.asOf)];
+  return given({ start, end, every, agg, tz, gaps, maxGap, rule, asOf, chartWidth, chartMethod, limit, last });
+}
+
+/** Does long work that tells how far it is, until the signal ends it. */
+async function work<T>(
+  { onProgress, signal }: WorkOptions,
+  start: (stop: native.NativeStop, told: ((progress: Progress) => void) | undefined) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const stop = new native.NativeStop();
+  return abortable(start(stop, onProgress), signal, () => {
+    stop.stop();
+  });
 }
 
 /** Opens the site in that folder, making it if it does not exist. */
 export function open(path: string, options: OpenOptions = {}): Memcore {
   checkText("open", "path", path);
-  checkOptions("open", options, { readOnly: flag });
-  return new Memcore(sync(() => native.open(path, options.readOnly ?? false)));
+  const known = { readOnly: flag, keep: anything, retention: record, maxBytes: bytes, reserveBytes: bytes, skipDamaged: flag };
+  checkOptions("open", options, known);
+  const { readOnly = false, skipDamaged = false, maxBytes, reserveBytes } = options;
+  const keep = toDuration("open: keep", options.keep);
+  const rules = Object.entries(options.retention ?? {});
+  const retention = rules.map(([devices, length]) => [devices, toDuration(`open: retention of ${devices}`, length) ?? ""]);
+  return new Memcore(sync(() => native.open(path, { readOnly, skipDamaged, retention, ...given({ keep, maxBytes, reserveBytes }) })));
+}
+
+/** Makes a site, which has no history yet, from a backup. */
+export async function restore(backup: string, site: string): Promise<BackupReport> {
+  checkText("restore", "backup", backup);
+  checkText("restore", "site", site);
+  return settled(native.restore(backup, site));
 }
 
 /** A site in memory, gone when it is closed or forgotten. */

@@ -20,8 +20,27 @@ export {
 } from "./errors.cjs";
 export type { ErrorCode, Retry } from "./errors.cjs";
 
-export { Memcore, memory, open } from "./history.cjs";
-export type { Aggregate, ChannelOptions, OpenOptions, QueryOptions, SeriesDescription, Stats, WriteOptions } from "./history.cjs";
+export { Bulk } from "./bulk.cjs";
+export type { BulkOptions, Progress } from "./bulk.cjs";
+export type { Values, WriteOptions } from "./columns.cjs";
+export { Memcore, memory, open, restore } from "./history.cjs";
+export type {
+  Aggregate,
+  BackupReport,
+  ChannelOptions,
+  CompactReport,
+  ExportOptions,
+  ExportReport,
+  ImportOptions,
+  ImportReport,
+  OpenOptions,
+  QueryOptions,
+  SeriesDescription,
+  SeriesStats,
+  Stats,
+  VerifyReport,
+  WorkOptions,
+} from "./history.cjs";
 export { Events, LiveStream, Subscription } from "./live.cjs";
 export type { CommandState, Event } from "./live.cjs";
 export { Reading } from "./reading.cjs";

@@ -18,6 +18,9 @@ export const anything: Check = () => undefined;
 export const whole = (most: number): Check =>
   expecting(`a whole number from 0 to ${String(most)}`, (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most);
 export const count = whole(2 ** 32 - 1);
+export const bytes = whole(Number.MAX_SAFE_INTEGER);
+export const callable = expecting("a function", (value) => typeof value === "function");
+export const record = expecting("an object", (value) => typeof value === "object" && value !== null && !Array.isArray(value));
 export const words = expecting(
   "a string or an array of strings",
   (value) => typeof value === "string" || (Array.isArray(value) && value.every((word) => typeof word === "string")),

@@ -110,6 +110,11 @@ export class QueryResult<C extends Column = Column> implements Iterable<SeriesRe
     });
   }
 
+  /** What the answer has cost: chunks, pages decoded and answered by summaries, bytes read. */
+  explain(): string {
+    return sync(() => this.#native.explain());
+  }
+
   /** Times that all series share, and a column for each. */
   wide(): Wide {
     const { times, names, columns } = sync(() => this.#native.wide());

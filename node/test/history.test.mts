@@ -135,6 +135,7 @@ test("what a series means is said once, and read back", () => {
     baseUnit: "W",
     kind: "gauge",
     label: "start",
+    labels: {},
     ...battery,
     cadence: 60_000,
   });
@@ -171,7 +172,7 @@ test("what makes no sense is refused, and says which field it was", async () => 
   const query = (options: object): Promise<unknown> => mem.query(PV, options as mc.QueryOptions);
   await assert.rejects(query({ evry: "1d" }), refused("INVALID", '"evry"', "every"));
   await assert.rejects(query({ start: 2n, end: 1n }), refused("INVALID", "from", "to"));
-  await assert.rejects(query({ agg: "median" }), refused("INVALID", "median", "mean"));
+  await assert.rejects(query({ agg: "midian" }), refused("INVALID", "midian", "mean"));
   await assert.rejects(query({ every: "2mo" }), refused("INVALID", "2mo"));
   await assert.rejects(query({ every: "1d", tz: "Europe/Atlantis" }), refused("INVALID", "Europe/Atlantis"));
   await assert.rejects(query({ tz: "Europe/Berlin" }), refused("INVALID", "tz", "every"));

@@ -166,7 +166,8 @@ def test_what_makes_no_sense_is_refused_in_words(mem: mc.Memcore) -> None:
         "every: duration is .fortnight., expected a whole number": lambda: mem.query(PV, every="fortnight"),
         'zone is "Berlin", expected a name such as Europe/Berlin': lambda: mem.query(PV, every="1d", tz="Berlin"),
         "tz is 'Europe/Berlin' without every": lambda: mem.query(PV, tz="Europe/Berlin"),
-        'aggregate is "median", expected one of mean': lambda: mem.query(PV, agg="median"),  # type: ignore[arg-type]
+        'aggregate is "midian", expected one of mean': lambda: mem.query(PV, agg="midian"),
+        'gaps is "none", expected one of absent': lambda: mem.query(PV, every="1h", gaps="none"),  # type: ignore[arg-type]
         "fewer than three parts": lambda: mem.query("home1.power"),
         "kind: unknown variant `pulse`, expected one of `gauge`": lambda: mem.register(
             PV,

@@ -1,6 +1,8 @@
 //! What the numbers of a series mean, from and to a JavaScript object.
 
-use memcore::model::{Channel, Kind, LabelPosition, SeriesName, SignConvention, Span, ValidRange};
+use std::collections::HashMap;
+
+use memcore::model::{Channel, Kind, LabelPosition, SeriesName, SignConvention, Span, ValidRange, labels};
 use memcore::{Error, Result};
 use napi_derive::napi;
 use serde_json::Value;
@@ -26,6 +28,8 @@ pub struct ChannelOptions {
     pub range: Option<Vec<f64>>,
     /// Whether it takes commands.
     pub writable: Option<bool>,
+    /// What else it is known by.
+    pub labels: Option<HashMap<String, String>>,
 }
 
 impl ChannelOptions {
@@ -60,7 +64,8 @@ impl ChannelOptions {
         if self.writable == Some(true) {
             builder = builder.writable();
         }
-        builder.build()
+        let pairs = self.labels.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()));
+        builder.labels(labels(pairs)?).build()
     }
 }
 
@@ -90,6 +95,8 @@ pub struct SeriesDescription {
     pub range: Option<Vec<f64>>,
     /// Whether it takes commands.
     pub writable: bool,
+    /// What else it is known by.
+    pub labels: HashMap<String, String>,
 }
 
 impl SeriesDescription {
@@ -107,6 +114,7 @@ impl SeriesDescription {
             max_age: channel.max_age.map(millis),
             range: channel.range.map(|range| vec![range.low(), range.high()]),
             writable: channel.writable,
+            labels: channel.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
         }
     }
 }

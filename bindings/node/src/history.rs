@@ -2,23 +2,59 @@
 
 use std::path::Path;
 
-use memcore::model::{Pattern, SeriesName, Timestamp, Unit};
-use memcore::store::{Aggregate, Every, StoreOptions};
-use memcore::{Memcore, Query};
+use memcore::Memcore;
+use memcore::model::{ChannelName, DeviceName, Sample, Selection, SeriesName, Timestamp, Unit};
+use memcore::store::StoreOptions;
 use napi::Env;
 use napi::bindgen_prelude::{BigInt, PromiseRaw};
 use napi_derive::napi;
 
-use crate::channel::{ChannelOptions, SeriesDescription};
+use crate::bulk::{NativeBulk, values_of};
+use crate::channel::{ChannelOptions, SeriesDescription, span};
 use crate::error::{Result, ToNode, on_disk};
+use crate::question::QueryOptions;
 use crate::result::NativeResult;
 use crate::time::instant;
 
+/// How a site is opened.
+#[napi(object)]
+pub(crate) struct StoreSettings {
+    /// Beside a process that writes to it.
+    pub read_only: bool,
+    /// How long data are kept.
+    pub keep: Option<String>,
+    /// How long those of devices by a pattern: pairs.
+    pub retention: Vec<Vec<String>>,
+    /// Beyond it the oldest data go.
+    pub max_bytes: Option<i64>,
+    /// Writes are held back where the disk has less left.
+    pub reserve_bytes: Option<i64>,
+    /// Whether queries leave out what is damaged.
+    pub skip_damaged: bool,
+}
+
+impl StoreSettings {
+    fn options(&self) -> memcore::Result<StoreOptions> {
+        let bytes = |bytes: Option<i64>| bytes.and_then(|bytes| u64::try_from(bytes).ok());
+        let mut options = StoreOptions::default().skip_damaged(self.skip_damaged).max_bytes(bytes(self.max_bytes));
+        options = options.keep(self.keep.as_deref().map(|keep| span("keep", keep)).transpose()?);
+        for rule in &self.retention {
+            if let [devices, length] = &rule[..] {
+                options = options.keep_for(devices.parse()?, span("retention", length)?);
+            }
+        }
+        Ok(bytes(self.reserve_bytes).into_iter().fold(options, StoreOptions::reserve_bytes))
+    }
+}
+
 /// Opens the site in that folder.
 #[napi(catch_unwind)]
-pub(crate) fn open(path: String, read_only: bool) -> Result<NativeHistory> {
-    let (path, options) = (Path::new(&path), StoreOptions::default());
-    let opened = if read_only { Memcore::open_read_only(path, options) } else { Memcore::open(path, options) };
+pub(crate) fn open(path: String, settings: StoreSettings) -> Result<NativeHistory> {
+    let (path, options) = (Path::new(&path), settings.options().to_node()?);
+    let opened = match settings.read_only {
+        true => Memcore::open_read_only(path, options),
+        false => Memcore::open(path, options),
+    };
     opened.to_node().map(NativeHistory)
 }
 
@@ -26,54 +62,6 @@ pub(crate) fn open(path: String, read_only: bool) -> Result<NativeHistory> {
 #[napi(catch_unwind)]
 pub(crate) fn memory() -> NativeHistory {
     NativeHistory(Memcore::in_memory())
-}
-
-/// The question of a query.
-#[napi(object)]
-pub struct QueryOptions {
-    /// Only from this instant on, in microseconds.
-    pub start: Option<BigInt>,
-    /// Only before this instant, in microseconds.
-    pub end: Option<BigInt>,
-    /// The length of the buckets.
-    pub every: Option<String>,
-    /// The aggregates, one a column.
-    pub agg: Option<Vec<String>>,
-    /// The zone whose calendar the buckets follow.
-    pub tz: Option<String>,
-    /// At most so many rows of each series, the first ones.
-    pub limit: Option<u32>,
-    /// At most so many rows of each series, the last ones.
-    pub last: Option<u32>,
-}
-
-impl QueryOptions {
-    fn query(&self, pattern: &str) -> Result<Query> {
-        let mut query = Query::new(pattern.parse::<Pattern>().to_node()?);
-        if let Some(start) = &self.start {
-            query = query.from(instant(start).to_node()?);
-        }
-        if let Some(end) = &self.end {
-            query = query.to(instant(end).to_node()?);
-        }
-        match (&self.every, &self.tz) {
-            (Some(every), zone) => query = query.every(Every::parse(every, zone.as_deref()).to_node()?),
-            (None, Some(_)) => {
-                return Err(memcore::Error::invalid("tz without every: expected the buckets that follow it")).to_node();
-            }
-            (None, None) => {}
-        }
-        for aggregate in self.agg.iter().flatten() {
-            query = query.aggregate(aggregate.parse::<Aggregate>().to_node()?);
-        }
-        if let Some(limit) = self.limit {
-            query = query.limit(limit as usize);
-        }
-        if let Some(last) = self.last {
-            query = query.last(last as usize);
-        }
-        Ok(query)
-    }
 }
 
 /// How a column is written.
@@ -94,6 +82,12 @@ pub struct LatestSample {
     pub time: BigInt,
     /// In the base unit of its quantity and in passive sign.
     pub value: f64,
+}
+
+impl LatestSample {
+    fn new((series, sample): (SeriesName, Sample)) -> Self {
+        Self { series: series.to_string(), time: BigInt::from(sample.time.as_micros()), value: sample.value }
+    }
 }
 
 /// How much is stored.
@@ -155,11 +149,7 @@ impl NativeHistory {
         let keep_nan = options.keep_nan;
         let unit = options.unit.map(|unit| unit.parse::<Unit>()).transpose().to_node()?;
         let times: Vec<Timestamp> = times.iter().copied().map(Timestamp::from_micros).collect();
-        let present = |at: usize, value: f64| {
-            let absent = absent.is_some_and(|absent| absent.get(at).is_some_and(|mark| *mark != 0));
-            (!absent && (keep_nan || !value.is_nan())).then_some(value)
-        };
-        let values: Vec<Option<f64>> = values.iter().enumerate().map(|(at, value)| present(at, *value)).collect();
+        let values = values_of(values, absent, keep_nan);
         let memcore = self.0.clone();
         env.spawn_future(async move {
             let written = on_disk(move || memcore.write(&series, &times, &values, unit)).await?;
@@ -167,33 +157,50 @@ impl NativeHistory {
         })
     }
 
+    /// Writes what channels of a device measured at one instant.
+    #[napi]
+    pub async fn write_reading(&self, device: String, time: BigInt, channels: Vec<String>, values: Vec<f64>) -> Result<()> {
+        let device: DeviceName = device.parse().to_node()?;
+        let time = instant(&time).to_node()?;
+        let named = channels.iter().zip(values).map(|(channel, value)| Ok((channel.parse::<ChannelName>()?, value)));
+        let values = named.collect::<memcore::Result<Vec<_>>>().to_node()?;
+        let memcore = self.0.clone();
+        on_disk(move || memcore.write_reading(&device, time, &values)).await
+    }
+
+    /// Begins a load of many writes.
+    #[napi(catch_unwind)]
+    pub fn bulk(&self) -> NativeBulk {
+        NativeBulk::new(&self.0)
+    }
+
+    /// The sample that held at an instant, of each selected series.
+    #[napi]
+    pub async fn at(&self, selection: String, time: BigInt) -> Result<Vec<LatestSample>> {
+        let (memcore, selection) = (self.0.clone(), selection.parse::<Selection>().to_node()?);
+        let time = instant(&time).to_node()?;
+        Ok(on_disk(move || memcore.at(selection, time)).await?.into_iter().map(LatestSample::new).collect())
+    }
+
     /// Asks for the series that match.
     #[napi]
-    pub async fn query(&self, pattern: String, options: QueryOptions) -> Result<NativeResult> {
-        let (memcore, query) = (self.0.clone(), options.query(&pattern)?);
+    pub async fn query(&self, selection: String, options: QueryOptions) -> Result<NativeResult> {
+        let (memcore, query) = (self.0.clone(), options.query(&selection)?);
         on_disk(move || memcore.query(&query)).await.map(NativeResult::new)
     }
 
     /// The latest sample of each series that matches.
     #[napi]
-    pub async fn latest(&self, pattern: String) -> Result<Vec<LatestSample>> {
-        let (memcore, pattern) = (self.0.clone(), pattern.parse::<Pattern>().to_node()?);
-        let latest = on_disk(move || memcore.latest(&pattern)).await?;
-        Ok(latest
-            .into_iter()
-            .map(|(series, sample)| LatestSample {
-                series: series.to_string(),
-                time: BigInt::from(sample.time.as_micros()),
-                value: sample.value,
-            })
-            .collect())
+    pub async fn latest(&self, selection: String) -> Result<Vec<LatestSample>> {
+        let (memcore, selection) = (self.0.clone(), selection.parse::<Selection>().to_node()?);
+        Ok(on_disk(move || memcore.latest(selection)).await?.into_iter().map(LatestSample::new).collect())
     }
 
     /// The series that match, with what their numbers mean.
     #[napi(catch_unwind)]
-    pub fn series(&self, pattern: String) -> Result<Vec<SeriesDescription>> {
-        let pattern: Pattern = pattern.parse().to_node()?;
-        Ok(self.0.series(&pattern).iter().map(|(series, channel)| SeriesDescription::new(series, channel)).collect())
+    pub fn series(&self, selection: String) -> Result<Vec<SeriesDescription>> {
+        let selection: Selection = selection.parse().to_node()?;
+        Ok(self.0.series(selection).iter().map(|(series, channel)| SeriesDescription::new(series, channel)).collect())
     }
 
     /// How much is stored.

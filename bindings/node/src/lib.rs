@@ -3,14 +3,17 @@
 //! Work that may wait is an `async fn` (or gives a promise) and runs off Node's thread; every other function catches
 //! panics, because a panic would end the process. Errors cross as text, see [`error`].
 
+mod bulk;
 mod channel;
 mod error;
 mod history;
 mod live;
+mod question;
 mod result;
 mod server;
 mod simulation;
 mod time;
+mod upkeep;
 
 use std::ffi::OsString;
 

@@ -16,7 +16,7 @@ pub struct AnsweredSeries {
     pub name: String,
     /// What is measured.
     pub quantity: String,
-    /// The unit of its values: the base unit of the quantity.
+    /// The unit of its values: of an integral of power it is Wh.
     pub unit: String,
     /// How many rows it has.
     pub rows: u32,
@@ -49,7 +49,7 @@ impl NativeResult {
         let of = |series: &memcore::store::SeriesResult| AnsweredSeries {
             name: series.series().to_string(),
             quantity: series.channel().quantity.to_string(),
-            unit: series.channel().quantity.base_unit().to_string(),
+            unit: self.0.column_names().next().and_then(|column| series.unit(column)).unwrap_or_default(),
             rows: series.times().len() as u32,
         };
         self.0.series().iter().map(of).collect()
@@ -59,6 +59,12 @@ impl NativeResult {
     #[napi(catch_unwind)]
     pub fn columns(&self) -> Vec<String> {
         self.0.column_names().map(str::to_owned).collect()
+    }
+
+    /// What the answer has cost, as lines.
+    #[napi(catch_unwind)]
+    pub fn explain(&self) -> String {
+        self.0.cost().to_string()
     }
 
     /// The times of the series at that place, in microseconds.

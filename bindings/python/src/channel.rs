@@ -1,6 +1,8 @@
 //! The description of a channel as the Python side gives it.
 
-use memcore::model::{Channel, Quantity, Span, Unit, ValidRange};
+use std::collections::BTreeMap;
+
+use memcore::model::{Channel, Quantity, Span, Unit, ValidRange, labels};
 use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
 
@@ -20,6 +22,7 @@ pub(crate) struct Description {
     max_age_us: Option<i64>,
     range: Option<(f64, f64)>,
     writable: bool,
+    labels: BTreeMap<String, String>,
 }
 
 impl Description {
@@ -51,6 +54,8 @@ impl Description {
         if self.writable {
             builder = builder.writable();
         }
+        let pairs = self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        builder = builder.labels(labels(pairs).map_err(raised)?);
         builder.build().map_err(raised)
     }
 }

@@ -4,32 +4,29 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::Arc;
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
-use arrow_array::types::{
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
-};
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, NullArray, PrimitiveArray, make_array};
-use arrow_schema::{ArrowError, DataType, TimeUnit};
+use arrow_array::{ArrayRef, NullArray, make_array};
+use arrow_schema::{ArrowError, DataType};
 use memcore::model::Timestamp;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyList, PyTuple};
 
-use crate::errors::invalid;
+use crate::errors::{invalid, raised};
 
 /// Times: the bytes of an `int64` column of microseconds, or Arrow timestamps with a zone.
-pub(crate) fn times(column: &Bound<'_, PyAny>) -> PyResult<Vec<Timestamp>> {
+pub(crate) fn times(name: &str, column: &Bound<'_, PyAny>) -> PyResult<Vec<Timestamp>> {
     if let Ok(bytes) = column.cast::<PyBytes>() {
         return Ok(words(bytes.as_bytes()).map(|word| Timestamp::from_micros(i64::from_le_bytes(word))).collect());
     }
     let mut times = Vec::new();
     for chunk in import(column)? {
-        read_times(&chunk, &mut times)?;
+        times.extend(memcore::arrow::times(name, times.len(), &chunk).map_err(raised)?);
     }
     Ok(times)
 }
 
 /// Values: the bytes of a `float64` column, Arrow numbers, or a list in which `None` is absent. NaN is absent where
 /// `skip_nan` says so.
-pub(crate) fn values(column: &Bound<'_, PyAny>, skip_nan: bool) -> PyResult<Vec<Option<f64>>> {
+pub(crate) fn values(name: &str, column: &Bound<'_, PyAny>, skip_nan: bool) -> PyResult<Vec<Option<f64>>> {
     let mut values = if let Ok(bytes) = column.cast::<PyBytes>() {
         words(bytes.as_bytes()).map(|word| Some(f64::from_le_bytes(word))).collect()
     } else if let Ok(list) = column.cast::<PyList>() {
@@ -37,7 +34,7 @@ pub(crate) fn values(column: &Bound<'_, PyAny>, skip_nan: bool) -> PyResult<Vec<
     } else {
         let mut values = Vec::new();
         for chunk in import(column)? {
-            read_values(&chunk, &mut values)?;
+            values.extend(memcore::arrow::numbers(name, values.len(), &chunk).map_err(raised)?);
         }
         values
     };
@@ -53,64 +50,8 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = [u8; 8]> {
     bytes.as_chunks::<8>().0.iter().copied()
 }
 
-fn read_times(chunk: &ArrayRef, into: &mut Vec<Timestamp>) -> PyResult<()> {
-    let refuse =
-        |what: &str| Err(invalid(format!("times are {what}, expected instants with a zone, such as timestamp[us, UTC]")));
-    match chunk.data_type() {
-        DataType::Timestamp(_, None) => refuse("without a zone"),
-        DataType::Timestamp(TimeUnit::Second, Some(_)) => scaled::<TimestampSecondType>(chunk, 1_000_000, 1, into),
-        DataType::Timestamp(TimeUnit::Millisecond, Some(_)) => scaled::<TimestampMillisecondType>(chunk, 1_000, 1, into),
-        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => scaled::<TimestampMicrosecondType>(chunk, 1, 1, into),
-        DataType::Timestamp(TimeUnit::Nanosecond, Some(_)) => scaled::<TimestampNanosecondType>(chunk, 1, 1_000, into),
-        DataType::Int64 => scaled::<arrow_array::types::Int64Type>(chunk, 1, 1, into),
-        other => refuse(&format!("of type {other}")),
-    }
-}
-
-/// Microseconds; what is finer is cut off towards the past.
-fn scaled<T: ArrowPrimitiveType<Native = i64>>(
-    chunk: &ArrayRef,
-    times: i64,
-    divided: i64,
-    into: &mut Vec<Timestamp>,
-) -> PyResult<()> {
-    let array = chunk.as_any().downcast_ref::<PrimitiveArray<T>>().ok_or_else(|| invalid("times are of no known type"))?;
-    for (row, time) in array.iter().enumerate() {
-        let Some(time) = time else {
-            return Err(invalid(format!("times[{row}] is null, expected an instant")));
-        };
-        let micros = time.checked_mul(times).ok_or_else(|| {
-            invalid(format!("times[{row}] is {time} {}, expected what fits 64 bits of microseconds", array.data_type()))
-        })?;
-        into.push(Timestamp::from_micros(micros.div_euclid(divided)));
-    }
-    Ok(())
-}
-
-fn read_values(chunk: &ArrayRef, into: &mut Vec<Option<f64>>) -> PyResult<()> {
-    /// Tries one type of array after the other.
-    macro_rules! numbers {
-        ($($array:ident)*) => {
-            $(if let Some(array) = chunk.as_any().downcast_ref::<arrow_array::$array>() {
-                into.extend(array.iter().map(|value| value.map(|value| value as f64)));
-                return Ok(());
-            })*
-        };
-    }
-    numbers!(Float64Array Float32Array Int64Array Int32Array Int16Array Int8Array);
-    numbers!(UInt64Array UInt32Array UInt16Array UInt8Array);
-    if let Some(array) = chunk.as_any().downcast_ref::<BooleanArray>() {
-        into.extend(array.iter().map(|value| value.map(|on| f64::from(u8::from(on)))));
-    } else if *chunk.data_type() == DataType::Null {
-        into.extend(std::iter::repeat_n(None, chunk.len()));
-    } else {
-        return Err(invalid(format!("values are of type {}, expected numbers such as float64", chunk.data_type())));
-    }
-    Ok(())
-}
-
 /// The chunks of one column.
-fn import(column: &Bound<'_, PyAny>) -> PyResult<Vec<ArrayRef>> {
+pub(crate) fn import(column: &Bound<'_, PyAny>) -> PyResult<Vec<ArrayRef>> {
     if column.hasattr("__arrow_c_stream__")? {
         return import_stream(column);
     }

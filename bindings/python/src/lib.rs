@@ -3,20 +3,25 @@
 //! The half in Python (`python/src/memcore`) has the names, defaults and types that users see; what crosses between the
 //! two is plain: integers of microseconds, bytes, Arrow capsules, and JSON for descriptions.
 
+mod bulk;
 mod channel;
 mod columns;
 mod device;
 mod errors;
+mod frame;
 mod live;
 mod logging;
 mod owned;
+mod question;
 mod result;
 mod runtime;
 mod server;
 mod simulation;
 mod site;
+mod told;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use pyo3::prelude::*;
 
@@ -24,11 +29,13 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _memcore {
     #[pymodule_export]
+    use super::bulk::Bulk;
+    #[pymodule_export]
     use super::device::Device;
     #[pymodule_export]
     use super::live::Feed;
     #[pymodule_export]
-    use super::result::{Column, Table};
+    use super::result::{Batch, Column, Stream, Table};
     #[pymodule_export]
     use super::runtime::leave;
     #[pymodule_export]
@@ -44,6 +51,16 @@ mod _memcore {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         logging::install(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+
+    /// Makes the site in `site` from a backup; points and bytes.
+    #[pyfunction]
+    fn restore(py: Python<'_>, backup: PathBuf, site: PathBuf, tell: Option<Py<PyAny>>) -> PyResult<(u64, u64)> {
+        let begun = std::time::Instant::now();
+        let report = super::runtime::work(py, move || {
+            memcore::restore(&backup, &site, &mut |done, total| super::told::bytes(tell.as_ref(), done, total, begun))
+        })?;
+        Ok((report.points, report.bytes))
     }
 
     /// Runs the command line; the first argument is the program's name. Returns the exit status.

@@ -1,6 +1,6 @@
 //! What a query gives, handed out without a copy: to Arrow through capsules, to numpy through addresses.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::ffi::FFI_ArrowSchema;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
@@ -8,7 +8,7 @@ use arrow_array::{
     Array, ArrayRef, Float64Array, RecordBatch, RecordBatchIterator, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow_schema::{ArrowError, Schema, SchemaRef};
-use memcore::QueryResult;
+use memcore::{QueryResult, RecordStream};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
 
@@ -44,6 +44,21 @@ impl Table {
             (series.series().to_string(), quantity.name(), quantity.base_unit().symbol(), series.times().len())
         };
         self.0.series().iter().map(of).collect()
+    }
+
+    /// The unit of a column of the series at that place.
+    fn unit(&self, series: usize, name: &str) -> PyResult<String> {
+        self.at(series)?.unit(name).ok_or_else(|| invalid(format!("result has no column {name:?}")))
+    }
+
+    /// What the answer has cost, as lines.
+    fn explain(&self) -> String {
+        self.0.cost().to_string()
+    }
+
+    /// The zone whose calendar the buckets follow.
+    fn zone(&self) -> Option<&str> {
+        self.0.zone()
     }
 
     fn times(&self, series: usize) -> PyResult<Column> {
@@ -124,7 +139,70 @@ fn stream(py: Python<'_>, batches: Vec<RecordBatch>) -> PyResult<Bound<'_, PyCap
     PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
 }
 
-/// A column without nulls, as numpy sees it through `__array_interface__`: its memory is shared and read-only.
+/// A long answer that is read as it is asked for, once.
+#[pyclass(frozen, module = "memcore._memcore")]
+pub(crate) struct Stream(Mutex<Option<RecordStream>>, SchemaRef);
+
+impl Stream {
+    pub(crate) fn new(stream: RecordStream) -> Self {
+        let schema = stream.schema();
+        Self(Mutex::new(Some(stream)), schema)
+    }
+}
+
+#[pymethods]
+impl Stream {
+    /// What is not read yet.
+    fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        let stream = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let stream = stream.ok_or_else(|| invalid("the stream was read before, expected a fresh one"))?;
+        // What reads it is foreign code that may or may not hold the interpreter: nothing here needs it.
+        let batches = stream.map(|batch| batch.map_err(|e| ArrowError::ExternalError(Box::new(e))));
+        let stream = FFI_ArrowArrayStream::new(Box::new(RecordBatchIterator::new(batches, Arc::clone(&self.1))));
+        PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
+    }
+
+    fn schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        let schema = FFI_ArrowSchema::try_from(self.1.as_ref()).map_err(|e| invalid(e.to_string()))?;
+        PyCapsule::new_with_value(py, schema, c"arrow_schema")
+    }
+
+    /// The next batch; None at the end.
+    fn next(&self, py: Python<'_>) -> PyResult<Option<Batch>> {
+        let next = py.detach(|| {
+            let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            stream.as_mut().and_then(RecordStream::next)
+        });
+        next.transpose().map(|batch| batch.map(Batch)).map_err(raised)
+    }
+}
+
+/// Some rows of a stream.
+#[pyclass(frozen, module = "memcore._memcore")]
+pub(crate) struct Batch(RecordBatch);
+
+#[pymethods]
+impl Batch {
+    fn __len__(&self) -> usize {
+        self.0.num_rows()
+    }
+
+    fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        stream(py, vec![self.0.clone()])
+    }
+
+    fn columns(&self) -> Vec<String> {
+        self.0.schema().fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    /// A column of times or numbers.
+    fn column(&self, name: &str) -> PyResult<Column> {
+        let column = self.0.column_by_name(name).ok_or_else(|| invalid(format!("batch has no column {name:?}")))?;
+        Column::new(column.clone())
+    }
+}
+
+/// A column as numpy sees it, with NaN where a number is null, through `__array_interface__`: its memory is shared and read-only.
 #[pyclass(frozen, module = "memcore._memcore")]
 pub(crate) struct Column {
     array: ArrayRef,
@@ -168,7 +246,10 @@ impl Column {
     fn to_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let any = self.array.as_any();
         if let Some(array) = any.downcast_ref::<Float64Array>() {
-            return array.values().to_vec().into_pyobject(py);
+            return match array.null_count() {
+                0 => array.values().to_vec().into_pyobject(py),
+                _ => array.iter().collect::<Vec<Option<f64>>>().into_pyobject(py),
+            };
         }
         if let Some(array) = any.downcast_ref::<UInt64Array>() {
             return array.values().to_vec().into_pyobject(py);

@@ -133,7 +133,7 @@ fn say(json: bool, id: &CommandId, state: &CommandState) {
 fn get(memcore: &Memcore, series: &SeriesName) -> Result<u8> {
     let channel = memcore.store().channel(series);
     let channel = channel.ok_or_else(|| Error::not_found(format!("series {series} is not registered")))?;
-    let latest = memcore.latest(&series.into())?;
+    let latest = memcore.latest(series)?;
     let (_, sample) = latest.first().ok_or_else(|| Error::not_found(format!("series {series} has no sample yet")))?;
     let (value, unit) = (format::number(sample.value), channel.quantity.base_unit());
     let age = format::ago(SystemClock::default().now(), sample.time);

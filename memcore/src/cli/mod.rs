@@ -7,12 +7,17 @@
 mod command;
 mod demo;
 mod devices;
+mod export;
 mod format;
 mod import;
 mod live;
+mod progress;
 mod query;
+mod question;
 mod serve;
 mod simulate;
+mod stats;
+mod upkeep;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -66,8 +71,18 @@ enum Action {
     Command(command::Command),
     /// Read history as a table, CSV, JSON, Arrow or Parquet
     Query(query::Query),
-    /// Take existing history in from a CSV file
+    /// Take existing history in from files of CSV, Parquet or Arrow
     Import(import::Import),
+    /// Write history to a file of CSV, Parquet or Arrow, however long it is
+    Export(export::Export),
+    /// Show how much is stored of each series
+    Stats(stats::Stats),
+    /// Read everything that is stored and check it
+    Verify(stats::Verify),
+    Backup(upkeep::Backup),
+    Restore(upkeep::Restore),
+    Compact(upkeep::Compact),
+    Delete(upkeep::Delete),
     /// Print the version
     Version,
 }
@@ -130,6 +145,13 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Command(command) => block_on(command.run(&cli.common)),
         Action::Query(query) => query.run(&cli.common),
         Action::Import(import) => import.run(&cli.common),
+        Action::Export(export) => export.run(&cli.common),
+        Action::Stats(stats) => stats.run(&cli.common),
+        Action::Verify(verify) => verify.run(&cli.common),
+        Action::Backup(backup) => backup.run(&cli.common),
+        Action::Restore(restore) => restore.run(&cli.common),
+        Action::Compact(compact) => compact.run(&cli.common),
+        Action::Delete(delete) => delete.run(&cli.common),
         Action::Version => {
             format::print(concat!("memcore ", env!("CARGO_PKG_VERSION")))?;
             Ok(0)

@@ -10,39 +10,31 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+use super::question::Question;
 use super::{Common, format};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Clock, Pattern, Span, SystemClock, Timestamp};
-use crate::runtime::{self, Aggregate, Every, Memcore, QueryResult, SeriesResult, StoreOptions};
+use crate::model::{Clock, SystemClock, Timestamp};
+use crate::runtime::{Chart, ChartMethod, Memcore, QueryResult, SeriesResult, StoreOptions};
 
 /// A table longer than this shows its ends only: who wants more wants a file.
 const TABLE_ROWS: usize = 200;
 
 #[derive(Debug, Args)]
 pub(super) struct Query {
-    /// Which series: `home1.pv.power`, `home1.*.power`, `home1.>`
-    pattern: Pattern,
-    /// From this instant on: 2026-11-25T00:00:00Z, or so long ago: 24h
-    #[arg(long, value_name = "TIME")]
-    from: Option<String>,
-    /// Before this instant, or so long ago
-    #[arg(long, value_name = "TIME")]
-    to: Option<String>,
-    /// One row a bucket: 15m, 1h, 1d, 1w, 1mo, 1y
-    #[arg(long, value_name = "LENGTH")]
-    every: Option<String>,
-    /// What to say of each bucket: mean min max sum count first last; several by commas
-    #[arg(long = "agg", value_name = "NAMES", value_delimiter = ',')]
-    aggregates: Vec<Aggregate>,
-    /// The zone whose clocks and calendar the buckets follow, such as Europe/Berlin
-    #[arg(long, value_name = "ZONE", requires = "every")]
-    tz: Option<String>,
+    #[command(flatten)]
+    question: Question,
     /// At most so many rows of each series, the first ones
     #[arg(long)]
     limit: Option<usize>,
     /// At most so many rows of each series, the last ones
     #[arg(long)]
     last: Option<usize>,
+    /// As few samples as a chart of so many pixels needs
+    #[arg(long, value_name = "PIXELS")]
+    chart: Option<usize>,
+    /// Also say, on the standard error, what the answer has cost
+    #[arg(long)]
+    explain: bool,
     /// How to print it; a table in a terminal, CSV otherwise, or what the ending of --out says
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -63,10 +55,22 @@ enum Format {
 impl Query {
     pub(super) fn run(&self, common: &Common) -> Result<u8> {
         let config = common.config(None)?;
-        let query = self.query(SystemClock::default().now())?;
+        let mut query = self.question.query(SystemClock::default().now())?;
+        if let Some(rows) = self.limit {
+            query = query.limit(rows);
+        }
+        if let Some(rows) = self.last {
+            query = query.last(rows);
+        }
+        if let Some(width) = self.chart {
+            query = query.chart(Chart { width, method: ChartMethod::default() });
+        }
         let format = self.format()?;
         let memcore = Memcore::open_read_only(&config.path, StoreOptions::default())?;
         let result = memcore.query(&query)?;
+        if self.explain {
+            format::note(&result.cost().to_string());
+        }
         match &self.out {
             None => write(&result, format, BufWriter::new(std::io::stdout()))?,
             Some(file) => {
@@ -77,22 +81,6 @@ impl Query {
             }
         }
         Ok(0)
-    }
-
-    fn query(&self, now: Timestamp) -> Result<runtime::Query> {
-        let mut query = runtime::Query::new(self.pattern.clone());
-        if let Some(from) = &self.from {
-            query = query.from(instant("--from", from, now)?);
-        }
-        if let Some(to) = &self.to {
-            query = query.to(instant("--to", to, now)?);
-        }
-        if let Some(every) = &self.every {
-            query = query.every(Every::parse(every, self.tz.as_deref())?);
-        }
-        query = self.aggregates.iter().fold(query, |query, aggregate| query.aggregate(*aggregate));
-        query = self.limit.into_iter().fold(query, runtime::Query::limit);
-        Ok(self.last.into_iter().fold(query, runtime::Query::last))
     }
 
     fn format(&self) -> Result<Format> {
@@ -108,17 +96,6 @@ impl Query {
                 Err(Error::invalid(format!("--out ends in .{other}, expected .csv .json .arrow .parquet, or say --format")))
             }
         }
-    }
-}
-
-/// An instant, or a length before now.
-fn instant(flag: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
-    if text == "now" {
-        return Ok(now);
-    }
-    match text.parse::<Span>() {
-        Ok(ago) => Ok(now.saturating_add(Span::from_micros(-ago.as_micros()))),
-        Err(_) => text.parse().map_err(|e: Error| e.context(format!("{flag} (or a length before now, such as 24h)"))),
     }
 }
 
@@ -164,8 +141,9 @@ fn time(series: &SeriesResult, row: usize) -> Timestamp {
     Timestamp::from_micros(series.times().value(row))
 }
 
-fn unit(series: &SeriesResult) -> &'static str {
-    series.channel().quantity.base_unit().symbol()
+/// The unit of the first column: of an integral of power it is Wh.
+fn unit(series: &SeriesResult, columns: &[&str]) -> String {
+    columns.first().and_then(|column| series.unit(column)).unwrap_or_default()
 }
 
 fn write_table(result: &QueryResult, mut out: impl Write) -> std::io::Result<()> {
@@ -188,7 +166,7 @@ fn write_table(result: &QueryResult, mut out: impl Write) -> std::io::Result<()>
             Cell::Count(count) => count.to_string(),
             Cell::Absent => String::new(),
         }));
-        line.push(unit(series).into());
+        line.push(unit(series, &columns));
         table.add_row(line);
     }
     writeln!(out, "{table}")?;
@@ -210,7 +188,7 @@ fn write_csv(result: &QueryResult, out: impl Write) -> std::io::Result<()> {
                 Cell::Absent => csv.write_field("")?,
             }
         }
-        csv.write_field(unit(series))?;
+        csv.write_field(unit(series, &columns))?;
         csv.write_record(None::<&[u8]>)?;
     }
     csv.flush()
@@ -231,7 +209,7 @@ fn write_json(result: &QueryResult, mut out: impl Write) -> std::io::Result<()> 
             };
             line.insert((*column).into(), value);
         }
-        line.insert("unit".into(), unit(series).into());
+        line.insert("unit".into(), unit(series, &columns).into());
         serde_json::to_writer(&mut out, &line)?;
         out.write_all(b"\n")?;
     }

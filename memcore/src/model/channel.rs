@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::label::{LABELS_MAX, Labels};
 use super::name::ChannelName;
 use super::time::Span;
 use super::unit::{Quantity, Unit};
@@ -126,6 +127,9 @@ pub struct Channel {
     /// Whether the channel takes commands.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub writable: bool,
+    /// What else the channel is known by, to select it.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
 }
 
 impl Channel {
@@ -157,6 +161,7 @@ impl Channel {
             max_age: None,
             range: None,
             writable: false,
+            labels: Labels::new(),
         };
         channel.check()?;
         Ok(ChannelBuilder(channel))
@@ -179,10 +184,14 @@ impl Channel {
                 return refuse(format!("{field} is not positive"));
             }
         }
+        if self.labels.len() > LABELS_MAX {
+            return refuse(format!("{} labels, expected at most {LABELS_MAX}", self.labels.len()));
+        }
         Ok(())
     }
 
-    /// Whether the stored numbers of both mean the same; cadence, max-age, range and writability may be changed later.
+    /// Whether the stored numbers of both mean the same; cadence, max-age, range, writability and labels may
+    /// be changed later.
     ///
     /// # Errors
     /// [`Conflict`](ErrorKind::Conflict), naming the field that differs.
@@ -262,6 +271,12 @@ impl ChannelBuilder {
         self.0.writable = true;
         self
     }
+    /// What else the channel is known by, in place of what was set before.
+    #[must_use]
+    pub fn labels(mut self, labels: Labels) -> Self {
+        self.0.labels = labels;
+        self
+    }
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) where the fields do not fit each other.
     pub fn build(self) -> Result<Channel> {
@@ -293,10 +308,14 @@ mod tests {
 
     #[test]
     fn json_round_trip_and_unknown_fields() {
-        let json = r#"{"name":"node3.power","quantity":"power","unit":"kW","cadence_us":1000000,"range":[-5,5]}"#;
+        let json = r#"{"name":"node3.power","quantity":"power","unit":"kW","cadence_us":1000000,"range":[-5,5],"labels":{"phase":"L1"}}"#;
         let channel: Channel = serde_json::from_str(json).unwrap();
         assert_eq!(serde_json::from_str::<Channel>(&serde_json::to_string(&channel).unwrap()).unwrap(), channel);
         let e = serde_json::from_str::<Channel>(r#"{"name":"p","quantity":"power","unit":"W","colour":1}"#).unwrap_err();
         assert!(e.to_string().contains("colour"), "{e}");
+        let many: Vec<String> = (0..33).map(|n| format!("\"l{n}\":\"x\"")).collect();
+        let json = format!(r#"{{"name":"p","quantity":"power","unit":"W","labels":{{{}}}}}"#, many.join(","));
+        let e = serde_json::from_str::<Channel>(&json).unwrap().check().unwrap_err();
+        assert_eq!(e.message(), "channel p: 33 labels, expected at most 32");
     }
 }

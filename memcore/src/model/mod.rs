@@ -1,22 +1,26 @@
-//! The nouns of the field: names, quantities with their units, time, samples, channels, commands, events.
+//! The nouns of the field: names, quantities with their units, time, samples, channels, labels, commands, events.
 //!
 //! Nothing here does I/O or knows a clock; every other module builds on these types and on [`Error`](crate::Error) alone.
 
 mod channel;
 mod command;
 mod event;
+mod label;
 mod name;
 mod pattern;
 mod reading;
+mod selection;
 mod time;
 mod unit;
 
 pub use channel::{Channel, ChannelBuilder, Kind, LabelPosition, SignConvention, ValidRange};
 pub use command::{Command, CommandId, CommandState};
 pub use event::{DeviceStatus, Event, EventKind};
+pub use label::{LABELS_MAX, LabelName, LabelValue, Labels, labels};
 pub(crate) use name::shorten;
 pub use name::{ChannelName, DeviceName, Name, OPERATOR_DEFAULT, SeriesName};
 pub use pattern::Pattern;
 pub use reading::{Batch, Reading, Sample, SequencePosition};
+pub use selection::Selection;
 pub use time::{Clock, ManualClock, Span, SystemClock, Timestamp};
 pub use unit::{Quantity, Unit};

@@ -42,14 +42,14 @@ macro_rules! text_type {
                 &self.0
             }
         }
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
             }
         }
-        impl fmt::Debug for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&*self.0, f)
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Debug::fmt(&*self.0, f)
             }
         }
         impl AsRef<str> for $type {
@@ -62,7 +62,7 @@ macro_rules! text_type {
                 &self.0
             }
         }
-        impl FromStr for $type {
+        impl std::str::FromStr for $type {
             type Err = Error;
             fn from_str(text: &str) -> Result<Self> {
                 Self::new(text)
@@ -81,6 +81,7 @@ macro_rules! text_type {
         }
     };
 }
+pub(super) use text_type;
 
 /// One part of a device's name: 1 to 64 of `[A-Za-z0-9_-]`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

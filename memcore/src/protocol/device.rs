@@ -13,8 +13,9 @@ use crate::model::{Channel, CommandId, Span, Timestamp};
 /// The largest message that a device takes from its server.
 const MESSAGE_BYTES: usize = 1 << 20;
 
-/// How many channels a hello describes; with the longest names it stays below the limit of 64 KiB.
+/// How many channels a hello describes, and how many bytes of descriptions: it stays below the limit of 64 KiB.
 const HELLO_CHANNELS: usize = 128;
+const HELLO_BYTES: usize = 48 << 10;
 
 /// After this silence the device asks with a ping; after twice as long again it gives the connection up.
 const PING_AFTER: Duration = Duration::from_secs(30);
@@ -82,7 +83,7 @@ impl DeviceSession {
         let mut out = Vec::new();
         let channels = hello.channels.clone();
         // A hello is small, whatever the device has: the other channels follow in messages of their own (P12).
-        let mut parts = channels.chunks(HELLO_CHANNELS).map(<[Channel]>::to_vec);
+        let mut parts = parts(&channels).map(<[Channel]>::to_vec);
         encode_up(&Up::Hello(Hello { channels: parts.next().unwrap_or_default(), ..hello }), &mut out);
         parts.for_each(|part| encode_up(&Up::Channels(part), &mut out));
         Self { state: DeviceState::Greeting, decoder: Decoder::default(), channels, out, heard: now, pinged: false }
@@ -212,4 +213,19 @@ impl DeviceSession {
         encode_up(&Up::Ping, &mut self.out);
         true
     }
+}
+
+/// The channels as messages of a hello's size can hold them. One with the most and longest labels takes less than half.
+fn parts(channels: &[Channel]) -> impl Iterator<Item = &[Channel]> {
+    let mut rest = channels;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let many = rest.iter().take(HELLO_CHANNELS).take_while(|channel| {
+            bytes += serde_json::to_vec(channel).map_or(0, |text| text.len());
+            bytes <= HELLO_BYTES
+        });
+        let (part, after) = rest.split_at(many.count());
+        rest = after;
+        (!part.is_empty()).then_some(part)
+    })
 }

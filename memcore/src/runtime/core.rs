@@ -127,7 +127,7 @@ impl Core {
             let blank = DeviceStatus { device: device.clone(), connected: false, last_seen: None, channels: 0, points: 0 };
             status.entry(device).or_insert(blank);
         }
-        for (series, _) in self.memcore.series(&Pattern::all()) {
+        for (series, _) in self.memcore.series(Pattern::all()) {
             if let Some(status) = status.get_mut(&series.device) {
                 status.channels += 1;
             }

@@ -1,14 +1,13 @@
 //! The embedded face: a site's history without any network, like opening a database file.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::model::{Batch, Channel, ChannelName, Pattern, Sample, SeriesName, Timestamp, Unit};
-use crate::store::{Query, QueryResult, Store, StoreOptions, StoreStats};
-
-/// Rows that are appended at a time while a long column is written.
-const WRITE_ROWS: usize = 65_536;
+use crate::model::{Channel, Sample, Selection, SeriesName, Timestamp};
+use crate::store::{
+    BackupReport, CompactOptions, CompactReport, Deleted, Query, QueryResult, SeriesStats, Store, StoreOptions, StoreStats,
+    VerifyReport,
+};
 
 /// A site's history, opened in this process. Clones share it.
 ///
@@ -18,7 +17,7 @@ const WRITE_ROWS: usize = 65_536;
 /// let mem = memcore::Memcore::in_memory();
 /// let series = "home1.pv.power".parse()?;
 /// mem.write(&series, &[Timestamp::from_seconds(0)], &[Some(-1.466)], Some(Unit::Kilowatt))?;
-/// let power = mem.query(&memcore::Query::new("home1.*.power".parse()?))?;
+/// let power = mem.query(&memcore::Query::of("home1.*.power")?)?;
 /// assert_eq!(power.series()[0].series().to_string(), "home1.pv.power");
 /// # Ok(()) }
 /// ```
@@ -34,6 +33,15 @@ pub struct Memcore {
 /// [`Locked`](crate::ErrorKind::Locked) where another process has it open for writing; see [`Memcore::open`].
 pub fn open(path: impl AsRef<Path>) -> Result<Memcore> {
     Memcore::open(path.as_ref(), StoreOptions::default())
+}
+
+/// Makes the site in the folder `to`, which holds no history yet, from a backup. The backup is checked before.
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) where there is no backup, [`Damaged`](crate::ErrorKind::Damaged) where it is
+/// damaged, [`Invalid`](crate::ErrorKind::Invalid) where the site has a history; in these cases nothing is changed.
+pub fn restore(from: &Path, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+    crate::store::restore(&from.join("store"), &to.join("store"), progress)
 }
 
 impl Memcore {
@@ -93,70 +101,6 @@ impl Memcore {
         self.store.register(&series.device, std::slice::from_ref(channel))
     }
 
-    /// Writes a column of one series, and returns how many values it had; it is durable when this returns.
-    ///
-    /// With a unit, values are converted from it, and a series that is not registered becomes a gauge in it. Without
-    /// one, values are in the unit and sign that the series was registered with. An absent value writes nothing.
-    ///
-    /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) for an unregistered series without a unit,
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a unit of another quantity or columns of different length.
-    pub fn write(
-        &self,
-        series: &SeriesName,
-        times: &[Timestamp],
-        values: &[Option<f64>],
-        unit: Option<Unit>,
-    ) -> Result<usize> {
-        if times.len() != values.len() {
-            let (times, values) = (times.len(), values.len());
-            return Err(Error::invalid(format!("{series}: {times} times and {values} values, expected as many of each")));
-        }
-        let channel = self.channel_for(series, unit)?;
-        let names: Arc<[ChannelName]> = [series.channel.clone()].into();
-        let mut written = 0;
-        let mut last = None;
-        for (times, values) in times.chunks(WRITE_ROWS).zip(values.chunks(WRITE_ROWS)) {
-            // An absent value is no sample: it takes no row either.
-            let present = times.iter().zip(values).filter_map(|(time, value)| value.map(|value| (*time, value)));
-            let (times, values): (Vec<_>, Vec<_>) =
-                present.map(|(time, value)| (time, Some(channel.to_stored(value)))).unzip();
-            written += times.len();
-            if !times.is_empty() {
-                last = Some(self.store.append(&Batch::new(series.device.clone(), names.clone(), times, values)?)?);
-            }
-        }
-        if let Some(ticket) = last {
-            self.store.commit(ticket)?;
-        }
-        Ok(written)
-    }
-
-    /// The registered description, read with the caller's unit in place of its own.
-    fn channel_for(&self, series: &SeriesName, unit: Option<Unit>) -> Result<Channel> {
-        match (self.store.channel(series), unit) {
-            (Some(registered), None) => Ok(registered),
-            (Some(registered), Some(unit)) if !unit.measures(registered.quantity) => {
-                let quantity = registered.quantity;
-                Err(Error::invalid(format!(
-                    "{series}: unit {unit} does not measure {quantity}, which the series is registered as"
-                )))
-            }
-            (Some(mut registered), Some(unit)) => {
-                registered.unit = unit;
-                Ok(registered)
-            }
-            (None, Some(unit)) => {
-                let channel = Channel::gauge(series.channel.as_str(), unit)?.build()?;
-                self.register(series, &channel)?;
-                Ok(channel)
-            }
-            (None, None) => {
-                Err(Error::not_found(format!("series {series} is not registered: register it, or write it with a unit")))
-            }
-        }
-    }
-
     /// Reads series: raw samples or buckets, as [`Query`] says.
     ///
     /// # Errors
@@ -166,18 +110,76 @@ impl Memcore {
         self.store.query(query)
     }
 
-    /// The newest sample of every series that matches.
+    /// The newest sample of every selected series.
     ///
     /// # Errors
     /// [`Damaged`](crate::ErrorKind::Damaged) where what is stored fails its checks.
-    pub fn latest(&self, pattern: &Pattern) -> Result<Vec<(SeriesName, Sample)>> {
-        self.store.latest(pattern)
+    pub fn latest(&self, selection: impl Into<Selection>) -> Result<Vec<(SeriesName, Sample)>> {
+        self.store.latest(selection)
     }
 
-    /// The series that match, with what their numbers mean.
+    /// The sample that held at an instant, the latest at or before it however old, of every selected series.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub fn at(&self, selection: impl Into<Selection>, instant: Timestamp) -> Result<Vec<(SeriesName, Sample)>> {
+        self.store.at(selection, instant)
+    }
+
+    /// Deletes the samples of the selected series from `from` on and before `to`, for good; what arrives for the range
+    /// afterwards is kept. [`Timestamp::MIN`] and [`Timestamp::MAX`] stand for everything on their side.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a reversed range, [`NotFound`](crate::ErrorKind::NotFound) for a series
+    /// asked for by its full name that does not exist.
+    pub fn delete(&self, selection: impl Into<Selection>, from: Timestamp, to: Timestamp) -> Result<Deleted> {
+        self.store.delete(selection, from, to)
+    }
+
+    /// Merges what is stored of the devices that series are selected of, and carries out what was deleted there. `progress`
+    /// is told how many of how many bytes are done.
+    ///
+    /// # Errors
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly); what is damaged is in the report.
+    pub fn compact(
+        &self,
+        selection: impl Into<Selection>,
+        options: &CompactOptions,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<CompactReport> {
+        self.store.compact(selection, options, progress)
+    }
+
+    /// Copies the history into a folder while it is open and written. The folder is a site then, to be read or restored; a
+    /// later backup into it copies what is new. Keys and enrolled devices are no part of it. `progress` is told how many of
+    /// how many bytes are done.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) where the folder holds something else; a former backup in it stays what it was.
+    pub fn backup(&self, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+        self.store.backup(to.join("store"), progress)
+    }
+
+    /// Reads everything and checks it.
+    ///
+    /// # Errors
+    /// [`Closed`](crate::ErrorKind::Closed); what is damaged is in the report.
+    pub fn verify(&self) -> Result<VerifyReport> {
+        self.store.verify()
+    }
+
+    /// Size and span of every selected series.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub fn series_stats(&self, selection: impl Into<Selection>) -> Result<Vec<(SeriesName, SeriesStats)>> {
+        self.store.series_stats(selection)
+    }
+
+    /// The selected series, with what their numbers mean.
     #[must_use]
-    pub fn series(&self, pattern: &Pattern) -> Vec<(SeriesName, Channel)> {
-        self.store.channels(pattern)
+    pub fn series(&self, selection: impl Into<Selection>) -> Vec<(SeriesName, Channel)> {
+        self.store.channels(selection)
     }
 
     /// How much is stored.

@@ -1,11 +1,24 @@
 //! The only wiring: the embedded face, and with feature `gateway` a server made of gateway, bus, recorder and store.
 
+mod bulk;
+mod cells;
 mod embedded;
+mod frame;
+mod progress;
+mod stream;
+mod write;
 
-pub use embedded::{Memcore, open};
+pub use bulk::Bulk;
+pub use cells::{numbers, times};
+pub use embedded::{Memcore, open, restore};
+pub use frame::FrameOptions;
+pub use progress::Progress;
+pub use stream::RecordStream;
+pub use write::Column;
 
 pub use crate::store::{
-    Aggregate, Chart, ChartMethod, Every, Gaps, Query, QueryResult, Rule, SeriesResult, StoreOptions, StoreStats,
+    Aggregate, BackupReport, Chart, ChartMethod, CompactOptions, CompactReport, Deleted, Every, Gaps, Query, QueryResult,
+    Rule, SeriesResult, StoreOptions, StoreStats,
 };
 
 #[cfg(feature = "gateway")]
@@ -16,7 +29,9 @@ mod commands;
 mod config;
 #[cfg(feature = "gateway")]
 mod core;
-#[cfg(feature = "sim")]
+#[cfg(feature = "files")]
+mod export;
+#[cfg(feature = "files")]
 mod import;
 #[cfg(feature = "gateway")]
 mod ingest;
@@ -53,7 +68,9 @@ pub use store_config::{RetentionRule, StoreConfig, Sync};
 mod simulate;
 #[cfg(feature = "sim")]
 pub use crate::sim::{Simulation, SimulationReport, Speed};
-#[cfg(feature = "sim")]
-pub use import::{ImportReport, import_csv};
+#[cfg(feature = "files")]
+pub use export::{ExportOptions, ExportReport, FileFormat, export_file, export_to};
+#[cfg(feature = "files")]
+pub use import::{ImportReport, ImportRequest, ImportedSeries, import_file};
 #[cfg(feature = "sim")]
 pub use simulate::{ReplayRequest, SimulationRequest, replay, simulate};

@@ -17,7 +17,7 @@ use super::shared::{Shared, Writing};
 use super::state::{ChunkFile, State};
 use super::store::Store;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Pattern, Timestamp};
+use crate::model::{Selection, Timestamp};
 
 /// What one step takes in at most, unless a single merge is larger: in bytes of chunks, and devices.
 const STEP_BYTES: u64 = 4 << 20;
@@ -67,7 +67,7 @@ pub struct CompactReport {
 }
 
 impl Store {
-    /// Merges all sealed chunks of the devices that the pattern selects channels of, and carries out what was deleted there.
+    /// Merges all sealed chunks of the devices that channels are selected of, and carries out what was deleted there.
     /// The store can be written and read meanwhile; one device's overlapping chunks are in memory at a time. `progress` is
     /// told how many of how many bytes are done.
     ///
@@ -75,13 +75,14 @@ impl Store {
     /// [`ReadOnly`](ErrorKind::ReadOnly) and [`Closed`](ErrorKind::Closed); damaged chunks are in the report.
     pub fn compact(
         &self,
-        pattern: &Pattern,
+        selection: impl Into<Selection>,
         options: &CompactOptions,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<CompactReport> {
         let shared = self.shared();
         let writing = shared.writing()?;
-        let mut devices: Vec<u32> = shared.read().select(pattern).into_iter().map(|(_, device, _)| device).collect();
+        let mut devices: Vec<u32> =
+            shared.read().select(&selection.into()).into_iter().map(|(_, device, _)| device).collect();
         devices.sort_unstable();
         devices.dedup();
         let mut report = CompactReport::default();

@@ -10,20 +10,20 @@ use super::shared::{Shared, Writing};
 use super::state::State;
 use super::store::Store;
 use crate::error::{Error, Result};
-use crate::model::{Pattern, Timestamp};
+use crate::model::{Selection, Timestamp};
 
 /// What [`Store::delete`] deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deleted {
-    /// How many series the pattern selected.
+    /// How many series were selected.
     pub series: usize,
     /// Of them, those that may have had something in the range.
     pub touched: usize,
 }
 
 impl Store {
-    /// Deletes the samples of the series that a pattern selects, from `from` on and before `to`. It is durable when this
+    /// Deletes the samples of the selected series, from `from` on and before `to`. It is durable when this
     /// returns, and holds for views as of earlier instants too. [`Timestamp::MIN`] and [`Timestamp::MAX`] stand for
     /// everything on their side. What arrives for the range afterwards is kept. Queries do not see the samples any more;
     /// their bytes go with the next merge or [`compact`](Self::compact) of the device, whole chunks at once.
@@ -32,14 +32,15 @@ impl Store {
     /// [`Invalid`](crate::ErrorKind::Invalid) where the range is reversed, [`NotFound`](crate::ErrorKind::NotFound) where a
     /// pattern without a wildcard names no series, [`ReadOnly`](crate::ErrorKind::ReadOnly) where the disk failed: then it
     /// may or may not hold.
-    pub fn delete(&self, pattern: &Pattern, from: Timestamp, to: Timestamp) -> Result<Deleted> {
+    pub fn delete(&self, selection: impl Into<Selection>, from: Timestamp, to: Timestamp) -> Result<Deleted> {
+        let selection = selection.into();
         let shared = self.shared();
         let writing = shared.writing()?;
         if from > to {
             return Err(Error::invalid(format!("the range to delete is {from} to {to}, expected from <= to")));
         }
-        let selected = shared.read().select(pattern);
-        if let (Some(series), []) = (pattern.exact(), &selected[..]) {
+        let selected = shared.read().select(&selection);
+        if let (Some(series), []) = (selection.exact(), &selected[..]) {
             return Err(Error::not_found(format!("series {series} is not registered")));
         }
         let last = if to == Timestamp::MAX { i64::MAX } else { to.as_micros().saturating_sub(1) };

@@ -172,7 +172,7 @@ mod tests {
     }
 
     fn query() -> Query {
-        Query::new("home1.pv.power".parse().unwrap())
+        Query::of("home1.pv.power").unwrap()
     }
 
     fn pick(method: ChartMethod, width: usize, times: &[i64], values: &[f64]) -> (Vec<i64>, Vec<f64>) {

@@ -12,7 +12,7 @@ fn channel() -> Channel {
 }
 
 fn query(aggregates: &[&str]) -> Query {
-    let query = Query::new("home1.pv.power".parse().unwrap());
+    let query = Query::of("home1.pv.power").unwrap();
     aggregates.iter().fold(query, |query, name| query.aggregate(name.parse().unwrap()))
 }
 

@@ -394,8 +394,9 @@ impl ManifestWriter {
         Ok(())
     }
 
+    /// What it takes of the disk, with its copy.
     pub(super) fn bytes(&self) -> u64 {
-        self.at
+        self.at * if self.copy.is_some() { 2 } else { 1 }
     }
 
     /// Whether the edits have outgrown the content.

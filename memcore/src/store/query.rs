@@ -7,7 +7,7 @@ pub use super::result::{QueryResult, SeriesResult};
 use crate::energy::GapRule;
 pub use crate::energy::Rule;
 use crate::error::{Error, Result};
-use crate::model::{Channel, Pattern, Span, Timestamp, shorten};
+use crate::model::{Channel, Selection, Span, Timestamp, shorten};
 
 /// A chart wider than this is none.
 const CHART_WIDTH: std::ops::RangeInclusive<usize> = 4..=1_000_000;
@@ -136,7 +136,7 @@ fn by_name<T: Copy>(field: &str, text: &str, names: &[(&str, T)]) -> Result<T> {
 /// A question to a store. Without an aggregate it gives raw samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
-    pub(super) pattern: Pattern,
+    pub(super) selection: Selection,
     pub(super) from: Option<Timestamp>,
     pub(super) to: Option<Timestamp>,
     pub(super) every: Option<Every>,
@@ -151,11 +151,11 @@ pub struct Query {
 }
 
 impl Query {
-    /// Everything of the series that the pattern selects.
+    /// Everything of the series that are selected.
     #[must_use]
-    pub fn new(pattern: Pattern) -> Self {
+    pub fn new(selection: impl Into<Selection>) -> Self {
         Self {
-            pattern,
+            selection: selection.into(),
             from: None,
             to: None,
             every: None,
@@ -168,6 +168,14 @@ impl Query {
             limit: None,
             last: None,
         }
+    }
+
+    /// As [`new`](Self::new), from the text of a selection such as `home1.*.power{phase=L1}`.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) where the text is no selection.
+    pub fn of(selection: &str) -> Result<Self> {
+        selection.parse::<Selection>().map(Self::new)
     }
 
     /// Only from this instant on.
@@ -252,7 +260,43 @@ impl Query {
         self
     }
 
-    pub(super) fn is_raw(&self) -> bool {
+    /// The same question about other series.
+    #[must_use]
+    pub fn select(mut self, selection: impl Into<Selection>) -> Self {
+        self.selection = selection.into();
+        self
+    }
+
+    /// Which series are asked for.
+    #[must_use]
+    pub fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// The range as it was given: from, included, and to, not included.
+    #[must_use]
+    pub fn range(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        (self.from, self.to)
+    }
+
+    /// The names of the columns beside series and time that the answer will have.
+    #[must_use]
+    pub fn column_names(&self) -> Vec<String> {
+        match self.is_raw() {
+            true => vec!["value".to_owned()],
+            false => self.columns().iter().map(|aggregate| aggregate.name().into_owned()).collect(),
+        }
+    }
+
+    /// Whether its answers over the parts of a range are, one after the other, its answer over the whole.
+    #[must_use]
+    pub fn may_be_cut(&self) -> bool {
+        self.is_raw() && self.chart.is_none() && self.limit.is_none() && self.last.is_none()
+    }
+
+    /// Whether samples are asked for as they are.
+    #[must_use]
+    pub fn is_raw(&self) -> bool {
         self.aggregates.is_empty() && self.every.is_none()
     }
 
@@ -280,7 +324,7 @@ impl Query {
     pub(super) fn seed(&self) -> Option<Self> {
         const READINGS: usize = 8;
         let from = self.from.filter(|_| self.aggregates.contains(&Aggregate::Increase))?;
-        let seed = Self::new(self.pattern.clone()).to(from).last(READINGS);
+        let seed = Self::new(&self.selection).to(from).last(READINGS);
         Some(Self { as_of: self.as_of, ..seed })
     }
 

@@ -37,9 +37,9 @@ pub(super) fn empty_result(query: &Query) -> QueryResult {
 pub(super) fn snapshots(shared: &Shared, query: &Query) -> Result<Vec<Snapshot>> {
     query.check()?;
     let state = shared.read();
-    let selected = state.select(&query.pattern);
+    let selected = state.select(&query.selection);
     if selected.is_empty()
-        && let Some(series) = query.pattern.exact()
+        && let Some(series) = query.selection.exact()
     {
         return Err(Error::not_found(format!("series {series} is not registered")));
     }

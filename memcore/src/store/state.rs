@@ -16,7 +16,7 @@ use super::table::Head;
 use super::verify::Damage;
 use super::wire::damaged;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Channel, DeviceName, Pattern, SeriesName};
+use crate::model::{Channel, DeviceName, Selection, SeriesName};
 
 pub(super) const CHUNKS: &str = "chunks";
 
@@ -263,9 +263,9 @@ impl State {
         self.index.get(name).copied()
     }
 
-    /// The series that a pattern selects, as device and column, in order of their names.
-    pub(super) fn select(&self, pattern: &Pattern) -> Vec<(SeriesName, u32, u32)> {
-        if let Some(exact) = pattern.exact() {
+    /// The series that are selected, as device and column, in order of their names.
+    pub(super) fn select(&self, selection: &Selection) -> Vec<(SeriesName, u32, u32)> {
+        if let Some(exact) = selection.exact() {
             let found = self.device_id(&exact.device);
             let found = found.and_then(|id| Some((id, self.devices[id as usize].column(&exact.channel)?)));
             return found.map(|(id, column)| (exact, id, column)).into_iter().collect();
@@ -274,7 +274,7 @@ impl State {
         for (id, device) in self.devices.iter().enumerate() {
             for (column, channel) in device.channels.iter().enumerate() {
                 let series = device.name.channel(channel.name.clone());
-                if pattern.matches(&series) {
+                if selection.matches(&series, channel) {
                     found.push((series, id as u32, column as u32));
                 }
             }

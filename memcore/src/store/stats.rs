@@ -6,7 +6,7 @@ use super::chunk::Directory;
 use super::retention;
 use super::shared::Shared;
 use crate::error::Result;
-use crate::model::{Pattern, SeriesName, Timestamp};
+use crate::model::{Selection, SeriesName, Timestamp};
 
 /// Sizes and counters of a store.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -26,7 +26,7 @@ pub struct StoreStats {
     pub chunk_bytes: u64,
     /// Bytes of the log, without what is reserved for it.
     pub log_bytes: u64,
-    /// Bytes of the manifest.
+    /// Bytes of the manifest and its copy.
     pub manifest_bytes: u64,
     /// What the store takes of the disk: chunks, manifest, and the log with what is reserved for it. A reader does not know
     /// what is reserved.
@@ -106,13 +106,13 @@ pub(super) fn of_store(shared: &Shared) -> StoreStats {
     stats
 }
 
-pub(super) fn of_series(shared: &Shared, pattern: &Pattern) -> Result<Vec<(SeriesName, SeriesStats)>> {
+pub(super) fn of_series(shared: &Shared, selection: &Selection) -> Result<Vec<(SeriesName, SeriesStats)>> {
     let mut found = Vec::new();
     let mut chunks = Vec::new();
     {
         let state = shared.read();
         let mut place = HashMap::new();
-        for (series, id, column) in state.select(pattern) {
+        for (series, id, column) in state.select(selection) {
             let device = &state.devices[id as usize];
             let mut stats = SeriesStats { ahead: device.ahead[column as usize], ..SeriesStats::default() };
             for head in device.frozen.iter().map(|head| &**head).chain([&device.head]) {

@@ -27,7 +27,7 @@ use super::stats::{self, SeriesStats, StoreStats};
 use super::stream::{self, QueryStream};
 use super::verify::{self, VerifyReport};
 use crate::error::{Error, ErrorKind, Result, Retry};
-use crate::model::{Batch, Channel, Clock, DeviceName, Pattern, Sample, SeriesName, Span, SystemClock, Timestamp};
+use crate::model::{Batch, Channel, Clock, DeviceName, Sample, Selection, SeriesName, Span, SystemClock, Timestamp};
 
 /// Frames wait in memory up to this size; then `append` itself gives them to the operating system.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -180,7 +180,7 @@ impl Store {
     }
 
     /// Registers channels of a device; durable when it returns. What is registered already may be given again, and then
-    /// takes over the new cadence, max-age, range and writability.
+    /// takes over the new cadence, max-age, range, writability and labels.
     ///
     /// # Errors
     /// [`Conflict`](ErrorKind::Conflict) where stored numbers would change their meaning,
@@ -198,18 +198,18 @@ impl Store {
         if records.is_empty() { Ok(()) } else { shared.record(&mut manifest, records) }
     }
 
-    /// The channels that a pattern selects, in order of their names.
+    /// The channels that are selected, in order of their names.
     #[must_use]
-    pub fn channels(&self, pattern: &Pattern) -> Vec<(SeriesName, Channel)> {
+    pub fn channels(&self, selection: impl Into<Selection>) -> Vec<(SeriesName, Channel)> {
         let state = self.shared().read();
-        let selected = state.select(pattern).into_iter();
+        let selected = state.select(&selection.into()).into_iter();
         selected.map(|(series, device, column)| (series, state.describe(device, column).clone())).collect()
     }
 
     /// The description of a channel.
     #[must_use]
     pub fn channel(&self, series: &SeriesName) -> Option<Channel> {
-        self.channels(&Pattern::from(series)).pop().map(|(_, channel)| channel)
+        self.channels(series).pop().map(|(_, channel)| channel)
     }
 
     /// Takes in a batch, in base units and passive sign. Queries see it; it is durable when [`commit`](Self::commit) of
@@ -344,15 +344,16 @@ impl Store {
         answer
     }
 
-    /// The sample with the latest time of each series that a pattern selects; series without one are left out.
+    /// The sample with the latest time of each selected series; series without one are left out.
     ///
     /// # Errors
     /// [`Closed`](ErrorKind::Closed), or [`Damaged`](ErrorKind::Damaged) where a chunk that is needed fails its checksum.
-    pub fn latest(&self, pattern: &Pattern) -> Result<Vec<(SeriesName, Sample)>> {
+    pub fn latest(&self, selection: impl Into<Selection>) -> Result<Vec<(SeriesName, Sample)>> {
         self.shared().check_open()?;
+        let selection = selection.into();
         let known: Vec<_> = {
             let state = self.shared().read();
-            let selected = state.select(pattern).into_iter();
+            let selected = state.select(&selection).into_iter();
             let latest = |id: u32, column: u32| {
                 let device = &state.devices[id as usize];
                 (device.latest[column as usize], device.deletions)
@@ -370,14 +371,14 @@ impl Store {
         Ok(found)
     }
 
-    /// The sample that held at an instant: the latest at or before it, however old, of each series that a pattern selects.
+    /// The sample that held at an instant: the latest at or before it, however old, of each selected series.
     /// Series without one are left out. Whether it is too old to stand for that instant is for the caller to say: its time
     /// is there.
     ///
     /// # Errors
     /// As [`query`](Self::query).
-    pub fn at(&self, pattern: &Pattern, instant: Timestamp) -> Result<Vec<(SeriesName, Sample)>> {
-        let until = Query::new(pattern.clone()).last(1);
+    pub fn at(&self, selection: impl Into<Selection>, instant: Timestamp) -> Result<Vec<(SeriesName, Sample)>> {
+        let until = Query::new(selection).last(1);
         let result = self.query(&match instant.as_micros().checked_add(1) {
             Some(after) => until.to(Timestamp::from_micros(after)),
             None => until,
@@ -392,13 +393,13 @@ impl Store {
 
     /// Looks the latest sample up, and remembers it unless something was deleted meanwhile.
     fn latest_sealed(&self, series: &SeriesName, deletions: u64) -> Result<Option<Sample>> {
-        let result = self.query(&Query::new(Pattern::from(series)).last(1))?;
+        let result = self.query(&Query::new(series).last(1))?;
         let sample = result.series().first().and_then(|found| {
             let at = found.times().len().checked_sub(1)?;
             Some(Sample { time: Timestamp::from_micros(found.times().value(at)), value: found.values()?.value(at) })
         });
         let mut state = self.shared().write();
-        let place = state.select(&Pattern::from(series)).pop();
+        let place = state.select(&series.into()).pop();
         if let (Some((_, id, column)), Some(sample)) = (place, sample) {
             let device = &mut state.devices[id as usize];
             let known = &mut device.latest[column as usize];
@@ -415,13 +416,14 @@ impl Store {
         stats::of_store(self.shared())
     }
 
-    /// Sizes and span of each series that a pattern selects. Reads the head of every chunk concerned.
+    /// Sizes and span of each selected series. Reads the head of every chunk concerned.
     ///
     /// # Errors
     /// As [`query`](Self::query).
-    pub fn series_stats(&self, pattern: &Pattern) -> Result<Vec<(SeriesName, SeriesStats)>> {
+    pub fn series_stats(&self, selection: impl Into<Selection>) -> Result<Vec<(SeriesName, SeriesStats)>> {
         self.shared().check_open()?;
-        self.reading(|shared| stats::of_series(shared, pattern))
+        let selection = selection.into();
+        self.reading(|shared| stats::of_series(shared, &selection))
     }
 
     /// Reads everything and checks every checksum.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use memcore::model::{Batch, Channel, ChannelName, Timestamp, Unit};
+use memcore::model::{Batch, Channel, ChannelName, Pattern, Timestamp, Unit};
 use memcore::store::{Aggregate, Disk, Query, SimulatedDisk, Store, StoreOptions, SyncPolicy};
 
 const MANIFEST: &str = "MANIFEST";
@@ -86,16 +86,17 @@ pub(crate) fn store(bytes: &[u8]) {
 }
 
 fn ask(store: &Store) {
-    if let Ok(result) = store.query(&Query::new(">".parse().expect("a pattern"))) {
+    if let Ok(result) = store.query(&Query::of(">").expect("a selection")) {
         for series in result.series() {
             assert!(series.times().len() < ROWS);
             assert!(series.times().values().is_sorted_by(|a, b| a < b), "{} does not rise", series.series());
         }
     }
-    let count = Query::new(">".parse().expect("a pattern")).aggregate(Aggregate::Mean).aggregate(Aggregate::Count);
+    let count = Query::of(">").expect("a selection").aggregate(Aggregate::Mean).aggregate(Aggregate::Count);
     let _ = store.query(&count);
-    let _ = store.latest(&">".parse().expect("a pattern"));
-    let _ = store.series_stats(&">".parse().expect("a pattern"));
+    let everything: Pattern = ">".parse().expect("a pattern");
+    let _ = store.latest(&everything);
+    let _ = store.series_stats(&everything);
     let _ = (store.stats(), store.verify());
 }
 

@@ -2,6 +2,7 @@
 
 import atexit as _atexit
 
+from ._bulk import Bulk
 from ._channel import Channel
 from ._device import Device
 from ._errors import (
@@ -25,12 +26,16 @@ from ._errors import (
 from ._live import Events, Reading, Subscription
 from ._memcore import __version__
 from ._memcore import leave as _leave
+from ._progress import Progress
 from ._result import QueryResult, WideResult
 from ._server import CommandResult, Server, serve
 from ._simulate import Simulation, simulate
-from ._site import Memcore, memory, open
+from ._site import Memcore, SeriesStats, VerifyReport, memory, open, restore
+from ._stream import Batch, Stream
 
 __all__ = [
+    "Batch",
+    "Bulk",
     "Channel",
     "ClosedError",
     "CommandResult",
@@ -47,20 +52,25 @@ __all__ = [
     "Memcore",
     "MemcoreError",
     "NotFoundError",
+    "Progress",
     "QueryResult",
     "ReadOnlyError",
     "Reading",
     "Retry",
+    "SeriesStats",
     "Server",
     "Simulation",
+    "Stream",
     "Subscription",
     "TimeoutError",
     "UnauthorizedError",
     "UnsupportedError",
+    "VerifyReport",
     "WideResult",
     "__version__",
     "memory",
     "open",
+    "restore",
     "serve",
     "simulate",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -38,6 +38,8 @@ class Channel:
     """The values that make sense, in ``unit``."""
     writable: bool = False
     """Whether it takes commands."""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+    """What else it is known by, such as ``{"phase": "L1"}``, to select it: ``home1.>{phase=L1}``."""
 
 
 def description(channel: Channel) -> dict[str, object]:
@@ -53,6 +55,7 @@ def description(channel: Channel) -> dict[str, object]:
         "max_age_us": maybe_span(channel.max_age, "max_age"),
         "range": channel.range,
         "writable": channel.writable,
+        "labels": dict(channel.labels),
     }
 
 
@@ -69,6 +72,7 @@ def described(name: str, fields: Mapping[str, Any]) -> Channel:
         max_age=_timedelta(fields.get("max_age_us")),
         range=tuple(fields["range"]) if "range" in fields else None,
         writable=fields.get("writable", False),
+        labels=fields.get("labels", {}),
     )
 
 

@@ -38,29 +38,40 @@ def library(value: Any) -> str:
     return type(value).__module__.partition(".")[0]
 
 
-def times(column: Any) -> Any:
+def times(column: Any, name: str = "times") -> Any:
     """Instants; those of pandas, polars and Arrow must have a zone, a numpy datetime64 is UTC."""
     if library(column) == "pandas":
-        column = _times_of_pandas(column)
+        column = _times_of_pandas(column, name)
     if library(column) == "numpy":
-        return _times_of_numpy(column)
+        return _times_of_numpy(column, name)
     if speaks_arrow(column):
         return column
     return little_endian(
-        array("q", [micros(value, f"times[{row}]") for row, value in enumerate(_items(column, "times"))])
+        array("q", [micros(value, f"{name}[{row}]") for row, value in enumerate(_items(column, name))])
     )
 
 
-def values(column: Any) -> Any:
+def column(series: str, times_: Any, values_: Any, nan: str) -> tuple[Any, Any]:
+    """Times and values of a series: columns, or one of each."""
+    if nan not in ("skip", "keep"):
+        raise InvalidError(f"nan is {nan!r}, expected 'skip' or 'keep'")
+    if is_scalar(times_):
+        if not is_scalar(values_):
+            raise InvalidError(f"{series}: one time and a column of values, expected as many of each")
+        times_, values_ = [times_], [values_]
+    return times(times_), values(values_)
+
+
+def values(column: Any, name: str = "values") -> Any:
     """Numbers; ``None`` is absent, and NaN as the caller says."""
     if library(column) == "pandas":
         # Nullable columns have their own mark for absent values; in all of them NaN says it too.
-        column = column.to_numpy(dtype="float64", na_value=float("nan"))
+        column = _values_of_pandas(column, name)
     if library(column) == "numpy":
-        return _values_of_numpy(column)
+        return _values_of_numpy(column, name)
     if speaks_arrow(column):
         return column
-    return [_number(value, row) for row, value in enumerate(_items(column, "values"))]
+    return [_number(value, f"{name}[{row}]") for row, value in enumerate(_items(column, name))]
 
 
 def _items(column: Any, field: str) -> list[Any]:
@@ -70,16 +81,16 @@ def _items(column: Any, field: str) -> list[Any]:
         raise InvalidError(f"{field} is a {type(column).__name__}, expected one, or a column of them") from None
 
 
-def _number(value: Any, row: int) -> float | None:
+def _number(value: Any, field: str) -> float | None:
     if value is None:
         return None
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise InvalidError(f"values[{row}] is {value!r}, expected a number, or None where there is none") from None
+        raise InvalidError(f"{field} is {value!r}, expected a number, or None where there is none") from None
 
 
-def _times_of_pandas(column: Any) -> Any:
+def _times_of_pandas(column: Any, name: str) -> Any:
     dtype = column.dtype
     if getattr(dtype, "tz", None) is not None:
         index = column if hasattr(column, "tz_convert") and not hasattr(column, "dt") else column.dt
@@ -90,46 +101,63 @@ def _times_of_pandas(column: Any) -> Any:
         )
         return plain.to_numpy()
     if getattr(dtype, "kind", "") == "M":
-        raise InvalidError(f"times are {dtype} without a zone, expected such as times.dt.tz_localize('Europe/Berlin')")
+        raise InvalidError(f"{name} are {dtype} without a zone, expected such as times.dt.tz_localize('Europe/Berlin')")
     if getattr(dtype, "kind", "") == "i":
         return column.to_numpy()
     return list(column)
 
 
-def _times_of_numpy(column: Any) -> Any:
-    column = column.reshape(-1) if column.ndim == 0 else _flat(column, "times")
+def _times_of_numpy(column: Any, name: str) -> Any:
+    column = column.reshape(-1) if column.ndim == 0 else _flat(column, name)
     kind = column.dtype.kind
     if kind == "O":
-        return times(list(column))
+        return times(list(column), name)
     if kind in "iu":
         if kind == "u" and column.size and int(column.max()) >= 2**63:
-            raise InvalidError(f"times are up to {column.max()} microseconds, expected numbers of 64 bits with a sign")
+            raise InvalidError(f"{name} are up to {column.max()} microseconds, expected numbers of 64 bits with a sign")
         return column.astype("<i8").tobytes()
     if kind != "M":
-        raise InvalidError(f"times are {column.dtype}, expected datetime64, or int64 microseconds")
-    return _exact_micros(column).astype("<i8").tobytes()
+        raise InvalidError(f"{name} are {column.dtype}, expected datetime64, or int64 microseconds")
+    return _exact_micros(column, name).astype("<i8").tobytes()
 
 
-def _exact_micros(column: Any) -> Any:
+def _exact_micros(column: Any, name: str) -> Any:
     """numpy wraps around silently where the years of a coarse unit do not fit 64 bits of microseconds."""
     import numpy as np
 
     if column.size == 0:
         return column.astype("datetime64[us]")
     if np.isnat(column).any():
-        raise InvalidError(f"times[{int(np.isnat(column).argmax())}] is NaT, expected an instant")
+        raise InvalidError(f"{name}[{int(np.isnat(column).argmax())}] is NaT, expected an instant")
     for row in {int(column.argmin()), int(column.argmax())}:
-        micros(column[row], f"times[{row}]")
+        micros(column[row], f"{name}[{row}]")
     return column.astype("datetime64[us]")
 
 
-def _values_of_numpy(column: Any) -> Any:
-    column = column.reshape(-1) if column.ndim == 0 else _flat(column, "values")
+def _values_of_pandas(column: Any, name: str) -> Any:
     if column.dtype.kind == "O":
-        return [_number(value, row) for row, value in enumerate(column)]
+        return [None if value != value else _number(value, f"{name}[{row}]") for row, value in enumerate(column)]
+    try:
+        # Nullable columns have their own mark for absent values; in all of them NaN says it too.
+        return column.to_numpy(dtype="float64", na_value=float("nan"))
+    except (TypeError, ValueError):
+        raise InvalidError(f"{name} are {column.dtype}, expected numbers") from None
+
+
+def _values_of_numpy(column: Any, name: str) -> Any:
+    column = column.reshape(-1) if column.ndim == 0 else _flat(column, name)
+    if column.dtype.kind == "O":
+        return [_number(value, f"{name}[{row}]") for row, value in enumerate(column)]
     if column.dtype.kind not in "fiub":
-        raise InvalidError(f"values are {column.dtype}, expected numbers")
-    return column.astype("<f8").tobytes()
+        raise InvalidError(f"{name} are {column.dtype}, expected numbers")
+    numbers = column.astype("<f8")
+    if column.dtype.kind in "iu" and column.dtype.itemsize == 8:
+        # Through objects, since a float of 64 bits does not compare exactly with such integers either.
+        far = (abs(numbers) >= 2.0**53).nonzero()[0]
+        row = next((int(row) for row in far if int(numbers[row]) != int(column[row])), None)
+        if row is not None:
+            raise InvalidError(f"{name}[{row}] is {column[row]}, expected what a float of 64 bits holds exactly")
+    return numbers.tobytes()
 
 
 def _flat(column: Any, field: str) -> Any:

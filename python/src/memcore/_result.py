@@ -43,6 +43,20 @@ class QueryResult:
         """The unit of each series' values."""
         return {name: unit for name, _, unit, _ in self._series}
 
+    def unit(self, series: str, column: str | None = None) -> str:
+        """The unit of a column of a series: of power its integral is in ``Wh``. Without a name, of the first column."""
+        name = self.columns[0] if column is None else self._known(column)
+        return self._native.unit(self.series.index(series), name)
+
+    def explain(self) -> str:
+        """Return what the answer has cost: chunks, pages decoded and answered by summaries, bytes read."""
+        return self._native.explain()
+
+    @property
+    def zone(self) -> str | None:
+        """The zone whose calendar the buckets follow, where they do; times are UTC all the same."""
+        return self._native.zone()
+
     @property
     def lengths(self) -> dict[str, int]:
         """How many rows each series has."""
@@ -99,7 +113,7 @@ class QueryResult:
         return WideResult(self)
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        """Rows as tuples: the series, the time, and the value or values."""
+        """Rows as tuples: the series, the time, and the value or values; ``None`` where a bucket has no number."""
         for at, series in enumerate(self.series):
             times = self._native.times(at).to_list()
             values = [self._native.column(at, name).to_list() for name in self.columns]

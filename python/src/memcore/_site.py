@@ -7,16 +7,95 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from os import PathLike, fspath
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from . import _columns, _memcore
+from . import _columns, _frames, _memcore
+from ._bulk import Bulk
 from ._channel import Channel, Kind, Label, Sign, described, description
 from ._errors import InvalidError
+from ._frames import Units
+from ._progress import Tell, Teller
 from ._result import QueryResult
-from ._time import Instant, Length, maybe_micros, moment, span
+from ._stream import Stream
+from ._time import Instant, Length, maybe_micros, maybe_moment, maybe_span, micros, moment, span
 
-Aggregate = Literal["mean", "min", "max", "sum", "count", "first", "last"]
+Aggregate = (
+    Literal[
+        "mean",
+        "time_weighted_mean",
+        "min",
+        "max",
+        "sum",
+        "count",
+        "first",
+        "last",
+        "integral",
+        "increase",
+        "coverage",
+        "median",
+    ]
+    | str
+)
+"""What becomes of the values of a bucket; also percentiles such as ``p5`` and ``p99.9``."""
 Nan = Literal["skip", "keep"]
+Gaps = Literal["absent", "null", "previous", "linear"]
+Rule = Literal["step", "trapezoid"]
+ChartMethod = Literal["minmax", "minmaxlttb"]
+
+
+class SeriesStats(NamedTuple):
+    """How much is stored of a series."""
+
+    points: int
+    bytes: int
+    first: datetime | None
+    last: datetime | None
+
+
+class VerifyReport(NamedTuple):
+    """What a check of everything found."""
+
+    bytes: int
+    chunks: int
+    damage: list[str]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is damaged."""
+        return not self.damage
+
+
+def _question(
+    start: Instant | None,
+    end: Instant | None,
+    every: Length | None,
+    agg: Aggregate | Sequence[Aggregate] | None,
+    tz: str | None,
+    gaps: Gaps | None,
+    max_gap: Length | None,
+    rule: Rule | None,
+    as_of: Instant | None,
+    chart: int | tuple[int, ChartMethod] | None,
+    limit: int | None,
+    last: int | None,
+) -> dict[str, object]:
+    """What is asked for, as the native module takes it."""
+    if tz is not None and every is None:
+        raise InvalidError(f"tz is {tz!r} without every, expected both: it says where days begin")
+    return {
+        "start": maybe_micros(start, "start"),
+        "end": maybe_micros(end, "end"),
+        "every": every if every is None or isinstance(every, str) else f"{span(every, 'every')}us",
+        "zone": tz,
+        "aggregates": [agg] if isinstance(agg, str) else list(agg or []),
+        "gaps": gaps,
+        "max_gap_us": maybe_span(max_gap, "max_gap"),
+        "rule": rule,
+        "as_of": maybe_micros(as_of, "as_of"),
+        "chart": (chart, "minmax") if isinstance(chart, int) else chart,
+        "limit": limit,
+        "last": last,
+    }
 
 
 class Memcore:
@@ -42,9 +121,10 @@ class Memcore:
         max_age: Length | None = None,
         range: tuple[float, float] | None = None,  # noqa: A002
         writable: bool = False,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         """Say what the numbers of a series mean; see ``Channel``. Doing it again is fine unless the meaning differs."""
-        channel = Channel(series, unit, quantity, kind, sign, label, cadence, max_age, range, writable)
+        channel = Channel(series, unit, quantity, kind, sign, label, cadence, max_age, range, writable, labels or {})
         self._native.register(series, description(channel))
 
     def write(self, series: str, times: Any, values: Any, *, unit: str | None = None, nan: Nan = "skip") -> int:
@@ -56,66 +136,188 @@ class Memcore:
         cut off. With ``unit`` values are converted from it, and a series that is new becomes a gauge in it; without
         one they are in the unit that the series was registered with.
         """
-        if nan not in ("skip", "keep"):
-            raise InvalidError(f"nan is {nan!r}, expected 'skip' or 'keep'")
-        if _columns.is_scalar(times):
-            if not _columns.is_scalar(values):
-                raise InvalidError(f"{series}: one time and a column of values, expected as many of each")
-            times, values = [times], [values]
-        columns = _columns.times(times), _columns.values(values)
+        columns = _columns.column(series, times, values, nan)
         return self._native.write(series, *columns, unit, nan == "skip")
 
-    def write_frame(
-        self, frame: Any, *, time: str = "time", units: str | Mapping[str, str] | None = None, nan: Nan = "skip"
-    ) -> int:
-        """Write a table of pandas, polars or pyarrow: a column of times, and a column named by each series.
+    def write_reading(self, device: str, time: Instant, values: Mapping[str, float]) -> None:
+        """Write what several registered channels of a device measured at one instant, as one row; it is durable
+        then."""
+        self._native.write_reading(device, micros(time, "time"), [(name, float(v)) for name, v in values.items()])
 
-        The index of a pandas frame is the time where no column is. Each column is written on its own. ``units`` is one
-        for all, or one for each column; without it the series are registered. Returns how many values were written.
+    def write_frame(
+        self,
+        frame: Any,
+        *,
+        device: str | None = None,
+        time: str = "time",
+        units: Units = None,
+        nan: Nan = "skip",
+    ) -> int:
+        """Write a table of pandas, polars or pyarrow, or a mapping of columns, and return how many values were written.
+
+        A wide table has a column of times and a column a channel: with ``device`` named by the channels (``power``),
+        else by whole series. A long one has columns ``series``, ``time``, ``value`` and perhaps ``unit``. The index of
+        a pandas frame is the time where no column is. Times have a zone. ``units`` is one for all or one for each
+        column; without it units are those of an Arrow field's metadata ``unit``, or the series are registered. Nulls
+        write nothing, and neither does NaN unless it is kept. Where anything is wrong, the error names it and nothing
+        is written.
         """
-        names = [str(name) for name in getattr(frame, "column_names", None) or frame.columns]
-        if time not in names and not hasattr(frame, "index"):
-            raise InvalidError(f"frame has the columns {', '.join(names)}, expected one named {time!r}")
-        times = frame[time] if time in names else frame.index
-        written = 0
-        for name in names:
-            if name != time:
-                unit = units if isinstance(units, str) or units is None else units.get(name)
-                written += self.write(name, times, frame[name], unit=unit, nan=nan)
-        return written
+        return self._native.write_frame(_frames.table(frame, time), _frames.reading(device, time, units, nan))
+
+    def bulk(self, *, progress: Tell = False) -> Bulk:
+        """Begin a load of many writes: ``with mem.bulk(progress=True) as bulk: bulk.write(...)``.
+
+        ``progress`` is ``True`` for a bar in the terminal, or a callable that gets a ``Progress`` after each write.
+        """
+        return Bulk(self._native.bulk(), progress)
 
     def query(
         self,
-        pattern: str,
+        selection: str,
         start: Instant | None = None,
         end: Instant | None = None,
         *,
         every: Length | None = None,
         agg: Aggregate | Sequence[Aggregate] | None = None,
         tz: str | None = None,
+        gaps: Gaps | None = None,
+        max_gap: Length | None = None,
+        rule: Rule | None = None,
+        as_of: Instant | None = None,
+        chart: int | tuple[int, ChartMethod] | None = None,
         limit: int | None = None,
         last: int | None = None,
     ) -> QueryResult:
-        """Read the series that match a pattern (``home1.*.power``, ``home1.>``), from ``start`` to before ``end``.
+        """Read the selected series (``home1.*.power``, ``home1.>{phase=L1}``), from ``start`` to before ``end``.
 
         ``every`` gives one row a bucket, labelled by its start: ``15m``, ``1h``, ``1d``, ``1w``, ``1mo``, ``1y``; with
         ``tz`` they follow the clocks and the calendar of a zone. ``agg`` is the mean by default; without ``every`` the
-        whole range is one bucket. ``limit`` and ``last`` keep the first or last rows of each series.
+        whole range is one bucket. ``gaps`` says what becomes of buckets without a number: ``absent``, ``null``,
+        ``previous`` or ``linear``. ``max_gap`` is the longest silence over which a value holds, and ``rule`` how it
+        goes over into the next, ``step`` or ``trapezoid``, for what counts time (``time_weighted_mean``, ``integral``,
+        ``coverage``). ``as_of`` gives what was known at that instant. ``chart`` gives as few raw samples as a chart of
+        so many pixels needs. ``limit`` and ``last`` keep the first or last rows of each series.
         """
-        aggregates = [agg] if isinstance(agg, str) else list(agg or [])
-        if tz is not None and every is None:
-            raise InvalidError(f"tz is {tz!r} without every, expected both: it says where days begin")
-        text = every if every is None or isinstance(every, str) else f"{span(every, 'every')}us"
-        ends = maybe_micros(start, "start"), maybe_micros(end, "end")
-        return QueryResult(self._native.query(pattern, *ends, text, aggregates, tz, limit, last))
+        question = _question(start, end, every, agg, tz, gaps, max_gap, rule, as_of, chart, limit, last)
+        return QueryResult(self._native.query(selection, question))
 
-    def latest(self, pattern: str = ">") -> dict[str, tuple[datetime, float]]:
-        """Return the newest time and value of every series that matches."""
-        return {series: (moment(time), value) for series, time, value in self._native.latest(pattern)}
+    def stream(
+        self,
+        selection: str,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        *,
+        every: Length | None = None,
+        agg: Aggregate | Sequence[Aggregate] | None = None,
+        tz: str | None = None,
+        gaps: Gaps | None = None,
+        max_gap: Length | None = None,
+        rule: Rule | None = None,
+        as_of: Instant | None = None,
+    ) -> Stream:
+        """As ``query``, read batch by batch as it is asked for: memory stays flat, however long the range is."""
+        question = _question(start, end, every, agg, tz, gaps, max_gap, rule, as_of, None, None, None)
+        return Stream(self._native.stream(selection, question))
 
-    def series(self, pattern: str = ">") -> list[Channel]:
-        """Return the series that match, with what their numbers mean."""
-        return [described(name, fields) for name, fields in json.loads(self._native.series(pattern))]
+    def export(
+        self,
+        path: str | PathLike[str],
+        selection: str = "*/>",
+        start: Instant | None = None,
+        end: Instant | None = None,
+        *,
+        every: Length | None = None,
+        agg: Aggregate | Sequence[Aggregate] | None = None,
+        tz: str | None = None,
+        as_of: Instant | None = None,
+        format: Literal["csv", "parquet", "arrow"] | None = None,  # noqa: A002
+        wide: bool = False,
+        progress: Tell = False,
+    ) -> dict[str, int]:
+        """Write series to a file of CSV, Parquet or Arrow, as the ending of its name says, however long they are.
+
+        What is exported raw can be imported again and is the same, bit for bit; of a NaN, CSV only keeps that it is
+        one. Returns how many ``series``, ``rows`` and ``points`` there are in the file.
+        """
+        question = _question(start, end, every, agg, tz, None, None, None, as_of, None, None, None)
+        with Teller(progress, fspath(path)) as teller:
+            report = self._native.export(path, selection, question, format, wide, teller.native)
+        done: dict[str, int] = json.loads(report)
+        return done
+
+    def import_file(
+        self,
+        path: str | PathLike[str],
+        *,
+        device: str | None = None,
+        time: str = "time",
+        units: Units = None,
+        tz: str | None = None,
+        dry_run: bool = False,
+        progress: Tell = False,
+    ) -> dict[str, Any]:
+        """Take history in from a file of CSV, Parquet or Arrow: long, or wide with ``device``, see ``write_frame``.
+
+        Doing it again adds nothing twice. ``tz`` is the zone of times in CSV without one. Returns how many ``rows``
+        were read, ``points`` written, ``repeated`` because they were there already, and ``gaps``; and the ``series``.
+        """
+        with Teller(progress, fspath(path)) as teller:
+            reading = _frames.reading(device, time, units, "keep")
+            report = self._native.import_file(path, reading, tz, dry_run, teller.native)
+        done: dict[str, Any] = json.loads(report)
+        return done
+
+    def at(self, time: Instant, selection: str = ">") -> dict[str, tuple[datetime, float]]:
+        """Return the sample that held at an instant, the latest at or before it however old, of every selected
+        series."""
+        held = self._native.at(selection, micros(time, "time"))
+        return {series: (moment(time), value) for series, time, value in held}
+
+    def delete(self, selection: str, start: Instant | None, end: Instant | None) -> int:
+        """Delete samples from ``start`` on and before ``end``, for good, and return of how many series.
+
+        ``None`` is an open end. What arrives for the range afterwards is kept.
+        """
+        return self._native.delete(selection, maybe_micros(start, "start"), maybe_micros(end, "end"))[0]
+
+    def compact(
+        self, selection: str = "*/>", *, forget_before: Instant | None = None, progress: Tell = False
+    ) -> dict[str, Any]:
+        """Merge what is stored of the selected devices, and carry out what was deleted there; return sizes before and
+        after.
+
+        ``forget_before`` also forgets values that others had replaced before that instant: ``as_of`` then lacks them.
+        """
+        with Teller(progress, "compact") as teller:
+            return self._native.compact(selection, maybe_micros(forget_before, "forget_before"), teller.native)
+
+    def backup(self, to: str | PathLike[str], *, progress: Tell = False) -> dict[str, Any]:
+        """Copy the history into a folder while it is open and written; a later backup into it copies what is new.
+
+        The folder is a site then, to be read with ``open(to, read_only=True)`` or restored with ``memcore.restore``.
+        Keys and enrolled devices are no part of it. Returns points, bytes, bytes that were copied, and what is damaged.
+        """
+        with Teller(progress, "backup") as teller:
+            return self._native.backup(to, teller.native)
+
+    def verify(self) -> VerifyReport:
+        """Read everything that is stored and check it."""
+        return VerifyReport(*self._native.verify())
+
+    def series_stats(self, selection: str = "*/>") -> dict[str, SeriesStats]:
+        """Return points, bytes and span of every selected series."""
+        return {
+            name: SeriesStats(points, size, maybe_moment(first), maybe_moment(last))
+            for name, points, size, first, last in self._native.series_stats(selection)
+        }
+
+    def latest(self, selection: str = ">") -> dict[str, tuple[datetime, float]]:
+        """Return the newest time and value of every selected series."""
+        return {series: (moment(time), value) for series, time, value in self._native.latest(selection)}
+
+    def series(self, selection: str = ">") -> list[Channel]:
+        """Return the selected series, with what their numbers mean."""
+        return [described(name, fields) for name, fields in json.loads(self._native.series(selection))]
 
     def stats(self) -> dict[str, Any]:
         """Return how much is stored: devices, series, points, bytes, and what was found damaged at opening."""
@@ -146,12 +348,39 @@ class Memcore:
         return f"<memcore.Memcore {where}: {stats['series']} series, {stats['points']} points>"
 
 
-def open(path: str | PathLike[str], *, read_only: bool = False) -> Memcore:
+def open(
+    path: str | PathLike[str],
+    *,
+    read_only: bool = False,
+    keep: Length | None = None,
+    retention: Mapping[str, Length] | None = None,
+    max_bytes: int | None = None,
+    reserve_bytes: int | None = None,
+    skip_damaged: bool = False,
+) -> Memcore:
     """Open the site in a folder, making it if it does not exist.
 
-    One process writes to a site at a time; any number read it beside that one with ``read_only=True``.
+    One process writes to a site at a time; any number read it beside that one with ``read_only=True``. ``keep`` is how
+    long data are kept, and ``retention`` how long those of devices by a pattern (``{"home1.pv": "365d"}``, the first
+    that matches). Beyond ``max_bytes`` the oldest data go. Writes are held back where the disk has less than
+    ``reserve_bytes`` left. With ``skip_damaged`` queries leave out what fails its checksum instead of failing.
     """
-    return Memcore(_memcore.Site.open(path, read_only))
+    options = {
+        "keep_us": maybe_span(keep, "keep"),
+        "retention": [
+            (devices, span(length, f"retention[{devices!r}]")) for devices, length in (retention or {}).items()
+        ],
+        "max_bytes": max_bytes,
+        "reserve_bytes": reserve_bytes,
+        "skip_damaged": skip_damaged,
+    }
+    return Memcore(_memcore.Site.open(path, read_only, options))
+
+
+def restore(backup: str | PathLike[str], site: str | PathLike[str], *, progress: Tell = False) -> int:
+    """Make a site, which has no history yet, from a backup, and return how many values it has."""
+    with Teller(progress, "restore") as teller:
+        return _memcore.restore(backup, site, teller.native)[0]
 
 
 def memory() -> Memcore:

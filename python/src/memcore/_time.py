@@ -113,3 +113,11 @@ def moment(value: int) -> datetime:
         raise InvalidError(
             f"time is {value} microseconds, expected one in the years 1 to 9999 of Python's datetime"
         ) from None
+
+
+def maybe_moment(value: int | None) -> datetime | None:
+    """As ``moment``, with ``None`` for no instant, and where no datetime reaches it."""
+    try:
+        return None if value is None else moment(value)
+    except InvalidError:
+        return None

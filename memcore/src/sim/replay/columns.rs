@@ -111,13 +111,13 @@ impl Columns {
     }
 }
 
-fn is_time(name: &str) -> bool {
+pub(crate) fn is_time(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     TIME_NAMES.iter().any(|known| name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('_')))
 }
 
 /// `p_kw` is the channel `power` in kW; `sub1_wh` is `sub1` in Wh.
-fn channel(column: &str) -> Result<Channel> {
+pub(crate) fn channel(column: &str) -> Result<Channel> {
     let lower = column.to_ascii_lowercase();
     let (stem, unit) = lower
         .rsplit_once('_')

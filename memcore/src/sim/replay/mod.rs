@@ -16,7 +16,9 @@ use flate2::bufread::MultiGzDecoder;
 use jiff::tz::TimeZone;
 
 use self::columns::Columns;
-use self::times::TimeReader;
+#[cfg(feature = "files")]
+pub(crate) use self::columns::{channel as channel_of_column, is_time};
+pub(crate) use self::times::TimeReader;
 use crate::error::{Error, Result};
 use crate::model::{Channel, DeviceName, Timestamp};
 
@@ -80,10 +82,8 @@ impl Replay {
     }
 
     fn read(path: PathBuf, file: impl Read + Send + 'static, options: ReplayOptions) -> Result<Self> {
-        let mut file = BufReader::with_capacity(BUFFER, file);
-        let start = file.fill_buf().map_err(|e| Error::io(format!("read {}", path.display()), e))?;
-        let plain: Box<dyn Read + Send> =
-            if start.starts_with(&GZIP) { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        let plain = unpacked(BufReader::with_capacity(BUFFER, file))
+            .map_err(|e| Error::io(format!("read {}", path.display()), e))?;
         let mut reader = csv::ReaderBuilder::new().buffer_capacity(BUFFER).trim(csv::Trim::All).from_reader(plain);
         let header = reader.headers().map_err(|e| read_error(&path, e))?;
         let columns = Columns::new(header).map_err(|e| e.context(path.display()))?;
@@ -133,6 +133,12 @@ impl std::fmt::Debug for Replay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Replay").field("path", &self.path).field("device", &self.device).finish_non_exhaustive()
     }
+}
+
+/// What a file holds, unpacked where it is gzip.
+pub(crate) fn unpacked(mut file: impl BufRead + Send + 'static) -> std::io::Result<Box<dyn Read + Send>> {
+    let is_gzip = file.fill_buf()?.starts_with(&GZIP);
+    Ok(if is_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
 fn read_error(path: &Path, e: csv::Error) -> Error {

@@ -30,7 +30,8 @@ impl Form {
 }
 
 #[derive(Debug)]
-pub(super) struct TimeReader {
+/// Reads times of a file, all in the form of the first.
+pub(crate) struct TimeReader {
     column: String,
     zone: TimeZone,
     form: Option<Form>,
@@ -38,11 +39,11 @@ pub(super) struct TimeReader {
 }
 
 impl TimeReader {
-    pub(super) fn new(column: &str, zone: TimeZone) -> Self {
+    pub(crate) fn new(column: &str, zone: TimeZone) -> Self {
         Self { column: column.to_owned(), zone, form: None, last: None }
     }
 
-    pub(super) fn read(&mut self, text: &str) -> Result<Timestamp> {
+    pub(crate) fn read(&mut self, text: &str) -> Result<Timestamp> {
         let form = match self.form {
             Some(form) => form,
             None => *self.form.insert(self.detect(text)?),

@@ -1,0 +1,251 @@
+//! Loading much at once: no sync for each write, and series of one device that share their times become rows of it.
+
+use std::fmt;
+use std::time::Instant;
+
+use super::embedded::Memcore;
+use super::progress::Progress;
+use super::write::{Column, Described};
+use crate::error::Result;
+use crate::model::{Channel, DeviceName, SeriesName, Timestamp, Unit};
+use crate::store::Ticket;
+
+/// Values that wait to be joined into rows: 64 MiB at most. Beyond it they are appended.
+const WAITING_VALUES: usize = 4 << 20;
+
+/// Values between two syncs.
+const COMMIT_VALUES: usize = 32 << 20;
+
+/// Hears how far it is.
+type Hear = Box<dyn FnMut(&Progress) + Send>;
+
+/// A load of many writes, made by [`Memcore::bulk`]. What is written may wait here, where queries do not see it yet;
+/// [`commit`](Self::commit) and [`finish`](Self::finish) make all of it visible and durable.
+///
+/// Dropped without `finish`, what was written stays, as far as the disk takes it: durable up to the last commit, which
+/// comes by itself every 32 Mi values, and visible.
+pub struct Bulk {
+    memcore: Memcore,
+    waiting: Vec<Waiting>,
+    waiting_values: usize,
+    uncommitted: usize,
+    last: Option<Ticket>,
+    progress: Progress,
+    started: Instant,
+    hear: Option<Hear>,
+}
+
+/// Columns of one device that share their times.
+struct Waiting {
+    device: DeviceName,
+    times: Vec<Timestamp>,
+    columns: Vec<(Channel, Vec<Option<f64>>)>,
+}
+
+impl Waiting {
+    fn has(&self, channel: &Channel) -> bool {
+        self.columns.iter().any(|(known, _)| known.name == channel.name)
+    }
+}
+
+impl Memcore {
+    /// Begins a load of many writes.
+    #[must_use]
+    pub fn bulk(&self) -> Bulk {
+        Bulk {
+            memcore: self.clone(),
+            waiting: Vec::new(),
+            waiting_values: 0,
+            uncommitted: 0,
+            last: None,
+            progress: Progress::default(),
+            started: Instant::now(),
+            hear: None,
+        }
+    }
+}
+
+impl Bulk {
+    /// Calls this after each write.
+    #[must_use]
+    pub fn on_progress(mut self, hear: impl FnMut(&Progress) + Send + 'static) -> Self {
+        self.hear = Some(Box::new(hear));
+        self
+    }
+
+    /// As [`Memcore::write`], to be durable with the next commit.
+    ///
+    /// # Errors
+    /// As there; nothing of this call is written then, and the load may go on.
+    pub fn write(
+        &mut self,
+        series: &SeriesName,
+        times: &[Timestamp],
+        values: &[Option<f64>],
+        unit: Option<Unit>,
+    ) -> Result<usize> {
+        self.write_rows(&series.device, times, &[Column { channel: series.channel.clone(), values, unit }])
+    }
+
+    /// As [`Memcore::write_rows`], to be durable with the next commit.
+    ///
+    /// # Errors
+    /// As there; nothing of this call is written then, and the load may go on.
+    pub fn write_rows(&mut self, device: &DeviceName, times: &[Timestamp], columns: &[Column<'_>]) -> Result<usize> {
+        let described = self.memcore.describe(device, times.len(), columns)?;
+        self.take(device, times, &described)
+    }
+
+    /// Makes all that was written so far visible and durable.
+    ///
+    /// # Errors
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly) where the disk failed.
+    pub fn commit(&mut self) -> Result<()> {
+        self.flush()?;
+        self.uncommitted = 0;
+        self.last.take().map_or(Ok(()), |ticket| self.memcore.store().commit(ticket))
+    }
+
+    /// Commits what is left and says what was written.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn finish(mut self) -> Result<Progress> {
+        self.commit()?;
+        Ok(self.progress())
+    }
+
+    /// What was written so far.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.progress.at(self.started)
+    }
+
+    pub(super) fn memcore(&self) -> &Memcore {
+        &self.memcore
+    }
+
+    /// Takes columns in that are known to be right.
+    pub(super) fn take(&mut self, device: &DeviceName, times: &[Timestamp], columns: &[Described<'_>]) -> Result<usize> {
+        let points: usize = columns.iter().map(|(_, values)| values.iter().flatten().count()).sum();
+        if points > 0 {
+            self.wait(device, times, columns);
+        }
+        if self.waiting_values >= WAITING_VALUES {
+            self.flush()?;
+        }
+        if self.uncommitted >= COMMIT_VALUES {
+            self.commit()?;
+        }
+        self.progress.rows += times.len() as u64;
+        self.progress.points += points as u64;
+        let progress = self.progress();
+        if let Some(hear) = &mut self.hear {
+            hear(&progress);
+        }
+        Ok(points)
+    }
+
+    /// Columns join those of the same times, unless that would put a later value of a series before an earlier one.
+    fn wait(&mut self, device: &DeviceName, times: &[Timestamp], columns: &[Described<'_>]) {
+        let of_device = self.waiting.iter_mut().rev().filter(|waiting| waiting.device == *device);
+        let mut free = of_device.take_while(|waiting| !columns.iter().any(|(channel, _)| waiting.has(channel)));
+        let columns = columns.iter().map(|(channel, values)| (channel.clone(), values.to_vec()));
+        self.waiting_values += columns.len() * times.len();
+        match free.find(|waiting| waiting.times == times) {
+            Some(waiting) => waiting.columns.extend(columns),
+            None => {
+                drop(free);
+                self.waiting.push(Waiting { device: device.clone(), times: times.to_vec(), columns: columns.collect() });
+            }
+        }
+    }
+
+    /// Makes what waits visible, without waiting for the disk.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        for Waiting { device, times, columns } in std::mem::take(&mut self.waiting) {
+            let described: Vec<Described<'_>> =
+                columns.iter().map(|(channel, values)| (channel.clone(), &values[..])).collect();
+            let (written, last) = self.memcore.append_rows(&device, &times, &described)?;
+            self.uncommitted += written;
+            self.last = last.or(self.last);
+        }
+        self.waiting_values = 0;
+        Ok(())
+    }
+}
+
+impl Drop for Bulk {
+    fn drop(&mut self) {
+        if let Err(e) = self.flush() {
+            tracing::warn!(error = %e, "the last writes of a load are lost");
+        }
+    }
+}
+
+impl fmt::Debug for Bulk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bulk").field("progress", &self.progress).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::store::Query;
+
+    fn seconds(count: i64) -> Vec<Timestamp> {
+        (0..count).map(Timestamp::from_seconds).collect()
+    }
+
+    fn rows(mem: &Memcore, selection: &str) -> usize {
+        mem.query(&Query::of(selection).unwrap()).unwrap().rows()
+    }
+
+    #[test]
+    fn a_load_is_seen_when_it_is_committed_and_told_as_it_goes() {
+        let mem = Memcore::in_memory();
+        let heard = Arc::new(AtomicU64::new(0));
+        let hears = Arc::clone(&heard);
+        let mut bulk = mem.bulk().on_progress(move |progress| hears.store(progress.points, Ordering::Relaxed));
+        for (channel, unit) in [("power", Unit::Watt), ("voltage", Unit::Volt), ("current", Unit::Ampere)] {
+            let series = format!("home1.meter.{channel}").parse().unwrap();
+            assert_eq!(bulk.write(&series, &seconds(100), &[Some(1.0); 100], Some(unit)).unwrap(), 100);
+        }
+        assert_eq!((heard.load(Ordering::Relaxed), rows(&mem, "home1.meter.*")), (300, 0));
+        bulk.commit().unwrap();
+        assert_eq!(rows(&mem, "home1.meter.*"), 300);
+        let done = bulk.finish().unwrap();
+        assert_eq!((done.rows, done.points), (300, 300));
+    }
+
+    #[test]
+    fn the_last_value_of_a_time_holds_whatever_was_joined() {
+        let mem = Memcore::in_memory();
+        let (power, voltage) = ("home1.meter.power".parse().unwrap(), "home1.meter.voltage".parse().unwrap());
+        let mut bulk = mem.bulk();
+        let (early, late) = (seconds(2), vec![Timestamp::from_seconds(1), Timestamp::from_seconds(2)]);
+        bulk.write(&power, &early, &[Some(1.0), Some(1.0)], Some(Unit::Watt)).unwrap();
+        bulk.write(&voltage, &early, &[Some(7.0), Some(7.0)], Some(Unit::Volt)).unwrap();
+        bulk.write(&power, &late, &[Some(2.0), Some(2.0)], None).unwrap();
+        bulk.write(&power, &early, &[None, Some(3.0)], None).unwrap();
+        bulk.finish().unwrap();
+        let result = mem.query(&Query::new(power)).unwrap();
+        assert_eq!(&result.series()[0].values().unwrap().values()[..], [1.0, 3.0, 2.0]);
+    }
+
+    #[test]
+    fn a_refused_write_leaves_the_load_whole_and_a_dropped_load_leaves_what_it_had() {
+        let mem = Memcore::in_memory();
+        let power = "home1.meter.power".parse().unwrap();
+        let mut bulk = mem.bulk();
+        bulk.write(&power, &seconds(3), &[Some(1.0); 3], Some(Unit::Watt)).unwrap();
+        assert!(bulk.write(&power, &seconds(3), &[Some(9.0); 2], None).is_err());
+        assert!(bulk.write(&power, &seconds(3), &[Some(9.0); 3], Some(Unit::Volt)).is_err());
+        drop(bulk);
+        assert_eq!(mem.query(&Query::new(power)).unwrap().series()[0].values().unwrap().values()[..], [1.0; 3]);
+    }
+}

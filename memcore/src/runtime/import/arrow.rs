@@ -1,0 +1,115 @@
+//! Parquet files, and Arrow files and streams.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+
+use arrow_array::RecordBatch;
+use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_schema::{ArrowError, DataType, SchemaRef};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::{ImportRequest, Part, ROWS, Source};
+use crate::error::{Error, Result};
+use crate::model::{Channel, SeriesName};
+use crate::runtime::frame::{self, FrameOptions, Rows};
+use crate::runtime::stream::CHANNELS;
+
+/// Batches of a table, from any kind of file.
+struct Batches {
+    batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>,
+    /// A batch of any size, as pieces of one that is worked on at once.
+    pieces: VecDeque<RecordBatch>,
+    schema: SchemaRef,
+    options: FrameOptions,
+    channels: BTreeMap<SeriesName, Channel>,
+    row: usize,
+    rows: Option<u64>,
+    part: Option<Part>,
+}
+
+pub(super) fn parquet(file: File, request: &ImportRequest) -> Result<Box<dyn Source>> {
+    let reading = |e| Error::invalid(format!("cannot be read as Parquet: {e}"));
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(reading)?;
+    let schema = builder.schema().clone();
+    let rows = builder.metadata().file_metadata().num_rows();
+    let batches = builder.with_batch_size(ROWS).build().map_err(reading)?;
+    Batches::source(Box::new(batches), schema, u64::try_from(rows).ok(), None, request)
+}
+
+pub(super) fn ipc_file(file: File, request: &ImportRequest) -> Result<Box<dyn Source>> {
+    let reader = FileReader::try_new_buffered(file, None).map_err(|e| refused(&e))?;
+    let schema = reader.schema();
+    Batches::source(Box::new(reader), schema, None, None, request)
+}
+
+pub(super) fn ipc_stream(file: File, bytes: u64, request: &ImportRequest) -> Result<Box<dyn Source>> {
+    let (file, part) = Part::of(file, bytes);
+    let reader = StreamReader::try_new_buffered(file, None).map_err(|e| refused(&e))?;
+    let schema = reader.schema();
+    Batches::source(Box::new(reader), schema, None, Some(part), request)
+}
+
+fn refused(e: &ArrowError) -> Error {
+    Error::invalid(format!("cannot be read as Arrow: {e}"))
+}
+
+impl Batches {
+    fn source(
+        batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>,
+        schema: SchemaRef,
+        rows: Option<u64>,
+        part: Option<Part>,
+        request: &ImportRequest,
+    ) -> Result<Box<dyn Source>> {
+        let mut options = request.frame.clone();
+        // The only column of instants is the time, whatever it is called.
+        let mut instants = schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Timestamp(..)));
+        if schema.index_of(&options.time).is_err()
+            && let (Some(only), None) = (instants.next(), instants.next())
+        {
+            options.time = only.name().clone();
+        }
+        let channels = match schema.metadata().get(CHANNELS) {
+            None => BTreeMap::new(),
+            Some(text) => serde_json::from_str(text)
+                .map_err(|e| Error::invalid(format!("its descriptions of series cannot be read: {e}")))?,
+        };
+        if !channels.is_empty() {
+            options.device = None;
+        }
+        let pieces = VecDeque::new();
+        Ok(Box::new(Self { batches, pieces, schema, options, channels, row: 0, rows, part }))
+    }
+
+    fn piece(&mut self) -> Result<Option<RecordBatch>> {
+        while self.pieces.is_empty() {
+            let Some(batch) = self.batches.next() else { return Ok(None) };
+            let batch = batch.map_err(|e| refused(&e))?;
+            let starts = (0..batch.num_rows()).step_by(ROWS);
+            self.pieces.extend(starts.map(|start| batch.slice(start, ROWS.min(batch.num_rows() - start))));
+        }
+        Ok(self.pieces.pop_front())
+    }
+}
+
+impl Source for Batches {
+    fn next(&mut self) -> Result<Option<Vec<Rows>>> {
+        let Some(piece) = self.piece()? else { return Ok(None) };
+        let rows = frame::rows(&piece, self.row, &self.options)?;
+        self.row += piece.num_rows();
+        Ok(Some(rows))
+    }
+
+    fn part(&self) -> Option<f64> {
+        let by_rows = self.rows.map(|rows| self.row as f64 / rows.max(1) as f64);
+        by_rows.or_else(|| self.part.as_ref().map(Part::get))
+    }
+
+    fn is_stored_form(&self) -> bool {
+        !self.channels.is_empty() || frame::is_long(&self.schema)
+    }
+
+    fn channels(&self) -> BTreeMap<SeriesName, Channel> {
+        self.channels.clone()
+    }
+}

@@ -1,0 +1,220 @@
+//! Writing: a column of one series, rows of one device, a single reading.
+
+use std::sync::Arc;
+
+use super::embedded::Memcore;
+use crate::error::{Error, Result};
+use crate::model::{Batch, Channel, ChannelName, DeviceName, SeriesName, SignConvention, Timestamp, Unit};
+use crate::store::Ticket;
+
+/// Values that are appended at a time: what one frame of the log holds.
+const WRITE_VALUES: usize = 65_536;
+
+/// Values of one channel, one a row; an absent one is a row in which the channel was not measured.
+#[derive(Debug, Clone)]
+pub struct Column<'a> {
+    /// The channel within the device.
+    pub channel: ChannelName,
+    /// As many as there are times.
+    pub values: &'a [Option<f64>],
+    /// The unit to convert from; a channel that is not registered becomes a gauge in it. Without one, values are in
+    /// the unit and sign that the channel was registered with.
+    pub unit: Option<Unit>,
+}
+
+/// Values with the description they are to be read by.
+pub(super) type Described<'a> = (Channel, &'a [Option<f64>]);
+
+impl Memcore {
+    /// Writes a column of one series, and returns how many values it had; it is durable when this returns.
+    ///
+    /// With a unit, values are converted from it, and a series that is not registered becomes a gauge in it. Without
+    /// one, values are in the unit and sign that the series was registered with. An absent value writes nothing.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) for an unregistered series without a unit,
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a unit of another quantity or columns of different length. Then nothing
+    /// is written.
+    pub fn write(
+        &self,
+        series: &SeriesName,
+        times: &[Timestamp],
+        values: &[Option<f64>],
+        unit: Option<Unit>,
+    ) -> Result<usize> {
+        self.write_rows(&series.device, times, &[Column { channel: series.channel.clone(), values, unit }])
+    }
+
+    /// Writes rows of one device, a column a channel, and returns how many values they had; they are durable when this
+    /// returns. A row without any value writes nothing.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); [`Invalid`](crate::ErrorKind::Invalid) for a channel that stands twice.
+    pub fn write_rows(&self, device: &DeviceName, times: &[Timestamp], columns: &[Column<'_>]) -> Result<usize> {
+        let columns = self.describe(device, times.len(), columns)?;
+        let (written, last) = self.append_rows(device, times, &columns)?;
+        if let Some(ticket) = last {
+            self.store().commit(ticket)?;
+        }
+        Ok(written)
+    }
+
+    /// Writes what several channels of a device measured at one instant, in the units and signs that they were registered
+    /// with; it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) for a channel that is not registered; then nothing is written.
+    pub fn write_reading(&self, device: &DeviceName, time: Timestamp, values: &[(ChannelName, f64)]) -> Result<()> {
+        let cells: Vec<[Option<f64>; 1]> = values.iter().map(|(_, value)| [Some(*value)]).collect();
+        let columns: Vec<Column<'_>> = std::iter::zip(values, &cells)
+            .map(|((channel, _), cell)| Column { channel: channel.clone(), values: cell, unit: None })
+            .collect();
+        self.write_rows(device, &[time], &columns).map(drop)
+    }
+
+    /// Checks the columns and registers what is new: from here on nothing about them can be wrong.
+    pub(super) fn describe<'a>(
+        &self,
+        device: &DeviceName,
+        rows: usize,
+        columns: &[Column<'a>],
+    ) -> Result<Vec<Described<'a>>> {
+        let mut new = Vec::new();
+        let mut described: Vec<Described<'a>> = Vec::with_capacity(columns.len());
+        for Column { channel, values, unit } in columns {
+            let series = device.channel(channel.clone());
+            if rows != values.len() {
+                let values = values.len();
+                let message = format!("{series}: {rows} times and {values} values, expected as many of each");
+                return Err(Error::invalid(message));
+            }
+            if described.iter().any(|(known, _)| known.name == *channel) {
+                return Err(Error::invalid(format!("{series} stands in two columns, expected one")));
+            }
+            let (channel, is_new) = self.description(&series, *unit)?;
+            if is_new {
+                new.push(channel.clone());
+            }
+            described.push((channel, values));
+        }
+        if !new.is_empty() {
+            self.store().register(device, &new)?;
+        }
+        Ok(described)
+    }
+
+    /// How values of the series in that unit are to be read, and whether the series is yet to be registered so.
+    pub(super) fn description(&self, series: &SeriesName, unit: Option<Unit>) -> Result<(Channel, bool)> {
+        match (self.store().channel(series), unit) {
+            (Some(registered), None) => Ok((registered, false)),
+            (Some(registered), Some(unit)) if !unit.measures(registered.quantity) => {
+                let quantity = registered.quantity;
+                Err(Error::invalid(format!(
+                    "{series}: unit {unit} does not measure {quantity}, which the series is registered as"
+                )))
+            }
+            (Some(mut registered), Some(unit)) => {
+                registered.unit = unit;
+                Ok((registered, false))
+            }
+            (None, Some(unit)) => {
+                let channel = Channel::gauge(series.channel.as_str(), unit).map_err(|e| e.context(series))?;
+                Ok((channel.build()?, true))
+            }
+            (None, None) => {
+                Err(Error::not_found(format!("series {series} is not registered: register it, or write it with a unit")))
+            }
+        }
+    }
+
+    /// Appends rows to the store, and says how many values they had and what to wait for.
+    pub(super) fn append_rows(
+        &self,
+        device: &DeviceName,
+        times: &[Timestamp],
+        columns: &[Described<'_>],
+    ) -> Result<(usize, Option<Ticket>)> {
+        let names: Arc<[ChannelName]> = columns.iter().map(|(channel, _)| channel.name.clone()).collect();
+        let many = (WRITE_VALUES * 8 / columns.len().max(1)).clamp(1, WRITE_VALUES);
+        let (mut written, mut last) = (0, None);
+        for start in (0..times.len()).step_by(many) {
+            let end = times.len().min(start + many);
+            // A row without a value is no row.
+            let rows: Vec<usize> =
+                (start..end).filter(|row| columns.iter().any(|(_, values)| values[*row].is_some())).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let mut values = Vec::with_capacity(rows.len() * columns.len());
+            for (channel, column) in columns {
+                let plain = channel.sign == SignConvention::Passive && channel.unit == channel.quantity.base_unit();
+                let stored = |value: f64| if plain { value } else { channel.to_stored(value) };
+                values.extend(rows.iter().map(|row| column[*row].map(stored)));
+            }
+            let times = rows.iter().map(|row| times[*row]).collect();
+            let batch = Batch::new(device.clone(), Arc::clone(&names), times, values)?;
+            written += batch.points();
+            last = Some(self.store().append(&batch)?);
+        }
+        Ok((written, last))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Selection;
+    use crate::store::Query;
+
+    fn seconds(count: i64) -> Vec<Timestamp> {
+        (0..count).map(Timestamp::from_seconds).collect()
+    }
+
+    fn column<'a>(channel: &str, values: &'a [Option<f64>], unit: Option<Unit>) -> Column<'a> {
+        Column { channel: channel.parse().unwrap(), values, unit }
+    }
+
+    #[test]
+    fn rows_of_a_device_come_back_as_its_series_and_their_gaps_stay() {
+        let mem = Memcore::in_memory();
+        let device: DeviceName = "home1.meter".parse().unwrap();
+        let power = [Some(1.0), None, None, Some(-2.0)];
+        let voltage = [Some(230.0), Some(231.0), None, None];
+        let columns = [column("power", &power, Some(Unit::Kilowatt)), column("voltage", &voltage, Some(Unit::Volt))];
+        assert_eq!(mem.write_rows(&device, &seconds(4), &columns).unwrap(), 4);
+        let result = mem.query(&Query::of("home1.meter.*").unwrap()).unwrap();
+        let values: Vec<&[f64]> = result.series().iter().map(|series| &series.values().unwrap().values()[..]).collect();
+        assert_eq!(values, [&[1000.0, -2000.0][..], &[230.0, 231.0]]);
+    }
+
+    #[test]
+    fn a_call_that_is_refused_writes_and_registers_nothing() {
+        let mem = Memcore::in_memory();
+        let device: DeviceName = "home1.meter".parse().unwrap();
+        let (two, one) = ([Some(1.0), Some(2.0)], [Some(1.0)]);
+        let watts = Some(Unit::Watt);
+        for (columns, word) in [
+            (vec![column("power", &two, watts), column("voltage", &one, watts)], "2 times and 1 values"),
+            (vec![column("power", &two, watts), column("power", &two, watts)], "two columns"),
+            (vec![column("power", &two, watts), column("soc", &two, Some(Unit::Percent))], "several quantities"),
+            (vec![column("power", &two, watts), column("other", &two, None)], "home1.meter.other is not registered"),
+        ] {
+            let e = mem.write_rows(&device, &seconds(2), &columns).unwrap_err();
+            assert!(e.message().contains(word), "{e}");
+            assert!(mem.series(Selection::all()).is_empty(), "{e}");
+        }
+    }
+
+    #[test]
+    fn a_reading_is_one_row_of_registered_channels() {
+        let mem = Memcore::in_memory();
+        let device: DeviceName = "home1.pv".parse().unwrap();
+        let pv = Channel::gauge("power", Unit::Kilowatt).unwrap().sign(SignConvention::Generator).build().unwrap();
+        mem.register(&device.channel(pv.name.clone()), &pv).unwrap();
+        let reading = |name: &str| [("power".parse().unwrap(), 1.5), (name.parse().unwrap(), 2.0)];
+        let e = mem.write_reading(&device, Timestamp::from_seconds(1), &reading("voltage")).unwrap_err();
+        assert!(e.message().contains("voltage is not registered"), "{e}");
+        mem.write_reading(&device, Timestamp::from_seconds(1), &reading("power")[..1]).unwrap();
+        assert_eq!(mem.latest(Selection::all()).unwrap()[0].1.value, -1500.0);
+    }
+}
