@@ -50,7 +50,7 @@ impl<'a> Borders<'a> {
 
     fn find(&mut self, time: i64) -> Result<Bucket> {
         let (unit, zone) = match self.every {
-            Every::Fixed(span) => return Ok(fixed_bucket(span.as_micros(), time)),
+            Every::Fixed(span) => return Ok(fixed_bucket(span.as_micros(), time, self.latest)),
             Every::Calendar { unit, zone } => (*unit, zone),
         };
         let period = self.period_of(unit, zone, time).map_err(|e| {
@@ -91,7 +91,14 @@ impl<'a> Borders<'a> {
     }
 }
 
-fn fixed_bucket(length: i64, time: i64) -> Bucket {
+/// Mostly it is the one behind the latest, which takes no division.
+fn fixed_bucket(length: i64, time: i64, latest: Option<Bucket>) -> Bucket {
+    let next = latest.and_then(|latest| Some((latest.last.checked_add(1)?, latest.last.checked_add(length)?)));
+    if let Some((start, last)) = next
+        && (start..=last).contains(&time)
+    {
+        return Bucket { start, last };
+    }
     let within = time.rem_euclid(length);
     Bucket { start: time.saturating_sub(within), last: time.saturating_add(length - 1 - within) }
 }

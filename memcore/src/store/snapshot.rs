@@ -191,6 +191,12 @@ impl Snapshot {
         self.sources.iter().map(rows).sum()
     }
 
+    /// The first and the last time of all sources.
+    pub(super) fn span(&self) -> Option<(i64, i64)> {
+        let spans = || self.sources.iter().map(|(_, span)| *span);
+        spans().map(|(first, _)| first).min().zip(spans().map(|(_, last)| last).max())
+    }
+
     /// The first time from `from` on at which there may be a sample, or a value that holds for so long.
     pub(super) fn next_from(&self, from: i64, held: i64) -> Option<i64> {
         let spans = self.sources.iter().map(|(_, span)| *span).filter(|(_, last)| last.saturating_add(held) >= from);
