@@ -221,6 +221,36 @@ fn one_sync_serves_all_that_wait() {
 }
 
 #[test]
+fn a_log_that_sealing_does_not_keep_up_with_holds_appending_back() {
+    let store = Store::in_memory(StoreOptions::default().log_bytes(64 << 10).segment_bytes(8 << 10));
+    let homes: Vec<String> = (0..300).map(|home| format!("home{home}.pv")).collect();
+    homes.iter().for_each(|home| store.register(&device(home), &watts(&["power"])).unwrap());
+    for second in 0..40 {
+        for home in &homes {
+            store.write(&power(home, &[(second, 1.0)])).unwrap();
+            let log = store.stats().log_bytes;
+            assert!(log <= (2 * 64 + 3 * 8) << 10, "{log} bytes of log");
+        }
+    }
+    assert_eq!(store.stats().points(), 300 * 40);
+}
+
+#[test]
+fn what_a_log_has_reserved_is_given_back_when_it_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), options()).unwrap();
+    pv(&store);
+    store.write(&power("home1.pv", &[(1, 1.0)])).unwrap();
+    store.close().unwrap();
+    let files = std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap);
+    let logs = files.filter(|file| file.file_name().to_string_lossy().starts_with("log-"));
+    let sizes: Vec<u64> = logs.map(|file| file.metadata().unwrap().len()).collect();
+    assert!(sizes.len() == 1 && sizes[0] < 200, "{sizes:?}");
+    let store = Store::open(folder.path(), options()).unwrap();
+    assert_eq!(rows(&store, all()), [(1, 1.0)]);
+}
+
+#[test]
 fn closing_twice_is_fine_and_everything_else_says_closed() {
     let store = Store::in_memory(options());
     pv(&store);

@@ -29,6 +29,12 @@ fn batch(number: u64) -> memcore::model::Batch {
 
 /// How many batches the store holds, having made sure that they are the first ones and whole.
 fn whole_prefix(store: &Store) -> u64 {
+    assert_eq!(store.stats().damage, Vec::<String>::new());
+    prefix(store)
+}
+
+/// As [`whole_prefix`], damaged or not.
+fn prefix(store: &Store) -> u64 {
     let mut seen = rows(store, Query::new(pattern("*.pv.power")));
     seen.sort_by_key(|(time, _)| *time);
     let mut expected = Vec::new();
@@ -43,7 +49,6 @@ fn whole_prefix(store: &Store) -> u64 {
         let durable = store.durable_sequence(&device(name), BOOT);
         assert_eq!(durable, of_device, "{name}: what is stored is known durable after recovery");
     }
-    assert_eq!(store.stats().damage, Vec::<String>::new());
     count
 }
 
@@ -201,7 +206,14 @@ fn the_log_cut_at_every_byte_keeps_the_whole_batches_before_the_cut() {
     for cut in 0..=bytes.len() {
         let image = disk.copy();
         image.set_content(&name, bytes[..cut].to_vec());
-        let count = whole_prefix(&open(&image).unwrap());
+        let store = open(&image).unwrap();
+        if let [lost] = &store.stats().damage[..] {
+            // What is sealed was in the log before, and durable: no power cut takes it, so it is damage, which costs nothing.
+            assert!(lost.contains("the log lacks frames") && lost.ends_with("to 12"), "cut at {cut}: {lost}");
+            assert_eq!((prefix(&store), before), (12, 0), "cut at {cut}");
+            continue;
+        }
+        let count = whole_prefix(&store);
         assert!(count >= before && count >= 12, "cut at {cut}");
         before = count;
     }

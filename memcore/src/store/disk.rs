@@ -69,6 +69,11 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     /// Reserves blocks up to `length`; where `zeros` is set they are written, which makes later syncs cheaper.
     #[allow(clippy::missing_errors_doc)]
     fn reserve(&self, length: u64, zeros: bool) -> io::Result<()>;
+    /// Gives back what was reserved beyond `length`. A disk that cannot keeps it.
+    #[allow(clippy::missing_errors_doc)]
+    fn release(&self, _length: u64) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The whole content of a file.
@@ -196,5 +201,9 @@ impl DiskFile for RealFile {
             Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
             other => other.map_err(io::Error::from),
         }
+    }
+
+    fn release(&self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)
     }
 }

@@ -319,6 +319,14 @@ impl LogWriter {
         self.file.as_ref().map(|_| (self.id, self.at))
     }
 
+    /// Gives back what is reserved beyond the last frame: the segment is not written any more.
+    pub(super) fn release(&mut self) -> Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        file.release(self.at).map_err(|e| self.error("shorten", e))?;
+        self.reserved = self.at;
+        Ok(())
+    }
+
     /// What the log takes of the disk, with what is reserved for it.
     pub(super) fn held(&self) -> u64 {
         self.reserved.max(self.at) + self.full.iter().map(|segment| segment.held).sum::<u64>()

@@ -29,7 +29,7 @@ pub struct StoreOptions {
     /// The size to which log segments grow.
     pub segment_bytes: u64,
     /// When the log holds more than this, the devices whose rows are the oldest in it are sealed early, so that it can be
-    /// trimmed. It bounds the time to open, and the memory that unsealed rows take.
+    /// trimmed. At twice as much, `append` waits. It bounds the time to open, and the memory that unsealed rows take.
     pub log_bytes: u64,
     /// How many rows may wait to be sealed before `append` waits for the disk.
     pub unsealed_rows: usize,

@@ -9,8 +9,8 @@ use super::summary::{Summary, Whole};
 use super::wire::{Reader, damaged, put_varint, unzigzag, zigzag};
 use crate::error::Result;
 
-/// The most rows of a page.
-pub(super) const PAGE_ROWS: usize = 512;
+/// The most rows of a page: a week of quarters of an hour.
+pub(super) const PAGE_ROWS: usize = 672;
 /// Where blocks of time would leave fewer rows than this to a page, on average, pages are cut by rows.
 const FEW_ROWS: usize = 64;
 
@@ -245,36 +245,76 @@ fn write_plain(summary: &Summary, out: &mut Vec<u8>) {
     if mask & same::ALL_NUMBERS == 0 {
         put_varint(out, summary.count);
     }
-    let mut put = |value: f64, unless: u8| {
-        if mask & unless == 0 {
-            out.extend_from_slice(&value.to_bits().to_le_bytes());
-        }
-    };
-    put(first, 0);
-    put(last, same::LAST_IS_FIRST);
-    put(min, same::MIN_IS_FIRST | same::MIN_IS_LAST);
-    put(max, same::MAX_IS_FIRST | same::MAX_IS_LAST);
-    put(rest, same::NO_REST);
-    put(error, same::NO_REST);
+    let fields = [
+        (first, 0),
+        (last, same::LAST_IS_FIRST),
+        (min, same::MIN_IS_FIRST | same::MIN_IS_LAST),
+        (max, same::MAX_IS_FIRST | same::MAX_IS_LAST),
+        (rest, same::NO_REST),
+        (error, same::NO_REST),
+    ];
+    let written = fields.into_iter().filter(|(_, unless)| mask & unless == 0);
+    let mut parts: Vec<Vec<u8>> = written.map(|(value, _)| cut_zeros(&value.to_bits().to_be_bytes())).collect();
     if mask & same::NO_WHOLE == 0 {
-        out.extend_from_slice(&whole.to_le_bytes());
+        // Of so few rows it is below 2^92.
+        let zigzag = ((whole << 1) ^ (whole >> 127)) as u128;
+        parts.push(cut_zeros(&zigzag.to_le_bytes()));
+    }
+    for pair in parts.chunks(2) {
+        out.push(pair[0].len() as u8 | pair.get(1).map_or(0, |part| (part.len() as u8) << 4));
+    }
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+}
+
+/// Without the zeros at the end: floats of single precision and small sums have many.
+fn cut_zeros(bytes: &[u8]) -> Vec<u8> {
+    let length = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    bytes[..length].to_vec()
+}
+
+/// Numbers whose lengths in bytes come first, two to a byte.
+struct Cut<'a, 'b> {
+    from: &'a mut Reader<'b>,
+    lengths: &'b [u8],
+    next: usize,
+}
+
+impl<'a, 'b> Cut<'a, 'b> {
+    fn new(from: &'a mut Reader<'b>, count: usize) -> Result<Self> {
+        let lengths = from.bytes(count.div_ceil(2))?;
+        Ok(Self { from, lengths, next: 0 })
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let length = usize::from(self.lengths[self.next / 2] >> (self.next % 2 * 4) & 15);
+        self.next += 1;
+        let mut bytes = [0; N];
+        let into = bytes.get_mut(..length).ok_or_else(|| damaged("a page"))?;
+        into.copy_from_slice(self.from.bytes(length)?);
+        Ok(bytes)
+    }
+
+    fn float(&mut self) -> Result<f64> {
+        self.take().map(|bytes| f64::from_bits(u64::from_be_bytes(bytes)))
     }
 }
 
 fn read_plain(from: &mut Reader<'_>, rows: u64) -> Result<Summary> {
     let mask = from.u8()?;
-    let count = if mask & same::ALL_NUMBERS > 0 { rows } else { from.count(rows as usize)? as u64 };
-    let first = from.f64()?;
-    let mut take = |same: f64, known: u8| if mask & known > 0 { Ok(same) } else { from.f64() };
+    let has = |flags: u8| mask & flags > 0;
+    let count = if has(same::ALL_NUMBERS) { rows } else { from.count(rows as usize)? as u64 };
+    let (of_min, of_max) = (same::MIN_IS_FIRST | same::MIN_IS_LAST, same::MAX_IS_FIRST | same::MAX_IS_LAST);
+    let left_out = [same::LAST_IS_FIRST, of_min, of_max, same::NO_REST, same::NO_REST, same::NO_WHOLE];
+    let mut cut = Cut::new(from, 1 + left_out.into_iter().filter(|flags| !has(*flags)).count())?;
+    let first = cut.float()?;
+    let mut take = |known: f64, flags: u8| if has(flags) { Ok(known) } else { cut.float() };
     let last = take(first, same::LAST_IS_FIRST)?;
-    let of_first = |flag: u8| if mask & flag > 0 { first } else { last };
-    let min = take(of_first(same::MIN_IS_FIRST), same::MIN_IS_FIRST | same::MIN_IS_LAST)?;
-    let max = take(of_first(same::MAX_IS_FIRST), same::MAX_IS_FIRST | same::MAX_IS_LAST)?;
+    let of_first = |flag: u8| if has(flag) { first } else { last };
+    let min = take(of_first(same::MIN_IS_FIRST), of_min)?;
+    let max = take(of_first(same::MAX_IS_FIRST), of_max)?;
     let (rest, error) = (take(0.0, same::NO_REST)?, take(0.0, same::NO_REST)?);
-    let whole = match mask & same::NO_WHOLE {
-        0 => i128::from_le_bytes(from.bytes(16)?.try_into().map_err(|_| damaged("a page"))?),
-        _ => 0,
-    };
+    let zigzag = if has(same::NO_WHOLE) { 0 } else { u128::from_le_bytes(cut.take()?) };
+    let whole = (zigzag >> 1) as i128 ^ -((zigzag & 1) as i128);
     Ok(Summary { count, min, max, first, last, whole, rest, error, ..Summary::EMPTY })
 }
 
@@ -355,9 +395,11 @@ mod tests {
     fn pages_are_blocks_of_utc() {
         // A row a minute: eight hours a page, the first one cut where the chunk begins.
         assert_eq!(cut(&minutes(480 * 1000 + 470, 1000)), [10, 480, 480, 30]);
-        // A row a quarter of an hour: a day a page.
-        let quarters: Vec<i64> = (0..300).map(|row| row * 900 * SECOND).collect();
-        assert_eq!(cut(&quarters), [96, 96, 96, 12]);
+        // A row a quarter of an hour: a week a page, an hour: as well.
+        let quarters: Vec<i64> = (0..1000).map(|row| row * 900 * SECOND).collect();
+        assert_eq!(cut(&quarters), [672, 328]);
+        let hours: Vec<i64> = (0..400).map(|row| row * HOUR).collect();
+        assert_eq!(cut(&hours), [168, 168, 64]);
         // A row a second with some jitter: five minutes a page.
         let jittered: Vec<i64> = (0..900).map(|row| row * SECOND + row * 7919 % 1000).collect();
         assert_eq!(cut(&jittered), [300, 300, 300]);

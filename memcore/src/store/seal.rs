@@ -1,6 +1,7 @@
 //! The background thread: seals full heads into chunks, has them merged, trims the log, syncs at an interval.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -261,7 +262,10 @@ fn trim(shared: &Shared, writing: &Writing) -> Result<()> {
     }
     shared.record(&mut manifest, records)?;
     drop(manifest);
-    shared.lock_log(writing).trim(&*shared.disk, frame)
+    let mut log = shared.lock_log(writing);
+    log.trim(&*shared.disk, frame)?;
+    shared.measure(&log);
+    Ok(())
 }
 
 /// Freezes every head and waits until all are sealed.
@@ -275,11 +279,22 @@ pub(super) fn seal_all(shared: &Shared) -> Result<()> {
 }
 
 /// Waits until at most that many rows wait to be sealed. On a full disk, until it was tried once more.
-pub(super) fn wait_for_room(shared: &Shared, rows: usize) -> Result<()> {
+fn wait_for_room(shared: &Shared, rows: usize) -> Result<()> {
+    wait_until(shared, || shared.read().queued_rows <= rows)
+}
+
+/// Waits while more rows wait to be sealed than may, or the log is far longer than it may be.
+pub(super) fn hold_back(shared: &Shared) -> Result<()> {
+    wait_until(shared, || {
+        shared.read().queued_rows <= shared.options.unsealed_rows && !shared.log_is_long.load(Ordering::Acquire)
+    })
+}
+
+fn wait_until(shared: &Shared, is_done: impl Fn() -> bool) -> Result<()> {
     let before = shared.tasks().attempts;
     loop {
         shared.writing()?;
-        let done = shared.read().queued_rows <= rows;
+        let done = is_done();
         match shared.space.reason() {
             None if done => return Ok(()),
             None => shared.ask_to_look(),

@@ -54,6 +54,8 @@ pub(super) struct Shared {
     read_only: OnceLock<String>,
     pub(super) space: Space,
     pub(super) closed: AtomicBool,
+    /// The log is so much longer than it may be that appending waits.
+    pub(super) log_is_long: AtomicBool,
     /// What the background thread is asked to do.
     pub(super) tasks: Mutex<Tasks>,
     pub(super) wake: Condvar,
@@ -99,6 +101,7 @@ impl Shared {
             read_only: OnceLock::new(),
             space,
             closed: AtomicBool::new(false),
+            log_is_long: AtomicBool::new(false),
             tasks: Mutex::default(),
             wake: Condvar::new(),
             sealed: Condvar::new(),
@@ -251,6 +254,7 @@ impl Shared {
                 self.durable.fetch_max(before, Ordering::AcqRel);
                 self.look_for_room();
             }
+            self.measure(log);
             if log.bytes() > self.options.log_bytes || log.full.len() > 64 {
                 self.ask_to_look();
             }
@@ -263,6 +267,13 @@ impl Shared {
             self.durable.fetch_max(log.written, Ordering::AcqRel);
         }
         Ok(())
+    }
+
+    /// Notes whether the log has so much outgrown its bound that appending waits for sealing. What is being written, and
+    /// what is being made, can never be removed: it does not count.
+    pub(super) fn measure(&self, log: &LogWriter) {
+        let most = self.options.log_bytes.saturating_mul(2);
+        self.log_is_long.store(log.full.iter().map(|segment| segment.bytes).sum::<u64>() > most, Ordering::Release);
     }
 
     /// Wakes the background thread.

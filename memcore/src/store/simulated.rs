@@ -373,4 +373,10 @@ impl DiskFile for SimulatedFile {
         *reserved = fits.max(*reserved);
         if fits == length { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
     }
+
+    fn release(&self, length: u64) -> io::Result<()> {
+        let file = &mut self.disk.content().files[self.file];
+        file.reserved = file.reserved.min(length);
+        Ok(())
+    }
 }

@@ -238,9 +238,9 @@ impl Store {
         }
         if froze {
             shared.ask_to_look();
-            if queued > shared.options.unsealed_rows {
-                taken(seal::wait_for_room(shared, shared.options.unsealed_rows))?;
-            }
+        }
+        if queued > shared.options.unsealed_rows || shared.log_is_long.load(Ordering::Acquire) {
+            taken(seal::hold_back(shared))?;
         }
         Ok(Ticket(frame))
     }
@@ -532,7 +532,12 @@ fn say_goodbye(shared: &Shared, writing: &Writing) -> Result<()> {
     let mut log = shared.lock_log(writing);
     shared.flush(&mut log, true)?;
     let (Some((segment, end)), next_frame) = (log.end(), log.written + 1) else { return Ok(()) };
-    manifest.append(&[Record::Closed { segment, end, next_frame }]).map_err(|e| shared.refuse(&e))
+    manifest.append(&[Record::Closed { segment, end, next_frame }]).map_err(|e| shared.refuse(&e))?;
+    log.release().or_else(|error| {
+        // Nothing is lost by it but room on the disk.
+        tracing::warn!(store = shared.label, %error, "the log keeps what was reserved for it");
+        Ok(())
+    })
 }
 
 /// Takes a batch into the state; its frame, and whether a head became full.
