@@ -1,9 +1,10 @@
 //! The embedded face: a site's history without any network, like opening a database file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::model::{Channel, Sample, Selection, SeriesName, Timestamp};
+use crate::model::{Channel, Clock, Sample, Selection, SeriesName, SystemClock, Timestamp};
 use crate::store::{
     BackupReport, CompactOptions, CompactReport, Deleted, Query, QueryResult, SeriesStats, Store, StoreOptions, StoreStats,
     VerifyReport,
@@ -40,7 +41,7 @@ pub fn open(path: impl AsRef<Path>) -> Result<Memcore> {
 /// # Errors
 /// [`NotFound`](crate::ErrorKind::NotFound) where there is no backup, [`Damaged`](crate::ErrorKind::Damaged) where it is
 /// damaged, [`Invalid`](crate::ErrorKind::Invalid) where the site has a history; in these cases nothing is changed.
-pub fn restore(from: &Path, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+pub fn restore(from: &Path, to: &Path, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<BackupReport> {
     crate::store::restore(&from.join("store"), &to.join("store"), progress)
 }
 
@@ -52,7 +53,12 @@ impl Memcore {
     /// for a newer format, [`Damaged`](crate::ErrorKind::Damaged) where what is stored fails its checks,
     /// [`Io`](crate::ErrorKind::Io) where the folder cannot be used.
     pub fn open(path: &Path, options: StoreOptions) -> Result<Self> {
-        let store = Store::open(path.join("store"), options)?;
+        Self::open_with(path, Arc::new(SystemClock::default()), options)
+    }
+
+    /// As [`open`](Self::open), by the clock of a server.
+    pub(super) fn open_with(path: &Path, clock: Arc<dyn Clock>, options: StoreOptions) -> Result<Self> {
+        let store = Store::open_by(&path.join("store"), clock, options)?;
         Ok(Self { store, path: Some(path.to_owned()) })
     }
 
@@ -145,7 +151,7 @@ impl Memcore {
         &self,
         selection: impl Into<Selection>,
         options: &CompactOptions,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> Result<()>,
     ) -> Result<CompactReport> {
         self.store.compact(selection, options, progress)
     }
@@ -156,7 +162,7 @@ impl Memcore {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) where the folder holds something else; a former backup in it stays what it was.
-    pub fn backup(&self, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+    pub fn backup(&self, to: &Path, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<BackupReport> {
         self.store.backup(to.join("store"), progress)
     }
 

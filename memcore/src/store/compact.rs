@@ -69,15 +69,16 @@ pub struct CompactReport {
 impl Store {
     /// Merges all sealed chunks of the devices that channels are selected of, and carries out what was deleted there.
     /// The store can be written and read meanwhile; one device's overlapping chunks are in memory at a time. `progress` is
-    /// told how many of how many bytes are done.
+    /// told how many of how many bytes are done; its error ends the work, and what is merged so far stays merged.
     ///
     /// # Errors
-    /// [`ReadOnly`](ErrorKind::ReadOnly) and [`Closed`](ErrorKind::Closed); damaged chunks are in the report.
+    /// [`ReadOnly`](ErrorKind::ReadOnly), [`Closed`](ErrorKind::Closed), and those of `progress`; damaged chunks are in the
+    /// report.
     pub fn compact(
         &self,
         selection: impl Into<Selection>,
         options: &CompactOptions,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> Result<()>,
     ) -> Result<CompactReport> {
         let shared = self.shared();
         let writing = shared.writing()?;
@@ -97,12 +98,12 @@ impl Store {
         let mut done = 0;
         for device in devices.iter().copied() {
             done += compact_device(shared, writing, device, (keep, forgets), &mut report, &mut |part| {
-                progress((done + part).min(total), total);
+                progress((done + part).min(total), total)
             })?;
         }
         sweep(shared, writing)?;
         // The background thread may have done a part of it.
-        progress(total, total);
+        progress(total, total)?;
         report.skipped.dedup();
         (report.chunks_after, report.bytes_after) = size(&shared.read(), &devices);
         Ok(report)
@@ -116,7 +117,7 @@ fn compact_device(
     device: u32,
     (keep, forgets): (Keep, bool),
     report: &mut CompactReport,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<u64> {
     let mut done = 0;
     // What was merged may fit together with what lies beside it.
@@ -126,7 +127,7 @@ fn compact_device(
             let (next, bytes) = compact_from(shared, writing, (device, start), (keep, forgets), report)?;
             from = next;
             done += if pass == 0 { bytes } else { 0 };
-            progress(done);
+            progress(done)?;
         }
         if report.rows == before {
             break;

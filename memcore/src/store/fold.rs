@@ -308,7 +308,9 @@ impl Fold for BucketFold<'_> {
             self.reached = self.reached.max(run.last);
         }
         if let Some(counting) = &mut self.counting {
-            counting.samples(&[run.first, run.last], &[run.summary.first, run.summary.last]);
+            // Of a single reading both ends are the same one: given twice it would seem to follow itself.
+            let ends = if run.first == run.last { 1 } else { 2 };
+            counting.samples(&[run.first, run.last][..ends], &[run.summary.first, run.summary.last][..ends]);
         }
         Ok(())
     }

@@ -61,10 +61,14 @@ impl Store {
     /// holds something else, [`Unsupported`](ErrorKind::Unsupported) where a newer memcore wrote it,
     /// [`Damaged`](ErrorKind::Damaged) where its manifest cannot be read. In none of these cases anything is changed.
     pub fn open(path: impl AsRef<Path>, options: StoreOptions) -> Result<Self> {
-        let path = path.as_ref();
+        Self::open_by(path.as_ref(), Arc::new(SystemClock::default()), options)
+    }
+
+    /// As [`open`](Self::open), by any clock.
+    pub(crate) fn open_by(path: &Path, clock: Arc<dyn Clock>, options: StoreOptions) -> Result<Self> {
         let label = path.display().to_string();
         let folder = Folder::writable(path).map_err(|e| Error::io(format_args!("create store {label}"), e))?;
-        Self::open_on(Arc::new(folder), &label, options)
+        Self::open_with(Arc::new(folder), clock, &label, options)
     }
 
     /// Opens the store in the folder `path` to read it, while another may write it. It sees what was there when it was
@@ -356,15 +360,15 @@ impl Store {
             let selected = state.select(&selection).into_iter();
             let latest = |id: u32, column: u32| {
                 let device = &state.devices[id as usize];
-                (device.latest[column as usize], device.deletions)
+                (device.latest[column as usize], device.revisions)
             };
             selected.map(|(series, id, column)| (series, latest(id, column))).collect()
         };
         let mut found = Vec::with_capacity(known.len());
-        for (series, (sample, deletions)) in known {
+        for (series, (sample, revisions)) in known {
             let sample = match sample {
                 Some(sample) => Some(sample),
-                None => self.latest_sealed(&series, deletions)?,
+                None => self.latest_sealed(&series, revisions)?,
             };
             found.extend(sample.map(|sample| (series, sample)));
         }
@@ -391,8 +395,8 @@ impl Store {
         Ok(held.collect())
     }
 
-    /// Looks the latest sample up, and remembers it unless something was deleted meanwhile.
-    fn latest_sealed(&self, series: &SeriesName, deletions: u64) -> Result<Option<Sample>> {
+    /// Looks the latest sample up, and remembers it unless something was deleted or came meanwhile.
+    fn latest_sealed(&self, series: &SeriesName, revisions: u64) -> Result<Option<Sample>> {
         let result = self.query(&Query::new(series).last(1))?;
         let sample = result.series().first().and_then(|found| {
             let at = found.times().len().checked_sub(1)?;
@@ -403,7 +407,7 @@ impl Store {
         if let (Some((_, id, column)), Some(sample)) = (place, sample) {
             let device = &mut state.devices[id as usize];
             let known = &mut device.latest[column as usize];
-            if device.deletions == deletions && known.is_none_or(|known| known.time < sample.time) {
+            if device.revisions == revisions && known.is_none_or(|known| known.time < sample.time) {
                 *known = Some(sample);
             }
         }
@@ -431,28 +435,29 @@ impl Store {
     /// # Errors
     /// [`Closed`](ErrorKind::Closed); what is damaged is in the report.
     pub fn verify(&self) -> Result<VerifyReport> {
-        self.verify_with(&mut |_, _| {})
+        self.verify_with(&mut |_, _| Ok(()))
     }
 
-    /// As [`verify`](Self::verify); `progress` is told how many bytes of chunks of how many are done.
+    /// As [`verify`](Self::verify); `progress` is told how many bytes of chunks of how many are done; its error
+    /// ends the check.
     ///
     /// # Errors
     /// As [`verify`](Self::verify).
-    pub fn verify_with(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport> {
+    pub fn verify_with(&self, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<VerifyReport> {
         self.shared().check_open()?;
         verify::run(self.shared(), progress)
     }
 
     /// Copies everything that was appended before into the folder `to`, while the store is written and read. The copy is a
     /// store itself. Again into the same folder only what is new is copied; what is there is compared. An interrupted
-    /// backup leaves the former one as it was. `progress` is told how many bytes of how many are done.
+    /// backup leaves the former one as it was. `progress` is told how many bytes of how many are done; its error interrupts it.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) where `to` holds something else or is the store itself,
     /// [`Conflict`](ErrorKind::Conflict) where it is a backup of another store, [`Locked`](ErrorKind::Locked) where it is in
     /// use, [`Unsupported`](ErrorKind::Unsupported) where a newer memcore wrote it, [`Damaged`](ErrorKind::Damaged) where
     /// its manifest is; then nothing of it is changed.
-    pub fn backup(&self, to: impl AsRef<Path>, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+    pub fn backup(&self, to: impl AsRef<Path>, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<BackupReport> {
         const ATTEMPTS: usize = 20;
         self.shared().check_open()?;
         let mut done = backup::run(self.shared(), to.as_ref(), progress);
