@@ -58,7 +58,7 @@ fn work(store: &Store, from: u64) -> Result<(), (u64, memcore::Error)> {
             if number % 25 == 24 {
                 store.register(&device("home3.hem"), &watts(&["power"]))?;
                 store.write(&power("home3.hem", &[(number as i64, 1.0)]))?;
-                store.delete(&pattern("home3.hem.power"), at(0), at(10_000))?;
+                store.delete(pattern("home3.hem.power"), at(0), at(10_000))?;
             }
             if number % 10 == 9 { store.seal() } else { Ok(()) }
         };
