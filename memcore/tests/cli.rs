@@ -162,6 +162,14 @@ fn a_bad_line_of_a_csv_is_named_and_what_stands_before_it_is_kept() {
     let said = failure(&memcore(&site, &["import", csv.to_str().unwrap(), "--device", "home1.house"]));
     assert!(said.contains("line 3") && said.contains("abc") && said.contains("p_kw"), "{said}");
     assert!(text(&memcore(&site, &["query", "home1.house.power", "--format", "csv"])).contains(",1000,W"));
+    // A column that says no unit has that of its series, which must be known then.
+    std::fs::write(&csv, "time,power\n2025-03-30T00:02:00Z,2000\n").unwrap();
+    let import =
+        |more: &[&str]| memcore(&site, &[&["import", csv.to_str().unwrap(), "--device", "home1.house"], more].concat());
+    text(&import(&[]));
+    assert!(text(&memcore(&site, &["query", "--format", "csv"])).contains(",2000000,W"));
+    std::fs::write(&csv, "time,voltage\n2025-03-30T00:02:00Z,230\n").unwrap();
+    assert!(failure(&import(&[])).contains("home1.house.voltage is not registered"));
 }
 
 #[test]
@@ -267,6 +275,9 @@ fn what_counts_time_and_what_an_answer_costs_is_asked_for_by_name() {
     assert_eq!(filled.lines().count(), 3);
     assert!(text(&query(&["--chart", "4"])).lines().count() < 20);
     assert_eq!(text(&query(&["--as-of", "2020-01-01T00:00:00Z"])).lines().count(), 1);
+    let held = text(&query(&["--at", "2025-03-30T00:07:30Z"]));
+    assert_eq!(held, "series,time,value,unit\nhome1.pv.power,2025-03-30T00:07:00Z,1000,W\n");
+    assert_eq!(query(&["--at", "1h", "--last", "2"]).status.code(), Some(2));
     let explained = query(&["--explain"]);
     assert!(String::from_utf8_lossy(&explained.stderr).contains("unsealed points"), "{explained:?}");
     assert!(

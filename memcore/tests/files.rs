@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, TimestampMillisecondArray};
 use memcore::model::{
-    Channel, DeviceName, Kind, Quantity, Selection, SeriesName, SignConvention, Span, Timestamp, Unit, labels,
+    Channel, DeviceName, Kind, LabelPosition, Quantity, Selection, SeriesName, SignConvention, Span, Timestamp, Unit,
+    labels,
 };
 use memcore::{
     ErrorKind, Every, ExportOptions, FileFormat, ImportReport, ImportRequest, Memcore, Query, Result, export_file,
@@ -277,4 +278,36 @@ fn a_parquet_of_other_programs_is_read_by_its_metadata_and_by_what_is_said() {
     std::fs::write(&file, b"PAR1 and then nothing of the kind").unwrap();
     let e = import(&mem, &file).unwrap_err();
     assert!(e.message().contains("cannot be read as Parquet"), "{e}");
+}
+
+#[test]
+fn times_that_label_ends_are_moved_once_from_a_meters_file_and_not_at_all_from_an_export() {
+    let folder = tempfile::tempdir().unwrap();
+    let meter = || {
+        let mem = Memcore::in_memory();
+        let power = Channel::gauge("power", Unit::Watt).unwrap().cadence(Span::from_seconds(900));
+        let power = power.label(LabelPosition::End).build().unwrap();
+        mem.register(&"home1.meter.power".parse().unwrap(), &power).unwrap();
+        mem
+    };
+    let given = folder.path().join("meter.csv");
+    std::fs::write(&given, "time,power\n1970-01-01T00:15:00Z,400\n1970-01-01T00:30:00Z,800\n").unwrap();
+    let mut request = ImportRequest::new(&given);
+    request.frame.device = Some("home1.meter".parse().unwrap());
+    let mem = meter();
+    assert_eq!(import_file(&mem, &request, &mut |_| Ok(())).unwrap().points, 2);
+    let stored: Vec<i64> = bits(&mem).into_keys().map(|(_, time)| time / 60_000_000).collect();
+    assert_eq!(stored, [0, 15]);
+    let again = import_file(&mem, &request, &mut |_| Ok(())).unwrap();
+    assert_eq!((again.points, again.repeated), (0, 2));
+    for (format, ending) in FORMATS {
+        for wide in [false, true] {
+            let file = folder.path().join(format!("out-{wide}.{ending}"));
+            export(&mem, &file, format, wide);
+            let other = meter();
+            import_file(&other, &ImportRequest::new(&file), &mut |_| Ok(())).unwrap();
+            assert_eq!(bits(&other), bits(&mem), "{}", file.display());
+            assert_eq!(import_file(&mem, &ImportRequest::new(&file), &mut |_| Ok(())).unwrap().points, 0);
+        }
+    }
 }

@@ -36,7 +36,7 @@ fn known(store: &Store, hour: i64) -> Vec<f64> {
 }
 
 fn compact(store: &Store, options: &CompactOptions) -> memcore::store::CompactReport {
-    store.compact(pattern(">"), options, &mut |_, _| {}).unwrap()
+    store.compact(pattern(">"), options, &mut |_, _| Ok(())).unwrap()
 }
 
 #[test]

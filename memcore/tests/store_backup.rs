@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use memcore::ErrorKind;
 use memcore::store::{BackupReport, CompactOptions, Query, Store, StoreOptions, SyncPolicy, restore};
+use memcore::{Error, ErrorKind};
 use store_support::*;
 
 fn small() -> StoreOptions {
@@ -30,11 +30,11 @@ fn write(store: &Store, range: std::ops::Range<i64>) {
 }
 
 fn quietly(store: &Store, to: &Path) -> memcore::Result<BackupReport> {
-    store.backup(to, &mut |_, _| {})
+    store.backup(to, &mut |_, _| Ok(()))
 }
 
 fn restored(from: &Path, to: &Path) -> Store {
-    restore(from, to, &mut |_, _| {}).unwrap();
+    restore(from, to, &mut |_, _| Ok(())).unwrap();
     let store = Store::open(to, small()).unwrap();
     assert!(store.verify().unwrap().is_sound());
     store
@@ -56,7 +56,7 @@ fn a_backup_under_load_is_a_prefix_with_everything_acknowledged_before() {
                     store.seal().unwrap();
                 }
                 if second % 1500 == 1499 {
-                    store.compact(pattern(">"), &CompactOptions::default(), &mut |_, _| {}).unwrap();
+                    store.compact(pattern(">"), &CompactOptions::default(), &mut |_, _| Ok(())).unwrap();
                 }
                 if stop.load(Ordering::SeqCst) == 1 {
                     return;
@@ -98,9 +98,17 @@ fn again_only_what_is_new_is_copied_and_the_former_backup_survives_an_interrupti
     }
     write(&store, 2000..2010);
     let mut steps = Vec::new();
-    let first = store.backup(&backup, &mut |done, total| steps.push((done, total))).unwrap();
+    let first = store
+        .backup(&backup, &mut |done, total| {
+            steps.push((done, total));
+            Ok(())
+        })
+        .unwrap();
     assert!(first.copied_files == first.files && first.files >= 4 && first.points == 2010, "{first:?}");
-    assert!(steps.len() == first.files && steps.last() == Some(&(first.bytes, first.bytes)), "{steps:?}");
+    assert!(
+        steps.len() == first.files && steps.last().is_some_and(|(done, total)| done == total && *done < first.bytes),
+        "{steps:?}"
+    );
     let second = quietly(&store, &backup).unwrap();
     assert_eq!((second.copied_files, second.files, second.points), (0, first.files, 2010));
 
@@ -113,7 +121,7 @@ fn again_only_what_is_new_is_copied_and_the_former_backup_survives_an_interrupti
     assert!(third.copied_files < third.files && third.points == 3000, "{third:?}");
 
     // A store that was opened anew gives no file a name that an earlier one had.
-    store.compact(pattern(">"), &CompactOptions::default(), &mut |_, _| {}).unwrap();
+    store.compact(pattern(">"), &CompactOptions::default(), &mut |_, _| Ok(())).unwrap();
     store.close().unwrap();
     let store = open(&source);
     write(&store, 3000..3500);
@@ -151,7 +159,7 @@ fn damage_does_not_spread_from_the_store_to_its_backup_and_a_damaged_backup_heal
     flip(&source, "chunks-");
 
     flip(&backup, "chunks-");
-    let e = restore(&backup, &folder.path().join("nowhere"), &mut |_, _| {}).unwrap_err();
+    let e = restore(&backup, &folder.path().join("nowhere"), &mut |_, _| Ok(())).unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Damaged);
     assert!(e.message().contains("chunks-") && e.message().contains("home1.pv"), "{e}");
     assert!(!folder.path().join("nowhere").exists());
@@ -189,7 +197,7 @@ fn what_is_no_place_for_a_backup_is_refused_by_name_and_left_alone() {
     }
     assert_eq!(seconds(&restored(&path("other backup"), &path("other restored"))).len(), 200);
 
-    let refused = |from: &str, to: &str| restore(&path(from), &path(to), &mut |_, _| {}).unwrap_err();
+    let refused = |from: &str, to: &str| restore(&path(from), &path(to), &mut |_, _| Ok(())).unwrap_err();
     assert_eq!(refused("nothing", "new").kind(), ErrorKind::NotFound);
     assert_eq!(refused("photos", "new").kind(), ErrorKind::Invalid);
     let e = refused("backup", "photos");
@@ -203,4 +211,38 @@ fn what_is_no_place_for_a_backup_is_refused_by_name_and_left_alone() {
     assert_eq!(refused("backup", "new").kind(), ErrorKind::Unsupported);
     assert_eq!(quietly(&store, &path("backup")).unwrap_err().kind(), ErrorKind::Unsupported);
     assert!(!path("new").exists());
+}
+
+#[test]
+fn what_hears_of_a_backup_may_end_it_and_nothing_half_made_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let store = open(&path("store"));
+    write(&store, 0..1000);
+    store.seal().unwrap();
+    quietly(&store, &path("backup")).unwrap();
+    write(&store, 1000..2000);
+    store.seal().unwrap();
+    let enough = || Err(Error::new(ErrorKind::Closed, "enough"));
+    let e = store.backup(path("backup"), &mut |_, _| enough()).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Closed);
+    assert_eq!(seconds(&Store::open_read_only(path("backup"), small()).unwrap()).len(), 1000, "the former backup");
+    assert_eq!(store.verify_with(&mut |_, _| enough()).unwrap_err().kind(), ErrorKind::Closed);
+
+    std::fs::create_dir(path("empty")).unwrap();
+    let mut steps = Vec::new();
+    restore(&path("backup"), &path("whole"), &mut |done, total| {
+        steps.push((done, total));
+        Ok(())
+    })
+    .unwrap();
+    assert!(steps.is_sorted() && steps.last().is_some_and(|(done, total)| done == total), "{steps:?}");
+    for part in [0.2, 0.6, 1.0] {
+        let mut until = |done: u64, total: u64| if done as f64 >= total as f64 * part { enough() } else { Ok(()) };
+        for to in ["new", "empty"] {
+            assert_eq!(restore(&path("backup"), &path(to), &mut until).unwrap_err().kind(), ErrorKind::Closed);
+        }
+        assert!(!path("new").exists() && std::fs::read_dir(path("empty")).unwrap().next().is_none());
+    }
+    assert_eq!(seconds(&restored(&path("backup"), &path("empty"))).len(), 1000);
 }

@@ -306,6 +306,20 @@ fn a_store_in_memory_keeps_its_log_short() {
     );
 }
 
+/// Closing takes the work out of the hands of the thread that seals; that is no failure of the disk.
+#[test]
+fn a_store_that_is_closed_at_work_has_not_failed() {
+    for round in 0..100 {
+        let disk = SimulatedDisk::default();
+        let options = StoreOptions::default().seal_rows(16).segment_bytes(4096).log_bytes(8192);
+        let store = Store::open_on(Arc::new(disk.clone()), "simulated", options).unwrap();
+        store.register(&device("home1.pv"), &watts(&["power"])).unwrap();
+        (0..200 + round).for_each(|time| store.write(&power("home1.pv", &[(time, 1.0)])).unwrap());
+        store.close().unwrap();
+        assert_eq!(store.stats().read_only, None, "round {round}");
+    }
+}
+
 #[test]
 fn sizes_are_told_a_series() {
     let store = Store::in_memory(options().seal_rows(100));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use memcore::store::{CompactOptions, Disk, Query, SimulatedDisk, Store, StoreOptions};
+use memcore::{Error, ErrorKind};
 use store_support::*;
 
 fn small() -> StoreOptions {
@@ -17,7 +18,7 @@ fn open(disk: &SimulatedDisk) -> Store {
 }
 
 fn compact(store: &Store, selected: &str) -> memcore::store::CompactReport {
-    store.compact(pattern(selected), &CompactOptions::default(), &mut |_, _| {}).unwrap()
+    store.compact(pattern(selected), &CompactOptions::default(), &mut |_, _| Ok(())).unwrap()
 }
 
 /// Rows that arrive in a hundred small portions, every other of them a correction of what was there.
@@ -156,4 +157,24 @@ fn a_fleet_is_sealed_with_a_few_syncs() {
         assert!(after - before < 100, "{} syncs for 2,000 devices", after - before);
     }
     assert_eq!(rows(&store, Query::new(pattern("home1999.pv.power"))).len(), 9);
+}
+
+#[test]
+fn what_hears_of_a_compaction_may_end_it_and_what_is_merged_stays_merged() {
+    let store = open(&SimulatedDisk::default());
+    scattered(&store, "home1.pv");
+    scattered(&store, "home2.pv");
+    let before = rows(&store, Query::new(pattern("*.pv.*")));
+    let mut steps = 0;
+    let mut once = |_, _| {
+        steps += 1;
+        if steps > 1 { Err(Error::new(ErrorKind::Closed, "enough")) } else { Ok(()) }
+    };
+    let e = store.compact(pattern("*.pv.*"), &CompactOptions::default(), &mut once).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Closed);
+    assert_eq!(rows(&store, Query::new(pattern("*.pv.*"))), before);
+    let rest = compact(&store, "*.pv.*");
+    assert!(rest.chunks_after < rest.chunks_before && rest.skipped.is_empty(), "{rest:?}");
+    assert_eq!(rows(&store, Query::new(pattern("*.pv.*"))), before);
+    assert_eq!(compact(&store, "*.pv.*").rows, 0);
 }

@@ -22,7 +22,7 @@ fn power_of(store: &Store) -> Vec<(i64, f64)> {
 }
 
 fn compact(store: &Store) -> memcore::store::CompactReport {
-    store.compact(pattern("*.>"), &CompactOptions::default(), &mut |_, _| {}).unwrap()
+    store.compact(pattern("*.>"), &CompactOptions::default(), &mut |_, _| Ok(())).unwrap()
 }
 
 /// A reading a minute, its value the number of the minute.
@@ -143,7 +143,7 @@ fn day_until(store: &Store, reached: &mut dyn FnMut(u8)) -> memcore::Result<()> 
     store.write(&power("home1.pv", &minutes(60..62)))?;
     reached(3);
     store.seal()?;
-    store.compact(pattern("*.>"), &CompactOptions::default(), &mut |_, _| {})?;
+    store.compact(pattern("*.>"), &CompactOptions::default(), &mut |_, _| Ok(()))?;
     store.write(&power("home1.pv", &minutes(62..63)))?;
     reached(4);
     Ok(())

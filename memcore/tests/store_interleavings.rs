@@ -196,7 +196,7 @@ fn keep_house(store: &Store, progress: &Progress, mut dice: Dice) {
     for _ in 0..3 {
         let done = match dice.below(4) {
             0 => store.seal(),
-            1 => store.compact(pattern("*.pv.power"), &CompactOptions::default(), &mut |_, _| {}).map(|_| ()),
+            1 => store.compact(pattern("*.pv.power"), &CompactOptions::default(), &mut |_, _| Ok(())).map(|_| ()),
             2 => store.sync(),
             _ => {
                 let before = progress.acknowledged[0].load(Ordering::SeqCst);

@@ -71,7 +71,11 @@ fn delete(store: &Store, model: &mut Model, channel: Option<bool>, from: i64, to
 fn compact(store: &Store) {
     let (mut done, mut of) = (0, 0);
     let all = CompactOptions::default();
-    let report = store.compact(pattern("home1.pv.*"), &all, &mut |now, total| (done, of) = (now, total)).unwrap();
+    let mut hear = |now, total| {
+        (done, of) = (now, total);
+        Ok(())
+    };
+    let report = store.compact(pattern("home1.pv.*"), &all, &mut hear).unwrap();
     assert!(report.skipped.is_empty() && done == of, "{report:?}, {done} of {of} bytes");
     assert_eq!(store.stats().erasures, 0, "what was deleted is gone for good");
 }

@@ -28,7 +28,7 @@ fn write_for_ever(path: &Path, written: &AtomicI64, refreshes: &AtomicI64, stop:
         written.store(number + 1, Ordering::SeqCst);
         match number % 997 {
             300 => store.seal().unwrap(),
-            700 => drop(store.compact(pattern(">"), &CompactOptions::default(), &mut |_, _| {}).unwrap()),
+            700 => drop(store.compact(pattern(">"), &CompactOptions::default(), &mut |_, _| Ok(())).unwrap()),
             _ => {}
         }
         if stop.load(Ordering::SeqCst) {

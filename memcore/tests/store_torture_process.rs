@@ -203,9 +203,9 @@ fn a_backup_beside_a_writer_that_never_stops_restores_to_a_past_commit() {
         for round in &mut Rounds::of(10) {
             let (backup, restored) = (folder.path().join("backup"), folder.path().join(format!("restored{round}")));
             let before = progress.now();
-            store.backup(&backup, &mut |_, _| {}).unwrap();
+            store.backup(&backup, &mut |_, _| Ok(())).unwrap();
             let then = before.until(&progress.now());
-            memcore::store::restore(&backup, &restored, &mut |_, _| {}).unwrap();
+            memcore::store::restore(&backup, &restored, &mut |_, _| Ok(())).unwrap();
             let store = Store::open(&restored, options()).unwrap();
             recovered(&store, Workload(8), &then);
             store.close().unwrap();

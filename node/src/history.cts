@@ -176,6 +176,12 @@ export interface ImportReport {
   series: { series: string; unit: string; new: boolean; points: number }[];
 }
 
+/** What is merged. */
+export interface CompactOptions extends WorkOptions {
+  /** Values that others had replaced before this instant are forgotten: `asOf` then lacks them. */
+  forgetBefore?: TimeLike;
+}
+
 /** What a compaction did. */
 export interface CompactReport {
   chunksBefore: number;
@@ -357,22 +363,24 @@ export class Memcore {
     return settled(this.#native.delete(selection, from, end === undefined ? undefined : toMicros("delete: end", end)));
   }
 
-  /** Merges what is stored of the selected devices, and carries out what was deleted there. */
-  async compact(selection = "*/>", options: { forgetBefore?: TimeLike } = {}): Promise<CompactReport> {
+  /** Merges what is stored of the selected devices, and carries out what was deleted there. What is merged stays so if it ends early. */
+  async compact(selection = "*/>", options: CompactOptions = {}): Promise<CompactReport> {
     checkText("compact", "selection", selection);
-    checkOptions("compact", options, { forgetBefore: anything });
+    checkOptions("compact", options, { ...WORK, forgetBefore: anything });
     const { forgetBefore } = options;
     const before = forgetBefore === undefined ? undefined : toMicros("compact: forgetBefore", forgetBefore);
-    return settled(this.#native.compact(selection, before));
+    return work(options, (stop, told) => settled(sync(() => this.#native.compact(selection, before, stop, told))));
   }
 
   /**
    * Copies the history into a folder while it is open and written; a later backup into it copies what is new. The folder is a
-   * site then, to be opened with `readOnly` or restored with `restore`. Keys and enrolled devices are no part of it.
+   * site then, to be opened with `readOnly` or restored with `restore`. Keys and enrolled devices are no part of it. One that
+   * ends early leaves the former backup as it was.
    */
-  async backup(to: string): Promise<BackupReport> {
+  async backup(to: string, options: WorkOptions = {}): Promise<BackupReport> {
     checkText("backup", "to", to);
-    return settled(this.#native.backup(to));
+    checkOptions("backup", options, WORK);
+    return work(options, (stop, told) => settled(sync(() => this.#native.backup(to, stop, told))));
   }
 
   /**
@@ -476,11 +484,12 @@ export function open(path: string, options: OpenOptions = {}): Memcore {
   return new Memcore(sync(() => native.open(path, { readOnly, skipDamaged, retention, ...given({ keep, maxBytes, reserveBytes }) })));
 }
 
-/** Makes a site, which has no history yet, from a backup. */
-export async function restore(backup: string, site: string): Promise<BackupReport> {
+/** Makes a site, which has no history yet, from a backup. One that ends early leaves none. */
+export async function restore(backup: string, site: string, options: WorkOptions = {}): Promise<BackupReport> {
   checkText("restore", "backup", backup);
   checkText("restore", "site", site);
-  return settled(native.restore(backup, site));
+  checkOptions("restore", options, WORK);
+  return work(options, (stop, told) => settled(sync(() => native.restore(backup, site, stop, told))));
 }
 
 /** A site in memory, gone when it is closed or forgotten. */

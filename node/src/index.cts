@@ -28,6 +28,7 @@ export type {
   Aggregate,
   BackupReport,
   ChannelOptions,
+  CompactOptions,
   CompactReport,
   ExportOptions,
   ExportReport,

@@ -88,6 +88,30 @@ test("files go out and come in and are the same", async () => {
   assert.equal(readdirSync(place).length, 4);
 });
 
+test("upkeep tells how far it is, and what ends early leaves nothing half made", async () => {
+  const place = folder();
+  const [back, other] = [join(place, "back"), join(place, "other")];
+  using mem = open(join(place, "site"));
+  await mem.write("home1.pv.power", times(1000), new Float64Array(1000), { unit: "W" });
+  const told: Progress[] = [];
+  const onProgress = (progress: Progress) => told.push(progress);
+  const heard = async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    return told.splice(0).at(-1)?.part;
+  };
+  await mem.delete("home1.pv.power", { end: 10_000_000n });
+  await mem.compact("*/>", { onProgress });
+  assert.equal(await heard(), 1);
+  assert.equal((await mem.backup(back, { onProgress })).points, 990);
+  assert.equal(await heard(), 1);
+  const signal = AbortSignal.abort();
+  await assert.rejects(mem.compact("*/>", { signal }), { name: "AbortError" });
+  await assert.rejects(mem.backup(back, { signal }), { name: "AbortError" });
+  await assert.rejects(restore(back, other, { signal }), { name: "AbortError" });
+  assert.equal((await restore(back, other, { onProgress })).points, 990);
+  assert.equal(await heard(), 1);
+});
+
 test("labels select", async () => {
   using mem = memory();
   for (const phase of ["L1", "L2"]) {

@@ -229,6 +229,39 @@ def test_a_callable_that_raises_ends_an_export(mem: mc.Memcore, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_callable_that_raises_ends_upkeep_and_nothing_half_made_is_left(tmp_path: Path) -> None:
+    def enough(progress: mc.Progress) -> None:
+        raise KeyboardInterrupt
+
+    with mc.open(tmp_path / "site") as mem:
+        mem.write("home1.pv.power", np.arange(1000), np.arange(1000.0), unit="W")
+        mem.delete("home1.pv.power", 0, 10)
+        mem.backup(tmp_path / "back")
+        with pytest.raises(KeyboardInterrupt):
+            mem.compact(progress=enough)
+        mem.compact()
+        with pytest.raises(KeyboardInterrupt):
+            mem.backup(tmp_path / "back", progress=enough)
+    with pytest.raises(KeyboardInterrupt):
+        mc.restore(tmp_path / "back", tmp_path / "other", progress=enough)
+    assert not (tmp_path / "other" / "store").exists()
+    told: list[mc.Progress] = []
+    assert mc.restore(tmp_path / "back", tmp_path / "other", progress=told.append) == 990
+    assert told[-1].part == 1
+
+
+def test_what_is_labelled_by_its_end_is_stored_under_its_start(mem: mc.Memcore) -> None:
+    # A14: 400 W labelled 10:15 by its end are 100 Wh of the quarter from 10:00.
+    mem.register("home1.meter.power", unit="W", cadence="15m", label="end")
+    mem.write("home1.meter.power", "2024-01-01T10:15:00Z", 400)
+    mem.write_frame(
+        pl.DataFrame({"time": [datetime(2024, 1, 1, 10, 30, tzinfo=UTC)], "power": [800.0]}), device="home1.meter"
+    )
+    [(_, first, energy), (_, second, more)] = mem.query("home1.meter.power", every="15m", agg="integral")
+    assert (first, energy) == (datetime(2024, 1, 1, 10, tzinfo=UTC), 100)
+    assert (second, more) == (datetime(2024, 1, 1, 10, 15, tzinfo=UTC), 200)
+
+
 def test_a_bar_is_drawn_where_a_person_looks(
     mem: mc.Memcore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -168,6 +168,12 @@ def test_what_makes_no_sense_is_refused_in_words(mem: mc.Memcore) -> None:
         "tz is 'Europe/Berlin' without every": lambda: mem.query(PV, tz="Europe/Berlin"),
         'aggregate is "midian", expected one of mean': lambda: mem.query(PV, agg="midian"),
         'gaps is "none", expected one of absent': lambda: mem.query(PV, every="1h", gaps="none"),  # type: ignore[arg-type]
+        "agg is 5, expected the name": lambda: mem.query(PV, agg=5),  # type: ignore[arg-type]
+        "limit is -1, expected a whole number": lambda: mem.query(PV, limit=-1),
+        "last is 1.5, expected a whole number": lambda: mem.query(PV, last=1.5),  # type: ignore[arg-type]
+        "chart is 'wide', expected a whole number": lambda: mem.query(PV, chart="wide"),  # type: ignore[arg-type]
+        r"values\[0\] is '1', expected a number": lambda: mem.write(PV, [1], ["1"]),
+        "max_bytes is -1, expected a whole number": lambda: mc.open("nowhere", max_bytes=-1),
         "fewer than three parts": lambda: mem.query("home1.power"),
         "kind: unknown variant `pulse`, expected one of `gauge`": lambda: mem.register(
             PV,

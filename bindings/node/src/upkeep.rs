@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use memcore::model::{Selection, Timestamp};
-use memcore::store::CompactOptions;
+use memcore::store::{CompactOptions, CompactReport};
 use memcore::{
     BackupReport, Error, ErrorKind, ExportOptions, FileFormat, ImportRequest, Memcore, Progress, QueryResult, RecordStream,
 };
@@ -63,6 +64,12 @@ fn tell(hears: Option<Hears>, stop: Arc<AtomicBool>) -> impl FnMut(&Progress) ->
     }
 }
 
+/// What core work calls that counts in bytes.
+fn tell_bytes(hears: Option<Hears>, stop: &NativeStop) -> impl FnMut(u64, u64) -> memcore::Result<()> + use<> {
+    let (begun, mut tell) = (Instant::now(), tell(hears, Arc::clone(&stop.0)));
+    move |done, total| tell(&Progress::of_bytes(done, total, begun))
+}
+
 /// How a file is read.
 #[napi(object)]
 pub struct ImportSettings {
@@ -113,6 +120,19 @@ pub struct Compacted {
     pub skipped: Vec<String>,
 }
 
+impl Compacted {
+    fn new(report: CompactReport) -> Self {
+        Self {
+            chunks_before: report.chunks_before as u32,
+            chunks_after: report.chunks_after as u32,
+            bytes_before: report.bytes_before as i64,
+            bytes_after: report.bytes_after as i64,
+            erased: report.erased as i64,
+            skipped: report.skipped,
+        }
+    }
+}
+
 /// What a check found.
 #[napi(object)]
 pub struct Verified {
@@ -145,9 +165,16 @@ impl BackedUp {
 }
 
 /// Makes the site in that folder from a backup.
-#[napi]
-pub(crate) async fn restore(backup: String, site: String) -> Result<BackedUp> {
-    on_disk(move || memcore::restore(Path::new(&backup), Path::new(&site), &mut |_, _| ())).await.map(BackedUp::new)
+#[napi(catch_unwind, ts_return_type = "Promise<BackedUp>")]
+pub(crate) fn restore<'env>(
+    env: &'env Env,
+    backup: String,
+    site: String,
+    stop: &NativeStop,
+    told: Option<Function<'_, Told, ()>>,
+) -> Result<PromiseRaw<'env, BackedUp>> {
+    let mut tell = tell_bytes(hears(told)?, stop);
+    env.spawn_future(on_disk(move || memcore::restore(Path::new(&backup), Path::new(&site), &mut tell).map(BackedUp::new)))
 }
 
 /// A long answer that is read as it is asked for.
@@ -244,27 +271,33 @@ impl NativeHistory {
     }
 
     /// Merges what is stored, and carries out what was deleted.
-    #[napi]
-    pub async fn compact(&self, selection: String, forget_before: Option<BigInt>) -> Result<Compacted> {
+    #[napi(catch_unwind, ts_return_type = "Promise<Compacted>")]
+    pub fn compact<'env>(
+        &self,
+        env: &'env Env,
+        selection: String,
+        forget_before: Option<BigInt>,
+        stop: &NativeStop,
+        told: Option<Function<'_, Told, ()>>,
+    ) -> Result<PromiseRaw<'env, Compacted>> {
         let (memcore, selection) = (self.0.clone(), selection.parse::<Selection>().to_node()?);
         let mut options = CompactOptions::default();
         options.forget_superseded_before = forget_before.map(|time| instant(&time)).transpose().to_node()?;
-        let report = on_disk(move || memcore.compact(selection, &options, &mut |_, _| ())).await?;
-        Ok(Compacted {
-            chunks_before: report.chunks_before as u32,
-            chunks_after: report.chunks_after as u32,
-            bytes_before: report.bytes_before as i64,
-            bytes_after: report.bytes_after as i64,
-            erased: report.erased as i64,
-            skipped: report.skipped,
-        })
+        let mut tell = tell_bytes(hears(told)?, stop);
+        env.spawn_future(on_disk(move || memcore.compact(selection, &options, &mut tell).map(Compacted::new)))
     }
 
     /// Copies the history into a folder.
-    #[napi]
-    pub async fn backup(&self, to: String) -> Result<BackedUp> {
-        let memcore = self.0.clone();
-        on_disk(move || memcore.backup(Path::new(&to), &mut |_, _| ())).await.map(BackedUp::new)
+    #[napi(catch_unwind, ts_return_type = "Promise<BackedUp>")]
+    pub fn backup<'env>(
+        &self,
+        env: &'env Env,
+        to: String,
+        stop: &NativeStop,
+        told: Option<Function<'_, Told, ()>>,
+    ) -> Result<PromiseRaw<'env, BackedUp>> {
+        let (memcore, mut tell) = (self.0.clone(), tell_bytes(hears(told)?, stop));
+        env.spawn_future(on_disk(move || memcore.backup(Path::new(&to), &mut tell).map(BackedUp::new)))
     }
 
     /// Begins an answer that is read as it is asked for.

@@ -56,10 +56,7 @@ mod _memcore {
     /// Makes the site in `site` from a backup; points and bytes.
     #[pyfunction]
     fn restore(py: Python<'_>, backup: PathBuf, site: PathBuf, tell: Option<Py<PyAny>>) -> PyResult<(u64, u64)> {
-        let begun = std::time::Instant::now();
-        let report = super::runtime::work(py, move || {
-            memcore::restore(&backup, &site, &mut |done, total| super::told::bytes(tell.as_ref(), done, total, begun))
-        })?;
+        let report = super::told::work_on_bytes(py, tell, move |tell| memcore::restore(&backup, &site, tell))?;
         Ok((report.points, report.bytes))
     }
 

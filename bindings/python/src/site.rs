@@ -17,7 +17,7 @@ use crate::owned::Owned;
 use crate::question::Question;
 use crate::result::{Stream, Table};
 use crate::runtime::work;
-use crate::told::{bytes, work_told};
+use crate::told::{work_on_bytes, work_told};
 
 /// Name, points, bytes, first and last time of a series.
 type SeriesSize = (String, u64, u64, Option<i64>, Option<i64>);
@@ -207,10 +207,7 @@ impl Site {
         let mut options = CompactOptions::default();
         options.forget_superseded_before = forget_before.map(Timestamp::from_micros);
         let memcore = self.memcore()?;
-        let begun = std::time::Instant::now();
-        let report = work(py, move || {
-            memcore.compact(selection, &options, &mut |done, total| bytes(tell.as_ref(), done, total, begun))
-        })?;
+        let report = work_on_bytes(py, tell, move |tell| memcore.compact(selection, &options, tell))?;
         let dict = PyDict::new(py);
         dict.set_item("chunks_before", report.chunks_before)?;
         dict.set_item("chunks_after", report.chunks_after)?;
@@ -231,8 +228,7 @@ impl Site {
 
     fn backup<'py>(&self, py: Python<'py>, to: PathBuf, tell: Option<Py<PyAny>>) -> PyResult<Bound<'py, PyDict>> {
         let memcore = self.memcore()?;
-        let begun = std::time::Instant::now();
-        let report = work(py, move || memcore.backup(&to, &mut |done, total| bytes(tell.as_ref(), done, total, begun)))?;
+        let report = work_on_bytes(py, tell, move |tell| memcore.backup(&to, tell))?;
         let dict = PyDict::new(py);
         dict.set_item("points", report.points)?;
         dict.set_item("bytes", report.bytes)?;

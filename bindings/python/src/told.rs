@@ -48,9 +48,12 @@ pub(crate) fn work_told<T: Send + 'static>(
     own.map_or(done, Err)
 }
 
-/// Says how many bytes of how many are done. The work is done whole, so what the callable raises ends nothing.
-pub(crate) fn bytes(tell: Option<&Py<PyAny>>, done: u64, total: u64, begun: std::time::Instant) {
-    let part = done as f64 / total.max(1) as f64;
-    let told = (0u64, 0u64, Some(part), begun.elapsed().as_secs_f64());
-    tell.map(|tell| enter(|py| tell.call1(py, told).map(drop)));
+/// As [`work_told`], for work that says how many bytes of how many are done.
+pub(crate) fn work_on_bytes<T: Send + 'static>(
+    py: Python<'_>,
+    tell: Option<Py<PyAny>>,
+    f: impl FnOnce(&mut dyn FnMut(u64, u64) -> Result<()>) -> Result<T> + Send + 'static,
+) -> PyResult<T> {
+    let begun = std::time::Instant::now();
+    work_told(py, tell, move |tell| f(&mut |done, total| tell(&Progress::of_bytes(done, total, begun))))
 }

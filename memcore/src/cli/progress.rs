@@ -22,12 +22,13 @@ impl Bar {
     }
 
     /// Shows how many bytes of how many are done.
-    pub(super) fn bytes(&self, done: u64, total: u64, begun: Instant) {
+    pub(super) fn bytes(&self, done: u64, total: u64, begun: Instant) -> Result<()> {
         let part = done as f64 / total.max(1) as f64;
         self.draw(part);
         let rate = format::number((done as f64 / begun.elapsed().as_secs_f64().max(1e-9) / 1e6).round());
         self.0.set_message(format!("{} of {} MB, {rate} MB/s", done / 1_000_000, total / 1_000_000));
         self.0.tick();
+        Ok(())
     }
 
     fn draw(&self, part: f64) {

@@ -10,10 +10,10 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use super::question::Question;
+use super::question::{Question, instant};
 use super::{Common, format};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Clock, SystemClock, Timestamp};
+use crate::model::{Clock, Span, SystemClock, Timestamp};
 use crate::runtime::{Chart, ChartMethod, Memcore, QueryResult, SeriesResult, StoreOptions};
 
 /// A table longer than this shows its ends only: who wants more wants a file.
@@ -23,6 +23,9 @@ const TABLE_ROWS: usize = 200;
 pub(super) struct Query {
     #[command(flatten)]
     question: Question,
+    /// What held at this instant, or so long ago: the last sample up to it, however old
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to", "every", "aggregates", "limit", "last", "chart"])]
+    at: Option<String>,
     /// At most so many rows of each series, the first ones
     #[arg(long)]
     limit: Option<usize>,
@@ -55,7 +58,11 @@ enum Format {
 impl Query {
     pub(super) fn run(&self, common: &Common) -> Result<u8> {
         let config = common.config(None)?;
-        let mut query = self.question.query(SystemClock::default().now())?;
+        let now = SystemClock::default().now();
+        let mut query = self.question.query(now)?;
+        if let Some(at) = &self.at {
+            query = query.to(instant("--at", at, now)?.saturating_add(Span::from_micros(1))).last(1);
+        }
         if let Some(rows) = self.limit {
             query = query.limit(rows);
         }

@@ -9,8 +9,9 @@ use crate::runtime::{Aggregate, Every, Gaps, Query, Rule};
 /// What is asked for, of whatever command.
 #[derive(Debug, Args)]
 pub(super) struct Question {
-    /// Which series: `home1.pv.power`, `home1.*.power`, `home1.>`, `home1.>{quantity=power,phase=L1}`
-    selection: Selection,
+    /// Which series: `home1.pv.power`, `home1.*.power`, `home1.>`, `home1.>{quantity=power,phase=L1}`; all by default
+    #[arg(default_value = "*/>", hide_default_value = true)]
+    pub(super) selection: Selection,
     /// From this instant on: 2026-11-25T00:00:00Z, or so long ago: 24h
     #[arg(long, value_name = "TIME")]
     from: Option<String>,

@@ -209,6 +209,14 @@ impl Channel {
         Ok(())
     }
 
+    /// How far the source's times are moved to be stored: to the start of the interval that they label (P14).
+    pub(crate) fn label_shift(&self) -> Span {
+        match (self.label, self.cadence) {
+            (LabelPosition::End, Some(cadence)) => Span::from_micros(-cadence.as_micros()),
+            _ => Span::default(),
+        }
+    }
+
     /// The source's value as it is stored: in base unit and passive sign.
     #[must_use]
     pub fn to_stored(&self, value: f64) -> f64 {

@@ -7,7 +7,7 @@ use super::code::Code;
 use super::data::{ChannelTable, Problems};
 use super::limits::Limits;
 use super::message::Rows;
-use crate::model::{Batch, Channel, ChannelName, DeviceName, LabelPosition, SequencePosition, Span, Timestamp};
+use crate::model::{Batch, Channel, ChannelName, DeviceName, SequencePosition, Span, Timestamp};
 
 /// Rows collected since the last batch was handed on.
 #[derive(Debug, Default)]
@@ -113,17 +113,9 @@ pub(crate) struct Layout {
     shifts: Vec<Span>,
 }
 
-/// The label shift of a channel whose source labels intervals by their end.
-fn shift(channel: &Channel) -> Span {
-    match (channel.label, channel.cadence) {
-        (LabelPosition::End, Some(cadence)) => Span::from_micros(-cadence.as_micros()),
-        _ => Span::default(),
-    }
-}
-
 /// The distinct shifts of the channels: each multiplies the rows (P14).
 pub(crate) fn shifts<'a>(channels: impl Iterator<Item = &'a Channel>) -> Vec<Span> {
-    let mut shifts: Vec<_> = channels.map(shift).collect();
+    let mut shifts: Vec<_> = channels.map(Channel::label_shift).collect();
     shifts.sort_unstable();
     shifts.dedup();
     shifts
@@ -136,7 +128,7 @@ impl Layout {
     }
 
     pub(crate) fn of(table: &ChannelTable) -> Self {
-        let channels: Vec<_> = table.channels().iter().map(|channel| (channel.clone(), shift(channel))).collect();
+        let channels: Vec<_> = table.channels().iter().map(|channel| (channel.clone(), channel.label_shift())).collect();
         let shifts = shifts(table.channels().iter());
         Self { names: channels.iter().map(|(channel, _)| channel.name.clone()).collect(), channels, shifts }
     }

@@ -41,7 +41,7 @@ pub fn open(path: impl AsRef<Path>) -> Result<Memcore> {
 /// # Errors
 /// [`NotFound`](crate::ErrorKind::NotFound) where there is no backup, [`Damaged`](crate::ErrorKind::Damaged) where it is
 /// damaged, [`Invalid`](crate::ErrorKind::Invalid) where the site has a history; in these cases nothing is changed.
-pub fn restore(from: &Path, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+pub fn restore(from: &Path, to: &Path, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<BackupReport> {
     crate::store::restore(&from.join("store"), &to.join("store"), progress)
 }
 
@@ -156,7 +156,7 @@ impl Memcore {
         &self,
         selection: impl Into<Selection>,
         options: &CompactOptions,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> Result<()>,
     ) -> Result<CompactReport> {
         self.store.compact(selection, options, progress)
     }
@@ -167,7 +167,7 @@ impl Memcore {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) where the folder holds something else; a former backup in it stays what it was.
-    pub fn backup(&self, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+    pub fn backup(&self, to: &Path, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<BackupReport> {
         self.store.backup(to.join("store"), progress)
     }
 

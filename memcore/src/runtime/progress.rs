@@ -23,6 +23,13 @@ impl Progress {
         self.points as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }
 
+    /// How far work is that counts in bytes.
+    #[must_use]
+    pub fn of_bytes(done: u64, total: u64, started: Instant) -> Self {
+        let part = Some(done as f64 / total.max(1) as f64);
+        Self { part, elapsed: started.elapsed(), ..Self::default() }
+    }
+
     pub(super) fn at(mut self, started: Instant) -> Self {
         self.elapsed = started.elapsed();
         self

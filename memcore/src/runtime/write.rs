@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::embedded::Memcore;
 use crate::error::{Error, Result};
-use crate::model::{Batch, Channel, ChannelName, DeviceName, SeriesName, SignConvention, Timestamp, Unit};
+use crate::model::{Batch, Channel, ChannelName, DeviceName, SeriesName, SignConvention, Span, Timestamp, Unit};
 use crate::store::Ticket;
 
 /// Values that are appended at a time: what one frame of the log holds.
@@ -127,8 +127,46 @@ impl Memcore {
         }
     }
 
-    /// Appends rows to the store, and says how many values they had and what to wait for.
+    /// Appends rows to the store as the channels are stored, and says how many values they had and what to wait for. Times
+    /// that label the end of their interval are moved to its start, as those of a device are on its link (P14).
     pub(super) fn append_rows(
+        &self,
+        device: &DeviceName,
+        times: &[Timestamp],
+        columns: &[Described<'_>],
+    ) -> Result<(usize, Option<Ticket>)> {
+        let mut shifts: Vec<Span> = columns.iter().map(|(channel, _)| channel.label_shift()).collect();
+        shifts.sort_unstable();
+        shifts.dedup();
+        if shifts.len() < 2 {
+            return match shifts.first() {
+                Some(shift) if *shift != Span::default() => self.append_shifted(device, times, *shift, columns),
+                _ => self.append_stored(device, times, columns),
+            };
+        }
+        let (mut written, mut last) = (0, None);
+        for shift in shifts {
+            let own = columns.iter().filter(|(channel, _)| channel.label_shift() == shift);
+            let (points, ticket) = self.append_shifted(device, times, shift, &own.cloned().collect::<Vec<_>>())?;
+            written += points;
+            last = ticket.or(last);
+        }
+        Ok((written, last))
+    }
+
+    fn append_shifted(
+        &self,
+        device: &DeviceName,
+        times: &[Timestamp],
+        shift: Span,
+        columns: &[Described<'_>],
+    ) -> Result<(usize, Option<Ticket>)> {
+        let times: Vec<Timestamp> = times.iter().map(|time| time.saturating_add(shift)).collect();
+        self.append_stored(device, &times, columns)
+    }
+
+    /// Appends rows whose times are the starts of their intervals.
+    fn append_stored(
         &self,
         device: &DeviceName,
         times: &[Timestamp],
@@ -163,7 +201,7 @@ impl Memcore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Selection;
+    use crate::model::{LabelPosition, Selection};
     use crate::store::Query;
 
     fn seconds(count: i64) -> Vec<Timestamp> {
@@ -203,6 +241,36 @@ mod tests {
             assert!(e.message().contains(word), "{e}");
             assert!(mem.series(Selection::all()).is_empty(), "{e}");
         }
+    }
+
+    #[test]
+    fn what_is_labelled_by_its_end_is_stored_under_its_start() {
+        // A14: 400 W labelled 10:15 by its end are 100 Wh of the quarter from 10:00; the voltage beside it is an instant's.
+        let mem = Memcore::in_memory();
+        let device: DeviceName = "home1.meter".parse().unwrap();
+        let power = Channel::gauge("power", Unit::Watt).unwrap().cadence(Span::from_seconds(900));
+        let power = power.label(LabelPosition::End).build().unwrap();
+        mem.register(&device.channel(power.name.clone()), &power).unwrap();
+        let quarters = [900, 1800].map(Timestamp::from_seconds);
+        let (watts, volts) = ([Some(400.0), Some(800.0)], [Some(230.0), Some(231.0)]);
+        let columns = [column("power", &watts, None), column("voltage", &volts, Some(Unit::Volt))];
+        let seen = || {
+            let result = mem.query(&Query::of("home1.meter.*").unwrap()).unwrap();
+            let of = |series: &crate::store::SeriesResult| {
+                let seconds: Vec<i64> = series.times().values().iter().map(|time| time / 1_000_000).collect();
+                (seconds, series.values().unwrap().values().to_vec())
+            };
+            result.series().iter().map(of).collect::<Vec<_>>()
+        };
+        let stored = [(vec![0, 900], vec![400.0, 800.0]), (vec![900, 1800], vec![230.0, 231.0])];
+        assert_eq!(mem.write_rows(&device, &quarters, &columns).unwrap(), 4);
+        assert_eq!(seen(), stored);
+        mem.delete(Selection::all(), Timestamp::MIN, Timestamp::MAX).unwrap();
+        let mut bulk = mem.bulk();
+        assert_eq!(bulk.write_rows(&device, &quarters, &columns).unwrap(), 4);
+        bulk.finish().unwrap();
+        mem.write_reading(&device, quarters[1], &[("power".parse().unwrap(), 800.0)]).unwrap();
+        assert_eq!(seen(), stored);
     }
 
     #[test]

@@ -34,13 +34,13 @@ const BLOCK: usize = 1 << 20;
 pub struct BackupReport {
     /// Values in the backup.
     pub points: u64,
-    /// Files of chunks in the backup.
+    /// Files of sealed chunks in the backup.
     pub files: usize,
-    /// Their bytes.
+    /// Their bytes, and those of the rows that were not sealed.
     pub bytes: u64,
     /// Files that were not there yet.
     pub copied_files: usize,
-    /// Their bytes.
+    /// Their bytes, and those of the rows that were not sealed.
     pub copied_bytes: u64,
     /// Chunks that are damaged in the store. A sound copy that an earlier backup made is kept.
     pub damage: Vec<String>,
@@ -86,7 +86,7 @@ impl Snapshot {
 }
 
 /// Copies what `shared` holds into the folder `to`.
-pub(super) fn run(shared: &Shared, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+pub(super) fn run(shared: &Shared, to: &Path, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<BackupReport> {
     let named = |e: Error| e.context(format_args!("backup {}", to.display()));
     let destination = Destination::open(shared, to).map_err(named)?;
     let copied = destination.fill(&Snapshot::take(shared), shared, progress);
@@ -139,7 +139,12 @@ impl Destination {
         Ok((former, read.number))
     }
 
-    fn fill(&self, snapshot: &Snapshot, shared: &Shared, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+    fn fill(
+        &self,
+        snapshot: &Snapshot,
+        shared: &Shared,
+        progress: &mut dyn FnMut(u64, u64) -> Result<()>,
+    ) -> Result<BackupReport> {
         self.check_lineage(snapshot, shared)?;
         let mut report = BackupReport { files: snapshot.files.len(), ..BackupReport::default() };
         let mut lengths = BTreeMap::new();
@@ -149,11 +154,15 @@ impl Destination {
         }
         let total = lengths.values().sum();
         for (number, (file, places)) in &snapshot.files {
-            self.take_file(file, places, lengths[number], &mut report)?;
+            let before = report.bytes;
+            self.take_file(file, places, lengths[number], &mut report, &mut |part| progress(before + part, total))?;
             report.bytes += lengths[number];
-            progress(report.bytes, total);
+            progress(report.bytes, total)?;
         }
         let tail = self.write_tail(snapshot)?;
+        let tail_bytes: u64 = tail.iter().map(|place| place.length).sum();
+        report.bytes += tail_bytes;
+        report.copied_bytes += tail_bytes;
         report.points = snapshot.places().chain(&tail).map(|place| place.points).sum();
         self.disk.sync_folder().map_err(|e| Error::io("sync it", e))?;
         let records: Vec<Record> =
@@ -184,17 +193,24 @@ impl Destination {
     }
 
     /// Makes sure that a file of chunks is there and is the same.
-    fn take_file(&self, file: &ChunkFile, places: &[ChunkPlace], length: u64, report: &mut BackupReport) -> Result<()> {
+    fn take_file(
+        &self,
+        file: &ChunkFile,
+        places: &[ChunkPlace],
+        length: u64,
+        report: &mut BackupReport,
+        progress: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<()> {
         let own = file.open()?;
         let there = self.disk.open(&file.name).ok().filter(|there| there.length().is_ok_and(|found| found == length));
-        let Some(there) = there else { return self.copy(&*own, file, places, length, report) };
+        let Some(there) = there else { return self.copy(&*own, file, places, length, report, progress) };
         if checksum(&*own, length)? == checksum(&*there, length)? {
             return Ok(());
         }
         // One of the two is damaged.
         let damage = damage(&*own, &file.name, places);
         if damage.is_empty() || !self::damage(&*there, &file.name, places).is_empty() {
-            return self.copy(&*own, file, places, length, report);
+            return self.copy(&*own, file, places, length, report, progress);
         }
         report.damage.extend(damage);
         Ok(())
@@ -208,6 +224,7 @@ impl Destination {
         places: &[ChunkPlace],
         length: u64,
         report: &mut BackupReport,
+        progress: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<()> {
         let doing = |e| Error::io(format_args!("copy {}", file.name), e);
         let copy = self.disk.create(COPYING).map_err(doing)?;
@@ -219,6 +236,9 @@ impl Destination {
             own.read_at(part, at).and_then(|()| copy.write_at(part, at)).map_err(doing)?;
             checked = crc32c::crc32c_append(checked, part);
             at += part.len() as u64;
+            if at < length {
+                progress(at)?;
+            }
         }
         copy.sync().map_err(doing)?;
         if checksum(&*copy, length)? != checked {
@@ -275,13 +295,14 @@ fn damage(file: &dyn DiskFile, name: &str, places: &[ChunkPlace]) -> Vec<String>
 }
 
 /// Makes the store that the backup in `from` holds anew in the folder `to`. The backup is checked before anything is
-/// written. `progress` is told how many bytes of how many are done.
+/// written. `progress` is told how many bytes of how many are done: all are read twice, to check and to copy. Its error ends
+/// the work.
 ///
 /// # Errors
 /// [`NotFound`](ErrorKind::NotFound) where `from` holds no store, [`Unsupported`](ErrorKind::Unsupported) for a newer
 /// format, [`Damaged`](ErrorKind::Damaged) naming what is damaged, [`Invalid`](ErrorKind::Invalid) where `to` holds
-/// anything; in all these cases nothing is changed. [`Io`](ErrorKind::Io) leaves a part in `to`, to be removed.
-pub fn restore(from: &Path, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+/// anything, and those of `progress` and of the disk. In all these cases `to` is left as it was.
+pub fn restore(from: &Path, to: &Path, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<BackupReport> {
     if std::fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) || to.is_file() {
         return Err(Error::invalid(format!(
             "restore to {}: it holds something, expected an empty folder or none",
@@ -289,16 +310,41 @@ pub fn restore(from: &Path, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Re
         )));
     }
     let backup = Store::open_read_only(from, StoreOptions::default())?;
-    let checked = backup.verify()?;
+    let mut twice = 0;
+    let checked = backup.verify_with(&mut |done, total| {
+        twice = total * 2;
+        progress(done, twice)
+    })?;
     if let Some(first) = checked.damage.first() {
         let count = checked.damage.len();
         let message = format!("backup {} is damaged in {count} places, the first: {first}", from.display());
         return Err(Error::new(ErrorKind::Damaged, message));
     }
+    let there = to.is_dir();
+    let restored = copy_whole(&backup, to, &mut |done, total| {
+        progress(twice / 2 + (twice as f64 / 2.0 * done as f64 / total.max(1) as f64) as u64, twice)
+    });
+    if restored.is_err() {
+        empty(to, there);
+    }
+    restored
+}
+
+fn copy_whole(backup: &Store, to: &Path, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<BackupReport> {
     let report = run(backup.shared(), to, progress)?;
     let restored = Store::open_read_only(to, StoreOptions::default())?;
     if restored.stats().points() != report.points {
         return Err(Error::new(ErrorKind::Damaged, format!("{} does not hold what was restored to it", to.display())));
     }
     Ok(report)
+}
+
+/// Removes the part of a store that was written into a folder which was empty, or was not there.
+fn empty(folder: &Path, was_there: bool) {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let removed = files.map(|file| std::fs::remove_file(file.path())).collect::<std::io::Result<()>>();
+    let removed = removed.and_then(|()| if was_there { Ok(()) } else { std::fs::remove_dir(folder) });
+    if let Err(error) = removed {
+        tracing::warn!(folder = %folder.display(), %error, "cannot remove what an interrupted restore left");
+    }
 }

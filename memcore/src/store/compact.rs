@@ -69,15 +69,16 @@ pub struct CompactReport {
 impl Store {
     /// Merges all sealed chunks of the devices that channels are selected of, and carries out what was deleted there.
     /// The store can be written and read meanwhile; one device's overlapping chunks are in memory at a time. `progress` is
-    /// told how many of how many bytes are done.
+    /// told how many of how many bytes are done; its error ends the work, and what is merged so far stays merged.
     ///
     /// # Errors
-    /// [`ReadOnly`](ErrorKind::ReadOnly) and [`Closed`](ErrorKind::Closed); damaged chunks are in the report.
+    /// [`ReadOnly`](ErrorKind::ReadOnly), [`Closed`](ErrorKind::Closed), and those of `progress`; damaged chunks are in the
+    /// report.
     pub fn compact(
         &self,
         selection: impl Into<Selection>,
         options: &CompactOptions,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> Result<()>,
     ) -> Result<CompactReport> {
         let shared = self.shared();
         let writing = shared.writing()?;
@@ -97,12 +98,12 @@ impl Store {
         let mut done = 0;
         for device in devices.iter().copied() {
             done += compact_device(shared, writing, device, (keep, forgets), &mut report, &mut |part| {
-                progress((done + part).min(total), total);
+                progress((done + part).min(total), total)
             })?;
         }
         sweep(shared, writing)?;
         // The background thread may have done a part of it.
-        progress(total, total);
+        progress(total, total)?;
         report.skipped.dedup();
         (report.chunks_after, report.bytes_after) = size(&shared.read(), &devices);
         Ok(report)
@@ -116,7 +117,7 @@ fn compact_device(
     device: u32,
     (keep, forgets): (Keep, bool),
     report: &mut CompactReport,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<u64> {
     let mut done = 0;
     // What was merged may fit together with what lies beside it.
@@ -126,7 +127,7 @@ fn compact_device(
             let (next, bytes) = compact_from(shared, writing, (device, start), (keep, forgets), report)?;
             from = next;
             done += if pass == 0 { bytes } else { 0 };
-            progress(done);
+            progress(done)?;
         }
         if report.rows == before {
             break;
@@ -290,7 +291,7 @@ impl Merge {
                 open = Some((place.file, guard.open().map_err(named)?));
             }
             let Some((_, disk_file)) = &open else { continue };
-            let mut directory = Directory::read(&**disk_file, place).map_err(named)?;
+            let directory = Directory::read(&**disk_file, place).map_err(named)?;
             let mut table = directory.table(&**disk_file).map_err(named)?;
             erased += erase(&mut table, place.order, &self.erasures);
             tables.push(table);
@@ -347,7 +348,7 @@ fn move_chunks(shared: &Shared, writing: &Writing, from: &dyn DiskFile, chunks: 
     let mut file = NewFile::start(shared);
     for place in chunks {
         let mut bytes = vec![0; place.length as usize];
-        let sound = Directory::read(from, place).and_then(|mut directory| directory.table(from));
+        let sound = Directory::read(from, place).and_then(|directory| directory.table(from));
         // Damage is never written anew (S15).
         if sound.is_err() || from.read_at(&mut bytes, place.offset).is_err() {
             return Ok(());

@@ -435,28 +435,29 @@ impl Store {
     /// # Errors
     /// [`Closed`](ErrorKind::Closed); what is damaged is in the report.
     pub fn verify(&self) -> Result<VerifyReport> {
-        self.verify_with(&mut |_, _| {})
+        self.verify_with(&mut |_, _| Ok(()))
     }
 
-    /// As [`verify`](Self::verify); `progress` is told how many bytes of chunks of how many are done.
+    /// As [`verify`](Self::verify); `progress` is told how many bytes of chunks of how many are done; its error
+    /// ends the check.
     ///
     /// # Errors
     /// As [`verify`](Self::verify).
-    pub fn verify_with(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport> {
+    pub fn verify_with(&self, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<VerifyReport> {
         self.shared().check_open()?;
         verify::run(self.shared(), progress)
     }
 
     /// Copies everything that was appended before into the folder `to`, while the store is written and read. The copy is a
     /// store itself. Again into the same folder only what is new is copied; what is there is compared. An interrupted
-    /// backup leaves the former one as it was. `progress` is told how many bytes of how many are done.
+    /// backup leaves the former one as it was. `progress` is told how many bytes of how many are done; its error interrupts it.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) where `to` holds something else or is the store itself,
     /// [`Conflict`](ErrorKind::Conflict) where it is a backup of another store, [`Locked`](ErrorKind::Locked) where it is in
     /// use, [`Unsupported`](ErrorKind::Unsupported) where a newer memcore wrote it, [`Damaged`](ErrorKind::Damaged) where
     /// its manifest is; then nothing of it is changed.
-    pub fn backup(&self, to: impl AsRef<Path>, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+    pub fn backup(&self, to: impl AsRef<Path>, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<BackupReport> {
         const ATTEMPTS: usize = 20;
         self.shared().check_open()?;
         let mut done = backup::run(self.shared(), to.as_ref(), progress);

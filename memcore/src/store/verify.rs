@@ -89,10 +89,10 @@ impl VerifyReport {
 }
 
 /// Checks everything; `progress` is told how many bytes of chunks of how many are done.
-pub(super) fn run(shared: &Shared, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport> {
+pub(super) fn run(shared: &Shared, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<VerifyReport> {
     let found = shared.read().damage.clone();
     let mut report = VerifyReport { damage: found, ..VerifyReport::default() };
-    chunks(shared, &mut report, progress);
+    chunks(shared, &mut report, progress)?;
     log_and_manifest(shared, &mut report)?;
     let files = shared.disk.list().map_err(|e| Error::io("list the store", e))?;
     // Files may have gone, or come back, since the store was opened.
@@ -104,7 +104,7 @@ pub(super) fn run(shared: &Shared, progress: &mut dyn FnMut(u64, u64)) -> Result
     Ok(report)
 }
 
-fn chunks(shared: &Shared, report: &mut VerifyReport, progress: &mut dyn FnMut(u64, u64)) {
+fn chunks(shared: &Shared, report: &mut VerifyReport, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<()> {
     let mut chunks = Vec::new();
     {
         let state = shared.read();
@@ -133,13 +133,14 @@ fn chunks(shared: &Shared, report: &mut VerifyReport, progress: &mut dyn FnMut(u
         if let Err(e) = checked {
             report.damage.push(Damage::of_chunk(&file.name, &device, &place, e.message()));
         }
-        progress(report.bytes, total);
+        progress(report.bytes, total)?;
     }
+    Ok(())
 }
 
 /// Decodes a chunk and compares it with what its head and the manifest say of it.
 pub(super) fn check(file: &dyn DiskFile, place: &ChunkPlace) -> Result<()> {
-    let mut directory = Directory::read(file, place)?;
+    let directory = Directory::read(file, place)?;
     let table = directory.table(file)?;
     if table.times.windows(2).any(|pair| pair[0] >= pair[1]) {
         return Err(damaged("times, which do not rise"));

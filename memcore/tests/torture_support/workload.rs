@@ -205,7 +205,7 @@ pub fn step(store: &Store, workload: Workload, number: u64, progress: &Progress)
         Then::Sync => store.sync()?,
         Then::Seal => store.seal()?,
         Then::Compact => {
-            store.compact(pattern(">"), &CompactOptions::default(), &mut |_, _| {})?;
+            store.compact(pattern(">"), &CompactOptions::default(), &mut |_, _| Ok(()))?;
             return Ok(());
         }
         Then::Delete => {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from ._errors import InvalidError
@@ -84,10 +85,11 @@ def _items(column: Any, field: str) -> list[Any]:
 def _number(value: Any, field: str) -> float | None:
     if value is None:
         return None
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise InvalidError(f"{field} is {value!r}, expected a number, or None where there is none") from None
+    # Text may look like a number: whether it is one only the user knows.
+    if not isinstance(value, (str, bytes)):
+        with suppress(TypeError, ValueError):
+            return float(value)
+    raise InvalidError(f"{field} is {value!r}, expected a number, or None where there is none")
 
 
 def _times_of_pandas(column: Any, name: str) -> Any:
@@ -101,7 +103,7 @@ def _times_of_pandas(column: Any, name: str) -> Any:
         )
         return plain.to_numpy()
     if getattr(dtype, "kind", "") == "M":
-        raise InvalidError(f"{name} are {dtype} without a zone, expected such as times.dt.tz_localize('Europe/Berlin')")
+        raise InvalidError(f"{name}: {dtype} without a zone, expected such as times.dt.tz_localize('Europe/Berlin')")
     if getattr(dtype, "kind", "") == "i":
         return column.to_numpy()
     return list(column)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import index
 from os import PathLike, fspath
 from types import TracebackType
 from typing import Any, Literal, NamedTuple
@@ -87,15 +88,45 @@ def _question(
         "end": maybe_micros(end, "end"),
         "every": every if every is None or isinstance(every, str) else f"{span(every, 'every')}us",
         "zone": tz,
-        "aggregates": [agg] if isinstance(agg, str) else list(agg or []),
+        "aggregates": _aggregates(agg),
         "gaps": gaps,
         "max_gap_us": maybe_span(max_gap, "max_gap"),
         "rule": rule,
         "as_of": maybe_micros(as_of, "as_of"),
-        "chart": (chart, "minmax") if isinstance(chart, int) else chart,
-        "limit": limit,
-        "last": last,
+        "chart": None if chart is None else _chart(chart),
+        "limit": _count(limit, "limit"),
+        "last": _count(last, "last"),
     }
+
+
+def _aggregates(agg: Any) -> list[str]:
+    if agg is None:
+        return []
+    try:
+        names: list[Any] = [agg] if isinstance(agg, str) else list(agg)
+    except TypeError:
+        names = [agg]
+    if not all(isinstance(name, str) for name in names):
+        raise InvalidError(f"agg is {agg!r}, expected the name of an aggregate such as 'mean', or a list of them")
+    return names
+
+
+def _chart(chart: int | tuple[int, ChartMethod]) -> tuple[int | None, str]:
+    width, method = chart if isinstance(chart, tuple) and len(chart) == 2 else (chart, "minmax")
+    return _count(width, "chart"), method
+
+
+def _count(value: Any, field: str) -> int | None:
+    """A whole number that the native module can hold; None where it is not given."""
+    if value is None:
+        return None
+    try:
+        whole = index(value)
+    except TypeError:
+        whole = -1
+    if not 0 <= whole < 2**63:
+        raise InvalidError(f"{field} is {value!r}, expected a whole number from 0 on")
+    return whole
 
 
 class Memcore:
@@ -370,8 +401,8 @@ def open(
         "retention": [
             (devices, span(length, f"retention[{devices!r}]")) for devices, length in (retention or {}).items()
         ],
-        "max_bytes": max_bytes,
-        "reserve_bytes": reserve_bytes,
+        "max_bytes": _count(max_bytes, "max_bytes"),
+        "reserve_bytes": _count(reserve_bytes, "reserve_bytes"),
         "skip_damaged": skip_damaged,
     }
     return Memcore(_memcore.Site.open(path, read_only, options))

@@ -112,10 +112,11 @@ impl WideColumn {
         let (series, description) = match (&options.device, whole_series(title)) {
             (None, Some(series)) => (series, None),
             (Some(device), _) if unit.is_some() => (frame::series_of(name, Some(device))?, None),
-            (Some(device), _) => {
-                let channel = sim::channel_of_column(title)?;
-                (device.channel(channel.name.clone()), Some(channel))
-            }
+            (Some(device), _) => match sim::channel_of_column(title) {
+                Ok(channel) => (device.channel(channel.name.clone()), Some(channel)),
+                // It says no unit: that which the channel was registered with holds.
+                Err(_) => (frame::series_of(name, Some(device))?, None),
+            },
             (None, None) => {
                 return Err(Error::invalid(format!("column {:?} without a device, expected --device", shorten(title))));
             }

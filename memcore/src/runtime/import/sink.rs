@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{ImportReport, ImportRequest, ImportedSeries, Source};
 use crate::error::Result;
-use crate::model::{Channel, SeriesName, SignConvention, Timestamp, Unit};
+use crate::model::{Channel, LabelPosition, SeriesName, SignConvention, Timestamp, Unit};
 use crate::runtime::bulk::Bulk;
 use crate::runtime::embedded::Memcore;
 use crate::runtime::frame::{Cells, Rows};
@@ -109,6 +109,7 @@ impl Sink {
         }
         if self.stored_form {
             channel.sign = SignConvention::Passive;
+            channel.label = LabelPosition::Start;
             channel.unit = unit.unwrap_or(channel.quantity.base_unit());
         }
         let until = if new { None } else { self.memcore.latest(&series)?.first().map(|(_, sample)| sample.time) };
@@ -120,12 +121,14 @@ impl Sink {
     fn there_already(&mut self, series: &SeriesName, times: &[Timestamp], values: &[Option<f64>]) -> Result<Vec<usize>> {
         let Some(Known { channel, until: Some(until), .. }) = self.series.get(series) else { return Ok(Vec::new()) };
         let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else { return Ok(Vec::new()) };
-        if first > until {
+        let shift = channel.label_shift();
+        let (first, last) = (first.saturating_add(shift), last.saturating_add(shift));
+        if first > *until {
             return Ok(Vec::new());
         }
         // An import of such a file again meets its own rows in the order of the file, not one at the end of all others.
         let many = times.len() * 8;
-        let query = Query::new(series).from(*first).limit(many);
+        let query = Query::new(series).from(first).limit(many);
         let query = match last.as_micros().checked_add(1) {
             Some(end) => query.to(Timestamp::from_micros(end)),
             None => query,
@@ -135,7 +138,7 @@ impl Sink {
         let Some(found) = found.series().first() else { return Ok(Vec::new()) };
         let Some(stored) = found.values() else { return Ok(Vec::new()) };
         let same = |row: &usize| {
-            let at = found.times().values().binary_search(&times[*row].as_micros());
+            let at = found.times().values().binary_search(&times[*row].saturating_add(shift).as_micros());
             let value = values[*row].map(|value| channel.to_stored(value).to_bits());
             at.is_ok_and(|at| Some(stored.value(at).to_bits()) == value)
         };
