@@ -89,6 +89,24 @@ fn a_smaller_bound_counts_no_log_that_is_about_to_go() {
     assert_eq!(all(&store).len(), 20_000, "{:?}", store.stats());
 }
 
+#[test]
+fn a_deletion_of_which_nothing_is_left_is_done_with_however_its_chunks_went() {
+    let store = open(&SimulatedDisk::new(), StoreOptions::default());
+    store.register(&device("home1.pv"), &watts(&["power", "voltage"])).unwrap();
+    store.write(&power("home1.pv", &[(0, 1.0), (10, 1.0), (20, 1.0)])).unwrap();
+    store.delete(pattern("home1.pv.power"), at(10), at(11)).unwrap();
+    assert_eq!((store.stats().chunks, store.stats().erasures), (1, 1));
+    store.delete(pattern("home1.pv.*"), at(0), at(30)).unwrap();
+    assert_eq!((store.stats().chunks, store.stats().erasures), (0, 0));
+
+    let store = open(&SimulatedDisk::new(), StoreOptions::default().keep(Span::from_seconds(DAY)));
+    store.write(&power("home1.pv", &[(0, 1.0), (10, 1.0), (20, 1.0)])).unwrap();
+    store.register(&device("home1.pv"), &watts(&["voltage"])).unwrap();
+    store.delete(pattern("home1.pv.power"), at(10), at(11)).unwrap();
+    assert_eq!(store.enforce_retention(at(3 * DAY)).unwrap().chunks, 1);
+    assert_eq!(store.stats().erasures, 0);
+}
+
 /// A clock that keeps the thread that seals until the store is being closed.
 #[derive(Debug)]
 struct Slow {

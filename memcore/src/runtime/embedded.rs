@@ -83,6 +83,11 @@ impl Memcore {
         Self { store: Store::in_memory(StoreOptions::default()), path: None }
     }
 
+    #[cfg(test)]
+    pub(super) fn of(store: Store) -> Self {
+        Self { store, path: None }
+    }
+
     /// The folder of the site; none for one in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {

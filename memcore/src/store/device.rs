@@ -175,6 +175,12 @@ impl Device {
         self.erasures.push(erasure);
     }
 
+    /// The erasures that hide nothing any more once those chunks are gone: no others are below them.
+    pub(super) fn settled(&self, gone: impl Fn(&ChunkPlace) -> bool) -> impl Iterator<Item = Erasure> {
+        let staying = move |e: &Erasure| self.chunks.iter().any(|c| e.concerns(c.order, c.first, c.last) && !gone(c));
+        self.erasures.iter().filter(move |erasure| !staying(erasure)).copied()
+    }
+
     /// Moves the unsealed rows to those that wait to be sealed.
     pub(super) fn freeze(&mut self) -> Option<Arc<Head>> {
         if self.head.rows() == 0 {

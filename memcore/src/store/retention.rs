@@ -3,7 +3,7 @@
 //! Whole chunks go, by their newest point. The manifest gives them up first, in room that it has in advance, then files
 //! are removed: a full disk does not keep data from being given up (S42). Nothing is read and nothing is rewritten.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -268,13 +268,19 @@ fn oldest(state: &State, excess: u64, now: Now) -> Vec<ChunkPlace> {
 
 fn give_up(shared: &Shared, writing: &Writing, chunks: &[ChunkPlace]) -> Result<()> {
     // Held until no lock is: the last holder of a file removes it.
+    let removed = |c: &ChunkPlace| Record::ChunkRemoved { device: c.device, file: c.file, offset: c.offset };
+    let mut records: Vec<Record> = chunks.iter().map(removed).collect();
     let files: Vec<_> = {
         let state = shared.read();
+        let gone: HashSet<_> = chunks.iter().map(|chunk| (chunk.file, chunk.offset)).collect();
+        for device in chunks.iter().map(|chunk| chunk.device).collect::<HashSet<_>>() {
+            let settled = state.devices[device as usize].settled(|chunk| gone.contains(&(chunk.file, chunk.offset)));
+            records.extend(settled.map(|erasure| Record::ErasureDone { device, erasure }));
+        }
         chunks.iter().filter_map(|chunk| state.file(chunk.file)).collect()
     };
-    let removed = |c: &ChunkPlace| Record::ChunkRemoved { device: c.device, file: c.file, offset: c.offset };
     let mut manifest = writing.lock_manifest();
-    shared.record(&mut manifest, chunks.iter().map(removed).collect())?;
+    shared.record(&mut manifest, records)?;
     drop(manifest);
     let mut state = shared.write();
     for chunk in chunks {
