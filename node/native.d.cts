@@ -77,9 +77,9 @@ export declare class NativeHistory {
   /** Deletes a range, and gives of how many series. */
   delete(selection: string, start?: bigint | undefined | null, end?: bigint | undefined | null): Promise<number>
   /** Merges what is stored, and carries out what was deleted. */
-  compact(selection: string, forgetBefore?: bigint | undefined | null): Promise<Compacted>
+  compact(selection: string, forgetBefore: bigint | undefined | null, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<Compacted>
   /** Copies the history into a folder. */
-  backup(to: string): Promise<BackedUp>
+  backup(to: string, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<BackedUp>
   /** Begins an answer that is read as it is asked for. */
   stream(selection: string, question: QueryOptions): Promise<NativeStream>
   /** Reads everything and checks it. */
@@ -385,7 +385,7 @@ export interface ReadingBatch {
 }
 
 /** Makes the site in that folder from a backup. */
-export declare function restore(backup: string, site: string): Promise<BackedUp>
+export declare function restore(backup: string, site: string, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<BackedUp>
 
 /** A registered series. */
 export interface SeriesDescription {
