@@ -105,3 +105,14 @@ fn a_disk_without_a_byte_left_is_made_room_on_by_retention() {
     assert_eq!(report.chunks, 9);
     assert_eq!(hours(&store, "home1.pv"), 21 * 24);
 }
+
+#[test]
+fn no_data_can_be_kept_for_no_time() {
+    for options in
+        [StoreOptions::default().keep(Span::from_seconds(0)), StoreOptions::default().keep(Span::from_seconds(-1))]
+    {
+        let refused = Store::open_on(Arc::new(SimulatedDisk::new()), "disk", options).unwrap_err();
+        assert_eq!(refused.kind(), memcore::ErrorKind::Invalid);
+        assert!(refused.message().contains("time to keep is"), "{refused}");
+    }
+}

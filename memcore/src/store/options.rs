@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::retention::DevicePattern;
+use crate::error::{Error, Result};
 use crate::model::{DeviceName, Span};
 
 /// When what was appended is made to survive a power cut.
@@ -127,6 +128,15 @@ impl StoreOptions {
     pub fn max_bytes(mut self, bytes: impl Into<Option<u64>>) -> Self {
         self.max_bytes = bytes.into();
         self
+    }
+
+    /// What the types do not say: that data are kept for some time at least.
+    pub(super) fn check(&self) -> Result<()> {
+        let spans = self.retention.iter().map(|(_, span)| *span).chain(self.keep);
+        match spans.into_iter().find(|span| span.as_micros() <= 0) {
+            Some(span) => Err(Error::invalid(format!("time to keep is {span}, expected more than nothing"))),
+            None => Ok(()),
+        }
     }
 
     /// How long data of that device are kept.

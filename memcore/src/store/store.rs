@@ -108,8 +108,9 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, label: &str, options: StoreOptions) -> Result<Self> {
-        let options = options.bounded_by_size();
         let named = |e: Error| e.context(format_args!("store {label}"));
+        options.check().map_err(named)?;
+        let options = options.bounded_by_size();
         let files = disk.list().map_err(|e| named(Error::io("list it", e)))?;
         let new = recovery::is_new(&files).map_err(named)?;
         if !disk.lock().map_err(|e| named(Error::io("lock it", e)))? {
