@@ -150,7 +150,7 @@ fn read(path: &Path, devices: u64, rows: u64, seconds: i64) -> Found {
         "hour_us": ask(one().from(back(3600)))?,
         "day_us": ask(one().from(back(86_400)))?,
         "buckets_us": ask(buckets)?,
-        "latest_us": timed(|| store.latest(&pattern(">")).map(|found| assert_eq!(found.len() as u64, devices * WIDTH)))?,
+        "latest_us": timed(|| store.latest(pattern(">")).map(|found| assert_eq!(found.len() as u64, devices * WIDTH)))?,
     }))
 }
 

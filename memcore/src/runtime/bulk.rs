@@ -102,8 +102,9 @@ impl Bulk {
     /// [`ReadOnly`](crate::ErrorKind::ReadOnly) where the disk failed.
     pub fn commit(&mut self) -> Result<()> {
         self.flush()?;
-        self.uncommitted = 0;
-        self.last.take().map_or(Ok(()), |ticket| self.memcore.store().commit(ticket))
+        self.last.map_or(Ok(()), |ticket| self.memcore.store().commit(ticket))?;
+        (self.uncommitted, self.last) = (0, None);
+        Ok(())
     }
 
     /// Commits what is left and says what was written.
@@ -127,15 +128,16 @@ impl Bulk {
 
     /// Takes columns in that are known to be right.
     pub(super) fn take(&mut self, device: &DeviceName, times: &[Timestamp], columns: &[Described<'_>]) -> Result<usize> {
-        let points: usize = columns.iter().map(|(_, values)| values.iter().flatten().count()).sum();
-        if points > 0 {
-            self.wait(device, times, columns);
-        }
+        // Before this call's are taken: should the disk refuse those that wait, no more come to them.
         if self.waiting_values >= WAITING_VALUES {
             self.flush()?;
         }
         if self.uncommitted >= COMMIT_VALUES {
             self.commit()?;
+        }
+        let points: usize = columns.iter().map(|(_, values)| values.iter().flatten().count()).sum();
+        if points > 0 {
+            self.wait(device, times, columns);
         }
         self.progress.rows += times.len() as u64;
         self.progress.points += points as u64;
@@ -161,17 +163,21 @@ impl Bulk {
         }
     }
 
-    /// Makes what waits visible, without waiting for the disk.
+    /// Makes what waits visible, without waiting for the disk. What is refused goes on waiting.
     pub(super) fn flush(&mut self) -> Result<()> {
-        for Waiting { device, times, columns } in std::mem::take(&mut self.waiting) {
+        let mut taken = 0;
+        let flushed = self.waiting.iter().try_for_each(|Waiting { device, times, columns }| {
             let described: Vec<Described<'_>> =
                 columns.iter().map(|(channel, values)| (channel.clone(), &values[..])).collect();
-            let (written, last) = self.memcore.append_rows(&device, &times, &described)?;
+            let (written, last) = self.memcore.append_rows(device, times, &described)?;
             self.uncommitted += written;
             self.last = last.or(self.last);
-        }
-        self.waiting_values = 0;
-        Ok(())
+            taken += 1;
+            Ok(())
+        });
+        let width = |waiting: Waiting| waiting.columns.len() * waiting.times.len();
+        self.waiting_values -= self.waiting.drain(..taken).map(width).sum::<usize>();
+        flushed
     }
 }
 
@@ -195,7 +201,8 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::store::Query;
+    use crate::error::ErrorKind;
+    use crate::store::{Query, SimulatedDisk, Store, StoreOptions};
 
     fn seconds(count: i64) -> Vec<Timestamp> {
         (0..count).map(Timestamp::from_seconds).collect()
@@ -235,6 +242,26 @@ mod tests {
         bulk.finish().unwrap();
         let result = mem.query(&Query::new(power)).unwrap();
         assert_eq!(&result.series()[0].values().unwrap().values()[..], [1.0, 3.0, 2.0]);
+    }
+
+    #[test]
+    fn what_a_full_disk_refuses_of_a_load_is_written_by_the_next_commit() {
+        let disk = SimulatedDisk::new();
+        let open = |disk: SimulatedDisk| Store::open_on(Arc::new(disk), "full", StoreOptions::default()).unwrap();
+        let mem = Memcore::of(open(disk.clone()));
+        let power = "home1.meter.power".parse().unwrap();
+        let mut bulk = mem.bulk();
+        bulk.write(&power, &seconds(3), &[Some(1.0); 3], Some(Unit::Watt)).unwrap();
+        disk.fill_up_at(0);
+        for _ in 0..2 {
+            assert_eq!(bulk.commit().unwrap_err().kind(), ErrorKind::ReadOnly);
+        }
+        bulk.write(&power, &seconds(5)[3..], &[Some(2.0); 2], None).unwrap();
+        assert!(bulk.commit().is_err());
+        disk.heal();
+        mem.store().seal().unwrap();
+        bulk.commit().unwrap();
+        assert_eq!(rows(&Memcore::of(open(disk.killed())), "home1.meter.power"), 5);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The embedded face: a site's history without any network, like opening a database file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::model::{Channel, Sample, Selection, SeriesName, Timestamp};
+use crate::model::{Channel, Clock, Sample, Selection, SeriesName, SystemClock, Timestamp};
 use crate::store::{
     BackupReport, CompactOptions, CompactReport, Deleted, Query, QueryResult, SeriesStats, Store, StoreOptions, StoreStats,
     VerifyReport,
@@ -52,7 +53,12 @@ impl Memcore {
     /// for a newer format, [`Damaged`](crate::ErrorKind::Damaged) where what is stored fails its checks,
     /// [`Io`](crate::ErrorKind::Io) where the folder cannot be used.
     pub fn open(path: &Path, options: StoreOptions) -> Result<Self> {
-        let store = Store::open(path.join("store"), options)?;
+        Self::open_with(path, Arc::new(SystemClock::default()), options)
+    }
+
+    /// As [`open`](Self::open), by the clock of a server.
+    pub(super) fn open_with(path: &Path, clock: Arc<dyn Clock>, options: StoreOptions) -> Result<Self> {
+        let store = Store::open_by(&path.join("store"), clock, options)?;
         Ok(Self { store, path: Some(path.to_owned()) })
     }
 
@@ -75,6 +81,11 @@ impl Memcore {
     #[must_use]
     pub fn in_memory() -> Self {
         Self { store: Store::in_memory(StoreOptions::default()), path: None }
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(store: Store) -> Self {
+        Self { store, path: None }
     }
 
     /// The folder of the site; none for one in memory.

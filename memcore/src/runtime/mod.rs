@@ -5,6 +5,10 @@ mod cells;
 mod embedded;
 mod frame;
 mod progress;
+#[cfg_attr(
+    not(feature = "files"),
+    allow(dead_code, unused_imports, reason = "files need more of a stream than its batches")
+)]
 mod stream;
 mod write;
 

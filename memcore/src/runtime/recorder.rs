@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::model::{DeviceName, SequencePosition};
 use crate::protocol::Code;
 use crate::router::{Delivered, Subscription};
+use crate::store::Ticket;
 
 /// The most messages in one group commit.
 const GROUP: usize = 1024;
@@ -58,7 +59,7 @@ fn record(core: &Core, decoder: &mut PayloadDecoder, group: &mut Vec<Delivered>)
         });
         match stored {
             Ok((ticket, batch)) => {
-                last = Some(ticket);
+                last = later(last, ticket);
                 let acknowledge = batch.position().map(|position| (batch.device().clone(), position));
                 appended.push(Appended { delivered, acknowledge, points: batch.points() as u64 });
             }
@@ -82,6 +83,11 @@ fn record(core: &Core, decoder: &mut PayloadDecoder, group: &mut Vec<Delivered>)
     }
     core.count(|counters| &counters.commits, 1);
     Ok(())
+}
+
+/// The ticket to wait for. One that is repeated was taken long ago, and its ticket says nothing of those before it.
+fn later(last: Option<Ticket>, ticket: Ticket) -> Option<Ticket> {
+    last.max(Some(ticket))
 }
 
 /// Tries again what a full disk refuses, as long as `wait` says so. The queue before this is bounded, so that devices keep
@@ -118,6 +124,25 @@ mod tests {
     use super::*;
     use crate::model::{Batch, Channel, Timestamp, Unit};
     use crate::store::{SimulatedDisk, Store, StoreOptions};
+
+    #[test]
+    fn what_is_repeated_after_something_new_does_not_have_it_acknowledged_before_it_is_safe() {
+        let disk = SimulatedDisk::new();
+        let open = |disk: SimulatedDisk| Store::open_on(Arc::new(disk), "group", StoreOptions::default()).unwrap();
+        let store = open(disk.clone());
+        let device: DeviceName = "home1.pv".parse().unwrap();
+        let channel = Channel::gauge("power", Unit::Watt).unwrap().build().unwrap();
+        store.register(&device, std::slice::from_ref(&channel)).unwrap();
+        let batch = |boot: u64, sequence: u64| {
+            let times = vec![Timestamp::from_seconds((100 * boot + sequence) as i64)];
+            let batch = Batch::new(device.clone(), [channel.name.clone()].into(), times, vec![Some(1.0)]).unwrap();
+            batch.at(SequencePosition { boot, sequence })
+        };
+        store.write(&batch(1, 1)).unwrap();
+        let group = [batch(2, 1), batch(1, 1)].map(|batch| store.append(&batch).unwrap());
+        store.commit(group.into_iter().fold(None, later).unwrap()).unwrap();
+        assert_eq!(open(disk.killed()).durable_sequence(&device, 2), 1);
+    }
 
     #[test]
     fn a_full_disk_holds_recording_back_and_it_goes_on_when_there_is_room() {

@@ -89,9 +89,9 @@ impl Server {
         let registry = Registry::open(&path.join("devices.json"))?;
         let tls = certificates.server_config(config.gateway.tls12)?;
         let options = config.store.options();
-        let opening = path.clone();
+        let (opening, store_clock) = (path.clone(), Arc::clone(&clock));
         // Opening replays the log: not on a thread that serves the network.
-        let memcore = tokio::task::spawn_blocking(move || Memcore::open(&opening, options))
+        let memcore = tokio::task::spawn_blocking(move || Memcore::open_with(&opening, store_clock, options))
             .await
             .map_err(|e| Error::new(ErrorKind::Internal, format!("opening the store failed: {e}")))??;
         let (bus, bus_ids) = open_bus(&config).await?;

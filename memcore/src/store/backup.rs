@@ -341,8 +341,8 @@ fn copy_whole(backup: &Store, to: &Path, progress: &mut dyn FnMut(u64, u64) -> R
 
 /// Removes the part of a store that was written into a folder which was empty, or was not there.
 fn empty(folder: &Path, was_there: bool) {
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let removed = files.map(|file| std::fs::remove_file(file.path())).collect::<std::io::Result<()>>();
+    let mut files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let removed = files.try_for_each(|file| std::fs::remove_file(file.path()));
     let removed = removed.and_then(|()| if was_there { Ok(()) } else { std::fs::remove_dir(folder) });
     if let Err(error) = removed {
         tracing::warn!(folder = %folder.display(), %error, "cannot remove what an interrupted restore left");

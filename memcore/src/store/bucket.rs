@@ -25,19 +25,32 @@ impl Bucket {
 #[derive(Debug)]
 pub(super) struct Borders<'a> {
     every: &'a Every,
+    /// The latest that was found.
+    latest: Option<Bucket>,
     /// The latest bucket of a calendar, or the day that its buckets are parts of, with the first date of the next.
     period: Option<(Bucket, Date)>,
 }
 
 impl<'a> Borders<'a> {
     pub(super) fn new(every: &'a Every) -> Self {
-        Self { every, period: None }
+        Self { every, latest: None, period: None }
     }
 
     /// The bucket that an instant lies in.
     pub(super) fn of(&mut self, time: i64) -> Result<Bucket> {
+        match self.latest {
+            Some(bucket) if bucket.contains(time) => Ok(bucket),
+            _ => {
+                let bucket = self.find(time)?;
+                self.latest = Some(bucket);
+                Ok(bucket)
+            }
+        }
+    }
+
+    fn find(&mut self, time: i64) -> Result<Bucket> {
         let (unit, zone) = match self.every {
-            Every::Fixed(span) => return Ok(fixed_bucket(span.as_micros(), time)),
+            Every::Fixed(span) => return Ok(fixed_bucket(span.as_micros(), time, self.latest)),
             Every::Calendar { unit, zone } => (*unit, zone),
         };
         let period = self.period_of(unit, zone, time).map_err(|e| {
@@ -78,10 +91,16 @@ impl<'a> Borders<'a> {
     }
 }
 
-fn fixed_bucket(length: i64, time: i64) -> Bucket {
-    let start = i128::from(time) - i128::from(time.rem_euclid(length));
-    let clamp = |micros: i128| micros.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
-    Bucket { start: clamp(start), last: clamp(start + i128::from(length) - 1) }
+/// Mostly it is the one behind the latest, which takes no division.
+fn fixed_bucket(length: i64, time: i64, latest: Option<Bucket>) -> Bucket {
+    let next = latest.and_then(|latest| Some((latest.last.checked_add(1)?, latest.last.checked_add(length)?)));
+    if let Some((start, last)) = next
+        && (start..=last).contains(&time)
+    {
+        return Bucket { start, last };
+    }
+    let within = time.rem_euclid(length);
+    Bucket { start: time.saturating_sub(within), last: time.saturating_add(length - 1 - within) }
 }
 
 /// The period that begins with a date, at `start`, and the first date of the one after it.

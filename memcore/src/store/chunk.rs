@@ -2,6 +2,7 @@
 //! `docs/storage.md`.
 
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use super::arrival_runs;
 use super::arrivals::{Arrivals, UNKNOWN};
@@ -155,6 +156,8 @@ pub(super) struct ColumnPlace {
     pages: Part,
     head: Part,
     body: Part,
+    /// Its pages, once they were needed.
+    known: OnceLock<Arc<Vec<Page>>>,
 }
 
 /// The head of a chunk: enough to find and check what is in it.
@@ -239,7 +242,7 @@ impl Directory {
         let (layer, points, first, last) = (0, 0, 0, 0);
         let mut place = ChunkPlace { device, file: number, offset, length, order, layer, rows, points, first, last };
         let body = offset + (HEADER + head) as u64;
-        let mut found = match magic {
+        let found = match magic {
             MAGIC_1 => Self::One(chunk_v1::Directory::parse(&directory, body, &place, columns)?),
             _ => Self::Two(Paged::parse(&directory, body, &place, columns)?.0),
         };
@@ -257,8 +260,16 @@ impl Directory {
         }
     }
 
+    /// About how many bytes it takes in memory once the pages of all columns are known.
+    pub(super) fn bytes_in_memory(&self) -> usize {
+        match self {
+            Self::One(one) => size_of_val(&*one.columns) + size_of::<Self>(),
+            Self::Two(two) => two.bytes_in_memory() + size_of::<Self>(),
+        }
+    }
+
     /// The whole chunk.
-    pub(super) fn table(&mut self, file: &dyn DiskFile) -> Result<Table> {
+    pub(super) fn table(&self, file: &dyn DiskFile) -> Result<Table> {
         match self {
             Self::One(one) => {
                 let times = one.times(file)?;
@@ -280,7 +291,8 @@ impl ColumnPlace {
             let length = usize::try_from(from.varint()?).map_err(|_| damaged("a part of a chunk"))?;
             Ok(Part { offset: 0, length, checksum: if checked { from.u32()? } else { 0 } })
         };
-        Ok(Self { id, values, form, summary, pages: part(true)?, head: part(true)?, body: part(false)? })
+        let (pages, head, body) = (part(true)?, part(true)?, part(false)?);
+        Ok(Self { id, values, form, summary, pages, head, body, known: OnceLock::new() })
     }
 
     /// Without the column's share of the times.
@@ -327,6 +339,15 @@ impl Paged {
         }
     }
 
+    fn bytes_in_memory(&self) -> usize {
+        let of_column = |column: &ColumnPlace| {
+            let present = if column.values < self.rows() { column.values * size_of::<u16>() } else { 0 };
+            size_of::<ColumnPlace>() + self.pages.len() * size_of::<Page>() + present
+        };
+        let pages = size_of_val(&*self.pages) + size_of_val(&*self.spans);
+        pages + self.times.bytes_in_memory() + self.columns.iter().map(of_column).sum::<usize>()
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.pages.last().map_or(0, |rows| rows.end)
     }
@@ -347,13 +368,24 @@ impl Paged {
 
     /// A column, to be opened before a value is read. Adds how many bytes are read.
     pub(super) fn reader(&self, column: &ColumnPlace, file: &dyn DiskFile, read: &mut u64) -> Result<ColumnReader> {
+        let pages = match column.known.get() {
+            Some(pages) => Arc::clone(pages),
+            None => {
+                let pages = Arc::new(self.pages_of(column, file, read)?);
+                Arc::clone(column.known.get_or_init(|| pages))
+            }
+        };
+        Ok(ColumnReader::new(column.form, pages, column.body.offset, column.body.length))
+    }
+
+    fn pages_of(&self, column: &ColumnPlace, file: &dyn DiskFile, read: &mut u64) -> Result<Vec<Page>> {
         let bytes = read_checked(file, &column.pages)?;
         *read += column.pages.bytes();
         let pages = ColumnReader::pages_of(column.form, &bytes, &self.pages)?;
         if pages.iter().map(Page::count).sum::<usize>() != column.values {
             return Err(damaged("the pages of a column"));
         }
-        Ok(ColumnReader::new(column.form, pages, column.body.offset, column.body.length))
+        Ok(pages)
     }
 
     /// Reads what is needed to decode the pages of a column.
@@ -367,11 +399,11 @@ impl Paged {
         reader.open(&head)
     }
 
-    /// All times.
-    pub(super) fn times(&mut self, file: &dyn DiskFile, read: &mut u64) -> Result<Vec<i64>> {
+    /// All times, by a reader of them.
+    pub(super) fn all_times(&self, own: &mut Times, file: &dyn DiskFile, read: &mut u64) -> Result<Vec<i64>> {
         let mut all = Vec::with_capacity(self.rows());
         for (page, rows) in self.pages.iter().enumerate() {
-            self.times.page(page, rows, file, read, &mut all)?;
+            own.page(page, rows, file, read, &mut all)?;
         }
         Ok(all)
     }
@@ -391,7 +423,7 @@ impl Paged {
                 return Err(wrong());
             }
             let mut values = &column.values[..];
-            for page in self.reader(place, file, &mut 0)?.pages {
+            for page in &*self.reader(place, file, &mut 0)?.pages {
                 let (own, rest) = values.split_at_checked(page.count()).ok_or_else(wrong)?;
                 if !page.summary.describes(own) {
                     return Err(wrong());
@@ -402,9 +434,9 @@ impl Paged {
         Ok(())
     }
 
-    fn table(&mut self, file: &dyn DiskFile) -> Result<Table> {
+    fn table(&self, file: &dyn DiskFile) -> Result<Table> {
         let mut read = 0;
-        let times = self.times(file, &mut read)?;
+        let times = self.all_times(&mut self.times.clone(), file, &mut read)?;
         let arrived = self.arrivals(file, &times, &mut read)?;
         let column = |place: &ColumnPlace| {
             let mut reader = self.reader(place, file, &mut read)?;
@@ -489,7 +521,7 @@ mod tests {
             flipped[bit / 8] ^= 1 << (bit % 8);
             disk.set_content("c", flipped);
             let file = disk.open("c").unwrap();
-            let read = Directory::read(&*file, &place).and_then(|mut directory| directory.table(&*file));
+            let read = Directory::read(&*file, &place).and_then(|directory| directory.table(&*file));
             assert!(read.is_err(), "bit {bit}");
         }
         for end in 0..bytes.len() {

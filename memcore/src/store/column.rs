@@ -4,6 +4,7 @@
 //! are exceptions, kept beside it by their bits.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::disk::DiskFile;
 use super::pack::{self, Packed, RawPages, Unpacker, pack};
@@ -140,7 +141,7 @@ impl Column {
             if !found.iter().zip(pages).all(alike) {
                 return Ok(false);
             }
-            let mut reader = ColumnReader::new(encoded.form, found, 0, encoded.body.len());
+            let mut reader = ColumnReader::new(encoded.form, Arc::new(found), 0, encoded.body.len());
             reader.open(&encoded.head)?;
             let (mut back, mut read) = (Vec::with_capacity(self.values.len()), 0);
             for at in 0..pages.len() {
@@ -267,7 +268,7 @@ impl Decimal {
 #[derive(Debug)]
 pub(super) struct ColumnReader {
     form: Form,
-    pub(super) pages: Vec<Page>,
+    pub(super) pages: Arc<Vec<Page>>,
     offset: u64,
     length: usize,
     decoder: Option<Decoder>,
@@ -286,7 +287,7 @@ enum Decoder {
 
 impl ColumnReader {
     /// Of a column whose stored pages lie in `length` bytes from `offset` on.
-    pub(super) fn new(form: Form, pages: Vec<Page>, offset: u64, length: usize) -> Self {
+    pub(super) fn new(form: Form, pages: Arc<Vec<Page>>, offset: u64, length: usize) -> Self {
         Self { form, pages, offset, length, decoder: None, exceptions: Vec::new() }
     }
 
@@ -405,7 +406,7 @@ impl WholePage<'_> {
     pub(super) fn summary(&self, places: Range<usize>) -> Option<Summary> {
         match self {
             Self::Constant(value) => Some(Summary::repeated(*value, places.len() as u64)).filter(|_| !places.is_empty()),
-            Self::Narrow(numbers, exponent) => Some(Summary::of_whole(&Whole::of(&numbers[places])?, *exponent)),
+            Self::Narrow(numbers, exponent) => Some(Summary::of_whole(&Whole::of_narrow(&numbers[places])?, *exponent)),
             Self::Wide(numbers, exponent) => Some(Summary::of_whole(&Whole::of(&numbers[places])?, *exponent)),
         }
     }
@@ -522,7 +523,7 @@ mod tests {
         let encoded = column.encode(&cuts(100)).unwrap();
         let open = |head: &[u8], form| {
             let pages = read_pages(&encoded.pages, &cuts(100), Some(0)).unwrap();
-            ColumnReader::new(form, pages, 0, encoded.body.len()).open(head)
+            ColumnReader::new(form, Arc::new(pages), 0, encoded.body.len()).open(head)
         };
         assert!(open(&encoded.head, Form::Decimal32(0)).is_ok());
         for end in 0..encoded.head.len() {

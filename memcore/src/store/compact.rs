@@ -291,7 +291,7 @@ impl Merge {
                 open = Some((place.file, guard.open().map_err(named)?));
             }
             let Some((_, disk_file)) = &open else { continue };
-            let mut directory = Directory::read(&**disk_file, place).map_err(named)?;
+            let directory = Directory::read(&**disk_file, place).map_err(named)?;
             let mut table = directory.table(&**disk_file).map_err(named)?;
             erased += erase(&mut table, place.order, &self.erasures);
             tables.push(table);
@@ -348,7 +348,7 @@ fn move_chunks(shared: &Shared, writing: &Writing, from: &dyn DiskFile, chunks: 
     let mut file = NewFile::start(shared);
     for place in chunks {
         let mut bytes = vec![0; place.length as usize];
-        let sound = Directory::read(from, place).and_then(|mut directory| directory.table(from));
+        let sound = Directory::read(from, place).and_then(|directory| directory.table(from));
         // Damage is never written anew (S15).
         if sound.is_err() || from.read_at(&mut bytes, place.offset).is_err() {
             return Ok(());

@@ -95,9 +95,7 @@ impl Cursor {
             },
             State::Pages(mut paging) => {
                 let Some((chunk, cost)) = device.chunk(self.source)? else { return Ok(()) };
-                let decoded = paging.page(chunk, ask, cost, out);
-                paging.skip_page();
-                let rows = match decoded {
+                let rows = match paging.pages(chunk, ask, cost, out) {
                     Ok(rows) => rows,
                     Err(e) => device.excuse(self.source, e).map(|()| None)?,
                 };

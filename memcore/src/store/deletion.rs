@@ -110,6 +110,10 @@ fn records(state: &State, devices: &BTreeMap<u32, Vec<u32>>, range: Range) -> (V
         }
         let device = *device;
         records.extend(gone.iter().map(|c| Record::ChunkRemoved { device, file: c.file, offset: c.offset }));
+        if !gone.is_empty() {
+            let settled = known.settled(|chunk| gone.contains(&chunk));
+            records.extend(settled.map(|erasure| Record::ErasureDone { device, erasure }));
+        }
         // Removed chunks have to be forgotten as latest samples too.
         if all && !(gone.is_empty() && cut.is_empty()) {
             records.push(Record::Erased { device, erasure: whole });

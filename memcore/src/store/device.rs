@@ -39,8 +39,9 @@ pub(super) struct Device {
     newest_sealed: Option<i64>,
     /// Deleted ranges that chunks may still hold rows of, in order.
     pub(super) erasures: Vec<Erasure>,
-    /// How many deletions there were since the store was opened: what was read before one may be gone.
-    pub(super) deletions: u64,
+    /// How often the latest sample became another than a look into the chunks finds that began before: by a deletion, or by a
+    /// sample that came while it was not known.
+    pub(super) revisions: u64,
     /// By column: values whose time lay well ahead of the clock when they arrived, since the store was opened.
     pub(super) ahead: Vec<u64>,
 }
@@ -60,7 +61,7 @@ impl Device {
             latest: Vec::new(),
             newest_sealed: None,
             erasures: Vec::new(),
-            deletions: 0,
+            revisions: 0,
             ahead: Vec::new(),
         }
     }
@@ -127,13 +128,15 @@ impl Device {
             };
             if newer {
                 *latest = Some(Sample { time: *time, value });
+            } else if latest.is_none() {
+                self.revisions += 1;
             }
         }
     }
 
     /// What was given up is not the latest any more; what is has to be looked up.
     pub(super) fn forget_latest(&mut self, first: i64, last: i64) {
-        self.deletions += 1;
+        self.revisions += 1;
         for latest in &mut self.latest {
             if latest.is_some_and(|known| (first..=last).contains(&known.time.as_micros())) {
                 *latest = None;
@@ -161,7 +164,7 @@ impl Device {
 
     /// Hides a deleted range of what is sealed.
     pub(super) fn erase(&mut self, erasure: Erasure) {
-        self.deletions += 1;
+        self.revisions += 1;
         let concerned = |column: usize| erasure.column.is_none_or(|erased| erased as usize == column);
         for (_, latest) in self.latest.iter_mut().enumerate().filter(|(column, _)| concerned(*column)) {
             // A later time cannot take its place: what is latest now has to be looked up.
@@ -170,6 +173,12 @@ impl Device {
             }
         }
         self.erasures.push(erasure);
+    }
+
+    /// The erasures that hide nothing any more once those chunks are gone: no others are below them.
+    pub(super) fn settled(&self, gone: impl Fn(&ChunkPlace) -> bool) -> impl Iterator<Item = Erasure> {
+        let staying = move |e: &Erasure| self.chunks.iter().any(|c| e.concerns(c.order, c.first, c.last) && !gone(c));
+        self.erasures.iter().filter(move |erasure| !staying(erasure)).copied()
     }
 
     /// Moves the unsealed rows to those that wait to be sealed.
@@ -228,6 +237,20 @@ mod tests {
     fn open(disk: &SimulatedDisk, clock: &Arc<ManualClock>) -> Store {
         let clock: Arc<ManualClock> = Arc::clone(clock);
         Store::open_with(Arc::new(disk.clone()), clock, "simulated", StoreOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn a_sample_that_comes_while_the_latest_is_looked_up_is_not_forgotten_for_what_was_found() {
+        let mut device = Device::new("home1.pv".parse().unwrap());
+        device.describe(0, Channel::gauge("power", Unit::Watt).unwrap().build().unwrap());
+        device.newest_sealed = Some(20_000_000);
+        let before = device.revisions;
+        // A chunk may hold a later one: it stays unknown, and a look that began before did not see this one.
+        device.push(&reading(12, 1.0), &[0], 1, 0);
+        assert!(device.latest[0].is_none() && device.revisions != before);
+        let before = device.revisions;
+        device.push(&reading(20, 1.0), &[0], 2, 0);
+        assert!(device.latest[0].is_some() && device.revisions == before);
     }
 
     #[test]

@@ -22,6 +22,12 @@ impl Rows {
         Self { starts: Vec::new(), columns: vec![Vec::new(); columns], spans: Vec::new() }
     }
 
+    pub(super) fn reserve(&mut self, rows: usize) {
+        self.starts.reserve(rows);
+        self.spans.reserve(rows);
+        self.columns.iter_mut().for_each(|column| column.reserve(rows));
+    }
+
     /// Ends a row, each of whose columns has its value.
     pub(super) fn push(&mut self, start: i64, span: Option<(i64, i64)>) {
         self.starts.push(start);

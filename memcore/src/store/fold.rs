@@ -5,7 +5,7 @@
 use super::bucket::{Borders, Bucket};
 use super::counting::Counting;
 use super::fill::{self, Rows};
-use super::query::{Aggregate, Gaps, Query};
+use super::query::{Aggregate, Every, Gaps, Query};
 use super::summary::Summary;
 use crate::energy::{Area, GapRule, Holding, Stretch};
 use crate::error::{Error, ErrorKind, Result};
@@ -109,6 +109,14 @@ impl<'a> BucketFold<'a> {
             reached: i64::MIN,
             ended: false,
         })
+    }
+
+    /// Makes room for the rows of samples between two times, both included; not more than so many.
+    pub(super) fn reserve(&mut self, (first, last): (i64, i64), most: usize) {
+        let Some(Every::Fixed(every)) = self.query.every else { return };
+        let length = last.min(self.range.1).saturating_sub(first.max(self.range.0));
+        let buckets = (length / every.as_micros()).max(0) as usize + 2;
+        self.rows.reserve(buckets.min(most));
     }
 
     /// The rows, once everything was given.

@@ -86,7 +86,7 @@ pub(super) fn refresh(shared: &Shared) -> Result<()> {
         // A frame of a channel that was registered after the manifest was read: it is read once more.
     }
     let (state, reached) = load(&shared.disk)?;
-    *shared.write() = state;
+    shared.write().replace(state);
     *position = reached;
     Ok(())
 }
@@ -172,6 +172,13 @@ fn segment_head(file: &dyn DiskFile, id: u64) -> io::Result<Option<SegmentHead>>
 }
 
 impl State {
+    /// Puts what was read anew in its place. What was looked up in the former one must not be remembered in it.
+    fn replace(&mut self, mut anew: Self) {
+        let revisions = self.devices.iter().map(|device| device.revisions).max().unwrap_or(0) + 1;
+        anew.devices.iter_mut().for_each(|device| device.revisions = revisions);
+        *self = anew;
+    }
+
     /// Takes in what came. How far that went, and whether it was all.
     fn take(&mut self, news: News) -> Result<(Position, bool)> {
         let News { records, frames, mut position } = news;

@@ -21,6 +21,7 @@ mod counting;
 mod cursor;
 mod deletion;
 mod device;
+mod directories;
 mod disk;
 mod downsample;
 mod erasure;

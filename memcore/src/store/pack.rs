@@ -14,8 +14,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// Pages that are read and checked together.
 const GROUP: usize = 16;
 const LEVEL: usize = 8;
-/// The decoder reads in strides; zeros behind the last page spare it a copy of every page.
-const PADDING: usize = 4096;
+/// The decoder reads in strides of 256 numbers, of 18 bytes at most: room behind the last page spares it a copy of pages.
+const PADDING: usize = 5120;
+/// What the tables of a decoder take at most, for two kinds of numbers in 2^12 states.
+const DECODER_BYTES: usize = 2 * 4096 * 16;
 
 /// Compressed pages: what is needed to read any of them, and they themselves.
 #[derive(Debug, Default)]
@@ -72,7 +74,7 @@ fn internal(e: pco::errors::PcoError) -> Error {
 }
 
 /// Where the bytes of pages are in a file, and those that were read last.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct PageBytes {
     offset: u64,
     /// Where each page ends, counted from `offset`.
@@ -113,8 +115,8 @@ impl PageBytes {
         if self.group != Some(group) {
             let length = self.end(self.ends.len().min((group + 1) * GROUP)) - first;
             self.group = None;
-            self.buffer.clear();
-            self.buffer.resize(length + PADDING, 0);
+            // What another group left behind it is as good as zeros.
+            self.buffer.resize(self.buffer.len().max(length + PADDING), 0);
             let bytes = &mut self.buffer[..length];
             file.read_at(bytes, self.offset + first as u64).map_err(|e| Error::io("read a chunk", e))?;
             if crc32c::crc32c(bytes) != self.checksums[group] {
@@ -129,7 +131,7 @@ impl PageBytes {
 }
 
 /// Reads what [`pack`] wrote.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Unpacker<T: Number> {
     bytes: PageBytes,
     chunk: ChunkDecompressor<T>,
@@ -148,6 +150,11 @@ impl<T: Number> Unpacker<T> {
         let (files, rest) = FileDecompressor::new(meta).map_err(bad)?;
         let (chunk, _) = files.chunk_decompressor::<T, _>(rest).map_err(bad)?;
         Ok(Self { bytes, chunk })
+    }
+
+    /// About how many bytes it takes in memory as long as no page is decoded.
+    pub(super) fn bytes_in_memory(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.bytes.ends) + size_of_val(&*self.bytes.checksums) + DECODER_BYTES
     }
 
     /// Decodes a page of as many numbers as there is room for.

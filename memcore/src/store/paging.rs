@@ -1,5 +1,7 @@
 //! Reads one column of one chunk: as a whole by its summary, page by page by theirs, or decoded, whatever suffices.
 
+use std::sync::Arc;
+
 use super::chunk::{Directory, Paged};
 use super::chunk_v1;
 use super::column::ColumnReader;
@@ -42,7 +44,7 @@ pub(super) fn enter(
     cost: &mut Cost,
     out: &mut Out<'_>,
 ) -> Result<Left> {
-    let two = match &chunk.directory {
+    let two = match &*chunk.directory {
         Directory::One(one) => return enter_v1(one, &*chunk.file, &erased, ask, cost),
         Directory::Two(two) => two,
     };
@@ -86,7 +88,7 @@ fn hides(erased: &[(i64, i64)], time: i64) -> bool {
 impl Paging {
     /// Goes to the next page that has a value; no row of it is earlier than the time that is returned.
     pub(super) fn find(&mut self, chunk: &OpenChunk, last: i64) -> Option<i64> {
-        let Directory::Two(two) = &chunk.directory else { return None };
+        let Directory::Two(two) = &*chunk.directory else { return None };
         while self.reader.pages.get(self.next).is_some_and(|page| page.count() == 0) {
             self.next += 1;
         }
@@ -94,28 +96,47 @@ impl Paging {
         Some(two.spans[self.next].first).filter(|first| *first <= last)
     }
 
-    pub(super) fn skip_page(&mut self) {
-        self.next += 1;
-    }
-
-    /// The next page: given by its summary, or decoded into `out`, or decoded and returned.
-    pub(super) fn page(
+    /// Gives on the next page and, for as long as none of their rows has to come back, those behind it; returns the rows of
+    /// the last one if they have. After an error the page that it came from counts as given.
+    pub(super) fn pages(
         &mut self,
         chunk: &mut OpenChunk,
         ask: &Ask<'_>,
         cost: &mut Cost,
         out: &mut Out<'_>,
     ) -> Result<Option<Rows>> {
-        let Directory::Two(two) = &mut chunk.directory else { return Err(damaged("the pages of a column")) };
+        let directory = Arc::clone(&chunk.directory);
+        let Directory::Two(two) = &*directory else { return Err(damaged("the pages of a column")) };
+        loop {
+            let rows = self.page(two, chunk, ask, cost, out);
+            self.next += 1;
+            let rows = rows?;
+            let next = self.reader.pages.get(self.next).filter(|page| page.count() > 0).map(|_| two.spans[self.next]);
+            let goes_on = next.is_some_and(|span| ask.may_be_run(span.first, span.last));
+            if rows.is_some() || !goes_on || matches!(out, Out::Raw(_)) {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// The next page: given by its summary, or decoded into `out`, or decoded and returned.
+    fn page(
+        &mut self,
+        two: &Paged,
+        chunk: &mut OpenChunk,
+        ask: &Ask<'_>,
+        cost: &mut Cost,
+        out: &mut Out<'_>,
+    ) -> Result<Option<Rows>> {
         let PageSpan { first, last, .. } = two.spans[self.next];
         if self.erased.iter().any(|(from, to)| *from <= first && last <= *to) {
             return Ok(None);
         }
         let untouched = !self.masked && self.erased.iter().all(|(from, to)| last < *from || *to < first);
-        if untouched && ask.may_be_run(first, last) && self.give_run(two, &*chunk.file, cost, out)? {
+        if untouched && ask.may_be_run(first, last) && self.give_run(two, chunk, cost, out)? {
             return Ok(None);
         }
-        if untouched && ask.may_be_run(first, last) && self.give_parts(two, &*chunk.file, ask.column, cost, out)? {
+        if untouched && ask.may_be_run(first, last) && self.give_parts(two, chunk, ask.column, cost, out)? {
             return Ok(None);
         }
         let whole = untouched && ask.is_alone(last) && ask.reach.reads(first) && ask.reach.reads(last);
@@ -123,7 +144,7 @@ impl Paging {
             && whole
         {
             let before = rows.times.len();
-            let decoded = self.decode(two, &*chunk.file, ask.column, cost, rows);
+            let decoded = self.decode(two, chunk, ask.column, cost, rows);
             if decoded.is_err() {
                 rows.truncate(before);
             }
@@ -131,7 +152,7 @@ impl Paging {
         }
         let mut rows = std::mem::take(&mut self.spare);
         rows.clear();
-        self.decode(two, &*chunk.file, ask.column, cost, &mut rows)?;
+        self.decode(two, chunk, ask.column, cost, &mut rows)?;
         if !untouched {
             self.mask(chunk, ask, cost, &mut rows)?;
         }
@@ -139,7 +160,7 @@ impl Paging {
         Ok(Some(rows))
     }
 
-    fn give_run(&mut self, two: &mut Paged, file: &dyn DiskFile, cost: &mut Cost, out: &mut Out<'_>) -> Result<bool> {
+    fn give_run(&mut self, two: &Paged, chunk: &mut OpenChunk, cost: &mut Cost, out: &mut Out<'_>) -> Result<bool> {
         if matches!(out, Out::Raw(_)) {
             return Ok(false);
         }
@@ -147,7 +168,7 @@ impl Paging {
         let PageSpan { mut first, mut last, mut step } = two.spans[self.next];
         if let Some(present) = &page.present {
             self.times.clear();
-            two.times.page(self.next, &page.rows, file, &mut cost.bytes_read, &mut self.times)?;
+            chunk.times(two, self.next, &mut cost.bytes_read, &mut self.times)?;
             let row = |place: Option<&u16>| place.map_or(0, |row| usize::from(*row));
             (first, last) = (self.times[row(present.first())], self.times[row(present.last())]);
             step = None;
@@ -165,8 +186,8 @@ impl Paging {
     /// into values: that costs a fraction of it.
     fn give_parts(
         &mut self,
-        two: &mut Paged,
-        file: &dyn DiskFile,
+        two: &Paged,
+        chunk: &mut OpenChunk,
         column: u32,
         cost: &mut Cost,
         out: &mut Out<'_>,
@@ -175,18 +196,18 @@ impl Paging {
         if out.border(span.first)?.is_none() {
             return Ok(false);
         }
-        two.open(column, &mut self.reader, file, &mut cost.bytes_read)?;
+        two.open(column, &mut self.reader, &*chunk.file, &mut cost.bytes_read)?;
         let page = &self.reader.pages[self.next];
-        let (rows, count) = (page.rows.clone(), page.count());
+        let count = page.count();
         let even = span.step.filter(|step| page.present.is_none() && *step > 0);
         self.times.clear();
         if even.is_none() {
-            two.times.page(self.next, &rows, file, &mut cost.bytes_read, &mut self.times)?;
+            chunk.times(two, self.next, &mut cost.bytes_read, &mut self.times)?;
             if let Some(present) = &page.present {
                 self.times = present.iter().map(|row| self.times[usize::from(*row)]).collect();
             }
         }
-        let Some(numbers) = self.reader.whole(self.next, file, &mut cost.bytes_read)? else { return Ok(false) };
+        let Some(numbers) = self.reader.whole(self.next, &*chunk.file, &mut cost.bytes_read)? else { return Ok(false) };
         let mut start = 0;
         while start < count {
             let time = |place: usize| even.map_or_else(|| self.times[place], |step| span.first + step * place as i64);
@@ -212,22 +233,15 @@ impl Paging {
     }
 
     /// Appends the samples of the next page.
-    fn decode(
-        &mut self,
-        two: &mut Paged,
-        file: &dyn DiskFile,
-        column: u32,
-        cost: &mut Cost,
-        rows: &mut Rows,
-    ) -> Result<()> {
-        two.open(column, &mut self.reader, file, &mut cost.bytes_read)?;
-        self.reader.values(self.next, file, &mut cost.bytes_read, &mut rows.values)?;
+    fn decode(&mut self, two: &Paged, chunk: &mut OpenChunk, column: u32, cost: &mut Cost, rows: &mut Rows) -> Result<()> {
+        two.open(column, &mut self.reader, &*chunk.file, &mut cost.bytes_read)?;
+        self.reader.values(self.next, &*chunk.file, &mut cost.bytes_read, &mut rows.values)?;
         let page = &self.reader.pages[self.next];
         match &page.present {
-            None => two.times.page(self.next, &page.rows, file, &mut cost.bytes_read, &mut rows.times)?,
+            None => chunk.times(two, self.next, &mut cost.bytes_read, &mut rows.times)?,
             Some(present) => {
                 self.times.clear();
-                two.times.page(self.next, &page.rows, file, &mut cost.bytes_read, &mut self.times)?;
+                chunk.times(two, self.next, &mut cost.bytes_read, &mut self.times)?;
                 rows.times.extend(present.iter().map(|row| self.times[usize::from(*row)]));
             }
         }

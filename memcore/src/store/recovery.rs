@@ -112,7 +112,9 @@ impl Recovered {
         // The head is durable before the first frame is written: without it, whatever follows was damaged, not torn.
         let beheaded = head.is_err().then(|| log::first_number(bytes, self.state.next_frame)).flatten();
         let first = head.as_ref().map_or(beheaded.unwrap_or(self.state.next_frame), |head| head.first_frame);
-        let closed_end = self.state.closed.filter(|(segment, ..)| *segment == id).map(|(_, end, _)| end);
+        // One that was closed empty may have been made anew since, and has frames then (S7).
+        let is_this = |(segment, end, _): &(u64, u64, u64)| *segment == id && *end > log::SEGMENT_HEADER as u64;
+        let closed_end = self.state.closed.filter(is_this).map(|(_, end, _)| end);
         let state = &mut self.state;
         let expected = state.next_frame;
         let mut unreadable = Vec::new();

@@ -129,9 +129,17 @@ impl SeriesResult {
 
 /// NaN stands under a null, for those who read the numbers as they lie in memory.
 fn numbers(values: impl Iterator<Item = Option<f64>>) -> Float64Array {
-    let (values, valid): (Vec<f64>, Vec<bool>) = values.map(|value| (value.unwrap_or(f64::NAN), value.is_some())).unzip();
-    let nulls = Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0);
-    Float64Array::new(values.into(), nulls)
+    let mut absent = Vec::new();
+    let number = |(at, value): (usize, Option<f64>)| {
+        value.unwrap_or_else(|| {
+            absent.push(at);
+            f64::NAN
+        })
+    };
+    let numbers: Vec<f64> = values.enumerate().map(number).collect();
+    let mut valid = vec![true; if absent.is_empty() { 0 } else { numbers.len() }];
+    absent.iter().for_each(|at| valid[*at] = false);
+    Float64Array::new(numbers.into(), (!absent.is_empty()).then(|| NullBuffer::from(valid)))
 }
 
 fn utc(times: Vec<i64>) -> TimestampMicrosecondArray {

@@ -3,12 +3,13 @@
 //! Whole chunks go, by their newest point. The manifest gives them up first, in room that it has in advance, then files
 //! are removed: a full disk does not keep data from being given up (S42). Nothing is read and nothing is rewritten.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use super::chunk::ChunkPlace;
+use super::cluster::clusters;
 use super::device::Device;
 use super::manifest::Record;
 use super::options::StoreOptions;
@@ -139,7 +140,7 @@ pub(super) fn enforce(shared: &Shared, writing: &Writing, now: Now) -> Result<Re
     let Some(most) = shared.options.max_bytes else { return Ok(report) };
     loop {
         let _files = shared.lock_files(writing)?;
-        let excess = held(shared, writing).saturating_sub(most);
+        let excess = held(shared, writing, most).saturating_sub(most);
         let given_up = if excess > 0 { oldest(&shared.read(), excess, now) } else { Vec::new() };
         if given_up.is_empty() {
             return Ok(report);
@@ -150,13 +151,13 @@ pub(super) fn enforce(shared: &Shared, writing: &Writing, now: Now) -> Result<Re
 }
 
 /// Chunks whose newest point is older than they are to be kept.
-fn expired(state: &State, options: &StoreOptions, now: Now) -> Vec<ChunkPlace> {
+fn expired(state: &State, options: &StoreOptions, clock: Now) -> Vec<ChunkPlace> {
     let mut found = Vec::new();
     for device in &state.devices {
         let Some(keep) = options.keep_of(&device.name) else { continue };
-        let Some(now) = now.of(device) else { continue };
+        let Some(now) = clock.of(device) else { continue };
         let horizon = now.saturating_sub(keep.as_micros());
-        found.extend(device.chunks.iter().filter(|chunk| chunk.last < horizon).take(AT_ONCE - found.len()).cloned());
+        found.extend(given_up_before(horizon, clock.limit(), &device.chunks).take(AT_ONCE - found.len()).cloned());
         if found.len() == AT_ONCE {
             break;
         }
@@ -164,10 +165,28 @@ fn expired(state: &State, options: &StoreOptions, now: Now) -> Vec<ChunkPlace> {
     found
 }
 
-/// What the store takes of the disk.
-fn held(shared: &Shared, writing: &Writing) -> u64 {
+/// Of chunks in their order, those that end before the horizon, but for what lies over one that stays: without its
+/// correction that would say again what was wrong. What reaches beyond the limit, where nothing can be true, holds nothing.
+fn given_up_before(horizon: i64, limit: i64, chunks: &[ChunkPlace]) -> impl Iterator<Item = &ChunkPlace> {
+    let mut staying: Vec<(i64, i64)> = Vec::new();
+    let reaching = chunks.iter().filter(|chunk| chunk.last >= horizon).map(|chunk| chunk.first);
+    // Only below it there is nothing that might stay: most often all that is too old.
+    let first_staying = reaching.min().unwrap_or(i64::MAX);
+    chunks.iter().filter(move |chunk| {
+        let corrects = || staying.iter().any(|(first, last)| *first <= chunk.last && chunk.first <= *last);
+        let goes = chunk.last < horizon && (chunk.last < first_staying || !corrects());
+        if !goes && chunk.last <= limit {
+            staying.push((chunk.first, chunk.last));
+        }
+        goes
+    })
+}
+
+/// What the store takes of the disk. A log that has outgrown its bound, as after the bound was lowered, is about to be
+/// trimmed: no chunk goes for that.
+fn held(shared: &Shared, writing: &Writing, most: u64) -> u64 {
     let manifest = writing.lock_manifest().bytes();
-    let log = shared.lock_log(writing).held();
+    let log = shared.lock_log(writing).held().min(most / 2);
     manifest + log + chunk_file_bytes(&shared.read())
 }
 
@@ -185,21 +204,50 @@ pub(super) fn chunk_file_bytes(state: &State) -> u64 {
 #[derive(Debug, Default)]
 struct FileUse {
     bytes: u64,
-    /// Whether all its times can be believed, and the newest of them.
-    newest: (bool, i64),
+    /// Whether all its times can be believed, the newest of them, and over how many others of that time it lies.
+    newest: (bool, i64, u32),
     chunks: Vec<ChunkPlace>,
 }
 
 fn files(state: &State, limit: i64) -> HashMap<u64, FileUse> {
     let mut files: HashMap<u64, FileUse> = HashMap::new();
     for chunk in state.devices.iter().flat_map(|device| &device.chunks) {
-        let fresh = FileUse { newest: (true, i64::MIN), ..FileUse::default() };
+        let fresh = FileUse { newest: (true, i64::MIN, 0), ..FileUse::default() };
         let file = files.entry(chunk.file).or_insert(fresh);
         file.bytes = file.bytes.max(chunk.offset + chunk.length);
-        file.newest = (file.newest.0 && chunk.last <= limit, file.newest.1.max(chunk.last));
+        file.newest = (file.newest.0 && chunk.last <= limit, file.newest.1.max(chunk.last), 0);
         file.chunks.push(chunk.clone());
     }
+    corrections_last(state, &mut files);
     files
+}
+
+/// What corrects a file does not go before it: it counts as new as that one.
+fn corrections_last(state: &State, files: &mut HashMap<u64, FileUse>) {
+    /// Files may lie over each other, each with another chunk: then no order is right.
+    const ROUNDS: usize = 64;
+    let mut pairs = Vec::new();
+    for cluster in state.devices.iter().flat_map(|device| clusters(&device.chunks)) {
+        for (at, upper) in cluster.chunks.iter().enumerate() {
+            let lower = cluster.chunks[..at].iter().filter(|lower| lower.first <= upper.last && upper.first <= lower.last);
+            pairs.extend(lower.map(|lower| (lower.file, upper.file)).filter(|(lower, upper)| lower != upper));
+        }
+    }
+    for _ in 0..ROUNDS {
+        let mut changed = false;
+        for (lower, upper) in &pairs {
+            let (believed, newest, depth) = files[lower].newest;
+            if let Some(upper) = files.get_mut(upper).filter(|upper| upper.newest.0)
+                && upper.newest < (believed, newest, depth + 1)
+            {
+                upper.newest = (believed, newest, depth + 1);
+                changed = true;
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
 }
 
 /// The chunks of the files that go first, so that `excess` bytes are gained. Space is gained by files, so they go whole.
@@ -220,13 +268,19 @@ fn oldest(state: &State, excess: u64, now: Now) -> Vec<ChunkPlace> {
 
 fn give_up(shared: &Shared, writing: &Writing, chunks: &[ChunkPlace]) -> Result<()> {
     // Held until no lock is: the last holder of a file removes it.
+    let removed = |c: &ChunkPlace| Record::ChunkRemoved { device: c.device, file: c.file, offset: c.offset };
+    let mut records: Vec<Record> = chunks.iter().map(removed).collect();
     let files: Vec<_> = {
         let state = shared.read();
+        let gone: HashSet<_> = chunks.iter().map(|chunk| (chunk.file, chunk.offset)).collect();
+        for device in chunks.iter().map(|chunk| chunk.device).collect::<HashSet<_>>() {
+            let settled = state.devices[device as usize].settled(|chunk| gone.contains(&(chunk.file, chunk.offset)));
+            records.extend(settled.map(|erasure| Record::ErasureDone { device, erasure }));
+        }
         chunks.iter().filter_map(|chunk| state.file(chunk.file)).collect()
     };
-    let removed = |c: &ChunkPlace| Record::ChunkRemoved { device: c.device, file: c.file, offset: c.offset };
     let mut manifest = writing.lock_manifest();
-    shared.record(&mut manifest, chunks.iter().map(removed).collect())?;
+    shared.record(&mut manifest, records)?;
     drop(manifest);
     let mut state = shared.write();
     for chunk in chunks {
@@ -298,6 +352,23 @@ mod tests {
         let days: Vec<i64> = order.iter().map(|chunk| (chunk.last / 1_000_000 - NOON) / DAY).collect();
         assert_eq!(days, [30_000, -1, -1, 0]);
         assert_eq!(oldest(&store.shared().read(), 1, now).len(), 1);
+    }
+
+    #[test]
+    fn of_a_store_that_is_too_large_a_correction_goes_after_what_it_corrects() {
+        let store = store(StoreOptions::default());
+        let write = |of: &str, days: &[i64]| {
+            let times: Vec<_> = days.iter().map(|day| Timestamp::from_seconds(NOON + day * DAY)).collect();
+            let (power, values) = ([ChannelName::new("power").unwrap()].into(), vec![Some(1.0); days.len()]);
+            store.write(&Batch::new(of.parse().unwrap(), power, times, values).unwrap()).unwrap();
+            store.seal().unwrap();
+        };
+        write("home1.pv", &[-3, -2, 0]);
+        write("home1.pv", &[-2]);
+        write("home2.pv", &[-1]);
+        let order = oldest(&store.shared().read(), u64::MAX, Now::Clock(Timestamp::from_seconds(NOON)));
+        let days: Vec<i64> = order.iter().map(|chunk| (chunk.last / 1_000_000 - NOON) / DAY).collect();
+        assert_eq!(days, [-1, 0, -2]);
     }
 
     #[test]

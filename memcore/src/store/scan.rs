@@ -104,11 +104,16 @@ pub(super) fn begin<'a>(device: &mut Snapshot, wanted: &Wanted, query: &'a Query
     let reach = reach(query, &wanted.channel)?;
     let mut sink = if query.is_raw() {
         let rows = reach.as_ref().map_or(0, |reach| device.rows_within(reach));
+        // A few rows more than expected must not cost a copy of all.
+        let rows = rows + rows / 32;
         Sink::Raw(Rows::with_capacity(rows.min(query.limit.or(query.last).unwrap_or(usize::MAX))))
     } else {
         Sink::Fold(Box::new(BucketFold::new(query, &wanted.channel)?))
     };
     let Some(reach) = reach else { return Ok((sink, None)) };
+    if let (Sink::Fold(fold), Some(span)) = (&mut sink, device.span()) {
+        fold.reserve(span, device.rows_within(&reach));
+    }
     match (&mut sink, query.last) {
         (Sink::Raw(rows), Some(last)) => {
             *rows = last_rows(device, wanted.column, reach, last)?;

@@ -85,7 +85,7 @@ fn work(shared: &Shared, writing: &Writing) -> Result<()> {
         space_again(shared, writing)?;
     }
     loop {
-        release_log(shared, writing);
+        release_log(shared, writing)?;
         if shared.tasks().stop {
             return Ok(());
         }
@@ -163,26 +163,34 @@ pub(super) fn seal_waiting(shared: &Shared, writing: &Writing) {
     }
 }
 
-/// Where the log has outgrown its bound, the devices with the oldest rows in it are sealed, however few rows they have; only
-/// so many at a time, because writers have to wait while too many rows wait to be sealed.
-fn release_log(shared: &Shared, writing: &Writing) {
-    let long = {
+/// Where the log has outgrown its bound, what nothing needs goes, and the devices with the oldest rows in it are sealed,
+/// however few rows they have; only so many at a time, because writers have to wait while too many rows wait to be sealed.
+fn release_log(shared: &Shared, writing: &Writing) -> Result<()> {
+    let is_long = || {
         let log = shared.lock_log(writing);
         log.bytes() > shared.options.log_bytes || log.full.len() > 64
     };
-    if !long {
-        return;
+    if !is_long() {
+        return Ok(());
     }
+    {
+        // All that is in a segment may be sealed without a seal since that could have removed it: then none would follow.
+        let _files = shared.lock_files(writing)?;
+        trim(shared, writing)?;
+    }
+    let oldest_segment = shared.lock_log(writing).full.front().map_or(0, |segment| segment.last_frame);
     let mut state = shared.write();
     if !state.queue.is_empty() {
-        return;
+        return Ok(());
     }
-    let middle = state.trimmed + (state.next_frame - state.trimmed) / 2;
+    // At least those that keep the oldest segment: else writers might wait for what never comes.
+    let middle = (state.trimmed + (state.next_frame - state.trimmed) / 2).max(oldest_segment);
     let old = |device: &super::device::Device| device.head.rows() > 0 && device.head.first_frame <= middle;
     let old = (0..).zip(&state.devices).filter(|(_, device)| old(device));
     let mut devices: Vec<(u64, u32)> = old.map(|(id, device)| (device.head.first_frame, id)).collect();
     devices.sort_unstable();
     devices.into_iter().take(FILE_HEADS).for_each(|(_, device)| state.freeze(device));
+    Ok(())
 }
 
 /// Writes heads as chunks into one file, then lets the manifest say so (S9).

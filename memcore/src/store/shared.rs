@@ -182,7 +182,7 @@ impl Shared {
     /// kept, and tried again (S41). Anything else ends writing for good (S11).
     pub(super) fn refuse(&self, error: &Error) -> Error {
         match error.kind() {
-            // It was refused further down already, or the store is being closed: nothing has failed.
+            // It was refused further down already, or the store is being closed: what is taken is still to be written then.
             ErrorKind::ReadOnly | ErrorKind::Closed => Error::new(error.kind(), error.message()).with_retry(error.retry()),
             _ if is_full(error) => self.fill_up(format!("disk full: {error}")),
             _ => self.fail(error),

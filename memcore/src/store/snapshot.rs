@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::chunk::{ChunkPlace, Directory};
+use super::chunk::{ChunkPlace, Directory, Paged};
 use super::cost::Cost;
 use super::disk::DiskFile;
 use super::erasure::Erasure;
 use super::rows::Reach;
 use super::state::{ChunkFile, State};
 use super::table::Head;
+use super::times::Times;
 use crate::error::{ErrorKind, Result};
 use crate::model::{Channel, SeriesName};
 
@@ -57,7 +58,9 @@ pub(super) struct Snapshot {
 #[derive(Debug)]
 pub(super) struct OpenChunk {
     pub(super) file: Arc<dyn DiskFile>,
-    pub(super) directory: Directory,
+    pub(super) directory: Arc<Directory>,
+    /// Its times, once they were needed: what is decoded of them serves every column.
+    times: Option<Times>,
     /// When each of its rows arrived; only where that was asked.
     arrivals: Option<Vec<i64>>,
 }
@@ -66,16 +69,23 @@ impl OpenChunk {
     /// The minute in which each row arrived. Adds how many bytes are read.
     pub(super) fn arrivals(&mut self, read: &mut u64) -> Result<&[i64]> {
         if self.arrivals.is_none() {
-            let arrived = match &mut self.directory {
+            let arrived = match &*self.directory {
                 Directory::One(_) => Vec::new(),
                 Directory::Two(two) => {
-                    let times = two.times(&*self.file, read)?;
+                    let own = self.times.get_or_insert_with(|| two.times.clone());
+                    let times = two.all_times(own, &*self.file, read)?;
                     two.arrivals(&*self.file, &times, read)?.iter().collect()
                 }
             };
             self.arrivals = Some(arrived);
         }
         Ok(self.arrivals.as_deref().unwrap_or_default())
+    }
+
+    /// Appends the times of a page of the chunk. Adds how many bytes are read.
+    pub(super) fn times(&mut self, two: &Paged, page: usize, read: &mut u64, out: &mut Vec<i64>) -> Result<()> {
+        let own = self.times.get_or_insert_with(|| two.times.clone());
+        own.page(page, &two.pages[page], &*self.file, read, out)
     }
 }
 
@@ -128,9 +138,9 @@ impl Snapshot {
     pub(super) fn chunk(&mut self, source: usize) -> Result<Option<(&mut OpenChunk, &mut Cost)>> {
         let (Source::Chunk(place, file), _) = &self.sources[source] else { return Ok(None) };
         if self.open[source].is_none() {
-            let opened = file.open().and_then(|file| {
-                let directory = Directory::read_counted(&*file, place, &mut self.cost.bytes_read)?;
-                Ok(OpenChunk { file, directory, arrivals: None })
+            let opened = file.open().and_then(|open| {
+                let directory = file.directory(&*open, place, &mut self.cost.bytes_read)?;
+                Ok(OpenChunk { file: open, directory, times: None, arrivals: None })
             });
             self.cost.chunks += 1;
             match opened {
@@ -179,6 +189,12 @@ impl Snapshot {
             (rows as f64 * (within.max(0) as f64 / length)).ceil() as usize
         };
         self.sources.iter().map(rows).sum()
+    }
+
+    /// The first and the last time of all sources.
+    pub(super) fn span(&self) -> Option<(i64, i64)> {
+        let spans = || self.sources.iter().map(|(_, span)| *span);
+        spans().map(|(first, _)| first).min().zip(spans().map(|(_, last)| last).max())
     }
 
     /// The first time from `from` on at which there may be a sample, or a value that holds for so long.
@@ -233,7 +249,7 @@ impl Snapshot {
             return Ok(parts_of_head(head, column, first));
         }
         let Some((chunk, cost)) = self.chunk(source)? else { return Ok(Vec::new()) };
-        let Directory::Two(two) = &chunk.directory else { return Ok(vec![(first, usize::MAX)]) };
+        let Directory::Two(two) = &*chunk.directory else { return Ok(vec![(first, usize::MAX)]) };
         let Some(place) = two.column(column) else { return Ok(Vec::new()) };
         match two.reader(place, &*chunk.file, &mut cost.bytes_read) {
             Ok(reader) => {

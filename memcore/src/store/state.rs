@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::batch_frame::{self, FrameBatch};
-use super::chunk::{ChunkPlace, FILE_MAGIC};
+use super::chunk::{ChunkPlace, Directory, FILE_MAGIC};
 use super::device::Device;
+use super::directories::Directories;
 use super::disk::{Disk, DiskFile};
 use super::follow::Unsealed;
 use super::format;
@@ -27,6 +28,7 @@ pub(super) struct ChunkFile {
     pub(super) name: String,
     number: u64,
     handles: Arc<Handles>,
+    directories: Arc<Directories>,
     unused: AtomicBool,
 }
 
@@ -35,6 +37,11 @@ impl ChunkFile {
     /// header costs none of it.
     pub(super) fn open(&self) -> Result<Arc<dyn DiskFile>> {
         self.handles.get(self.number, || self.open_anew())
+    }
+
+    /// What a chunk in it says of itself. Adds how many bytes are read, if any.
+    pub(super) fn directory(&self, file: &dyn DiskFile, place: &ChunkPlace, read: &mut u64) -> Result<Arc<Directory>> {
+        self.directories.get(place, || Directory::read_counted(file, place, read))
     }
 
     fn open_anew(&self) -> Result<Box<dyn DiskFile>> {
@@ -60,6 +67,7 @@ impl ChunkFile {
 impl Drop for ChunkFile {
     fn drop(&mut self) {
         self.handles.forget(self.number);
+        self.directories.forget(self.number);
         // Should the removal fail, the next writer that opens the store repeats it.
         if self.unused.load(Ordering::Acquire)
             && let Err(e) = self.disk.remove(&self.name)
@@ -76,6 +84,7 @@ pub(super) struct State {
     pub(super) devices: Vec<Device>,
     index: HashMap<DeviceName, u32>,
     handles: Arc<Handles>,
+    directories: Arc<Directories>,
     files: HashMap<u64, (Arc<ChunkFile>, usize)>,
     /// Files that no chunk needs any more: whoever changed the state lets go of them when it has let go of the state.
     pub(super) released: Vec<Arc<ChunkFile>>,
@@ -110,6 +119,7 @@ impl State {
             devices: Vec::new(),
             index: HashMap::new(),
             handles: Arc::default(),
+            directories: Arc::default(),
             files: HashMap::new(),
             released: Vec::new(),
             buffer: Vec::new(),
@@ -186,8 +196,9 @@ impl State {
         self.device_of_record(place.device)?.add_chunk(place);
         self.files.entry(file).or_insert_with(|| {
             let name = format::numbered(CHUNKS, file);
-            let (disk, handles, unused) = (Arc::clone(&self.disk), Arc::clone(&self.handles), AtomicBool::new(false));
-            (Arc::new(ChunkFile { disk, name, number: file, handles, unused }), 0)
+            let (disk, handles, directories) = (self.disk.clone(), self.handles.clone(), self.directories.clone());
+            let unused = AtomicBool::new(false);
+            (Arc::new(ChunkFile { disk, name, number: file, handles, directories, unused }), 0)
         });
         self.files.entry(file).and_modify(|(_, chunks)| *chunks += 1);
         Ok(())

@@ -61,10 +61,14 @@ impl Store {
     /// holds something else, [`Unsupported`](ErrorKind::Unsupported) where a newer memcore wrote it,
     /// [`Damaged`](ErrorKind::Damaged) where its manifest cannot be read. In none of these cases anything is changed.
     pub fn open(path: impl AsRef<Path>, options: StoreOptions) -> Result<Self> {
-        let path = path.as_ref();
+        Self::open_by(path.as_ref(), Arc::new(SystemClock::default()), options)
+    }
+
+    /// As [`open`](Self::open), by any clock.
+    pub(crate) fn open_by(path: &Path, clock: Arc<dyn Clock>, options: StoreOptions) -> Result<Self> {
         let label = path.display().to_string();
         let folder = Folder::writable(path).map_err(|e| Error::io(format_args!("create store {label}"), e))?;
-        Self::open_on(Arc::new(folder), &label, options)
+        Self::open_with(Arc::new(folder), clock, &label, options)
     }
 
     /// Opens the store in the folder `path` to read it, while another may write it. It sees what was there when it was
@@ -356,15 +360,15 @@ impl Store {
             let selected = state.select(&selection).into_iter();
             let latest = |id: u32, column: u32| {
                 let device = &state.devices[id as usize];
-                (device.latest[column as usize], device.deletions)
+                (device.latest[column as usize], device.revisions)
             };
             selected.map(|(series, id, column)| (series, latest(id, column))).collect()
         };
         let mut found = Vec::with_capacity(known.len());
-        for (series, (sample, deletions)) in known {
+        for (series, (sample, revisions)) in known {
             let sample = match sample {
                 Some(sample) => Some(sample),
-                None => self.latest_sealed(&series, deletions)?,
+                None => self.latest_sealed(&series, revisions)?,
             };
             found.extend(sample.map(|sample| (series, sample)));
         }
@@ -391,8 +395,8 @@ impl Store {
         Ok(held.collect())
     }
 
-    /// Looks the latest sample up, and remembers it unless something was deleted meanwhile.
-    fn latest_sealed(&self, series: &SeriesName, deletions: u64) -> Result<Option<Sample>> {
+    /// Looks the latest sample up, and remembers it unless something was deleted or came meanwhile.
+    fn latest_sealed(&self, series: &SeriesName, revisions: u64) -> Result<Option<Sample>> {
         let result = self.query(&Query::new(series).last(1))?;
         let sample = result.series().first().and_then(|found| {
             let at = found.times().len().checked_sub(1)?;
@@ -403,7 +407,7 @@ impl Store {
         if let (Some((_, id, column)), Some(sample)) = (place, sample) {
             let device = &mut state.devices[id as usize];
             let known = &mut device.latest[column as usize];
-            if device.deletions == deletions && known.is_none_or(|known| known.time < sample.time) {
+            if device.revisions == revisions && known.is_none_or(|known| known.time < sample.time) {
                 *known = Some(sample);
             }
         }

@@ -267,6 +267,25 @@ pub(super) struct Whole {
 }
 
 impl Whole {
+    /// As [`of`](Self::of), of integers of 32 bits, whose sum mostly fits these too: so that more of them are added at a time.
+    pub(super) fn of_narrow(numbers: &[i32]) -> Option<Self> {
+        let (first, last) = (*numbers.first()?, *numbers.last()?);
+        let (mut min, mut max) = (first, first);
+        for number in numbers {
+            min = min.min(*number);
+            max = max.max(*number);
+        }
+        let largest = u64::from(min.unsigned_abs().max(max.unsigned_abs()));
+        let sum = if largest * numbers.len() as u64 <= i32::MAX as u64 {
+            i128::from(numbers.iter().fold(0i32, |sum, number| sum.wrapping_add(*number)))
+        } else {
+            i128::from(numbers.iter().fold(0i64, |sum, number| sum + i64::from(*number)))
+        };
+        let falls = numbers.iter().zip(&numbers[1..]).fold(false, |falls, (before, after)| falls | (after < before));
+        let (min, max, count) = (min.into(), max.into(), numbers.len() as u64);
+        Some(Self { count, sum, min, max, first: first.into(), last: last.into(), rising: !falls })
+    }
+
     /// Of integers below 2^51, a few thousand at most; None where there is none.
     pub(super) fn of<T: Copy + Ord + Into<i64>>(numbers: &[T]) -> Option<Self> {
         let (first, last) = (*numbers.first()?, *numbers.last()?);

@@ -145,13 +145,13 @@ fn read_spans(from: &mut Reader<'_>, pages: usize) -> Result<Vec<(i64, i64)>> {
 }
 
 /// The times of a chunk, read page by page.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Times {
     Runs(Vec<TimeRun>),
     Packed(Box<PackedTimes>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct PackedTimes {
     spans: Vec<(i64, i64)>,
     pages: Unpacker<i64>,
@@ -185,6 +185,16 @@ impl Times {
                 Ok(Self::Packed(Box::new(PackedTimes { spans, pages: unpacker, decoded })))
             }
             _ => Err(damaged("the times of a chunk")),
+        }
+    }
+
+    /// About how many bytes it takes in memory as long as no page is decoded.
+    pub(super) fn bytes_in_memory(&self) -> usize {
+        match self {
+            Self::Runs(runs) => size_of_val(&**runs),
+            Self::Packed(packed) => {
+                size_of_val(&*packed.spans) + size_of_val(&*packed.decoded) + packed.pages.bytes_in_memory()
+            }
         }
     }
 

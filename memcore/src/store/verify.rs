@@ -140,7 +140,7 @@ fn chunks(shared: &Shared, report: &mut VerifyReport, progress: &mut dyn FnMut(u
 
 /// Decodes a chunk and compares it with what its head and the manifest say of it.
 pub(super) fn check(file: &dyn DiskFile, place: &ChunkPlace) -> Result<()> {
-    let mut directory = Directory::read(file, place)?;
+    let directory = Directory::read(file, place)?;
     let table = directory.table(file)?;
     if table.times.windows(2).any(|pair| pair[0] >= pair[1]) {
         return Err(damaged("times, which do not rise"));
