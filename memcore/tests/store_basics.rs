@@ -317,6 +317,10 @@ fn a_store_that_is_closed_at_work_has_not_failed() {
         (0..200 + round).for_each(|time| store.write(&power("home1.pv", &[(time, 1.0)])).unwrap());
         store.close().unwrap();
         assert_eq!(store.stats().read_only, None, "round {round}");
+        drop(store);
+        // Whoever opens it has no full head to replay.
+        let store = Store::open_read_only_on(Arc::new(disk), "simulated", StoreOptions::default()).unwrap();
+        assert!(store.stats().unsealed_points < 16, "{:?}", store.stats());
     }
 }
 

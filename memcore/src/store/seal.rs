@@ -145,6 +145,24 @@ pub(super) fn seal_some(shared: &Shared, writing: &Writing) -> Result<Vec<u32>> 
     Ok(heads.into_iter().map(|(device, _)| device).collect())
 }
 
+/// Seals the heads that wait for it, so that nobody who opens the store has to replay them. What does not go through stays in the
+/// log.
+pub(super) fn seal_waiting(shared: &Shared, writing: &Writing) {
+    // In a statement of its own: the lock of the state must not be held on.
+    let waiting = shared.read().queue.len();
+    for _ in 0..waiting {
+        let sealed = shared.lock_files(writing).and_then(|_files| seal_some(shared, writing));
+        match sealed {
+            Ok(devices) if devices.is_empty() => return,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(store = shared.label, %error, "what waits to be sealed stays in the log");
+                return;
+            }
+        }
+    }
+}
+
 /// Where the log has outgrown its bound, what nothing needs goes, and the devices with the oldest rows in it are sealed,
 /// however few rows they have; only so many at a time, because writers have to wait while too many rows wait to be sealed.
 fn release_log(shared: &Shared, writing: &Writing) -> Result<()> {

@@ -505,6 +505,12 @@ impl Store {
 impl Handle {
     fn close(&self) -> Result<()> {
         let shared = &self.shared;
+        if let Some(writing) = &shared.writing
+            && !shared.has_failed()
+            && !shared.space.is_full()
+        {
+            seal::seal_waiting(shared, writing);
+        }
         if shared.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }

@@ -103,7 +103,7 @@ def _times_of_pandas(column: Any, name: str) -> Any:
         )
         return plain.to_numpy()
     if getattr(dtype, "kind", "") == "M":
-        raise InvalidError(f"{name}: {dtype} without a zone, expected such as times.dt.tz_localize('Europe/Berlin')")
+        raise InvalidError(f"{name} are {dtype} without a zone, expected such as times.dt.tz_localize('Europe/Berlin')")
     if getattr(dtype, "kind", "") == "i":
         return column.to_numpy()
     return list(column)
