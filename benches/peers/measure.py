@@ -151,7 +151,9 @@ def _precision(engine: Engine, folder: Path, notes: list[str]) -> None:
         notes.append(f"of 1,000 numbers of full precision {len(back)} come back at all")
     elif not np.array_equal(back, values[:, 0]):
         same, apart = int(np.count_nonzero(back == values[:, 0])), float(np.abs(back / values[:, 0] - 1).max())
-        notes.append(f"not lossless: of 1,000 numbers of full precision {same} come back as they were, the others within {apart:.0e}")
+        notes.append(
+            f"not lossless: of 1,000 numbers of full precision {same} come back as they were, the others within {apart:.0e}"
+        )
     engine.close()
 
 
