@@ -152,7 +152,7 @@ def _precision(engine: Engine, folder: Path, notes: list[str]) -> None:
     elif not np.array_equal(back, values[:, 0]):
         same, apart = int(np.count_nonzero(back == values[:, 0])), float(np.abs(back / values[:, 0] - 1).max())
         notes.append(
-            f"not lossless: of 1,000 numbers of full precision {same} come back as they were, the others within {apart:.0e}"
+            f"not lossless: of 1,000 numbers of full precision {same} come back exactly, the rest within {apart:.0e}"
         )
     engine.close()
 
