@@ -95,16 +95,17 @@ fn damage_is_named_with_the_device_and_the_time_that_it_touches() {
     let disk = a_store(true);
     let name = disk.list().unwrap().into_iter().find(|name| name.starts_with("chunks-")).unwrap();
     let bits = disk.content_of(&name).unwrap().len() * 8;
-    let store = open(&flip(&disk, &name, bits - 20)).unwrap();
+    let sound = seen(&open(&disk.copy()).unwrap());
+    // Not every bit costs a row: values that are all the same are not read.
+    let damaged = (0..bits).rev().step_by(7).map(|bit| open(&flip(&disk, &name, bit)).unwrap());
+    let mut looked = damaged.map(|store| (seen(&store), store));
+    let (left, store) = looked.find(|(left, _)| left.len() < sound.len()).expect("some bit costs a row");
     let report = store.verify().unwrap();
     let [damage] = &report.damage[..] else { panic!("{report:?}") };
     assert!(DEVICES.contains(&damage.device.as_ref().unwrap().to_string().as_str()), "{damage}");
     let (first, last) = (damage.first.unwrap(), damage.last.unwrap());
-    let lost: Vec<i64> = {
-        let left = seen(&store);
-        seen(&open(&disk.copy()).unwrap()).iter().filter(|row| !left.contains(row)).map(|row| row.0).collect()
-    };
-    assert!(!lost.is_empty() && lost.iter().all(|time| (first..=last).contains(&at(*time))), "{lost:?} {damage}");
+    let lost: Vec<i64> = sound.iter().filter(|row| !left.contains(row)).map(|row| row.0).collect();
+    assert!(lost.iter().all(|time| (first..=last).contains(&at(*time))), "{lost:?} {damage}");
     let text = damage.to_string();
     assert!(text.starts_with(&name) && text.contains("at byte") && text.contains("touches home"), "{text}");
 
