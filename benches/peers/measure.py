@@ -50,7 +50,8 @@ def _ingest(engine: Engine, work: Path, points: Points, figures: dict[str, Any],
     for title in ("batches", "bulk"):
         figures[f"bytes {title}"] = _size(work / title) / len(points)
     if sealed := getattr(engine, "sealed", None):
-        notes.append(f"of what is on disk {sealed:.3f} bytes/point are sealed chunks, the rest is the log's reserve")
+        rest = "the last segment of the log, at most 16 MiB, and room reserved for the manifest"
+        notes.append(f"of what is on disk {sealed:.3f} bytes/point are sealed chunks, the rest is {rest}")
 
 
 def _size(folder: Path) -> int:
