@@ -4,14 +4,14 @@
 //! no such decimal goes into a double-double beside them. Only the answer is rounded, once.
 
 /// Whole units in one.
-const UNITS: i128 = 1_000_000_000;
+pub(crate) const UNITS: i128 = 1_000_000_000;
 /// Decimals of nine, six, three and no places: below which size, what makes them whole, and the units in one of that.
 const SCALES: [(f64, f64, i128); 4] =
     [(DIGITS / 1e9, 1e9, 1), (DIGITS / 1e6, 1e6, 1_000), (DIGITS / 1e3, 1e3, 1_000_000), (DIGITS, 1.0, UNITS)];
 /// Digits stay far from where neighbours of f64 are a digit apart.
-const DIGITS: f64 = (1u64 << 51) as f64;
+pub(crate) const DIGITS: f64 = (1u64 << 51) as f64;
 /// Added and taken away again, it leaves a number of less than 2^51 rounded to the nearest whole.
-const ROUNDER: f64 = 1.5 * (1u64 << 52) as f64;
+pub(crate) const ROUNDER: f64 = 1.5 * (1u64 << 52) as f64;
 /// So many whole numbers of less than 2^51 fit into one of 63 bits.
 const BLOCK: usize = 1 << 12;
 
@@ -159,10 +159,15 @@ fn product(units: i128, factor: i64) -> Option<i128> {
 }
 
 /// The f64 that lies nearest to `numerator / denominator`: long division until there are more bits than f64 keeps.
-fn ratio(numerator: i128, denominator: u128) -> f64 {
+pub(crate) fn ratio(numerator: i128, denominator: u128) -> f64 {
     const ENOUGH: u128 = 1 << 54;
+    /// Whole numbers up to this are floats themselves: one division rounds once.
+    const FLOATS: u128 = 1 << 53;
     let sign = if numerator < 0 { -1.0 } else { 1.0 };
     let size = numerator.unsigned_abs();
+    if size <= FLOATS && denominator <= FLOATS {
+        return numerator as f64 / denominator as f64;
+    }
     let mut quotient = size / denominator;
     let mut remainder = size - quotient * denominator;
     // What the remainder may be shifted by, so that neither it nor a quotient below `ENOUGH` overflows.

@@ -8,7 +8,7 @@ mod integral;
 
 pub(crate) use counter::{Counter, Rise};
 pub use counter::{Increase, increase};
-pub(crate) use exact::ExactSum;
+pub(crate) use exact::{DIGITS, ExactSum, ROUNDER, UNITS, ratio};
 pub use gap::{GapRule, Rule};
 pub(crate) use integral::{Area, Holding, Stretch};
 pub use integral::{Gap, Integrated, integrate};

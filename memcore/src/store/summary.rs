@@ -6,7 +6,7 @@
 //! twice the precision of a value.
 
 use super::wire::{Reader, damaged, put_varint};
-use crate::energy::ExactSum;
+use crate::energy::{DIGITS as LIMIT, ExactSum, ROUNDER as ROUND, UNITS as UNIT, ratio};
 use crate::error::Result;
 
 /// Values that are summed beside each other, so that none waits for the one before.
@@ -14,13 +14,8 @@ const LANES: usize = 8;
 /// Values that are looked at together. 4,096 integers below 2^51 fit a sum of 64 bits.
 const BLOCK: usize = 1024;
 
-/// Adding and subtracting 1.5 * 2^52 rounds to a whole number, for numbers below 2^51.
-const ROUND: f64 = 6_755_399_441_055_744.0;
-/// 2^51.
-pub(super) const LIMIT: f64 = 2_251_799_813_685_248.0;
 pub(super) const POWERS: [f64; 10] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
 const WHOLE_POWERS: [i64; 10] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
-const UNIT: i128 = 1_000_000_000;
 
 /// The exponents with which a value may be a decimal, and the magnitude below which each is the one.
 const SCALES: [(u8, f64); 4] = [(9, LIMIT / 1e9), (6, LIMIT / 1e6), (3, LIMIT / 1e3), (0, LIMIT)];
@@ -199,11 +194,11 @@ impl Summary {
     /// The sum, rounded once.
     pub(super) fn sum(&self) -> f64 {
         if self.rest == 0.0 && self.error == 0.0 {
-            return in_units(self.whole);
+            return ratio(self.whole, UNIT.unsigned_abs());
         }
         if !self.error.is_finite() {
             // With an infinity among the values the error term means nothing.
-            return self.rest + in_units(self.whole);
+            return self.rest + ratio(self.whole, UNIT.unsigned_abs());
         }
         let (units, part) = (self.whole / UNIT, self.whole % UNIT);
         let high = units as f64;
@@ -307,22 +302,6 @@ fn two_sum(sum: f64, error: f64, value: f64) -> (f64, f64) {
     let new = sum + value;
     let back = new - sum;
     (new, error + ((sum - (new - back)) + (value - back)))
-}
-
-/// A number of 10^-9, rounded once.
-fn in_units(whole: i128) -> f64 {
-    const EXACT: u128 = 1 << 53;
-    let size = whole.unsigned_abs();
-    if size <= EXACT {
-        return whole as f64 / 1e9;
-    }
-    // The quotient is shifted to have far more bits than a float; its last bit says whether anything was cut off.
-    let shift = size.leading_zeros();
-    let shifted = size << shift;
-    let unit = UNIT.unsigned_abs();
-    let quotient = (shifted / unit) | u128::from(!shifted.is_multiple_of(unit));
-    let value = quotient as f64 * 0.5f64.powi(shift as i32);
-    if whole < 0 { -value } else { value }
 }
 
 /// What can be told of values without summing them.
@@ -518,7 +497,7 @@ mod tests {
         fn the_sum_is_rounded_once(whole in -i128::from(u64::MAX) * 1000..i128::from(u64::MAX) * 1000) {
             let (units, part) = (whole / UNIT, whole % UNIT);
             let text = format!("{}{}.{:09}", if whole < 0 { "-" } else { "" }, units.abs(), part.abs());
-            prop_assert_eq!(in_units(whole), text.parse::<f64>().unwrap());
+            prop_assert_eq!(ratio(whole, UNIT.unsigned_abs()), text.parse::<f64>().unwrap());
         }
     }
 }
