@@ -28,6 +28,7 @@
 pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod doctor;
 pub mod energy;
 mod error;
 #[cfg(feature = "gateway")]

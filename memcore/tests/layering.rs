@@ -9,7 +9,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("model", &["error"]),
     ("protocol", &["error", "model"]),
     ("energy", &["error", "model"]),
-    ("optimize", &["error", "model"]),
+    ("doctor", &["error", "model", "energy"]),
+    ("optimize", &["error", "model", "energy"]),
     ("control", &["error", "model"]),
     ("store", &["error", "model", "energy"]),
     ("router", &["error", "model"]),
@@ -17,12 +18,12 @@ const TABLE: &[(&str, &[&str])] = &[
     ("adapters", &["error", "model", "protocol"]),
     ("client", &["error", "model", "protocol"]),
     // The simulated devices are devices: they speak through the SDK.
-    ("sim", &["error", "model", "protocol", "client"]),
+    ("sim", &["error", "model", "protocol", "energy", "client"]),
     (
         "runtime",
         &[
-            "error", "model", "protocol", "energy", "optimize", "control", "store", "router", "gateway", "adapters",
-            "client", "sim",
+            "error", "model", "protocol", "energy", "doctor", "optimize", "control", "store", "router", "gateway",
+            "adapters", "client", "sim",
         ],
     ),
     ("rest", &["error", "model", "runtime"]),

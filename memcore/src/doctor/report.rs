@@ -1,0 +1,187 @@
+//! What the doctor says: findings that a program can act on and a person can read.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::model::{Span, Timestamp};
+
+/// What is wrong, or worth knowing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// Values do not come at one cadence.
+    Sampling,
+    /// Nothing was measured for longer than the cadence allows.
+    Gap,
+    /// Several rows of one time.
+    Duplicate,
+    /// Rows that lie before the row above them.
+    OutOfOrder,
+    /// A value that should move stands still.
+    Frozen,
+    /// Single values far from both of their neighbours.
+    Spike,
+    /// A counter that started anew.
+    Reset,
+    /// A counter that runs backwards without starting anew.
+    CounterBackwards,
+    /// Numbers that stand for "not measured", such as 65535.
+    Sentinel,
+    /// A part of the values, or all, in a unit a thousand times off.
+    UnitSlip,
+    /// Another sign convention than the one declared, or two that do not fit each other.
+    Sign,
+    /// The clock of the source was set wrong for a while.
+    ClockShift,
+    /// Local times that were taken for UTC, or an hour that is missing or doubled where the clocks changed.
+    DaylightSaving,
+    /// Intervals labelled by their other end.
+    Label,
+    /// Power of a PV array in the night, with the sign of production, or below zero.
+    NightPower,
+}
+
+/// How much harm it does where nothing is done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Some answers will be incomplete or off.
+    Warning,
+    /// Energy, money or control will be wrong.
+    Fault,
+}
+
+/// Rows from one number to another, both included; the first row of data is 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RowRange {
+    /// The first row.
+    pub first: u64,
+    /// The last row.
+    pub last: u64,
+}
+
+/// A field of a channel's description, or of a file's mapping, that should be declared.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Declaration {
+    /// The series that it concerns; none for the whole file, such as its `zone`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<String>,
+    /// The field: `unit`, `sign`, `label`, `zone`, `invalid`, `rollover`, `kind`, `cadence`, `max_age`, `range`.
+    pub field: &'static str,
+    /// Its value, as a registration or a mapping file takes it.
+    pub value: Value,
+}
+
+/// One thing that the doctor found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What it is.
+    pub kind: FindingKind,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The series that show it, by name.
+    pub series: Vec<String>,
+    /// How often it occurs.
+    pub count: u64,
+    /// Where, at most a thousand ranges.
+    pub rows: Vec<RowRange>,
+    /// The earliest instant that it concerns.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "from_us")]
+    pub from: Option<Timestamp>,
+    /// The latest.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "to_us")]
+    pub to: Option<Timestamp>,
+    /// How sure the doctor is, 0 to 1.
+    pub confidence: f64,
+    /// What was seen, for people.
+    pub message: String,
+    /// What to declare, so that memcore reads it right.
+    pub declare: Vec<Declaration>,
+    /// What to do about what no declaration mends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair: Option<String>,
+    /// A picture of it.
+    pub plot: Plot,
+}
+
+/// A picture: few enough points to draw, in order of time.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Plot {
+    /// What it shows.
+    pub title: String,
+    /// The unit of the values.
+    pub unit: String,
+    /// Times of the points, microseconds since the epoch.
+    #[serde(rename = "times_us")]
+    pub times: Vec<i64>,
+    /// Lines over those times.
+    pub lines: Vec<Line>,
+    /// What is pointed at.
+    pub marks: Vec<Mark>,
+}
+
+/// A line of a plot.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Line {
+    /// Its name.
+    pub name: String,
+    /// One value a time; none where there is a hole.
+    pub values: Vec<Option<f64>>,
+}
+
+/// A stretch of time that a plot points at.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Mark {
+    /// From when, microseconds since the epoch.
+    #[serde(rename = "from_us")]
+    pub from: i64,
+    /// Until when.
+    #[serde(rename = "to_us")]
+    pub to: i64,
+    /// What is there.
+    pub text: String,
+}
+
+/// What one series looks like.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Checkup {
+    /// Its name.
+    pub series: String,
+    /// Rows, those without a value included.
+    pub rows: u64,
+    /// Values.
+    pub points: u64,
+    /// The earliest.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "first_us")]
+    pub first: Option<Timestamp>,
+    /// The latest.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "last_us")]
+    pub last: Option<Timestamp>,
+    /// How often a value comes, where there is such a length.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "cadence_us")]
+    pub cadence: Option<Span>,
+    /// The share of the time that values cover, 0 to 1, where there is a cadence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<f64>,
+    /// The smallest value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    /// The largest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+}
+
+/// All that the doctor found, the worst first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The series that were examined.
+    pub series: Vec<Checkup>,
+    /// What was found.
+    pub findings: Vec<Finding>,
+}
