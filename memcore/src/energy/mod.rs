@@ -27,5 +27,5 @@ pub use integral::{Gap, Integrated, integrate};
 pub(crate) use local::LocalClock;
 pub use local::{Localized, Skipped, localize};
 pub(crate) use resample::{READINGS_BEFORE, first_and_last};
-pub use resample::{Resampled, Resampling, resample};
+pub use resample::{Resampled, Resampling, resample, resample_with_quality};
 pub(crate) use summary::{POWERS, Summary, Whole, scaled_exactly};
