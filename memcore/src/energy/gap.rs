@@ -85,6 +85,11 @@ impl GapRule {
         Span::from_micros(self.longest.max(self.cadence.unwrap_or(0)))
     }
 
+    /// One cadence in microseconds, where it is known.
+    pub(crate) fn cadence(self) -> Option<i64> {
+        self.cadence
+    }
+
     /// Whether a value holds over a silence of so many microseconds.
     pub(crate) fn bridges(self, silence: i64) -> bool {
         silence <= self.longest
