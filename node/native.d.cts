@@ -307,6 +307,16 @@ export interface HistoryStats {
   damage: Array<string>
 }
 
+/** How values go on between samples. */
+export interface Holds {
+  /** `step` or `trapezoid`. */
+  rule: string
+  /** The longest silence over which a value holds. */
+  maxGap?: string
+  /** How often a value comes. */
+  cadence?: string
+}
+
 /** How a file is read. */
 export interface ImportSettings {
   /** Whose channels the columns of a wide file are. */
@@ -321,6 +331,26 @@ export interface ImportSettings {
   tz?: string
   /** Writes nothing. */
   dryRun: boolean
+}
+
+/** By how much a counter rose from its first reading to its last. */
+export declare function increase(readings: Float64Array, width?: number | undefined | null): RegisterIncrease
+
+/** Integrates samples over a range; its ends are those of the samples where they are not given. */
+export declare function integrate(times: BigInt64Array, values: Float64Array, start: bigint | undefined | null, end: bigint | undefined | null, holds: Holds): IntegratedSamples
+
+/** What an integration found. */
+export interface IntegratedSamples {
+  /** Values times hours. */
+  amount: number
+  /** Over the time that was measured. */
+  mean?: number
+  /** How much time was measured, in milliseconds. */
+  covered: number
+  /** How much of it no later sample confirms. */
+  held: number
+  /** What was not measured. */
+  gaps: Array<Silence>
 }
 
 /** The latest sample of a series. */
@@ -384,6 +414,16 @@ export interface ReadingBatch {
   values: Float64Array
 }
 
+/** By how much a counter rose. */
+export interface RegisterIncrease {
+  /** None where there are not two readings. */
+  amount?: number
+  /** How often it started anew. */
+  resets: number
+  /** How often it fell and came back. */
+  glitches: number
+}
+
 /** Makes the site in that folder from a backup. */
 export declare function restore(backup: string, site: string, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<BackedUp>
 
@@ -444,6 +484,14 @@ export interface ServerCounts {
   rejected: number
   /** Group commits. */
   commits: number
+}
+
+/** A silence that was too long to be bridged, in microseconds. */
+export interface Silence {
+  /** From where nothing is known. */
+  start: bigint
+  /** Until when. */
+  end: bigint
 }
 
 /** Simulates at the server that runs on the site in that folder. */

@@ -8,6 +8,7 @@ use arrow_array::{
     Array, ArrayRef, Float64Array, RecordBatch, RecordBatchIterator, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow_schema::{ArrowError, Schema, SchemaRef};
+use memcore::model::Timestamp;
 use memcore::{QueryResult, RecordStream};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
@@ -202,15 +203,28 @@ impl Batch {
     }
 }
 
-/// A column as numpy sees it, with NaN where a number is null, through `__array_interface__`: its memory is shared and read-only.
+/// A column as numpy sees it, with NaN where a number is null, through `__array_interface__`: its memory is shared, and
+/// read-only where others may share it too.
 #[pyclass(frozen, module = "memcore._memcore")]
 pub(crate) struct Column {
     array: ArrayRef,
     address: usize,
     kind: &'static str,
+    own: bool,
 }
 
 impl Column {
+    /// Numbers that nobody else has.
+    pub(crate) fn numbers(values: Vec<f64>) -> PyResult<Self> {
+        Ok(Self { own: true, ..Self::new(Arc::new(Float64Array::from(values)))? })
+    }
+
+    /// Instants that nobody else has.
+    pub(crate) fn instants(times: Vec<Timestamp>) -> PyResult<Self> {
+        let micros: Vec<i64> = times.into_iter().map(Timestamp::as_micros).collect();
+        Ok(Self { own: true, ..Self::new(Arc::new(TimestampMicrosecondArray::from(micros)))? })
+    }
+
     fn new(array: ArrayRef) -> PyResult<Self> {
         let any = array.as_any();
         let (address, kind) = if let Some(array) = any.downcast_ref::<Float64Array>() {
@@ -222,7 +236,7 @@ impl Column {
         } else {
             return Err(invalid(format!("column is of type {}, expected numbers or times", array.data_type())));
         };
-        Ok(Self { array, address, kind })
+        Ok(Self { array, address, kind, own: false })
     }
 }
 
@@ -238,7 +252,7 @@ impl Column {
         dict.set_item("version", ARRAY_INTERFACE)?;
         dict.set_item("typestr", self.kind)?;
         dict.set_item("shape", (self.array.len(),))?;
-        dict.set_item("data", (self.address, true))?;
+        dict.set_item("data", (self.address, !self.own))?;
         Ok(dict)
     }
 

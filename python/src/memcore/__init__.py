@@ -2,6 +2,7 @@
 
 import atexit as _atexit
 
+from . import energy
 from ._bulk import Bulk
 from ._channel import Channel
 from ._device import Device
@@ -68,6 +69,7 @@ __all__ = [
     "VerifyReport",
     "WideResult",
     "__version__",
+    "energy",
     "memory",
     "open",
     "restore",

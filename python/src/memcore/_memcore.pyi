@@ -17,6 +17,8 @@ __all__ = [
     "Table",
     "__version__",
     "cli_main",
+    "increase",
+    "integrate",
     "leave",
     "restore",
 ]
@@ -24,6 +26,10 @@ __all__ = [
 __version__: str
 
 def cli_main(args: Sequence[str]) -> int: ...
+def increase(readings: object, width: float | None) -> tuple[float | None, int, int]: ...
+def integrate(
+    times: object, values: object, start: int | None, end: int | None, holds: tuple[str, int | None, int | None]
+) -> tuple[float, float | None, int, int, list[tuple[int, int]]]: ...
 def leave() -> None: ...
 def restore(backup: str | PathLike[str], site: str | PathLike[str], tell: object) -> tuple[int, int]: ...
 

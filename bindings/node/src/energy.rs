@@ -1,0 +1,109 @@
+//! The energy kernel over typed arrays: quick, so it runs on Node's thread.
+
+use memcore::energy::{self, GapRule};
+use memcore::model::{Span, Timestamp};
+use napi::bindgen_prelude::BigInt;
+use napi_derive::napi;
+
+use crate::channel::span;
+use crate::error::{Result, ToNode};
+use crate::time::instant;
+
+/// How values go on between samples.
+#[napi(object)]
+pub(crate) struct Holds {
+    /// `step` or `trapezoid`.
+    pub rule: String,
+    /// The longest silence over which a value holds.
+    pub max_gap: Option<String>,
+    /// How often a value comes.
+    pub cadence: Option<String>,
+}
+
+impl Holds {
+    fn gaps(&self) -> memcore::Result<GapRule> {
+        let length = |field: &str, text: Option<&str>| text.map(|text| span(field, text)).transpose();
+        GapRule::given(length("maxGap", self.max_gap.as_deref())?, length("cadence", self.cadence.as_deref())?)
+    }
+}
+
+/// A silence that was too long to be bridged, in microseconds.
+#[napi(object)]
+pub(crate) struct Silence {
+    /// From where nothing is known.
+    pub start: BigInt,
+    /// Until when.
+    pub end: BigInt,
+}
+
+/// What an integration found.
+#[napi(object)]
+pub(crate) struct IntegratedSamples {
+    /// Values times hours.
+    pub amount: f64,
+    /// Over the time that was measured.
+    pub mean: Option<f64>,
+    /// How much time was measured, in milliseconds.
+    pub covered: f64,
+    /// How much of it no later sample confirms.
+    pub held: f64,
+    /// What was not measured.
+    pub gaps: Vec<Silence>,
+}
+
+fn instants(micros: &[i64]) -> &[Timestamp] {
+    // SAFETY: a timestamp is a transparent wrapper of its microseconds.
+    unsafe { std::slice::from_raw_parts(micros.as_ptr().cast(), micros.len()) }
+}
+
+fn millis(span: Span) -> f64 {
+    span.as_micros() as f64 / 1e3
+}
+
+/// Integrates samples over a range; its ends are those of the samples where they are not given.
+#[napi(catch_unwind)]
+pub(crate) fn integrate(
+    times: &[i64],
+    values: &[f64],
+    start: Option<BigInt>,
+    end: Option<BigInt>,
+    holds: Holds,
+) -> Result<IntegratedSamples> {
+    let times = instants(times);
+    let integrated = || {
+        let (rule, gaps) = (holds.rule.parse()?, holds.gaps()?);
+        let (first, last) = gaps.range(times);
+        let at = |time: &Option<BigInt>, else_at| time.as_ref().map_or(Ok(else_at), instant);
+        energy::integrate(times, values, (at(&start, first)?, at(&end, last)?), rule, gaps)
+    };
+    let found = integrated().to_node()?;
+    let silence = |gap: &energy::Gap| Silence {
+        start: BigInt::from(gap.from.as_micros()),
+        end: BigInt::from(gap.to.as_micros()),
+    };
+    Ok(IntegratedSamples {
+        amount: found.amount,
+        mean: found.mean,
+        covered: millis(found.covered),
+        held: millis(found.held),
+        gaps: found.gaps.iter().map(silence).collect(),
+    })
+}
+
+/// By how much a counter rose.
+#[napi(object)]
+pub(crate) struct RegisterIncrease {
+    /// None where there are not two readings.
+    pub amount: Option<f64>,
+    /// How often it started anew.
+    pub resets: i64,
+    /// How often it fell and came back.
+    pub glitches: i64,
+}
+
+/// By how much a counter rose from its first reading to its last.
+#[napi(catch_unwind)]
+pub(crate) fn increase(readings: &[f64], width: Option<f64>) -> Result<RegisterIncrease> {
+    let found = energy::increase(readings, width).to_node()?;
+    Ok(RegisterIncrease { amount: found.amount, resets: found.resets as i64, glitches: found.glitches as i64 })
+}

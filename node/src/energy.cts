@@ -1,0 +1,93 @@
+/**
+ * What readings mean over time: the functions that queries and imports use, for columns that are at hand.
+ *
+ * Times are those of `Memcore.write`: microseconds in a `BigInt64Array`, which is read in place, or an array of `Date`s, texts with
+ * a zone, or `bigint`s. Values are in the order of their times; `null` and NaN say that nothing is known.
+ */
+import native = require("../native.cjs");
+import { sync } from "./call.cjs";
+import { type Values, known } from "./columns.cjs";
+import { anything, checkOptions, given, number, oneOf } from "./options.cjs";
+import { type Duration, type TimeLike, type TimesLike, toDate, toDuration, toMicros, toMicrosArray } from "./time.cjs";
+
+/** How values go on between samples. One of `maxGap` and `cadence` is needed. */
+export interface HoldOptions {
+  /** How a value goes over into the next: it holds until then, which is the default, or lies on a straight line to it. */
+  rule?: "step" | "trapezoid";
+  /** The longest silence over which a value holds; three times the cadence without it. */
+  maxGap?: Duration;
+  /** How often a value comes: before a longer silence it counts for so long. */
+  cadence?: Duration;
+}
+
+/** Over which range is integrated, and how. */
+export interface IntegrateOptions extends HoldOptions {
+  /** From this instant on; the first sample without it. */
+  start?: TimeLike;
+  /** Until before this instant; a cadence after the last sample without it. */
+  end?: TimeLike;
+}
+
+/** A silence that was too long to be bridged. */
+export interface Gap {
+  readonly start: Date;
+  readonly end: Date;
+}
+
+/** What `integrate` found. Lengths of time are in milliseconds. */
+export interface Integrated {
+  /** Values times hours: Wh of W, Ah of A. */
+  readonly amount: number;
+  /** The mean over the time that was measured; `null` where none was. */
+  readonly mean: number | null;
+  /** How much time was measured. */
+  readonly covered: number;
+  /** How much of it lies behind the last sample by more than a cadence: nothing later says that the value held. */
+  readonly held: number;
+  readonly gaps: readonly Gap[];
+}
+
+/** What `increase` found. */
+export interface Increase {
+  /** By how much the counter rose; `null` where there are not two readings. */
+  readonly amount: number | null;
+  /** How often it started anew. */
+  readonly resets: number;
+  /** How often it fell and came back: nothing was counted. */
+  readonly glitches: number;
+}
+
+const HOLDS = { rule: oneOf("step", "trapezoid"), maxGap: anything, cadence: anything };
+
+/**
+ * Integrates samples: from power to energy, and to a mean that is fair to time. A value counts until the next where that comes
+ * within the longest gap, else for one cadence where there is one. Samples outside the range say what held at its ends.
+ */
+export function integrate(times: TimesLike, values: Values, options: IntegrateOptions = {}): Integrated {
+  checkOptions("integrate", options, { start: anything, end: anything, ...HOLDS });
+  const [start, end] = range("integrate", options);
+  const columns = [toMicrosArray("integrate: times", times), known("integrate", "values", values)] as const;
+  const { amount, mean, covered, held, gaps } = sync(() => native.integrate(...columns, start, end, holds("integrate", options)));
+  const silences = gaps.map(({ start, end }) => ({ start: toDate(start), end: toDate(end) }));
+  return { amount, mean: mean ?? null, covered, held, gaps: silences };
+}
+
+/**
+ * By how much a counter rose from its first reading to its last, across resets and past glitches. `width` is where it rolls over, in
+ * the unit of the readings: 65536 for a register of 16 bits that counts in them.
+ */
+export function increase(readings: Values, options: { width?: number } = {}): Increase {
+  checkOptions("increase", options, { width: number });
+  const { amount, resets, glitches } = sync(() => native.increase(known("increase", "readings", readings), options.width));
+  return { amount: amount ?? null, resets, glitches };
+}
+
+function holds(call: string, options: HoldOptions): native.Holds {
+  const { rule = "step", maxGap, cadence } = options;
+  return { rule, ...given({ maxGap: toDuration(`${call}: maxGap`, maxGap), cadence: toDuration(`${call}: cadence`, cadence) }) };
+}
+
+function range(call: string, { start, end }: { start?: TimeLike; end?: TimeLike }): [bigint | undefined, bigint | undefined] {
+  const at = (name: string, time: TimeLike | undefined) => (time === undefined ? undefined : toMicros(`${call}: ${name}`, time));
+  return [at("start", start), at("end", end)];
+}

@@ -1,0 +1,90 @@
+"""What readings mean over time: the functions that queries and imports use, for columns that are at hand.
+
+``times`` are those of ``Memcore.write``: datetimes with a zone, numpy datetime64 (UTC), pandas, polars or Arrow columns with a
+zone. ``values`` are numbers, in the order of their times; ``None``, null and NaN say that nothing is known. A pandas series that
+is indexed by time stands for both. What comes back are numpy arrays, or lists where numpy is not installed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from . import _columns, _memcore
+from ._time import MICROSECOND, Instant, Length, maybe_micros, maybe_span, moment
+
+__all__ = ["Gap", "Increase", "Integrated", "Rule", "increase", "integrate"]
+
+Rule = Literal["step", "trapezoid"]
+"""How a value goes over into the next: it holds until then, or lies on a straight line to it."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A silence that was too long to be bridged."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Integrated:
+    """What ``integrate`` found."""
+
+    amount: float
+    """Values times hours: Wh of W, Ah of A."""
+    mean: float | None
+    """The mean over the time that was measured; ``None`` where none was."""
+    covered: timedelta
+    """How much time was measured."""
+    held: timedelta
+    """How much of it lies behind the last sample by more than a cadence: nothing later says that the value held."""
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True)
+class Increase:
+    """What ``increase`` found."""
+
+    amount: float | None
+    """By how much the counter rose; ``None`` where there are not two readings."""
+    resets: int
+    """How often it started anew."""
+    glitches: int
+    """How often it fell and came back: nothing was counted."""
+
+
+def integrate(
+    times: Any,
+    values: Any = None,
+    start: Instant | None = None,
+    end: Instant | None = None,
+    *,
+    rule: Rule = "step",
+    max_gap: Length | None = None,
+    cadence: Length | None = None,
+) -> Integrated:
+    """Integrate samples from ``start`` until before ``end``: from power to energy, and to a mean that is fair to time.
+
+    A value counts until the next where that comes within ``max_gap``, by default three times the ``cadence``; else for one
+    cadence where there is one. Without ``start`` and ``end`` the range is from the first sample to a cadence after the last.
+    Samples outside the range say what held at its ends.
+    """
+    columns = _columns.samples(times, values)
+    ends = (maybe_micros(start, "start"), maybe_micros(end, "end"))
+    amount, mean, covered, held, gaps = _memcore.integrate(*columns, *ends, _holds(rule, max_gap, cadence))
+    silences = tuple(Gap(moment(start), moment(end)) for start, end in gaps)
+    return Integrated(amount, mean, covered * MICROSECOND, held * MICROSECOND, silences)
+
+
+def increase(readings: Any, *, width: float | None = None) -> Increase:
+    """Say by how much a counter rose from its first reading to its last, across resets and past glitches.
+
+    ``width`` is where it rolls over, in the unit of the readings: 65536 for a register of 16 bits that counts in them.
+    """
+    return Increase(*_memcore.increase(_columns.values(readings, "readings"), width))
+
+
+def _holds(rule: Rule, max_gap: Length | None, cadence: Length | None) -> tuple[str, int | None, int | None]:
+    return rule, maybe_span(max_gap, "max_gap"), maybe_span(cadence, "cadence")
