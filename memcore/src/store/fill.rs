@@ -1,9 +1,8 @@
 //! Rows for the buckets that have none.
 
-use super::bucket::Borders;
-use super::fold::{MAX_BUCKETS, range, too_many};
-use super::query::{Aggregate, CalendarUnit, Every, Gaps, Query};
-use crate::energy::GapRule;
+use super::fold::{range, too_many};
+use super::query::{Aggregate, Gaps, Query};
+use crate::energy::{Borders, GapRule};
 use crate::error::Result;
 
 /// One row a bucket, in order of time.
@@ -74,7 +73,7 @@ fn every_bucket(rows: &Rows, query: &Query, aggregates: &[Aggregate]) -> Result<
     let first = query.from.map_or(rows.starts.first().copied(), |_| Some(first));
     let last = query.to.map_or(rows.starts.last().copied(), |_| Some(last));
     let (Some(first), Some(last)) = (first, last) else { return Ok(all) };
-    if are_too_many(every, first, last) {
+    if every.makes_too_many(first, last) {
         return Err(too_many(query));
     }
     let mut borders = Borders::new(every);
@@ -93,27 +92,6 @@ fn every_bucket(rows: &Rows, query: &Query, aggregates: &[Aggregate]) -> Result<
         time = next;
     }
     Ok(all)
-}
-
-/// Whether so much time makes more buckets than a query may have.
-pub(super) fn are_too_many(every: &Every, from: i64, to: i64) -> bool {
-    (i128::from(to) - i128::from(from)) / i128::from(shortest(every)) > MAX_BUCKETS as i128
-}
-
-/// About how short its buckets are at least, in microseconds.
-fn shortest(every: &Every) -> i64 {
-    const MINUTE: i64 = 60_000_000;
-    match every {
-        Every::Fixed(span) => span.as_micros(),
-        Every::Calendar { unit, .. } => match unit {
-            CalendarUnit::Minutes(minutes) => i64::from(*minutes) * MINUTE,
-            CalendarUnit::Hours(hours) => i64::from(*hours) * 60 * MINUTE,
-            CalendarUnit::Day => 23 * 60 * MINUTE,
-            CalendarUnit::Week => 6 * 24 * 60 * MINUTE,
-            CalendarUnit::Month => 27 * 24 * 60 * MINUTE,
-            CalendarUnit::Year => 365 * 24 * 60 * MINUTE,
-        },
-    }
 }
 
 /// Of a bucket without a number it is known that it has none, and that nothing of it is measured.

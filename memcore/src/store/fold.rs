@@ -2,17 +2,13 @@
 //!
 //! Besides the bucket that is open a fold keeps one row a bucket; quantiles keep the numbers of the open bucket, 8 bytes each.
 
-use super::bucket::{Borders, Bucket};
 use super::counting::Counting;
 use super::fill::{self, Rows};
 use super::query::{Aggregate, Every, Gaps, Query};
 use super::summary::Summary;
-use crate::energy::{Area, GapRule, Holding, Stretch};
+use crate::energy::{Area, Borders, Bucket, GapRule, Holding, MAX_BUCKETS, Stretch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, Timestamp};
-
-/// Bound of the rows of a series in buckets: who asks for more gets an error, not a machine without memory.
-pub(super) const MAX_BUCKETS: usize = 10_000_000;
 
 /// Consecutive samples of one series that are known by their summary only.
 pub(super) struct Run<'a> {
@@ -173,7 +169,7 @@ impl<'a> BucketFold<'a> {
         let mut from = stretch.start.max(self.range.0);
         self.reached = self.reached.max(end);
         if let Some(every) = &self.query.every
-            && fill::are_too_many(every, from, end)
+            && every.makes_too_many(from, end)
         {
             return Err(too_many(self.query));
         }

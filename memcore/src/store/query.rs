@@ -1,69 +1,14 @@
 //! What may be asked: which series, from when to when, raw, in buckets or as a chart.
 
-use jiff::tz::TimeZone;
-
 pub use super::aggregate::{Aggregate, Percentile};
 pub use super::result::{QueryResult, SeriesResult};
 use crate::energy::GapRule;
-pub use crate::energy::Rule;
+pub use crate::energy::{CalendarUnit, Every, Rule};
 use crate::error::{Error, Result};
 use crate::model::{Channel, Selection, Span, Timestamp, shorten};
 
 /// A chart wider than this is none.
 const CHART_WIDTH: std::ops::RangeInclusive<usize> = 4..=1_000_000;
-
-/// A length on the calendar of a zone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CalendarUnit {
-    /// So many minutes, counted from each midnight of the zone; the last bucket of a day ends with the day.
-    Minutes(u32),
-    /// So many hours, counted likewise.
-    Hours(u32),
-    /// From midnight to midnight: 23 or 25 hours where the clocks change.
-    Day,
-    /// From Monday to Monday.
-    Week,
-    /// From the first of a month to the first of the next.
-    Month,
-    /// From January 1st to January 1st.
-    Year,
-}
-
-/// The buckets of a query. They are half open and labelled by their start.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Every {
-    /// Of one length, aligned to 1970-01-01T00:00:00Z.
-    Fixed(Span),
-    /// As the clocks and calendars of a zone have them.
-    Calendar {
-        /// How long.
-        unit: CalendarUnit,
-        /// Where.
-        zone: TimeZone,
-    },
-}
-
-impl Every {
-    /// Calendar buckets in a zone by its name, such as `Europe/Berlin`.
-    ///
-    /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) where the zone is not known.
-    pub fn calendar(unit: CalendarUnit, zone: &str) -> Result<Self> {
-        let zone = TimeZone::get(zone)
-            .map_err(|e| Error::invalid(format!("zone is {zone:?}, expected a name such as Europe/Berlin")).caused_by(e))?;
-        Ok(Self::Calendar { unit, zone })
-    }
-
-    /// The name of the zone whose calendar it follows.
-    pub(super) fn zone_name(&self) -> Option<&str> {
-        match self {
-            Self::Fixed(_) => None,
-            Self::Calendar { zone, .. } => zone.iana_name(),
-        }
-    }
-}
 
 /// What becomes of buckets without a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -345,20 +290,8 @@ impl Query {
                 "query has `gaps` without `every`, expected both: only buckets can be without a number",
             ));
         }
-        self.check_every()?;
+        self.every.as_ref().map_or(Ok(()), Every::check)?;
         self.check_chart()
-    }
-
-    fn check_every(&self) -> Result<()> {
-        match &self.every {
-            Some(Every::Fixed(span)) if span.as_micros() <= 0 => {
-                Err(Error::invalid(format!("every is {span}, expected more than zero")))
-            }
-            Some(Every::Calendar { unit: CalendarUnit::Minutes(0) | CalendarUnit::Hours(0), .. }) => {
-                Err(Error::invalid("every is zero, expected at least one minute"))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn check_chart(&self) -> Result<()> {

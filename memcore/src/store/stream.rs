@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::bucket::Borders;
 use super::cost::Cost;
 use super::fill;
 use super::fold::range;
@@ -15,6 +14,7 @@ use super::rows::{Out, Rows};
 use super::scan;
 use super::shared::Shared;
 use super::snapshot::Snapshot;
+use crate::energy::Borders;
 use crate::error::Result;
 use crate::model::Timestamp;
 

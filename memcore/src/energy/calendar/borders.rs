@@ -4,26 +4,26 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::query::{CalendarUnit, Every};
+use super::{CalendarUnit, Every};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 
 /// From `start` up to and including `last`: half open but for the end of time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Bucket {
-    pub(super) start: i64,
-    pub(super) last: i64,
+pub(crate) struct Bucket {
+    pub(crate) start: i64,
+    pub(crate) last: i64,
 }
 
 impl Bucket {
-    pub(super) fn contains(self, time: i64) -> bool {
+    pub(crate) fn contains(self, time: i64) -> bool {
         self.start <= time && time <= self.last
     }
 }
 
 /// Finds the buckets of rising instants: one lookup in the zone for each day or longer bucket that is entered, none for a sample.
 #[derive(Debug)]
-pub(super) struct Borders<'a> {
+pub(crate) struct Borders<'a> {
     every: &'a Every,
     /// The latest that was found.
     latest: Option<Bucket>,
@@ -32,12 +32,12 @@ pub(super) struct Borders<'a> {
 }
 
 impl<'a> Borders<'a> {
-    pub(super) fn new(every: &'a Every) -> Self {
+    pub(crate) fn new(every: &'a Every) -> Self {
         Self { every, latest: None, period: None }
     }
 
     /// The bucket that an instant lies in.
-    pub(super) fn of(&mut self, time: i64) -> Result<Bucket> {
+    pub(crate) fn of(&mut self, time: i64) -> Result<Bucket> {
         match self.latest {
             Some(bucket) if bucket.contains(time) => Ok(bucket),
             _ => {
