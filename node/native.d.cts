@@ -190,6 +190,9 @@ export interface BackedUp {
   damage: Array<string>
 }
 
+/** The borders of the buckets of a range, both of its ends included. */
+export declare function buckets(start: bigint, end: bigint, every: string, zone?: string | undefined | null): BigInt64Array
+
 /** The description of a series, as it is registered. */
 export interface ChannelOptions {
   /** The unit in which the source reports. */
@@ -361,6 +364,19 @@ export interface LatestSample {
   time: bigint
   /** In the base unit of its quantity and in passive sign. */
   value: number
+}
+
+/** The instants of times on the wall clocks of a zone, given in microseconds as if they were UTC. */
+export declare function localize(local: BigInt64Array, zone: string, skipped: string): LocalizedTimes
+
+/** Instants of local times. */
+export interface LocalizedTimes {
+  /** The instant of each row, in microseconds. */
+  times: BigInt64Array
+  /** The rows whose time a clock showed twice. */
+  repeated: Uint32Array
+  /** The rows whose time no clock showed. */
+  skipped: Uint32Array
 }
 
 /** A site that is gone when its last handle is. */

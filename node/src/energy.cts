@@ -7,8 +7,8 @@
 import native = require("../native.cjs");
 import { sync } from "./call.cjs";
 import { type Values, known } from "./columns.cjs";
-import { anything, checkOptions, given, number, oneOf } from "./options.cjs";
-import { type Duration, type TimeLike, type TimesLike, toDate, toDuration, toMicros, toMicrosArray } from "./time.cjs";
+import { anything, checkOptions, checkText, given, number, oneOf, text } from "./options.cjs";
+import { type Duration, type TimeLike, type TimesLike, toDate, toDuration, toLocalArray, toMicros, toMicrosArray } from "./time.cjs";
 
 /** How values go on between samples. One of `maxGap` and `cadence` is needed. */
 export interface HoldOptions {
@@ -57,6 +57,16 @@ export interface Increase {
   readonly glitches: number;
 }
 
+/** What `localize` found. */
+export interface Localized {
+  /** The instant of each row, in microseconds since 1970. */
+  readonly times: BigInt64Array;
+  /** The rows whose time a clock showed twice: their order told which of the two it was. */
+  readonly repeated: Uint32Array;
+  /** The rows whose time no clock showed. */
+  readonly skipped: Uint32Array;
+}
+
 const HOLDS = { rule: oneOf("step", "trapezoid"), maxGap: anything, cadence: anything };
 
 /**
@@ -80,6 +90,33 @@ export function increase(readings: Values, options: { width?: number } = {}): In
   checkOptions("increase", options, { width: number });
   const { amount, resets, glitches } = sync(() => native.increase(known("increase", "readings", readings), options.width));
   return { amount: amount ?? null, resets, glitches };
+}
+
+/**
+ * The borders that cut a range into buckets, both of its ends included, in microseconds since 1970. With `tz` they follow the clocks
+ * and the calendar of a zone: a day has 23, 24 or 25 hours.
+ */
+export function buckets(start: TimeLike, end: TimeLike, every: Duration, options: { tz?: string } = {}): BigInt64Array {
+  checkOptions("buckets", options, { tz: text });
+  const ends = [toMicros("buckets: start", start), toMicros("buckets: end", end)] as const;
+  const length = toDuration("buckets: every", every) ?? "";
+  return sync(() => native.buckets(...ends, length, options.tz));
+}
+
+/**
+ * The instants of local times of one series, as files without a zone have them, that rise or fall: texts such as
+ * `2024-03-31T02:30`, or microseconds since 1970-01-01T00:00 on the wall clock. An hour that clocks show twice is told by the order
+ * of the rows; what no clock showed is read with the offset before the clock was set, or refused.
+ */
+export function localize(
+  local: BigInt64Array | readonly string[],
+  tz: string,
+  options: { skipped?: "offset_before" | "refuse" } = {},
+): Localized {
+  checkText("localize", "tz", tz);
+  checkOptions("localize", options, { skipped: oneOf("offset_before", "refuse") });
+  const micros = toLocalArray("localize: local", local);
+  return sync(() => native.localize(micros, tz, options.skipped ?? "offset_before"));
 }
 
 function holds(call: string, options: HoldOptions): native.Holds {

@@ -1,8 +1,8 @@
 //! The energy kernel over typed arrays: quick, so it runs on Node's thread.
 
-use memcore::energy::{self, GapRule};
+use memcore::energy::{self, Every, GapRule};
 use memcore::model::{Span, Timestamp};
-use napi::bindgen_prelude::BigInt;
+use napi::bindgen_prelude::{BigInt, BigInt64Array, Uint32Array};
 use napi_derive::napi;
 
 use crate::channel::span;
@@ -56,6 +56,14 @@ fn instants(micros: &[i64]) -> &[Timestamp] {
     unsafe { std::slice::from_raw_parts(micros.as_ptr().cast(), micros.len()) }
 }
 
+fn micros(times: Vec<Timestamp>) -> BigInt64Array {
+    BigInt64Array::new(times.into_iter().map(Timestamp::as_micros).collect())
+}
+
+fn rows(rows: Vec<usize>) -> Uint32Array {
+    Uint32Array::new(rows.into_iter().map(|row| row as u32).collect())
+}
+
 fn millis(span: Span) -> f64 {
     span.as_micros() as f64 / 1e3
 }
@@ -106,4 +114,31 @@ pub(crate) struct RegisterIncrease {
 pub(crate) fn increase(readings: &[f64], width: Option<f64>) -> Result<RegisterIncrease> {
     let found = energy::increase(readings, width).to_node()?;
     Ok(RegisterIncrease { amount: found.amount, resets: found.resets as i64, glitches: found.glitches as i64 })
+}
+
+/// The borders of the buckets of a range, both of its ends included.
+#[napi(catch_unwind)]
+pub(crate) fn buckets(start: BigInt, end: BigInt, every: String, zone: Option<String>) -> Result<BigInt64Array> {
+    let borders =
+        || energy::buckets(instant(&start)?, instant(&end)?, &Every::parse(&every, zone.as_deref())?);
+    Ok(micros(borders().to_node()?))
+}
+
+/// Instants of local times.
+#[napi(object)]
+pub(crate) struct LocalizedTimes {
+    /// The instant of each row, in microseconds.
+    pub times: BigInt64Array,
+    /// The rows whose time a clock showed twice.
+    pub repeated: Uint32Array,
+    /// The rows whose time no clock showed.
+    pub skipped: Uint32Array,
+}
+
+/// The instants of times on the wall clocks of a zone, given in microseconds as if they were UTC.
+#[napi(catch_unwind)]
+pub(crate) fn localize(local: &[i64], zone: String, skipped: String) -> Result<LocalizedTimes> {
+    let found = || energy::localize(local, &energy::zone_of(&zone)?, skipped.parse()?);
+    let found = found().to_node()?;
+    Ok(LocalizedTimes { times: micros(found.times), repeated: rows(found.repeated), skipped: rows(found.skipped) })
 }

@@ -1,11 +1,12 @@
 //! The energy kernel over columns, with the interpreter released.
 
-use memcore::energy::{self, GapRule, Rule};
+use memcore::energy::{self, Every, GapRule, Rule};
 use memcore::model::{Span, Timestamp};
 use pyo3::prelude::*;
 
 use crate::errors::raised;
 use crate::lent;
+use crate::result::Column;
 
 /// How values go on between samples: the rule, `max_gap` and `cadence`.
 type Holds = (String, Option<i64>, Option<i64>);
@@ -51,4 +52,27 @@ pub(crate) fn increase(
     let readings = &readings[..];
     let found = py.detach(|| energy::increase(readings, width)).map_err(raised)?;
     Ok((found.amount, found.resets, found.glitches))
+}
+
+/// The borders of the buckets of a range, both of its ends included.
+#[pyfunction]
+pub(crate) fn buckets(py: Python<'_>, start: i64, end: i64, every: &str, zone: Option<&str>) -> PyResult<Column> {
+    let every = Every::parse(every, zone).map_err(raised)?;
+    let (start, end) = (Timestamp::from_micros(start), Timestamp::from_micros(end));
+    Column::instants(py.detach(|| energy::buckets(start, end, &every)).map_err(raised)?)
+}
+
+/// Instants of local times, and the rows of times that clocks showed twice or never.
+#[pyfunction]
+pub(crate) fn localize(
+    py: Python<'_>,
+    local: &Bound<'_, PyAny>,
+    zone: &str,
+    skipped: &str,
+) -> PyResult<(Column, Column, Column)> {
+    let (zone, skipped) = (energy::zone_of(zone).map_err(raised)?, skipped.parse().map_err(raised)?);
+    let local = lent::local_micros("local", local)?;
+    let local = &local[..];
+    let found = py.detach(|| energy::localize(local, &zone, skipped)).map_err(raised)?;
+    Ok((Column::instants(found.times)?, Column::rows(found.repeated)?, Column::rows(found.skipped)?))
 }

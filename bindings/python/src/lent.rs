@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use arrow_array::Array;
+use arrow_array::{Array, make_array};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use arrow_buffer::{ArrowNativeType, ScalarBuffer};
@@ -50,6 +50,25 @@ pub(crate) fn micros<'a>(name: &str, column: &'a Bound<'_, PyAny>) -> PyResult<L
     let mut times = Vec::new();
     for chunk in chunks {
         let read = memcore::arrow::times(name, times.len(), &chunk).map_err(raised)?;
+        times.extend(read.into_iter().map(Timestamp::as_micros));
+    }
+    Ok(Lent::Copied(times))
+}
+
+/// Times on wall clocks, as microseconds as if they were UTC: an array of numpy, bytes, or Arrow timestamps without a zone.
+pub(crate) fn local_micros<'a>(name: &str, column: &'a Bound<'_, PyAny>) -> PyResult<Lent<'a, i64>> {
+    if let Some(lent) = in_place(column, &["<i8", "<M8[us]"], i64::from_le_bytes)? {
+        return Ok(lent);
+    }
+    let mut times = Vec::new();
+    for chunk in import(column)? {
+        let DataType::Timestamp(unit, None) = chunk.data_type() else {
+            let kind = chunk.data_type();
+            return Err(invalid(format!("{name}: of type {kind}, expected local times, such as timestamp[us] without a zone")));
+        };
+        let as_if_utc = DataType::Timestamp(*unit, Some("UTC".into()));
+        let data = chunk.to_data().into_builder().data_type(as_if_utc).build().map_err(|e| invalid(e.to_string()))?;
+        let read = memcore::arrow::times(name, times.len(), &make_array(data)).map_err(raised)?;
         times.extend(read.into_iter().map(Timestamp::as_micros));
     }
     Ok(Lent::Copied(times))

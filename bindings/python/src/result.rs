@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow_array::ffi::FFI_ArrowSchema;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{
-    Array, ArrayRef, Float64Array, RecordBatch, RecordBatchIterator, TimestampMicrosecondArray, UInt64Array,
+    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchIterator, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 use memcore::model::Timestamp;
@@ -225,12 +225,20 @@ impl Column {
         Ok(Self { own: true, ..Self::new(Arc::new(TimestampMicrosecondArray::from(micros)))? })
     }
 
+    /// Numbers of rows.
+    pub(crate) fn rows(rows: Vec<usize>) -> PyResult<Self> {
+        let rows: Vec<i64> = rows.into_iter().map(|row| row as i64).collect();
+        Ok(Self { own: true, ..Self::new(Arc::new(Int64Array::from(rows)))? })
+    }
+
     fn new(array: ArrayRef) -> PyResult<Self> {
         let any = array.as_any();
         let (address, kind) = if let Some(array) = any.downcast_ref::<Float64Array>() {
             (array.values().as_ptr().addr(), "<f8")
         } else if let Some(array) = any.downcast_ref::<UInt64Array>() {
             (array.values().as_ptr().addr(), "<u8")
+        } else if let Some(array) = any.downcast_ref::<Int64Array>() {
+            (array.values().as_ptr().addr(), "<i8")
         } else if let Some(array) = any.downcast_ref::<TimestampMicrosecondArray>() {
             (array.values().as_ptr().addr(), "<M8[us]")
         } else {
@@ -266,6 +274,9 @@ impl Column {
             };
         }
         if let Some(array) = any.downcast_ref::<UInt64Array>() {
+            return array.values().to_vec().into_pyobject(py);
+        }
+        if let Some(array) = any.downcast_ref::<Int64Array>() {
             return array.values().to_vec().into_pyobject(py);
         }
         let times = any.downcast_ref::<TimestampMicrosecondArray>().map(|array| array.values().to_vec());

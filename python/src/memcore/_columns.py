@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from ._errors import InvalidError
-from ._time import micros
+from ._time import local_micros, micros
 
 
 def little_endian(numbers: array[Any]) -> bytes:
@@ -49,6 +49,21 @@ def times(column: Any, name: str = "times") -> Any:
         return column
     return little_endian(
         array("q", [micros(value, f"{name}[{row}]") for row, value in enumerate(_items(column, name))])
+    )
+
+
+def local_times(column: Any, name: str) -> Any:
+    """Times on wall clocks, which have no zone, as microseconds as if they were UTC."""
+    if library(column) == "pandas" and getattr(column.dtype, "kind", "") == "M":
+        if getattr(column.dtype, "tz", None) is not None:
+            raise InvalidError(f"{name} are {column.dtype} with a zone, expected local times without one")
+        column = column.to_numpy()
+    if library(column) == "numpy" and column.dtype.kind != "O":
+        return _times_of_numpy(column, name)
+    if speaks_arrow(column) and library(column) != "pandas":
+        return column
+    return little_endian(
+        array("q", [local_micros(value, f"{name}[{row}]") for row, value in enumerate(_items(column, name))])
     )
 
 

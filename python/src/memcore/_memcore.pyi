@@ -16,21 +16,25 @@ __all__ = [
     "Stream",
     "Table",
     "__version__",
+    "buckets",
     "cli_main",
     "increase",
     "integrate",
     "leave",
+    "localize",
     "restore",
 ]
 
 __version__: str
 
+def buckets(start: int, end: int, every: str, zone: str | None) -> Column: ...
 def cli_main(args: Sequence[str]) -> int: ...
 def increase(readings: object, width: float | None) -> tuple[float | None, int, int]: ...
 def integrate(
     times: object, values: object, start: int | None, end: int | None, holds: tuple[str, int | None, int | None]
 ) -> tuple[float, float | None, int, int, list[tuple[int, int]]]: ...
 def leave() -> None: ...
+def localize(local: object, zone: str, skipped: str) -> tuple[Column, Column, Column]: ...
 def restore(backup: str | PathLike[str], site: str | PathLike[str], tell: object) -> tuple[int, int]: ...
 
 @final

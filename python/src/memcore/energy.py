@@ -12,12 +12,25 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from . import _columns, _memcore
-from ._time import MICROSECOND, Instant, Length, maybe_micros, maybe_span, moment
+from ._time import MICROSECOND, Instant, Length, maybe_micros, maybe_span, micros, moment, span
 
-__all__ = ["Gap", "Increase", "Integrated", "Rule", "increase", "integrate"]
+__all__ = [
+    "Gap",
+    "Increase",
+    "Integrated",
+    "Localized",
+    "Rule",
+    "Skipped",
+    "buckets",
+    "increase",
+    "integrate",
+    "localize",
+]
 
 Rule = Literal["step", "trapezoid"]
 """How a value goes over into the next: it holds until then, or lies on a straight line to it."""
+Skipped = Literal["offset_before", "refuse"]
+"""What becomes of local times that no clock showed: read with the offset before the clock was set, or an error."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,18 @@ class Increase:
     """How often it fell and came back: nothing was counted."""
 
 
+@dataclass(frozen=True, eq=False)
+class Localized:
+    """What ``localize`` found."""
+
+    times: Any
+    """The instants: datetime64 in UTC; of a pandas column one of the zone, of a series with its index."""
+    repeated: Any
+    """The rows whose time a clock showed twice: their order told which of the two it was."""
+    skipped: Any
+    """The rows whose time no clock showed."""
+
+
 def integrate(
     times: Any,
     values: Any = None,
@@ -84,6 +109,35 @@ def increase(readings: Any, *, width: float | None = None) -> Increase:
     ``width`` is where it rolls over, in the unit of the readings: 65536 for a register of 16 bits that counts in them.
     """
     return Increase(*_memcore.increase(_columns.values(readings, "readings"), width))
+
+
+def buckets(start: Instant, end: Instant, every: Length, *, tz: str | None = None) -> Any:
+    """Return the borders that cut a range into buckets, both of its ends included, as datetime64 in UTC.
+
+    With ``tz`` they follow the clocks and the calendar of a zone: a day has 23, 24 or 25 hours.
+    """
+    length = every if isinstance(every, str) else f"{span(every, 'every')}us"
+    return _columns.array_of(_memcore.buckets(micros(start, "start"), micros(end, "end"), length, tz))
+
+
+def localize(local: Any, tz: str, *, skipped: Skipped = "offset_before") -> Localized:
+    """Find the instants of local times of one series, as files without a zone have them, that rise or fall.
+
+    ``local`` are datetimes without a zone, such text, datetime64, or a column of pandas, polars or Arrow. An hour that
+    clocks show twice is told by the order of the rows.
+    """
+    times, repeated, never = _memcore.localize(_columns.local_times(local, "local"), tz, skipped)
+    instants = _columns.array_of(times)
+    if _columns.library(local) == "pandas":
+        instants = _in_pandas(instants, local, tz)
+    return Localized(instants, _columns.array_of(repeated), _columns.array_of(never))
+
+
+def _in_pandas(instants: Any, given: Any, tz: str) -> Any:
+    import pandas as pd
+
+    index = pd.DatetimeIndex(instants, name=given.name).tz_localize("UTC").tz_convert(tz)
+    return pd.Series(index, index=given.index, name=given.name) if hasattr(given, "index") else index
 
 
 def _holds(rule: Rule, max_gap: Length | None, cadence: Length | None) -> tuple[str, int | None, int | None]:
