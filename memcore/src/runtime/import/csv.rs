@@ -2,13 +2,15 @@
 //! `p_kw`.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 
 use csv::StringRecord;
 use jiff::tz::TimeZone;
 
-use super::{ImportRequest, Part, ROWS, Source};
+use super::ImportRequest;
+use super::refused::Refused;
+use super::source::{Opened, Part, ROWS, Source};
+use super::understood::Understood;
 use crate::error::{Error, Result};
 use crate::model::{Channel, DeviceName, Quantity, SeriesName, Timestamp, Unit, shorten};
 use crate::runtime::frame::{self, Cells, FrameOptions, Rows};
@@ -21,8 +23,7 @@ struct Csv {
     times: TimeReader,
     layout: Layout,
     part: Part,
-    /// A bad row ends the file, after the rows before it were given.
-    failed: Option<Error>,
+    row: u64,
     done: bool,
 }
 
@@ -40,9 +41,8 @@ struct WideColumn {
     description: Option<Channel>,
 }
 
-pub(super) fn open(file: File, bytes: u64, request: &ImportRequest) -> Result<Box<dyn Source>> {
-    let (file, part) = Part::of(file, bytes);
-    let plain = sim::unpacked(BufReader::with_capacity(1 << 16, file)).map_err(|e| Error::io("read", e))?;
+pub(super) fn open(opened: Opened, request: &ImportRequest) -> Result<Box<dyn Source>> {
+    let (plain, part) = opened.unpacked()?;
     let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 16).trim(csv::Trim::All).from_reader(plain);
     let header = reader.headers().map_err(|e| read_error(&e))?;
     let names: Vec<String> = header.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
@@ -53,7 +53,7 @@ pub(super) fn open(file: File, bytes: u64, request: &ImportRequest) -> Result<Bo
             .map_err(|e| Error::invalid(format!("zone is {zone:?}, expected a name such as Europe/Berlin")).caused_by(e))?,
     };
     let times = TimeReader::new(&names[layout.time()], zone);
-    Ok(Box::new(Csv { reader, record: StringRecord::new(), times, layout, part, failed: None, done: false }))
+    Ok(Box::new(Csv { reader, record: StringRecord::new(), times, layout, part, row: 0, done: false }))
 }
 
 impl Layout {
@@ -133,20 +133,18 @@ impl WideColumn {
 }
 
 impl Source for Csv {
-    fn next(&mut self) -> Result<Option<Vec<Rows>>> {
-        if let Some(e) = self.failed.take() {
-            self.done = true;
-            return Err(e);
-        }
+    fn next(&mut self, refused: &mut Refused) -> Result<Option<Vec<Rows>>> {
         let mut gathered = Gathered::new(&self.layout);
         while !self.done && gathered.times.len() < ROWS {
-            match self.read_row(&mut gathered) {
+            let number = self.row;
+            self.row += 1;
+            match self.read_row(number, &mut gathered) {
                 Ok(true) => {}
                 Ok(false) => self.done = true,
                 Err(e) => {
                     let line = self.record.position().map_or(0, csv::Position::line);
-                    self.failed = Some(if line > 0 { e.context(format_args!("line {line}")) } else { e });
-                    break;
+                    let text: Vec<&str> = self.record.iter().collect();
+                    refused.take(number, Some(line), &text.join(","), &e)?;
                 }
             }
         }
@@ -160,13 +158,17 @@ impl Source for Csv {
         Some(self.part.get())
     }
 
+    fn understood(&self) -> Understood {
+        Understood { format: "csv".into(), ..Understood::default() }
+    }
+
     fn is_stored_form(&self) -> bool {
         matches!(self.layout, Layout::Long { .. } | Layout::Wide { own: true, .. })
     }
 }
 
 impl Csv {
-    fn read_row(&mut self, into: &mut Gathered) -> Result<bool> {
+    fn read_row(&mut self, number: u64, into: &mut Gathered) -> Result<bool> {
         if !self.reader.read_record(&mut self.record).map_err(|e| read_error(&e))? {
             return Ok(false);
         }
@@ -174,7 +176,7 @@ impl Csv {
         // Outside the calendar an instant is written as its microseconds.
         let beyond = text.strip_suffix("us").and_then(|micros| micros.parse().ok()).map(Timestamp::from_micros);
         let time = beyond.map_or_else(|| self.times.read(text), Ok)?;
-        into.push(time, &self.layout, &self.record)?;
+        into.push(number, time, &self.layout, &self.record)?;
         Ok(true)
     }
 }
@@ -182,6 +184,7 @@ impl Csv {
 /// Rows that are read and not yet given away.
 struct Gathered {
     times: Vec<Timestamp>,
+    numbers: Vec<u64>,
     /// Of the wide layout, column by column.
     columns: Vec<Vec<Option<f64>>>,
     /// Of the long layout: the series of each row, by its place in the list, and its value.
@@ -203,10 +206,17 @@ impl Gathered {
             Layout::Wide { columns, .. } => columns.iter().map(|_| Vec::new()).collect(),
             Layout::Long { .. } => Vec::new(),
         };
-        Self { times: Vec::new(), columns, places: Vec::new(), series: Vec::new(), by_name: HashMap::new() }
+        Self {
+            times: Vec::new(),
+            numbers: Vec::new(),
+            columns,
+            places: Vec::new(),
+            series: Vec::new(),
+            by_name: HashMap::new(),
+        }
     }
 
-    fn push(&mut self, time: Timestamp, layout: &Layout, record: &StringRecord) -> Result<()> {
+    fn push(&mut self, place: u64, time: Timestamp, layout: &Layout, record: &StringRecord) -> Result<()> {
         match layout {
             Layout::Wide { columns, own, .. } => {
                 let value = |column: &WideColumn| number(&column.title, &record[column.cell], *own);
@@ -221,6 +231,7 @@ impl Gathered {
             }
         }
         self.times.push(time);
+        self.numbers.push(place);
         Ok(())
     }
 
@@ -248,16 +259,18 @@ impl Gathered {
 
     fn rows(self, layout: &Layout) -> Result<Vec<Rows>> {
         match layout {
-            Layout::Wide { columns, .. } => Ok(wide(self.times, columns, self.columns)),
+            Layout::Wide { columns, .. } => Ok(wide(self.times, self.numbers, columns, self.columns)),
             Layout::Long { .. } => {
-                let mut rows: Vec<(Vec<Timestamp>, Vec<Option<f64>>)> = vec![Default::default(); self.series.len()];
-                for (time, (place, value)) in self.times.into_iter().zip(self.places) {
+                let mut rows: Vec<(Vec<Timestamp>, Vec<u64>, Vec<Option<f64>>)> =
+                    vec![Default::default(); self.series.len()];
+                for ((time, number), (place, value)) in self.times.into_iter().zip(self.numbers).zip(self.places) {
                     rows[place].0.push(time);
-                    rows[place].1.push(value);
+                    rows[place].1.push(number);
+                    rows[place].2.push(value);
                 }
-                let of = |(LongSeries { series, unit, description, .. }, (times, values))| {
+                let of = |(LongSeries { series, unit, description, .. }, (times, numbers, values))| {
                     let SeriesName { device, channel } = series;
-                    Rows { device, times, columns: vec![Cells { channel, unit, description, values }] }
+                    Rows { device, times, numbers, columns: vec![Cells { channel, unit, description, values }] }
                 };
                 Ok(self.series.into_iter().zip(rows).map(of).collect())
             }
@@ -265,14 +278,19 @@ impl Gathered {
     }
 }
 
-fn wide(times: Vec<Timestamp>, columns: &[WideColumn], values: Vec<Vec<Option<f64>>>) -> Vec<Rows> {
+fn wide(times: Vec<Timestamp>, numbers: Vec<u64>, columns: &[WideColumn], values: Vec<Vec<Option<f64>>>) -> Vec<Rows> {
     let mut found: Vec<Rows> = Vec::new();
     for (WideColumn { series, unit, description, .. }, values) in columns.iter().zip(values) {
         let device: &DeviceName = &series.device;
         let cells = Cells { channel: series.channel.clone(), unit: *unit, description: description.clone(), values };
         match found.iter_mut().find(|rows| rows.device == *device) {
             Some(rows) => rows.columns.push(cells),
-            None => found.push(Rows { device: device.clone(), times: times.clone(), columns: vec![cells] }),
+            None => found.push(Rows {
+                device: device.clone(),
+                times: times.clone(),
+                numbers: numbers.clone(),
+                columns: vec![cells],
+            }),
         }
     }
     found
