@@ -332,8 +332,22 @@ export interface ImportSettings {
   units?: Record<string, string>
   /** The zone of times without one. */
   tz?: string
+  /** What stands between two cells. */
+  delimiter?: string
+  /** What stands before the fraction of a number. */
+  decimal?: string
+  /** The file of a mapping. */
+  mappingFile?: string
+  /** A mapping, as JSON. */
+  mapping?: string
   /** Writes nothing. */
   dryRun: boolean
+  /** Ends at the first row that cannot be read. */
+  strict: boolean
+  /** Where refused rows go. */
+  refused?: string
+  /** Whether they go anywhere. */
+  sideFile: boolean
 }
 
 /** By how much a counter rose from its first reading to its last. */

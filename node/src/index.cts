@@ -37,9 +37,11 @@ export type {
   ImportReport,
   OpenOptions,
   QueryOptions,
+  RefusedRow,
   SeriesDescription,
   SeriesStats,
   Stats,
+  Understood,
   VerifyReport,
   WorkOptions,
 } from "./history.cjs";

@@ -24,6 +24,7 @@ from ._errors import (
     UnauthorizedError,
     UnsupportedError,
 )
+from ._files import ImportReport
 from ._live import Events, Reading, Subscription
 from ._memcore import __version__
 from ._memcore import leave as _leave
@@ -45,6 +46,7 @@ __all__ = [
     "DamagedError",
     "Device",
     "Events",
+    "ImportReport",
     "InternalError",
     "InvalidError",
     "IoError",

@@ -60,7 +60,12 @@ class Site:
         tell: object,
     ) -> str: ...
     def import_file(
-        self, path: str | PathLike[str], reading: Mapping[str, object], zone: str | None, dry_run: bool, tell: object
+        self,
+        path: str | PathLike[str],
+        reading: Mapping[str, object],
+        file: Mapping[str, object],
+        dry_run: bool,
+        tell: object,
     ) -> str: ...
     def stream(self, selection: str, question: Mapping[str, object]) -> Stream: ...
     def backup(self, to: str | PathLike[str], tell: object) -> dict[str, Any]: ...

@@ -10,10 +10,11 @@ from os import PathLike, fspath
 from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
-from . import _columns, _frames, _memcore
+from . import _columns, _files, _frames, _memcore
 from ._bulk import Bulk
 from ._channel import Channel, Kind, Label, Sign, described, description
 from ._errors import InvalidError
+from ._files import FileMapping, ImportReport
 from ._frames import Units
 from ._progress import Tell, Teller
 from ._result import QueryResult
@@ -284,19 +285,27 @@ class Memcore:
         time: str = "time",
         units: Units = None,
         tz: str | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        mapping: FileMapping = None,
         dry_run: bool = False,
+        strict: bool = False,
+        refused: str | PathLike[str] | Literal[False] | None = None,
         progress: Tell = False,
-    ) -> dict[str, Any]:
-        """Take history in from a file of CSV, Parquet or Arrow: long, or wide with ``device``, see ``write_frame``.
+    ) -> ImportReport:
+        """Take history in from a file, whose format and meaning are told by its content: CSV and its like, Parquet,
+        Arrow, JSON lines, MongoDB dumps, Home Assistant, Green Button. Doing it again adds nothing twice.
 
-        Doing it again adds nothing twice. ``tz`` is the zone of times in CSV without one. Returns how many ``rows``
-        were read, ``points`` written, ``repeated`` because they were there already, and ``gaps``; and the ``series``.
+        What the content leaves open is said by ``device`` and ``units`` (see ``write_frame``), ``tz`` (the zone of times
+        without one), ``delimiter``, ``decimal``, or by a ``mapping``: a mapping's file, or a dict of the same fields,
+        ``{"columns": {"p_kw": {"series": "home1.pv.power", "unit": "kW"}}}``. With ``dry_run`` nothing is written and the
+        report says what was understood. A row that cannot be read is left out and goes with its reason to
+        ``FILE.refused.csv``, to ``refused``, or nowhere (``False``); with ``strict`` it ends the import.
         """
         with Teller(progress, fspath(path)) as teller:
             reading = _frames.reading(device, time, units, "keep")
-            report = self._native.import_file(path, reading, tz, dry_run, teller.native)
-        done: dict[str, Any] = json.loads(report)
-        return done
+            file = _files.reading(tz, delimiter, decimal, mapping, strict, refused)
+            return _files.report(self._native.import_file(path, reading, file, dry_run, teller.native))
 
     def at(self, time: Instant, selection: str = ">") -> dict[str, tuple[datetime, float]]:
         """Return the sample that held at an instant, the latest at or before it however old, of every selected
