@@ -36,6 +36,11 @@ impl Rise {
 }
 
 impl Counter {
+    /// With the declared width of the register, where there is one.
+    pub(crate) fn with_width(width: Option<f64>) -> Self {
+        Self { width, ..Self::default() }
+    }
+
     /// What the reading adds to those before; None for NaN and for the first, of which it is not known.
     #[inline]
     pub(crate) fn push(&mut self, value: f64) -> Option<Rise> {
@@ -99,7 +104,7 @@ pub fn increase(readings: &[f64], width: Option<f64>) -> Result<Increase> {
     if let Some(width) = width.filter(|width| !(width.is_finite() && *width > 0.0)) {
         return Err(Error::invalid(format!("width of the register is {width}, expected more than zero")));
     }
-    let mut counter = Counter { width, ..Counter::default() };
+    let mut counter = Counter::with_width(width);
     let mut sum = ExactSum::default();
     let mut pairs = 0;
     for rise in readings.iter().filter_map(|value| counter.push(*value)) {

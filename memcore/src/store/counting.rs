@@ -20,6 +20,11 @@ pub(super) struct Counting {
 }
 
 impl Counting {
+    /// Of a register that begins again at zero after so many; None where nothing says so.
+    pub(super) fn with_width(width: Option<f64>) -> Self {
+        Self { counter: Counter::with_width(width), ..Self::default() }
+    }
+
     /// Readings before the range, some of which may have been given before.
     pub(super) fn context(&mut self, times: &[i64], values: &[f64]) {
         let fresh = self.seen.map_or(0, |seen| times.partition_point(|time| *time <= seen));

@@ -96,7 +96,7 @@ impl<'a> BucketFold<'a> {
             ahead: borders(),
             gaps,
             holding: gaps.filter(|_| over_time).map(|gaps| Holding::new(query.rule, gaps)),
-            counting: columns.contains(&Aggregate::Increase).then(Counting::default),
+            counting: columns.contains(&Aggregate::Increase).then(|| Counting::with_width(channel.rollover_width())),
             numbers: columns.iter().any(|aggregate| aggregate.quantile().is_some()).then(Vec::new),
             open: None,
             rows: Rows::new(columns.len()),

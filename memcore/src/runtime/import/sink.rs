@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{ImportReport, ImportRequest, ImportedSeries, Source};
 use crate::error::Result;
-use crate::model::{Channel, LabelPosition, SeriesName, SignConvention, Timestamp, Unit};
+use crate::model::{Channel, LabelPosition, SeriesName, SetAside, SignConvention, Timestamp, Unit};
 use crate::runtime::bulk::Bulk;
 use crate::runtime::embedded::Memcore;
 use crate::runtime::frame::{Cells, Rows};
-use crate::runtime::write::Described;
+use crate::runtime::write::Stored;
 use crate::store::Query;
 
 /// Where the rows of a file go.
@@ -59,30 +59,38 @@ impl Sink {
 
     pub(super) fn take(&mut self, mut rows: Rows) -> Result<()> {
         self.report.rows += rows.times.len() as u64;
-        let mut described = Vec::with_capacity(rows.columns.len());
-        for Cells { channel, unit, description, values } in &mut rows.columns {
+        let mut columns = Vec::with_capacity(rows.columns.len());
+        let mut aside = SetAside::default();
+        for Cells { channel, unit, description, values: reported } in &mut rows.columns {
             let series = rows.device.channel(channel.clone());
             self.meet(series.clone(), *unit, description.take())?;
+            let Some(known) = self.series.get(&series) else { continue };
+            let given = reported.iter().flatten().count() as u64;
+            let mut column = Stored::of(known.channel.clone(), reported, &mut aside);
+            let values = &column.values;
             let there = self.there_already(&series, &rows.times, values)?;
             let Some(known) = self.series.get_mut(&series) else { continue };
             let present = values.iter().flatten().count() as u64;
             known.points += present;
-            self.report.gaps += values.len() as u64 - present;
+            self.report.gaps += values.len() as u64 - given;
             self.report.repeated += there.len() as u64;
             self.report.points += present - there.len() as u64;
-            for (time, _) in rows.times.iter().zip(&*values).filter(|(_, value)| value.is_some()) {
+            for (time, _) in rows.times.iter().zip(&**values).filter(|(_, value)| value.is_some()) {
                 self.report.first = Some(self.report.first.map_or(*time, |first| first.min(*time)));
                 self.report.last = Some(self.report.last.map_or(*time, |last| last.max(*time)));
             }
-            there.into_iter().for_each(|row| values[row] = None);
-            described.push(known.channel.clone());
+            if !there.is_empty() {
+                let values = column.values.to_mut();
+                there.into_iter().for_each(|row| values[row] = None);
+            }
+            columns.push(column);
         }
+        self.report.invalid += aside.invalid;
+        self.report.out_of_range += aside.out_of_range;
         if self.dry_run {
             return Ok(());
         }
-        let values = rows.columns.iter().map(|cells| &cells.values[..]);
-        let columns: Vec<Described<'_>> = described.into_iter().zip(values).collect();
-        self.bulk.take(&rows.device, &rows.times, &columns).map(drop)
+        self.bulk.take(&rows.device, &rows.times, columns, aside).map(drop)
     }
 
     /// Registers a series at its first row.
@@ -111,6 +119,9 @@ impl Sink {
             channel.sign = SignConvention::Passive;
             channel.label = LabelPosition::Start;
             channel.unit = unit.unwrap_or(channel.quantity.base_unit());
+            // What was taken in once is a value, whatever its source called invalid.
+            (channel.range, channel.register) = (None, None);
+            channel.invalid.clear();
         }
         let until = if new { None } else { self.memcore.latest(&series)?.first().map(|(_, sample)| sample.time) };
         self.series.insert(series, Known { channel, new, points: 0, until });
@@ -139,7 +150,7 @@ impl Sink {
         let Some(stored) = found.values() else { return Ok(Vec::new()) };
         let same = |row: &usize| {
             let at = found.times().values().binary_search(&times[*row].saturating_add(shift).as_micros());
-            let value = values[*row].map(|value| channel.to_stored(value).to_bits());
+            let value = values[*row].map(f64::to_bits);
             at.is_ok_and(|at| Some(stored.value(at).to_bits()) == value)
         };
         let there: Vec<usize> = (0..times.len()).filter(same).collect();
