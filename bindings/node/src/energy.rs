@@ -51,9 +51,10 @@ pub(crate) struct IntegratedSamples {
     pub gaps: Vec<Silence>,
 }
 
-fn instants(micros: &[i64]) -> &[Timestamp] {
-    // SAFETY: a timestamp is a transparent wrapper of its microseconds.
-    unsafe { std::slice::from_raw_parts(micros.as_ptr().cast(), micros.len()) }
+/// The range of samples, empty where there are none.
+fn samples_range(gaps: GapRule, times: &[i64]) -> (Timestamp, Timestamp) {
+    let end = |time: Option<&i64>| Timestamp::from_micros(time.copied().unwrap_or_default());
+    gaps.range(end(times.first()), end(times.last()))
 }
 
 fn micros(times: Vec<Timestamp>) -> BigInt64Array {
@@ -77,10 +78,9 @@ pub(crate) fn integrate(
     end: Option<BigInt>,
     holds: Holds,
 ) -> Result<IntegratedSamples> {
-    let times = instants(times);
     let integrated = || {
         let (rule, gaps) = (holds.rule.parse()?, holds.gaps()?);
-        let (first, last) = gaps.range(times);
+        let (first, last) = samples_range(gaps, times);
         let at = |time: &Option<BigInt>, else_at| time.as_ref().map_or(Ok(else_at), instant);
         energy::integrate(times, values, (at(&start, first)?, at(&end, last)?), rule, gaps)
     };

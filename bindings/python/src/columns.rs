@@ -15,7 +15,7 @@ use crate::lent;
 
 /// Times: an array of numpy or bytes of `int64` microseconds, or Arrow timestamps with a zone.
 pub(crate) fn times(name: &str, column: &Bound<'_, PyAny>) -> PyResult<Vec<Timestamp>> {
-    Ok(lent::instants(&lent::micros(name, column)?).to_vec())
+    Ok(lent::micros(name, column)?.iter().copied().map(Timestamp::from_micros).collect())
 }
 
 /// Values: an array of numpy or bytes of `float64`, Arrow numbers, or a list in which `None` is absent. NaN is absent where

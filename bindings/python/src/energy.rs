@@ -15,6 +15,12 @@ fn holds((rule, max_gap, cadence): &Holds) -> memcore::Result<(Rule, GapRule)> {
     Ok((rule.parse()?, GapRule::given(max_gap.map(Span::from_micros), cadence.map(Span::from_micros))?))
 }
 
+/// The range of samples, empty where there are none.
+fn samples_range(gaps: GapRule, times: &[i64]) -> (Timestamp, Timestamp) {
+    let end = |time: Option<&i64>| Timestamp::from_micros(time.copied().unwrap_or_default());
+    gaps.range(end(times.first()), end(times.last()))
+}
+
 /// Amount, mean, measured and held microseconds, and gaps from and to.
 type Integrated = (f64, Option<f64>, i64, i64, Vec<(i64, i64)>);
 
@@ -29,10 +35,10 @@ pub(crate) fn integrate(
     holds: Holds,
 ) -> PyResult<Integrated> {
     let (times, values) = (lent::micros("times", times)?, lent::numbers("values", values)?);
-    let (times, values) = (lent::instants(&times), &values[..]);
+    let (times, values) = (&times[..], &values[..]);
     let integrated = py.detach(|| {
         let (rule, gaps) = self::holds(&holds)?;
-        let (first, last) = gaps.range(times);
+        let (first, last) = samples_range(gaps, times);
         let range = (start.map_or(first, Timestamp::from_micros), end.map_or(last, Timestamp::from_micros));
         energy::integrate(times, values, range, rule, gaps)
     });

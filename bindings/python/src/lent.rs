@@ -97,12 +97,6 @@ pub(crate) fn numbers<'a>(name: &str, column: &'a Bound<'_, PyAny>) -> PyResult<
     Ok(Lent::Copied(values))
 }
 
-/// The same numbers as instants.
-pub(crate) fn instants(micros: &[i64]) -> &[Timestamp] {
-    // SAFETY: a timestamp is a transparent wrapper of its microseconds.
-    unsafe { std::slice::from_raw_parts(micros.as_ptr().cast(), micros.len()) }
-}
-
 /// What numpy has in one piece and in one of these types, or bytes have.
 fn in_place<'a, T: ArrowNativeType>(
     column: &'a Bound<'_, PyAny>,

@@ -36,8 +36,8 @@ impl Rise {
 }
 
 impl Counter {
-    /// With the declared width of the register, where there is one.
-    pub(crate) fn with_width(width: Option<f64>) -> Self {
+    /// Of a register of that width, where one is declared; it is more than zero.
+    pub(crate) fn new(width: Option<f64>) -> Self {
         Self { width, ..Self::default() }
     }
 
@@ -83,6 +83,13 @@ impl Counter {
     }
 }
 
+pub(super) fn check_width(width: Option<f64>) -> Result<()> {
+    match width.filter(|width| !(width.is_finite() && *width > 0.0)) {
+        Some(width) => Err(Error::invalid(format!("width of the register is {width}, expected more than zero"))),
+        None => Ok(()),
+    }
+}
+
 /// What [`increase`] found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
@@ -101,10 +108,8 @@ pub struct Increase {
 /// # Errors
 /// [`Invalid`](crate::ErrorKind::Invalid) for a width that is not more than zero.
 pub fn increase(readings: &[f64], width: Option<f64>) -> Result<Increase> {
-    if let Some(width) = width.filter(|width| !(width.is_finite() && *width > 0.0)) {
-        return Err(Error::invalid(format!("width of the register is {width}, expected more than zero")));
-    }
-    let mut counter = Counter::with_width(width);
+    check_width(width)?;
+    let mut counter = Counter::new(width);
     let mut sum = ExactSum::default();
     let mut pairs = 0;
     for rise in readings.iter().filter_map(|value| counter.push(*value)) {

@@ -97,12 +97,10 @@ impl GapRule {
         Span::from_micros(self.longest.max(self.cadence.unwrap_or(0)))
     }
 
-    /// The range that samples are of: from the first to one cadence after the last. Without any it is empty.
+    /// The range that samples are of whose first and last are given: up to one cadence after the last.
     #[must_use]
-    pub fn range(self, times: &[Timestamp]) -> (Timestamp, Timestamp) {
-        let first = times.first().copied().unwrap_or_default();
-        let last = times.last().map(|time| Timestamp::from_micros(self.cadence_end(time.as_micros())));
-        (first, last.unwrap_or(first))
+    pub fn range(self, first: Timestamp, last: Timestamp) -> (Timestamp, Timestamp) {
+        (first, Timestamp::from_micros(self.cadence_end(last.as_micros())))
     }
 
     /// Whether a value holds over a silence of so many microseconds.

@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 /// A UTC instant: integer microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-#[repr(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {

@@ -10,8 +10,8 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use super::cost::Cost;
-use super::fill::Rows;
 use super::query::Aggregate;
+use crate::energy::BucketRows;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, SeriesName};
 
@@ -47,7 +47,7 @@ impl SeriesResult {
         Self { series, channel, times: utc(times), columns, aggregates: Vec::new() }
     }
 
-    pub(super) fn bucketed(series: SeriesName, channel: Channel, rows: Rows, aggregates: &[Aggregate]) -> Self {
+    pub(super) fn bucketed(series: SeriesName, channel: Channel, rows: BucketRows, aggregates: &[Aggregate]) -> Self {
         let column = |(aggregate, values): (&Aggregate, Vec<Option<f64>>)| -> (Arc<str>, ArrayRef) {
             let array: ArrayRef = match aggregate {
                 // Every row has a count.

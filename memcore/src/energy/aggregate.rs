@@ -1,4 +1,4 @@
-//! What may become of the values of a bucket, by name.
+//! What may become of the values of a bucket, by name, and of buckets without a value.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::model::{Quantity, shorten};
 /// What becomes of the values of a bucket. NaN is no number here: it is left out, and a bucket without a number is absent.
 ///
 /// Those over time ([`TimeWeightedMean`](Self::TimeWeightedMean), [`Integral`](Self::Integral),
-/// [`Coverage`](Self::Coverage), [`Held`](Self::Held)) count how long each value held; `docs/storage.md` (Queries) says for how long that is.
+/// [`Coverage`](Self::Coverage), [`Held`](Self::Held)) count how long each value held; [`GapRule`](super::GapRule) says for how long that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Aggregate {
@@ -85,7 +85,7 @@ impl Aggregate {
 
     /// What the column says, for people who read a result without its query.
     #[must_use]
-    pub(super) fn meaning(self) -> Cow<'static, str> {
+    pub(crate) fn meaning(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Mean => "mean of the numbers",
             Self::TimeWeightedMean => "mean over the measured time",
@@ -126,17 +126,17 @@ impl Aggregate {
     }
 
     /// Whether it counts how long values held.
-    pub(super) fn is_over_time(self) -> bool {
+    pub(crate) fn is_over_time(self) -> bool {
         matches!(self, Self::TimeWeightedMean | Self::Integral | Self::Coverage | Self::Held)
     }
 
     /// Whether it is a level, which may stand for a bucket without a number; amounts are never made up.
-    pub(super) fn is_level(self) -> bool {
+    pub(crate) fn is_level(self) -> bool {
         !matches!(self, Self::Sum | Self::Count | Self::Integral | Self::Increase | Self::Coverage | Self::Held)
     }
 
     /// Which share of the numbers is not above it, for those that need all of them.
-    pub(super) fn quantile(self) -> Option<f64> {
+    pub(crate) fn quantile(self) -> Option<f64> {
         match self {
             Self::Median => Some(0.5),
             Self::Percentile(percentile) => Some(percentile.percent() / 100.0),
@@ -198,6 +198,38 @@ impl Percentile {
 impl fmt::Display for Percentile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "p{}", self.percent())
+    }
+}
+
+/// What becomes of buckets without a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Gaps {
+    /// They have no row.
+    #[default]
+    Absent,
+    /// Every bucket of the range has a row, null where there is no number.
+    Null,
+    /// As [`Null`](Self::Null), and levels take the value of the bucket before while it may hold. Amounts (sums, counts,
+    /// integrals, increases) are never made up.
+    Previous,
+    /// As [`Null`](Self::Null), and levels lie on a line between the buckets beside, where the gap may be bridged.
+    Linear,
+}
+
+impl Gaps {
+    const NAMES: [(&'static str, Self); 4] =
+        [("absent", Self::Absent), ("null", Self::Null), ("previous", Self::Previous), ("linear", Self::Linear)];
+}
+
+impl FromStr for Gaps {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        let named = Self::NAMES.iter().find(|(name, _)| *name == text);
+        named.map(|(_, gaps)| *gaps).ok_or_else(|| {
+            let names = Self::NAMES.map(|(name, _)| name).join(" ");
+            Error::invalid(format!("gaps is {:?}, expected one of {names}", shorten(text)))
+        })
     }
 }
 

@@ -1,12 +1,11 @@
 //! Counters in buckets: what each reading adds belongs to the bucket that the reading lies in.
 
-use super::fold::Run;
-use super::summary::Summary;
-use crate::energy::{Counter, ExactSum, Rise};
+use super::Run;
+use crate::energy::{Counter, ExactSum, Rise, Summary};
 
 /// The readings of one series, and the rise within the open bucket.
 #[derive(Debug, Default)]
-pub(super) struct Counting {
+pub(crate) struct Counting {
     counter: Counter,
     rise: ExactSum,
     /// A rise that goes on: as long as readings follow each other upwards only its ends are needed.
@@ -20,13 +19,13 @@ pub(super) struct Counting {
 }
 
 impl Counting {
-    /// Of a register that begins again at zero after so many; None where nothing says so.
-    pub(super) fn with_width(width: Option<f64>) -> Self {
-        Self { counter: Counter::with_width(width), ..Self::default() }
+    /// Of a register of that width, where one is declared.
+    pub(crate) fn new(width: Option<f64>) -> Self {
+        Self { counter: Counter::new(width), ..Self::default() }
     }
 
     /// Readings before the range, some of which may have been given before.
-    pub(super) fn context(&mut self, times: &[i64], values: &[f64]) {
+    pub(crate) fn context(&mut self, times: &[i64], values: &[f64]) {
         let fresh = self.seen.map_or(0, |seen| times.partition_point(|time| *time <= seen));
         values[fresh..].iter().for_each(|value| {
             self.counter.push(*value);
@@ -34,7 +33,7 @@ impl Counting {
         self.seen = self.seen.max(times.last().copied());
     }
 
-    pub(super) fn samples(&mut self, times: &[i64], values: &[f64]) {
+    pub(crate) fn samples(&mut self, times: &[i64], values: &[f64]) {
         for value in values {
             let Some(rise) = self.counter.push(*value) else { continue };
             self.known = true;
@@ -56,7 +55,7 @@ impl Counting {
     }
 
     /// The increase of the open bucket, and a new one begins.
-    pub(super) fn take(&mut self) -> Option<f64> {
+    pub(crate) fn take(&mut self) -> Option<f64> {
         self.settle();
         let rise = std::mem::take(&mut self.rise);
         std::mem::take(&mut self.known).then(|| rise.over(1))
@@ -65,7 +64,7 @@ impl Counting {
     /// Whether the first and the last reading of the run tell its rise: it has none but rising numbers, and its beginning
     /// leaves no doubt whether a fall was a reset or a glitch. Runs may be asked of before the readings in front of them are
     /// given, so that the end of the one before is remembered here.
-    pub(super) fn takes(&mut self, run: &Run<'_>) -> bool {
+    pub(crate) fn takes(&mut self, run: &Run<'_>) -> bool {
         let Summary { first, last, .. } = *run.summary;
         let given = self.seen.zip(self.counter.last()).map(|(time, last)| (time, last, self.counter.is_in_doubt()));
         // A run that was refused may be asked of again in parts: what lies behind a part is not before it.
