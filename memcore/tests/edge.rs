@@ -4,7 +4,9 @@
 use std::path::Path;
 
 use memcore::model::{Channel, DeviceName, Quantity, RegisterType, Selection, SignConvention, Timestamp, Unit, ValidRange};
-use memcore::{ExportOptions, FileFormat, ImportReport, ImportRequest, Memcore, Query, export_file, import_file};
+use memcore::{
+    ErrorKind, ExportOptions, FileFormat, ImportReport, ImportRequest, Memcore, Query, export_file, import_file,
+};
 
 /// An inverter that passes its registers on as they are.
 fn inverter() -> (Memcore, DeviceName) {
@@ -67,5 +69,38 @@ fn what_was_taken_in_once_comes_back_from_an_export_whatever_is_declared_since()
         let report = import(&other, &file, None);
         assert_eq!((report.points, report.invalid, report.out_of_range), (1, 0, 0), "{name}");
         assert_eq!(values(&other, "home1.inverter.power"), [(1, -900.0)], "{name}");
+    }
+}
+
+#[test]
+fn a_price_keeps_its_currency_through_files_and_takes_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let mem = Memcore::in_memory();
+    let price = "market.epex.price".parse().unwrap();
+    let (times, quotes) = ([0, 3600].map(Timestamp::from_seconds), [Some(87.31), Some(-12.5)]);
+    mem.write(&price, &times, &quotes, Some("EUR/MWh".parse().unwrap())).unwrap();
+    let e = mem.write(&price, &times, &quotes, Some("USD/MWh".parse().unwrap())).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Conflict);
+    assert_eq!(e.message(), "market.epex.price is registered in EUR/kWh, values in USD/MWh are not of that currency");
+    let stored = [(0, 0.08731), (3600, -0.0125)];
+    assert_eq!(values(&mem, "market.epex.price"), stored);
+    assert_eq!(mem.query(&Query::new(&price)).unwrap().series()[0].unit("value").unwrap(), "EUR/kWh");
+    for (format, name) in [(FileFormat::Csv, "p.csv"), (FileFormat::Parquet, "p.parquet"), (FileFormat::Arrow, "p.arrow")] {
+        for wide in [false, true] {
+            let file = folder.path().join(name);
+            let mut options = ExportOptions::new(format);
+            options.wide = wide;
+            export_file(&mem, &Query::new(Selection::all()), &file, options, &mut |_| Ok(())).unwrap();
+            let other = Memcore::in_memory();
+            import(&other, &file, None);
+            assert_eq!(values(&other, "market.epex.price"), stored, "{name}");
+            let channel = other.store().channel(&price).unwrap();
+            assert_eq!((channel.quantity, channel.base_unit().symbol()), (Quantity::Price, "EUR/kWh"), "{name}");
+            // A house that is billed in dollars takes no euros.
+            let dollars = Memcore::in_memory();
+            dollars.write(&price, &times, &quotes, Some("USD/kWh".parse().unwrap())).unwrap();
+            let request = ImportRequest::new(&file);
+            assert_eq!(import_file(&dollars, &request, &mut |_| Ok(())).unwrap_err().kind(), ErrorKind::Conflict, "{name}");
+        }
     }
 }

@@ -106,7 +106,7 @@ impl SeriesDescription {
             name: series.to_string(),
             quantity: channel.quantity.to_string(),
             unit: channel.unit.to_string(),
-            base_unit: channel.quantity.base_unit().to_string(),
+            base_unit: channel.base_unit().to_string(),
             kind: word(&channel.kind),
             sign: word(&channel.sign),
             label: word(&channel.label),

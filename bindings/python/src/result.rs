@@ -41,8 +41,8 @@ impl Table {
     /// Name, quantity, unit and rows of each series.
     fn series(&self) -> Vec<(String, &'static str, &'static str, usize)> {
         let of = |series: &memcore::store::SeriesResult| {
-            let quantity = series.channel().quantity;
-            (series.series().to_string(), quantity.name(), quantity.base_unit().symbol(), series.times().len())
+            let channel = series.channel();
+            (series.series().to_string(), channel.quantity.name(), channel.base_unit().symbol(), series.times().len())
         };
         self.0.series().iter().map(of).collect()
     }

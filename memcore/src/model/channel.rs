@@ -114,7 +114,7 @@ pub struct Channel {
     pub name: ChannelName,
     /// What is measured.
     pub quantity: Quantity,
-    /// The unit in which the source reports; values are stored in the quantity's base unit.
+    /// The unit in which the source reports; values are stored in its [base unit](Self::base_unit).
     pub unit: Unit,
     /// How values behave over time.
     #[serde(default)]
@@ -173,7 +173,11 @@ impl Channel {
             name: ChannelName::new(name)?,
             quantity,
             unit,
-            kind: if matches!(quantity, Quantity::Switch | Quantity::State) { Kind::State } else { Kind::Gauge },
+            kind: if matches!(quantity, Quantity::Switch | Quantity::State | Quantity::Quality) {
+                Kind::State
+            } else {
+                Kind::Gauge
+            },
             sign: SignConvention::Passive,
             label: LabelPosition::Start,
             cadence: None,
@@ -243,10 +247,20 @@ impl Channel {
         if self.quantity != other.quantity {
             return conflict("quantity", self.quantity.to_string(), other.quantity.to_string());
         }
+        // Of another currency, as nothing else of one quantity is.
+        if self.base_unit() != other.base_unit() {
+            return conflict("unit", self.unit.to_string(), other.unit.to_string());
+        }
         if self.kind != other.kind {
             return conflict("kind", format!("{:?}", self.kind), format!("{:?}", other.kind));
         }
         Ok(())
+    }
+
+    /// The unit in which its values are stored and given back.
+    #[must_use]
+    pub fn base_unit(&self) -> Unit {
+        self.unit.base()
     }
 
     /// How far the source's times are moved to be stored: to the start of the interval that they label (P14).
@@ -382,6 +396,15 @@ mod tests {
             let e = channel.build().unwrap_err();
             assert!(e.message().contains(word), "{e}");
         }
+    }
+
+    #[test]
+    fn two_currencies_are_two_meanings() {
+        let price = |unit: &str| Channel::gauge("price", unit.parse().unwrap()).unwrap().build().unwrap();
+        price("EUR/kWh").check_compatible(&price("EUR/MWh")).unwrap();
+        let e = price("EUR/kWh").check_compatible(&price("USD/MWh")).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Conflict);
+        assert_eq!(e.message(), "channel price: unit is registered as EUR/kWh, not USD/MWh");
     }
 
     #[test]

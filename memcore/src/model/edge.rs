@@ -79,7 +79,7 @@ impl Channel {
 
     /// Whether every reported value but all ones is stored as it is.
     pub(crate) fn stores_as_reported(&self) -> bool {
-        let plain = self.sign == SignConvention::Passive && self.unit == self.quantity.base_unit();
+        let plain = self.sign == SignConvention::Passive && self.unit == self.base_unit();
         plain && self.range.is_none() && self.invalid.is_empty() && self.register.is_none()
     }
 

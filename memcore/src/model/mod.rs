@@ -4,6 +4,7 @@
 
 mod channel;
 mod command;
+mod currency;
 mod edge;
 mod event;
 mod label;
@@ -17,6 +18,7 @@ mod unit;
 
 pub use channel::{Channel, ChannelBuilder, Kind, LabelPosition, SignConvention, ValidRange};
 pub use command::{Command, CommandId, CommandState};
+pub use currency::Currency;
 pub use edge::{SetAside, Taken};
 pub use event::{DeviceStatus, Event, EventKind};
 pub use label::{LABELS_MAX, LabelName, LabelValue, Labels, labels};
@@ -28,4 +30,4 @@ pub(crate) use register::ALL_ONES;
 pub use register::RegisterType;
 pub use selection::Selection;
 pub use time::{Clock, ManualClock, Span, SystemClock, Timestamp};
-pub use unit::{Quantity, Unit};
+pub use unit::{PricePer, Quantity, Unit};

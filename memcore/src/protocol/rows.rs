@@ -102,8 +102,7 @@ fn set_aside(given: f64, fault: Taken, channel: &Channel, problems: &mut Problem
             Some(register) if !channel.invalid.contains(&given) => format!("{given} is no value of {register}"),
             _ => format!("{given} {unit} says that nothing was measured"),
         }),
-        _ => problems
-            .add(name, Code::BadValue, || format!("{given} {unit} is more than {} can say", channel.quantity.base_unit())),
+        _ => problems.add(name, Code::BadValue, || format!("{given} {unit} is more than {} can say", channel.base_unit())),
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::embedded::Memcore;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ALL_ONES, Batch, Channel, ChannelName, DeviceName, SeriesName, SetAside, Span, Timestamp, Unit};
 use crate::store::Ticket;
 
@@ -138,6 +138,11 @@ impl Memcore {
                 Err(Error::invalid(format!(
                     "{series}: unit {unit} does not measure {quantity}, which the series is registered as"
                 )))
+            }
+            (Some(registered), Some(unit)) if unit.base() != registered.base_unit() => {
+                let base = registered.base_unit();
+                let message = format!("{series} is registered in {base}, values in {unit} are not of that currency");
+                Err(Error::new(ErrorKind::Conflict, message))
             }
             (Some(registered), Some(unit)) => Ok((registered.in_unit(unit), false)),
             (None, Some(unit)) => {

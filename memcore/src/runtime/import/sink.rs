@@ -46,7 +46,7 @@ impl Sink {
         };
         let described: Vec<SeriesName> = sink.channels.keys().cloned().collect();
         for series in described {
-            let unit = sink.channels.get(&series).map(|channel| channel.quantity.base_unit());
+            let unit = sink.channels.get(&series).map(Channel::base_unit);
             sink.meet(series, unit, None)?;
         }
         Ok(sink)
@@ -118,7 +118,7 @@ impl Sink {
         if self.stored_form {
             channel.sign = SignConvention::Passive;
             channel.label = LabelPosition::Start;
-            channel.unit = unit.unwrap_or(channel.quantity.base_unit());
+            channel.unit = unit.unwrap_or(channel.base_unit());
             // What was taken in once is a value, whatever its source called invalid.
             (channel.range, channel.register) = (None, None);
             channel.invalid.clear();
