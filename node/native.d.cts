@@ -454,6 +454,37 @@ export interface RegisterIncrease {
   glitches: number
 }
 
+/** Gathers samples into buckets. */
+export declare function resample(times: BigInt64Array, values: Float64Array, settings: ResampleSettings, holds: Holds): ResampledColumns
+
+/** One row a bucket. */
+export interface ResampledColumns {
+  /** Where each bucket starts, in microseconds. */
+  times: BigInt64Array
+  /** The aggregates. */
+  names: Array<string>
+  /** One for each. */
+  columns: Array<Float64Array>
+}
+
+/** What becomes of samples. */
+export interface ResampleSettings {
+  /** Only from this instant on, in microseconds. */
+  start?: bigint
+  /** Only before this instant. */
+  end?: bigint
+  /** The length of the buckets. */
+  every?: string
+  /** The zone whose calendar they follow. */
+  tz?: string
+  /** One a column. */
+  agg: Array<string>
+  /** What becomes of buckets without a number. */
+  gaps?: string
+  /** Where a counter rolls over. */
+  width?: number
+}
+
 /** Makes the site in that folder from a backup. */
 export declare function restore(backup: string, site: string, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<BackedUp>
 

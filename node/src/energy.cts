@@ -7,7 +7,9 @@
 import native = require("../native.cjs");
 import { sync } from "./call.cjs";
 import { type Values, known } from "./columns.cjs";
-import { anything, checkOptions, checkText, given, number, oneOf, text } from "./options.cjs";
+import { InvalidError } from "./errors.cjs";
+import type { Aggregate, QueryOptions } from "./history.cjs";
+import { anything, checkOptions, checkText, given, number, oneOf, show, text, words } from "./options.cjs";
 import { type Duration, type TimeLike, type TimesLike, toDate, toDuration, toLocalArray, toMicros, toMicrosArray } from "./time.cjs";
 
 /** How values go on between samples. One of `maxGap` and `cadence` is needed. */
@@ -67,6 +69,22 @@ export interface Localized {
   readonly skipped: Uint32Array;
 }
 
+/** What shall become of samples. */
+export interface ResampleOptions extends HoldOptions, Pick<QueryOptions, "start" | "end" | "every" | "tz" | "gaps"> {
+  /** One or several; the mean without it. */
+  agg?: Aggregate | readonly Aggregate[];
+  /** Where a counter rolls over, in the unit of the readings, for `increase`. */
+  width?: number;
+}
+
+/** One row a bucket, in order of time. */
+export interface Resampled<A extends Aggregate = Aggregate> {
+  /** Where each bucket starts, in microseconds since 1970. */
+  readonly times: BigInt64Array;
+  /** NaN where a bucket has no such value. */
+  readonly columns: Readonly<Record<A, Float64Array>>;
+}
+
 const HOLDS = { rule: oneOf("step", "trapezoid"), maxGap: anything, cadence: anything };
 
 /**
@@ -117,6 +135,25 @@ export function localize(
   checkOptions("localize", options, { skipped: oneOf("offset_before", "refuse") });
   const micros = toLocalArray("localize: local", local);
   return sync(() => native.localize(micros, tz, options.skipped ?? "offset_before"));
+}
+
+/** Gathers samples into buckets: what `Memcore.query` answers to the same question of a site that holds them. */
+export function resample<const A extends Aggregate = "mean">(
+  times: TimesLike,
+  values: Values,
+  options: Omit<ResampleOptions, "agg"> & { agg?: A | readonly A[] } = {},
+): Resampled<A> {
+  checkOptions("resample", options, { start: anything, end: anything, every: anything, agg: words, tz: text, gaps: text, width: number, ...HOLDS });
+  const { tz, gaps, width, agg = "mean" } = options;
+  if (tz !== undefined && options.every === undefined) throw new InvalidError(`resample: tz is ${show(tz)} without every, expected both`);
+  const columns = [toMicrosArray("resample: times", times), known("resample", "values", values)] as const;
+  const [start, end] = range("resample", options);
+  const every = toDuration("resample: every", options.every);
+  const names = typeof agg === "string" ? [agg] : [...agg];
+  const asked = { agg: names, ...given({ start, end, every, tz, gaps, width }) };
+  const found = sync(() => native.resample(...columns, asked, holds("resample", options)));
+  const named = found.names.map((name, at) => [name, found.columns[at] ?? new Float64Array()] as const);
+  return { times: found.times, columns: Object.fromEntries(named) as Record<A, Float64Array> };
 }
 
 function holds(call: string, options: HoldOptions): native.Holds {

@@ -1,8 +1,8 @@
 //! The energy kernel over typed arrays: quick, so it runs on Node's thread.
 
-use memcore::energy::{self, Every, GapRule};
+use memcore::energy::{self, Every, GapRule, Resampling};
 use memcore::model::{Span, Timestamp};
-use napi::bindgen_prelude::{BigInt, BigInt64Array, Uint32Array};
+use napi::bindgen_prelude::{BigInt, BigInt64Array, Float64Array, Uint32Array};
 use napi_derive::napi;
 
 use crate::channel::span;
@@ -24,6 +24,13 @@ impl Holds {
     fn gaps(&self) -> memcore::Result<GapRule> {
         let length = |field: &str, text: Option<&str>| text.map(|text| span(field, text)).transpose();
         GapRule::given(length("maxGap", self.max_gap.as_deref())?, length("cadence", self.cadence.as_deref())?)
+    }
+}
+
+impl Holds {
+    /// What holds where something says so.
+    fn maybe_gaps(&self) -> memcore::Result<Option<GapRule>> {
+        (self.max_gap.is_some() || self.cadence.is_some()).then(|| self.gaps()).transpose()
     }
 }
 
@@ -141,4 +148,65 @@ pub(crate) fn localize(local: &[i64], zone: String, skipped: String) -> Result<L
     let found = || energy::localize(local, &energy::zone_of(&zone)?, skipped.parse()?);
     let found = found().to_node()?;
     Ok(LocalizedTimes { times: micros(found.times), repeated: rows(found.repeated), skipped: rows(found.skipped) })
+}
+
+/// What becomes of samples.
+#[napi(object)]
+pub(crate) struct ResampleSettings {
+    /// Only from this instant on, in microseconds.
+    pub start: Option<BigInt>,
+    /// Only before this instant.
+    pub end: Option<BigInt>,
+    /// The length of the buckets.
+    pub every: Option<String>,
+    /// The zone whose calendar they follow.
+    pub tz: Option<String>,
+    /// One a column.
+    pub agg: Vec<String>,
+    /// What becomes of buckets without a number.
+    pub gaps: Option<String>,
+    /// Where a counter rolls over.
+    pub width: Option<f64>,
+}
+
+impl ResampleSettings {
+    fn resampling(&self, holds: &Holds) -> memcore::Result<Resampling> {
+        let mut asked = match &self.every {
+            Some(every) => Resampling::every(Every::parse(every, self.tz.as_deref())?),
+            None => Resampling::whole(),
+        };
+        for aggregate in &self.agg {
+            asked = asked.aggregate(aggregate.parse()?);
+        }
+        asked = holds.maybe_gaps()?.into_iter().fold(asked.rule(holds.rule.parse()?), Resampling::gaps);
+        if let Some(fill) = &self.gaps {
+            asked = asked.fill(fill.parse()?);
+        }
+        asked = self.start.as_ref().map(instant).transpose()?.into_iter().fold(asked, Resampling::from);
+        asked = self.end.as_ref().map(instant).transpose()?.into_iter().fold(asked, Resampling::to);
+        Ok(self.width.into_iter().fold(asked, Resampling::width))
+    }
+}
+
+/// One row a bucket.
+#[napi(object)]
+pub(crate) struct ResampledColumns {
+    /// Where each bucket starts, in microseconds.
+    pub times: BigInt64Array,
+    /// The aggregates.
+    pub names: Vec<String>,
+    /// One for each.
+    pub columns: Vec<Float64Array>,
+}
+
+/// Gathers samples into buckets.
+#[napi(catch_unwind)]
+pub(crate) fn resample(times: &[i64], values: &[f64], settings: ResampleSettings, holds: Holds) -> Result<ResampledColumns> {
+    let found = settings.resampling(&holds).and_then(|asked| energy::resample(times, values, &asked)).to_node()?;
+    let (names, columns): (Vec<_>, Vec<_>) = found.columns.into_iter().unzip();
+    Ok(ResampledColumns {
+        times: micros(found.starts),
+        names: names.iter().map(|name| name.name().into_owned()).collect(),
+        columns: columns.into_iter().map(Float64Array::new).collect(),
+    })
 }

@@ -1,6 +1,6 @@
 //! The energy kernel over columns, with the interpreter released.
 
-use memcore::energy::{self, Every, GapRule, Rule};
+use memcore::energy::{self, Every, GapRule, Resampling, Rule};
 use memcore::model::{Span, Timestamp};
 use pyo3::prelude::*;
 
@@ -13,6 +13,14 @@ type Holds = (String, Option<i64>, Option<i64>);
 
 fn holds((rule, max_gap, cadence): &Holds) -> memcore::Result<(Rule, GapRule)> {
     Ok((rule.parse()?, GapRule::given(max_gap.map(Span::from_micros), cadence.map(Span::from_micros))?))
+}
+
+/// How long values hold where something says so.
+fn maybe_holds(holds: &Holds) -> memcore::Result<(Rule, Option<GapRule>)> {
+    match holds {
+        (rule, None, None) => Ok((rule.parse()?, None)),
+        known => self::holds(known).map(|(rule, gaps)| (rule, Some(gaps))),
+    }
 }
 
 /// The range of samples, empty where there are none.
@@ -81,4 +89,53 @@ pub(crate) fn localize(
     let local = &local[..];
     let found = py.detach(|| energy::localize(local, &zone, skipped)).map_err(raised)?;
     Ok((Column::instants(found.times)?, Column::rows(found.repeated)?, Column::rows(found.skipped)?))
+}
+
+/// What becomes of samples; what is `None` is as the core has it by default.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Buckets {
+    start: Option<i64>,
+    end: Option<i64>,
+    every: Option<String>,
+    zone: Option<String>,
+    aggregates: Vec<String>,
+    holds: Holds,
+    gaps: Option<String>,
+    width: Option<f64>,
+}
+
+impl Buckets {
+    fn resampling(&self) -> memcore::Result<Resampling> {
+        let mut asked = match &self.every {
+            Some(every) => Resampling::every(Every::parse(every, self.zone.as_deref())?),
+            None => Resampling::whole(),
+        };
+        for aggregate in &self.aggregates {
+            asked = asked.aggregate(aggregate.parse()?);
+        }
+        let (rule, gaps) = maybe_holds(&self.holds)?;
+        asked = gaps.into_iter().fold(asked.rule(rule), Resampling::gaps);
+        if let Some(fill) = &self.gaps {
+            asked = asked.fill(fill.parse()?);
+        }
+        asked = self.start.map(Timestamp::from_micros).into_iter().fold(asked, Resampling::from);
+        asked = self.end.map(Timestamp::from_micros).into_iter().fold(asked, Resampling::to);
+        Ok(self.width.into_iter().fold(asked, Resampling::width))
+    }
+}
+
+/// The starts of buckets, and a column for each aggregate.
+#[pyfunction]
+pub(crate) fn resample(
+    py: Python<'_>,
+    times: &Bound<'_, PyAny>,
+    values: &Bound<'_, PyAny>,
+    buckets: Buckets,
+) -> PyResult<(Column, Vec<(String, Column)>)> {
+    let (times, values) = (lent::micros("times", times)?, lent::numbers("values", values)?);
+    let (times, values) = (&times[..], &values[..]);
+    let found = py.detach(|| energy::resample(times, values, &buckets.resampling()?)).map_err(raised)?;
+    let column = |(aggregate, values): (energy::Aggregate, Vec<f64>)| Ok((aggregate.name().into_owned(), Column::numbers(values)?));
+    Ok((Column::instants(found.starts)?, found.columns.into_iter().map(column).collect::<PyResult<_>>()?))
 }

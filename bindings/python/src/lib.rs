@@ -35,7 +35,7 @@ mod _memcore {
     #[pymodule_export]
     use super::device::Device;
     #[pymodule_export]
-    use super::energy::{buckets, increase, integrate, localize};
+    use super::energy::{buckets, increase, integrate, localize, resample};
     #[pymodule_export]
     use super::live::Feed;
     #[pymodule_export]

@@ -74,13 +74,12 @@ def reading(
     for name, text in (("delimiter", delimiter), ("decimal", decimal)):
         if text is not None and len(text) != 1:
             raise InvalidError(f"{name} is {text!r}, expected one character")
-    fields = isinstance(mapping, Mapping)
     return {
         "zone": tz,
         "delimiter": delimiter,
         "decimal": decimal,
-        "mapping_file": None if mapping is None or fields else fspath(mapping),
-        "mapping": json.dumps(mapping, default=_plain) if fields else None,
+        "mapping_file": None if mapping is None or isinstance(mapping, Mapping) else fspath(mapping),
+        "mapping": json.dumps(mapping, default=_plain) if isinstance(mapping, Mapping) else None,
         "strict": strict,
         "refused": None if refused is None or refused is False else fspath(refused),
         "side_file": refused is not False,

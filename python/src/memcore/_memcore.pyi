@@ -22,6 +22,7 @@ __all__ = [
     "integrate",
     "leave",
     "localize",
+    "resample",
     "restore",
 ]
 
@@ -35,6 +36,9 @@ def integrate(
 ) -> tuple[float, float | None, int, int, list[tuple[int, int]]]: ...
 def leave() -> None: ...
 def localize(local: object, zone: str, skipped: str) -> tuple[Column, Column, Column]: ...
+def resample(
+    times: object, values: object, buckets: Mapping[str, object]
+) -> tuple[Column, list[tuple[str, Column]]]: ...
 def restore(backup: str | PathLike[str], site: str | PathLike[str], tell: object) -> tuple[int, int]: ...
 
 @final

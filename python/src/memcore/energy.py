@@ -1,34 +1,42 @@
 """What readings mean over time: the functions that queries and imports use, for columns that are at hand.
 
-``times`` are those of ``Memcore.write``: datetimes with a zone, numpy datetime64 (UTC), pandas, polars or Arrow columns with a
-zone. ``values`` are numbers, in the order of their times; ``None``, null and NaN say that nothing is known. A pandas series that
-is indexed by time stands for both. What comes back are numpy arrays, or lists where numpy is not installed.
+``times`` are those of ``Memcore.write``: datetimes with a zone, numpy datetime64 (UTC), pandas, polars or Arrow columns
+with a zone. ``values`` are numbers, in the order of their times; ``None``, null and NaN say that nothing is known. A
+pandas series that is indexed by time stands for both. What comes back are numpy arrays, or lists where numpy is not
+installed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import _columns, _memcore
+from ._errors import InvalidError
+from ._question import Aggregate, Gaps, Rule, aggregates
 from ._time import MICROSECOND, Instant, Length, maybe_micros, maybe_span, micros, moment, span
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
 
 __all__ = [
     "Gap",
     "Increase",
     "Integrated",
     "Localized",
+    "Resampled",
     "Rule",
     "Skipped",
     "buckets",
     "increase",
     "integrate",
     "localize",
+    "resample",
 ]
 
-Rule = Literal["step", "trapezoid"]
-"""How a value goes over into the next: it holds until then, or lies on a straight line to it."""
 Skipped = Literal["offset_before", "refuse"]
 """What becomes of local times that no clock showed: read with the offset before the clock was set, or an error."""
 
@@ -80,6 +88,43 @@ class Localized:
     """The rows whose time no clock showed."""
 
 
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """What ``resample`` found: one row a bucket, in order of time."""
+
+    times: Any
+    """Where each bucket starts, datetime64 in UTC."""
+    columns: Mapping[str, Any]
+    """An array for each aggregate; NaN where a bucket has no such value."""
+    zone: str | None = None
+    """The zone whose calendar the buckets follow."""
+
+    def __getitem__(self, aggregate: str) -> Any:
+        return self.columns[aggregate]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a pandas frame indexed by time, in the zone of the calendar."""
+        import pandas
+
+        index = pandas.DatetimeIndex(self.times, name="time").tz_localize("UTC")
+        frame: pd.DataFrame = pandas.DataFrame(
+            self.columns, index=index if self.zone is None else index.tz_convert(self.zone)
+        )
+        return frame
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return a polars frame with a column ``time``, in the zone of the calendar."""
+        import polars
+
+        times = polars.Series("time", self.times).dt.replace_time_zone("UTC")
+        return polars.DataFrame([times if self.zone is None else times.dt.convert_time_zone(self.zone)]).with_columns(
+            **{name: polars.Series(values) for name, values in self.columns.items()}
+        )
+
+
 def integrate(
     times: Any,
     values: Any = None,
@@ -92,9 +137,9 @@ def integrate(
 ) -> Integrated:
     """Integrate samples from ``start`` until before ``end``: from power to energy, and to a mean that is fair to time.
 
-    A value counts until the next where that comes within ``max_gap``, by default three times the ``cadence``; else for one
-    cadence where there is one. Without ``start`` and ``end`` the range is from the first sample to a cadence after the last.
-    Samples outside the range say what held at its ends.
+    A value counts until the next where that comes within ``max_gap``, by default three times the ``cadence``; else for
+    one cadence where there is one. Without ``start`` and ``end`` the range is from the first sample to a cadence after
+    the last. Samples outside the range say what held at its ends.
     """
     columns = _columns.samples(times, values)
     ends = (maybe_micros(start, "start"), maybe_micros(end, "end"))
@@ -131,6 +176,42 @@ def localize(local: Any, tz: str, *, skipped: Skipped = "offset_before") -> Loca
     if _columns.library(local) == "pandas":
         instants = _in_pandas(instants, local, tz)
     return Localized(instants, _columns.array_of(repeated), _columns.array_of(never))
+
+
+def resample(
+    times: Any,
+    values: Any = None,
+    start: Instant | None = None,
+    end: Instant | None = None,
+    *,
+    every: Length | None = None,
+    agg: Aggregate | Sequence[Aggregate] = "mean",
+    tz: str | None = None,
+    gaps: Gaps | None = None,
+    max_gap: Length | None = None,
+    cadence: Length | None = None,
+    rule: Rule = "step",
+    width: float | None = None,
+) -> Resampled:
+    """Gather samples into buckets: what ``Memcore.query`` answers to the same question of a site that holds them.
+
+    ``max_gap`` or ``cadence`` say how long a value holds, for what counts time and for filling. ``width`` is where a
+    counter rolls over, for ``increase``.
+    """
+    if tz is not None and every is None:
+        raise InvalidError(f"tz is {tz!r} without every, expected both: it says where days begin")
+    asked = {
+        "start": maybe_micros(start, "start"),
+        "end": maybe_micros(end, "end"),
+        "every": every if every is None or isinstance(every, str) else f"{span(every, 'every')}us",
+        "zone": tz,
+        "aggregates": aggregates(agg),
+        "holds": _holds(rule, max_gap, cadence),
+        "gaps": gaps,
+        "width": width,
+    }
+    starts, columns = _memcore.resample(*_columns.samples(times, values), asked)
+    return Resampled(_columns.array_of(starts), {name: _columns.array_of(column) for name, column in columns}, tz)
 
 
 def _in_pandas(instants: Any, given: Any, tz: str) -> Any:
