@@ -3,7 +3,7 @@ import native = require("../native.cjs");
 import { abortable, settled, sync } from "./call.cjs";
 import { Bulk, type BulkOptions, type Progress } from "./bulk.cjs";
 import { type Values, type WriteOptions, columnsOf } from "./columns.cjs";
-import { anything, bytes, callable, checkNumber, checkOptions, checkText, count, flag, given, oneOf, pair, record, show, signal, text, words } from "./options.cjs";
+import { anything, bytes, callable, checkNumber, checkOptions, checkText, count, flag, given, number, numbers, oneOf, pair, record, show, signal, text, words } from "./options.cjs";
 import { QueryResult } from "./result.cjs";
 import { Reading } from "./reading.cjs";
 import { type Duration, type TimeLike, type TimesLike, toDuration, toMicros } from "./time.cjs";
@@ -58,6 +58,15 @@ export interface ChannelOptions {
   maxAge?: Duration;
   /** The lowest and the highest value that make sense, in `unit`. */
   range?: readonly [number, number];
+  /** Numbers that mean that nothing was measured, such as 65535, in `unit`: they become gaps. */
+  invalid?: readonly number[];
+  /**
+   * The Modbus or SunSpec type of the register that is passed on as it is, such as `uint16` or `acc32`: its number for "not
+   * implemented" is invalid then, and a counter rolls over at its width.
+   */
+  register?: string;
+  /** How many a counter counts until it begins again at zero, in `unit`. */
+  rollover?: number;
   /** Whether it takes commands. */
   writable?: boolean;
   /** What else it is known by, such as `{ phase: "L1" }`, to select it: `home1.>{phase=L1}`. */
@@ -78,6 +87,9 @@ export interface SeriesDescription {
   cadence?: number;
   maxAge?: number;
   range?: [number, number];
+  invalid: number[];
+  register?: string;
+  rollover?: number;
   writable: boolean;
   labels: Record<string, string>;
 }
@@ -267,6 +279,9 @@ const CHANNEL = {
   cadence: anything,
   maxAge: anything,
   range: pair,
+  invalid: numbers,
+  register: text,
+  rollover: number,
   writable: flag,
   labels: record,
 };
@@ -308,10 +323,11 @@ export class Memcore {
     checkText("register", "series", series);
     checkOptions(call, options, CHANNEL);
     checkText(call, "unit", options.unit);
-    const { unit, quantity, kind, sign, label, range, writable, labels } = options;
+    const { unit, quantity, kind, sign, label, range, invalid, register, rollover, writable, labels } = options;
     const cadence = toDuration(`${call}: cadence`, options.cadence);
     const maxAge = toDuration(`${call}: maxAge`, options.maxAge);
-    const rest = given({ quantity, kind, sign, label, cadence, maxAge, writable, range: range && [...range], labels: labels && { ...labels } });
+    const lists = { range: range && [...range], invalid: invalid && [...invalid], labels: labels && { ...labels } };
+    const rest = given({ quantity, kind, sign, label, cadence, maxAge, register, rollover, writable, ...lists });
     sync(() => {
       this.#native.register(series, { unit, ...rest });
     });

@@ -66,11 +66,29 @@ class Memcore:
         cadence: Length | None = None,
         max_age: Length | None = None,
         range: tuple[float, float] | None = None,  # noqa: A002
+        invalid: Sequence[float] = (),
+        register: str | None = None,
+        rollover: float | None = None,
         writable: bool = False,
         labels: Mapping[str, str] | None = None,
     ) -> None:
         """Say what the numbers of a series mean; see ``Channel``. Doing it again is fine unless the meaning differs."""
-        channel = Channel(series, unit, quantity, kind, sign, label, cadence, max_age, range, writable, labels or {})
+        channel = Channel(
+            name=series,
+            unit=unit,
+            quantity=quantity,
+            kind=kind,
+            sign=sign,
+            label=label,
+            cadence=cadence,
+            max_age=max_age,
+            range=range,
+            invalid=invalid,
+            register=register,
+            rollover=rollover,
+            writable=writable,
+            labels=labels or {},
+        )
         self._native.register(series, description(channel))
 
     def write(self, series: str, times: Any, values: Any, *, unit: str | None = None, nan: Nan = "skip") -> int:
