@@ -103,6 +103,11 @@ impl GapRule {
         (first, Timestamp::from_micros(self.cadence_end(last.as_micros())))
     }
 
+    /// One cadence in microseconds, where it is known.
+    pub(crate) fn cadence(self) -> Option<i64> {
+        self.cadence
+    }
+
     /// Whether a value holds over a silence of so many microseconds.
     pub(crate) fn bridges(self, silence: i64) -> bool {
         silence <= self.longest

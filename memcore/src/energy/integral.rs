@@ -26,7 +26,8 @@ pub(crate) struct Stretch {
 }
 
 impl Stretch {
-    fn at(&self, time: i64) -> f64 {
+    /// The value at an instant within it.
+    pub(crate) fn at(&self, time: i64) -> f64 {
         match self.line {
             None => self.value,
             Some(_) if time == self.start => self.value,
