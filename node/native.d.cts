@@ -178,6 +178,9 @@ export interface AnsweredSeries {
   rows: number
 }
 
+/** The values at the times of a grid. */
+export declare function at(times: BigInt64Array, values: Float64Array, grid: BigInt64Array, holds: Holds): Float64Array
+
 /** What a backup holds. */
 export interface BackedUp {
   /** Values in it. */
@@ -211,6 +214,12 @@ export interface ChannelOptions {
   maxAge?: string
   /** The values that make sense, in the unit. */
   range?: Array<number>
+  /** Numbers that mean that nothing was measured, in the unit. */
+  invalid?: Array<number>
+  /** The type of the register that is passed on. */
+  register?: string
+  /** How many a counter counts until it begins again, in the unit. */
+  rollover?: number
   /** Whether it takes commands. */
   writable?: boolean
   /** What else it is known by. */
@@ -258,6 +267,17 @@ export interface Compacted {
   erased: number
   /** Damaged chunks that were left as they are. */
   skipped: Array<string>
+}
+
+/** The values in another unit. */
+export declare function convert(values: Float64Array, from: string, to: string): Float64Array
+
+/** A reading that lies below the one before it. */
+export interface CounterFall {
+  /** Its place among all. */
+  row: number
+  /** `reset`, `glitch` or `rollover`. */
+  kind: string
 }
 
 /** What a device is given at its enrolment. */
@@ -353,6 +373,9 @@ export interface ImportSettings {
 /** By how much a counter rose from its first reading to its last. */
 export declare function increase(readings: Float64Array, width?: number | undefined | null): RegisterIncrease
 
+/** What each reading of a counter adds, and where it fell. */
+export declare function increases(readings: Float64Array, width?: number | undefined | null): RegisterIncreases
+
 /** Integrates samples over a range; its ends are those of the samples where they are not given. */
 export declare function integrate(times: BigInt64Array, values: Float64Array, start: bigint | undefined | null, end: bigint | undefined | null, holds: Holds): IntegratedSamples
 
@@ -391,6 +414,19 @@ export interface LocalizedTimes {
   repeated: Uint32Array
   /** The rows whose time no clock showed. */
   skipped: Uint32Array
+}
+
+/** The mean power of amounts or, where `counter` says so, between the readings of a counter. */
+export declare function meanPower(times: BigInt64Array, values: Float64Array, counter: boolean, width: number | undefined | null, holds: Holds): MeanPowers
+
+/** The mean power over intervals. */
+export interface MeanPowers {
+  /** Where each interval starts, in microseconds. */
+  starts: BigInt64Array
+  /** Where it ends. */
+  ends: BigInt64Array
+  /** NaN where it is not known. */
+  power: Float64Array
 }
 
 /** A site that is gone when its last handle is. */
@@ -454,6 +490,14 @@ export interface RegisterIncrease {
   glitches: number
 }
 
+/** What each reading of a counter adds. */
+export interface RegisterIncreases {
+  /** One for each reading. */
+  amounts: Float64Array
+  /** Each fall. */
+  events: Array<CounterFall>
+}
+
 /** Gathers samples into buckets. */
 export declare function resample(times: BigInt64Array, values: Float64Array, settings: ResampleSettings, holds: Holds): ResampledColumns
 
@@ -510,6 +554,12 @@ export interface SeriesDescription {
   maxAge?: number
   /** The values that make sense, in the source's unit. */
   range?: [number, number]
+  /** Numbers that mean that nothing was measured, in the source's unit. */
+  invalid: Array<number>
+  /** The type of the register that is passed on. */
+  register?: string
+  /** How many a counter counts until it begins again, in the source's unit. */
+  rollover?: number
   /** Whether it takes commands. */
   writable: boolean
   /** What else it is known by. */

@@ -59,6 +59,24 @@ export interface Increase {
   readonly glitches: number;
 }
 
+/** What `increases` found. */
+export interface Increases {
+  /** What each reading adds to those before it; NaN where that is not known, as for the first. */
+  readonly amounts: Float64Array;
+  /** Each reading that lies below the one before it, and why. */
+  readonly events: readonly { readonly row: number; readonly kind: "reset" | "glitch" | "rollover" }[];
+}
+
+/** The mean power over intervals, in order of time. */
+export interface MeanPower {
+  /** Where each interval starts, which is its label, in microseconds since 1970. */
+  readonly starts: BigInt64Array;
+  /** Where it ends. */
+  readonly ends: BigInt64Array;
+  /** In the unit of the energy divided by hours, W of Wh; NaN where it is not known. */
+  readonly power: Float64Array;
+}
+
 /** What `localize` found. */
 export interface Localized {
   /** The instant of each row, in microseconds since 1970. */
@@ -108,6 +126,47 @@ export function increase(readings: Values, options: { width?: number } = {}): In
   checkOptions("increase", options, { width: number });
   const { amount, resets, glitches } = sync(() => native.increase(known("increase", "readings", readings), options.width));
   return { amount: amount ?? null, resets, glitches };
+}
+
+/** What each reading of a counter adds; the amounts add up to that of `increase`. */
+export function increases(readings: Values, options: { width?: number } = {}): Increases {
+  checkOptions("increases", options, { width: number });
+  return sync(() => native.increases(known("increases", "readings", readings), options.width)) as Increases;
+}
+
+/** Values in another unit of the same quantity; decimals stay decimals: 1.001 kW is 1001 W. */
+export function convert(value: number, from: string, to: string): number;
+export function convert(values: Values, from: string, to: string): Float64Array;
+export function convert(values: number | Values, from: string, to: string): number | Float64Array {
+  checkText("convert", "from", from);
+  checkText("convert", "to", to);
+  const column = typeof values === "number" ? Float64Array.of(values) : known("convert", "values", values);
+  const converted = sync(() => native.convert(column, from, to));
+  return typeof values === "number" ? (converted[0] ?? NaN) : converted;
+}
+
+/**
+ * The mean power of amounts of energy, each of the interval that follows its time: 250 Wh of a quarter of an hour are 1000 W. An
+ * interval is one cadence long, else until the next time where that comes within the longest gap.
+ */
+export function meanPower(times: TimesLike, amounts: Values, options: Omit<HoldOptions, "rule"> = {}): MeanPower {
+  checkOptions("meanPower", options, { maxGap: anything, cadence: anything });
+  const columns = [toMicrosArray("meanPower: times", times), known("meanPower", "amounts", amounts)] as const;
+  return sync(() => native.meanPower(...columns, false, undefined, holds("meanPower", options)));
+}
+
+/** The mean power between the readings of a counter, past glitches; NaN over a reset, and over a silence that is too long. */
+export function meanPowerOfRegister(times: TimesLike, readings: Values, options: Omit<HoldOptions, "rule"> & { width?: number } = {}): MeanPower {
+  checkOptions("meanPowerOfRegister", options, { maxGap: anything, cadence: anything, width: number });
+  const columns = [toMicrosArray("meanPowerOfRegister: times", times), known("meanPowerOfRegister", "readings", readings)] as const;
+  return sync(() => native.meanPower(...columns, true, options.width, holds("meanPowerOfRegister", options)));
+}
+
+/** The values at the instants of a grid: what stood then, or with the rule `trapezoid` what lies between; NaN where nothing is known. */
+export function at(times: TimesLike, values: Values, grid: TimesLike, options: HoldOptions = {}): Float64Array {
+  checkOptions("at", options, HOLDS);
+  const columns = [toMicrosArray("at: times", times), known("at", "values", values), toMicrosArray("at: grid", grid)] as const;
+  return sync(() => native.at(...columns, holds("at", options)));
 }
 
 /**

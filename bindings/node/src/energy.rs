@@ -1,7 +1,8 @@
 //! The energy kernel over typed arrays: quick, so it runs on Node's thread.
 
+use memcore::Error;
 use memcore::energy::{self, Every, GapRule, Resampling};
-use memcore::model::{Span, Timestamp};
+use memcore::model::{Span, Timestamp, Unit};
 use napi::bindgen_prelude::{BigInt, BigInt64Array, Float64Array, Uint32Array};
 use napi_derive::napi;
 
@@ -92,10 +93,8 @@ pub(crate) fn integrate(
         energy::integrate(times, values, (at(&start, first)?, at(&end, last)?), rule, gaps)
     };
     let found = integrated().to_node()?;
-    let silence = |gap: &energy::Gap| Silence {
-        start: BigInt::from(gap.from.as_micros()),
-        end: BigInt::from(gap.to.as_micros()),
-    };
+    let silence =
+        |gap: &energy::Gap| Silence { start: BigInt::from(gap.from.as_micros()), end: BigInt::from(gap.to.as_micros()) };
     Ok(IntegratedSamples {
         amount: found.amount,
         mean: found.mean,
@@ -123,11 +122,79 @@ pub(crate) fn increase(readings: &[f64], width: Option<f64>) -> Result<RegisterI
     Ok(RegisterIncrease { amount: found.amount, resets: found.resets as i64, glitches: found.glitches as i64 })
 }
 
+/// A reading that lies below the one before it.
+#[napi(object)]
+pub(crate) struct CounterFall {
+    /// Its place among all.
+    pub row: u32,
+    /// `reset`, `glitch` or `rollover`.
+    pub kind: String,
+}
+
+/// What each reading of a counter adds.
+#[napi(object)]
+pub(crate) struct RegisterIncreases {
+    /// One for each reading.
+    pub amounts: Float64Array,
+    /// Each fall.
+    pub events: Vec<CounterFall>,
+}
+
+/// What each reading of a counter adds, and where it fell.
+#[napi(catch_unwind)]
+pub(crate) fn increases(readings: &[f64], width: Option<f64>) -> Result<RegisterIncreases> {
+    let found = energy::increases(readings, width).to_node()?;
+    let fall = |event: &energy::CounterEvent| CounterFall { row: event.row as u32, kind: event.kind.name().to_owned() };
+    Ok(RegisterIncreases { events: found.events.iter().map(fall).collect(), amounts: Float64Array::new(found.amounts) })
+}
+
+/// The values in another unit.
+#[napi(catch_unwind)]
+pub(crate) fn convert(values: &[f64], from: String, to: String) -> Result<Float64Array> {
+    let unit = |name: &str, text: &str| text.parse::<Unit>().map_err(|e: Error| e.context(name));
+    let converted = || energy::convert(values, unit("from", &from)?, unit("to", &to)?);
+    Ok(Float64Array::new(converted().to_node()?))
+}
+
+/// The mean power over intervals.
+#[napi(object)]
+pub(crate) struct MeanPowers {
+    /// Where each interval starts, in microseconds.
+    pub starts: BigInt64Array,
+    /// Where it ends.
+    pub ends: BigInt64Array,
+    /// NaN where it is not known.
+    pub power: Float64Array,
+}
+
+/// The mean power of amounts or, where `counter` says so, between the readings of a counter.
+#[napi(catch_unwind)]
+pub(crate) fn mean_power(
+    times: &[i64],
+    values: &[f64],
+    counter: bool,
+    width: Option<f64>,
+    holds: Holds,
+) -> Result<MeanPowers> {
+    let found = holds.gaps().and_then(|gaps| match counter {
+        true => energy::mean_power_of_register(times, values, width, gaps),
+        false => energy::mean_power(times, values, gaps),
+    });
+    let found = found.to_node()?;
+    Ok(MeanPowers { starts: micros(found.starts), ends: micros(found.ends), power: Float64Array::new(found.power) })
+}
+
+/// The values at the times of a grid.
+#[napi(catch_unwind)]
+pub(crate) fn at(times: &[i64], values: &[f64], grid: &[i64], holds: Holds) -> Result<Float64Array> {
+    let found = || energy::at(times, values, grid, holds.rule.parse()?, holds.gaps()?);
+    Ok(Float64Array::new(found().to_node()?))
+}
+
 /// The borders of the buckets of a range, both of its ends included.
 #[napi(catch_unwind)]
 pub(crate) fn buckets(start: BigInt, end: BigInt, every: String, zone: Option<String>) -> Result<BigInt64Array> {
-    let borders =
-        || energy::buckets(instant(&start)?, instant(&end)?, &Every::parse(&every, zone.as_deref())?);
+    let borders = || energy::buckets(instant(&start)?, instant(&end)?, &Every::parse(&every, zone.as_deref())?);
     Ok(micros(borders().to_node()?))
 }
 
@@ -201,7 +268,12 @@ pub(crate) struct ResampledColumns {
 
 /// Gathers samples into buckets.
 #[napi(catch_unwind)]
-pub(crate) fn resample(times: &[i64], values: &[f64], settings: ResampleSettings, holds: Holds) -> Result<ResampledColumns> {
+pub(crate) fn resample(
+    times: &[i64],
+    values: &[f64],
+    settings: ResampleSettings,
+    holds: Holds,
+) -> Result<ResampledColumns> {
     let found = settings.resampling(&holds).and_then(|asked| energy::resample(times, values, &asked)).to_node()?;
     let (names, columns): (Vec<_>, Vec<_>) = found.columns.into_iter().unzip();
     Ok(ResampledColumns {

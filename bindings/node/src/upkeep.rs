@@ -9,7 +9,8 @@ use std::time::Instant;
 use memcore::model::{Selection, Timestamp};
 use memcore::store::{CompactOptions, CompactReport};
 use memcore::{
-    BackupReport, Error, ErrorKind, ExportOptions, FileFormat, ImportRequest, Mapping, Memcore, Progress, QueryResult, RecordStream,
+    BackupReport, Error, ErrorKind, ExportOptions, FileFormat, ImportRequest, Mapping, Memcore, Progress, QueryResult,
+    RecordStream,
 };
 use napi::Env;
 use napi::bindgen_prelude::{BigInt, Buffer, Function, PromiseRaw};

@@ -1,7 +1,7 @@
 //! The energy kernel over columns, with the interpreter released.
 
 use memcore::energy::{self, Every, GapRule, Resampling, Rule};
-use memcore::model::{Span, Timestamp};
+use memcore::model::{Span, Timestamp, Unit};
 use pyo3::prelude::*;
 
 use crate::errors::raised;
@@ -66,6 +66,72 @@ pub(crate) fn increase(
     let readings = &readings[..];
     let found = py.detach(|| energy::increase(readings, width)).map_err(raised)?;
     Ok((found.amount, found.resets, found.glitches))
+}
+
+/// What each reading of a counter adds, and the rows and kinds of its falls.
+#[pyfunction]
+pub(crate) fn increases(
+    py: Python<'_>,
+    readings: &Bound<'_, PyAny>,
+    width: Option<f64>,
+) -> PyResult<(Column, Vec<(usize, &'static str)>)> {
+    let readings = lent::numbers("readings", readings)?;
+    let readings = &readings[..];
+    let found = py.detach(|| energy::increases(readings, width)).map_err(raised)?;
+    let events = found.events.iter().map(|event| (event.row, event.kind.name())).collect();
+    Ok((Column::numbers(found.amounts)?, events))
+}
+
+/// The values in another unit.
+#[pyfunction]
+pub(crate) fn convert(py: Python<'_>, values: &Bound<'_, PyAny>, from: &str, to: &str) -> PyResult<Column> {
+    let unit = |name: &str, text: &str| text.parse::<Unit>().map_err(|e| raised(e.context(name)));
+    let (from, to) = (unit("from_unit", from)?, unit("to_unit", to)?);
+    let values = lent::numbers("values", values)?;
+    let values = &values[..];
+    Column::numbers(py.detach(|| energy::convert(values, from, to)).map_err(raised)?)
+}
+
+/// Starts, ends and mean power of intervals, of amounts or, where `counter` says so, of the readings of a counter.
+#[pyfunction]
+pub(crate) fn mean_power(
+    py: Python<'_>,
+    times: &Bound<'_, PyAny>,
+    values: &Bound<'_, PyAny>,
+    counter: bool,
+    width: Option<f64>,
+    holds: Holds,
+) -> PyResult<(Column, Column, Column)> {
+    let (times, values) = (lent::micros("times", times)?, lent::numbers("values", values)?);
+    let (times, values) = (&times[..], &values[..]);
+    let found = py.detach(|| {
+        let (_, gaps) = self::holds(&holds)?;
+        match counter {
+            true => energy::mean_power_of_register(times, values, width, gaps),
+            false => energy::mean_power(times, values, gaps),
+        }
+    });
+    let found = found.map_err(raised)?;
+    Ok((Column::instants(found.starts)?, Column::instants(found.ends)?, Column::numbers(found.power)?))
+}
+
+/// The values at the times of a grid.
+#[pyfunction]
+pub(crate) fn at(
+    py: Python<'_>,
+    times: &Bound<'_, PyAny>,
+    values: &Bound<'_, PyAny>,
+    grid: &Bound<'_, PyAny>,
+    holds: Holds,
+) -> PyResult<Column> {
+    let (times, values) = (lent::micros("times", times)?, lent::numbers("values", values)?);
+    let grid = lent::micros("grid", grid)?;
+    let (times, values, grid) = (&times[..], &values[..], &grid[..]);
+    let found = py.detach(|| {
+        let (rule, gaps) = self::holds(&holds)?;
+        energy::at(times, values, grid, rule, gaps)
+    });
+    Column::numbers(found.map_err(raised)?)
 }
 
 /// The borders of the buckets of a range, both of its ends included.
@@ -136,6 +202,7 @@ pub(crate) fn resample(
     let (times, values) = (lent::micros("times", times)?, lent::numbers("values", values)?);
     let (times, values) = (&times[..], &values[..]);
     let found = py.detach(|| energy::resample(times, values, &buckets.resampling()?)).map_err(raised)?;
-    let column = |(aggregate, values): (energy::Aggregate, Vec<f64>)| Ok((aggregate.name().into_owned(), Column::numbers(values)?));
+    let column =
+        |(aggregate, values): (energy::Aggregate, Vec<f64>)| Ok((aggregate.name().into_owned(), Column::numbers(values)?));
     Ok((Column::instants(found.starts)?, found.columns.into_iter().map(column).collect::<PyResult<_>>()?))
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_schema::DataType;
-use memcore::{FrameOptions, ImportRequest, Mapping};
 use memcore::model::{DeviceName, Unit};
+use memcore::{FrameOptions, ImportRequest, Mapping};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 

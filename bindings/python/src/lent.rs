@@ -2,9 +2,9 @@
 
 use std::ops::Deref;
 
-use arrow_array::{Array, make_array};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampMicrosecondType};
+use arrow_array::{Array, make_array};
 use arrow_buffer::{ArrowNativeType, ScalarBuffer};
 use arrow_schema::{DataType, TimeUnit};
 use memcore::model::Timestamp;
@@ -64,7 +64,9 @@ pub(crate) fn local_micros<'a>(name: &str, column: &'a Bound<'_, PyAny>) -> PyRe
     for chunk in import(column)? {
         let DataType::Timestamp(unit, None) = chunk.data_type() else {
             let kind = chunk.data_type();
-            return Err(invalid(format!("{name}: of type {kind}, expected local times, such as timestamp[us] without a zone")));
+            return Err(invalid(format!(
+                "{name}: of type {kind}, expected local times, such as timestamp[us] without a zone"
+            )));
         };
         let as_if_utc = DataType::Timestamp(*unit, Some("UTC".into()));
         let data = chunk.to_data().into_builder().data_type(as_if_utc).build().map_err(|e| invalid(e.to_string()))?;

@@ -39,8 +39,8 @@ class Channel:
     invalid: Sequence[float] = ()
     """Numbers that mean that nothing was measured, such as 65535, in ``unit``: they become gaps."""
     register: str | None = None
-    """The Modbus or SunSpec type of the register that is passed on as it is, such as ``uint16`` or ``acc32``: its number
-    for "not implemented" is invalid then, and a counter rolls over at its width."""
+    """The Modbus or SunSpec type of the register that is passed on as it is, such as ``uint16`` or ``acc32``: its
+    number for "not implemented" is invalid then, and a counter rolls over at its width."""
     rollover: float | None = None
     """How many a counter counts until it begins again at zero, in ``unit``."""
     writable: bool = False

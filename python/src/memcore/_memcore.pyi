@@ -16,20 +16,30 @@ __all__ = [
     "Stream",
     "Table",
     "__version__",
+    "at",
     "buckets",
     "cli_main",
+    "convert",
     "increase",
+    "increases",
     "integrate",
     "leave",
     "localize",
+    "mean_power",
     "resample",
     "restore",
 ]
 
 __version__: str
 
+def at(times: object, values: object, grid: object, holds: tuple[str, int | None, int | None]) -> Column: ...
 def buckets(start: int, end: int, every: str, zone: str | None) -> Column: ...
 def cli_main(args: Sequence[str]) -> int: ...
+def convert(values: object, from_: str, to: str) -> Column: ...
+def increases(readings: object, width: float | None) -> tuple[Column, list[tuple[int, str]]]: ...
+def mean_power(
+    times: object, values: object, counter: bool, width: float | None, holds: tuple[str, int | None, int | None]
+) -> tuple[Column, Column, Column]: ...
 def increase(readings: object, width: float | None) -> tuple[float | None, int, int]: ...
 def integrate(
     times: object, values: object, start: int | None, end: int | None, holds: tuple[str, int | None, int | None]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from . import _columns, _memcore
 from ._errors import InvalidError
@@ -23,17 +23,25 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
+    "CounterEvent",
     "Gap",
     "Increase",
+    "Increases",
     "Integrated",
     "Localized",
+    "MeanPower",
     "Resampled",
     "Rule",
     "Skipped",
+    "at",
     "buckets",
+    "convert",
     "increase",
+    "increases",
     "integrate",
     "localize",
+    "mean_power",
+    "mean_power_of_register",
     "resample",
 ]
 
@@ -74,6 +82,44 @@ class Increase:
     """How often it started anew."""
     glitches: int
     """How often it fell and came back: nothing was counted."""
+
+
+class CounterEvent(NamedTuple):
+    """A reading that lies below the one before it, and why."""
+
+    row: int
+    kind: Literal["reset", "glitch", "rollover"]
+
+
+@dataclass(frozen=True, eq=False)
+class Increases:
+    """What ``increases`` found."""
+
+    amounts: Any
+    """What each reading adds to those before it; NaN where that is not known, as for the first. Of a pandas series it is
+    one too."""
+    events: tuple[CounterEvent, ...]
+    """Each fall, in order of rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeanPower:
+    """The mean power over intervals, in order of time."""
+
+    starts: Any
+    """Where each interval starts, which is its label: datetime64 in UTC."""
+    ends: Any
+    """Where it ends."""
+    power: Any
+    """In the unit of the energy divided by hours, W of Wh; NaN where it is not known."""
+
+    def to_pandas(self) -> pd.Series[float]:
+        """Return the power as a pandas series indexed by the starts."""
+        import pandas
+
+        index = pandas.DatetimeIndex(self.starts, name="time").tz_localize("UTC")
+        series: pd.Series[float] = pandas.Series(self.power, index=index, name="power")
+        return series
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +200,79 @@ def increase(readings: Any, *, width: float | None = None) -> Increase:
     ``width`` is where it rolls over, in the unit of the readings: 65536 for a register of 16 bits that counts in them.
     """
     return Increase(*_memcore.increase(_columns.values(readings, "readings"), width))
+
+
+def increases(readings: Any, *, width: float | None = None) -> Increases:
+    """Say what each reading of a counter adds; the amounts add up to that of ``increase``."""
+    amounts, events = _memcore.increases(_columns.values(readings, "readings"), width)
+    kinds: Any = events
+    return Increases(_columns.like(amounts, readings), tuple(CounterEvent(row, kind) for row, kind in kinds))
+
+
+def convert(values: Any, from_unit: str, to_unit: str) -> Any:
+    """Return values in another unit of the same quantity: ``convert(frame["p_kw"], "kW", "W")``.
+
+    A pandas series stays one, one number is one number. Decimals stay decimals: 1.001 kW is 1001 W.
+    """
+    if _columns.is_scalar(values):
+        return _memcore.convert(_columns.values([values]), from_unit, to_unit).to_list()[0]
+    return _columns.like(_memcore.convert(_columns.values(values), from_unit, to_unit), values)
+
+
+def mean_power(
+    times: Any, amounts: Any = None, *, cadence: Length | None = None, max_gap: Length | None = None
+) -> MeanPower:
+    """Return the mean power of amounts of energy, each of the interval that follows its time: 250 Wh of a quarter of an
+    hour are 1000 W.
+
+    An interval is one ``cadence`` long, else until the next time where that comes within ``max_gap``.
+    """
+    return _mean_power(times, amounts, False, None, cadence, max_gap)
+
+
+def mean_power_of_register(
+    times: Any,
+    readings: Any = None,
+    *,
+    width: float | None = None,
+    cadence: Length | None = None,
+    max_gap: Length | None = None,
+) -> MeanPower:
+    """Return the mean power between the readings of a counter, past glitches; NaN over a reset, and over a silence
+    longer than ``max_gap``."""
+    return _mean_power(times, readings, True, width, cadence, max_gap)
+
+
+def _mean_power(
+    times: Any, values: Any, counter: bool, width: float | None, cadence: Length | None, max_gap: Length | None
+) -> MeanPower:
+    columns = _columns.samples(times, values)
+    found = _memcore.mean_power(*columns, counter, width, _holds("step", max_gap, cadence))
+    return MeanPower(*(_columns.array_of(column) for column in found))
+
+
+def at(
+    times: Any,
+    values: Any = None,
+    *,
+    grid: Any,
+    rule: Rule = "step",
+    max_gap: Length | None = None,
+    cadence: Length | None = None,
+) -> Any:
+    """Return the values at the instants of a grid: what stood then, or with ``rule="trapezoid"`` what lies between.
+
+    NaN where nothing is known: before the first sample, in a gap, later than ``max_gap`` after the last. For a pandas
+    grid the result is a series that is indexed by it.
+    """
+    columns = _columns.samples(times, values)
+    found = _memcore.at(*columns, _columns.times(grid, "grid"), _holds(rule, max_gap, cadence))
+    result = _columns.array_of(found)
+    if _columns.library(grid) != "pandas":
+        return result
+    import pandas
+
+    return pandas.Series(result, index=pandas.Index(grid))
 
 
 def buckets(start: Instant, end: Instant, every: Length, *, tz: str | None = None) -> Any:
