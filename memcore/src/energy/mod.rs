@@ -2,6 +2,7 @@
 //! by queries, imports and the bindings alike, so that all of them give the same answer bit for bit.
 
 mod aggregate;
+mod balance;
 mod calendar;
 mod convert;
 mod counter;
@@ -16,6 +17,7 @@ mod resample;
 mod summary;
 
 pub use aggregate::{Aggregate, Gaps, Percentile};
+pub use balance::{Balance, Part, Role, balance};
 pub(crate) use calendar::Borders;
 pub use calendar::{CalendarUnit, Every, buckets, zone_of};
 pub use convert::convert;
