@@ -36,7 +36,8 @@ impl Stretch {
         to.saturating_sub(self.known.max(from)).max(0)
     }
 
-    fn at(&self, time: i64) -> f64 {
+    /// The value at an instant within it.
+    pub(crate) fn at(&self, time: i64) -> f64 {
         match self.line {
             None => self.value,
             Some(_) if time == self.start => self.value,

@@ -1,6 +1,8 @@
 //! From samples to buckets, and from samples to the times of a grid.
 
 use super::fold::{BucketFold, Fold};
+use super::instant::rising;
+use super::integral::Holding;
 use super::{Aggregate, Every, GapRule, Gaps, Instant, Rule};
 use crate::error::{Error, Result};
 use crate::model::{Quality, Span, Timestamp};
@@ -176,7 +178,7 @@ fn resample_with<T: Instant>(
     resampling: &Resampling,
 ) -> Result<Resampled> {
     resampling.check()?;
-    let times = super::rising(times, values.len())?;
+    let times = rising(times, values.len())?;
     let mut resampling = resampling.clone();
     if resampling.aggregates.is_empty() {
         resampling.aggregates.push(Aggregate::Mean);
@@ -205,4 +207,83 @@ fn resample_with<T: Instant>(
     let number = |column: Vec<Option<f64>>| column.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect();
     let columns = aggregates.into_iter().zip(rows.columns.into_iter().map(number)).collect();
     Ok(Resampled { starts: rows.starts.into_iter().map(Timestamp::from_micros).collect(), columns })
+}
+
+/// The values at the times of a grid: of samples further apart than the grid, or beside it. By [`Rule::Step`] a value stands until
+/// the next sample; by [`Rule::Trapezoid`] values lie on a straight line between two samples. NaN where nothing is known:
+/// before the first sample, in a gap (but for one cadence after a sample, where `gaps` knows one), after a NaN, and
+/// later than the longest gap after the last sample.
+///
+/// # Errors
+/// [`Invalid`](crate::ErrorKind::Invalid) where the times of the samples or of the grid do not rise, or there are not as many
+/// values as times.
+pub fn at<T: Instant, G: Instant>(times: &[T], values: &[f64], grid: &[G], rule: Rule, gaps: GapRule) -> Result<Vec<f64>> {
+    let times = rising(times, values.len())?;
+    let grid = rising(grid, grid.len()).map_err(|e| e.context("grid"))?;
+    let mut found = vec![f64::NAN; grid.len()];
+    let mut holding = Holding::new(rule, gaps);
+    let mut next = 0;
+    for (time, value) in times.iter().zip(values) {
+        let Some(stretch) = holding.next(*time, *value) else { continue };
+        next += grid[next..].partition_point(|instant| *instant < stretch.start);
+        let end = next + grid[next..].partition_point(|instant| *instant < stretch.end);
+        (next..end).for_each(|at| found[at] = stretch.at(grid[at]));
+        next = end;
+    }
+    if let Some((time, value)) = holding.previous() {
+        let known = |instant: &i64| *instant >= time && gaps.bridges(instant.saturating_sub(time));
+        let rest = found.iter_mut().zip(grid.iter()).skip(next).filter(|(_, instant)| known(instant));
+        rest.for_each(|(found, _)| *found = value);
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minutes(of: &[i64]) -> Vec<Timestamp> {
+        of.iter().map(|minute| Timestamp::from_seconds(minute * 60)).collect()
+    }
+
+    fn values_at(rule: Rule, cadence: Option<i64>, grid: &[i64]) -> Vec<Option<f64>> {
+        let gaps = GapRule::new(Span::from_seconds(600), cadence.map(Span::from_seconds)).unwrap();
+        let samples = (minutes(&[0, 10, 60, 70]), [100.0, 200.0, 50.0, f64::NAN]);
+        let found = at(&samples.0, &samples.1, &minutes(grid), rule, gaps).unwrap();
+        found.into_iter().map(|value| Some(value).filter(|value| !value.is_nan())).collect()
+    }
+
+    #[test]
+    fn values_stand_or_lie_on_a_line_between_samples_and_gaps_are_unknown() {
+        let grid = [-1, 0, 5, 10, 11, 12, 59, 60, 65, 70, 75];
+        let step = values_at(Rule::Step, None, &grid);
+        let known = |values: [f64; 3]| {
+            [None, Some(values[0]), Some(values[1]), None, None, None, None, Some(50.0), Some(values[2]), None, None]
+        };
+        assert_eq!(step, known([100.0, 100.0, 50.0]));
+        assert_eq!(values_at(Rule::Trapezoid, None, &grid), known([100.0, 150.0, 50.0]));
+        let minute = values_at(Rule::Step, Some(120), &grid);
+        assert_eq!(minute[3..6], [Some(200.0), Some(200.0), None]);
+    }
+
+    #[test]
+    fn the_last_sample_holds_as_long_as_a_gap_is_bridged() {
+        // C8, C11: a value that is frozen is none once it is too old.
+        let gaps = GapRule::new(Span::from_seconds(600), None).unwrap();
+        let found = at(&minutes(&[0]), &[7.0], &minutes(&[0, 10, 11]), Rule::Step, gaps).unwrap();
+        assert_eq!(found[..2], [7.0, 7.0]);
+        assert!(found[2].is_nan());
+    }
+
+    #[test]
+    fn what_a_question_lacks_is_named() {
+        let (times, values) = (minutes(&[0]), [1.0]);
+        let refused = |resampling: &Resampling| resample(&times, &values, resampling).unwrap_err().to_string();
+        assert!(refused(&Resampling::whole().aggregate(Aggregate::Integral)).contains("expected a gap rule"));
+        assert!(refused(&Resampling::whole().fill(Gaps::Null)).contains("without `every`"));
+        assert!(refused(&Resampling::whole().width(-1.0)).contains("more than zero"));
+        let reversed = Resampling::whole().from(minutes(&[1])[0]).to(minutes(&[0])[0]);
+        assert!(refused(&reversed).contains("the earlier instant first"));
+        assert_eq!(resample::<Timestamp>(&[], &[], &Resampling::whole()).unwrap().starts, []);
+    }
 }
