@@ -19,7 +19,7 @@ anywhere by --unit. Doing it again adds nothing twice.";
 #[derive(Debug, Args)]
 #[command(after_help = LAYOUTS)]
 pub(super) struct Import {
-    /// CSV (plain or gzip), Parquet or Arrow
+    /// CSV, JSON lines, MongoDB dump, Home Assistant, Green Button (plain or gzip), Parquet or Arrow
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Whose channels the columns of a wide file are: `site.device`
