@@ -81,7 +81,7 @@ fn length_of(bytes: [u8; 4]) -> Option<usize> {
 
 pub(super) fn open(opened: Opened, request: &ImportRequest) -> Result<Box<dyn Source>> {
     let is_archive = opened.start.starts_with(&ARCHIVE);
-    let mut documents = Documents::new(&request.declared())?;
+    let mut documents = Documents::new(&request.effective_mapping())?;
     let format = if is_archive { "mongodump archive" } else { "bson" };
     let mut understood = Understood { format: format.into(), ..Understood::default() };
     documents.sample(&sample(&opened.start, is_archive), &mut understood);

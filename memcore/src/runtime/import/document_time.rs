@@ -1,10 +1,11 @@
 //! The time of a document: which field it is, and how it is written.
 
-use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
+use super::csv::forms::{Told, tell};
+use super::csv::times::Times as Texts;
 use super::document::{Object, Value, at_path};
-use super::mapping::{self, Mapping, TimeForm};
+use super::mapping::{Mapping, SkippedTimes, TimeForm};
 use super::understood::UnderstoodTime;
 use crate::energy::{LocalClock, Skipped, zone_of};
 use crate::error::{Error, Result};
@@ -21,6 +22,8 @@ pub(super) struct Times {
     form: Option<TimeForm>,
     zone: Option<String>,
     clock: LocalClock,
+    /// Of each form that texts were met in.
+    texts: Vec<(TimeForm, Texts)>,
     /// The field that it was found in first.
     found: Option<String>,
 }
@@ -29,7 +32,7 @@ impl Times {
     pub(super) fn new(mapping: &Mapping) -> Result<Self> {
         let zone = mapping.time.zone.as_deref().map(zone_of).transpose()?;
         let skipped = match mapping.time.skipped {
-            Some(mapping::Skipped::Before) => Skipped::OffsetBefore,
+            Some(SkippedTimes::Before) => Skipped::OffsetBefore,
             _ => Skipped::Refuse,
         };
         Ok(Self {
@@ -37,6 +40,7 @@ impl Times {
             form: mapping.time.form,
             zone: mapping.time.zone.clone(),
             clock: LocalClock::new(zone.unwrap_or(TimeZone::UTC), skipped),
+            texts: Vec::new(),
             found: None,
         })
     }
@@ -85,13 +89,7 @@ impl Times {
                 #[expect(clippy::cast_possible_truncation, reason = "inside the range of the type")]
                 (micros.abs() < 9e18).then_some(Timestamp::from_micros(micros as i64))
             }),
-            Value::Text(text) => match text.parse::<f64>() {
-                Ok(_) => {
-                    let number = text.parse().map(Value::Whole).or_else(|_| text.parse().map(Value::Number));
-                    return self.read(name, &number.unwrap_or(Value::Null));
-                }
-                Err(_) => return self.read_text(name, text.trim()),
-            },
+            Value::Text(text) => return self.read_text(name, text.trim()),
             _ => None,
         };
         time.ok_or_else(|| {
@@ -127,29 +125,35 @@ impl Times {
     }
 
     fn read_text(&mut self, name: &str, text: &str) -> Result<Timestamp> {
-        if let Ok(time) = text.parse::<Timestamp>() {
-            return Ok(time);
-        }
         // Outside the calendar memcore writes an instant as its microseconds.
         if let Some(micros) = text.strip_suffix("us").and_then(|micros| micros.parse().ok()) {
             return Ok(Timestamp::from_micros(micros));
         }
-        let local = text.parse::<DateTime>().ok().map(Ok).or_else(|| civil(text, self.form)).transpose();
-        let local = local.map_err(|e| e.context(shorten(name)))?.ok_or_else(|| {
-            Error::invalid(format!(
-                "{} is {:?}, expected RFC 3339, a local time such as 2007-04-01 00:00 or 01.04.2007 00:00, or a number since 1970",
-                shorten(name),
-                shorten(text)
-            ))
-        })?;
-        self.clock.read(local).map(|(time, ..)| time)
+        let refuse =
+            |expected: &str| Error::invalid(format!("{} is {:?}, expected {expected}", shorten(name), shorten(text)));
+        let form = match (self.form, tell(name, &[text])) {
+            (Some(form), _) | (None, Told::Form(form)) => form,
+            (None, Told::DayOrMonth) => {
+                return Err(refuse("to be told whether the day or the month is first, as [time] form = \"day-first\""));
+            }
+            (None, Told::Nothing) => {
+                return Err(refuse(
+                    "RFC 3339, a local time such as 2007-04-01 00:00 or 01.04.2007 00:00, or a number since 1970",
+                ));
+            }
+        };
+        let at = self.texts.iter().position(|(known, _)| *known == form).unwrap_or_else(|| {
+            self.texts.push((form, Texts::new(form, name)));
+            self.texts.len() - 1
+        });
+        self.texts[at].1.read(text.as_bytes(), &mut self.clock)
     }
 
     pub(super) fn understood(&self) -> Option<UnderstoodTime> {
         let columns = if self.columns.is_empty() { self.found.clone().into_iter().collect() } else { self.columns.clone() };
         let form = self.form.map_or_else(|| "as each says it".to_owned(), |form| form.name().to_owned());
         let zone = self.zone.clone();
-        Some(UnderstoodTime { columns, form, zone }).filter(|time| !time.columns.is_empty())
+        Some(UnderstoodTime { columns, form, zone, elapsed: None }).filter(|time| !time.columns.is_empty())
     }
 }
 
@@ -190,35 +194,6 @@ fn object_id(id: &str) -> Result<Timestamp> {
     })
 }
 
-/// A local time whose date is not written year first: `17.03.2024 02:00` has its day first, of `3/4/2024 02:00` nobody knows.
-///
-/// # Errors
-/// [`Invalid`](crate::ErrorKind::Invalid) where day and month cannot be told apart.
-fn civil(text: &str, form: Option<TimeForm>) -> Option<Result<DateTime>> {
-    let (date, time) = text.split_once([' ', 'T']).unwrap_or((text, "00:00"));
-    let separator = date.chars().find(|c| !c.is_ascii_digit()).filter(|c| ['.', '/', '-'].contains(c))?;
-    let mut parts = date.splitn(3, separator).map(|part| part.parse::<i16>().ok());
-    let (a, b, c) = (parts.next()??, parts.next()??, parts.next()??);
-    let first = date.find(separator)?;
-    let (year, month, day) = match (first, form) {
-        (4, _) => (a, b, c),
-        (_, Some(TimeForm::DayFirst)) => (c, b, a),
-        (_, Some(TimeForm::MonthFirst)) => (c, a, b),
-        // With dots it is the day that stands first, wherever dates are written so.
-        _ if separator == '.' || a > 12 => (c, b, a),
-        _ if b > 12 => (c, a, b),
-        _ => {
-            return Some(Err(Error::invalid(format!(
-                "is {:?}, of which day and month cannot be told apart, expected [time] form = \"day-first\" or \"month-first\"",
-                shorten(text)
-            ))));
-        }
-    };
-    let date = Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
-    let time = time.trim().parse::<jiff::civil::Time>().ok()?;
-    Some(Ok(date.to_datetime(time)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,12 +223,12 @@ mod tests {
     fn local_times_are_read_in_the_zone_and_dates_in_their_order() {
         let mut berlin = times(Some("Europe/Berlin"), None);
         let mut read = |text: &str| berlin.read("start", &Value::Text(text.into())).map(|time| time.to_string());
-        for text in ["2024-03-17 02:00", "17.03.2024 02:00", "2024.03.17 02:00", "17/03/2024 02:00", "03/17/2024 02:00"] {
+        for text in ["2024-03-17 02:00", "17.03.2024 02:00", "2024/03/17 02:00", "17/03/2024 02:00", "03/17/2024 02:00"] {
             assert_eq!(read(text).unwrap(), "2024-03-17T01:00:00Z", "{text}");
         }
         assert_eq!(read("2024-03-17T02:00:00+05:00").unwrap(), "2024-03-16T21:00:00Z");
         let e = read("03/04/2024 02:00").unwrap_err();
-        assert!(e.message().contains("day and month cannot be told apart"), "{e}");
+        assert!(e.message().contains("whether the day or the month is first"), "{e}");
         let e = read("2024-03-31 02:30").unwrap_err();
         assert!(e.message().contains("2024-03-31"), "a time that no clock showed: {e}");
         assert!(read("yesterday").unwrap_err().message().starts_with("start is \"yesterday\", expected RFC 3339"));

@@ -21,8 +21,17 @@ pub(super) struct Documents {
     names: Names,
     times: Times,
     series: Series,
-    /// What the fields of a device's documents are, by their paths; none for those that are passed over.
-    fields: HashMap<DeviceName, HashMap<String, Option<SeriesId>>>,
+    /// What the fields of a device's documents are, by their paths.
+    fields: HashMap<DeviceName, HashMap<String, Field>>,
+}
+
+/// What a field is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Field {
+    Series(SeriesId),
+    /// A text of which nobody says that it is a number.
+    Remark,
+    PassedOver,
 }
 
 /// What a document says for all that is nested in it.
@@ -58,18 +67,13 @@ impl Documents {
             let _ = self.take(0, document, &mut aside);
         }
         into.time = self.times.understood();
-        let mut columns: Vec<(&String, Option<SeriesId>)> =
-            self.fields.values().flatten().map(|(path, id)| (path, *id)).collect();
+        let mut columns: Vec<(&String, Field)> =
+            self.fields.values().flatten().map(|(path, field)| (path, *field)).collect();
         columns.sort();
-        let column = |(path, id): (&String, Option<SeriesId>)| {
-            let known = id.map(|id| self.series.get(id));
-            UnderstoodColumn {
-                column: path.clone(),
-                series: known.map(|known| known.series.clone()),
-                unit: known.and_then(|known| known.unit),
-                channel: known.and_then(|known| known.description.clone()),
-                skipped: known.is_none().then(|| "as the mapping says".to_owned()),
-            }
+        let column = |(path, field): (&String, Field)| match field {
+            Field::Remark => UnderstoodColumn::skipped(path, "a text"),
+            Field::PassedOver => UnderstoodColumn::skipped(path, "declared so"),
+            Field::Series(id) => self.series.get(id).understood(path),
         };
         into.columns = columns.into_iter().map(column).collect();
         self.names.forget();
@@ -200,20 +204,22 @@ impl Documents {
         }
         let device = self.names.device(&context.named)?;
         let key = unit.map_or_else(|| path.to_owned(), |unit| format!("{path} [{unit}]"));
+        let is_text = matches!(value, Value::Text(_));
         let known = self.fields.get(&device).and_then(|fields| fields.get(&key)).copied();
-        let id = match known {
-            Some(id) => id,
+        let field = match known.filter(|known| is_text || *known != Field::Remark) {
+            Some(field) => field,
             None => {
                 let known = names::known(&self.mapping, &device, path, unit, matches!(value, Value::Bool(_)))?;
-                let id = known.map(|known| self.series.id(known)).transpose()?;
-                self.fields.entry(device).or_default().insert(key, id);
-                id
+                let field = match known {
+                    None => Field::PassedOver,
+                    Some(known) if is_text && known.unit.is_none() => Field::Remark,
+                    Some(known) => Field::Series(self.series.id(known)?),
+                };
+                self.fields.entry(device).or_default().insert(key, field);
+                field
             }
         };
-        let Some(id) = id else { return Ok(()) };
-        // A text of which nobody says that it is a number is a remark.
-        let remark = matches!(value, Value::Text(_)) && self.series.get(id).unit.is_none();
-        if !remark {
+        if let Field::Series(id) = field {
             row.push((id, number(path, value)?));
         }
         Ok(())
@@ -225,8 +231,13 @@ impl Documents {
         let mut row = Vec::new();
         for (node, value) in reply.values() {
             let path = format!("node{node}.{}", reply.channel());
-            let Some(known) = names::known_in(&self.mapping, &device, &path, reply.unit())? else { continue };
-            row.push((self.series.id(known)?, number(&path, value)?));
+            let known = names::known_in(&self.mapping, &device, &path, reply.unit())?;
+            let id = known.map(|known| self.series.id(known)).transpose()?;
+            let field = id.map_or(Field::PassedOver, Field::Series);
+            self.fields.entry(device.clone()).or_default().entry(path.clone()).or_insert(field);
+            if let Some(id) = id {
+                row.push((id, number(&path, value)?));
+            }
         }
         found.push((time(context)?, row));
         Ok(())

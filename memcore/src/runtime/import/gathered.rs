@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::source::ROWS;
+use super::understood::UnderstoodColumn;
 use crate::error::{Error, Result};
 use crate::model::{Channel, SeriesName, Timestamp, Unit};
 use crate::runtime::frame::{Cells, Rows};
@@ -14,6 +15,14 @@ pub(super) struct Known {
     pub(super) unit: Option<Unit>,
     /// What the file says of it, where it does.
     pub(super) description: Option<Channel>,
+}
+
+impl Known {
+    /// As a column of that name.
+    pub(super) fn understood(&self, column: &str) -> UnderstoodColumn {
+        let (series, unit, channel) = (Some(self.series.clone()), self.unit, self.description.clone());
+        UnderstoodColumn { column: column.to_owned(), series, unit, quantity: None, channel, skipped: None }
+    }
 }
 
 /// Which of the known series.

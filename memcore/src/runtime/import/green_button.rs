@@ -44,7 +44,7 @@ pub(super) fn is(start: &[u8]) -> bool {
 }
 
 pub(super) fn open(opened: Opened, request: &ImportRequest) -> Result<Box<dyn Source>> {
-    let mapping = request.declared();
+    let mapping = request.effective_mapping();
     let Some(device) = &mapping.device else {
         return Err(Error::invalid("is Green Button, which names no device, expected --device"));
     };
@@ -257,11 +257,13 @@ impl Source for GreenButton {
                 column: if reading.own.is_empty() { "MeterReading".to_owned() } else { reading.own.clone() },
                 series: known.map(|known| known.series.clone()),
                 unit: known.and_then(|known| known.unit),
+                quantity: None,
                 channel: known.and_then(|known| known.description.clone()),
                 skipped: found.as_ref().err().cloned(),
             }
         };
-        let time = UnderstoodTime { columns: vec!["timePeriod.start".into()], form: "epoch-s".into(), zone: None };
+        let time =
+            UnderstoodTime { columns: vec!["timePeriod.start".into()], form: "epoch-s".into(), zone: None, elapsed: None };
         Understood {
             format: "green button".into(),
             time: Some(time),

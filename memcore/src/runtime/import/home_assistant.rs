@@ -270,20 +270,15 @@ impl HomeAssistant {
     pub(super) fn understood(&self, format: &str) -> Understood {
         let mut fields: Vec<(&String, Option<SeriesId>)> = self.fields.iter().map(|(path, id)| (path, *id)).collect();
         fields.sort();
-        let column = |(path, id): (&String, Option<SeriesId>)| {
-            let known = id.map(|id| self.series.get(id));
-            UnderstoodColumn {
-                column: path.clone(),
-                series: known.map(|known| known.series.clone()),
-                unit: known.and_then(|known| known.unit),
-                channel: known.and_then(|known| known.description.clone()),
-                skipped: known.is_none().then(|| "as the mapping says".to_owned()),
-            }
+        let column = |(path, id): (&String, Option<SeriesId>)| match id {
+            Some(id) => self.series.get(id).understood(path),
+            None => UnderstoodColumn::skipped(path, "declared so"),
         };
         let time = UnderstoodTime {
             columns: Vec::new(),
             form: self.mapping.time.form.map_or_else(|| "as each says it".to_owned(), |form| form.name().to_owned()),
             zone: self.mapping.time.zone.clone(),
+            elapsed: None,
         };
         Understood {
             format: format.to_owned(),

@@ -96,7 +96,7 @@ fn cadence(times: &[(usize, Timestamp)]) -> Option<Span> {
 }
 
 pub(super) fn open(opened: Opened, request: &ImportRequest) -> Result<Box<dyn Source>> {
-    let mapping = request.declared();
+    let mapping = request.effective_mapping();
     let (names, told) = header(&opened.start).ok_or_else(|| Error::invalid("has no header of Home Assistant"))?;
     let delimiter = mapping.file.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()).unwrap_or(told);
     let cells = Cells::new(&names)?;

@@ -34,7 +34,7 @@ struct Item {
 /// # Errors
 /// [`Invalid`](crate::ErrorKind::Invalid) where what was declared does not fit.
 pub(super) fn open(documents: &[Value], request: &ImportRequest) -> Result<Option<Box<dyn Source>>> {
-    let mut mapping = request.declared();
+    let mut mapping = request.effective_mapping();
     let mut items = Vec::new();
     for document in documents {
         match items_of(document, &mut mapping) {

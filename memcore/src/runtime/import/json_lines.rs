@@ -39,7 +39,7 @@ fn first_byte(start: &[u8]) -> Option<u8> {
 }
 
 pub(super) fn open(opened: Opened, request: &ImportRequest) -> Result<Box<dyn Source>> {
-    let mapping = request.declared();
+    let mapping = request.effective_mapping();
     let mut documents = Documents::new(&mapping)?;
     let is_whole = is_whole(&opened.start);
     let start = opened.start.clone();

@@ -29,7 +29,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-pub use self::mapping::{ColumnMapping, FileMapping, LongMapping, Mapping, Skipped, TimeForm, TimeMapping};
+pub use self::mapping::{ColumnMapping, FileMapping, LongMapping, Mapping, SkippedTimes, TimeForm, TimeMapping};
 pub(super) use self::refused::Refused;
 pub use self::refused::{RefusedRow, RefusedRows};
 use self::sink::Sink;
@@ -73,18 +73,19 @@ impl ImportRequest {
         let mapping = Mapping::default();
         Self { file, frame, zone: None, mapping, dry_run: false, strict: false, refused: Some(refused.into()) }
     }
+}
 
-    /// All that was declared of the file: the mapping, with the options before it.
-    fn declared(&self) -> Mapping {
-        let FrameOptions { device, time, unit, units, .. } = &self.frame;
+impl ImportRequest {
+    /// The mapping with what is said beside it.
+    fn effective_mapping(&self) -> Mapping {
         let mut mapping = self.mapping.clone();
-        mapping.device = device.clone().or(mapping.device);
-        mapping.unit = unit.or(mapping.unit);
+        mapping.device = self.frame.device.clone().or(mapping.device);
+        mapping.unit = self.frame.unit.or(mapping.unit);
         mapping.time.zone = self.zone.clone().or(mapping.time.zone);
-        if *time != FrameOptions::default().time {
-            mapping.time.columns = vec![time.clone()];
+        if mapping.time.columns.is_empty() && self.frame.time != FrameOptions::default().time {
+            mapping.time.columns = vec![self.frame.time.clone()];
         }
-        for (column, unit) in units {
+        for (column, unit) in &self.frame.units {
             mapping.columns.entry(column.clone()).or_default().unit = Some(*unit);
         }
         mapping
@@ -115,6 +116,8 @@ pub struct ImportReport {
     pub refused: RefusedRows,
     /// What was understood of the file.
     pub understood: Understood,
+    /// The same as a mapping, by which such files are read again.
+    pub mapping: Mapping,
 }
 
 /// A series of an imported file.
@@ -146,14 +149,14 @@ pub fn import_file(
     let started = Instant::now();
     let named = |e: Error| e.context(request.file.display());
     let mut source = open(request)?;
-    let mut sink = Sink::new(memcore, request, &*source).map_err(named)?;
     let mut understood = source.understood();
+    let mut sink = Sink::new(memcore, request, &*source, &mut understood).map_err(named)?;
     let mut refused = Refused::new(request.refused.clone().filter(|_| !request.dry_run), request.strict);
     let ended = loop {
         match source.next(&mut refused) {
             Ok(Some(rows)) => {
                 understood.keep_first(&rows);
-                rows.into_iter().try_for_each(|rows| sink.take(rows)).map_err(named)?;
+                sink.take(rows).map_err(named)?;
             }
             Ok(None) => break Ok(()),
             Err(e) => break Err(named(e)),
@@ -164,6 +167,7 @@ pub fn import_file(
     // What stands before a bad row is as good as if the file ended there.
     let mut report = sink.finish()?;
     report.refused = refused.finish().map_err(named)?;
+    report.mapping = understood.complete(request.effective_mapping());
     report.understood = understood;
     ended?;
     nothing_read(&report).map_or(Ok(report), |e| Err(named(e)))
