@@ -1,42 +1,13 @@
 //! What may be asked: which series, from when to when, raw, in buckets or as a chart.
 
-pub use super::aggregate::{Aggregate, Percentile};
 pub use super::result::{QueryResult, SeriesResult};
-use crate::energy::GapRule;
-pub use crate::energy::{CalendarUnit, Every, Rule};
+use crate::energy::{self, GapRule, Resampling};
+pub use crate::energy::{Aggregate, CalendarUnit, Every, Gaps, Percentile, Rule};
 use crate::error::{Error, Result};
 use crate::model::{Channel, Selection, Span, Timestamp, shorten};
 
 /// A chart wider than this is none.
 const CHART_WIDTH: std::ops::RangeInclusive<usize> = 4..=1_000_000;
-
-/// What becomes of buckets without a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Gaps {
-    /// They have no row.
-    #[default]
-    Absent,
-    /// Every bucket of the range has a row, null where there is no number.
-    Null,
-    /// As [`Null`](Self::Null), and levels take the value of the bucket before while it may hold. Amounts (sums, counts,
-    /// integrals, increases) are never made up.
-    Previous,
-    /// As [`Null`](Self::Null), and levels lie on a line between the buckets beside, where the gap may be bridged.
-    Linear,
-}
-
-impl Gaps {
-    const NAMES: [(&'static str, Self); 4] =
-        [("absent", Self::Absent), ("null", Self::Null), ("previous", Self::Previous), ("linear", Self::Linear)];
-}
-
-impl std::str::FromStr for Gaps {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self> {
-        by_name("gaps", text, &Self::NAMES)
-    }
-}
 
 /// How a chart picks its points. Every one is a sample with its own time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -264,12 +235,33 @@ impl Query {
         Ok((reach, reach))
     }
 
+    /// What becomes of the samples of that channel.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) where nothing says how long a value of the channel holds, and the query needs it.
+    pub(super) fn resampling(&self, channel: &Channel) -> Result<Resampling> {
+        let resampling = Resampling { aggregates: self.columns(), every: self.every.clone(), ..Resampling::default() };
+        Ok(Resampling {
+            from: self.from,
+            to: self.to,
+            rule: self.rule,
+            fill: self.gaps,
+            gaps: self.gap_rule(channel)?,
+            width: channel.rollover_width(),
+            ..resampling
+        })
+    }
+
+    /// The half-open range as its first and last microsecond; None where it is empty.
+    pub(super) fn micros(&self) -> Option<(i64, i64)> {
+        energy::first_and_last(self.from, self.to)
+    }
+
     /// What is to be read first where increases are asked for: the readings that the first one in the range rises from,
-    /// however long ago they were. Several, to tell a glitch from a reset.
+    /// however long ago they were.
     pub(super) fn seed(&self) -> Option<Self> {
-        const READINGS: usize = 8;
         let from = self.from.filter(|_| self.aggregates.contains(&Aggregate::Increase))?;
-        let seed = Self::new(&self.selection).to(from).last(READINGS);
+        let seed = Self::new(&self.selection).to(from).last(energy::READINGS_BEFORE);
         Some(Self { as_of: self.as_of, ..seed })
     }
 

@@ -23,17 +23,17 @@ impl Bucket {
 
 /// Finds the buckets of rising instants: one lookup in the zone for each day or longer bucket that is entered, none for a sample.
 #[derive(Debug)]
-pub(crate) struct Borders<'a> {
-    every: &'a Every,
+pub(crate) struct Borders {
+    every: Every,
     /// The latest that was found.
     latest: Option<Bucket>,
     /// The latest bucket of a calendar, or the day that its buckets are parts of, with the first date of the next.
     period: Option<(Bucket, Date)>,
 }
 
-impl<'a> Borders<'a> {
-    pub(crate) fn new(every: &'a Every) -> Self {
-        Self { every, latest: None, period: None }
+impl Borders {
+    pub(crate) fn new(every: &Every) -> Self {
+        Self { every: every.clone(), latest: None, period: None }
     }
 
     /// The bucket that an instant lies in.
@@ -49,11 +49,11 @@ impl<'a> Borders<'a> {
     }
 
     fn find(&mut self, time: i64) -> Result<Bucket> {
-        let (unit, zone) = match self.every {
+        let (unit, zone) = match &self.every {
             Every::Fixed(span) => return Ok(fixed_bucket(span.as_micros(), time, self.latest)),
-            Every::Calendar { unit, zone } => (*unit, zone),
+            Every::Calendar { unit, zone } => (*unit, zone.clone()),
         };
-        let period = self.period_of(unit, zone, time).map_err(|e| {
+        let period = self.period_of(unit, &zone, time).map_err(|e| {
             let time = Timestamp::from_micros(time);
             Error::invalid(format!("{time} lies outside the calendar, expected a range without it")).caused_by(e)
         })?;

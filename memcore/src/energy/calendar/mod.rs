@@ -67,6 +67,12 @@ impl Every {
         (i128::from(to) - i128::from(from)) / i128::from(self.shortest()) > MAX_BUCKETS as i128
     }
 
+    pub(crate) fn too_many(&self) -> Error {
+        let message =
+            format!("range has more than {MAX_BUCKETS} buckets of {self}, expected a shorter range or longer ones");
+        Error::new(ErrorKind::LimitReached, message).with_retry(Retry::Never)
+    }
+
     /// About how short its buckets are at least, in microseconds.
     fn shortest(&self) -> i64 {
         const MINUTE: i64 = 60_000_000;
@@ -122,7 +128,7 @@ pub fn buckets(from: Timestamp, to: Timestamp, every: &Every) -> Result<Vec<Time
         return Err(Error::invalid(format!("range is from {from} to {to}, expected the earlier instant first")));
     }
     if every.makes_too_many(from.as_micros(), to.as_micros()) {
-        return Err(too_many(every));
+        return Err(every.too_many());
     }
     let (mut borders, mut found) = (Borders::new(every), vec![from]);
     let mut time = from.as_micros();
@@ -131,11 +137,6 @@ pub fn buckets(from: Timestamp, to: Timestamp, every: &Every) -> Result<Vec<Time
         found.push(Timestamp::from_micros(time));
     }
     Ok(found)
-}
-
-fn too_many(every: &Every) -> Error {
-    let message = format!("range has more than {MAX_BUCKETS} buckets of {every}, expected a shorter range or longer ones");
-    Error::new(ErrorKind::LimitReached, message).with_retry(Retry::Never)
 }
 
 #[cfg(test)]

@@ -267,6 +267,19 @@ impl Mapping {
         toml::from_str(text).map_err(|e| Error::invalid(format!("mapping: {}", e.to_string().trim_end())))
     }
 
+    /// Reads a mapping that is JSON: the same fields.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid), naming the field.
+    pub fn from_json(text: &str) -> Result<Self> {
+        serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(|e| {
+            let (path, what) = (e.path().to_string(), e.inner().to_string());
+            // Where it stands in a text that nobody has seen says nothing.
+            let what = what.split(" at line ").next().unwrap_or_default();
+            Error::invalid(if path == "." { format!("mapping: {what}") } else { format!("mapping: {path}: {what}") })
+        })
+    }
+
     /// Reads a mapping from its file.
     ///
     /// # Errors

@@ -1,0 +1,106 @@
+//! Values that stand still although their series never does.
+
+use super::finding::{HOUR, MINUTE, Place, Subject, counted, instant, length};
+use super::points::Sorted;
+use super::report::{Finding, FindingKind, Severity};
+
+/// How many values in a row are too few to say anything.
+const LEAST: usize = 12;
+/// How much longer than its habit a series must stand still.
+const BEYOND: usize = 6;
+/// A value that so many of all have is one at which the series rests.
+const RESTING: f64 = 0.02;
+
+/// A run of equal values counts only against the habit of the series: how long its runs usually are, and whether this value is
+/// one at which it rests, as an idle appliance, PV at night or a full battery does.
+pub(super) fn frozen(subject: &Subject<'_>) -> Option<Finding> {
+    if !subject.is_gauge() || subject.points.len() < 200 {
+        return None;
+    }
+    let runs = runs(subject);
+    let habit = habit(&runs);
+    let times = &subject.points.times;
+    let lasting = |place: &Place| times[place.last] - times[place.first];
+    let longest_other = |place: &Place| {
+        let value = subject.points.values[place.first];
+        let others = runs.iter().filter(|run| *run != place && subject.points.values[run.first] == value);
+        others.map(|run| run.points()).max().unwrap_or(0)
+    };
+    let mut places: Vec<Place> = runs
+        .iter()
+        .filter(|run| run.points() >= LEAST.max(BEYOND * habit) && lasting(run) >= HOUR)
+        .filter(|run| longest_other(run) * 3 < run.points())
+        .filter(|run| !rests(subject, run))
+        .copied()
+        .collect();
+    places.retain(|place| without_gap(subject, place));
+    // What happens all the time is a habit after all.
+    if places.is_empty() || places.len() * 400 > subject.points.len() {
+        return None;
+    }
+    let worst = (0..places.len()).max_by_key(|at| lasting(&places[*at]))?;
+    let still: i64 = places.iter().map(lasting).sum();
+    let place = &places[worst];
+    let message = format!(
+        "stands still for {} from {} at {}; as a rule no value lasts longer than {}{}",
+        length(lasting(place)),
+        instant(times[place.first]),
+        subject.said(subject.points.values[place.first]),
+        length((habit.max(1) as i64) * subject.cadence.unwrap_or(MINUTE)),
+        if places.len() > 1 {
+            format!(" ({}, {} in all)", counted(places.len(), "stretch", "stretches"), length(still))
+        } else {
+            String::new()
+        }
+    );
+    let confidence = if place.points() > 20 * habit.max(1) { 0.95 } else { 0.85 };
+    let finding = Finding::new(FindingKind::Frozen, Severity::Warning, confidence, message).of(subject.name());
+    let finding = finding.counting(places.len()).at(subject, &places, worst);
+    Some(finding.repair("leave these rows out, or mark them as held: the source repeated its last value"))
+}
+
+/// Stretches of equal values, those of a single one left out.
+fn runs(subject: &Subject<'_>) -> Vec<Place> {
+    let values = &subject.points.values;
+    let mut runs = Vec::new();
+    let mut first = 0;
+    for at in 1..=values.len() {
+        if at == values.len() || values[at] != values[first] {
+            if at - first > 1 {
+                runs.push(Place::of(first, at - 1));
+            }
+            first = at;
+        }
+    }
+    runs
+}
+
+/// The length below which nearly all runs stay: that of the 50th longest of a long series, of the 4th of a short one.
+fn habit(runs: &[Place]) -> usize {
+    let lengths = Sorted::of(runs.iter().map(|run| run.points() as f64));
+    if runs.len() < 20 {
+        return lengths.median().max(1.0) as usize;
+    }
+    let top = (runs.len() / 200).clamp(4, 50);
+    lengths.at(1.0 - top as f64 / runs.len() as f64).max(1.0) as usize
+}
+
+/// Whether the value of a run is one at which the series rests: an end of its range, or one that many other points have.
+fn rests(subject: &Subject<'_>, run: &Place) -> bool {
+    let values = &subject.points.values;
+    let value = values[run.first];
+    let (low, high) = (subject.sorted.at(0.0), subject.sorted.at(1.0));
+    let near = (high - low).abs() * 1e-3;
+    if (value - low).abs() <= near || (value - high).abs() <= near || value == 0.0 {
+        return true;
+    }
+    let same = values.iter().filter(|known| **known == value).count() - run.points();
+    same as f64 > RESTING * values.len() as f64
+}
+
+/// A stretch that a gap interrupts is no stretch of reports.
+fn without_gap(subject: &Subject<'_>, place: &Place) -> bool {
+    let times = &subject.points.times[place.first..=place.last];
+    let lasting = times[times.len() - 1] - times[0];
+    subject.cadence.is_none_or(|cadence| lasting <= 3 * cadence * times.len() as i64)
+}
