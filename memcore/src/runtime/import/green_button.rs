@@ -252,14 +252,10 @@ impl Source for GreenButton {
 
     fn understood(&self) -> Understood {
         let column = |(reading, found): (&Links, &Result<(SeriesId, Meaning), String>)| {
-            let known = found.as_ref().ok().map(|(id, _)| self.meters.series.get(*id));
-            UnderstoodColumn {
-                column: if reading.own.is_empty() { "MeterReading".to_owned() } else { reading.own.clone() },
-                series: known.map(|known| known.series.clone()),
-                unit: known.and_then(|known| known.unit),
-                quantity: None,
-                channel: known.and_then(|known| known.description.clone()),
-                skipped: found.as_ref().err().cloned(),
+            let name = if reading.own.is_empty() { "MeterReading" } else { &reading.own };
+            match found {
+                Ok((id, _)) => self.meters.series.get(*id).understood(name),
+                Err(why) => UnderstoodColumn::skipped(name, why),
             }
         };
         let time =
