@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
-use crate::model::{Quantity, shorten};
+use crate::model::{Unit, shorten};
 
 /// What becomes of the values of a bucket. NaN is no number here: it is left out, and a bucket without a number is absent.
 ///
@@ -106,22 +106,21 @@ impl Aggregate {
         })
     }
 
-    /// The unit of the column for a channel of that quantity.
+    /// The unit of the column for a channel whose values are stored in that base unit.
     #[must_use]
-    pub fn unit(self, quantity: Quantity) -> Cow<'static, str> {
-        let base = quantity.base_unit().symbol();
+    pub fn unit(self, base: Unit) -> Cow<'static, str> {
         match self {
             Self::Count | Self::Coverage | Self::Held => Cow::Borrowed("1"),
-            Self::Integral => match quantity {
-                Quantity::Power => Cow::Borrowed("Wh"),
-                Quantity::ReactivePower => Cow::Borrowed("varh"),
-                Quantity::ApparentPower => Cow::Borrowed("VAh"),
-                Quantity::Current => Cow::Borrowed("Ah"),
-                Quantity::Irradiance => Cow::Borrowed("Wh/m2"),
-                Quantity::Switch | Quantity::Ratio | Quantity::StateOfCharge => Cow::Borrowed("h"),
+            Self::Integral => match base {
+                Unit::Watt => Cow::Borrowed("Wh"),
+                Unit::Var => Cow::Borrowed("varh"),
+                Unit::VoltAmpere => Cow::Borrowed("VAh"),
+                Unit::Ampere => Cow::Borrowed("Ah"),
+                Unit::WattPerSquareMetre => Cow::Borrowed("Wh/m2"),
+                Unit::OnOff | Unit::Fraction => Cow::Borrowed("h"),
                 _ => Cow::Owned(format!("{base}·h")),
             },
-            _ => Cow::Borrowed(base),
+            _ => Cow::Borrowed(base.symbol()),
         }
     }
 
@@ -257,11 +256,11 @@ mod tests {
 
     #[test]
     fn integrals_have_units_of_their_own() {
-        let unit = |aggregate: Aggregate, quantity| aggregate.unit(quantity).into_owned();
-        assert_eq!(unit(Aggregate::Integral, Quantity::Power), "Wh");
-        assert_eq!(unit(Aggregate::Integral, Quantity::Current), "Ah");
-        assert_eq!(unit(Aggregate::Integral, Quantity::Temperature), "degC·h");
-        assert_eq!(unit(Aggregate::Increase, Quantity::Energy), "Wh");
-        assert_eq!(unit(Aggregate::Coverage, Quantity::Energy), "1");
+        let unit = |aggregate: Aggregate, base| aggregate.unit(base).into_owned();
+        assert_eq!(unit(Aggregate::Integral, Unit::Watt), "Wh");
+        assert_eq!(unit(Aggregate::Integral, Unit::Ampere), "Ah");
+        assert_eq!(unit(Aggregate::Integral, Unit::Celsius), "degC·h");
+        assert_eq!(unit(Aggregate::Increase, Unit::WattHour), "Wh");
+        assert_eq!(unit(Aggregate::Coverage, Unit::WattHour), "1");
     }
 }

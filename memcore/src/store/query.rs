@@ -247,6 +247,7 @@ impl Query {
             rule: self.rule,
             fill: self.gaps,
             gaps: self.gap_rule(channel)?,
+            width: channel.rollover_width(),
             ..resampling
         })
     }

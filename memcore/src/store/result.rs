@@ -110,10 +110,9 @@ impl SeriesResult {
     }
 
     fn unit_at(&self, column: usize) -> String {
-        let quantity = self.channel.quantity;
+        let base = self.channel.base_unit();
         let aggregate = self.aggregates.get(column);
-        aggregate
-            .map_or_else(|| quantity.base_unit().symbol().to_owned(), |aggregate| aggregate.unit(quantity).into_owned())
+        aggregate.map_or_else(|| base.symbol().to_owned(), |aggregate| aggregate.unit(base).into_owned())
     }
 
     /// What the column at that place says: `unit`, `quantity` of the channel, and `meaning` in words.

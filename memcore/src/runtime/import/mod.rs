@@ -86,6 +86,10 @@ pub struct ImportReport {
     pub repeated: u64,
     /// Empty cells: gaps, which stay gaps.
     pub gaps: u64,
+    /// Values that say "not measured", by what their channel declares: gaps too.
+    pub invalid: u64,
+    /// Values outside the range that their channel declares: gaps too.
+    pub out_of_range: u64,
     /// The earliest time of a value.
     #[serde(skip_serializing_if = "Option::is_none", rename = "first_us")]
     pub first: Option<Timestamp>,

@@ -6,11 +6,11 @@ use super::mapping::ColumnMapping;
 use super::understood::{Understood, UnderstoodColumn};
 use super::{ImportReport, ImportRequest, ImportedSeries, Source};
 use crate::error::{Error, Result};
-use crate::model::{Channel, LabelPosition, SeriesName, SignConvention, Timestamp, Unit};
+use crate::model::{Channel, LabelPosition, SeriesName, SetAside, SignConvention, Timestamp, Unit};
 use crate::runtime::bulk::Bulk;
 use crate::runtime::embedded::Memcore;
 use crate::runtime::frame::{Cells, Rows};
-use crate::runtime::write::Described;
+use crate::runtime::write::Stored;
 use crate::store::Query;
 
 /// Where the rows of a file go.
@@ -60,7 +60,7 @@ impl Sink {
         sink.check_units(understood)?;
         let described: Vec<SeriesName> = sink.channels.keys().cloned().collect();
         for series in described {
-            let unit = sink.channels.get(&series).map(|channel| channel.quantity.base_unit());
+            let unit = sink.channels.get(&series).map(Channel::base_unit);
             sink.meet(series, unit, None)?;
         }
         Ok(sink)
@@ -116,30 +116,38 @@ impl Sink {
             rows.columns.retain(|cells| !self.unknown.contains(&rows.device.channel(cells.channel.clone())));
         }
         let rising = rows.times.is_sorted();
-        let mut described = Vec::with_capacity(rows.columns.len());
-        for Cells { channel, unit, description, values } in &mut rows.columns {
+        let mut columns = Vec::with_capacity(rows.columns.len());
+        let mut aside = SetAside::default();
+        for Cells { channel, unit, description, values: reported } in &mut rows.columns {
             let series = rows.device.channel(channel.clone());
             self.meet(series.clone(), *unit, description.take())?;
+            let Some(known) = self.series.get(&series) else { continue };
+            let given = reported.iter().flatten().count() as u64;
+            let mut column = Stored::of(known.channel.clone(), reported, &mut aside);
+            let values = &column.values;
             let there = self.there_already(&series, &rows.times, values)?;
             let Some(known) = self.series.get_mut(&series) else { continue };
             let present = values.iter().flatten().count() as u64;
             known.points += present;
-            self.report.gaps += values.len() as u64 - present;
+            self.report.gaps += values.len() as u64 - given;
             self.report.repeated += there.len() as u64;
             self.report.points += present - there.len() as u64;
             if let Some((first, last)) = reach(&rows.times, values, rising) {
                 self.report.first = Some(self.report.first.map_or(first, |before| before.min(first)));
                 self.report.last = Some(self.report.last.map_or(last, |before| before.max(last)));
             }
-            there.into_iter().for_each(|row| values[row] = None);
-            described.push(known.channel.clone());
+            if !there.is_empty() {
+                let values = column.values.to_mut();
+                there.into_iter().for_each(|row| values[row] = None);
+            }
+            columns.push(column);
         }
+        self.report.invalid += aside.invalid;
+        self.report.out_of_range += aside.out_of_range;
         if self.dry_run {
             return Ok(());
         }
-        let values = rows.columns.iter().map(|cells| &cells.values[..]);
-        let columns: Vec<Described<'_>> = described.into_iter().zip(values).collect();
-        self.bulk.take(&rows.device, &rows.times, &columns).map(drop)
+        self.bulk.take(&rows.device, &rows.times, columns, aside).map(drop)
     }
 
     /// Registers a series at its first row.
@@ -165,15 +173,16 @@ impl Sink {
             self.memcore.register(&series, &channel)?;
         }
         if let Some(declared) = self.declared.get(&series) {
-            channel.sign = declared.sign.unwrap_or(channel.sign);
-            channel.label = declared.label.unwrap_or(channel.label);
-            channel.cadence = declared.cadence.or(channel.cadence);
+            declared.read_by(&mut channel);
             channel.check().map_err(|e| e.context(&series.device))?;
         }
         if self.stored_form {
             channel.sign = SignConvention::Passive;
             channel.label = LabelPosition::Start;
-            channel.unit = unit.unwrap_or(channel.quantity.base_unit());
+            channel.unit = unit.unwrap_or(channel.base_unit());
+            // What was taken in once is a value, whatever its source called invalid.
+            (channel.range, channel.register) = (None, None);
+            channel.invalid.clear();
         }
         let until = if new { None } else { self.memcore.latest(&series)?.first().map(|(_, sample)| sample.time) };
         self.series.insert(series, Known { channel, new, points: 0, until });
@@ -202,7 +211,7 @@ impl Sink {
         let Some(stored) = found.values() else { return Ok(Vec::new()) };
         let same = |row: &usize| {
             let at = found.times().values().binary_search(&times[*row].saturating_add(shift).as_micros());
-            let value = values[*row].map(|value| channel.to_stored(value).to_bits());
+            let value = values[*row].map(f64::to_bits);
             at.is_ok_and(|at| Some(stored.value(at).to_bits()) == value)
         };
         let there: Vec<usize> = (0..times.len()).filter(same).collect();
