@@ -178,6 +178,9 @@ export interface AnsweredSeries {
   rows: number
 }
 
+/** The values at the times of a grid. */
+export declare function at(times: BigInt64Array, values: Float64Array, grid: BigInt64Array, holds: Holds): Float64Array
+
 /** What a backup holds. */
 export interface BackedUp {
   /** Values in it. */
@@ -189,6 +192,9 @@ export interface BackedUp {
   /** What is damaged in the store. */
   damage: Array<string>
 }
+
+/** The borders of the buckets of a range, both of its ends included. */
+export declare function buckets(start: bigint, end: bigint, every: string, zone?: string | undefined | null): BigInt64Array
 
 /** The description of a series, as it is registered. */
 export interface ChannelOptions {
@@ -208,6 +214,12 @@ export interface ChannelOptions {
   maxAge?: string
   /** The values that make sense, in the unit. */
   range?: Array<number>
+  /** Numbers that mean that nothing was measured, in the unit. */
+  invalid?: Array<number>
+  /** The type of the register that is passed on. */
+  register?: string
+  /** How many a counter counts until it begins again, in the unit. */
+  rollover?: number
   /** Whether it takes commands. */
   writable?: boolean
   /** What else it is known by. */
@@ -255,6 +267,17 @@ export interface Compacted {
   erased: number
   /** Damaged chunks that were left as they are. */
   skipped: Array<string>
+}
+
+/** The values in another unit. */
+export declare function convert(values: Float64Array, from: string, to: string): Float64Array
+
+/** A reading that lies below the one before it. */
+export interface CounterFall {
+  /** Its place among all. */
+  row: number
+  /** `reset`, `glitch` or `rollover`. */
+  kind: string
 }
 
 /** What a device is given at its enrolment. */
@@ -307,6 +330,16 @@ export interface HistoryStats {
   damage: Array<string>
 }
 
+/** How values go on between samples. */
+export interface Holds {
+  /** `step` or `trapezoid`. */
+  rule: string
+  /** The longest silence over which a value holds. */
+  maxGap?: string
+  /** How often a value comes. */
+  cadence?: string
+}
+
 /** How a file is read. */
 export interface ImportSettings {
   /** Whose channels the columns of a wide file are. */
@@ -319,8 +352,45 @@ export interface ImportSettings {
   units?: Record<string, string>
   /** The zone of times without one. */
   tz?: string
+  /** What stands between two cells. */
+  delimiter?: string
+  /** What stands before the fraction of a number. */
+  decimal?: string
+  /** The file of a mapping. */
+  mappingFile?: string
+  /** A mapping, as JSON. */
+  mapping?: string
   /** Writes nothing. */
   dryRun: boolean
+  /** Ends at the first row that cannot be read. */
+  strict: boolean
+  /** Where refused rows go. */
+  refused?: string
+  /** Whether they go anywhere. */
+  sideFile: boolean
+}
+
+/** By how much a counter rose from its first reading to its last. */
+export declare function increase(readings: Float64Array, width?: number | undefined | null): RegisterIncrease
+
+/** What each reading of a counter adds, and where it fell. */
+export declare function increases(readings: Float64Array, width?: number | undefined | null): RegisterIncreases
+
+/** Integrates samples over a range; its ends are those of the samples where they are not given. */
+export declare function integrate(times: BigInt64Array, values: Float64Array, start: bigint | undefined | null, end: bigint | undefined | null, holds: Holds): IntegratedSamples
+
+/** What an integration found. */
+export interface IntegratedSamples {
+  /** Values times hours. */
+  amount: number
+  /** Over the time that was measured. */
+  mean?: number
+  /** How much time was measured, in milliseconds. */
+  covered: number
+  /** How much of it no later sample confirms. */
+  held: number
+  /** What was not measured. */
+  gaps: Array<Silence>
 }
 
 /** The latest sample of a series. */
@@ -331,6 +401,32 @@ export interface LatestSample {
   time: bigint
   /** In the base unit of its quantity and in passive sign. */
   value: number
+}
+
+/** The instants of times on the wall clocks of a zone, given in microseconds as if they were UTC. */
+export declare function localize(local: BigInt64Array, zone: string, skipped: string): LocalizedTimes
+
+/** Instants of local times. */
+export interface LocalizedTimes {
+  /** The instant of each row, in microseconds. */
+  times: BigInt64Array
+  /** The rows whose time a clock showed twice. */
+  repeated: Uint32Array
+  /** The rows whose time no clock showed. */
+  skipped: Uint32Array
+}
+
+/** The mean power of amounts or, where `counter` says so, between the readings of a counter. */
+export declare function meanPower(times: BigInt64Array, values: Float64Array, counter: boolean, width: number | undefined | null, holds: Holds): MeanPowers
+
+/** The mean power over intervals. */
+export interface MeanPowers {
+  /** Where each interval starts, in microseconds. */
+  starts: BigInt64Array
+  /** Where it ends. */
+  ends: BigInt64Array
+  /** NaN where it is not known. */
+  power: Float64Array
 }
 
 /** A site that is gone when its last handle is. */
@@ -384,6 +480,55 @@ export interface ReadingBatch {
   values: Float64Array
 }
 
+/** By how much a counter rose. */
+export interface RegisterIncrease {
+  /** None where there are not two readings. */
+  amount?: number
+  /** How often it started anew. */
+  resets: number
+  /** How often it fell and came back. */
+  glitches: number
+}
+
+/** What each reading of a counter adds. */
+export interface RegisterIncreases {
+  /** One for each reading. */
+  amounts: Float64Array
+  /** Each fall. */
+  events: Array<CounterFall>
+}
+
+/** Gathers samples into buckets. */
+export declare function resample(times: BigInt64Array, values: Float64Array, settings: ResampleSettings, holds: Holds): ResampledColumns
+
+/** One row a bucket. */
+export interface ResampledColumns {
+  /** Where each bucket starts, in microseconds. */
+  times: BigInt64Array
+  /** The aggregates. */
+  names: Array<string>
+  /** One for each. */
+  columns: Array<Float64Array>
+}
+
+/** What becomes of samples. */
+export interface ResampleSettings {
+  /** Only from this instant on, in microseconds. */
+  start?: bigint
+  /** Only before this instant. */
+  end?: bigint
+  /** The length of the buckets. */
+  every?: string
+  /** The zone whose calendar they follow. */
+  tz?: string
+  /** One a column. */
+  agg: Array<string>
+  /** What becomes of buckets without a number. */
+  gaps?: string
+  /** Where a counter rolls over. */
+  width?: number
+}
+
 /** Makes the site in that folder from a backup. */
 export declare function restore(backup: string, site: string, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<BackedUp>
 
@@ -409,6 +554,12 @@ export interface SeriesDescription {
   maxAge?: number
   /** The values that make sense, in the source's unit. */
   range?: [number, number]
+  /** Numbers that mean that nothing was measured, in the source's unit. */
+  invalid: Array<number>
+  /** The type of the register that is passed on. */
+  register?: string
+  /** How many a counter counts until it begins again, in the source's unit. */
+  rollover?: number
   /** Whether it takes commands. */
   writable: boolean
   /** What else it is known by. */
@@ -444,6 +595,14 @@ export interface ServerCounts {
   rejected: number
   /** Group commits. */
   commits: number
+}
+
+/** A silence that was too long to be bridged, in microseconds. */
+export interface Silence {
+  /** From where nothing is known. */
+  start: bigint
+  /** Until when. */
+  end: bigint
 }
 
 /** Simulates at the server that runs on the site in that folder. */

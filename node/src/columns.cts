@@ -32,18 +32,27 @@ export function columnsOf(series: string, times: TimeLike | TimesLike, values: n
   return { micros, numbers, absent, how: { keepNan: options.nan === "keep", ...given({ unit: options.unit }) } };
 }
 
+/** Numbers that are only read, NaN where there is none; a `Float64Array` as it is. */
+export function known(call: string, name: string, values: Values): Float64Array {
+  const { numbers, absent } = toColumn(call, values, name);
+  absent?.forEach((mark, at) => {
+    if (mark !== 0) numbers[at] = NaN;
+  });
+  return numbers;
+}
+
 /** Numbers, and which of them are none. */
-function toColumn(call: string, values: Values): { numbers: Float64Array; absent: Uint8Array | undefined } {
+function toColumn(call: string, values: Values, name = "values"): { numbers: Float64Array; absent: Uint8Array | undefined } {
   if (values instanceof Float64Array) return { numbers: values, absent: undefined };
   if (!Array.isArray(values)) {
-    throw new InvalidError(`${call}: values are ${show(values)}, expected a Float64Array or an array of numbers and nulls`);
+    throw new InvalidError(`${call}: ${name} are ${show(values)}, expected a Float64Array or an array of numbers and nulls`);
   }
   const numbers = new Float64Array(values.length);
   const absent = new Uint8Array(values.length);
   for (let at = 0; at < values.length; at++) {
     const value: unknown = values[at];
     if (value === null || value === undefined) absent[at] = 1;
-    else numbers[at] = checkNumber(call, `values[${String(at)}]`, value);
+    else numbers[at] = checkNumber(call, `${name}[${String(at)}]`, value);
   }
   return { numbers, absent };
 }

@@ -20,6 +20,7 @@ export {
 } from "./errors.cjs";
 export type { ErrorCode, Retry } from "./errors.cjs";
 
+export * as energy from "./energy.cjs";
 export { Bulk } from "./bulk.cjs";
 export type { BulkOptions, Progress } from "./bulk.cjs";
 export type { Values, WriteOptions } from "./columns.cjs";
@@ -36,9 +37,11 @@ export type {
   ImportReport,
   OpenOptions,
   QueryOptions,
+  RefusedRow,
   SeriesDescription,
   SeriesStats,
   Stats,
+  Understood,
   VerifyReport,
   WorkOptions,
 } from "./history.cjs";

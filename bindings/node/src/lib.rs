@@ -5,6 +5,7 @@
 
 mod bulk;
 mod channel;
+mod energy;
 mod error;
 mod history;
 mod live;

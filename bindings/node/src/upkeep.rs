@@ -9,7 +9,8 @@ use std::time::Instant;
 use memcore::model::{Selection, Timestamp};
 use memcore::store::{CompactOptions, CompactReport};
 use memcore::{
-    BackupReport, Error, ErrorKind, ExportOptions, FileFormat, ImportRequest, Memcore, Progress, QueryResult, RecordStream,
+    BackupReport, Error, ErrorKind, ExportOptions, FileFormat, ImportRequest, Mapping, Memcore, Progress, QueryResult,
+    RecordStream,
 };
 use napi::Env;
 use napi::bindgen_prelude::{BigInt, Buffer, Function, PromiseRaw};
@@ -83,13 +84,38 @@ pub struct ImportSettings {
     pub units: Option<HashMap<String, String>>,
     /// The zone of times without one.
     pub tz: Option<String>,
+    /// What stands between two cells.
+    pub delimiter: Option<String>,
+    /// What stands before the fraction of a number.
+    pub decimal: Option<String>,
+    /// The file of a mapping.
+    pub mapping_file: Option<String>,
+    /// A mapping, as JSON.
+    pub mapping: Option<String>,
     /// Writes nothing.
     pub dry_run: bool,
+    /// Ends at the first row that cannot be read.
+    pub strict: bool,
+    /// Where refused rows go.
+    pub refused: Option<String>,
+    /// Whether they go anywhere.
+    pub side_file: bool,
 }
 
 impl ImportSettings {
     fn request(self, path: &str) -> memcore::Result<ImportRequest> {
         let mut request = ImportRequest::new(path);
+        if let Some(path) = self.mapping_file {
+            request.mapping = Mapping::read(path)?;
+        }
+        if let Some(text) = self.mapping {
+            request.mapping = Mapping::from_json(&text)?;
+        }
+        let file = &mut request.mapping.file;
+        file.delimiter = one_char("delimiter", self.delimiter)?.or(file.delimiter);
+        file.decimal = one_char("decimal", self.decimal)?.or(file.decimal);
+        request.strict = self.strict;
+        request.refused = self.refused.map(Into::into).or(request.refused.take()).filter(|_| self.side_file);
         request.frame.device = self.device.map(|device| device.parse()).transpose()?;
         request.frame.time = self.time.unwrap_or(request.frame.time);
         request.frame.unit = self.unit.map(|unit| unit.parse()).transpose()?;
@@ -101,6 +127,14 @@ impl ImportSettings {
         request.dry_run = self.dry_run;
         Ok(request)
     }
+}
+
+fn one_char(field: &str, text: Option<String>) -> memcore::Result<Option<char>> {
+    text.map(|text| match text.chars().collect::<Vec<_>>()[..] {
+        [one] => Ok(one),
+        _ => Err(Error::invalid(format!("{field} is {text:?}, expected one character"))),
+    })
+    .transpose()
 }
 
 /// What a compaction did.

@@ -7,8 +7,10 @@ mod bulk;
 mod channel;
 mod columns;
 mod device;
+mod energy;
 mod errors;
 mod frame;
+mod lent;
 mod live;
 mod logging;
 mod owned;
@@ -32,6 +34,8 @@ mod _memcore {
     use super::bulk::Bulk;
     #[pymodule_export]
     use super::device::Device;
+    #[pymodule_export]
+    use super::energy::{at, buckets, convert, increase, increases, integrate, localize, mean_power, resample};
     #[pymodule_export]
     use super::live::Feed;
     #[pymodule_export]

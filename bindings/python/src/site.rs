@@ -12,7 +12,7 @@ use crate::bulk::Bulk;
 use crate::channel::Description;
 use crate::columns;
 use crate::errors::{json, raised};
-use crate::frame::{self, Reading};
+use crate::frame::{self, FileReading, Reading};
 use crate::owned::Owned;
 use crate::question::Question;
 use crate::result::{Stream, Table};
@@ -162,22 +162,23 @@ impl Site {
     }
 
     /// JSON of what was taken in.
-    #[pyo3(signature = (path, reading, zone, dry_run, tell))]
     fn import_file(
         &self,
         py: Python<'_>,
         path: PathBuf,
         reading: Reading,
-        zone: Option<String>,
+        file: FileReading,
         dry_run: bool,
         tell: Option<Py<PyAny>>,
     ) -> PyResult<String> {
         let mut request = ImportRequest::new(path);
         request.frame = reading.options()?;
-        request.zone = zone;
         request.dry_run = dry_run;
         let memcore = self.memcore()?;
-        json(&work_told(py, tell, move |tell| memcore::import_file(&memcore, &request, tell))?)
+        json(&work_told(py, tell, move |tell| {
+            file.apply(&mut request)?;
+            memcore::import_file(&memcore, &request, tell)
+        })?)
     }
 
     fn at(&self, py: Python<'_>, selection: &str, time: i64) -> PyResult<Vec<(String, i64, f64)>> {

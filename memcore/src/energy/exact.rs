@@ -25,13 +25,21 @@ pub(crate) fn decimal(value: f64) -> Option<i128> {
 }
 
 #[inline]
-fn scaled(value: f64, scale: f64) -> f64 {
+pub(super) fn scaled(value: f64, scale: f64) -> f64 {
     (value * scale + ROUNDER) - ROUNDER
 }
 
 #[inline]
 fn is_exact(value: f64, whole: f64, scale: f64) -> bool {
     (whole / scale).to_bits() == value.to_bits()
+}
+
+/// What makes whole numbers of all values, where they are decimals of one size.
+pub(super) fn common_scale(values: &[f64]) -> Option<f64> {
+    let largest = values.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+    let (_, scale, _) = *SCALES.iter().find(|(below, ..)| largest < *below)?;
+    let all = values.iter().fold(true, |all, value| all & is_exact(*value, scaled(*value, scale), scale));
+    all.then_some(scale)
 }
 
 /// The sum in units of 10^-9 of values that are all small decimals; at most [`BLOCK`] of them.

@@ -2,6 +2,7 @@
 
 use super::exact::ExactSum;
 use super::gap::{GapRule, Rule};
+use super::instant::{Instant, rising};
 use crate::error::{Error, Result};
 use crate::model::{Span, Timestamp};
 
@@ -25,7 +26,8 @@ pub(crate) struct Stretch {
 }
 
 impl Stretch {
-    fn at(&self, time: i64) -> f64 {
+    /// The value at an instant within it.
+    pub(crate) fn at(&self, time: i64) -> f64 {
         match self.line {
             None => self.value,
             Some(_) if time == self.start => self.value,
@@ -207,19 +209,14 @@ pub struct Integrated {
 /// # Errors
 /// [`Invalid`](crate::ErrorKind::Invalid) where times do not rise, their number is not that of the values, or the range is
 /// reversed.
-pub fn integrate(
-    times: &[Timestamp],
+pub fn integrate<T: Instant>(
+    times: &[T],
     values: &[f64],
     (from, to): (Timestamp, Timestamp),
     rule: Rule,
     gaps: GapRule,
 ) -> Result<Integrated> {
-    if times.len() != values.len() {
-        return Err(Error::invalid(format!("{} times for {} values, expected as many", times.len(), values.len())));
-    }
-    if let Some(pair) = times.windows(2).find(|pair| pair[0] >= pair[1]) {
-        return Err(Error::invalid(format!("time {} follows {}, expected rising times", pair[1], pair[0])));
-    }
+    let times = rising(times, values.len())?;
     if from > to {
         return Err(Error::invalid(format!("range is from {from} to {to}, expected the earlier instant first")));
     }
@@ -236,8 +233,8 @@ pub fn integrate(
         }
     };
     for (time, value) in times.iter().zip(values) {
-        take(holding.next(time.as_micros(), *value));
-        if time.as_micros() >= to {
+        take(holding.next(*time, *value));
+        if *time >= to {
             break;
         }
     }

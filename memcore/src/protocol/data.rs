@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 
 use super::code::Code;
 use super::message::Rows;
-use crate::model::{Channel, ChannelName, Timestamp};
+use crate::model::{ALL_ONES, Channel, ChannelName, Timestamp};
 
 /// What a peer said, made fit for logs and messages: not long, and without control characters.
 pub(crate) fn plain(text: &str) -> String {
@@ -460,6 +460,10 @@ impl<'de> Visitor<'de> for Value {
         Ok(Ok(Some(value)))
     }
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        // All ones are no number but a register's "not implemented" (P42), and become the float that says so.
+        if value == u64::MAX {
+            return Ok(Ok(Some(ALL_ONES)));
+        }
         // As wide integers, because the largest ones saturate.
         Ok(if value as f64 as u128 == u128::from(value) { Ok(Some(value as f64)) } else { Err(INEXACT) })
     }

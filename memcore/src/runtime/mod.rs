@@ -75,6 +75,10 @@ pub use crate::sim::{Simulation, SimulationReport, Speed};
 #[cfg(feature = "files")]
 pub use export::{ExportOptions, ExportReport, FileFormat, export_file, export_to};
 #[cfg(feature = "files")]
-pub use import::{ImportReport, ImportRequest, ImportedSeries, import_file};
+pub use import::{
+    ColumnMapping, Dialect, FileMapping, FirstRow, ImportReport, ImportRequest, ImportedSeries, LongMapping, Mapping,
+    RefusedRow, RefusedRows, SkippedTimes, TimeForm, TimeMapping, Understood, UnderstoodColumn, UnderstoodTime,
+    import_file,
+};
 #[cfg(feature = "sim")]
 pub use simulate::{ReplayRequest, SimulationRequest, replay, simulate};

@@ -10,10 +10,10 @@ use super::chunk_v1;
 use super::column::{Column, ColumnReader, Encoded, Form};
 use super::disk::DiskFile;
 use super::pages::{Page, cut, read_cuts, write_cuts};
-use super::summary::Summary;
 use super::table::Table;
 use super::times::{self, PageSpan, Times};
 use super::wire::{Reader, damaged, put_varint, unzigzag, zigzag};
+use crate::energy::Summary;
 use crate::error::{Error, Result};
 
 /// The first bytes of a file of chunks, before version and checksum.

@@ -4,8 +4,8 @@ use super::chunk::{ChunkPlace, Part, read_checked};
 use super::column::Column;
 use super::disk::DiskFile;
 use super::pack::unpack_v1;
-use super::summary::POWERS;
 use super::wire::{Reader, damaged, unzigzag};
+use crate::energy::POWERS;
 use crate::error::Result;
 
 const PAGE_ROWS: usize = 2048;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::disk::DiskFile;
 use super::pack::{self, Packed, RawPages, Unpacker, pack};
 use super::pages::{Page, PageWriter, read_pages};
-use super::summary::{POWERS, Summary, Whole, scaled_exactly};
 use super::wire::{Reader, damaged, put_varint};
+use crate::energy::{POWERS, Summary, Whole, scaled_exactly};
 use crate::error::Result;
 
 /// Which rows of a table a column has values in, and the values.

@@ -4,12 +4,10 @@
 //! compressed *chunk*, and the log is trimmed. A query reads chunks and heads alike. Formats and invariants (S1, S2, ...)
 //! are in `docs/storage.md`. The disk stands behind [`Disk`], so that tests can take it away at any moment.
 
-mod aggregate;
 mod arrival_runs;
 mod arrivals;
 mod backup;
 mod batch_frame;
-mod bucket;
 mod chunk;
 mod chunk_file;
 mod chunk_v1;
@@ -17,7 +15,6 @@ mod cluster;
 mod column;
 mod compact;
 mod cost;
-mod counting;
 mod cursor;
 mod deletion;
 mod device;
@@ -25,9 +22,6 @@ mod directories;
 mod disk;
 mod downsample;
 mod erasure;
-mod every;
-mod fill;
-mod fold;
 mod follow;
 mod format;
 mod handles;

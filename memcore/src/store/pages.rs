@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use super::summary::{Summary, Whole};
 use super::wire::{Reader, damaged, put_varint, unzigzag, zigzag};
+use crate::energy::{Summary, Whole};
 use crate::error::Result;
 
 /// The most rows of a page: a week of quarters of an hour.

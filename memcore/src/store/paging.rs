@@ -7,11 +7,11 @@ use super::chunk_v1;
 use super::column::ColumnReader;
 use super::cost::Cost;
 use super::disk::DiskFile;
-use super::fold::Run;
 use super::rows::{Ask, Out, Rows};
 use super::snapshot::OpenChunk;
 use super::times::PageSpan;
 use super::wire::damaged;
+use crate::energy::Run;
 use crate::error::Result;
 
 /// The pages of a column in a chunk, from the one that is next.

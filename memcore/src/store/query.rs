@@ -1,97 +1,13 @@
 //! What may be asked: which series, from when to when, raw, in buckets or as a chart.
 
-use jiff::tz::TimeZone;
-
-pub use super::aggregate::{Aggregate, Percentile};
 pub use super::result::{QueryResult, SeriesResult};
-use crate::energy::GapRule;
-pub use crate::energy::Rule;
+use crate::energy::{self, GapRule, Resampling};
+pub use crate::energy::{Aggregate, CalendarUnit, Every, Gaps, Percentile, Rule};
 use crate::error::{Error, Result};
 use crate::model::{Channel, Selection, Span, Timestamp, shorten};
 
 /// A chart wider than this is none.
 const CHART_WIDTH: std::ops::RangeInclusive<usize> = 4..=1_000_000;
-
-/// A length on the calendar of a zone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CalendarUnit {
-    /// So many minutes, counted from each midnight of the zone; the last bucket of a day ends with the day.
-    Minutes(u32),
-    /// So many hours, counted likewise.
-    Hours(u32),
-    /// From midnight to midnight: 23 or 25 hours where the clocks change.
-    Day,
-    /// From Monday to Monday.
-    Week,
-    /// From the first of a month to the first of the next.
-    Month,
-    /// From January 1st to January 1st.
-    Year,
-}
-
-/// The buckets of a query. They are half open and labelled by their start.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Every {
-    /// Of one length, aligned to 1970-01-01T00:00:00Z.
-    Fixed(Span),
-    /// As the clocks and calendars of a zone have them.
-    Calendar {
-        /// How long.
-        unit: CalendarUnit,
-        /// Where.
-        zone: TimeZone,
-    },
-}
-
-impl Every {
-    /// Calendar buckets in a zone by its name, such as `Europe/Berlin`.
-    ///
-    /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) where the zone is not known.
-    pub fn calendar(unit: CalendarUnit, zone: &str) -> Result<Self> {
-        let zone = TimeZone::get(zone)
-            .map_err(|e| Error::invalid(format!("zone is {zone:?}, expected a name such as Europe/Berlin")).caused_by(e))?;
-        Ok(Self::Calendar { unit, zone })
-    }
-
-    /// The name of the zone whose calendar it follows.
-    pub(super) fn zone_name(&self) -> Option<&str> {
-        match self {
-            Self::Fixed(_) => None,
-            Self::Calendar { zone, .. } => zone.iana_name(),
-        }
-    }
-}
-
-/// What becomes of buckets without a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Gaps {
-    /// They have no row.
-    #[default]
-    Absent,
-    /// Every bucket of the range has a row, null where there is no number.
-    Null,
-    /// As [`Null`](Self::Null), and levels take the value of the bucket before while it may hold. Amounts (sums, counts,
-    /// integrals, increases) are never made up.
-    Previous,
-    /// As [`Null`](Self::Null), and levels lie on a line between the buckets beside, where the gap may be bridged.
-    Linear,
-}
-
-impl Gaps {
-    const NAMES: [(&'static str, Self); 4] =
-        [("absent", Self::Absent), ("null", Self::Null), ("previous", Self::Previous), ("linear", Self::Linear)];
-}
-
-impl std::str::FromStr for Gaps {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self> {
-        by_name("gaps", text, &Self::NAMES)
-    }
-}
 
 /// How a chart picks its points. Every one is a sample with its own time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -319,12 +235,33 @@ impl Query {
         Ok((reach, reach))
     }
 
+    /// What becomes of the samples of that channel.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) where nothing says how long a value of the channel holds, and the query needs it.
+    pub(super) fn resampling(&self, channel: &Channel) -> Result<Resampling> {
+        let resampling = Resampling { aggregates: self.columns(), every: self.every.clone(), ..Resampling::default() };
+        Ok(Resampling {
+            from: self.from,
+            to: self.to,
+            rule: self.rule,
+            fill: self.gaps,
+            gaps: self.gap_rule(channel)?,
+            width: channel.rollover_width(),
+            ..resampling
+        })
+    }
+
+    /// The half-open range as its first and last microsecond; None where it is empty.
+    pub(super) fn micros(&self) -> Option<(i64, i64)> {
+        energy::first_and_last(self.from, self.to)
+    }
+
     /// What is to be read first where increases are asked for: the readings that the first one in the range rises from,
-    /// however long ago they were. Several, to tell a glitch from a reset.
+    /// however long ago they were.
     pub(super) fn seed(&self) -> Option<Self> {
-        const READINGS: usize = 8;
         let from = self.from.filter(|_| self.aggregates.contains(&Aggregate::Increase))?;
-        let seed = Self::new(&self.selection).to(from).last(READINGS);
+        let seed = Self::new(&self.selection).to(from).last(energy::READINGS_BEFORE);
         Some(Self { as_of: self.as_of, ..seed })
     }
 
@@ -345,20 +282,8 @@ impl Query {
                 "query has `gaps` without `every`, expected both: only buckets can be without a number",
             ));
         }
-        self.check_every()?;
+        self.every.as_ref().map_or(Ok(()), Every::check)?;
         self.check_chart()
-    }
-
-    fn check_every(&self) -> Result<()> {
-        match &self.every {
-            Some(Every::Fixed(span)) if span.as_micros() <= 0 => {
-                Err(Error::invalid(format!("every is {span}, expected more than zero")))
-            }
-            Some(Every::Calendar { unit: CalendarUnit::Minutes(0) | CalendarUnit::Hours(0), .. }) => {
-                Err(Error::invalid("every is zero, expected at least one minute"))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn check_chart(&self) -> Result<()> {

@@ -10,8 +10,8 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use super::cost::Cost;
-use super::fill::Rows;
 use super::query::Aggregate;
+use crate::energy::BucketRows;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, SeriesName};
 
@@ -47,7 +47,7 @@ impl SeriesResult {
         Self { series, channel, times: utc(times), columns, aggregates: Vec::new() }
     }
 
-    pub(super) fn bucketed(series: SeriesName, channel: Channel, rows: Rows, aggregates: &[Aggregate]) -> Self {
+    pub(super) fn bucketed(series: SeriesName, channel: Channel, rows: BucketRows, aggregates: &[Aggregate]) -> Self {
         let column = |(aggregate, values): (&Aggregate, Vec<Option<f64>>)| -> (Arc<str>, ArrayRef) {
             let array: ArrayRef = match aggregate {
                 // Every row has a count.
@@ -110,10 +110,9 @@ impl SeriesResult {
     }
 
     fn unit_at(&self, column: usize) -> String {
-        let quantity = self.channel.quantity;
+        let base = self.channel.base_unit();
         let aggregate = self.aggregates.get(column);
-        aggregate
-            .map_or_else(|| quantity.base_unit().symbol().to_owned(), |aggregate| aggregate.unit(quantity).into_owned())
+        aggregate.map_or_else(|| base.symbol().to_owned(), |aggregate| aggregate.unit(base).into_owned())
     }
 
     /// What the column at that place says: `unit`, `quantity` of the channel, and `meaning` in words.

@@ -1,6 +1,6 @@
 //! Samples on their way out of the store, what is asked of them, and where they go.
 
-use super::fold::{Fold, Run};
+use crate::energy::{Fold, Run};
 use crate::error::Result;
 
 /// Rising samples.

@@ -1,12 +1,12 @@
 //! Answers queries: takes a snapshot of the devices concerned, then reads without holding any lock.
 
 use super::arrivals::known_at;
-use super::fold::{BucketFold, Fold, range};
 use super::merge::Merge;
 use super::query::{Every, Query, QueryResult, SeriesResult};
 use super::rows::{Out, Reach, Rows};
 use super::shared::Shared;
 use super::snapshot::{self, Snapshot, Wanted};
+use crate::energy::{BucketFold, Fold};
 use crate::error::{Error, Result};
 use crate::model::Channel;
 
@@ -56,7 +56,7 @@ pub(super) fn snapshots(shared: &Shared, query: &Query) -> Result<Vec<Snapshot>>
 
 /// What is read of a series for the query; None where its range is empty.
 pub(super) fn reach(query: &Query, channel: &Channel) -> Result<Option<Reach>> {
-    let Some((from, to)) = range(query) else { return Ok(None) };
+    let Some((from, to)) = query.micros() else { return Ok(None) };
     let (before, after) = if query.is_raw() { Default::default() } else { query.context(channel)? };
     let known = query.as_of.map_or(i64::MAX, known_at);
     let (first, last) = (from.saturating_sub(before.as_micros()), to.saturating_add(after.as_micros()));
@@ -64,12 +64,12 @@ pub(super) fn reach(query: &Query, channel: &Channel) -> Result<Option<Reach>> {
 }
 
 /// Where the samples of one series go.
-pub(super) enum Sink<'a> {
+pub(super) enum Sink {
     Raw(Rows),
-    Fold(Box<BucketFold<'a>>),
+    Fold(Box<BucketFold>),
 }
 
-impl Sink<'_> {
+impl Sink {
     pub(super) fn out(&mut self) -> Out<'_> {
         match self {
             Self::Raw(rows) => Out::Raw(rows),
@@ -100,7 +100,7 @@ pub(super) fn answer(device: &mut Snapshot, only: Option<usize>, query: &Query) 
 }
 
 /// Where the samples of a series go, and what is still to be read of them.
-pub(super) fn begin<'a>(device: &mut Snapshot, wanted: &Wanted, query: &'a Query) -> Result<(Sink<'a>, Option<Merge>)> {
+pub(super) fn begin(device: &mut Snapshot, wanted: &Wanted, query: &Query) -> Result<(Sink, Option<Merge>)> {
     let reach = reach(query, &wanted.channel)?;
     let mut sink = if query.is_raw() {
         let rows = reach.as_ref().map_or(0, |reach| device.rows_within(reach));
@@ -108,7 +108,7 @@ pub(super) fn begin<'a>(device: &mut Snapshot, wanted: &Wanted, query: &'a Query
         let rows = rows + rows / 32;
         Sink::Raw(Rows::with_capacity(rows.min(query.limit.or(query.last).unwrap_or(usize::MAX))))
     } else {
-        Sink::Fold(Box::new(BucketFold::new(query, &wanted.channel)?))
+        Sink::Fold(Box::new(BucketFold::new(query.resampling(&wanted.channel)?)))
     };
     let Some(reach) = reach else { return Ok((sink, None)) };
     if let (Sink::Fold(fold), Some(span)) = (&mut sink, device.span()) {
@@ -126,7 +126,7 @@ pub(super) fn begin<'a>(device: &mut Snapshot, wanted: &Wanted, query: &'a Query
 }
 
 /// What was before the range, where increases are counted from it.
-fn seed(device: &mut Snapshot, wanted: &Wanted, query: &Query, fold: &mut BucketFold<'_>) -> Result<()> {
+fn seed(device: &mut Snapshot, wanted: &Wanted, query: &Query, fold: &mut BucketFold) -> Result<()> {
     let Some(seed) = query.seed() else { return Ok(()) };
     let Some(reach) = reach(&seed, &wanted.channel)? else { return Ok(()) };
     let rows = last_rows(device, wanted.column, reach, seed.last.unwrap_or(1))?;
@@ -134,8 +134,8 @@ fn seed(device: &mut Snapshot, wanted: &Wanted, query: &Query, fold: &mut Bucket
 }
 
 /// Reads on until every series has all its rows, or as many as are enough.
-fn read(device: &mut Snapshot, merges: &mut [(usize, Merge)], sinks: &mut [Sink<'_>], enough: Option<usize>) -> Result<()> {
-    let full = |sink: &Sink<'_>| enough.is_some_and(|enough| sink.rows() >= enough);
+fn read(device: &mut Snapshot, merges: &mut [(usize, Merge)], sinks: &mut [Sink], enough: Option<usize>) -> Result<()> {
+    let full = |sink: &Sink| enough.is_some_and(|enough| sink.rows() >= enough);
     for pause in device.pauses() {
         for (at, merge) in merges.iter_mut() {
             let sink = &mut sinks[*at];
@@ -167,7 +167,7 @@ fn last_rows(device: &mut Snapshot, column: u32, reach: Reach, rows: usize) -> R
 }
 
 /// The rows of a series, once all of its samples were given.
-pub(super) fn finish(query: &Query, wanted: Wanted, sink: Sink<'_>) -> Result<SeriesResult> {
+pub(super) fn finish(query: &Query, wanted: Wanted, sink: Sink) -> Result<SeriesResult> {
     let Wanted { series, channel, .. } = wanted;
     match sink {
         Sink::Raw(mut rows) => {

@@ -5,16 +5,14 @@ use std::collections::VecDeque;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::bucket::Borders;
 use super::cost::Cost;
-use super::fill;
-use super::fold::range;
 use super::merge::Merge;
 use super::query::{Gaps, Query, QueryResult, SeriesResult};
 use super::rows::{Out, Rows};
 use super::scan;
 use super::shared::Shared;
 use super::snapshot::Snapshot;
+use crate::energy::{Borders, BucketRows};
 use crate::error::Result;
 use crate::model::Timestamp;
 
@@ -76,7 +74,7 @@ pub(super) fn start(shared: &Shared, query: &Query) -> Result<QueryStream> {
         let (name, channel) = (wanted.series.clone(), wanted.channel.clone());
         empty.series.push(match query.is_raw() {
             true => SeriesResult::raw(name, channel, Vec::new(), Vec::new()),
-            false => SeriesResult::bucketed(name, channel, fill::Rows::new(query.columns().len()), &query.columns()),
+            false => SeriesResult::bucketed(name, channel, BucketRows::new(query.columns().len()), &query.columns()),
         });
     }
     let schema = empty.long(&[])?.schema();
@@ -191,7 +189,7 @@ impl QueryStream {
     /// Makes the next buckets, as a query of their own for their part of the range.
     fn buckets(&mut self, number: usize, series: usize, from: i64) -> Result<()> {
         let device = &mut self.devices[number];
-        let Some((_, to)) = range(&self.query) else { return Ok(()) };
+        let Some((_, to)) = self.query.micros() else { return Ok(()) };
         let reach = scan::reach(&self.query, &device.wanted[series].channel)?;
         let held = reach.map_or(0, |reach| reach.from.saturating_sub(reach.first));
         let start = match self.query.gaps {

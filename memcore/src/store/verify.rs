@@ -11,8 +11,8 @@ use super::log::{self, SegmentHead};
 use super::manifest;
 use super::shared::Shared;
 use super::state::{CHUNKS, State};
-use super::summary::Summary;
 use super::wire::damaged;
+use crate::energy::Summary;
 use crate::error::{Error, Result};
 use crate::model::{DeviceName, Timestamp};
 

@@ -2,6 +2,7 @@
 
 import atexit as _atexit
 
+from . import energy
 from ._bulk import Bulk
 from ._channel import Channel
 from ._device import Device
@@ -23,6 +24,7 @@ from ._errors import (
     UnauthorizedError,
     UnsupportedError,
 )
+from ._files import ImportReport
 from ._live import Events, Reading, Subscription
 from ._memcore import __version__
 from ._memcore import leave as _leave
@@ -44,6 +46,7 @@ __all__ = [
     "DamagedError",
     "Device",
     "Events",
+    "ImportReport",
     "InternalError",
     "InvalidError",
     "IoError",
@@ -68,6 +71,7 @@ __all__ = [
     "VerifyReport",
     "WideResult",
     "__version__",
+    "energy",
     "memory",
     "open",
     "restore",

@@ -16,15 +16,39 @@ __all__ = [
     "Stream",
     "Table",
     "__version__",
+    "at",
+    "buckets",
     "cli_main",
+    "convert",
+    "increase",
+    "increases",
+    "integrate",
     "leave",
+    "localize",
+    "mean_power",
+    "resample",
     "restore",
 ]
 
 __version__: str
 
+def at(times: object, values: object, grid: object, holds: tuple[str, int | None, int | None]) -> Column: ...
+def buckets(start: int, end: int, every: str, zone: str | None) -> Column: ...
 def cli_main(args: Sequence[str]) -> int: ...
+def convert(values: object, from_: str, to: str) -> Column: ...
+def increases(readings: object, width: float | None) -> tuple[Column, list[tuple[int, str]]]: ...
+def mean_power(
+    times: object, values: object, counter: bool, width: float | None, holds: tuple[str, int | None, int | None]
+) -> tuple[Column, Column, Column]: ...
+def increase(readings: object, width: float | None) -> tuple[float | None, int, int]: ...
+def integrate(
+    times: object, values: object, start: int | None, end: int | None, holds: tuple[str, int | None, int | None]
+) -> tuple[float, float | None, int, int, list[tuple[int, int]]]: ...
 def leave() -> None: ...
+def localize(local: object, zone: str, skipped: str) -> tuple[Column, Column, Column]: ...
+def resample(
+    times: object, values: object, buckets: Mapping[str, object]
+) -> tuple[Column, list[tuple[str, Column]]]: ...
 def restore(backup: str | PathLike[str], site: str | PathLike[str], tell: object) -> tuple[int, int]: ...
 
 @final
@@ -50,7 +74,12 @@ class Site:
         tell: object,
     ) -> str: ...
     def import_file(
-        self, path: str | PathLike[str], reading: Mapping[str, object], zone: str | None, dry_run: bool, tell: object
+        self,
+        path: str | PathLike[str],
+        reading: Mapping[str, object],
+        file: Mapping[str, object],
+        dry_run: bool,
+        tell: object,
     ) -> str: ...
     def stream(self, selection: str, question: Mapping[str, object]) -> Stream: ...
     def backup(self, to: str | PathLike[str], tell: object) -> dict[str, Any]: ...

@@ -5,43 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from operator import index
 from os import PathLike, fspath
 from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
-from . import _columns, _frames, _memcore
+from . import _columns, _files, _frames, _memcore
 from ._bulk import Bulk
 from ._channel import Channel, Kind, Label, Sign, described, description
-from ._errors import InvalidError
+from ._files import FileMapping, ImportReport
 from ._frames import Units
 from ._progress import Tell, Teller
+from ._question import Aggregate, ChartMethod, Gaps, Nan, Rule, count
+from ._question import question as asked
 from ._result import QueryResult
 from ._stream import Stream
 from ._time import Instant, Length, maybe_micros, maybe_moment, maybe_span, micros, moment, span
-
-Aggregate = (
-    Literal[
-        "mean",
-        "time_weighted_mean",
-        "min",
-        "max",
-        "sum",
-        "count",
-        "first",
-        "last",
-        "integral",
-        "increase",
-        "coverage",
-        "median",
-    ]
-    | str
-)
-"""What becomes of the values of a bucket; also percentiles such as ``p5`` and ``p99.9``."""
-Nan = Literal["skip", "keep"]
-Gaps = Literal["absent", "null", "previous", "linear"]
-Rule = Literal["step", "trapezoid"]
-ChartMethod = Literal["minmax", "minmaxlttb"]
 
 
 class SeriesStats(NamedTuple):
@@ -66,69 +44,6 @@ class VerifyReport(NamedTuple):
         return not self.damage
 
 
-def _question(
-    start: Instant | None,
-    end: Instant | None,
-    every: Length | None,
-    agg: Aggregate | Sequence[Aggregate] | None,
-    tz: str | None,
-    gaps: Gaps | None,
-    max_gap: Length | None,
-    rule: Rule | None,
-    as_of: Instant | None,
-    chart: int | tuple[int, ChartMethod] | None,
-    limit: int | None,
-    last: int | None,
-) -> dict[str, object]:
-    """What is asked for, as the native module takes it."""
-    if tz is not None and every is None:
-        raise InvalidError(f"tz is {tz!r} without every, expected both: it says where days begin")
-    return {
-        "start": maybe_micros(start, "start"),
-        "end": maybe_micros(end, "end"),
-        "every": every if every is None or isinstance(every, str) else f"{span(every, 'every')}us",
-        "zone": tz,
-        "aggregates": _aggregates(agg),
-        "gaps": gaps,
-        "max_gap_us": maybe_span(max_gap, "max_gap"),
-        "rule": rule,
-        "as_of": maybe_micros(as_of, "as_of"),
-        "chart": None if chart is None else _chart(chart),
-        "limit": _count(limit, "limit"),
-        "last": _count(last, "last"),
-    }
-
-
-def _aggregates(agg: Any) -> list[str]:
-    if agg is None:
-        return []
-    try:
-        names: list[Any] = [agg] if isinstance(agg, str) else list(agg)
-    except TypeError:
-        names = [agg]
-    if not all(isinstance(name, str) for name in names):
-        raise InvalidError(f"agg is {agg!r}, expected the name of an aggregate such as 'mean', or a list of them")
-    return names
-
-
-def _chart(chart: int | tuple[int, ChartMethod]) -> tuple[int | None, str]:
-    width, method = chart if isinstance(chart, tuple) and len(chart) == 2 else (chart, "minmax")
-    return _count(width, "chart"), method
-
-
-def _count(value: Any, field: str) -> int | None:
-    """A whole number that the native module can hold; None where it is not given."""
-    if value is None:
-        return None
-    try:
-        whole = index(value)
-    except TypeError:
-        whole = -1
-    if not 0 <= whole < 2**63:
-        raise InvalidError(f"{field} is {value!r}, expected a whole number from 0 on")
-    return whole
-
-
 class Memcore:
     """An open site; made by ``memcore.open`` and ``memcore.memory``. Threads may share it.
 
@@ -151,11 +66,29 @@ class Memcore:
         cadence: Length | None = None,
         max_age: Length | None = None,
         range: tuple[float, float] | None = None,  # noqa: A002
+        invalid: Sequence[float] = (),
+        register: str | None = None,
+        rollover: float | None = None,
         writable: bool = False,
         labels: Mapping[str, str] | None = None,
     ) -> None:
         """Say what the numbers of a series mean; see ``Channel``. Doing it again is fine unless the meaning differs."""
-        channel = Channel(series, unit, quantity, kind, sign, label, cadence, max_age, range, writable, labels or {})
+        channel = Channel(
+            name=series,
+            unit=unit,
+            quantity=quantity,
+            kind=kind,
+            sign=sign,
+            label=label,
+            cadence=cadence,
+            max_age=max_age,
+            range=range,
+            invalid=invalid,
+            register=register,
+            rollover=rollover,
+            writable=writable,
+            labels=labels or {},
+        )
         self._native.register(series, description(channel))
 
     def write(self, series: str, times: Any, values: Any, *, unit: str | None = None, nan: Nan = "skip") -> int:
@@ -229,7 +162,7 @@ class Memcore:
         ``coverage``). ``as_of`` gives what was known at that instant. ``chart`` gives as few raw samples as a chart of
         so many pixels needs. ``limit`` and ``last`` keep the first or last rows of each series.
         """
-        question = _question(start, end, every, agg, tz, gaps, max_gap, rule, as_of, chart, limit, last)
+        question = asked(start, end, every, agg, tz, gaps, max_gap, rule, as_of, chart, limit, last)
         return QueryResult(self._native.query(selection, question))
 
     def stream(
@@ -247,7 +180,7 @@ class Memcore:
         as_of: Instant | None = None,
     ) -> Stream:
         """As ``query``, read batch by batch as it is asked for: memory stays flat, however long the range is."""
-        question = _question(start, end, every, agg, tz, gaps, max_gap, rule, as_of, None, None, None)
+        question = asked(start, end, every, agg, tz, gaps, max_gap, rule, as_of, None, None, None)
         return Stream(self._native.stream(selection, question))
 
     def export(
@@ -270,7 +203,7 @@ class Memcore:
         What is exported raw can be imported again and is the same, bit for bit; of a NaN, CSV only keeps that it is
         one. Returns how many ``series``, ``rows`` and ``points`` there are in the file.
         """
-        question = _question(start, end, every, agg, tz, None, None, None, as_of, None, None, None)
+        question = asked(start, end, every, agg, tz, None, None, None, as_of, None, None, None)
         with Teller(progress, fspath(path)) as teller:
             report = self._native.export(path, selection, question, format, wide, teller.native)
         done: dict[str, int] = json.loads(report)
@@ -284,19 +217,27 @@ class Memcore:
         time: str = "time",
         units: Units = None,
         tz: str | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        mapping: FileMapping = None,
         dry_run: bool = False,
+        strict: bool = False,
+        refused: str | PathLike[str] | Literal[False] | None = None,
         progress: Tell = False,
-    ) -> dict[str, Any]:
-        """Take history in from a file of CSV, Parquet or Arrow: long, or wide with ``device``, see ``write_frame``.
+    ) -> ImportReport:
+        """Take history in from a file, whose format and meaning are told by its content: CSV and its like, Parquet,
+        Arrow, JSON lines, MongoDB dumps, Home Assistant, Green Button. Doing it again adds nothing twice.
 
-        Doing it again adds nothing twice. ``tz`` is the zone of times in CSV without one. Returns how many ``rows``
-        were read, ``points`` written, ``repeated`` because they were there already, and ``gaps``; and the ``series``.
+        What the content leaves open is said by ``device`` and ``units`` (see ``write_frame``), ``tz`` (the zone of
+        times without one), ``delimiter``, ``decimal``, or by a ``mapping``: a mapping's file, or a dict of the same
+        fields, ``{"columns": {"p_kw": {"series": "home1.pv.power", "unit": "kW"}}}``. With ``dry_run`` nothing is
+        written, and the report says what was understood. A row that cannot be read is left out and goes with its reason
+        to ``FILE.refused.csv``, to ``refused``, or nowhere (``False``); with ``strict`` it ends the import.
         """
         with Teller(progress, fspath(path)) as teller:
             reading = _frames.reading(device, time, units, "keep")
-            report = self._native.import_file(path, reading, tz, dry_run, teller.native)
-        done: dict[str, Any] = json.loads(report)
-        return done
+            file = _files.reading(tz, delimiter, decimal, mapping, strict, refused)
+            return _files.report(self._native.import_file(path, reading, file, dry_run, teller.native))
 
     def at(self, time: Instant, selection: str = ">") -> dict[str, tuple[datetime, float]]:
         """Return the sample that held at an instant, the latest at or before it however old, of every selected
@@ -401,8 +342,8 @@ def open(
         "retention": [
             (devices, span(length, f"retention[{devices!r}]")) for devices, length in (retention or {}).items()
         ],
-        "max_bytes": _count(max_bytes, "max_bytes"),
-        "reserve_bytes": _count(reserve_bytes, "reserve_bytes"),
+        "max_bytes": count(max_bytes, "max_bytes"),
+        "reserve_bytes": count(reserve_bytes, "reserve_bytes"),
         "skip_damaged": skip_damaged,
     }
     return Memcore(_memcore.Site.open(path, read_only, options))

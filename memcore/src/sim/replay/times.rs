@@ -1,8 +1,9 @@
 //! The times of a telemetry file: RFC 3339, seconds since the epoch, or local times without a zone.
 
 use jiff::civil::DateTime;
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::TimeZone;
 
+use crate::energy::{LocalClock, Skipped};
 use crate::error::{Error, Result};
 use crate::model::{Timestamp, shorten};
 
@@ -33,14 +34,13 @@ impl Form {
 /// Reads times of a file, all in the form of the first.
 pub(crate) struct TimeReader {
     column: String,
-    zone: TimeZone,
+    clock: LocalClock,
     form: Option<Form>,
-    last: Option<Timestamp>,
 }
 
 impl TimeReader {
     pub(crate) fn new(column: &str, zone: TimeZone) -> Self {
-        Self { column: column.to_owned(), zone, form: None, last: None }
+        Self { column: column.to_owned(), clock: LocalClock::new(zone, Skipped::OffsetBefore), form: None }
     }
 
     pub(crate) fn read(&mut self, text: &str) -> Result<Timestamp> {
@@ -51,11 +51,9 @@ impl TimeReader {
         let time = match form {
             Form::Epoch(unit) => epoch(text, unit),
             Form::Zoned => text.parse().ok(),
-            Form::Naive => text.parse::<DateTime>().ok().and_then(|local| self.resolve(local)),
+            Form::Naive => text.parse::<DateTime>().ok().and_then(|local| Some(self.clock.read(local).ok()?.0)),
         };
-        let time = time.ok_or_else(|| self.refuse(text, form.expected()))?;
-        self.last = Some(time);
-        Ok(time)
+        time.ok_or_else(|| self.refuse(text, form.expected()))
     }
 
     fn detect(&self, text: &str) -> Result<Form> {
@@ -78,21 +76,6 @@ impl TimeReader {
 
     fn refuse(&self, text: &str, expected: &str) -> Error {
         Error::invalid(format!("{} is {:?}, expected {expected}", self.column, shorten(text)))
-    }
-
-    /// An hour that a clock showed twice is told by order: the first of its two instants that lies after the row
-    /// before, else the second. An hour that it never showed is read with the offset in force before the clock was set.
-    fn resolve(&self, local: DateTime) -> Option<Timestamp> {
-        let ambiguous = self.zone.to_ambiguous_timestamp(local);
-        let time = match ambiguous.offset() {
-            AmbiguousOffset::Fold { .. } => {
-                let first = ambiguous.earlier().ok()?;
-                let goes_on = self.last.is_none_or(|last| first.as_microsecond() > last.as_micros());
-                if goes_on { first } else { ambiguous.later().ok()? }
-            }
-            AmbiguousOffset::Gap { .. } | AmbiguousOffset::Unambiguous { .. } => ambiguous.compatible().ok()?,
-        };
-        Some(Timestamp::from_micros(time.as_microsecond()))
     }
 }
 

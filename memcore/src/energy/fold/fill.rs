@@ -1,41 +1,38 @@
 //! Rows for the buckets that have none.
 
-use super::bucket::Borders;
-use super::fold::{MAX_BUCKETS, range, too_many};
-use super::query::{Aggregate, CalendarUnit, Every, Gaps, Query};
-use crate::energy::GapRule;
+use crate::energy::{Aggregate, Borders, GapRule, Gaps, Resampling};
 use crate::error::Result;
 
 /// One row a bucket, in order of time.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Rows {
+pub(crate) struct BucketRows {
     /// Where each bucket starts.
-    pub(super) starts: Vec<i64>,
+    pub(crate) starts: Vec<i64>,
     /// One for each aggregate; None where the bucket has no such value.
-    pub(super) columns: Vec<Vec<Option<f64>>>,
+    pub(crate) columns: Vec<Vec<Option<f64>>>,
     /// The times of the first and last number of each bucket, where it has one and filling needs it.
     spans: Vec<Option<(i64, i64)>>,
 }
 
-impl Rows {
-    pub(super) fn new(columns: usize) -> Self {
+impl BucketRows {
+    pub(crate) fn new(columns: usize) -> Self {
         Self { starts: Vec::new(), columns: vec![Vec::new(); columns], spans: Vec::new() }
     }
 
-    pub(super) fn reserve(&mut self, rows: usize) {
+    pub(crate) fn reserve(&mut self, rows: usize) {
         self.starts.reserve(rows);
         self.spans.reserve(rows);
         self.columns.iter_mut().for_each(|column| column.reserve(rows));
     }
 
     /// Ends a row, each of whose columns has its value.
-    pub(super) fn push(&mut self, start: i64, span: Option<(i64, i64)>) {
+    pub(crate) fn push(&mut self, start: i64, span: Option<(i64, i64)>) {
         self.starts.push(start);
         self.spans.push(span);
     }
 
     /// Those from one row until before another.
-    pub(super) fn keep(&mut self, from: usize, to: usize) {
+    pub(crate) fn keep(&mut self, from: usize, to: usize) {
         let cut = |rows: usize| from.min(rows)..to.min(rows);
         self.starts = self.starts[cut(self.starts.len())].to_vec();
         self.columns.iter_mut().for_each(|column| *column = column[cut(column.len())].to_vec());
@@ -48,18 +45,13 @@ impl Rows {
     }
 }
 
-/// A row for every bucket of the range, filled as the query says. An end that the query leaves open is that of the rows.
+/// A row for every bucket of the range, filled as the resampling says. An end that it leaves open is that of the rows.
 /// `before` is the last number before the range.
-pub(super) fn fill(
-    rows: Rows,
-    query: &Query,
-    aggregates: &[Aggregate],
-    gaps: Option<GapRule>,
-    before: Option<(i64, f64)>,
-) -> Result<Rows> {
-    let mut all = every_bucket(&rows, query, aggregates)?;
+pub(crate) fn fill(rows: BucketRows, resampling: &Resampling, before: Option<(i64, f64)>) -> Result<BucketRows> {
+    let aggregates = &resampling.aggregates;
+    let mut all = every_bucket(&rows, resampling)?;
     for (column, aggregate) in all.columns.iter_mut().zip(aggregates) {
-        match (query.gaps, gaps) {
+        match (resampling.fill, resampling.gaps) {
             (Gaps::Previous, Some(gaps)) if aggregate.is_level() => carry(column, &all.starts, &all.spans, gaps, before),
             (Gaps::Linear, Some(gaps)) if aggregate.is_level() => interpolate(column, &all.starts, &all.spans, gaps),
             _ => {}
@@ -68,14 +60,15 @@ pub(super) fn fill(
     Ok(all)
 }
 
-fn every_bucket(rows: &Rows, query: &Query, aggregates: &[Aggregate]) -> Result<Rows> {
-    let mut all = Rows::new(aggregates.len());
-    let (Some(every), Some((first, last))) = (&query.every, range(query)) else { return Ok(all) };
-    let first = query.from.map_or(rows.starts.first().copied(), |_| Some(first));
-    let last = query.to.map_or(rows.starts.last().copied(), |_| Some(last));
+fn every_bucket(rows: &BucketRows, resampling: &Resampling) -> Result<BucketRows> {
+    let aggregates = &resampling.aggregates;
+    let mut all = BucketRows::new(aggregates.len());
+    let (Some(every), Some((first, last))) = (&resampling.every, resampling.range()) else { return Ok(all) };
+    let first = resampling.from.map_or(rows.starts.first().copied(), |_| Some(first));
+    let last = resampling.to.map_or(rows.starts.last().copied(), |_| Some(last));
     let (Some(first), Some(last)) = (first, last) else { return Ok(all) };
-    if are_too_many(every, first, last) {
-        return Err(too_many(query));
+    if every.makes_too_many(first, last) {
+        return Err(every.too_many());
     }
     let mut borders = Borders::new(every);
     let mut at = 0;
@@ -93,27 +86,6 @@ fn every_bucket(rows: &Rows, query: &Query, aggregates: &[Aggregate]) -> Result<
         time = next;
     }
     Ok(all)
-}
-
-/// Whether so much time makes more buckets than a query may have.
-pub(super) fn are_too_many(every: &Every, from: i64, to: i64) -> bool {
-    (i128::from(to) - i128::from(from)) / i128::from(shortest(every)) > MAX_BUCKETS as i128
-}
-
-/// About how short its buckets are at least, in microseconds.
-fn shortest(every: &Every) -> i64 {
-    const MINUTE: i64 = 60_000_000;
-    match every {
-        Every::Fixed(span) => span.as_micros(),
-        Every::Calendar { unit, .. } => match unit {
-            CalendarUnit::Minutes(minutes) => i64::from(*minutes) * MINUTE,
-            CalendarUnit::Hours(hours) => i64::from(*hours) * 60 * MINUTE,
-            CalendarUnit::Day => 23 * 60 * MINUTE,
-            CalendarUnit::Week => 6 * 24 * 60 * MINUTE,
-            CalendarUnit::Month => 27 * 24 * 60 * MINUTE,
-            CalendarUnit::Year => 365 * 24 * 60 * MINUTE,
-        },
-    }
 }
 
 /// Of a bucket without a number it is known that it has none, and that nothing of it is measured.

@@ -4,40 +4,40 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::query::{CalendarUnit, Every};
+use super::{CalendarUnit, Every};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 
 /// From `start` up to and including `last`: half open but for the end of time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Bucket {
-    pub(super) start: i64,
-    pub(super) last: i64,
+pub(crate) struct Bucket {
+    pub(crate) start: i64,
+    pub(crate) last: i64,
 }
 
 impl Bucket {
-    pub(super) fn contains(self, time: i64) -> bool {
+    pub(crate) fn contains(self, time: i64) -> bool {
         self.start <= time && time <= self.last
     }
 }
 
 /// Finds the buckets of rising instants: one lookup in the zone for each day or longer bucket that is entered, none for a sample.
 #[derive(Debug)]
-pub(super) struct Borders<'a> {
-    every: &'a Every,
+pub(crate) struct Borders {
+    every: Every,
     /// The latest that was found.
     latest: Option<Bucket>,
     /// The latest bucket of a calendar, or the day that its buckets are parts of, with the first date of the next.
     period: Option<(Bucket, Date)>,
 }
 
-impl<'a> Borders<'a> {
-    pub(super) fn new(every: &'a Every) -> Self {
-        Self { every, latest: None, period: None }
+impl Borders {
+    pub(crate) fn new(every: &Every) -> Self {
+        Self { every: every.clone(), latest: None, period: None }
     }
 
     /// The bucket that an instant lies in.
-    pub(super) fn of(&mut self, time: i64) -> Result<Bucket> {
+    pub(crate) fn of(&mut self, time: i64) -> Result<Bucket> {
         match self.latest {
             Some(bucket) if bucket.contains(time) => Ok(bucket),
             _ => {
@@ -49,11 +49,11 @@ impl<'a> Borders<'a> {
     }
 
     fn find(&mut self, time: i64) -> Result<Bucket> {
-        let (unit, zone) = match self.every {
+        let (unit, zone) = match &self.every {
             Every::Fixed(span) => return Ok(fixed_bucket(span.as_micros(), time, self.latest)),
-            Every::Calendar { unit, zone } => (*unit, zone),
+            Every::Calendar { unit, zone } => (*unit, zone.clone()),
         };
-        let period = self.period_of(unit, zone, time).map_err(|e| {
+        let period = self.period_of(unit, &zone, time).map_err(|e| {
             let time = Timestamp::from_micros(time);
             Error::invalid(format!("{time} lies outside the calendar, expected a range without it")).caused_by(e)
         })?;

@@ -1,16 +1,16 @@
-//! What may become of the values of a bucket, by name.
+//! What may become of the values of a bucket, by name, and of buckets without a value.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
-use crate::model::{Quantity, shorten};
+use crate::model::{Unit, shorten};
 
 /// What becomes of the values of a bucket. NaN is no number here: it is left out, and a bucket without a number is absent.
 ///
 /// Those over time ([`TimeWeightedMean`](Self::TimeWeightedMean), [`Integral`](Self::Integral),
-/// [`Coverage`](Self::Coverage), [`Held`](Self::Held)) count how long each value held; `docs/storage.md` (Queries) says for how long that is.
+/// [`Coverage`](Self::Coverage), [`Held`](Self::Held)) count how long each value held; [`GapRule`](super::GapRule) says for how long that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Aggregate {
@@ -85,7 +85,7 @@ impl Aggregate {
 
     /// What the column says, for people who read a result without its query.
     #[must_use]
-    pub(super) fn meaning(self) -> Cow<'static, str> {
+    pub(crate) fn meaning(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Mean => "mean of the numbers",
             Self::TimeWeightedMean => "mean over the measured time",
@@ -106,37 +106,36 @@ impl Aggregate {
         })
     }
 
-    /// The unit of the column for a channel of that quantity.
+    /// The unit of the column for a channel whose values are stored in that base unit.
     #[must_use]
-    pub fn unit(self, quantity: Quantity) -> Cow<'static, str> {
-        let base = quantity.base_unit().symbol();
+    pub fn unit(self, base: Unit) -> Cow<'static, str> {
         match self {
             Self::Count | Self::Coverage | Self::Held => Cow::Borrowed("1"),
-            Self::Integral => match quantity {
-                Quantity::Power => Cow::Borrowed("Wh"),
-                Quantity::ReactivePower => Cow::Borrowed("varh"),
-                Quantity::ApparentPower => Cow::Borrowed("VAh"),
-                Quantity::Current => Cow::Borrowed("Ah"),
-                Quantity::Irradiance => Cow::Borrowed("Wh/m2"),
-                Quantity::Switch | Quantity::Ratio | Quantity::StateOfCharge => Cow::Borrowed("h"),
+            Self::Integral => match base {
+                Unit::Watt => Cow::Borrowed("Wh"),
+                Unit::Var => Cow::Borrowed("varh"),
+                Unit::VoltAmpere => Cow::Borrowed("VAh"),
+                Unit::Ampere => Cow::Borrowed("Ah"),
+                Unit::WattPerSquareMetre => Cow::Borrowed("Wh/m2"),
+                Unit::OnOff | Unit::Fraction => Cow::Borrowed("h"),
                 _ => Cow::Owned(format!("{base}·h")),
             },
-            _ => Cow::Borrowed(base),
+            _ => Cow::Borrowed(base.symbol()),
         }
     }
 
     /// Whether it counts how long values held.
-    pub(super) fn is_over_time(self) -> bool {
+    pub(crate) fn is_over_time(self) -> bool {
         matches!(self, Self::TimeWeightedMean | Self::Integral | Self::Coverage | Self::Held)
     }
 
     /// Whether it is a level, which may stand for a bucket without a number; amounts are never made up.
-    pub(super) fn is_level(self) -> bool {
+    pub(crate) fn is_level(self) -> bool {
         !matches!(self, Self::Sum | Self::Count | Self::Integral | Self::Increase | Self::Coverage | Self::Held)
     }
 
     /// Which share of the numbers is not above it, for those that need all of them.
-    pub(super) fn quantile(self) -> Option<f64> {
+    pub(crate) fn quantile(self) -> Option<f64> {
         match self {
             Self::Median => Some(0.5),
             Self::Percentile(percentile) => Some(percentile.percent() / 100.0),
@@ -201,6 +200,38 @@ impl fmt::Display for Percentile {
     }
 }
 
+/// What becomes of buckets without a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Gaps {
+    /// They have no row.
+    #[default]
+    Absent,
+    /// Every bucket of the range has a row, null where there is no number.
+    Null,
+    /// As [`Null`](Self::Null), and levels take the value of the bucket before while it may hold. Amounts (sums, counts,
+    /// integrals, increases) are never made up.
+    Previous,
+    /// As [`Null`](Self::Null), and levels lie on a line between the buckets beside, where the gap may be bridged.
+    Linear,
+}
+
+impl Gaps {
+    const NAMES: [(&'static str, Self); 4] =
+        [("absent", Self::Absent), ("null", Self::Null), ("previous", Self::Previous), ("linear", Self::Linear)];
+}
+
+impl FromStr for Gaps {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        let named = Self::NAMES.iter().find(|(name, _)| *name == text);
+        named.map(|(_, gaps)| *gaps).ok_or_else(|| {
+            let names = Self::NAMES.map(|(name, _)| name).join(" ");
+            Error::invalid(format!("gaps is {:?}, expected one of {names}", shorten(text)))
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,11 +256,11 @@ mod tests {
 
     #[test]
     fn integrals_have_units_of_their_own() {
-        let unit = |aggregate: Aggregate, quantity| aggregate.unit(quantity).into_owned();
-        assert_eq!(unit(Aggregate::Integral, Quantity::Power), "Wh");
-        assert_eq!(unit(Aggregate::Integral, Quantity::Current), "Ah");
-        assert_eq!(unit(Aggregate::Integral, Quantity::Temperature), "degC·h");
-        assert_eq!(unit(Aggregate::Increase, Quantity::Energy), "Wh");
-        assert_eq!(unit(Aggregate::Coverage, Quantity::Energy), "1");
+        let unit = |aggregate: Aggregate, base| aggregate.unit(base).into_owned();
+        assert_eq!(unit(Aggregate::Integral, Unit::Watt), "Wh");
+        assert_eq!(unit(Aggregate::Integral, Unit::Ampere), "Ah");
+        assert_eq!(unit(Aggregate::Integral, Unit::Celsius), "degC·h");
+        assert_eq!(unit(Aggregate::Increase, Unit::WattHour), "Wh");
+        assert_eq!(unit(Aggregate::Coverage, Unit::WattHour), "1");
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::tz::TimeZone;
 
-use super::query::{CalendarUnit, Every};
+use super::{CalendarUnit, Every};
 use crate::error::{Error, Result};
 use crate::model::{Span, shorten};
 

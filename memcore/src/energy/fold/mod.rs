@@ -1,38 +1,37 @@
-//! What becomes of the samples of one series that a query reads: buckets, by all of its aggregates in one pass.
+//! What becomes of the samples of one series in buckets: all aggregates that are asked for, in one pass.
 //!
 //! Besides the bucket that is open a fold keeps one row a bucket; quantiles keep the numbers of the open bucket, 8 bytes each.
 
-use super::bucket::{Borders, Bucket};
-use super::counting::Counting;
-use super::fill::{self, Rows};
-use super::query::{Aggregate, Every, Gaps, Query};
-use super::summary::Summary;
-use crate::energy::{Area, GapRule, Holding, Stretch};
-use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Channel, Timestamp};
+mod counting;
+mod fill;
 
-/// Bound of the rows of a series in buckets: who asks for more gets an error, not a machine without memory.
-pub(super) const MAX_BUCKETS: usize = 10_000_000;
+use self::counting::Counting;
+pub(crate) use self::fill::BucketRows;
+use super::calendar::{Borders, Bucket, MAX_BUCKETS};
+use super::integral::{Area, Holding, Stretch};
+use super::{Aggregate, Every, Gaps, Resampling, Summary};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Timestamp;
 
 /// Consecutive samples of one series that are known by their summary only.
-pub(super) struct Run<'a> {
-    pub(super) first: i64,
-    pub(super) last: i64,
+pub(crate) struct Run<'a> {
+    pub(crate) first: i64,
+    pub(crate) last: i64,
     /// Some where all rows are evenly spaced by it and none is absent.
-    pub(super) step: Option<i64>,
-    pub(super) summary: &'a Summary,
+    pub(crate) step: Option<i64>,
+    pub(crate) summary: &'a Summary,
 }
 
 impl Run<'_> {
     /// Whether every row is a number.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.summary.rows > 0 && self.summary.count == self.summary.rows
     }
 }
 
 /// Takes in the samples of one series in order of time.
-pub(super) trait Fold: Send {
-    /// Rising samples. Those outside the query's range, as far as its `context` reaches and from its `seed`, give context.
+pub(crate) trait Fold: Send {
+    /// Rising samples. Those outside the range give context.
     fn samples(&mut self, times: &[i64], values: &[f64]) -> Result<()>;
     /// Whether the run may be given by its summary. Asked in order of time, of every run that could be, before its samples or
     /// its summary are given; several may be asked of in advance.
@@ -42,32 +41,20 @@ pub(super) trait Fold: Send {
     fn border(&mut self, time: i64) -> Result<Option<i64>>;
 }
 
-/// The half-open range as its first and last microsecond; None where it is empty.
-pub(super) fn range(query: &Query) -> Option<(i64, i64)> {
-    let first = query.from.map_or(i64::MIN, Timestamp::as_micros);
-    let last = match query.to {
-        Some(to) => to.as_micros().checked_sub(1)?,
-        None => i64::MAX,
-    };
-    (first <= last).then_some((first, last))
-}
-
 /// Gathers samples into buckets.
-pub(super) struct BucketFold<'a> {
-    query: &'a Query,
+pub(crate) struct BucketFold {
+    resampling: Resampling,
     range: (i64, i64),
-    columns: Vec<Aggregate>,
     /// None: everything is one bucket.
-    borders: Option<Borders<'a>>,
+    borders: Option<Borders>,
     /// The same again for runs that are asked of in advance.
-    ahead: Option<Borders<'a>>,
-    gaps: Option<GapRule>,
+    ahead: Option<Borders>,
     holding: Option<Holding>,
     counting: Option<Counting>,
     /// The numbers of the open bucket, where an aggregate needs all of them. Bound: those of one bucket.
     numbers: Option<Vec<f64>>,
     open: Option<Open>,
-    rows: Rows,
+    rows: BucketRows,
     /// The last number before the range.
     before: Option<(i64, f64)>,
     /// Up to where time is measured, for the bucket of a range without an end.
@@ -85,55 +72,50 @@ struct Open {
     span: Option<(i64, i64)>,
 }
 
-impl<'a> BucketFold<'a> {
-    /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) where nothing says how long a value of the channel holds, and the query needs it.
-    pub(super) fn new(query: &'a Query, channel: &Channel) -> Result<Self> {
-        let columns = query.columns();
-        let gaps = query.gap_rule(channel)?;
-        let over_time = columns.iter().any(|aggregate| aggregate.is_over_time());
-        let borders = || query.every.as_ref().map(Borders::new);
-        Ok(Self {
-            query,
-            range: range(query).unwrap_or((0, -1)),
+impl BucketFold {
+    pub(crate) fn new(resampling: Resampling) -> Self {
+        let over_time = resampling.aggregates.iter().any(|aggregate| aggregate.is_over_time());
+        let borders = || resampling.every.as_ref().map(Borders::new);
+        let asks_for = |asked: fn(&Aggregate) -> bool| resampling.aggregates.iter().any(asked);
+        Self {
+            range: resampling.range().unwrap_or((0, -1)),
             borders: borders(),
             ahead: borders(),
-            gaps,
-            holding: gaps.filter(|_| over_time).map(|gaps| Holding::new(query.rule, gaps)),
-            counting: columns.contains(&Aggregate::Increase).then(Counting::default),
-            numbers: columns.iter().any(|aggregate| aggregate.quantile().is_some()).then(Vec::new),
+            holding: resampling.gaps.filter(|_| over_time).map(|gaps| Holding::new(resampling.rule, gaps)),
+            counting: asks_for(|asked| *asked == Aggregate::Increase).then(|| Counting::new(resampling.width)),
+            numbers: asks_for(|asked| asked.quantile().is_some()).then(Vec::new),
             open: None,
-            rows: Rows::new(columns.len()),
-            columns,
+            rows: BucketRows::new(resampling.aggregates.len()),
             before: None,
             reached: i64::MIN,
             ended: false,
-        })
+            resampling,
+        }
     }
 
     /// Makes room for the rows of samples between two times, both included; not more than so many.
-    pub(super) fn reserve(&mut self, (first, last): (i64, i64), most: usize) {
-        let Some(Every::Fixed(every)) = self.query.every else { return };
+    pub(crate) fn reserve(&mut self, (first, last): (i64, i64), most: usize) {
+        let Some(Every::Fixed(every)) = self.resampling.every else { return };
         let length = last.min(self.range.1).saturating_sub(first.max(self.range.0));
         let buckets = (length / every.as_micros()).max(0) as usize + 2;
         self.rows.reserve(buckets.min(most));
     }
 
     /// The rows, once everything was given.
-    pub(super) fn finish(mut self) -> Result<Rows> {
-        if let (Some(holding), Some(gaps), false) = (&mut self.holding, self.gaps, self.ended)
+    pub(crate) fn finish(mut self) -> Result<BucketRows> {
+        if let (Some(holding), Some(gaps), false) = (&mut self.holding, self.resampling.gaps, self.ended)
             && let Some((time, _)) = holding.previous()
         {
             // A range without an end has no next value: the last sample counts for its cadence.
-            let end = self.query.to.map_or(gaps.cadence_end(time), Timestamp::as_micros);
+            let end = self.resampling.to.map_or(gaps.cadence_end(time), Timestamp::as_micros);
             let stretch = holding.finish(end);
             self.spread(stretch)?;
         }
         self.close();
-        if self.query.gaps == Gaps::Absent {
+        if self.resampling.fill == Gaps::Absent {
             return Ok(self.rows);
         }
-        fill::fill(self.rows, self.query, &self.columns, self.gaps, self.before)
+        fill::fill(self.rows, &self.resampling, self.before)
     }
 
     /// Samples before the range: what holds into it, and what counters rise from.
@@ -172,10 +154,10 @@ impl<'a> BucketFold<'a> {
         let end = stretch.end.min(self.range.1.saturating_add(1));
         let mut from = stretch.start.max(self.range.0);
         self.reached = self.reached.max(end);
-        if let Some(every) = &self.query.every
-            && fill::are_too_many(every, from, end)
+        if let Some(every) = &self.resampling.every
+            && every.makes_too_many(from, end)
         {
-            return Err(too_many(self.query));
+            return Err(self.too_many());
         }
         while from < end {
             let open = self.open(from)?;
@@ -191,11 +173,11 @@ impl<'a> BucketFold<'a> {
         if self.open.as_ref().is_none_or(|open| !open.bucket.contains(time)) {
             self.close();
             if self.rows.starts.len() >= MAX_BUCKETS {
-                return Err(too_many(self.query));
+                return Err(self.too_many());
             }
             let bucket = match &mut self.borders {
                 Some(borders) => borders.of(time)?,
-                None => Bucket { start: self.query.from.map_or(time, Timestamp::as_micros), last: i64::MAX },
+                None => Bucket { start: self.resampling.from.map_or(time, Timestamp::as_micros), last: i64::MAX },
             };
             self.open = Some(Open { bucket, summary: Summary::EMPTY, area: Area::default(), span: None });
         }
@@ -217,7 +199,7 @@ impl<'a> BucketFold<'a> {
         if let Some(numbers) = &mut self.numbers {
             numbers.extend(values.iter().filter(|value| !value.is_nan()));
         }
-        if self.query.gaps != Gaps::Absent {
+        if self.resampling.fill != Gaps::Absent {
             let is_number = |value: &f64| !value.is_nan();
             if let (Some(first), Some(last)) = (values.iter().position(is_number), values.iter().rposition(is_number)) {
                 open.widen(times[first], times[last]);
@@ -231,7 +213,7 @@ impl<'a> BucketFold<'a> {
         let increase = self.counting.as_mut().and_then(Counting::take);
         let mut numbers = self.numbers.take();
         if open.summary.count > 0 || open.area.covered() > 0 {
-            for (at, aggregate) in self.columns.iter().enumerate() {
+            for (at, aggregate) in self.resampling.aggregates.iter().enumerate() {
                 let value = match aggregate {
                     Aggregate::Increase => increase,
                     Aggregate::Coverage => self.share(&open, open.area.covered()),
@@ -247,6 +229,14 @@ impl<'a> BucketFold<'a> {
         self.numbers = numbers;
     }
 
+    fn too_many(&self) -> Error {
+        // Without `every` there is one bucket.
+        self.resampling
+            .every
+            .as_ref()
+            .map_or_else(|| Error::new(ErrorKind::Internal, "more than one bucket"), Every::too_many)
+    }
+
     /// So much time as a share of the part of the bucket that lies in the range.
     fn share(&self, open: &Open, time: i64) -> Option<f64> {
         let first = open.bucket.start.max(self.range.0);
@@ -257,7 +247,7 @@ impl<'a> BucketFold<'a> {
     }
 }
 
-impl Fold for BucketFold<'_> {
+impl Fold for BucketFold {
     fn samples(&mut self, times: &[i64], values: &[f64]) -> Result<()> {
         let (first, last) = self.range;
         let start = times.partition_point(|time| *time < first);
@@ -281,8 +271,8 @@ impl Fold for BucketFold<'_> {
         let dated = run.is_full() && (run.step.is_some() || run.first == run.last);
         let timed = self.holding.is_none() || (dated && run.step.is_none_or(|step| self.bridges(step)));
         // A bucket that begins with its first sample needs the time of that.
-        let labels = self.borders.is_none() && self.query.from.is_none() && self.open.is_none();
-        let placed = dated || (self.query.gaps == Gaps::Absent && !labels);
+        let labels = self.borders.is_none() && self.resampling.from.is_none() && self.open.is_none();
+        let placed = dated || (self.resampling.fill == Gaps::Absent && !labels);
         if !(counted && timed && placed) || self.numbers.is_some() || run.first < first || run.last > last {
             return Ok(false);
         }
@@ -316,7 +306,7 @@ impl Fold for BucketFold<'_> {
     }
 }
 
-impl BucketFold<'_> {
+impl BucketFold {
     fn bridges(&self, step: i64) -> bool {
         self.holding.as_ref().is_none_or(|holding| holding.bridges(step))
     }
@@ -363,13 +353,5 @@ fn quantile(numbers: &mut [f64], of: f64) -> Option<f64> {
     })
 }
 
-pub(super) fn too_many(query: &Query) -> Error {
-    let every = query.every.as_ref().map(|every| format!(" of {every}")).unwrap_or_default();
-    let message =
-        format!("query makes more than {MAX_BUCKETS} buckets{every} a series, expected a shorter range or longer ones");
-    Error::new(ErrorKind::LimitReached, message).with_retry(crate::error::Retry::Never)
-}
-
 #[cfg(test)]
-#[path = "fold_tests.rs"]
 mod tests;

@@ -1,19 +1,19 @@
 //! Folds by hand: whatever is given by summary, and however it is cut, the rows are those of sample by sample.
 
 use super::*;
-use crate::energy::{Rule, increase, integrate};
-use crate::model::{Span, Unit};
-use crate::store::{CalendarUnit, Every};
+use crate::energy::{CalendarUnit, Every, GapRule, Rule, increase, integrate};
+use crate::model::Span;
 
 const MINUTE: i64 = 60_000_000;
 
-fn channel() -> Channel {
-    Channel::gauge("power", Unit::Watt).unwrap().cadence(Span::from_seconds(60)).build().unwrap()
+/// What a channel that reports every minute has.
+fn gaps() -> GapRule {
+    GapRule::new(Span::from_seconds(180), Some(Span::from_seconds(60))).unwrap()
 }
 
-fn query(aggregates: &[&str]) -> Query {
-    let query = Query::of("home1.pv.power").unwrap();
-    aggregates.iter().fold(query, |query, name| query.aggregate(name.parse().unwrap()))
+fn asking(aggregates: &[&str]) -> Resampling {
+    let resampling = Resampling::whole().gaps(gaps());
+    aggregates.iter().fold(resampling, |resampling, name| resampling.aggregate(name.parse().unwrap()))
 }
 
 fn at(minute: i64) -> Timestamp {
@@ -51,18 +51,16 @@ fn samples(dice: &mut Dice, register: bool, nans: bool) -> (Vec<i64>, Vec<f64>) 
     (times, values)
 }
 
-fn by_samples(query: &Query, times: &[i64], values: &[f64]) -> Rows {
-    let channel = channel();
-    let mut fold = BucketFold::new(query, &channel).unwrap();
+fn by_samples(resampling: &Resampling, times: &[i64], values: &[f64]) -> BucketRows {
+    let mut fold = BucketFold::new(resampling.clone());
     fold.samples(times, values).unwrap();
     fold.finish().unwrap()
 }
 
 /// Cuts the samples into pages and gives each as a run where the fold takes it. `ahead` asks of several before they are given,
 /// as a scan does that plans what to decode.
-fn by_pages(query: &Query, times: &[i64], values: &[f64], dice: &mut Dice, ahead: usize) -> (Rows, usize) {
-    let channel = channel();
-    let mut fold = BucketFold::new(query, &channel).unwrap();
+fn by_pages(resampling: &Resampling, times: &[i64], values: &[f64], dice: &mut Dice, ahead: usize) -> (BucketRows, usize) {
+    let mut fold = BucketFold::new(resampling.clone());
     let mut pages = Vec::new();
     let mut start = 0;
     while start < times.len() {
@@ -108,23 +106,24 @@ fn buckets(dice: &mut Dice) -> Option<Every> {
     }
 }
 
-fn asked(dice: &mut Dice, aggregates: &[&str]) -> Query {
-    let mut query = query(aggregates);
+fn asked(dice: &mut Dice, aggregates: &[&str]) -> Resampling {
+    let mut resampling = asking(aggregates);
     if let Some(every) = buckets(dice) {
-        query = query.every(every).gaps([Gaps::Absent, Gaps::Null, Gaps::Previous, Gaps::Linear][dice.below(4) as usize]);
+        resampling.every = Some(every);
+        resampling = resampling.fill([Gaps::Absent, Gaps::Null, Gaps::Previous, Gaps::Linear][dice.below(4) as usize]);
     }
     if dice.below(2) == 0 {
-        query = query.rule(Rule::Trapezoid);
+        resampling = resampling.rule(Rule::Trapezoid);
     }
     if dice.below(2) == 0 {
         let from = 100 + dice.below(200) as i64;
-        query = query.from(at(from)).to(at(from + 30 + dice.below(1000) as i64));
+        resampling = resampling.from(at(from)).to(at(from + 30 + dice.below(1000) as i64));
     }
-    query
+    resampling
 }
 
 /// Every bit, NaN too.
-fn bits(rows: &Rows) -> (Vec<i64>, Vec<Vec<Option<u64>>>) {
+fn bits(rows: &BucketRows) -> (Vec<i64>, Vec<Vec<Option<u64>>>) {
     let of = |column: &Vec<Option<f64>>| column.iter().map(|value| value.map(f64::to_bits)).collect();
     (rows.starts.clone(), rows.columns.iter().map(of).collect())
 }
@@ -136,12 +135,12 @@ fn runs_give_what_their_samples_give() {
     let mut given = 0;
     for round in 0..400 {
         let (times, values) = samples(&mut dice, false, round % 3 == 0);
-        let query = asked(&mut dice, &all);
-        let expected = by_samples(&query, &times, &values);
+        let resampling = asked(&mut dice, &all);
+        let expected = by_samples(&resampling, &times, &values);
         for ahead in [1, 5] {
-            let (rows, taken) = by_pages(&query, &times, &values, &mut dice, ahead);
+            let (rows, taken) = by_pages(&resampling, &times, &values, &mut dice, ahead);
             given += taken;
-            assert_eq!(bits(&rows), bits(&expected), "round {round}: {query:?}");
+            assert_eq!(bits(&rows), bits(&expected), "round {round}: {resampling:?}");
         }
     }
     assert!(given > 5_000, "only {given} runs were taken: the test compares samples with samples");
@@ -153,14 +152,14 @@ fn registers_rise_by_runs_as_by_readings() {
     let mut given = 0;
     for round in 0..400 {
         let (times, values) = samples(&mut dice, true, round % 3 == 0);
-        let query = asked(&mut dice, &["increase", "count"]);
-        let expected = by_samples(&query, &times, &values);
+        let resampling = asked(&mut dice, &["increase", "count"]);
+        let expected = by_samples(&resampling, &times, &values);
         for ahead in [1, 5, 100] {
-            let (rows, taken) = by_pages(&query, &times, &values, &mut dice, ahead);
+            let (rows, taken) = by_pages(&resampling, &times, &values, &mut dice, ahead);
             given += taken;
-            assert_eq!(bits(&rows), bits(&expected), "round {round}: {query:?}");
+            assert_eq!(bits(&rows), bits(&expected), "round {round}: {resampling:?}");
         }
-        let whole = by_samples(&self::query(&["increase"]), &times, &values);
+        let whole = by_samples(&asking(&["increase"]), &times, &values);
         assert_eq!(whole.columns[0][0], increase(&values, None).unwrap().amount);
     }
     assert!(given > 5_000, "only {given} runs were taken: the test compares readings with readings");
@@ -173,14 +172,14 @@ fn each_bucket_has_what_the_kernel_finds_in_it() {
         let (times, values) = samples(&mut dice, false, round % 2 == 0);
         let rule = if round % 3 == 0 { Rule::Trapezoid } else { Rule::Step };
         let every = Every::Fixed(Span::from_seconds(1800));
-        let query = query(&["integral", "coverage"]).every(every).rule(rule).from(at(45)).to(at(1200)).gaps(Gaps::Null);
-        let rows = by_samples(&query, &times, &values);
+        let resampling = asking(&["integral", "coverage"]).rule(rule).from(at(45)).to(at(1200)).fill(Gaps::Null);
+        let resampling = Resampling { every: Some(every), ..resampling };
+        let rows = by_samples(&resampling, &times, &values);
         let instants: Vec<Timestamp> = times.iter().map(|time| Timestamp::from_micros(*time)).collect();
-        let gaps = GapRule::of(&channel(), None).unwrap();
         for (row, start) in rows.starts.iter().enumerate() {
             let from = Timestamp::from_micros(*start).max(at(45));
             let to = Timestamp::from_micros(start + 30 * MINUTE).min(at(1200));
-            let alone = integrate(&instants, &values, (from, to), rule, gaps).unwrap();
+            let alone = integrate(&instants, &values, (from, to), rule, gaps()).unwrap();
             let (amount, coverage) = (rows.columns[0][row].unwrap_or(0.0), rows.columns[1][row].unwrap());
             assert!((amount - alone.amount).abs() < 1e-9, "round {round}, {from}: {amount} {alone:?}");
             assert!((coverage - alone.covered.as_seconds() / to.since(from).as_seconds()).abs() < 1e-12);
@@ -192,7 +191,7 @@ fn each_bucket_has_what_the_kernel_finds_in_it() {
 fn quantiles_lie_between_order_statistics_as_numpy_has_them() {
     let times: Vec<i64> = (0..6).map(|minute| minute * MINUTE).collect();
     let values = [9.0, 1.0, f64::NAN, 4.0, 2.5, 16.0];
-    let rows = by_samples(&query(&["median", "p0", "p10", "p99.9", "p100"]), &times, &values);
+    let rows = by_samples(&asking(&["median", "p0", "p10", "p99.9", "p100"]), &times, &values);
     // numpy.percentile([9, 1, 4, 2.5, 16], [50, 0, 10, 99.9, 100])
     let expected = [4.0, 1.0, 1.6, 15.972, 16.0];
     for (column, expected) in rows.columns.iter().zip(expected) {
@@ -203,9 +202,9 @@ fn quantiles_lie_between_order_statistics_as_numpy_has_them() {
 #[test]
 fn what_holds_through_more_buckets_than_there_may_be_is_refused() {
     let long = Span::from_seconds(1_000_000_000);
-    let query = query(&["integral"]).every(Every::Fixed(Span::from_micros(1))).max_gap(long);
-    let channel = channel();
-    let mut fold = BucketFold::new(&query, &channel).unwrap();
+    let resampling = asking(&["integral"]).gaps(GapRule::new(long, None).unwrap());
+    let resampling = Resampling { every: Some(Every::Fixed(Span::from_micros(1))), ..resampling };
+    let mut fold = BucketFold::new(resampling);
     let e = fold.samples(&[0, 100_000_000_000], &[1.0, 1.0]).unwrap_err();
     assert_eq!(e.kind(), ErrorKind::LimitReached);
     assert!(e.message().contains("more than 10000000 buckets of 1us"), "{e}");

@@ -1,0 +1,42 @@
+//! Columns of values from one unit into another.
+
+use crate::error::{Error, Result};
+use crate::model::{Quantity, Unit};
+
+/// The values in another unit of the same quantity: through its base unit, as values are stored. Base units change no bit, and
+/// decimals stay decimals: 1.001 kW is 1001 W. NaN stays NaN.
+///
+/// # Errors
+/// [`Invalid`](crate::ErrorKind::Invalid) where the units measure different quantities.
+pub fn convert(values: &[f64], from: Unit, to: Unit) -> Result<Vec<f64>> {
+    let alike = Quantity::ALL.iter().any(|quantity| from.measures(*quantity) && to.measures(*quantity));
+    if !alike {
+        return Err(Error::invalid(format!("unit is {from}, expected one of the quantity that {to} measures")));
+    }
+    if from == to {
+        return Ok(values.to_vec());
+    }
+    Ok(values.iter().map(|value| to.from_base(from.to_base(*value))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_keep_their_decimals() {
+        assert_eq!(convert(&[2.5, 1.001, -0.1], Unit::Kilowatt, Unit::Watt).unwrap(), [2500.0, 1001.0, -100.0]);
+        assert_eq!(convert(&[1.001], Unit::MegawattHour, Unit::KilowattHour).unwrap(), [1001.0]);
+        assert_eq!(convert(&[3.6], Unit::Megajoule, Unit::KilowattHour).unwrap(), [1.0]);
+        assert!(convert(&[f64::NAN], Unit::Percent, Unit::Fraction).unwrap()[0].is_nan());
+        let odd = [0.1, -0.0, 1.0 / 3.0, 5e-324];
+        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&convert(&odd, Unit::Kelvin, Unit::Kelvin).unwrap()), bits(&odd));
+    }
+
+    #[test]
+    fn other_quantities_are_refused() {
+        let e = convert(&[1.0], Unit::Kilowatt, Unit::KilowattHour).unwrap_err();
+        assert_eq!(e.message(), "unit is kW, expected one of the quantity that kWh measures");
+    }
+}
