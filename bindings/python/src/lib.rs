@@ -35,7 +35,7 @@ mod _memcore {
     #[pymodule_export]
     use super::device::Device;
     #[pymodule_export]
-    use super::energy::{at, buckets, convert, increase, increases, integrate, localize, mean_power, resample};
+    use super::energy::{Balance, at, buckets, convert, increase, increases, integrate, localize, mean_power, resample};
     #[pymodule_export]
     use super::live::Feed;
     #[pymodule_export]
