@@ -54,7 +54,7 @@ pub use runtime::{
 #[cfg(feature = "files")]
 pub use runtime::{
     ColumnMapping, Dialect, ExportOptions, ExportReport, FileFormat, FileMapping, FirstRow, ImportReport, ImportRequest,
-    ImportedSeries, LongMapping, Mapping, RefusedRow, RefusedRows, Skipped, TimeForm, TimeMapping, Understood,
+    ImportedSeries, LongMapping, Mapping, RefusedRow, RefusedRows, SkippedTimes, TimeForm, TimeMapping, Understood,
     UnderstoodColumn, UnderstoodTime, export_file, export_to, import_file,
 };
 #[cfg(feature = "sim")]

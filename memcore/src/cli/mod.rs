@@ -17,6 +17,7 @@ mod question;
 mod serve;
 mod simulate;
 mod stats;
+mod understood;
 mod upkeep;
 
 use std::ffi::OsString;

@@ -61,7 +61,9 @@ fn classified(subject: &Subject<'_>) -> Falls {
         let cadences =
             subject.cadence.map_or(1.0, |cadence| ((times[at] - times[at - 1]) as f64 / cadence as f64).max(1.0));
         let usual = typical * NEAR * cadences;
-        if let Some(first) = leapt(values, at, usual) {
+        if before - value < typical {
+            falls.other.push(Place::of(at - 1, at));
+        } else if let Some(first) = leapt(values, at, usual) {
             falls.glitches.push(Place::of(first, at - 1));
         } else if let Some(width) = rolled(before, value, usual) {
             falls.rollovers.push((Place::of(at - 1, at), width));
@@ -180,14 +182,15 @@ fn backwards(subject: &Subject<'_>, falls: &mut Falls) -> Option<Finding> {
     }
     let drop = |place: &Place| values[place.first] - values[place.last];
     let worst = (0..places.len()).max_by(|a, b| drop(&places[*a]).total_cmp(&drop(&places[*b])))?;
+    // A last digit that flickers is not worth an alarm.
+    let serious = count >= 3 && drop(&places[worst]) > typical;
     let message = format!(
-        "runs backwards: {} lower than the one before, by up to {} in a stretch from {}",
+        "{}: {} lower than the one before, by up to {} in a stretch from {}",
+        if serious { "runs backwards" } else { "falls by less than it usually rises" },
         counted(count, "reading is", "readings are"),
         subject.said(drop(&places[worst]).max(0.0)),
         instant(subject.points.times[places[worst].first])
     );
-    // A last digit that flickers is not worth an alarm.
-    let serious = count >= 3 && drop(&places[worst]) > typical;
     let (severity, confidence) = if serious { (Severity::Fault, 0.95) } else { (Severity::Note, 0.8) };
     let finding = Finding::new(FindingKind::CounterBackwards, severity, confidence, message).of(subject.name());
     let finding = finding.counting(count).at(subject, &places, worst);

@@ -27,6 +27,7 @@ pub(super) struct Change {
 pub(super) struct Changes {
     all: Vec<Change>,
     pub(super) zone: Option<String>,
+    clock: Option<TimeZone>,
     naive: bool,
 }
 
@@ -40,7 +41,19 @@ impl Changes {
             Some(zone) => of_zone(zone, first, last),
             None => of_rules(first, last),
         };
-        Ok(Self { all, zone: options.zone.clone(), naive: options.naive })
+        Ok(Self { all, zone: options.zone.clone(), clock: zone, naive: options.naive })
+    }
+
+    /// Whether times are local ones without a zone.
+    pub(super) fn naive(&self) -> bool {
+        self.naive
+    }
+
+    /// How far the times of the file are ahead of UTC at that time, as far as is known; microseconds.
+    pub(super) fn to_utc_offset(&self, time: i64) -> i64 {
+        let Some(zone) = self.clock.as_ref().filter(|_| self.naive) else { return 0 };
+        let offset = Instant::from_microsecond(time).map_or(0, |at| zone.to_offset(at).seconds());
+        i64::from(offset) * 1_000_000
     }
 
     /// Whether a silence is just the hour that clocks skip.

@@ -9,7 +9,8 @@ use super::order::{self, Ordered};
 use super::points::{Rhythm, Sorted};
 use super::report::{Checkup, Finding, FindingKind, Report};
 use super::series::{Examination, Series, role_of};
-use super::{counter, frozen, sentinel, spike, timeline};
+use super::solar::{self, Solar};
+use super::{agree, balance, counter, frozen, night, sentinel, spike, timeline, unit};
 use crate::energy::GapRule;
 use crate::error::{Error, Result};
 use crate::model::{Kind, Quantity, Span, Timestamp};
@@ -27,6 +28,7 @@ pub fn examine(series: &[Series<'_>], options: &Examination) -> Result<Report> {
     let (first, last) = extent(series);
     let changes = Changes::new(options, first, last)?;
     let (subjects, mut findings) = each(series, options, &changes);
+    findings.extend(together(&subjects, &findings));
     findings.retain(|finding| options.wants(finding.kind));
     let findings = ordered(merged(findings));
     Ok(Report { series: subjects.iter().map(checkup).collect(), findings })
@@ -88,8 +90,47 @@ fn alone<'a>(series: &Series<'a>, options: &Examination, changes: &Changes) -> (
     found.extend(daylight::hours(&subject, changes, &folds));
     found.extend(frozen::frozen(&subject));
     found.extend(spike::spikes(&subject));
+    found.extend(unit::slipped_part(&subject).or_else(|| unit::wrong_level(&subject)));
     found.extend(counter::falls(&subject));
+    found.extend(of_the_sun(&subject, options, changes));
     (subject, found)
+}
+
+/// What several series say together that each by itself did not.
+fn together(subjects: &[Subject<'_>], alone: &[Finding]) -> Vec<Finding> {
+    let (known, mut found) = balance::batteries(subjects);
+    found.extend(balance::balance(subjects, &known));
+    if !found.iter().any(|finding| finding.kind == FindingKind::Sign) {
+        found.extend(balance::grid_against_pv(subjects));
+    }
+    found.extend(balance::power_of_current(subjects));
+    found.extend(agree::pairs(subjects));
+    // A sign or a unit is wrong once, however many ways there are to see it.
+    let mut said: Vec<(FindingKind, String)> = alone.iter().flat_map(|finding| named(finding)).collect();
+    found.retain(|finding| {
+        let names = named(finding);
+        let known = names.iter().any(|name| said.contains(name));
+        said.extend(names);
+        !known
+    });
+    found
+}
+
+fn named(finding: &Finding) -> Vec<(FindingKind, String)> {
+    let once = matches!(finding.kind, FindingKind::Sign | FindingKind::UnitSlip);
+    finding.series.iter().filter(|_| once).map(|name| (finding.kind, name.clone())).collect()
+}
+
+fn of_the_sun(subject: &Subject<'_>, options: &Examination, changes: &Changes) -> Vec<Finding> {
+    let Some(solar) = Solar::of(subject) else { return Vec::new() };
+    let mut found = solar::clock(subject, &solar, changes);
+    // Without a zone nobody knows how far local times are ahead.
+    if let Some(position) = options.position.filter(|_| !options.naive || options.zone.is_some()) {
+        found.extend(solar::against_the_sun(subject, &solar, position, changes));
+    }
+    found.extend(night::night_power(subject, &solar));
+    found.extend(night::sign(subject, &solar));
+    found
 }
 
 fn subject<'a>(series: &Series<'a>, points: super::points::Points<'a>, options: &Examination) -> Subject<'a> {

@@ -89,6 +89,11 @@ pub(super) fn instant(micros: i64) -> String {
     text.strip_suffix(":00").map_or(text.clone(), str::to_owned)
 }
 
+/// The day in the middle of which that start of a day lies.
+pub(super) fn date(start: i64) -> String {
+    instant(start + DAY / 2).chars().take(10).collect()
+}
+
 /// `1 gap`, `3 gaps`.
 pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })

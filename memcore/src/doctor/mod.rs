@@ -7,19 +7,24 @@
 //! A confidence is the share of findings of that strength that were right on generated sites with known faults
 //! (`docs/energy-data.md`): 0.95 and more is as good as certain, below 0.7 look before you act.
 
+mod agree;
+mod balance;
 mod counter;
 mod daylight;
 mod examine;
 mod finding;
 mod frozen;
+mod night;
 mod order;
 mod plot;
 mod points;
 mod report;
 mod sentinel;
 mod series;
+mod solar;
 mod spike;
 mod timeline;
+mod unit;
 
 pub use examine::examine;
 pub use report::{Checkup, Declaration, Finding, FindingKind, Line, Mark, Plot, Report, RowRange, Severity};

@@ -151,7 +151,7 @@ impl Examination {
 }
 
 /// Words of a name and what they say of its part in the site. The first that occurs decides.
-const ROLES: [(&str, Role); 19] = [
+const ROLES: [(&str, Role); 20] = [
     ("battery", Role::Battery),
     ("batt", Role::Battery),
     ("bess", Role::Battery),
@@ -159,6 +159,7 @@ const ROLES: [(&str, Role); 19] = [
     ("solar", Role::Pv),
     ("inverter", Role::Pv),
     ("ac_power", Role::Pv),
+    ("dc_power", Role::Pv),
     ("photovoltaic", Role::Pv),
     ("grid", Role::Grid),
     ("mains", Role::Grid),

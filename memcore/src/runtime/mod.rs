@@ -77,7 +77,8 @@ pub use export::{ExportOptions, ExportReport, FileFormat, export_file, export_to
 #[cfg(feature = "files")]
 pub use import::{
     ColumnMapping, Dialect, FileMapping, FirstRow, ImportReport, ImportRequest, ImportedSeries, LongMapping, Mapping,
-    RefusedRow, RefusedRows, Skipped, TimeForm, TimeMapping, Understood, UnderstoodColumn, UnderstoodTime, import_file,
+    RefusedRow, RefusedRows, SkippedTimes, TimeForm, TimeMapping, Understood, UnderstoodColumn, UnderstoodTime,
+    import_file,
 };
 #[cfg(feature = "sim")]
 pub use simulate::{ReplayRequest, SimulationRequest, replay, simulate};

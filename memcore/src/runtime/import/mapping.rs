@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Channel, DeviceName, Kind, LabelPosition, Quantity, SeriesName, SignConvention, Span, Unit, ValidRange,
+    Channel, DeviceName, Kind, LabelPosition, Quantity, SeriesName, SignConvention, Span, Unit, ValidRange, shorten,
 };
 
 /// How a file is to be read. What is left out is told by the file's content. A file of TOML.
@@ -76,7 +77,7 @@ pub struct TimeMapping {
     pub zone: Option<String>,
     /// What becomes of local times that no clock showed: refused, unless this says otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub skipped: Option<Skipped>,
+    pub skipped: Option<SkippedTimes>,
     /// A column of seconds since the first row: finer than the times themselves, which only say when it began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elapsed: Option<String>,
@@ -85,7 +86,7 @@ pub struct TimeMapping {
 /// What becomes of a local time that no clock showed, because it was set forward over it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Skipped {
+pub enum SkippedTimes {
     /// The row is refused.
     #[default]
     Refuse,
@@ -117,6 +118,22 @@ pub enum TimeForm {
 }
 
 impl TimeForm {
+    const ALL: [Self; 8] = [
+        Self::EpochS,
+        Self::EpochMs,
+        Self::EpochUs,
+        Self::EpochNs,
+        Self::Zoned,
+        Self::Local,
+        Self::DayFirst,
+        Self::MonthFirst,
+    ];
+
+    /// The form of that name.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|form| form.name() == name)
+    }
+
     /// The name in a mapping.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -216,6 +233,16 @@ mod span_text {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Span>, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map(Some).map_err(serde::de::Error::custom)
+    }
+}
+
+impl FromStr for TimeForm {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        Self::of(text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(" ");
+            Error::invalid(format!("form is {:?}, expected one of {names}", shorten(text)))
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-pub use self::mapping::{ColumnMapping, FileMapping, LongMapping, Mapping, Skipped, TimeForm, TimeMapping};
+pub use self::mapping::{ColumnMapping, FileMapping, LongMapping, Mapping, SkippedTimes, TimeForm, TimeMapping};
 pub(super) use self::refused::Refused;
 pub use self::refused::{RefusedRow, RefusedRows};
 use self::sink::Sink;
@@ -59,6 +59,20 @@ impl ImportRequest {
     }
 }
 
+impl ImportRequest {
+    /// The mapping with what is said beside it.
+    fn effective_mapping(&self) -> Mapping {
+        let mut mapping = self.mapping.clone();
+        mapping.device = self.frame.device.clone().or(mapping.device);
+        mapping.unit = self.frame.unit.or(mapping.unit);
+        mapping.time.zone = self.zone.clone().or(mapping.time.zone);
+        for (column, unit) in &self.frame.units {
+            mapping.columns.entry(column.clone()).or_default().unit = Some(*unit);
+        }
+        mapping
+    }
+}
+
 /// What an import did, or with `dry_run` would do.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
@@ -87,6 +101,8 @@ pub struct ImportReport {
     pub refused: RefusedRows,
     /// What was understood of the file.
     pub understood: Understood,
+    /// The same as a mapping, by which such files are read again.
+    pub mapping: Mapping,
 }
 
 /// A series of an imported file.
@@ -118,14 +134,14 @@ pub fn import_file(
     let started = Instant::now();
     let named = |e: Error| e.context(request.file.display());
     let mut source = open(request)?;
-    let mut sink = Sink::new(memcore, request, &*source).map_err(named)?;
     let mut understood = source.understood();
+    let mut sink = Sink::new(memcore, request, &*source, &mut understood).map_err(named)?;
     let mut refused = Refused::new(request.refused.clone().filter(|_| !request.dry_run), request.strict);
     let ended = loop {
         match source.next(&mut refused) {
             Ok(Some(rows)) => {
                 understood.keep_first(&rows);
-                rows.into_iter().try_for_each(|rows| sink.take(rows)).map_err(named)?;
+                sink.take(rows).map_err(named)?;
             }
             Ok(None) => break Ok(()),
             Err(e) => break Err(named(e)),
@@ -136,6 +152,7 @@ pub fn import_file(
     // What stands before a bad row is as good as if the file ended there.
     let mut report = sink.finish()?;
     report.refused = refused.finish().map_err(named)?;
+    report.mapping = understood.complete(request.effective_mapping());
     report.understood = understood;
     ended?;
     nothing_read(&report).map_or(Ok(report), |e| Err(named(e)))

@@ -96,16 +96,6 @@ impl Refused {
         let file = path.filter(|_| self.side.is_some());
         Ok(RefusedRows { count: self.count, first: self.first, file })
     }
-
-    /// Rows refused so far.
-    pub(crate) fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// The first of them, a hundred at most.
-    pub(crate) fn first(&self) -> &[RefusedRow] {
-        &self.first
-    }
 }
 
 fn begin(path: &Path) -> std::io::Result<csv::Writer<BufWriter<File>>> {
@@ -140,8 +130,8 @@ mod tests {
             refused.take(row, Some(row + 2), "1,\"x\"", &Error::invalid("power is \"x\"")).unwrap();
             refused.take(row, Some(row + 2), "1,\"x\"", &Error::invalid("voltage is \"y\"")).unwrap();
         }
-        assert_eq!((refused.count(), refused.first().len()), (250, KEPT));
-        assert_eq!(refused.finish().unwrap().file, Some(path.clone()));
+        let told = refused.finish().unwrap();
+        assert_eq!((told.count, told.first.len(), told.file), (250, KEPT, Some(path.clone())));
         let text = std::fs::read_to_string(path).unwrap();
         assert_eq!(text.lines().nth(1), Some("0,2,\"power is \"\"x\"\"\",\"1,\"\"x\"\"\""));
         assert_eq!(text.lines().count(), 501);

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::mapping::ColumnMapping;
+use super::understood::{Understood, UnderstoodColumn};
 use super::{ImportReport, ImportRequest, ImportedSeries, Source};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{Channel, LabelPosition, SeriesName, SetAside, SignConvention, Timestamp, Unit};
 use crate::runtime::bulk::Bulk;
 use crate::runtime::embedded::Memcore;
@@ -20,6 +22,10 @@ pub(super) struct Sink {
     /// What the file says of its series.
     channels: BTreeMap<SeriesName, Channel>,
     series: BTreeMap<SeriesName, Known>,
+    /// How the mapping says that values are to be read, whatever the series is registered with.
+    declared: BTreeMap<SeriesName, ColumnMapping>,
+    /// Series without a unit: only shown by a dry run, which leaves them out.
+    unknown: Vec<SeriesName>,
     report: ImportReport,
 }
 
@@ -34,7 +40,12 @@ struct Known {
 }
 
 impl Sink {
-    pub(super) fn new(memcore: &Memcore, request: &ImportRequest, source: &dyn Source) -> Result<Self> {
+    pub(super) fn new(
+        memcore: &Memcore,
+        request: &ImportRequest,
+        source: &dyn Source,
+        understood: &mut Understood,
+    ) -> Result<Self> {
         let mut sink = Self {
             memcore: memcore.clone(),
             bulk: memcore.bulk(),
@@ -42,8 +53,11 @@ impl Sink {
             stored_form: source.is_stored_form(),
             channels: source.channels(),
             series: BTreeMap::new(),
+            declared: declared(request, understood),
+            unknown: Vec::new(),
             report: ImportReport::default(),
         };
+        sink.check_units(understood)?;
         let described: Vec<SeriesName> = sink.channels.keys().cloned().collect();
         for series in described {
             let unit = sink.channels.get(&series).map(Channel::base_unit);
@@ -52,13 +66,56 @@ impl Sink {
         Ok(sink)
     }
 
+    /// Takes what was read at a time.
+    pub(super) fn take(&mut self, all: Vec<Rows>) -> Result<()> {
+        for (at, rows) in all.iter().enumerate() {
+            // Rows of a table with columns of several devices are the same rows.
+            let first = rows.numbers.first();
+            if all[..at].iter().all(|before| before.numbers.first() != first) {
+                self.report.rows += rows.times.len() as u64;
+            }
+        }
+        all.into_iter().try_for_each(|rows| self.take_rows(rows))
+    }
+
     /// Rows read and values stored so far.
     pub(super) fn counted(&self) -> (u64, u64) {
         (self.report.rows, self.report.points)
     }
 
-    pub(super) fn take(&mut self, mut rows: Rows) -> Result<()> {
-        self.report.rows += rows.times.len() as u64;
+    /// Each column must have a unit, or a series that is registered with one: all that have none are named at once.
+    fn check_units(&mut self, understood: &mut Understood) -> Result<()> {
+        let mut missing = Vec::new();
+        for column in &understood.columns {
+            let Some(series) = column.series.as_ref().filter(|_| column.unit.is_none()) else { continue };
+            if self.memcore.store().channel(series).is_none() {
+                self.unknown.push(series.clone());
+                missing.push(shown(column));
+            }
+        }
+        let e = match &missing[..] {
+            [] => return Ok(()),
+            [one] => format!(
+                "{} is not registered, and column {one} says no unit: give it (as in --unit {one}=kW), or pass the column over",
+                self.unknown[0]
+            ),
+            many => format!(
+                "columns {} say no unit: give units (as in --unit COLUMN=kW), or choose the columns to take (--columns)",
+                many.join(", ")
+            ),
+        };
+        if self.dry_run {
+            understood.notes.push(e);
+            return Ok(());
+        }
+        Err(Error::not_found(e))
+    }
+
+    fn take_rows(&mut self, mut rows: Rows) -> Result<()> {
+        if !self.unknown.is_empty() {
+            rows.columns.retain(|cells| !self.unknown.contains(&rows.device.channel(cells.channel.clone())));
+        }
+        let rising = rows.times.is_sorted();
         let mut columns = Vec::with_capacity(rows.columns.len());
         let mut aside = SetAside::default();
         for Cells { channel, unit, description, values: reported } in &mut rows.columns {
@@ -75,9 +132,9 @@ impl Sink {
             self.report.gaps += values.len() as u64 - given;
             self.report.repeated += there.len() as u64;
             self.report.points += present - there.len() as u64;
-            for (time, _) in rows.times.iter().zip(&**values).filter(|(_, value)| value.is_some()) {
-                self.report.first = Some(self.report.first.map_or(*time, |first| first.min(*time)));
-                self.report.last = Some(self.report.last.map_or(*time, |last| last.max(*time)));
+            if let Some((first, last)) = reach(&rows.times, values, rising) {
+                self.report.first = Some(self.report.first.map_or(first, |before| before.min(first)));
+                self.report.last = Some(self.report.last.map_or(last, |before| before.max(last)));
             }
             if !there.is_empty() {
                 let values = column.values.to_mut();
@@ -114,6 +171,12 @@ impl Sink {
         };
         if new && !self.dry_run {
             self.memcore.register(&series, &channel)?;
+        }
+        if let Some(declared) = self.declared.get(&series) {
+            channel.sign = declared.sign.unwrap_or(channel.sign);
+            channel.label = declared.label.unwrap_or(channel.label);
+            channel.cadence = declared.cadence.or(channel.cadence);
+            channel.check().map_err(|e| e.context(&series.device))?;
         }
         if self.stored_form {
             channel.sign = SignConvention::Passive;
@@ -175,4 +238,30 @@ impl Sink {
         report.series = series.into_iter().map(told).collect();
         Ok(report)
     }
+}
+
+/// What a mapping says of series, by their names.
+fn declared(request: &ImportRequest, understood: &Understood) -> BTreeMap<SeriesName, ColumnMapping> {
+    let of = |(name, column): (&String, &ColumnMapping)| {
+        let told = understood.columns.iter().find(|told| told.column == *name).and_then(|told| told.series.clone());
+        Some((told.or_else(|| name.parse().ok())?, column.clone()))
+    };
+    request.mapping.columns.iter().filter_map(of).collect()
+}
+
+/// A column, and what it seems to measure.
+fn shown(column: &UnderstoodColumn) -> String {
+    let guess = column.quantity.map_or_else(String::new, |quantity| format!(" ({quantity})"));
+    format!("{:?}{guess}", column.column)
+}
+
+/// The earliest and the latest time of a value.
+fn reach(times: &[Timestamp], values: &[Option<f64>], rising: bool) -> Option<(Timestamp, Timestamp)> {
+    if rising {
+        let first = values.iter().position(Option::is_some)?;
+        let last = values.iter().rposition(Option::is_some)?;
+        return Some((times[first], times[last]));
+    }
+    let present = || times.iter().zip(values).filter(|(_, value)| value.is_some()).map(|(time, _)| *time);
+    Some((present().min()?, present().max()?))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -62,6 +62,7 @@ pub(crate) fn open(request: &ImportRequest) -> Result<Box<dyn Source>> {
 
 /// A file of which the first bytes are known.
 pub(super) struct Opened {
+    path: PathBuf,
     /// At its beginning, packed as it is.
     pub(super) file: File,
     /// As it stands on disk.
@@ -79,7 +80,17 @@ impl Opened {
         let again = file.try_clone().map_err(failed)?;
         sim::unpacked(BufReader::new(again)).and_then(|file| file.take(START).read_to_end(&mut start)).map_err(failed)?;
         file.rewind().map_err(failed)?;
-        Ok(Self { file, bytes, start })
+        Ok(Self { path: path.to_owned(), file, bytes, start })
+    }
+
+    /// Whether nothing comes behind what is known.
+    pub(super) fn start_is_whole(&self) -> bool {
+        (self.start.len() as u64) < START
+    }
+
+    /// The same file once more, to look ahead.
+    pub(super) fn again(&self) -> Result<Self> {
+        Self::new(&self.path)
     }
 
     /// All of it, unpacked, and how much of it was read.

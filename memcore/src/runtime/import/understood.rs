@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::model::{Channel, SeriesName, Timestamp, Unit};
+use super::mapping::{FileMapping, LongMapping, Mapping, TimeForm};
+use crate::model::{Channel, Kind, Quantity, SeriesName, Timestamp, Unit};
 use crate::runtime::frame::Rows;
 
 /// Rows that are shown.
@@ -20,6 +21,9 @@ pub struct Understood {
     /// How times are written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<UnderstoodTime>,
+    /// Which columns say what, in a file with a value a row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub long: Option<LongMapping>,
     /// What each column is, those that are passed over included. Empty where series are told row by row.
     pub columns: Vec<UnderstoodColumn>,
     /// What a person should know or may have to declare.
@@ -53,6 +57,9 @@ pub struct UnderstoodTime {
     /// The zone of local times; none where every time says its own, or is counted since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// The column of seconds since the first row, where that tells the time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elapsed: Option<String>,
 }
 
 /// What a column is.
@@ -67,12 +74,22 @@ pub struct UnderstoodColumn {
     /// The unit, where the file or a declaration says one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<Unit>,
+    /// What it measures, or seems to where no unit is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Quantity>,
     /// How its values are to be read, where more is known than the unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
     /// Why it is passed over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
+}
+
+impl UnderstoodColumn {
+    pub(super) fn skipped(column: &str, why: &str) -> Self {
+        let (column, skipped) = (column.to_owned(), Some(why.to_owned()));
+        Self { column, series: None, unit: None, quantity: None, channel: None, skipped }
+    }
 }
 
 /// A row as it was read, in the units of the file.
@@ -89,6 +106,31 @@ pub struct FirstRow {
 }
 
 impl Understood {
+    /// The mapping that says all of it, so that the file, or others like it, are read the same way again.
+    pub(super) fn complete(&self, mut mapping: Mapping) -> Mapping {
+        if let Some(Dialect { delimiter, decimal, skip, header }) = self.text {
+            mapping.file =
+                FileMapping { delimiter: Some(delimiter), decimal: Some(decimal), skip: Some(skip), header: Some(header) };
+        }
+        if let Some(time) = &self.time {
+            mapping.time.columns.clone_from(&time.columns);
+            mapping.time.form = TimeForm::of(&time.form).or(mapping.time.form);
+            mapping.time.zone = time.zone.clone().or(mapping.time.zone);
+        }
+        mapping.long = self.long.clone().or(mapping.long);
+        for column in &self.columns {
+            let known = mapping.columns.entry(column.column.clone()).or_default();
+            known.skip = column.skipped.is_some();
+            known.series = column.series.as_ref().map(SeriesName::to_string);
+            known.unit = column.unit;
+            if let Some(channel) = &column.channel {
+                known.kind = Some(channel.kind).filter(|kind| *kind != Kind::default());
+                known.quantity = Some(channel.quantity).filter(|_| channel.unit.only_quantity().is_none());
+            }
+        }
+        mapping
+    }
+
     /// Keeps the first rows of a file, whatever series they are of.
     pub(super) fn keep_first(&mut self, rows: &[Rows]) {
         if self.first.len() >= FIRST {

@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 use self::columns::Columns;
 #[cfg(feature = "files")]
 pub(crate) use self::columns::{channel as channel_of_column, is_time};
-pub(crate) use self::times::TimeReader;
+use self::times::TimeReader;
 use crate::error::{Error, Result};
 use crate::model::{Channel, DeviceName, Timestamp};
 

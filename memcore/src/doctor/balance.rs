@@ -1,0 +1,414 @@
+//! What the parts of a site say together: the balance closes with one combination of signs, units and labels, and no other.
+
+use super::finding::{Place, Subject, number, percent};
+use super::night;
+use super::points::median;
+use super::report::{Finding, FindingKind, Severity};
+use super::series::Role;
+use super::unit;
+use crate::model::{Kind, Quantity, SignConvention};
+
+/// More parts have too many combinations.
+const PARTS: usize = 8;
+/// Rows that are looked at.
+const ROWS: usize = 6000;
+/// The residual, against the largest part, up to which a balance closes.
+const CLOSES: f64 = 0.2;
+/// How much worse the next combination must be.
+const CLEARLY: f64 = 2.5;
+
+/// The power of the parts of a site at common times, in base units as given, and what that says of them.
+pub(super) struct Site<'s, 'a> {
+    parts: Vec<&'s Subject<'a>>,
+    /// Sums of products of each two parts.
+    products: Vec<Vec<f64>>,
+    /// Sums of each part.
+    sums: Vec<f64>,
+    rows: usize,
+}
+
+impl<'s, 'a> Site<'s, 'a> {
+    /// None where there is no grid connection with something behind it.
+    pub(super) fn of(subjects: &'s [Subject<'a>]) -> Option<Self> {
+        let is_part = |subject: &&Subject<'_>| {
+            let power = subject.quantity == Some(Quantity::Power)
+                || subject.quantity.is_none() && !subject.name().to_ascii_lowercase().contains("soc");
+            subject.role.is_some() && power && subject.kind == Kind::Gauge && subject.points.len() > 0
+        };
+        let mut parts: Vec<&Subject<'_>> = subjects.iter().filter(is_part).collect();
+        // The connection first: its sign is looked for against all others.
+        parts.sort_by_key(|part| part.role != Some(Role::Grid));
+        let grids = parts.iter().filter(|part| part.role == Some(Role::Grid)).count();
+        if grids != 1 || !(2..=PARTS).contains(&parts.len()) {
+            return None;
+        }
+        let mut site =
+            Self { products: vec![vec![0.0; parts.len()]; parts.len()], sums: vec![0.0; parts.len()], parts, rows: 0 };
+        site.gather();
+        (site.rows > 0).then_some(site)
+    }
+
+    fn gather(&mut self) {
+        let grid = &self.parts[0].points;
+        let scales: Vec<f64> = self.parts.iter().map(|part| part.series.scale()).collect();
+        let step = (grid.len() / ROWS) | 1;
+        let mut row = vec![0.0; self.parts.len()];
+        let mut cursors = vec![0; self.parts.len()];
+        for at in (0..grid.len()).step_by(step) {
+            let time = grid.times[at];
+            let mut whole = true;
+            for (n, part) in self.parts.iter().enumerate() {
+                let found = advance(&part.points.times, &mut cursors[n], time);
+                whole &= found;
+                row[n] = if found { part.points.values[cursors[n]] * scales[n] } else { 0.0 };
+            }
+            if whole {
+                self.rows += 1;
+                for (n, value) in row.iter().enumerate() {
+                    self.sums[n] += value;
+                    for (m, other) in row.iter().enumerate() {
+                        self.products[n][m] += value * other;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The residual of `grid = sum of devices` with those factors, as a root mean square in W.
+    fn residual(&self, factors: &[f64]) -> f64 {
+        let side = |n: usize| if n == 0 { factors[n] } else { -factors[n] };
+        let mut sum = 0.0;
+        for (n, row) in self.products.iter().enumerate() {
+            for (m, product) in row.iter().enumerate() {
+                sum += side(n) * side(m) * product;
+            }
+        }
+        (sum.max(0.0) / self.rows as f64).sqrt()
+    }
+
+    /// The root mean square of the largest part.
+    fn scale(&self, factors: &[f64]) -> f64 {
+        let size = |n: usize| (self.products[n][n] / self.rows as f64).sqrt() * factors[n].abs();
+        (0..factors.len()).map(size).fold(0.0, f64::max)
+    }
+
+    /// The combination of signs with the least residual, that residual over the largest part, and how much worse it becomes
+    /// where each part is turned round. The grid's sign is +1: what is found is relative to it.
+    fn best(&self, units: &[f64]) -> Combination {
+        let parts = self.parts.len();
+        let with = |bits: usize| -> Vec<f64> {
+            (0..parts).map(|n| units[n] * if n > 0 && bits >> (n - 1) & 1 == 1 { -1.0 } else { 1.0 }).collect()
+        };
+        let residuals: Vec<f64> = (0..1 << (parts - 1)).map(|bits| self.residual(&with(bits))).collect();
+        let best = (0..residuals.len()).min_by(|a, b| residuals[*a].total_cmp(&residuals[*b])).unwrap_or(0);
+        let scale = self.scale(units).max(1e-9);
+        let floor = residuals[best].max(1e-6 * scale);
+        let turned = (0..parts)
+            .map(|n| {
+                // Turning the grid is turning all others.
+                let bits = if n == 0 { !best & (residuals.len() - 1) } else { best ^ (1 << (n - 1)) };
+                residuals[bits] / floor
+            })
+            .collect();
+        Combination { factors: with(best), residual: residuals[best] / scale, turned }
+    }
+}
+
+struct Combination {
+    factors: Vec<f64>,
+    residual: f64,
+    turned: Vec<f64>,
+}
+
+/// Moves a cursor to that time; false where there is no such point.
+fn advance(times: &[i64], cursor: &mut usize, time: i64) -> bool {
+    while *cursor < times.len() && times[*cursor] < time {
+        *cursor += if times.len() > *cursor + 64 && times[*cursor + 64] < time { 64 } else { 1 };
+    }
+    times.get(*cursor) == Some(&time)
+}
+
+/// Signs and units that the balance of a site shows to be others than declared.
+pub(super) fn balance(subjects: &[Subject<'_>], known: &[(String, bool)]) -> Vec<Finding> {
+    let Some(site) = Site::of(subjects) else { return Vec::new() };
+    let units = vec![1.0; site.parts.len()];
+    let best = site.best(&units);
+    let limit = if site.rows >= 20 { CLOSES } else { CLOSES / 2.0 };
+    if best.residual > limit {
+        return Vec::from_iter(thousandfold(&site));
+    }
+    signs(&site, &best, known)
+}
+
+/// A part whose unit, a thousand times off, is what keeps the balance from closing.
+fn thousandfold(site: &Site<'_, '_>) -> Option<Finding> {
+    if site.parts.len() < 3 || site.rows < 50 {
+        return None;
+    }
+    let mut found: Vec<(usize, f64, f64)> = Vec::new();
+    for part in 0..site.parts.len() {
+        for factor in [1e3, 1e-3] {
+            let mut units = vec![1.0; site.parts.len()];
+            units[part] = factor;
+            let combination = site.best(&units);
+            // It must matter: what vanishes closes any balance.
+            let share = site.products[part][part].sqrt() * factor / (site.rows as f64).sqrt() / site.scale(&units);
+            if combination.residual < CLOSES && share > 3.0 * combination.residual && share > 0.05 {
+                found.push((part, factor, combination.residual));
+            }
+        }
+    }
+    let (part, factor, residual) = found.into_iter().min_by(|a, b| a.2.total_cmp(&b.2))?;
+    let subject = site.parts[part];
+    let message = format!(
+        "the site's balance closes (to {} of its largest part) only where {} is taken times {}",
+        percent(residual),
+        subject.name(),
+        number(factor)
+    );
+    let finding = Finding::new(FindingKind::UnitSlip, Severity::Fault, 0.95, message).of(subject.name());
+    let last = subject.points.len() - 1;
+    let finding = finding.counting(last + 1).at(subject, &[Place::of(0, last)], 0);
+    Some(pairs_unit(subject, finding, factor))
+}
+
+/// With the unit that mends a series which is `factor` times too small.
+pub(super) fn pairs_unit(subject: &Subject<'_>, finding: Finding, factor: f64) -> Finding {
+    let right = subject.series.unit.and_then(|unit| {
+        let wanted = subject.series.scale() * factor;
+        let fits = |other: &&crate::model::Unit| {
+            let scale = other.to_base(1.0) - other.to_base(0.0);
+            Some(**other) != Some(unit)
+                && (scale / wanted - 1.0).abs() < 1e-9
+                && other.only_quantity() == unit.only_quantity()
+        };
+        crate::model::Unit::ALL.iter().find(fits)
+    });
+    match right {
+        Some(right) => finding.declare(subject.name(), "unit", right.symbol()),
+        None if factor > 1.0 => finding.repair("multiply its values by 1000"),
+        None => finding.repair("divide its values by 1000"),
+    }
+}
+
+/// Which parts count against the passive convention.
+fn signs(site: &Site<'_, '_>, best: &Combination, known: &[(String, bool)]) -> Vec<Finding> {
+    let Some(whole) = anchor(site, best, known) else { return Vec::new() };
+    let mut found = Vec::new();
+    for (n, part) in site.parts.iter().enumerate() {
+        // Two combinations that close equally well say nothing of the part in which they differ.
+        if best.turned[n] < CLEARLY {
+            continue;
+        }
+        let right = if best.factors[n] * whole < 0.0 { SignConvention::Generator } else { SignConvention::Passive };
+        let declared = part.series.sign;
+        if declared.unwrap_or_default() == right {
+            continue;
+        }
+        let message = format!(
+            "the site's balance closes to {} of its largest part only where {} counts {}",
+            percent(best.residual),
+            part.name(),
+            match right {
+                SignConvention::Generator => "what flows out of it as positive",
+                SignConvention::Passive => "what flows into it as positive",
+            }
+        );
+        let severity = if declared.is_some() { Severity::Fault } else { Severity::Warning };
+        let confidence = if site.rows >= 20 { 0.95 } else { 0.85 };
+        let finding = Finding::new(FindingKind::Sign, severity, confidence, message).of(part.name());
+        let last = part.points.len() - 1;
+        let finding = finding.counting(last + 1).at(part, &[Place::of(0, last)], 0);
+        found.push(finding.declare(part.name(), "sign", night::name(right)));
+    }
+    found
+}
+
+/// The sign of the whole combination: consumption is positive, production negative, a battery as its charge says.
+fn anchor(site: &Site<'_, '_>, best: &Combination, known: &[(String, bool)]) -> Option<f64> {
+    let sum_of = |role: Role| {
+        let parts = (0..site.parts.len()).filter(|n| site.parts[*n].role == Some(role));
+        let sums: Vec<f64> = parts.map(|n| best.factors[n] * site.sums[n]).collect();
+        (!sums.is_empty()).then(|| sums.iter().sum::<f64>())
+    };
+    if let Some(consumed) = sum_of(Role::Load).filter(|sum| *sum != 0.0) {
+        return Some(consumed.signum());
+    }
+    if let Some(produced) = sum_of(Role::Pv).filter(|sum| *sum != 0.0) {
+        return Some(-produced.signum());
+    }
+    known.iter().find_map(|(name, passive)| {
+        let n = site.parts.iter().position(|part| part.name() == name)?;
+        let sign = if *passive { 1.0 } else { -1.0 };
+        Some(sign * best.factors[n].signum())
+    })
+}
+
+/// Batteries against their state of charge: it rises while they charge. Says for each whether its power is in passive sign.
+pub(super) fn batteries(subjects: &[Subject<'_>]) -> (Vec<(String, bool)>, Vec<Finding>) {
+    let is_soc = |subject: &&Subject<'_>| {
+        subject.quantity == Some(Quantity::StateOfCharge)
+            || subject.quantity.is_none() && subject.name().to_ascii_lowercase().contains("soc")
+    };
+    let socs: Vec<&Subject<'_>> = subjects.iter().filter(is_soc).collect();
+    let (mut known, mut found) = (Vec::new(), Vec::new());
+    for power in subjects.iter().filter(|subject| subject.role == Some(Role::Battery) && subject.is_gauge()) {
+        if !matches!(power.quantity, None | Some(Quantity::Power)) || is_soc(&power) {
+            continue;
+        }
+        let device = |name: &str| name.rsplit_once(['.', '_']).map(|(device, _)| device.to_owned());
+        let own = socs.iter().find(|soc| device(soc.name()) == device(power.name()));
+        let Some(soc) = own.or(if socs.len() == 1 { socs.first() } else { None }) else { continue };
+        let Some(agreement) = charging(power, soc) else { continue };
+        known.push((power.name().to_owned(), agreement > 0.0));
+        found.extend(battery_sign(power, soc, agreement));
+    }
+    (known, found)
+}
+
+fn battery_sign(power: &Subject<'_>, soc: &Subject<'_>, agreement: f64) -> Option<Finding> {
+    let right = if agreement > 0.0 { SignConvention::Passive } else { SignConvention::Generator };
+    let declared = power.series.sign;
+    if declared.unwrap_or_default() == right {
+        return None;
+    }
+    let message = format!(
+        "{} {} while {} is positive: discharging counts as {}",
+        soc.name(),
+        if agreement > 0.0 { "rises" } else { "falls" },
+        power.name(),
+        if agreement > 0.0 { "negative" } else { "positive" }
+    );
+    let severity = if declared.is_some() { Severity::Fault } else { Severity::Warning };
+    let confidence = if agreement.abs() > 0.7 { 0.97 } else { 0.85 };
+    let finding = Finding::new(FindingKind::Sign, severity, confidence, message).of(power.name());
+    let last = power.points.len() - 1;
+    let finding = finding.counting(last + 1).at(power, &[Place::of(0, last)], 0);
+    Some(finding.declare(power.name(), "sign", night::name(right)))
+}
+
+/// The correlation of energy and change of charge over blocks of time; none where it is weak.
+fn charging(power: &Subject<'_>, soc: &Subject<'_>) -> Option<f64> {
+    const BLOCKS: i64 = 400;
+    let (first, last) = (*soc.points.times.first()?, *soc.points.times.last()?);
+    let block = ((last - first) / BLOCKS).max(2 * soc.cadence.unwrap_or(60_000_000)).max(600_000_000);
+    let (mut both, mut powers, mut changes, mut blocks) = (0.0, 0.0, 0.0, 0);
+    for start in (first..last).step_by(block.max(1) as usize) {
+        let inside = power.points.between(start, start + block);
+        let charge = soc.points.between(start, start + block + soc.cadence.unwrap_or(0) + 1);
+        if inside.is_empty() || charge.len() < 2 {
+            continue;
+        }
+        let mean = inside.clone().map(|at| power.points.values[at]).sum::<f64>() / inside.len() as f64;
+        let change = soc.points.values[charge.end - 1] - soc.points.values[charge.start];
+        both += mean * change;
+        powers += mean * mean;
+        changes += change * change;
+        blocks += usize::from(change != 0.0);
+    }
+    let agreement = both / (powers * changes).sqrt();
+    (blocks >= 12 && agreement.abs() > 0.5).then_some(agreement)
+}
+
+/// Grid and PV alone, without the load: the connection follows the array's changes.
+pub(super) fn grid_against_pv(subjects: &[Subject<'_>]) -> Option<Finding> {
+    let of_role = |role: Role| {
+        let mut parts = subjects.iter().filter(move |subject| {
+            subject.role == Some(role) && subject.is_gauge() && matches!(subject.quantity, None | Some(Quantity::Power))
+        });
+        parts.next().filter(|_| parts.next().is_none())
+    };
+    let (grid, pv) = (of_role(Role::Grid)?, of_role(Role::Pv)?);
+    let solar = super::solar::Solar::of(pv)?;
+    let slope = slope_of_changes(grid, pv)?;
+    // In passive sign, what the array gives more (falling) the connection takes less (falling).
+    let pv_is_passive = !solar.positive;
+    let same = slope > 0.0;
+    let right = if same == pv_is_passive { SignConvention::Passive } else { SignConvention::Generator };
+    let declared = grid.series.sign;
+    if declared.unwrap_or_default() == right {
+        return None;
+    }
+    let message = format!(
+        "{} {} by {} of what {} produces more: export counts as {}",
+        grid.name(),
+        if right == SignConvention::Generator { "rises" } else { "falls" },
+        percent(slope.abs()),
+        pv.name(),
+        if right == SignConvention::Generator { "positive" } else { "negative" }
+    );
+    let severity = if declared.is_some() { Severity::Fault } else { Severity::Warning };
+    let finding = Finding::new(FindingKind::Sign, severity, 0.9, message).of(grid.name());
+    let last = grid.points.len() - 1;
+    let finding = finding.counting(last + 1).at(grid, &[Place::of(0, last)], 0);
+    Some(finding.declare(grid.name(), "sign", night::name(right)))
+}
+
+/// By how much one series changes with another, where that is clear.
+fn slope_of_changes(a: &Subject<'_>, b: &Subject<'_>) -> Option<f64> {
+    let (scale_a, scale_b) = (a.series.scale(), b.series.scale());
+    let mut cursor = 0;
+    let mut changes: Vec<(f64, f64)> = Vec::new();
+    let mut before: Option<(f64, f64)> = None;
+    for (time, value) in a.points.times.iter().zip(a.points.values.iter()) {
+        let found = advance(&b.points.times, &mut cursor, *time);
+        let now = found.then(|| (value * scale_a, b.points.values[cursor] * scale_b));
+        if let (Some(old), Some(new)) = (before, now)
+            && new.1 != old.1
+        {
+            changes.push((new.0 - old.0, new.1 - old.1));
+        }
+        before = now;
+    }
+    if changes.len() < 100 {
+        return None;
+    }
+    // Only clouds tell: small changes drown in the load's.
+    let mut sizes: Vec<f64> = changes.iter().map(|(_, b)| b.abs()).collect();
+    let large = 2.0 * median(&mut sizes);
+    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
+    for (a, b) in changes.iter().filter(|(_, b)| b.abs() >= large) {
+        ab += a * b;
+        aa += a * a;
+        bb += b * b;
+    }
+    let (slope, correlation) = (ab / bb, ab / (aa * bb).sqrt());
+    ((0.7..1.3).contains(&slope.abs()) && correlation.abs() > 0.4).then_some(slope)
+}
+
+/// Power against the product of voltage and current, where a device measures all three.
+pub(super) fn power_of_current(subjects: &[Subject<'_>]) -> Option<Finding> {
+    let only = |quantity: Quantity| {
+        let mut found = subjects.iter().filter(move |subject| subject.quantity == Some(quantity) && subject.is_gauge());
+        found.next().filter(|_| found.next().is_none())
+    };
+    let (power, voltage, current) = (only(Quantity::Power)?, only(Quantity::Voltage)?, only(Quantity::Current)?);
+    let (mut in_voltage, mut in_current) = (0, 0);
+    let step = (power.points.len() / 4000) | 1;
+    let mut ratios: Vec<f64> = Vec::new();
+    for at in (0..power.points.len()).step_by(step) {
+        let time = power.points.times[at];
+        let both =
+            advance(&voltage.points.times, &mut in_voltage, time) & advance(&current.points.times, &mut in_current, time);
+        if both {
+            let product = voltage.points.values[in_voltage] * voltage.series.scale() * current.points.values[in_current];
+            let apparent = product * current.series.scale();
+            let active = power.points.values[at] * power.series.scale();
+            if apparent.abs() > 0.0 && active != 0.0 {
+                ratios.push((apparent / active).abs());
+            }
+        }
+    }
+    let factor = unit::thousandfold(&mut ratios)?;
+    let message = format!(
+        "{} is {} times what {} and {} give together",
+        power.name(),
+        number(1.0 / factor),
+        voltage.name(),
+        current.name()
+    );
+    let finding = Finding::new(FindingKind::UnitSlip, Severity::Fault, 0.95, message).of(power.name());
+    let last = power.points.len() - 1;
+    let finding = finding.counting(last + 1).at(power, &[Place::of(0, last)], 0);
+    Some(pairs_unit(power, finding, factor))
+}
