@@ -18,7 +18,7 @@ pub(super) fn frozen(subject: &Subject<'_>) -> Option<Finding> {
         return None;
     }
     let runs = runs(subject);
-    let habit = habit(&runs);
+    let habit = habit(subject, &runs);
     let times = &subject.points.times;
     let lasting = |place: &Place| times[place.last] - times[place.first];
     let longest_other = |place: &Place| {
@@ -30,7 +30,7 @@ pub(super) fn frozen(subject: &Subject<'_>) -> Option<Finding> {
         .iter()
         .filter(|run| run.points() >= LEAST.max(BEYOND * habit) && lasting(run) >= HOUR)
         .filter(|run| longest_other(run) * 3 < run.points())
-        .filter(|run| !rests(subject, run))
+        .filter(|run| !is_resting(subject, subject.points.values[run.first], run.points()))
         .copied()
         .collect();
     places.retain(|place| without_gap(subject, place));
@@ -75,27 +75,27 @@ fn runs(subject: &Subject<'_>) -> Vec<Place> {
     runs
 }
 
-/// The length below which nearly all runs stay: that of the 50th longest of a long series, of the 4th of a short one.
-fn habit(runs: &[Place]) -> usize {
-    let lengths = Sorted::of(runs.iter().map(|run| run.points() as f64));
-    if runs.len() < 20 {
+/// The length below which nearly all runs stay: that of the 50th longest of a long series, of the 4th of a short one. Runs at
+/// values at which the series rests do not count: the nights of an array say nothing of its days.
+fn habit(subject: &Subject<'_>, runs: &[Place]) -> usize {
+    let moving = runs.iter().filter(|run| !is_resting(subject, subject.points.values[run.first], 0));
+    let lengths: Vec<f64> = moving.map(|run| run.points() as f64).collect();
+    let runs = lengths.len();
+    let lengths = Sorted::of(lengths.into_iter());
+    if runs < 20 {
         return lengths.median().max(1.0) as usize;
     }
-    let top = (runs.len() / 200).clamp(4, 50);
-    lengths.at(1.0 - top as f64 / runs.len() as f64).max(1.0) as usize
+    let top = (runs / 200).clamp(4, 50);
+    lengths.at(1.0 - top as f64 / runs as f64).max(1.0) as usize
 }
 
-/// Whether the value of a run is one at which the series rests: an end of its range, or one that many other points have.
-fn rests(subject: &Subject<'_>, run: &Place) -> bool {
-    let values = &subject.points.values;
-    let value = values[run.first];
+/// Whether the series rests at that value: an end of its range, zero, or a value that many points have, apart from as many as
+/// are `expected` anyway.
+fn is_resting(subject: &Subject<'_>, value: f64, expected: usize) -> bool {
     let (low, high) = (subject.sorted.at(0.0), subject.sorted.at(1.0));
     let near = (high - low).abs() * 1e-3;
-    if (value - low).abs() <= near || (value - high).abs() <= near || value == 0.0 {
-        return true;
-    }
-    let same = values.iter().filter(|known| **known == value).count() - run.points();
-    same as f64 > RESTING * values.len() as f64
+    let same = subject.sorted.share_of(value) - expected as f64 / subject.points.len() as f64;
+    value == 0.0 || (value - low).abs() <= near || (value - high).abs() <= near || same > RESTING
 }
 
 /// A stretch that a gap interrupts is no stretch of reports.

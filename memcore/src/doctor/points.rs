@@ -75,8 +75,11 @@ impl Sorted {
         Self(kept)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// The share of the values that are exactly that.
+    pub(super) fn share_of(&self, value: f64) -> f64 {
+        let end = self.0.partition_point(|known| *known <= value);
+        let start = self.0.partition_point(|known| *known < value);
+        (end - start) as f64 / self.0.len().max(1) as f64
     }
 
     /// The value below which that share lies; 0 where there is none.

@@ -245,7 +245,8 @@ pub(super) fn clock(subject: &Subject<'_>, solar: &Solar, changes: &Changes) -> 
 fn is_change(step: &Step, changes: &Changes) -> bool {
     let hour = (step.size.abs() - HOUR as f64).abs() <= 20.0 * MINUTE as f64;
     let forward = step.size > 0.0;
-    let (from, to) = (step.before - DAY, step.from + DAY);
+    // Days without sun blur on which day it was.
+    let (from, to) = (step.before - 2 * DAY, step.from + DAY);
     let close = (0..=(to - from) / DAY).any(|day| changes.near(from + day * DAY + DAY / 2, forward).is_some());
     hour && close
 }
