@@ -7,6 +7,7 @@ mod bulk;
 mod channel;
 mod columns;
 mod device;
+mod doctor;
 mod energy;
 mod errors;
 mod frame;
@@ -34,6 +35,8 @@ mod _memcore {
     use super::bulk::Bulk;
     #[pymodule_export]
     use super::device::Device;
+    #[pymodule_export]
+    use super::doctor::{Findings, examine};
     #[pymodule_export]
     use super::energy::{Balance, at, buckets, convert, increase, increases, integrate, localize, mean_power, resample};
     #[pymodule_export]
