@@ -89,9 +89,15 @@ fn alone<'a>(series: &Series<'a>, options: &Examination, changes: &Changes) -> (
     found.extend(timeline::gaps(&subject, changes));
     found.extend(daylight::hours(&subject, changes, &folds));
     found.extend(frozen::frozen(&subject));
-    found.extend(spike::spikes(&subject));
     let solar = Solar::of(&subject);
-    found.extend(unit::slipped_part(&subject, solar.as_ref()).or_else(|| unit::wrong_level(&subject)));
+    match unit::slipped_part(&subject, solar.as_ref()) {
+        Some(slip) => found.push(slip),
+        // Where a part has another unit, its peaks are no spikes, and the level says nothing.
+        None => {
+            found.extend(unit::wrong_level(&subject));
+            found.extend(spike::spikes(&subject));
+        }
+    }
     found.extend(counter::falls(&subject));
     if let Some(solar) = &solar {
         found.extend(of_the_sun(&subject, solar, options, changes));
@@ -130,7 +136,7 @@ fn is_clock(finding: &Finding) -> bool {
 }
 
 fn named(finding: &Finding) -> Vec<(FindingKind, String)> {
-    let once = matches!(finding.kind, FindingKind::Sign | FindingKind::UnitSlip);
+    let once = matches!(finding.kind, FindingKind::Sign | FindingKind::UnitSlip | FindingKind::Label);
     finding.series.iter().filter(|_| once).map(|name| (finding.kind, name.clone())).collect()
 }
 

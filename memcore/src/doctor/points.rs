@@ -75,13 +75,6 @@ impl Sorted {
         Self(kept)
     }
 
-    /// The share of the values that are exactly that.
-    pub(super) fn share_of(&self, value: f64) -> f64 {
-        let end = self.0.partition_point(|known| *known <= value);
-        let start = self.0.partition_point(|known| *known < value);
-        (end - start) as f64 / self.0.len().max(1) as f64
-    }
-
     /// The value below which that share lies; 0 where there is none.
     pub(super) fn at(&self, share: f64) -> f64 {
         let last = self.0.len().saturating_sub(1) as f64;

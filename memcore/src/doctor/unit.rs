@@ -76,12 +76,18 @@ const CHUNK: usize = 48;
 
 /// By the level of whole chunks, for what passes through zero.
 fn by_level(values: &[f64]) -> Option<(Vec<Place>, f64)> {
-    let level = |chunk: &[f64]| {
+    let mut last = None;
+    let mut level = |chunk: &[f64]| {
         let mut sizes: Vec<f64> = chunk.iter().map(|value| value.abs()).collect();
         let at = sizes.len() * 3 / 4;
-        sizes.select_nth_unstable_by(at, f64::total_cmp).1.max(1e-9).log10()
+        let size = *sizes.select_nth_unstable_by(at, f64::total_cmp).1;
+        // What rests has no level: that before goes on.
+        last = if size > 0.0 { Some(size.log10()) } else { last };
+        last
     };
-    let levels: Vec<f64> = values.chunks(CHUNK).map(level).collect();
+    let levels: Vec<Option<f64>> = values.chunks(CHUNK).map(&mut level).collect();
+    let first = levels.iter().flatten().next().copied()?;
+    let levels: Vec<f64> = levels.into_iter().map(|level| level.unwrap_or(first)).collect();
     let mut sorted = levels.clone();
     sorted.sort_unstable_by(f64::total_cmp);
     let (gap, limit) =
