@@ -179,9 +179,7 @@ impl Sink {
             self.memcore.register(&series, &channel)?;
         }
         if let Some(declared) = self.declared.get(&series) {
-            channel.sign = declared.sign.unwrap_or(channel.sign);
-            channel.label = declared.label.unwrap_or(channel.label);
-            channel.cadence = declared.cadence.or(channel.cadence);
+            declared.read_by(&mut channel);
             channel.check().map_err(|e| e.context(&series.device))?;
         }
         if self.stored_form {

@@ -3,11 +3,11 @@
 
 mod columns;
 mod dialect;
-mod forms;
+pub(super) mod forms;
 mod gathered;
 mod layout;
 mod number;
-mod times;
+pub(super) mod times;
 mod titles;
 
 use std::io::{BufRead, BufReader, Read};
@@ -15,6 +15,7 @@ use std::io::{BufRead, BufReader, Read};
 use csv::ByteRecord;
 
 use self::columns::WideColumn;
+pub(super) use self::columns::named;
 use self::dialect::Start;
 use self::forms::{DayOrMonth, Told};
 use self::gathered::{LongRows, WideRows};
