@@ -159,9 +159,18 @@ fn a_bad_line_of_a_csv_is_named_and_what_stands_before_it_is_kept() {
     let site = folder.path().join("site");
     let csv = folder.path().join("house.csv");
     std::fs::write(&csv, "time,p_kw\n2025-03-30T00:00:00Z,1\n2025-03-30T00:01:00Z,abc\n").unwrap();
-    let said = failure(&memcore(&site, &["import", csv.to_str().unwrap(), "--device", "home1.house"]));
+    let house = ["import", csv.to_str().unwrap(), "--device", "home1.house"];
+    let said = failure(&memcore(&site, &[&house[..], &["--strict"]].concat()));
     assert!(said.contains("line 3") && said.contains("abc") && said.contains("p_kw"), "{said}");
     assert!(text(&memcore(&site, &["query", "home1.house.power", "--format", "csv"])).contains(",1000,W"));
+    // Without --strict it is left out, said, and put aside with the reason.
+    let said = text(&memcore(&site, &house));
+    assert!(said.contains("line 3: p_kw is \"abc\"") && said.contains("1 there already"), "{said}");
+    let aside = std::fs::read_to_string(folder.path().join("house.csv.refused.csv")).unwrap();
+    assert!(
+        aside.starts_with("row,line,reason,text\n1,3,") && aside.ends_with("\"2025-03-30T00:01:00Z,abc\"\n"),
+        "{aside}"
+    );
     // A column that says no unit has that of its series, which must be known then.
     std::fs::write(&csv, "time,power\n2025-03-30T00:02:00Z,2000\n").unwrap();
     let import =

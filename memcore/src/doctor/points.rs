@@ -75,10 +75,6 @@ impl Sorted {
         Self(kept)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The value below which that share lies; 0 where there is none.
     pub(super) fn at(&self, share: f64) -> f64 {
         let last = self.0.len().saturating_sub(1) as f64;

@@ -11,6 +11,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::ImportRequest;
 use super::refused::Refused;
 use super::source::{Part, ROWS, Source};
+use super::table::Plan;
 use super::understood::Understood;
 use crate::error::{Error, Result};
 use crate::model::{Channel, SeriesName};
@@ -25,6 +26,8 @@ struct Batches {
     pieces: VecDeque<RecordBatch>,
     schema: SchemaRef,
     options: FrameOptions,
+    /// How a wide table of another program is read.
+    plan: Option<Plan>,
     channels: BTreeMap<SeriesName, Channel>,
     row: usize,
     rows: Option<u64>,
@@ -67,6 +70,9 @@ impl Batches {
         request: &ImportRequest,
     ) -> Result<Box<dyn Source>> {
         let mut options = request.frame.clone();
+        if let [time] = &request.mapping.time.columns[..] {
+            options.time.clone_from(time);
+        }
         // The only column of instants is the time, whatever it is called.
         let mut instants = schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Timestamp(..)));
         if schema.index_of(&options.time).is_err()
@@ -79,11 +85,17 @@ impl Batches {
             Some(text) => serde_json::from_str(text)
                 .map_err(|e| Error::invalid(format!("its descriptions of series cannot be read: {e}")))?,
         };
-        if !channels.is_empty() {
+        let own = !channels.is_empty();
+        if own {
             options.device = None;
         }
+        let plan = if own || frame::is_long(&schema) {
+            None
+        } else {
+            Some(Plan::new(&schema, &options, &request.effective_mapping())?)
+        };
         let pieces = VecDeque::new();
-        Ok(Box::new(Self { format, batches, pieces, schema, options, channels, row: 0, rows, part }))
+        Ok(Box::new(Self { format, batches, pieces, schema, options, plan, channels, row: 0, rows, part }))
     }
 
     fn piece(&mut self) -> Result<Option<RecordBatch>> {
@@ -98,9 +110,12 @@ impl Batches {
 }
 
 impl Source for Batches {
-    fn next(&mut self, _: &mut Refused) -> Result<Option<Vec<Rows>>> {
+    fn next(&mut self, refused: &mut Refused) -> Result<Option<Vec<Rows>>> {
         let Some(piece) = self.piece()? else { return Ok(None) };
-        let rows = frame::rows(&piece, self.row, &self.options)?;
+        let rows = match &mut self.plan {
+            Some(plan) => plan.rows(&piece, self.row, refused)?,
+            None => frame::rows(&piece, self.row, &self.options)?,
+        };
         self.row += piece.num_rows();
         Ok(Some(rows))
     }
@@ -119,6 +134,7 @@ impl Source for Batches {
     }
 
     fn understood(&self) -> Understood {
-        Understood { format: self.format.into(), ..Understood::default() }
+        let columns = self.plan.as_ref().map_or_else(Vec::new, |plan| plan.columns.clone());
+        Understood { format: self.format.into(), columns, ..Understood::default() }
     }
 }

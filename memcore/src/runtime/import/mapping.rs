@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Channel, DeviceName, Kind, LabelPosition, Quantity, SeriesName, SignConvention, Span, Unit, ValidRange, shorten,
+    Channel, DeviceName, Kind, LabelPosition, Quantity, RegisterType, SeriesName, SignConvention, Span, Unit, ValidRange,
+    shorten,
 };
 
 /// How a file is to be read. What is left out is told by the file's content. A file of TOML.
@@ -209,6 +210,15 @@ pub struct ColumnMapping {
     /// The values that make sense, in the unit of the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<ValidRange>,
+    /// Numbers that mean "not measured", as the file has them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub invalid: Vec<f64>,
+    /// The type of the register that the file passes on as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub register: Option<RegisterType>,
+    /// How many a counter counts until it begins again at zero.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollover: Option<f64>,
     /// Whether it is passed over.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub skip: bool,
@@ -311,12 +321,22 @@ impl ColumnMapping {
         };
         let mut channel = builder.build()?;
         channel.kind = self.kind.unwrap_or(channel.kind);
+        channel.rollover = self.rollover.or(channel.rollover);
+        channel.max_age = self.max_age.or(channel.max_age);
+        self.read_by(&mut channel);
+        channel.check()?;
+        Ok(Some(channel))
+    }
+
+    /// What decides how a value of the file is taken, whatever its series is registered with.
+    pub(super) fn read_by(&self, channel: &mut Channel) {
         channel.sign = self.sign.unwrap_or(channel.sign);
         channel.label = self.label.unwrap_or(channel.label);
         channel.cadence = self.cadence.or(channel.cadence);
-        channel.max_age = self.max_age.or(channel.max_age);
         channel.range = self.range.or(channel.range);
-        channel.check()?;
-        Ok(Some(channel))
+        channel.register = self.register.or(channel.register);
+        channel
+            .invalid
+            .extend(self.invalid.iter().filter(|value| !channel.invalid.contains(value)).copied().collect::<Vec<_>>());
     }
 }

@@ -21,6 +21,7 @@ mod mapping;
 mod refused;
 mod sink;
 mod source;
+mod table;
 mod understood;
 
 use std::ffi::OsString;

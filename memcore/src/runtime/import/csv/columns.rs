@@ -137,7 +137,7 @@ fn is_generated(title: &str) -> bool {
 }
 
 /// A whole series, or a channel of the device.
-pub(super) fn named(text: &str, device: Option<&DeviceName>) -> Result<SeriesName> {
+pub(in crate::runtime::import) fn named(text: &str, device: Option<&DeviceName>) -> Result<SeriesName> {
     match device {
         Some(device) if text.split('.').count() < 3 => Ok(device.channel(ChannelName::new(text)?)),
         _ => text.parse(),

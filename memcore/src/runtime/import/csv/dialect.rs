@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::runtime::import::mapping::FileMapping;
 use crate::runtime::import::understood::Dialect;
+use crate::sim;
 
 use super::number;
 
@@ -42,7 +43,7 @@ pub(super) fn start(bytes: &[u8], whole: bool, known: &FileMapping) -> Result<St
     }
     let decimal = match known.decimal {
         Some(decimal) => decimal,
-        None => decimal(&rows)?,
+        None => decimal(&rows, delimiter)?,
     };
     if ![',', '.'].contains(&decimal) {
         return Err(Error::invalid(format!("decimal is {decimal:?}, expected '.' or ','")));
@@ -124,6 +125,9 @@ fn is_data(cell: &str) -> bool {
 /// Whether the first record names what the others hold: in some column only it is no datum.
 fn is_header(rows: &[Vec<String>]) -> bool {
     let Some((first, others)) = rows.split_first() else { return false };
+    if first.iter().any(|name| sim::is_time(name)) {
+        return true;
+    }
     if others.is_empty() {
         return !first.iter().any(|cell| !cell.is_empty() && is_data(cell));
     }
@@ -135,7 +139,7 @@ fn is_header(rows: &[Vec<String>]) -> bool {
 }
 
 /// What stands before the fraction of numbers.
-fn decimal(rows: &[Vec<String>]) -> Result<char> {
+fn decimal(rows: &[Vec<String>], delimiter: char) -> Result<char> {
     let cells = || rows.iter().flatten().map(String::as_str);
     let commas: Vec<&str> = cells().filter(|cell| has_comma(cell)).collect();
     let dots = cells().any(|cell| cell.contains('.') && cell.parse::<f64>().is_ok());
@@ -144,6 +148,8 @@ fn decimal(rows: &[Vec<String>]) -> Result<char> {
     }
     match commas.iter().all(|cell| groups(cell)) {
         false => Ok(','),
+        // Nobody who writes decimal commas cuts at commas; what may be thousands is refused number by number.
+        true if delimiter == ',' => Ok('.'),
         true => Err(Error::invalid(format!(
             "numbers such as {:?} may have a decimal comma or a separator of thousands, expected decimal to be said: , or .",
             commas[0]

@@ -15,6 +15,7 @@ use std::io::{BufRead, BufReader, Read};
 use csv::ByteRecord;
 
 use self::columns::WideColumn;
+pub(super) use self::columns::named;
 use self::dialect::Start;
 use self::forms::{DayOrMonth, Told};
 use self::gathered::{LongRows, WideRows};

@@ -101,7 +101,8 @@ impl Title {
             return Ok(Self { stem: channel.name.to_string(), unit, quantity: None, channel: Some(channel) });
         }
         // A single letter behind a space is as likely a phase.
-        let spaced = short.rsplit_once(' ').filter(|(_, unit)| unit.len() > 1);
+        let phase = |unit: &str| unit.len() == 1 && unit.chars().all(char::is_alphabetic);
+        let spaced = short.rsplit_once(' ').filter(|(_, unit)| !phase(unit));
         match spaced.and_then(|(name, unit)| Some((name, unit_of(unit)?))) {
             Some((name, unit)) => Ok(Self { stem: name.trim().to_owned(), unit: Some(unit), ..Self::default() }),
             None => Ok(Self { stem: short.to_owned(), ..Self::default() }),
@@ -166,6 +167,7 @@ mod tests {
             ("inv2_ac_power_w__1047", "inv2_ac_power", Some(Unit::Watt)),
             ("ac_power__752", "ac_power", None),
             ("Power A", "Power A", None),
+            ("soc %", "soc", Some(Unit::Percent)),
             ("State", "State", None),
             ("p_mw", "p_mw", None),
             ("Phase (L1)", "Phase (L1)", None),
