@@ -100,7 +100,7 @@ fn gap() -> String {
 
 /// A register with all that happens to registers.
 fn counter() -> String {
-    let readings = [60.0, 72.0, 84.0, 0.0, 90.0, 97.0, 5.0, 14.0, 2.0, 10.0];
+    let readings = [20.0, 32.0, 44.0, 0.0, 46.0, 97.0, 5.0, 14.0, 2.0, 10.0];
     let found = increases(&readings, Some(100.0)).unwrap();
     let points: Vec<(f64, f64)> = readings.iter().enumerate().map(|(at, value)| (at as f64 + 0.5, *value)).collect();
     let total: f64 = found.amounts.iter().filter(|amount| !amount.is_nan()).sum();
