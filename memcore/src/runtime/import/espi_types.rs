@@ -1,8 +1,8 @@
 //! What the codes of ESPI mean here: units, directions, registers and amounts.
 
-use super::espi::ReadingType;
+use super::espi::{Reading, ReadingType};
 use crate::error::{Error, Result};
-use crate::model::{Channel, Kind, Quantity, SignConvention, Span, Unit};
+use crate::model::{Channel, Kind, Quality, Quantity, SignConvention, Span, Unit};
 
 /// Longer intervals are of a calendar, and have no cadence.
 const CADENCE_MAX: i64 = 86_400;
@@ -35,6 +35,19 @@ const REGISTERS: [u32; 4] = [1, 2, 3, 9];
 const FORWARD: u32 = 1;
 const REVERSE: u32 = 19;
 
+/// Currencies by their numbers in ISO 4217.
+const CURRENCIES: [(u32, &str); 9] = [
+    (36, "AUD"),
+    (124, "CAD"),
+    (156, "CNY"),
+    (356, "INR"),
+    (392, "JPY"),
+    (756, "CHF"),
+    (826, "GBP"),
+    (840, "USD"),
+    (978, "EUR"),
+];
+
 /// Codes of `CommodityKind` that are electricity; 0 says nothing.
 const ELECTRICITY: [u32; 3] = [0, 1, 2];
 
@@ -50,6 +63,9 @@ pub(super) struct Meaning {
     kind: Kind,
     sign: SignConvention,
     cadence: Option<Span>,
+    /// The currency of its costs, where the file says it.
+    money: Option<Unit>,
+    default_quality: Quality,
 }
 
 impl Meaning {
@@ -90,6 +106,8 @@ impl Meaning {
             // A register only grows, whichever way it counts; an amount has the sign of its direction.
             sign: if flow == REVERSE && !is_register { SignConvention::Generator } else { SignConvention::Passive },
             cadence: cadence.filter(|_| !is_register),
+            money: money(of.currency),
+            default_quality: quality(of.default_quality),
         })
     }
 
@@ -101,6 +119,24 @@ impl Meaning {
         Ok(channel)
     }
 
+    /// The channel of what it cost: `cost_import`.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a name that is none.
+    pub(super) fn cost(&self, name: &str) -> Result<Option<Channel>> {
+        let Some(money) = self.money else { return Ok(None) };
+        let name = name.replacen("energy", "cost", 1);
+        let mut channel = Channel::of(&name, Quantity::Money, money)?.build()?;
+        channel.cadence = self.cadence;
+        Ok(Some(channel).filter(|_| self.quantity == Quantity::Energy))
+    }
+
+    /// How a reading came about: the worst of what it says, or what its type says of all.
+    pub(super) fn quality(&self, reading: &Reading) -> Quality {
+        let told = reading.qualities.iter().filter_map(|code| code.trim().parse().ok()).map(quality);
+        told.max().unwrap_or(self.default_quality)
+    }
+
     /// Whether a reading is the register's at the end of its interval, and not an amount of it.
     pub(super) fn is_register(&self) -> bool {
         self.kind == Kind::Counter
@@ -108,11 +144,32 @@ impl Meaning {
 
     /// A value in [`unit`](Self::unit): the float nearest to the decimal that is meant.
     pub(super) fn value(&self, text: &str) -> Option<f64> {
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        let is_plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        let value: f64 = format!("{text}e{}", self.power_of_ten).parse().ok().filter(|_| is_plain)?;
+        let value = decimal(text, self.power_of_ten)?;
         let value = if self.scale == 1.0 { value } else { value * self.scale };
         Some(value).filter(|value| value.is_finite())
+    }
+}
+
+/// A whole number or decimal times a power of ten, rounded once.
+pub(super) fn decimal(text: &str, power_of_ten: i32) -> Option<f64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    format!("{text}e{power_of_ten}").parse().ok().filter(|_| is_plain)
+}
+
+fn money(number: u32) -> Option<Unit> {
+    CURRENCIES.iter().find(|(known, _)| *known == number)?.1.parse().ok()
+}
+
+/// `QualityOfReading`: what was edited by hand is substituted, what is questionable is not trusted, and what was made from
+/// other values in any way is estimated.
+fn quality(code: u32) -> Quality {
+    match code {
+        7 => Quality::Substituted,
+        8 | 9 | 11 | 12 | 13 | 15 | 16 => Quality::Estimated,
+        10 => Quality::Invalid,
+        // Valid, raw, validated, verified, and codes of a later version.
+        _ => Quality::Measured,
     }
 }
 
