@@ -373,6 +373,22 @@ fn green_button_gives_two_directions_with_their_signs_and_registers_at_the_end_o
     assert!(e.contains("expected a Green Button file"), "{e}");
 }
 
+#[test]
+fn what_a_utility_leaves_out_of_its_feed_can_be_declared() {
+    let text = "<atom:feed xmlns:ns=\"http://naesb.org/espi\" xmlns:atom=\"http://www.w3.org/2005/Atom\"><atom:entry><atom:content>\
+        <ns:IntervalBlock><ns:IntervalReading><ns:timePeriod><ns:duration>2505600</ns:duration><ns:start>1721154384.66136</ns:start>\
+        </ns:timePeriod><ns:value>12000</ns:value></ns:IntervalReading></ns:IntervalBlock></atom:content></atom:entry>\
+        <atom:entry><atom:content><ns:ReadingType/></atom:content></atom:entry></atom:feed>";
+    let e = refused("gas.xml", text, |request| request.frame.device = from("home1.gas"));
+    assert!(e.contains("uom is 0, expected one of") && e.contains("(--unit)"), "{e}");
+    let (mem, report) = imported("gas.xml", text, |request| {
+        request.frame.device = from("home1.gas");
+        request.frame.unit = Some(Unit::WattHour);
+    });
+    assert_eq!((report.points, report.refused.count), (1, 0));
+    assert_eq!(values(&mem, "home1.gas.energy"), rows(&[("2024-07-16T18:26:24.66136Z", 12_000.0)]));
+}
+
 /// Every format, with the request that reads it.
 fn samples() -> Vec<(&'static str, Vec<u8>)> {
     let lines: String = (0..50)

@@ -182,6 +182,7 @@ impl<R: Read> Feed<R> {
             _ => {}
         }
         if is_empty {
+            self.entry.is_whole |= name == "ReadingType";
             return;
         }
         if self.stack.len() >= DEPTH_MAX {

@@ -69,14 +69,12 @@ pub(super) struct Meaning {
 }
 
 impl Meaning {
+    /// What a type says; `declared` is the unit where it says none, as some utilities do.
+    ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) for a unit of measure that has no unit here.
-    pub(super) fn of(of: &ReadingType) -> Result<Self> {
-        let found = UNITS.iter().find(|(uom, ..)| *uom == of.uom);
-        let Some((_, name, quantity, unit, scale)) = found else {
-            let known: Vec<String> = UNITS.iter().map(|(uom, ..)| uom.to_string()).collect();
-            return Err(Error::invalid(format!("uom is {}, expected one of {}", of.uom, known.join(" "))));
-        };
+    pub(super) fn of(of: &ReadingType, declared: Option<Unit>) -> Result<Self> {
+        let (name, quantity, unit, scale) = measured(of.uom, declared)?;
         if !POWERS.contains(&of.power_of_ten) {
             let power = of.power_of_ten;
             return Err(Error::invalid(format!("powerOfTenMultiplier is {power}, expected {POWERS:?}")));
@@ -98,9 +96,9 @@ impl Meaning {
             (1..=CADENCE_MAX).contains(&of.interval_seconds).then(|| Span::from_micros(of.interval_seconds * 1_000_000));
         Ok(Self {
             name: format!("{name}{direction}{extreme}"),
-            quantity: *quantity,
-            unit: *unit,
-            scale: *scale,
+            quantity,
+            unit,
+            scale,
             power_of_ten: of.power_of_ten,
             kind: if is_register { Kind::Counter } else { Kind::Gauge },
             // A register only grows, whichever way it counts; an amount has the sign of its direction.
@@ -150,6 +148,21 @@ impl Meaning {
     }
 }
 
+/// What a unit of measure is called, its quantity and unit, and how much of that it is.
+fn measured(uom: u32, declared: Option<Unit>) -> Result<(&'static str, Quantity, Unit, f64)> {
+    if let (0, Some(unit)) = (uom, declared)
+        && let Some(quantity) = unit.only_quantity()
+    {
+        return Ok((quantity.name(), quantity, unit, 1.0));
+    }
+    let found = UNITS.iter().find(|(known, ..)| *known == uom);
+    found.map(|(_, name, quantity, unit, scale)| (*name, *quantity, *unit, *scale)).ok_or_else(|| {
+        let known: Vec<String> = UNITS.iter().map(|(uom, ..)| uom.to_string()).collect();
+        let hint = if uom == 0 { ", or a unit for all (--unit)" } else { "" };
+        Error::invalid(format!("uom is {uom}, expected one of {}{hint}", known.join(" ")))
+    })
+}
+
 /// A whole number or decimal times a power of ten, rounded once.
 pub(super) fn decimal(text: &str, power_of_ten: i32) -> Option<f64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
@@ -193,7 +206,7 @@ mod tests {
             (reading(38, 19, 6), "power_export", Kind::Gauge, SignConvention::Generator),
             (reading(29, 0, 12), "voltage", Kind::Gauge, SignConvention::Passive),
         ] {
-            let meaning = Meaning::of(&of).unwrap();
+            let meaning = Meaning::of(&of, None).unwrap();
             let channel = meaning.describe(&meaning.name).unwrap();
             assert_eq!((channel.name.as_str(), channel.kind, channel.sign), (name, kind, sign), "{of:?}");
             assert_eq!(channel.cadence.is_some(), kind == Kind::Gauge);
@@ -202,7 +215,8 @@ mod tests {
 
     #[test]
     fn values_are_the_decimals_that_are_meant() {
-        let of = |uom: u32, power_of_ten: i32| Meaning::of(&ReadingType { power_of_ten, ..reading(uom, 0, 4) }).unwrap();
+        let of =
+            |uom: u32, power_of_ten: i32| Meaning::of(&ReadingType { power_of_ten, ..reading(uom, 0, 4) }, None).unwrap();
         assert_eq!(of(72, -3).value("1001"), Some(1.001));
         assert_eq!(of(72, 3).value("5"), Some(5000.0));
         assert_eq!(of(72, 0).value("-7"), Some(-7.0));
@@ -215,9 +229,13 @@ mod tests {
 
     #[test]
     fn what_has_no_unit_here_is_named() {
-        let e = Meaning::of(&reading(42, 1, 4)).unwrap_err();
+        let e = Meaning::of(&reading(42, 1, 4), Some(Unit::WattHour)).unwrap_err();
         assert!(e.message().starts_with("uom is 42, expected one of 5 23 29"), "{e}");
-        let e = Meaning::of(&ReadingType { power_of_ten: 99, ..reading(72, 1, 4) }).unwrap_err();
+        let e = Meaning::of(&ReadingType::default(), None).unwrap_err();
+        assert!(e.message().ends_with("or a unit for all (--unit)"), "{e}");
+        let declared = Meaning::of(&ReadingType::default(), Some(Unit::KilowattHour)).unwrap();
+        assert_eq!((declared.name.as_str(), declared.unit), ("energy", Unit::KilowattHour));
+        let e = Meaning::of(&ReadingType { power_of_ten: 99, ..reading(72, 1, 4) }, None).unwrap_err();
         assert_eq!(e.message(), "powerOfTenMultiplier is 99, expected -12..=12");
     }
 }

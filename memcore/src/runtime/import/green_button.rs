@@ -96,7 +96,7 @@ impl Meters {
     fn understand(&mut self, device: &DeviceName, mapping: &Mapping) -> Result<()> {
         let mut taken: BTreeMap<String, u32> = BTreeMap::new();
         for at in 0..self.readings.len() {
-            let meaning = self.reading_type(&self.readings[at]).and_then(Meaning::of);
+            let meaning = self.reading_type(&self.readings[at]).and_then(|of| Meaning::of(of, mapping.unit));
             let found = match meaning {
                 Err(e) => Err(e.message().to_owned()),
                 Ok(meaning) => {
@@ -184,6 +184,14 @@ impl Meters {
     }
 }
 
+/// Seconds as microseconds; some utilities write fractions of them.
+fn micros(name: &str, text: &str) -> Result<i64> {
+    let whole = || text.trim().parse::<i64>().ok()?.checked_mul(1_000_000);
+    #[expect(clippy::cast_possible_truncation, reason = "inside the range of the type")]
+    let rounded = || decimal(text.trim(), 6).filter(|micros| micros.abs() < 9e18).map(|micros| micros.round() as i64);
+    whole().or_else(rounded).ok_or_else(|| Error::invalid(format!("{name} is {:?}, expected seconds", shorten(text))))
+}
+
 /// Whether both are the same address; some are written whole and some from the feed's own on.
 fn same(one: &str, other: &str) -> bool {
     one == other || ends(one, other) || ends(other, one)
@@ -210,12 +218,9 @@ impl GreenButton {
         };
         let becomes = self.meters.become_[meter].as_ref().map_err(|e| Error::invalid(e.clone()))?;
         let meaning = &becomes.meaning;
-        let seconds = |name: &str, text: &str| {
-            text.parse::<i64>().map_err(|_| Error::invalid(format!("{name} is {:?}, expected seconds", shorten(text))))
-        };
-        let start = seconds("start", &reading.start)?;
+        let start = micros("start", &reading.start)?;
         let at = if meaning.is_register() && !reading.duration.is_empty() {
-            start.saturating_add(seconds("duration", &reading.duration)?)
+            start.saturating_add(micros("duration", &reading.duration)?)
         } else {
             start
         };
@@ -230,7 +235,7 @@ impl GreenButton {
         if let (Some(cost), Some(value)) = (becomes.cost, decimal(reading.cost.trim(), COST_POWER)) {
             cells.push((cost, Some(value)));
         }
-        gathered.push(self.row, Timestamp::from_seconds(at), cells);
+        gathered.push(self.row, Timestamp::from_micros(at), cells);
         Ok(())
     }
 
