@@ -1,9 +1,10 @@
 //! The energy kernel over columns, with the interpreter released.
 
 use memcore::energy::{self, Every, GapRule, Resampling, Rule};
-use memcore::model::{Span, Timestamp, Unit};
+use memcore::model::{Qualities, Span, Timestamp, Unit};
 use pyo3::prelude::*;
 
+use crate::columns;
 use crate::errors::raised;
 use crate::lent;
 use crate::result::Column;
@@ -197,11 +198,21 @@ pub(crate) fn resample(
     py: Python<'_>,
     times: &Bound<'_, PyAny>,
     values: &Bound<'_, PyAny>,
+    quality: Option<&Bound<'_, PyAny>>,
     buckets: Buckets,
 ) -> PyResult<(Column, Vec<(String, Column)>)> {
     let (times, values) = (lent::micros("times", times)?, lent::numbers("values", values)?);
     let (times, values) = (&times[..], &values[..]);
-    let found = py.detach(|| energy::resample(times, values, &buckets.resampling()?)).map_err(raised)?;
+    let quality = columns::qualities(quality)?;
+    let found = py.detach(|| {
+        let asked = buckets.resampling()?;
+        match &quality {
+            None => energy::resample(times, values, &asked),
+            Some(Qualities::Each(each)) => energy::resample_with_quality(times, values, each, &asked),
+            Some(Qualities::All(one)) => energy::resample_with_quality(times, values, &vec![*one; values.len()], &asked),
+        }
+    });
+    let found = found.map_err(raised)?;
     let column =
         |(aggregate, values): (energy::Aggregate, Vec<f64>)| Ok((aggregate.name().into_owned(), Column::numbers(values)?));
     Ok((Column::instants(found.starts)?, found.columns.into_iter().map(column).collect::<PyResult<_>>()?))

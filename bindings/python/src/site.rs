@@ -100,6 +100,7 @@ impl Site {
         work(py, move || memcore.register(&series, &channel))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a column and all that is said of it")]
     fn write(
         &self,
         py: Python<'_>,
@@ -108,12 +109,16 @@ impl Site {
         values: &Bound<'_, PyAny>,
         unit: Option<&str>,
         skip_nan: bool,
+        quality: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<usize> {
         let series: SeriesName = series.parse().map_err(raised)?;
         let unit: Option<Unit> = unit.map(str::parse).transpose().map_err(raised)?;
         let (times, values) = (columns::times("times", times)?, columns::values("values", values, skip_nan)?);
-        let memcore = self.memcore()?;
-        work(py, move || memcore.write(&series, &times, &values, unit))
+        let (quality, memcore) = (columns::qualities(quality)?, self.memcore()?);
+        work(py, move || match quality {
+            None => memcore.write(&series, &times, &values, unit),
+            Some(quality) => memcore.write_with_quality(&series, &times, &values, unit, quality),
+        })
     }
 
     fn write_frame(&self, py: Python<'_>, table: &Bound<'_, PyAny>, reading: Reading) -> PyResult<usize> {
