@@ -29,16 +29,11 @@ pub(super) fn frozen(subject: &Subject<'_>) -> Option<Finding> {
     let habit = habit(subject, &runs, &resting);
     let times = &subject.points.times;
     let lasting = |place: &Place| times[place.last] - times[place.first];
-    let longest_other = |place: &Place| {
-        let value = subject.points.values[place.first];
-        let others = runs.iter().filter(|run| *run != place && subject.points.values[run.first] == value);
-        others.map(|run| run.points()).max().unwrap_or(0)
-    };
     let mut places: Vec<Place> = runs
         .iter()
         .filter(|run| run.points() >= LEAST.max(BEYOND * habit) && lasting(run) >= HOUR)
-        .filter(|run| longest_other(run) * 3 < run.points())
         .filter(|run| !resting.at(subject.points.values[run.first], run.points()))
+        .filter(|run| resting.longest_other(subject.points.values[run.first], run.points()) * 3 < run.points())
         .copied()
         .collect();
     places.retain(|place| without_gap(subject, place));
@@ -104,15 +99,19 @@ struct Resting {
     high: f64,
     near: f64,
     points: usize,
-    /// Points in long runs, by value.
-    still: HashMap<u64, usize>,
+    /// Long runs by value: their points, the longest, and the second longest.
+    still: HashMap<u64, (usize, usize, usize)>,
 }
 
 impl Resting {
     fn of(subject: &Subject<'_>, runs: &[Place]) -> Self {
         let mut still = HashMap::new();
         for run in runs.iter().filter(|run| run.points() >= LEAST) {
-            *still.entry(subject.points.values[run.first].to_bits()).or_insert(0) += run.points();
+            let points = run.points();
+            let (all, longest, second) = still.entry(subject.points.values[run.first].to_bits()).or_insert((0, 0, 0));
+            *all += points;
+            *second = (*second).max(points.min(*longest));
+            *longest = points.max(*longest);
         }
         let (low, high) = (subject.sorted.at(0.0), subject.sorted.at(1.0));
         let end = if subject.quantity == Some(Quantity::StateOfCharge) { END_OF_CHARGE } else { END };
@@ -121,9 +120,17 @@ impl Resting {
 
     /// Whether it rests at that value, apart from so many points of one run.
     fn at(&self, value: f64, apart: usize) -> bool {
-        let others = self.still.get(&value.to_bits()).map_or(0, |points| points - apart.min(*points));
+        let others = self.still.get(&value.to_bits()).map_or(0, |(points, ..)| points - apart.min(*points));
         let at_end = (value - self.low).abs() <= self.near || (value - self.high).abs() <= self.near;
         value == 0.0 || at_end || others as f64 > RESTING * self.points as f64
+    }
+}
+
+impl Resting {
+    /// The longest other run at the value of a run of so many points.
+    fn longest_other(&self, value: f64, points: usize) -> usize {
+        let (_, longest, second) = self.still.get(&value.to_bits()).copied().unwrap_or_default();
+        if longest == points { second } else { longest }
     }
 }
 
