@@ -48,6 +48,7 @@ mod local_socket;
 #[cfg(feature = "gateway")]
 mod payload;
 #[cfg(feature = "gateway")]
+mod quality;
 mod recorder;
 #[cfg(feature = "gateway")]
 mod server;

@@ -3,11 +3,11 @@
 
 mod columns;
 mod dialect;
-mod forms;
+pub(super) mod forms;
 mod gathered;
 mod layout;
 mod number;
-mod times;
+pub(super) mod times;
 mod titles;
 
 use std::io::{BufRead, BufReader, Read};
