@@ -7,6 +7,7 @@
 mod command;
 mod demo;
 mod devices;
+mod doctor;
 mod export;
 mod format;
 mod import;
@@ -74,6 +75,7 @@ enum Action {
     Query(query::Query),
     /// Take existing history in from files of CSV, Parquet or Arrow
     Import(import::Import),
+    Doctor(doctor::Doctor),
     /// Write history to a file of CSV, Parquet or Arrow, however long it is
     Export(export::Export),
     /// Show how much is stored of each series
@@ -146,6 +148,7 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Command(command) => block_on(command.run(&cli.common)),
         Action::Query(query) => query.run(&cli.common),
         Action::Import(import) => import.run(&cli.common),
+        Action::Doctor(doctor) => doctor.run(&cli.common),
         Action::Export(export) => export.run(&cli.common),
         Action::Stats(stats) => stats.run(&cli.common),
         Action::Verify(verify) => verify.run(&cli.common),

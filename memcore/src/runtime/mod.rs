@@ -2,6 +2,7 @@
 
 mod bulk;
 mod cells;
+mod doctor;
 mod embedded;
 mod frame;
 mod progress;
@@ -20,6 +21,8 @@ pub use progress::Progress;
 pub use stream::RecordStream;
 pub use write::Column;
 
+#[cfg(feature = "cli")]
+pub(crate) use crate::doctor::{Examination, Finding, FindingKind, Report, Role, Severity};
 pub use crate::store::{
     Aggregate, BackupReport, Chart, ChartMethod, CompactOptions, CompactReport, Deleted, Every, Gaps, Query, QueryResult,
     Rule, SeriesResult, StoreOptions, StoreStats,
@@ -73,6 +76,8 @@ pub use store_config::{RetentionRule, StoreConfig, Sync};
 mod simulate;
 #[cfg(feature = "sim")]
 pub use crate::sim::{Simulation, SimulationReport, Speed};
+#[cfg(feature = "files")]
+pub use doctor::{Examined, examine_file};
 #[cfg(feature = "files")]
 pub use export::{ExportOptions, ExportReport, FileFormat, export_file, export_to};
 #[cfg(feature = "files")]
