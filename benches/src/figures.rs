@@ -1,9 +1,10 @@
 //! Prints the figures of memcore, one JSON object a line.
 //!
-//! `figures GROUP...` measures the groups named (`link`, `store`, `router`, `growth`), all of them but `growth`, which takes
+//! `figures GROUP...` measures the groups named (`link`, `store`, `router`, `energy`, `growth`), all of them but `growth`, which takes
 //! long, without a name. Machines are shared and noisy: compare within one run, and trust CPU time and ratios more than the
 //! clock. `MEMCORE_FIGURES_SCALE`, such as `0.01`, makes what is measured for `growth` and large stores smaller.
 
+mod energy;
 mod growth;
 mod growth_case;
 mod link;
@@ -30,7 +31,13 @@ pub(crate) struct Figure {
 /// Measures one group.
 type Group = (&'static str, fn() -> Vec<Figure>);
 
-const GROUPS: [Group; 4] = [("link", link::figures), ("store", stored), ("router", routed), ("growth", growth::figures)];
+const GROUPS: [Group; 5] = [
+    ("link", link::figures),
+    ("store", stored),
+    ("router", routed),
+    ("energy", energy::figures),
+    ("growth", growth::figures),
+];
 /// Only where it is named.
 const LONG: &str = "growth";
 

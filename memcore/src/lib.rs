@@ -43,8 +43,9 @@ pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use runtime::{
-    Aggregate, BackupReport, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted, Every, FrameOptions,
-    Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, StoreOptions, StoreStats, open, restore,
+    Aggregate, BackupReport, BalanceRequest, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted,
+    Every, FrameOptions, Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, SiteBalance,
+    StoreOptions, StoreStats, open, restore,
 };
 #[cfg(feature = "gateway")]
 pub use runtime::{

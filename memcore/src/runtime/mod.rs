@@ -1,5 +1,6 @@
 //! The only wiring: the embedded face, and with feature `gateway` a server made of gateway, bus, recorder and store.
 
+mod balance;
 mod bulk;
 mod cells;
 mod embedded;
@@ -12,6 +13,7 @@ mod progress;
 mod stream;
 mod write;
 
+pub use balance::{BalanceRequest, SiteBalance};
 pub use bulk::Bulk;
 pub use cells::{numbers, times};
 pub use embedded::{Memcore, open, restore};
@@ -20,6 +22,8 @@ pub use progress::Progress;
 pub use stream::RecordStream;
 pub use write::Column;
 
+#[cfg(feature = "cli")]
+pub(crate) use crate::energy::Role;
 pub use crate::store::{
     Aggregate, BackupReport, Chart, ChartMethod, CompactOptions, CompactReport, Deleted, Every, Gaps, Query, QueryResult,
     Rule, SeriesResult, StoreOptions, StoreStats,
