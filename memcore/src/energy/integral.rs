@@ -1,6 +1,6 @@
 //! Values over time: how much of what, and for how long. From power to energy, from current to charge, to a fair mean.
 
-use super::exact::{self, ExactSum};
+use super::exact::{self, ExactSum, Kind};
 use super::gap::{GapRule, Rule};
 use super::instant::{Instant, rising};
 use crate::error::{Error, Result};
@@ -125,7 +125,7 @@ impl Holding {
         if last < EVEN || steps().fold(0, |beyond, step| beyond | step | longest.wrapping_sub(step)) < 0 {
             return false;
         }
-        let Some((scale, units)) = exact::common_scale(values) else { return false };
+        let Kind::Decimals(scale, units) = exact::kind_of(values) else { return false };
         let whole = |value: &f64| exact::whole_in(*value, scale);
         let pairs = values.iter().zip(&values[1..]).zip(steps());
         // Both factors are below 2^64, and a block of their products is far from 2^127.
