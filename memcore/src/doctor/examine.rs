@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::daylight::{self, Changes};
-use super::finding::Subject;
+use super::finding::{DAY, Subject};
 use super::order::{self, Ordered};
 use super::points::{Rhythm, Sorted};
 use super::report::{Checkup, Finding, FindingKind, Report};
@@ -203,17 +203,22 @@ fn is_same(a: &Finding, b: &Finding) -> bool {
     use FindingKind as Kind;
     let extent = |finding: &Finding| (finding.count, finding.from, finding.to);
     let overlap = a.from <= b.to && b.from <= a.to;
+    let day = Span::from_micros(DAY);
+    let near = a.from <= b.to.map(|to| to.saturating_add(day)) && b.from <= a.to.map(|to| to.saturating_add(day));
     a.kind == b.kind
         && match a.kind {
             Kind::Sampling | Kind::Gap | Kind::OutOfOrder | Kind::ClockShift => extent(a) == extent(b),
-            Kind::Duplicate | Kind::DaylightSaving => a.severity == b.severity && overlap,
+            Kind::Duplicate => a.severity == b.severity && overlap,
+            Kind::DaylightSaving => a.severity == b.severity && near,
             _ => false,
         }
 }
 
 fn join(finding: &mut Finding, other: Finding) {
-    finding.series.extend(other.series);
-    finding.declare.extend(other.declare.into_iter().filter(|declaration| declaration.series.is_some()));
+    let new = other.series.into_iter().filter(|name| !finding.series.contains(name)).collect::<Vec<_>>();
+    finding.series.extend(new);
+    let new = other.declare.into_iter().filter(|declaration| !finding.declare.contains(declaration)).collect::<Vec<_>>();
+    finding.declare.extend(new);
 }
 
 fn ordered(mut findings: Vec<Finding>) -> Vec<Finding> {
