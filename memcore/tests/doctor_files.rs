@@ -259,7 +259,7 @@ fn from_the_doctor_to_a_mapping_to_an_import_that_reads_the_file_right() {
 }
 
 #[test]
-fn local_times_without_the_change_do_not_fit_the_zone_that_is_given() {
+fn where_no_hour_is_doubled_nothing_is_said_of_clocks() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("portal.csv");
     std::fs::write(&file, portal(false)).unwrap();

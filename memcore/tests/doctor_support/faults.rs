@@ -119,7 +119,7 @@ fn out_of_order(site: &mut Site, random: &mut Random) -> Option<Planted> {
 fn frozen(site: &mut Site, random: &mut Random) -> Option<Planted> {
     let cadence = site.cadence;
     let column = any(site, random, |column| {
-        is_gauge(column) && !column.name.starts_with("hem") && !column.name.contains("sub1") && !column.name.contains("ev.")
+        is_gauge(column) && !column.name.starts_with("hem") && !column.name.contains("sub") && !column.name.contains("ev.")
     })?;
     let points = ((random.uniform(8.0, 30.0) * HOUR as f64) as i64 / cadence) as usize;
     let first = random.below(100, column.times.len() - points - 100);

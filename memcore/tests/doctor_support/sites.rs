@@ -53,13 +53,18 @@ impl Site {
     pub(crate) fn new(which: usize, seed: u64) -> Self {
         let mut random = Random::new(seed * 31 + which as u64);
         match which {
-            0 => household(&mut random),
+            0 => household(&mut random, 10),
             1 => pv(&mut random, 5 * MINUTE, 40, SITES[1]),
             2 => pv(&mut random, 15 * MINUTE, 120, SITES[2]),
             3 => battery(&mut random),
             4 => ev(&mut random),
             _ => hem(&mut random),
         }
+    }
+
+    /// A household of so many days, a row a minute.
+    pub(crate) fn household(seed: u64, days: usize) -> Self {
+        household(&mut Random::new(seed), days)
     }
 
     pub(crate) fn series(&self) -> Vec<Series<'_>> {
@@ -175,9 +180,9 @@ fn register(power: impl Iterator<Item = f64>, cadence: i64, start: f64) -> Vec<f
         .collect()
 }
 
-fn household(random: &mut Random) -> Site {
+fn household(random: &mut Random, days: usize) -> Site {
     let mut site = Site::empty(SITES[0], MINUTE);
-    let times = clock(random, MINUTE, 10);
+    let times = clock(random, MINUTE, days);
     let power = load(random, &times, MINUTE);
     let mut drift = 0.0;
     let voltage: Vec<f64> = power
@@ -188,7 +193,11 @@ fn household(random: &mut Random) -> Site {
         })
         .collect();
     let current = power.iter().zip(&voltage).map(|(power, voltage)| power / voltage / 0.97).collect();
-    let sub: Vec<f64> = power.iter().map(|power| if *power > 900.0 { (power - 500.0) / 60.0 } else { 0.0 }).collect();
+    // Energy a minute of what draws more than so much.
+    let of_large = |above: f64| -> Vec<f64> {
+        power.iter().map(|power| if *power > above { (power - above / 2.0) / 60.0 } else { 0.0 }).collect()
+    };
+    let subs = [900.0, 1500.0, 2200.0].map(of_large);
     let start = random.uniform(1e6, 4e7);
     site.add(
         "house.energy",
@@ -201,7 +210,9 @@ fn household(random: &mut Random) -> Site {
     site.add("house.power", Unit::Watt, Quantity::Power, &times, rounded(power, 1.0));
     site.add("house.voltage", Unit::Volt, Quantity::Voltage, &times, rounded(voltage, 0.1));
     site.add("house.current", Unit::Ampere, Quantity::Current, &times, rounded(current, 0.01));
-    site.add("house.sub1", Unit::WattHour, Quantity::Energy, &times, rounded(sub, 1.0));
+    for (n, sub) in subs.into_iter().enumerate() {
+        site.add(&format!("house.sub{}", n + 1), Unit::WattHour, Quantity::Energy, &times, rounded(sub, 1.0));
+    }
     site
 }
 
