@@ -10,7 +10,7 @@ use super::points::{Rhythm, Sorted};
 use super::report::{Checkup, Finding, FindingKind, Report};
 use super::series::{Examination, Series, role_of};
 use super::solar::{self, Solar};
-use super::{agree, balance, counter, frozen, night, sentinel, spike, timeline, unit};
+use super::{agree, balance, counter, frozen, night, partners, sentinel, spike, timeline, unit};
 use crate::energy::GapRule;
 use crate::error::{Error, Result};
 use crate::model::{Kind, Quantity, Span, Timestamp};
@@ -107,12 +107,12 @@ fn alone<'a>(series: &Series<'a>, options: &Examination, changes: &Changes) -> (
 
 /// What several series say together that each by itself did not.
 fn together(subjects: &[Subject<'_>], alone: &[Finding]) -> Vec<Finding> {
-    let (known, mut found) = balance::batteries(subjects);
+    let (known, mut found) = partners::batteries(subjects);
     found.extend(balance::balance(subjects, &known));
     if !found.iter().any(|finding| finding.kind == FindingKind::Sign) {
-        found.extend(balance::grid_against_pv(subjects));
+        found.extend(partners::grid_against_pv(subjects));
     }
-    found.extend(balance::power_of_current(subjects));
+    found.extend(partners::power_of_current(subjects));
     found.extend(agree::pairs(subjects));
     // What the sun says of a clock is surer than what another meter does.
     let is_known = |finding: &Finding| {
@@ -121,7 +121,7 @@ fn together(subjects: &[Subject<'_>], alone: &[Finding]) -> Vec<Finding> {
     };
     found.retain(|finding| !is_known(finding));
     // A sign or a unit is wrong once, however many ways there are to see it.
-    let mut said: Vec<(FindingKind, String)> = alone.iter().flat_map(|finding| named(finding)).collect();
+    let mut said: Vec<(FindingKind, String)> = alone.iter().flat_map(named).collect();
     found.retain(|finding| {
         let names = named(finding);
         let known = names.iter().any(|name| said.contains(name));
