@@ -9,6 +9,16 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** The energy balance of a site, interval by interval. */
+export declare class NativeBalance {
+  /** Of columns of amounts, each with its role. */
+  static of(roles: Array<string>, amounts: Array<Float64Array>): NativeBalance
+  /** Longer intervals. */
+  gather(ends: Array<number>): NativeBalance
+  /** The columns. */
+  columns(): Array<BalanceColumn>
+}
+
 /** An open load. */
 export declare class NativeBulk {
   /** Takes a column in, and gives how many values it had. What is given is copied before this returns. */
@@ -191,6 +201,14 @@ export interface BackedUp {
   copiedBytes: number
   /** What is damaged in the store. */
   damage: Array<string>
+}
+
+/** A column of a balance. */
+export interface BalanceColumn {
+  /** Its name. */
+  name: string
+  /** One value an interval. */
+  values: Float64Array
 }
 
 /** The borders of the buckets of a range, both of its ends included. */

@@ -12,6 +12,9 @@ import type { Aggregate, QueryOptions } from "./history.cjs";
 import { anything, checkOptions, checkText, given, number, oneOf, show, text, words } from "./options.cjs";
 import { type Duration, type TimeLike, type TimesLike, toDate, toDuration, toLocalArray, toMicros, toMicrosArray } from "./time.cjs";
 
+export { Balance, balance } from "./balance.cjs";
+export type { BalanceParts } from "./balance.cjs";
+
 /** How values go on between samples. One of `maxGap` and `cadence` is needed. */
 export interface HoldOptions {
   /** How a value goes over into the next: it holds until then, which is the default, or lies on a straight line to it. */

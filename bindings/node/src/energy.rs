@@ -282,3 +282,44 @@ pub(crate) fn resample(
         columns: columns.into_iter().map(Float64Array::new).collect(),
     })
 }
+
+/// A column of a balance.
+#[napi(object)]
+pub struct BalanceColumn {
+    /// Its name.
+    pub name: String,
+    /// One value an interval.
+    pub values: Float64Array,
+}
+
+/// The energy balance of a site, interval by interval.
+#[napi]
+pub struct NativeBalance(pub(crate) energy::Balance);
+
+#[napi]
+impl NativeBalance {
+    /// Of columns of amounts, each with its role.
+    #[napi(factory, catch_unwind)]
+    pub fn of(roles: Vec<String>, amounts: Vec<Float64Array>) -> Result<Self> {
+        let parts = roles.iter().zip(&amounts).map(|(role, amounts)| Ok(energy::Part { role: role.parse()?, amounts }));
+        let parts = parts.collect::<memcore::Result<Vec<_>>>().to_node()?;
+        energy::balance(&parts).map(Self).to_node()
+    }
+
+    /// Longer intervals.
+    #[napi(catch_unwind)]
+    pub fn gather(&self, ends: Vec<u32>) -> Result<Self> {
+        let ends: Vec<usize> = ends.into_iter().map(|end| end as usize).collect();
+        self.0.gather(&ends).map(Self).to_node()
+    }
+
+    /// The columns.
+    #[napi(catch_unwind)]
+    pub fn columns(&self) -> Vec<BalanceColumn> {
+        let column = |(name, values): (&str, &[f64])| BalanceColumn {
+            name: name.to_owned(),
+            values: Float64Array::new(values.to_vec()),
+        };
+        self.0.columns().into_iter().map(column).collect()
+    }
+}

@@ -206,3 +206,29 @@ pub(crate) fn resample(
         |(aggregate, values): (energy::Aggregate, Vec<f64>)| Ok((aggregate.name().into_owned(), Column::numbers(values)?));
     Ok((Column::instants(found.starts)?, found.columns.into_iter().map(column).collect::<PyResult<_>>()?))
 }
+
+/// The energy balance of a site, interval by interval.
+#[pyclass(frozen, module = "memcore._memcore")]
+pub(crate) struct Balance(pub(crate) energy::Balance);
+
+#[pymethods]
+impl Balance {
+    /// Of columns of amounts, each with its role.
+    #[staticmethod]
+    fn of(py: Python<'_>, parts: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<Self> {
+        let columns =
+            parts.iter().map(|(role, amounts)| Ok((role.parse().map_err(raised)?, lent::numbers(role, amounts)?)));
+        let columns = columns.collect::<PyResult<Vec<(energy::Role, _)>>>()?;
+        let parts: Vec<_> = columns.iter().map(|(role, amounts)| energy::Part { role: *role, amounts }).collect();
+        py.detach(|| energy::balance(&parts)).map(Self).map_err(raised)
+    }
+
+    fn gather(&self, py: Python<'_>, ends: Vec<usize>) -> PyResult<Self> {
+        py.detach(|| self.0.gather(&ends)).map(Self).map_err(raised)
+    }
+
+    /// The columns with their names.
+    fn columns(&self) -> PyResult<Vec<(&'static str, Column)>> {
+        self.0.columns().into_iter().map(|(name, values)| Ok((name, Column::numbers(values.to_vec())?))).collect()
+    }
+}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, final
 
 __all__ = [
+    "Balance",
     "Batch",
     "Bulk",
     "Column",
@@ -93,6 +94,13 @@ class Site:
     def stats(self) -> dict[str, Any]: ...
     def refresh(self) -> None: ...
     def close(self) -> None: ...
+
+@final
+class Balance:
+    @staticmethod
+    def of(parts: Sequence[tuple[str, object]]) -> Balance: ...
+    def gather(self, ends: Sequence[int]) -> Balance: ...
+    def columns(self) -> list[tuple[str, Column]]: ...
 
 @final
 class Bulk:

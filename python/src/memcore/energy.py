@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from . import _columns, _memcore
+from ._balance import Balance, balance
 from ._errors import InvalidError
 from ._question import Aggregate, Gaps, Rule, aggregates
 from ._time import MICROSECOND, Instant, Length, maybe_micros, maybe_span, micros, moment, span
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
+    "Balance",
     "CounterEvent",
     "Gap",
     "Increase",
@@ -34,6 +36,7 @@ __all__ = [
     "Rule",
     "Skipped",
     "at",
+    "balance",
     "buckets",
     "convert",
     "increase",
@@ -96,8 +99,8 @@ class Increases:
     """What ``increases`` found."""
 
     amounts: Any
-    """What each reading adds to those before it; NaN where that is not known, as for the first. Of a pandas series it is
-    one too."""
+    """What each reading adds to those before it; NaN where that is not known, as for the first. A pandas series of
+    a pandas series."""
     events: tuple[CounterEvent, ...]
     """Each fall, in order of rows."""
 
