@@ -6,7 +6,7 @@
 /// Whole units in one.
 pub(crate) const UNITS: i128 = 1_000_000_000;
 /// Decimals of nine, six, three and no places: below which size, what makes them whole, and the units in one of that.
-const SCALES: [(f64, f64, i128); 4] =
+static SCALES: [(f64, f64, i128); 4] =
     [(DIGITS / 1e9, 1e9, 1), (DIGITS / 1e6, 1e6, 1_000), (DIGITS / 1e3, 1e3, 1_000_000), (DIGITS, 1.0, UNITS)];
 /// Digits stay far from where neighbours of f64 are a digit apart.
 pub(crate) const DIGITS: f64 = (1u64 << 51) as f64;
@@ -59,7 +59,7 @@ pub(super) fn kind_of(values: &[f64]) -> Kind {
 }
 
 fn scale_of(size: f64) -> Option<(f64, f64, i128)> {
-    SCALES.into_iter().find(|(below, ..)| size < *below)
+    SCALES.iter().find(|(below, ..)| size < *below).copied()
 }
 
 fn decimals_of(values: &[f64], scale: f64) -> usize {
@@ -72,6 +72,39 @@ fn decimals_of(values: &[f64], scale: f64) -> usize {
 #[inline]
 pub(super) fn whole_in(value: f64, scale: f64) -> i64 {
     (value * scale + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()) as i64
+}
+
+/// Decimals as whole numbers of one size.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wholes<'a> {
+    pub(super) numbers: &'a [i64],
+    /// How many units of 10^-9 are in one of them.
+    pub(super) units: i128,
+}
+
+impl<'a> Wholes<'a> {
+    /// The values as whole numbers, which are put into `room`; None where they are not [`Decimals`](Kind::Decimals).
+    pub(super) fn of(values: &[f64], room: &'a mut Vec<i64>) -> Option<Self> {
+        let Kind::Decimals(scale, units) = kind_of(values) else { return None };
+        room.clear();
+        room.extend(values.iter().map(|value| whole_in(*value, scale)));
+        Some(Self { numbers: room, units })
+    }
+
+    /// Those at these places.
+    pub(super) fn slice(self, places: std::ops::Range<usize>) -> Self {
+        Self { numbers: &self.numbers[places], ..self }
+    }
+
+    /// The power of ten that makes values of them.
+    pub(super) fn exponent(self) -> u8 {
+        9 - 3 * SCALES.iter().position(|(.., units)| *units == self.units).unwrap_or(0) as u8
+    }
+
+    /// The sum of at most [`BLOCK`] of them.
+    pub(super) fn sum(self) -> ExactSum {
+        ExactSum { whole: i128::from(self.numbers.iter().sum::<i64>()) * self.units, ..ExactSum::default() }
+    }
 }
 
 /// The largest and the smallest magnitude; None where a value is NaN.
@@ -141,6 +174,13 @@ pub(crate) struct ExactSum {
 }
 
 impl ExactSum {
+    /// The sum of these values.
+    pub(crate) fn of(values: &[f64]) -> Self {
+        let mut sum = Self::default();
+        sum.add_all(values);
+        sum
+    }
+
     /// A sum that was kept in its parts.
     pub(crate) fn from_parts(whole: i128, rest: f64, error: f64) -> Self {
         Self { whole, rest, error }
@@ -223,8 +263,10 @@ impl ExactSum {
             Some(whole) => product.whole = whole,
             None => product.add_rest(self.whole as f64 * 1e-9, factor as f64),
         }
-        product.add_rest(self.rest, factor as f64);
-        product.error += self.error * factor as f64;
+        if self.rest != 0.0 || self.error != 0.0 {
+            product.add_rest(self.rest, factor as f64);
+            product.error += self.error * factor as f64;
+        }
         product
     }
 
