@@ -213,7 +213,7 @@ impl BucketFold {
         let Some(open) = &mut self.open else { return };
         open.summary.extend(values);
         if let Some(holding) = &mut self.holding {
-            holding.through(times, values, &mut open.area);
+            holding.through(times, values, &mut open.area, |_| {});
             self.reached = self.reached.max(times[times.len() - 1]);
         }
         if let Some(counting) = &mut self.counting {

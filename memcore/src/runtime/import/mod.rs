@@ -78,7 +78,7 @@ impl ImportRequest {
 
 impl ImportRequest {
     /// The mapping with what is said beside it.
-    fn effective_mapping(&self) -> Mapping {
+    pub(super) fn effective_mapping(&self) -> Mapping {
         let mut mapping = self.mapping.clone();
         mapping.device = self.frame.device.clone().or(mapping.device);
         mapping.unit = self.frame.unit.or(mapping.unit);
