@@ -22,6 +22,7 @@ pub struct Resampling {
     pub(crate) from: Option<Timestamp>,
     pub(crate) to: Option<Timestamp>,
     pub(crate) width: Option<f64>,
+    pub(crate) turned: bool,
 }
 
 impl Resampling {
@@ -86,6 +87,14 @@ impl Resampling {
     #[must_use]
     pub fn width(mut self, width: f64) -> Self {
         self.width = Some(width);
+        self
+    }
+
+    /// The register's readings have their sign turned round, as those of a source of the generator convention have in a store: what
+    /// it counted is negative then. For [`Aggregate::Increase`].
+    #[must_use]
+    pub fn turned(mut self) -> Self {
+        self.turned = true;
         self
     }
 

@@ -93,7 +93,8 @@ impl BucketFold {
             borders: borders(),
             ahead: borders(),
             holding: resampling.gaps.filter(|_| over_time).map(|gaps| Holding::new(resampling.rule, gaps)),
-            counting: asks_for(|asked| *asked == Aggregate::Increase).then(|| Counting::new(resampling.width)),
+            counting: asks_for(|asked| *asked == Aggregate::Increase)
+                .then(|| Counting::new(resampling.width, resampling.turned)),
             numbers: asks_for(|asked| asked.quantile().is_some()).then(Vec::new),
             qualities: None,
             open: None,
