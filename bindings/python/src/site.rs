@@ -209,7 +209,13 @@ impl Site {
 
     /// The balance of a site: borders, what flowed, and which series were read as what. Roles are those that are given, or
     /// told by the names of a site's devices.
-    fn balance(&self, py: Python<'_>, site: Option<String>, parts: Vec<(String, String)>, asked: Asked) -> PyResult<Balanced> {
+    fn balance(
+        &self,
+        py: Python<'_>,
+        site: Option<String>,
+        parts: Vec<(String, String)>,
+        asked: Asked,
+    ) -> PyResult<Balanced> {
         let mut request = asked.request().map_err(raised)?;
         for (role, selection) in &parts {
             let selection = selection.parse::<Selection>().map_err(|e| raised(e.context(role)))?;
