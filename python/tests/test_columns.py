@@ -56,13 +56,17 @@ def test_pandas_goes_in_and_comes_out() -> None:
     assert (watts.name, list(watts.index)) == ("p_kw", list(TIMES[:2]))
     assert energy.increases(pd.Series([5.0, 6.0], index=TIMES[:2])).amounts.iloc[1] == 1.0
     assert energy.at(series, grid=TIMES[:2], max_gap="1h").index.equals(TIMES[:2])
-    local = pd.Series(pd.to_datetime(["2024-10-27 02:30", "2024-10-27 02:45", "2024-10-27 02:15"]), index=[7, 8, 9])
+    clock = ["2024-10-27 01:45", "2024-10-27 02:45", "2024-10-27 02:15", "2024-10-27 03:00"]
+    local = pd.Series(pd.to_datetime(clock), index=[6, 7, 8, 9])
     found = energy.localize(local, "Europe/Berlin")
-    assert [str(time) for time in found.times] == [
-        f"2024-10-27 02:{rest}" for rest in ("30:00+02:00", "45:00+02:00", "15:00+01:00")
+    assert [str(time)[11:] for time in found.times] == [
+        "01:45:00+02:00",
+        "02:45:00+02:00",
+        "02:15:00+01:00",
+        "03:00:00+01:00",
     ]
-    assert list(found.times.index) == [7, 8, 9]
-    assert found.repeated.tolist() == [0, 1, 2]
+    assert list(found.times.index) == [6, 7, 8, 9]
+    assert found.repeated.tolist() == [1, 2]
     frame = energy.resample(series, every="1d", agg=["mean", "max"], tz="Europe/Berlin").to_pandas()
     assert str(frame.index[0]) == "2024-01-01 00:00:00+01:00"
     assert list(frame.columns) == ["mean", "max"]
@@ -152,7 +156,7 @@ def test_qualities_are_written_asked_for_and_resampled(mem: mc.Memcore) -> None:
         bulk.write(series, TIMES[1:2], [2], quality=mc.Quality.MEASURED)
     assert mem.query(series, quality=True).points(0, "quality")[1] == [1, 0, 0, 3]
     shares = mem.query(series, every="1h", agg=["measured", "substituted", "quality"])
-    assert list(shares)[0][2:] == (0.5, 0.25, 3.0)
+    assert next(iter(shares))[2:] == (0.5, 0.25, 3.0)
     found = energy.resample(
         TIMES, [1, 2, 3, 4], every="1h", agg="estimated", cadence="15m", quality=np.array([2, 2, 0, 0])
     )
@@ -219,7 +223,8 @@ def test_files_are_understood_and_what_cannot_be_read_goes_aside(mem: mc.Memcore
         mem.import_file(file, delimiter=";;")
     toml = tmp_path / "house.toml"
     toml.write_text(
-        'device = "home2.pv"\n[time]\nzone = "Europe/Berlin"\n[columns.Spannung]\nunit = "V"\n[columns."Leistung [kW]"]\nseries = "power"\n'
+        'device = "home2.pv"\n[time]\nzone = "Europe/Berlin"\n'
+        '[columns.Spannung]\nunit = "V"\n[columns."Leistung [kW]"]\nseries = "power"\n'
     )
     assert mem.import_file(file, mapping=toml, refused=False)["points"] > 0
     assert mem.latest("home2.pv.power")["home2.pv.power"][1] == 2000.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def house() -> pd.DataFrame:
     hours, noise = np.asarray(times.hour + times.minute / 60), np.random.default_rng(1)
     sun = np.maximum(0, np.sin((hours - 6) / 12 * np.pi)) * 4000 * (1 + 0.1 * noise.random(len(times)))
     sun[SENTINEL], sun[GAP] = 65535, np.nan
-    return pd.DataFrame({"pv_power": sun, "house": 300 + 50 * noise.random(len(times))}, index=times)
+    frame: pd.DataFrame = pd.DataFrame({"pv_power": sun, "house": 300 + 50 * noise.random(len(times))}, index=times)
+    return frame
 
 
 def tables(house: pd.DataFrame) -> dict[str, Any]:
@@ -53,12 +55,11 @@ def test_a_table_in_any_form_has_the_same_findings(house: pd.DataFrame, form: st
     assert report.faults == [sentinel]
     assert "65535" in sentinel.message
     assert sentinel.series == ("pv_power",)
-    first = 1920 if form == "long" and sentinel.rows[0].first >= 1920 else 0
-    assert sentinel.rows[0] == (SENTINEL + first, SENTINEL + first)
+    assert sentinel.rows[0] == (SENTINEL, SENTINEL)
     assert any(one.field == "invalid" and one.value == [65535] for one in sentinel.declare)
     assert [finding.kind for finding in report if finding.kind == "gap"] == ["gap"]
     checkup = {one.series: one for one in report.series}["pv_power"]
-    assert (checkup.points, checkup.cadence) == (1920 - 60, pd.Timedelta("15min"))
+    assert (checkup.points, checkup.cadence) == (1920 - 60 - 1, timedelta(minutes=15))
     # What it says to declare is what a mapping takes.
     assert report.to_mapping()["columns"]["pv_power"]["invalid"] == [65535]
 
@@ -167,7 +168,7 @@ def test_the_balance_of_a_site(mem: mc.Memcore) -> None:
         mem.write(f"home1.{device}.power", times, np.full(96, float(power)))
     day = mem.balance("home1", times[0], times[0] + pd.Timedelta("1D"), every="12h", tz="Europe/Berlin")
     assert day["export"].tolist() == [1131 * 12.0] * 2
-    assert day["consumption"].tolist() == [235 * 12.0] * 2
+    assert day["consumption"].tolist() == pytest.approx([235 * 12.0] * 2)
     assert day["coverage"].tolist() == [1.0, 1.0]
     assert day.series["home1.battery.power"] == "storage"
     assert str(day.end) == "2024-06-01T22:00:00.000000"
@@ -177,7 +178,7 @@ def test_the_balance_of_a_site(mem: mc.Memcore) -> None:
     assert (whole["production"].tolist(), str(whole.times[0])) == ([1466 * 24.0], "2024-05-31T22:00:00.000000")
     named = mem.balance(grid="home1.grid.power", production=["home1.pv.power"], storage="home1.battery.power")
     assert len(named["export"]) == 1
-    with pytest.raises(mc.NotFoundError, match="no series is home1.house.power"):
+    with pytest.raises(mc.NotFoundError, match=r"no series is home1\.house\.power"):
         mem.balance(load="home1.house.power")
     with pytest.raises(KeyError, match="column is 'exports', expected one of import, export"):
         day["exports"]
