@@ -51,8 +51,26 @@ export declare class NativeEvents {
   close(): void
 }
 
+/** What a doctor found. */
+export declare class NativeFindings {
+  /** All of it, as JSON. */
+  json(): string
+  /** What should be declared, as JSON. */
+  declarations(): string
+  /** A mapping that reads it right, as JSON. */
+  mapping(): string
+  /** The picture of the finding at that place. */
+  svg(finding: number): string
+  /** A page of it. */
+  html(): string
+}
+
 /** A site's history. */
 export declare class NativeHistory {
+  /** Examines the selected series. */
+  examine(selection: string, start: bigint | undefined | null, end: bigint | undefined | null, look: LookSettings): Promise<NativeFindings>
+  /** The balance of a site. */
+  balance(settings: BalanceSettings, holds: Holds): Promise<NativeSiteBalance>
   /** The folder of the site. */
   get path(): string | null
   /** Says what the numbers of a series mean. */
@@ -162,6 +180,16 @@ export declare class NativeSimulation {
   stop(): Promise<SimulationDone>
 }
 
+/** The balance of a site, a row a bucket. */
+export declare class NativeSiteBalance {
+  /** Where each bucket starts, and where the last one ends, in microseconds. */
+  borders(): BigInt64Array
+  /** What flowed in each of them. */
+  balance(): NativeBalance
+  /** Pairs of a series that was read and its role. */
+  series(): Array<Array<string>>
+}
+
 /** Ends long work from outside. */
 export declare class NativeStop {
   /** Nothing is ended yet. */
@@ -209,6 +237,24 @@ export interface BalanceColumn {
   name: string
   /** One value an interval. */
   values: Float64Array
+}
+
+/** Over which time a site is balanced. */
+export interface BalanceSettings {
+  /** The site whose devices are told by their names. */
+  site?: string
+  /** Pairs of a role and a selection. */
+  parts: Array<Array<string>>
+  /** Only from this instant on, in microseconds. */
+  start?: bigint
+  /** Only before this instant. */
+  end?: bigint
+  /** One row a bucket. */
+  every?: string
+  /** The zone whose calendar the buckets follow. */
+  tz?: string
+  /** What flows both ways within it is netted. */
+  step?: string
 }
 
 /** The borders of the buckets of a range, both of its ends included. */
@@ -328,6 +374,9 @@ export interface DeviceState {
   points: number
 }
 
+/** Examines a file, of which nothing is stored. */
+export declare function examineFile(path: string, settings: ImportSettings, look: LookSettings, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<NativeFindings>
+
 /** How much is stored. */
 export interface HistoryStats {
   /** Registered devices. */
@@ -432,6 +481,18 @@ export interface LocalizedTimes {
   repeated: Uint32Array
   /** The rows whose time no clock showed. */
   skipped: Uint32Array
+}
+
+/** How to look. */
+export interface LookSettings {
+  /** The zone of local times, or of the site. */
+  tz?: string
+  /** Degrees north and east. */
+  position?: Array<number>
+  /** What series are in the energy balance. */
+  roles?: Record<string, string>
+  /** Only these kinds of findings. */
+  only?: Array<string>
 }
 
 /** The mean power of amounts or, where `counter` says so, between the readings of a counter. */

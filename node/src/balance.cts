@@ -3,7 +3,8 @@ import native = require("../native.cjs");
 import { sync } from "./call.cjs";
 import { type Values, known } from "./columns.cjs";
 import { InvalidError } from "./errors.cjs";
-import { anything, checkOptions, show } from "./options.cjs";
+import { anything, checkOptions, given, oneOf, show, signal, text, words } from "./options.cjs";
+import { type Duration, type TimeLike, toDuration, toMicros } from "./time.cjs";
 
 /** The energy that flowed into each part of a site in each interval, in passive sign; several columns where there are several. */
 export interface BalanceParts {
@@ -71,6 +72,66 @@ export class Balance {
     const starts = [0, ...ends.slice(0, -1)].slice(0, ends.length);
     return new Balance(gathered, this.times && BigInt64Array.from(starts, (at) => this.times?.[at] ?? 0n));
   }
+}
+
+/** The series of power that have a part in a site's balance: patterns. */
+export interface BalanceSelections {
+  grid?: string | readonly string[];
+  production?: string | readonly string[];
+  storage?: string | readonly string[];
+  load?: string | readonly string[];
+}
+
+/** Over which time a site is balanced. */
+export interface BalanceOptions {
+  /** Only from this instant on; the first sample without it. */
+  start?: TimeLike;
+  /** Only before this instant; the last sample without it. */
+  end?: TimeLike;
+  /** One row a bucket; everything in one without it. */
+  every?: Duration;
+  /** The zone whose clocks and calendar the buckets follow. */
+  tz?: string;
+  /** What flows both ways within it is netted; a minute without it. */
+  step?: Duration;
+  /** The longest silence over which a value holds; each channel's own without it. */
+  maxGap?: Duration;
+  /** How a value goes over into the next. */
+  rule?: "step" | "trapezoid";
+  /** Gives up waiting. */
+  signal?: AbortSignal;
+}
+
+/** The balance of a site out of its history. */
+export class SiteBalance extends Balance {
+  /** Where the last interval ends, in microseconds since 1970. */
+  readonly end: bigint;
+  /** The series that were read, and as what. */
+  readonly series: readonly { readonly series: string; readonly role: string }[];
+
+  /** @internal Made by `Memcore.balance`. */
+  constructor(found: native.NativeSiteBalance) {
+    const borders = sync(() => found.borders());
+    super(sync(() => found.balance()), borders.slice(0, -1));
+    this.end = borders.at(-1) ?? 0n;
+    this.series = sync(() => found.series()).map(([series = "", role = ""]) => ({ series, role }));
+  }
+}
+
+/** @internal What is asked for, as the native addon takes it. */
+export function balanceSettings(site: string | BalanceSelections, options: BalanceOptions): [native.BalanceSettings, native.Holds] {
+  const known = { start: anything, end: anything, every: anything, tz: text, step: anything, maxGap: anything, rule: oneOf("step", "trapezoid"), signal };
+  checkOptions("balance", options, known);
+  const parts: string[][] = [];
+  if (typeof site !== "string") {
+    checkOptions("balance", site, { grid: words, production: words, storage: words, load: words });
+    for (const role of KINDS) for (const selection of [site[role] ?? []].flat()) parts.push([role, selection]);
+  }
+  const at = (name: "start" | "end") => (options[name] === undefined ? undefined : toMicros(`balance: ${name}`, options[name]));
+  const length = (name: "every" | "step" | "maxGap") => toDuration(`balance: ${name}`, options[name]);
+  const { tz, rule = "step" } = options;
+  const asked = { site: typeof site === "string" ? site : undefined, start: at("start"), end: at("end"), every: length("every"), tz, step: length("step") };
+  return [{ parts, ...given(asked) }, { rule, ...given({ maxGap: length("maxGap") }) }];
 }
 
 /** Balances what flowed into each part of a site, interval by interval, such as integrals of power. */

@@ -1,9 +1,11 @@
 /** A site's history: opened, registered, written, queried. */
 import native = require("../native.cjs");
 import { abortable, settled, sync } from "./call.cjs";
+import { type BalanceOptions, type BalanceSelections, SiteBalance, balanceSettings } from "./balance.cjs";
 import { Bulk, type BulkOptions, type Progress } from "./bulk.cjs";
 import { type Values, type WriteOptions, columnsOf } from "./columns.cjs";
 import { anything, bytes, callable, checkNumber, checkOptions, checkText, count, flag, given, number, numbers, oneOf, pair, record, show, signal, text, words } from "./options.cjs";
+import { type ExamineOptions, Report, examine } from "./doctor.cjs";
 import { QueryResult } from "./result.cjs";
 import { Reading } from "./reading.cjs";
 import { type Duration, type TimeLike, type TimesLike, toDuration, toMicros } from "./time.cjs";
@@ -296,7 +298,8 @@ const CHANNEL = {
 
 const QUESTION = { start: anything, end: anything, every: anything, agg: words, tz: text, asOf: anything };
 const QUERY = { ...QUESTION, quality: flag, gaps: text, maxGap: anything, rule: text, chart: anything, limit: count, last: count, signal };
-const READING = {
+/** @internal */
+export const READING = {
   device: text,
   time: text,
   units: anything,
@@ -307,7 +310,8 @@ const READING = {
   strict: flag,
   refused: anything,
 };
-const WORK = { onProgress: callable, signal };
+/** @internal */
+export const WORK = { onProgress: callable, signal };
 
 /** A site's history. Values are in the base unit of their quantity, and positive where they flow into the device. */
 export class Memcore {
@@ -418,7 +422,7 @@ export class Memcore {
     checkOptions(call, options, { ...WORK, ...READING, dryRun: flag });
     const settings = { dryRun: options.dryRun ?? false, ...fileSettings(options) };
     return work(options, async (stop, told) => {
-      return importReport(await settled(sync(() => this.#native.importFile(path, settings, stop, told))));
+      return dated(await settled(sync(() => this.#native.importFile(path, settings, stop, told)))) as ImportReport;
     });
   }
 
@@ -469,6 +473,26 @@ export class Memcore {
       if (batch === null) return;
       yield batch;
     }
+  }
+
+  /**
+   * Examines the selected series and says what is wrong with them, before anyone calculates with it. They are held against each
+   * other, so a site is best examined as a whole: `home1.>`.
+   */
+  async doctor(selection: string, options: ExamineOptions = {}): Promise<Report> {
+    checkText("doctor", "selection", selection);
+    options.signal?.throwIfAborted();
+    return new Report(await abortable(examine(this.#native, selection, options), options.signal));
+  }
+
+  /**
+   * The energy balance of a site, or of the series of power that are named: what it imported, exported, made, kept and used, and
+   * what no device explains, in Wh. A site's devices are told by their names: `grid`, `pv`, `battery`.
+   */
+  async balance(site: string | BalanceSelections, options: BalanceOptions = {}): Promise<SiteBalance> {
+    const asked = balanceSettings(site, options);
+    options.signal?.throwIfAborted();
+    return new SiteBalance(await abortable(settled(sync(() => this.#native.balance(...asked))), options.signal));
   }
 
   /** Reads everything that is stored and checks it. */
@@ -531,8 +555,8 @@ function question(call: string, options: QueryOptions): native.QueryOptions {
   return given({ start, end, every, agg, tz, gaps, maxGap, rule, asOf, chartWidth, chartMethod, limit, last, quality });
 }
 
-/** Does long work that tells how far it is, until the signal ends it. */
-async function work<T>(
+/** @internal Does long work that tells how far it is, until the signal ends it. */
+export async function work<T>(
   { onProgress, signal }: WorkOptions,
   start: (stop: native.NativeStop, told: ((progress: Progress) => void) | undefined) => Promise<T>,
 ): Promise<T> {
@@ -543,8 +567,8 @@ async function work<T>(
   });
 }
 
-/** How the native addon is to read a file. */
-function fileSettings(options: ImportOptions) {
+/** @internal How the native addon is to read a file. */
+export function fileSettings(options: ImportOptions) {
   const { device, time, units, tz, delimiter, decimal, mapping, strict = false, refused } = options;
   const one = typeof units === "string" ? units : undefined;
   const each = typeof units === "object" ? { ...units } : undefined;
@@ -553,15 +577,20 @@ function fileSettings(options: ImportOptions) {
   return { strict, sideFile: refused !== false, ...given({ device, time, unit: one, units: each, tz, delimiter, decimal, ...described, ...place }) };
 }
 
-/** Instants in JSON are microseconds. */
-function importReport(json: string): ImportReport {
-  const named: Record<string, string> = { first_us: "first", last_us: "last", time_us: "time" };
+/**
+ * @internal JSON of the core: instants are microseconds in it, `first_us`, and become `Date`s, `first`. Those of pictures become
+ * milliseconds, which charts take.
+ */
+export function dated(json: string): object {
+  const named: Record<string, string> = { first_us: "first", last_us: "last", time_us: "time", from_us: "start", to_us: "end" };
   return JSON.parse(json, function (this: Record<string, unknown>, key, value: unknown) {
-    const name = named[key];
-    if (name === undefined) return value;
-    this[name] = new Date(Math.floor((value as number) / 1000));
+    if (key === "times_us") this["times"] = (value as number[]).map((micros) => micros / 1000);
+    else if (key === "cadence_us") this["cadence"] = (value as number) / 1000;
+    else if (named[key] !== undefined) this[named[key]] = "text" in this ? (value as number) / 1000 : new Date(Math.floor((value as number) / 1000));
+    else if (key === "plot") this["picture"] = value;
+    else return value;
     return undefined;
-  }) as ImportReport;
+  }) as object;
 }
 
 /** Opens the site in that folder, making it if it does not exist. */

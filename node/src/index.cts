@@ -20,6 +20,10 @@ export {
 } from "./errors.cjs";
 export type { ErrorCode, Retry } from "./errors.cjs";
 
+export { SiteBalance } from "./balance.cjs";
+export type { BalanceOptions, BalanceSelections } from "./balance.cjs";
+export { doctor, Finding, Report } from "./doctor.cjs";
+export type { Checkup, Declaration, DoctorOptions, ExamineOptions, FindingKind, LookOptions, Picture } from "./doctor.cjs";
 export * as energy from "./energy.cjs";
 export { Bulk } from "./bulk.cjs";
 export type { BulkOptions, Progress } from "./bulk.cjs";

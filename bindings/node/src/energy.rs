@@ -13,7 +13,7 @@ use crate::time::instant;
 
 /// How values go on between samples.
 #[napi(object)]
-pub(crate) struct Holds {
+pub struct Holds {
     /// `step` or `trapezoid`.
     pub rule: String,
     /// The longest silence over which a value holds.

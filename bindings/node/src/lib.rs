@@ -5,6 +5,7 @@
 
 mod bulk;
 mod channel;
+mod doctor;
 mod energy;
 mod error;
 mod history;

@@ -24,11 +24,11 @@ use crate::question::QueryOptions;
 use crate::time::instant;
 
 /// Hears of progress; it keeps no process alive. At most so many calls wait for a busy event loop, more are left out.
-type Hears = ThreadsafeFunction<Told, (), Told, napi::Status, false, true, 16>;
+pub(crate) type Hears = ThreadsafeFunction<Told, (), Told, napi::Status, false, true, 16>;
 
 /// Ends long work from outside.
 #[napi]
-pub struct NativeStop(Arc<AtomicBool>);
+pub struct NativeStop(pub(crate) Arc<AtomicBool>);
 
 #[napi]
 impl NativeStop {
@@ -45,7 +45,7 @@ impl NativeStop {
     }
 }
 
-fn hears(function: Option<Function<'_, Told, ()>>) -> Result<Option<Hears>> {
+pub(crate) fn hears(function: Option<Function<'_, Told, ()>>) -> Result<Option<Hears>> {
     let built = |function: Function<'_, Told, ()>| {
         function.build_threadsafe_function::<Told>().weak::<true>().max_queue_size::<16>().build()
     };
@@ -53,7 +53,7 @@ fn hears(function: Option<Function<'_, Told, ()>>) -> Result<Option<Hears>> {
 }
 
 /// What core work calls.
-fn tell(hears: Option<Hears>, stop: Arc<AtomicBool>) -> impl FnMut(&Progress) -> memcore::Result<()> {
+pub(crate) fn tell(hears: Option<Hears>, stop: Arc<AtomicBool>) -> impl FnMut(&Progress) -> memcore::Result<()> {
     move |progress| {
         if stop.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed, "the work was given up"));
@@ -103,7 +103,7 @@ pub struct ImportSettings {
 }
 
 impl ImportSettings {
-    fn request(self, path: &str) -> memcore::Result<ImportRequest> {
+    pub(crate) fn request(self, path: &str) -> memcore::Result<ImportRequest> {
         let mut request = ImportRequest::new(path);
         if let Some(path) = self.mapping_file {
             request.mapping = Mapping::read(path)?;
@@ -245,7 +245,7 @@ pub struct SeriesSize {
     pub last: Option<BigInt>,
 }
 
-fn json(value: &impl serde::Serialize) -> memcore::Result<String> {
+pub(crate) fn json(value: &impl serde::Serialize) -> memcore::Result<String> {
     serde_json::to_string(value).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))
 }
 

@@ -6,6 +6,7 @@ from . import energy
 from ._bulk import Bulk
 from ._channel import Channel
 from ._device import Device
+from ._doctor import Checkup, Declaration, Finding, Report, doctor
 from ._errors import (
     ClosedError,
     ConflictError,
@@ -40,13 +41,16 @@ __all__ = [
     "Batch",
     "Bulk",
     "Channel",
+    "Checkup",
     "ClosedError",
     "CommandResult",
     "ConflictError",
     "ConnectionError",
     "DamagedError",
+    "Declaration",
     "Device",
     "Events",
+    "Finding",
     "ImportReport",
     "InternalError",
     "InvalidError",
@@ -61,6 +65,7 @@ __all__ = [
     "QueryResult",
     "ReadOnlyError",
     "Reading",
+    "Report",
     "Retry",
     "SeriesStats",
     "Server",
@@ -73,6 +78,7 @@ __all__ = [
     "VerifyReport",
     "WideResult",
     "__version__",
+    "doctor",
     "energy",
     "memory",
     "open",

@@ -82,6 +82,34 @@ class Balance(Mapping[str, Any]):
         return f"<memcore.energy.Balance of {len(self._columns['coverage'])} intervals>"
 
 
+class SiteBalance(Balance):
+    """The balance of a site out of its history, with the time of each row."""
+
+    def __init__(
+        self,
+        borders: _memcore.Column,
+        native: _memcore.Balance,
+        series: Sequence[tuple[str, str]],
+        zone: str | None,
+    ) -> None:
+        ends = _columns.array_of(borders)
+        super().__init__(native, ends[:-1], zone)
+        self.end = ends[-1]
+        """Where the last row ends, datetime64 in UTC."""
+        self.series: Mapping[str, str] = dict(series)
+        """The series that were read, and as what."""
+
+
+Selections = str | Sequence[str] | None
+"""A pattern of series, or several."""
+
+
+def selections(given: Mapping[str, Selections]) -> list[tuple[str, str]]:
+    """Roles and patterns, as the native module takes them."""
+    each = ((role, [some] if isinstance(some, str) else list(some or ())) for role, some in given.items())
+    return [(role, pattern) for role, patterns in each for pattern in patterns]
+
+
 def balance(*, grid: Any = None, production: Any = None, storage: Any = None, load: Any = None) -> Balance:
     """Balance the energy that flowed into each part of a site in each interval, such as integrals of power, in passive
     sign: what is imported, charged or used is positive, what is exported, made or discharged negative.

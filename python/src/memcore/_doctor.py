@@ -16,9 +16,8 @@ from typing import Any, Literal, NamedTuple, TypedDict, overload
 
 from . import _doctor_table, _files, _frames, _memcore
 from ._errors import InvalidError, UnsupportedError
-from ._files import FileMapping
+from ._files import FileMapping, RefusedRows
 from ._frames import Units
-from ._plot import SERIES_SHOWN
 from ._progress import Tell, Teller
 from ._time import MICROSECOND, maybe_moment
 
@@ -161,6 +160,16 @@ class Report(Sequence[Finding]):
         self.series: tuple[Checkup, ...] = tuple(_checkup(one) for one in self._told["series"])
 
     @property
+    def refused(self) -> RefusedRows | None:
+        """The rows of a file that cannot be read."""
+        return self._told.get("refused")
+
+    @property
+    def understood(self) -> dict[str, Any] | None:
+        """How a file was read: ``format``, ``text``, ``time``, ``columns``, ``notes``, and the ``first`` rows."""
+        return self._told.get("understood")
+
+    @property
     def faults(self) -> list[Finding]:
         """The findings by which energy, money or control will be wrong where nothing is done about them."""
         return [finding for finding in self.findings if finding.severity == "fault"]
@@ -171,7 +180,7 @@ class Report(Sequence[Finding]):
         return [_declaration(one) for one in json.loads(self._native.declarations())]
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return the declarations as a mapping, for ``import_file(..., mapping=...)``."""
+        """Return how to read it right, for ``import_file(..., mapping=...)``; of a file what was understood too."""
         mapping: dict[str, Any] = json.loads(self._native.mapping())
         return mapping
 
@@ -181,11 +190,8 @@ class Report(Sequence[Finding]):
         return copy
 
     def to_html(self) -> str:
-        """Return a page of its own: the series, the findings, and a picture of each."""
-        title = f"memcore doctor: {_summary(self)}"
-        style = "body{font:14px sans-serif;margin:2em;max-width:60em} td,th{padding:2px 12px 2px 0;text-align:left}"
-        head = f"<!doctype html><meta charset='utf-8'><title>{escape(title)}</title><style>{style}</style>"
-        return f"{head}<h1>{escape(title)}</h1>{self._repr_html_()}"
+        """Return a page of its own, with the pictures."""
+        return self._native.html(True)
 
     @overload
     def __getitem__(self, at: int) -> Finding: ...
@@ -207,7 +213,7 @@ class Report(Sequence[Finding]):
         return "\n".join([_summary(self), *(f"  {finding}" for finding in self.findings)])
 
     def _repr_html_(self) -> str:
-        return f"{_series_table(self.series)}{''.join(finding._repr_html_() for finding in self.findings)}"
+        return self._native.html(False)
 
 
 def doctor(
@@ -321,25 +327,6 @@ def _line(finding: Finding) -> str:
     if finding.repair is not None:
         lines.append(escape(finding.repair))
     return f"<p>{'<br>'.join(lines)}</p>"
-
-
-def _series_table(series: Sequence[Checkup]) -> str:
-    rows = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(one))}</tr>" for one in series[:SERIES_SHOWN]
-    )
-    if len(series) > SERIES_SHOWN:
-        rows += f"<tr><td colspan='6'>and {len(series) - SERIES_SHOWN} series more</td></tr>"
-    head = "".join(f"<th>{title}</th>" for title in ("series", "points", "from", "to", "every", "range"))
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-
-
-def _cells(one: Checkup) -> list[str]:
-    def day(time: datetime | None) -> str:
-        return "" if time is None else f"{time:%Y-%m-%d %H:%M}"
-
-    reach = "" if one.min is None or one.max is None else f"{one.min:.6g} to {one.max:.6g}"
-    every = "" if one.cadence is None else str(one.cadence)
-    return [one.series, f"{one.points:,}", day(one.first), day(one.last), every, reach]
 
 
 def _draw(picture: Picture, axes: Any) -> Any:

@@ -25,12 +25,13 @@ class ImportedSeries(TypedDict):
     points: int
 
 
-class RefusedRow(TypedDict, total=False):
-    """A row that could not be read. A file without lines has none."""
+class RefusedRow(TypedDict):
+    """A row that could not be read."""
 
     row: int
     """Its number; the first row of data is 0."""
-    line: int
+    line: int | None
+    """``None`` where the file has no lines."""
     reason: str
     text: str
 
@@ -93,6 +94,8 @@ def report(text: str) -> ImportReport:
         micros: int | None = done.pop(f"{name}_us", None)
         done[name] = None if micros is None else moment(micros)
     done["refused"].setdefault("file", None)
+    for row in done["refused"]["first"]:
+        row.setdefault("line", None)
     for row in done["understood"]["first"]:
         row["time"] = moment(row.pop("time_us"))
     imported: ImportReport = done

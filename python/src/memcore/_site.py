@@ -10,8 +10,10 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
 from . import _columns, _files, _frames, _memcore
+from ._balance import Selections, SiteBalance, selections
 from ._bulk import Bulk
 from ._channel import Channel, Kind, Label, Sign, described, description
+from ._doctor import FindingKind, Report, Role, looks
 from ._files import FileMapping, ImportReport
 from ._frames import Units
 from ._progress import Tell, Teller
@@ -284,6 +286,58 @@ class Memcore:
         """
         with Teller(progress, "backup") as teller:
             return self._native.backup(to, teller.native)
+
+    def doctor(
+        self,
+        selection: str,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        *,
+        tz: str | None = None,
+        position: tuple[float, float] | None = None,
+        roles: Mapping[str, Role] | None = None,
+        only: FindingKind | Sequence[FindingKind] | None = None,
+    ) -> Report:
+        """Examine the selected series and say what is wrong with them, before anyone calculates with it; see
+        ``memcore.doctor``. They are held against each other, so a site is best examined as a whole: ``home1.>``."""
+        ends = (maybe_micros(start, "start"), maybe_micros(end, "end"))
+        return Report(self._native.examine(selection, *ends, looks(tz, position, roles, only)))
+
+    def balance(
+        self,
+        site: str | None = None,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        *,
+        grid: Selections = None,
+        production: Selections = None,
+        storage: Selections = None,
+        load: Selections = None,
+        every: Length | None = None,
+        tz: str | None = None,
+        step: Length | None = None,
+        max_gap: Length | None = None,
+        rule: Rule = "step",
+    ) -> SiteBalance:
+        """Return the energy balance of a site in Wh: what it imported, exported, made, kept and used, and what no
+        device explains.
+
+        The devices of ``site`` are told by their names (``grid``, ``pv``, ``battery``), or the series of power are
+        named: ``grid="home1.meter.power"``, ``load=["home1.house.power", "home1.car.power"]``. Import and export are
+        told apart from ``step`` to step, a minute by default: what flows both ways within one is netted. A step of
+        which a series is not wholly measured counts nothing, and ``coverage`` says so.
+        """
+        asked = {
+            "start": maybe_micros(start, "start"),
+            "end": maybe_micros(end, "end"),
+            "every": every if every is None or isinstance(every, str) else f"{span(every, 'every')}us",
+            "zone": tz,
+            "step_us": maybe_span(step, "step"),
+            "rule": rule,
+            "max_gap_us": maybe_span(max_gap, "max_gap"),
+        }
+        given = {"grid": grid, "production": production, "storage": storage, "load": load}
+        return SiteBalance(*self._native.balance(site, selections(given), asked), tz)
 
     def verify(self) -> VerifyReport:
         """Read everything that is stored and check it."""
