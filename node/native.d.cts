@@ -9,6 +9,16 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** The energy balance of a site, interval by interval. */
+export declare class NativeBalance {
+  /** Of columns of amounts, each with its role. */
+  static of(roles: Array<string>, amounts: Array<Float64Array>): NativeBalance
+  /** Longer intervals. */
+  gather(ends: Array<number>): NativeBalance
+  /** The columns. */
+  columns(): Array<BalanceColumn>
+}
+
 /** An open load. */
 export declare class NativeBulk {
   /** Takes a column in, and gives how many values it had. What is given is copied before this returns. */
@@ -191,6 +201,14 @@ export interface BackedUp {
   copiedBytes: number
   /** What is damaged in the store. */
   damage: Array<string>
+}
+
+/** A column of a balance. */
+export interface BalanceColumn {
+  /** Its name. */
+  name: string
+  /** One value an interval. */
+  values: Float64Array
 }
 
 /** The borders of the buckets of a range, both of its ends included. */
@@ -466,6 +484,8 @@ export interface QueryOptions {
   limit?: number
   /** At most so many rows of each series, the last ones. */
   last?: number
+  /** The quality of each raw reading beside its value. */
+  quality?: boolean
 }
 
 /** Readings, column by column. */
@@ -527,6 +547,8 @@ export interface ResampleSettings {
   gaps?: string
   /** Where a counter rolls over. */
   width?: number
+  /** How each value came about, by number. */
+  qualities?: Float64Array
 }
 
 /** Makes the site in that folder from a backup. */
@@ -714,4 +736,8 @@ export interface WriteOptions {
   keepNan: boolean
   /** The unit to convert from. */
   unit?: string
+  /** How all values came about, by name. */
+  quality?: string
+  /** How each value came about, by number. */
+  qualities?: Float64Array
 }

@@ -43,8 +43,9 @@ pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use runtime::{
-    Aggregate, BackupReport, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted, Every, FrameOptions,
-    Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, StoreOptions, StoreStats, open, restore,
+    Aggregate, BackupReport, BalanceRequest, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted,
+    Every, FrameOptions, Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, SiteBalance,
+    StoreOptions, StoreStats, open, restore,
 };
 #[cfg(feature = "gateway")]
 pub use runtime::{
@@ -53,9 +54,9 @@ pub use runtime::{
 };
 #[cfg(feature = "files")]
 pub use runtime::{
-    ColumnMapping, Dialect, ExportOptions, ExportReport, FileFormat, FileMapping, FirstRow, ImportReport, ImportRequest,
-    ImportedSeries, LongMapping, Mapping, RefusedRow, RefusedRows, SkippedTimes, TimeForm, TimeMapping, Understood,
-    UnderstoodColumn, UnderstoodTime, export_file, export_to, import_file,
+    ColumnMapping, Dialect, Examined, ExportOptions, ExportReport, FileFormat, FileMapping, FirstRow, ImportReport,
+    ImportRequest, ImportedSeries, LongMapping, Mapping, RefusedRow, RefusedRows, SkippedTimes, TimeForm, TimeMapping,
+    Understood, UnderstoodColumn, UnderstoodTime, examine_file, export_file, export_to, import_file, mapping_of,
 };
 #[cfg(feature = "sim")]
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use memcore::model::{Channel, DeviceName, Quantity, RegisterType, Selection, SignConvention, Timestamp, Unit, ValidRange};
+use memcore::model::{
+    Channel, DeviceName, Quality, Quantity, RegisterType, Selection, SignConvention, Timestamp, Unit, ValidRange,
+};
 use memcore::{
     ErrorKind, ExportOptions, FileFormat, ImportReport, ImportRequest, Memcore, Query, export_file, import_file,
 };
@@ -102,5 +104,58 @@ fn a_price_keeps_its_currency_through_files_and_takes_no_other() {
             let request = ImportRequest::new(&file);
             assert_eq!(import_file(&dollars, &request, &mut |_| Ok(())).unwrap_err().kind(), ErrorKind::Conflict, "{name}");
         }
+    }
+}
+
+#[test]
+fn qualities_go_out_to_files_and_come_back_beside_their_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let mem = Memcore::in_memory();
+    let power = "home1.meter.power".parse().unwrap();
+    let times = [0, 900, 1800, 2700].map(Timestamp::from_seconds);
+    let qualities = [Quality::Measured, Quality::Estimated, Quality::Measured, Quality::Substituted];
+    mem.write_with_quality(&power, &times, &[Some(1.0); 4], Some(Unit::Kilowatt), &qualities[..]).unwrap();
+    let told = |mem: &Memcore| {
+        let result = mem.query(&Query::new(&power).with_quality()).unwrap();
+        result.series()[0].qualities().unwrap().values().to_vec()
+    };
+    for (format, name) in [(FileFormat::Csv, "q.csv"), (FileFormat::Parquet, "q.parquet"), (FileFormat::Arrow, "q.arrow")] {
+        for wide in [false, true] {
+            let file = folder.path().join(name);
+            let mut options = ExportOptions::new(format);
+            options.wide = wide;
+            export_file(&mem, &Query::new(Selection::all()), &file, options, &mut |_| Ok(())).unwrap();
+            let other = Memcore::in_memory();
+            for points in [6, 0] {
+                assert_eq!(import(&other, &file, None).points, points, "{name}");
+                assert_eq!(told(&other), [0.0, 2.0, 0.0, 3.0], "{name}");
+                assert_eq!(
+                    values(&other, "home1.meter.power.quality"),
+                    values(&mem, "home1.meter.power.quality"),
+                    "{name}"
+                );
+            }
+        }
+    }
+    // A logger's own table, without a word on units: the name says what the column is.
+    let file = folder.path().join("logger.csv");
+    std::fs::write(&file, "time,power [W],power.quality\n1970-01-01T00:00:00Z,7,2\n1970-01-01T00:15:00Z,8,\n").unwrap();
+    let device: DeviceName = "home1.meter".parse().unwrap();
+    import(&mem, &file, Some(&device));
+    assert_eq!(told(&mem), [2.0, 0.0, 0.0, 3.0]);
+}
+
+#[test]
+fn a_files_sentinels_are_told_in_the_series_of_qualities_where_there_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("log.csv");
+    std::fs::write(&file, "time,power\n1970-01-01T00:00:00Z,1466\n1970-01-01T00:00:01Z,65535\n").unwrap();
+    let (mem, device) = inverter();
+    let quality = mem.store().channel(&device.channel("power".parse().unwrap())).unwrap().quality().unwrap();
+    mem.register(&device.channel(quality.name.clone()), &quality).unwrap();
+    for points in [1, 0] {
+        let report = import(&mem, &file, Some(&device));
+        assert_eq!((report.points, report.invalid), (points, 1));
+        assert_eq!(values(&mem, "home1.inverter.power.quality"), [(1, 4.0)]);
     }
 }

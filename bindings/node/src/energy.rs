@@ -8,6 +8,7 @@ use napi_derive::napi;
 
 use crate::channel::span;
 use crate::error::{Result, ToNode};
+use crate::history::qualities_of;
 use crate::time::instant;
 
 /// How values go on between samples.
@@ -234,6 +235,8 @@ pub(crate) struct ResampleSettings {
     pub gaps: Option<String>,
     /// Where a counter rolls over.
     pub width: Option<f64>,
+    /// How each value came about, by number.
+    pub qualities: Option<Float64Array>,
 }
 
 impl ResampleSettings {
@@ -274,11 +277,56 @@ pub(crate) fn resample(
     settings: ResampleSettings,
     holds: Holds,
 ) -> Result<ResampledColumns> {
-    let found = settings.resampling(&holds).and_then(|asked| energy::resample(times, values, &asked)).to_node()?;
+    let found = settings.resampling(&holds).and_then(|asked| match settings.qualities.as_deref() {
+        None => energy::resample(times, values, &asked),
+        Some(each) => energy::resample_with_quality(times, values, &qualities_of(each)?, &asked),
+    });
+    let found = found.to_node()?;
     let (names, columns): (Vec<_>, Vec<_>) = found.columns.into_iter().unzip();
     Ok(ResampledColumns {
         times: micros(found.starts),
         names: names.iter().map(|name| name.name().into_owned()).collect(),
         columns: columns.into_iter().map(Float64Array::new).collect(),
     })
+}
+
+/// A column of a balance.
+#[napi(object)]
+pub struct BalanceColumn {
+    /// Its name.
+    pub name: String,
+    /// One value an interval.
+    pub values: Float64Array,
+}
+
+/// The energy balance of a site, interval by interval.
+#[napi]
+pub struct NativeBalance(pub(crate) energy::Balance);
+
+#[napi]
+impl NativeBalance {
+    /// Of columns of amounts, each with its role.
+    #[napi(factory, catch_unwind)]
+    pub fn of(roles: Vec<String>, amounts: Vec<Float64Array>) -> Result<Self> {
+        let parts = roles.iter().zip(&amounts).map(|(role, amounts)| Ok(energy::Part { role: role.parse()?, amounts }));
+        let parts = parts.collect::<memcore::Result<Vec<_>>>().to_node()?;
+        energy::balance(&parts).map(Self).to_node()
+    }
+
+    /// Longer intervals.
+    #[napi(catch_unwind)]
+    pub fn gather(&self, ends: Vec<u32>) -> Result<Self> {
+        let ends: Vec<usize> = ends.into_iter().map(|end| end as usize).collect();
+        self.0.gather(&ends).map(Self).to_node()
+    }
+
+    /// The columns.
+    #[napi(catch_unwind)]
+    pub fn columns(&self) -> Vec<BalanceColumn> {
+        let column = |(name, values): (&str, &[f64])| BalanceColumn {
+            name: name.to_owned(),
+            values: Float64Array::new(values.to_vec()),
+        };
+        self.0.columns().into_iter().map(column).collect()
+    }
 }

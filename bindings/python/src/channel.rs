@@ -69,6 +69,6 @@ impl Description {
 }
 
 /// A choice by its name; serde's message lists the names.
-fn variant<T: DeserializeOwned>(field: &str, name: &str) -> PyResult<T> {
+pub(crate) fn variant<T: DeserializeOwned>(field: &str, name: &str) -> PyResult<T> {
     serde_json::from_value(name.into()).map_err(|e| invalid(format!("{field}: {e}")))
 }

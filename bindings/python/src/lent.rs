@@ -35,6 +35,17 @@ impl<T: ArrowNativeType> Deref for Lent<'_, T> {
     }
 }
 
+impl<T: ArrowNativeType> Lent<'_, T> {
+    /// For longer than the column is borrowed: a copy where it lies in Python's memory.
+    pub(crate) fn keep(self) -> Lent<'static, T> {
+        match self {
+            Self::InPlace(slice) => Lent::Copied(slice.to_vec()),
+            Self::Arrow(buffer) => Lent::Arrow(buffer),
+            Self::Copied(values) => Lent::Copied(values),
+        }
+    }
+}
+
 /// Instants as microseconds: an array of numpy, bytes, or Arrow timestamps with a zone.
 pub(crate) fn micros<'a>(name: &str, column: &'a Bound<'_, PyAny>) -> PyResult<Lent<'a, i64>> {
     if let Some(lent) = in_place(column, &["<i8", "<M8[us]"], i64::from_le_bytes)? {
@@ -74,6 +85,11 @@ pub(crate) fn local_micros<'a>(name: &str, column: &'a Bound<'_, PyAny>) -> PyRe
         times.extend(read.into_iter().map(Timestamp::as_micros));
     }
     Ok(Lent::Copied(times))
+}
+
+/// Times as they are in the column: instants, or times on local clocks.
+pub(crate) fn local_or_utc<'a>(name: &str, column: &'a Bound<'_, PyAny>) -> PyResult<Lent<'a, i64>> {
+    micros(name, column).or_else(|_| local_micros(name, column))
 }
 
 /// Numbers, NaN where there is none: an array of numpy, bytes, Arrow numbers, or a list in which `None` is absent.

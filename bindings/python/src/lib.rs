@@ -7,6 +7,7 @@ mod bulk;
 mod channel;
 mod columns;
 mod device;
+mod doctor;
 mod energy;
 mod errors;
 mod frame;
@@ -35,7 +36,9 @@ mod _memcore {
     #[pymodule_export]
     use super::device::Device;
     #[pymodule_export]
-    use super::energy::{at, buckets, convert, increase, increases, integrate, localize, mean_power, resample};
+    use super::doctor::{Findings, examine, examine_file};
+    #[pymodule_export]
+    use super::energy::{Balance, at, buckets, convert, increase, increases, integrate, localize, mean_power, resample};
     #[pymodule_export]
     use super::live::Feed;
     #[pymodule_export]

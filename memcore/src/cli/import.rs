@@ -21,7 +21,7 @@ columns are named by whole series (home1.pv.power), or belong to --device; their
 #[derive(Debug, Args)]
 #[command(after_help = LAYOUTS)]
 pub(super) struct Import {
-    /// CSV and its like (plain, gzip or xz), Parquet or Arrow
+    /// CSV, JSON lines, MongoDB dump, Home Assistant, Green Button (all plain, gzip or xz), Parquet or Arrow
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Whose channels the columns of a wide file are: `site.device`

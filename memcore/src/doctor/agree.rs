@@ -110,32 +110,59 @@ fn fits(a: &Moves<'_, '_>, b: &Moves<'_, '_>) -> Vec<Fit> {
     let slots = ((last - first) / cadence) as usize;
     let stretches = (slots / 150).clamp(1, STRETCHES);
     let reach = ((2 * HOUR + 10 * MINUTE) / cadence).clamp(3, 150);
-    let fit = |n: usize| {
+    let fit = |n: usize, reach: i64| {
         let start = first + (slots * n / stretches) as i64 * cadence;
         let end = first + (slots * (n + 1) / stretches) as i64 * cadence;
         let count = CHANGES.min(slots / stretches);
         // From its middle, so that nights and days take turns.
         let from = start + (((end - start) / cadence - count as i64) / 2) * cadence;
-        best_lag(&a.changes(from, count), &b.changes(from, count), reach).map(|(lag, clear)| Fit { start, end, lag, clear })
+        best_lag(&a.changes(from, count), &b.changes(from, count), reach, |lag, clear| Fit { start, end, lag, clear })
     };
-    (0..stretches).filter_map(fit).collect()
+    // Far off is looked for only where the two move together as a rule.
+    let near: Vec<Lag> = (0..stretches).map(|n| fit(n, 2)).collect();
+    let moving = near.iter().filter(|lag| !matches!(lag, Lag::Still)).count();
+    if near.iter().filter(|lag| matches!(lag, Lag::At(_))).count() * 2 < moving {
+        return Vec::new();
+    }
+    let far = |(n, near): (usize, Lag)| match near {
+        Lag::At(fit) => Some(fit),
+        Lag::Still => None,
+        Lag::Apart => match fit(n, reach) {
+            Lag::At(fit) => Some(fit),
+            _ => None,
+        },
+    };
+    near.into_iter().enumerate().filter_map(far).collect()
 }
 
-/// The lag of the closest agreement, and whether it is clearly better than none; none where the two do not move together.
-fn best_lag(a: &[f64], b: &[f64], reach: i64) -> Option<(i64, bool)> {
+/// What a stretch says of two series.
+#[derive(Debug, Clone, Copy)]
+enum Lag {
+    /// One of them stands still.
+    Still,
+    /// They do not move together.
+    Apart,
+    At(Fit),
+}
+
+/// The lag of the closest agreement, and whether it is clearly better than none.
+fn best_lag(a: &[f64], b: &[f64], reach: i64, fit: impl Fn(i64, bool) -> Fit) -> Lag {
     let power = |series: &[f64]| series.iter().map(|change| change * change).sum::<f64>();
+    let moves = |series: &[f64]| series.iter().filter(|change| **change != 0.0).count();
     let whole = (power(a) * power(b)).sqrt();
-    if whole <= 0.0 || a.iter().filter(|change| **change != 0.0).count() < 20 {
-        return None;
+    if moves(a) < 20 || moves(b) < 20 {
+        return Lag::Still;
     }
     let at = |lag: i64| {
         let (x, y) = if lag >= 0 { (a, &b[lag as usize..]) } else { (&a[-lag as usize..], b) };
         x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>().abs() / whole
     };
     let reach = reach.min(a.len() as i64 / 3);
-    let best = (-reach..=reach).map(|lag| (lag, at(lag))).max_by(|x, y| x.1.total_cmp(&y.1))?;
-    let still = at(0);
-    (best.1 >= TOGETHER).then_some((best.0, best.0 == 0 || best.1 > 1.5 * still))
+    let best = (-reach..=reach).map(|lag| (lag, at(lag))).max_by(|x, y| x.1.total_cmp(&y.1));
+    match best {
+        Some((lag, best)) if best >= TOGETHER => Lag::At(fit(lag, lag == 0 || best > 1.5 * at(0))),
+        _ => Lag::Apart,
+    }
 }
 
 /// The lag that nearly all stretches of a pair share.
@@ -228,14 +255,17 @@ fn clocks(moves: &[Moves<'_, '_>], lags: &[(usize, usize, Vec<Fit>)]) -> Vec<Fin
 fn other_clock(moves: &Moves<'_, '_>, against: &str, fit: Fit, lag: i64, sure: bool) -> Finding {
     let subject = moves.subject;
     let message = format!(
-        "about {} to {} its changes come {} {} than those of {against}, and not so before or after: its clock was set wrong",
+        "about {} to {} the changes of {} come {} {} than those of {against}, and not so before or after: {} was set wrong",
         instant(fit.start),
         instant(fit.end),
+        subject.name(),
         length(lag * moves.cadence),
-        if lag > 0 { "later" } else { "earlier" }
+        if lag > 0 { "later" } else { "earlier" },
+        if sure { "its clock" } else { "one of the two clocks" }
     );
-    let confidence = if sure { 0.92 } else { 0.75 };
+    let confidence = if sure { 0.92 } else { 0.85 };
     let finding = Finding::new(FindingKind::ClockShift, Severity::Warning, confidence, message).of(subject.name());
+    let finding = if sure { finding } else { finding.of(against) };
     let range = subject.points.between(fit.start, fit.end);
     let finding = finding.at(subject, &[Place::of(range.start, range.end.max(range.start + 1) - 1)], 0);
     finding.repair("move these rows back by that time before they are used together")

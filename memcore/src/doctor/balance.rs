@@ -1,12 +1,12 @@
 //! What the parts of a site say together: the balance closes with one combination of signs, units and labels, and no other.
 
-use super::finding::{Place, Subject, number, percent};
+use super::finding::{Place, Subject, length, number, percent, span};
 use super::night;
 use super::points::median;
 use super::report::{Finding, FindingKind, Severity};
 use super::series::Role;
 use super::unit;
-use crate::model::{Kind, Quantity, SignConvention};
+use crate::model::{Kind, LabelPosition, Quantity, SignConvention};
 
 /// More parts have too many combinations.
 const PARTS: usize = 8;
@@ -74,6 +74,37 @@ impl<'s, 'a> Site<'s, 'a> {
         }
     }
 
+    /// The residual over the largest part where each part in turn is taken one cadence later.
+    fn residuals_shifted(&self, factors: &[f64], cadence: i64) -> Vec<f64> {
+        let mut sums = vec![0.0; self.parts.len()];
+        let grid = &self.parts[0].points;
+        let scales: Vec<f64> = self.parts.iter().map(|part| part.series.scale()).collect();
+        let step = (grid.len() / ROWS) | 1;
+        let (mut now, mut next) = (vec![0; self.parts.len()], vec![0; self.parts.len()]);
+        let mut rows = 0.0;
+        for time in grid.times.iter().step_by(step) {
+            let side = |n: usize, at: usize| {
+                let value = self.parts[n].points.values[at] * scales[n] * factors[n];
+                if n == 0 { value } else { -value }
+            };
+            let parts = self.parts.iter().enumerate();
+            let whole = parts.fold(true, |whole, (n, part)| {
+                advance(&part.points.times, &mut now[n], *time)
+                    & advance(&part.points.times, &mut next[n], time + cadence)
+                    & whole
+            });
+            if whole {
+                rows += 1.0;
+                let plain: f64 = (0..now.len()).map(|n| side(n, now[n])).sum();
+                for n in 0..sums.len() {
+                    sums[n] += (plain - side(n, now[n]) + side(n, next[n])).powi(2);
+                }
+            }
+        }
+        let scale = self.scale(factors).max(1e-9);
+        sums.into_iter().map(|sum| (sum / f64::max(rows, 1.0)).sqrt() / scale).collect()
+    }
+
     /// The residual of `grid = sum of devices` with those factors, as a root mean square in W.
     fn residual(&self, factors: &[f64]) -> f64 {
         let side = |n: usize| if n == 0 { factors[n] } else { -factors[n] };
@@ -137,7 +168,40 @@ pub(super) fn balance(subjects: &[Subject<'_>], known: &[(String, bool)]) -> Vec
     if best.residual > limit {
         return Vec::from_iter(thousandfold(&site));
     }
-    signs(&site, &best, known)
+    let mut found = signs(&site, &best, known);
+    found.extend(label(&site, &best));
+    found
+}
+
+/// A part whose values, taken one cadence later, close the balance far better: it is labelled by the end of its interval.
+fn label(site: &Site<'_, '_>, best: &Combination) -> Option<Finding> {
+    if site.parts.len() < 3 || site.rows < 200 {
+        return None;
+    }
+    let cadence = site.parts[0].cadence?;
+    let shifted = site.residuals_shifted(&best.factors, cadence);
+    let plain = best.residual;
+    let mut order: Vec<usize> = (0..shifted.len()).collect();
+    order.sort_by(|a, b| shifted[*a].total_cmp(&shifted[*b]));
+    let (first, second) = (order[0], order[1]);
+    let part = site.parts[first];
+    let clear = shifted[first] < 0.5 * plain && shifted[first] < 0.6 * shifted[second];
+    if !clear || part.series.label == Some(LabelPosition::End) {
+        return None;
+    }
+    let message = format!(
+        "the site's balance closes to {} of its largest part where {} is taken one cadence ({}) later, to {} as it stands: it is \
+         labelled by the end of its intervals",
+        percent(shifted[first]),
+        part.name(),
+        length(cadence),
+        percent(plain)
+    );
+    let finding = Finding::new(FindingKind::Label, Severity::Warning, 0.95, message).of(part.name());
+    let middle = part.points.len() / 2;
+    let finding = finding.counting(part.points.len()).at(part, &[Place::of(middle, middle)], 0);
+    let finding = finding.spanning(part.points.times[0], part.points.times[part.points.len() - 1]);
+    Some(finding.declare(part.name(), "label", "end").declare(part.name(), "cadence", span(cadence)))
 }
 
 /// A part whose unit, a thousand times off, is what keeps the balance from closing.

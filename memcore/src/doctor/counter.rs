@@ -7,11 +7,16 @@ use crate::model::Kind;
 
 /// For how many readings a glitch may last.
 const GLITCH: usize = 3;
-/// How many typical rises a register may be from its end when it rolls over.
+/// How many usual rises lie within what is no leap.
 const NEAR: f64 = 60.0;
+/// How many usual rises a register may make through its end: of two to some power, or of decimal digits, where a reset may
+/// come close to such a number by chance.
+const THROUGH: [f64; 2] = [20.0, 4.0];
 
 /// Where a register ends: two to the power of its bits, and displays of so many digits, times the scale of the value.
 const WIDTHS: [f64; 8] = [65_536.0, 16_777_216.0, 4_294_967_296.0, 1e5, 1e6, 1e7, 1e8, 1e9];
+/// How many of them are of bits.
+const BINARY: usize = 3;
 const SCALES: [f64; 7] = [1.0, 0.1, 0.01, 0.001, 10.0, 100.0, 1000.0];
 
 /// Where a counter falls, by what it was.
@@ -65,8 +70,10 @@ fn classified(subject: &Subject<'_>) -> Falls {
             falls.other.push(Place::of(at - 1, at));
         } else if let Some(first) = leapt(values, at, usual) {
             falls.glitches.push(Place::of(first, at - 1));
-        } else if let Some(width) = rolled(before, value, usual) {
+        } else if let Some(width) = rolled(before, value, typical * cadences) {
             falls.rollovers.push((Place::of(at - 1, at), width));
+        } else if falls.other.last().is_some_and(|last| last.last + GLITCH >= at) {
+            falls.other.push(Place::of(at - 1, at));
         } else if let Some(back) = came_back(values, at, usual) {
             falls.glitches.push(Place::of(at, back - 1));
             at = back;
@@ -100,12 +107,13 @@ fn came_back(values: &[f64], at: usize, usual: f64) -> Option<usize> {
 
 /// The width of the register, where the rise through its end is an ordinary one.
 fn rolled(before: f64, value: f64, usual: f64) -> Option<f64> {
-    let widths = SCALES.iter().flat_map(|scale| WIDTHS.iter().map(move |width| width * scale));
-    let fits = |width: &f64| {
+    let widths = SCALES.iter().flat_map(|scale| WIDTHS.iter().enumerate().map(move |(n, width)| (n, width * scale)));
+    let fits = |(n, width): &(usize, f64)| {
         let rise = width - before + value;
-        before < *width && value >= 0.0 && before > 0.9 * width && rise <= usual.min(0.05 * width)
+        let most = usual * THROUGH[usize::from(*n >= BINARY)];
+        before < *width && value >= 0.0 && before > 0.9 * width && rise <= most.min(0.05 * width)
     };
-    widths.filter(fits).min_by(|a, b| (a - before).total_cmp(&(b - before)))
+    widths.filter(fits).map(|(_, width)| width).min_by(|a, b| (a - before).total_cmp(&(b - before)))
 }
 
 fn rollover(subject: &Subject<'_>, rollovers: &[(Place, f64)]) -> Option<Finding> {

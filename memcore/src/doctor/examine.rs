@@ -89,10 +89,19 @@ fn alone<'a>(series: &Series<'a>, options: &Examination, changes: &Changes) -> (
     found.extend(timeline::gaps(&subject, changes));
     found.extend(daylight::hours(&subject, changes, &folds));
     found.extend(frozen::frozen(&subject));
-    found.extend(spike::spikes(&subject));
-    found.extend(unit::slipped_part(&subject).or_else(|| unit::wrong_level(&subject)));
+    let solar = Solar::of(&subject);
+    match unit::slipped_part(&subject, solar.as_ref()) {
+        Some(slip) => found.push(slip),
+        // Where a part has another unit, its peaks are no spikes, and the level says nothing.
+        None => {
+            found.extend(unit::wrong_level(&subject));
+            found.extend(spike::spikes(&subject));
+        }
+    }
     found.extend(counter::falls(&subject));
-    found.extend(of_the_sun(&subject, options, changes));
+    if let Some(solar) = &solar {
+        found.extend(of_the_sun(&subject, solar, options, changes));
+    }
     (subject, found)
 }
 
@@ -105,6 +114,12 @@ fn together(subjects: &[Subject<'_>], alone: &[Finding]) -> Vec<Finding> {
     }
     found.extend(balance::power_of_current(subjects));
     found.extend(agree::pairs(subjects));
+    // What the sun says of a clock is surer than what another meter does.
+    let is_known = |finding: &Finding| {
+        let of_time = matches!(finding.kind, FindingKind::ClockShift);
+        of_time && alone.iter().any(|known| is_clock(known) && known.from <= finding.to && finding.from <= known.to)
+    };
+    found.retain(|finding| !is_known(finding));
     // A sign or a unit is wrong once, however many ways there are to see it.
     let mut said: Vec<(FindingKind, String)> = alone.iter().flat_map(|finding| named(finding)).collect();
     found.retain(|finding| {
@@ -116,20 +131,23 @@ fn together(subjects: &[Subject<'_>], alone: &[Finding]) -> Vec<Finding> {
     found
 }
 
+fn is_clock(finding: &Finding) -> bool {
+    matches!(finding.kind, FindingKind::ClockShift | FindingKind::DaylightSaving)
+}
+
 fn named(finding: &Finding) -> Vec<(FindingKind, String)> {
-    let once = matches!(finding.kind, FindingKind::Sign | FindingKind::UnitSlip);
+    let once = matches!(finding.kind, FindingKind::Sign | FindingKind::UnitSlip | FindingKind::Label);
     finding.series.iter().filter(|_| once).map(|name| (finding.kind, name.clone())).collect()
 }
 
-fn of_the_sun(subject: &Subject<'_>, options: &Examination, changes: &Changes) -> Vec<Finding> {
-    let Some(solar) = Solar::of(subject) else { return Vec::new() };
-    let mut found = solar::clock(subject, &solar, changes);
+fn of_the_sun(subject: &Subject<'_>, solar: &Solar, options: &Examination, changes: &Changes) -> Vec<Finding> {
+    let mut found = solar::clock(subject, solar, changes);
     // Without a zone nobody knows how far local times are ahead.
     if let Some(position) = options.position.filter(|_| !options.naive || options.zone.is_some()) {
-        found.extend(solar::against_the_sun(subject, &solar, position, changes));
+        found.extend(solar::against_the_sun(subject, solar, position, changes));
     }
-    found.extend(night::night_power(subject, &solar));
-    found.extend(night::sign(subject, &solar));
+    found.extend(night::night_power(subject, solar));
+    found.extend(night::sign(subject, solar));
     found
 }
 

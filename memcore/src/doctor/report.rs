@@ -1,5 +1,6 @@
 //! What the doctor says: findings that a program can act on and a person can read.
 
+use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
@@ -8,6 +9,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::model::{Kind, Quantity, Span, Timestamp, shorten};
 
+use super::finding::instant;
 use super::series::Role;
 
 /// What is wrong, or worth knowing.
@@ -142,6 +144,16 @@ pub struct Declaration {
     pub value: Value,
 }
 
+impl fmt::Display for Declaration {
+    /// As a line of people's notes: `home1.pv.power sign = "generator"`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(series) = &self.series {
+            write!(f, "{series} ")?;
+        }
+        write!(f, "{} = {}", self.field, self.value)
+    }
+}
+
 /// One thing that the doctor found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -259,6 +271,46 @@ pub struct Report {
     pub series: Vec<Checkup>,
     /// What was found.
     pub findings: Vec<Finding>,
+}
+
+impl Finding {
+    /// Where it is, for people: rows and times.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let rows = match &self.rows[..] {
+            [] => String::new(),
+            [one] if one.first == one.last => format!("row {}", one.first),
+            [one] => format!("rows {} to {}", one.first, one.last),
+            [first, .., last] => format!("{} places in rows {} to {}", self.rows.len(), first.first, last.last),
+        };
+        match (self.from, self.to) {
+            (Some(from), Some(to)) if from == to => format!("{rows}, {}", instant(from.as_micros())),
+            (Some(from), Some(to)) => format!("{rows}, {} to {}", instant(from.as_micros()), instant(to.as_micros())),
+            _ => rows,
+        }
+    }
+}
+
+impl Checkup {
+    /// Quantity, kind and role in a few words.
+    #[must_use]
+    pub fn what(&self) -> String {
+        let role = self.role.map(|role| role.name());
+        let kind = (self.kind != Kind::Gauge).then_some(match self.kind {
+            Kind::Counter => "counter",
+            Kind::State => "state",
+            _ => "event",
+        });
+        let words: Vec<&str> = [role, self.quantity.map(Quantity::name), kind].into_iter().flatten().collect();
+        if words.is_empty() { "-".into() } else { words.join(" ") }
+    }
+}
+
+/// A text as a sentence of its own.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}{}", letters.as_str(), if text.ends_with('.') { "" } else { "." })
 }
 
 impl Report {

@@ -1,5 +1,7 @@
 //! What the doctor is given: columns as they stand in a file, and what is known of them.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::report::FindingKind;
@@ -18,6 +20,30 @@ pub enum Role {
     Battery,
     /// What consumes: the whole house, or one device of it.
     Load,
+}
+
+impl Role {
+    /// Its name, as options and JSON have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Grid => "grid",
+            Self::Pv => "pv",
+            Self::Battery => "battery",
+            Self::Load => "load",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        [Self::Grid, Self::Pv, Self::Battery, Self::Load]
+            .into_iter()
+            .find(|role| role.name() == text)
+            .ok_or_else(|| Error::invalid(format!("role is {text:?}, expected one of grid pv battery load")))
+    }
 }
 
 /// One column, and what is known of it. Times and values stand in the order of the file, NaN where a value is absent.

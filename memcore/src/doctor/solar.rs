@@ -235,19 +235,33 @@ fn sharpened(late: &[f64], at: usize, size: f64) -> usize {
 
 /// What the steps of a PV array say of the clock of its times.
 pub(super) fn clock(subject: &Subject<'_>, solar: &Solar, changes: &Changes) -> Vec<Finding> {
-    let (of_changes, others): (Vec<Step>, Vec<Step>) = solar.steps().into_iter().partition(|step| is_change(step, changes));
+    let steps = solar.steps();
+    let (mut of_changes, mut others): (Vec<Step>, Vec<Step>) = steps.iter().partition(|step| is_change(step, changes, 2));
+    // One step alone may fall on such a day by chance: where it is undone on another day, or not quite on it, it is no change.
+    let undone = |step: &Step| others.iter().any(|other| is_undone(step, other));
+    if let [only] = of_changes[..]
+        && (undone(&only) || !is_change(&only, changes, 0))
+    {
+        of_changes.clear();
+        others = steps;
+    }
     let mut found = Vec::from_iter(daylight_saving(subject, &of_changes, changes));
     found.extend(shifted(subject, &others));
     found
 }
 
-/// Whether a step is that of clocks which are set forward in spring or back in autumn.
-fn is_change(step: &Step, changes: &Changes) -> bool {
+/// Whether a step is that of clocks which are set forward in spring or back in autumn; days without sun blur by how many days.
+fn is_change(step: &Step, changes: &Changes, blur: i64) -> bool {
     let hour = (step.size.abs() - HOUR as f64).abs() <= 20.0 * MINUTE as f64;
     let forward = step.size > 0.0;
-    let (from, to) = (step.before - DAY, step.from + DAY);
+    let (from, to) = (step.before - blur * DAY, step.from + blur * DAY / 2);
     let close = (0..=(to - from) / DAY).any(|day| changes.near(from + day * DAY + DAY / 2, forward).is_some());
     hour && close
+}
+
+/// Whether a later step takes back the one before.
+fn is_undone(step: &Step, next: &Step) -> bool {
+    (next.size + step.size).abs() <= 0.35 * step.size.abs().max(next.size.abs())
 }
 
 fn daylight_saving(subject: &Subject<'_>, steps: &[Step], changes: &Changes) -> Option<Finding> {
@@ -277,8 +291,7 @@ fn shifted(subject: &Subject<'_>, steps: &[Step]) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut rest = steps;
     while let Some((step, after)) = rest.split_first() {
-        let back =
-            after.first().filter(|next| (next.size + step.size).abs() <= 0.35 * step.size.abs().max(next.size.abs()));
+        let back = after.first().filter(|next| is_undone(step, next));
         let end = back.map_or(subject.points.times[subject.points.len() - 1], |back| back.from);
         rest = if back.is_some() { &after[1..] } else { after };
         let range = subject.points.between(step.from, end);

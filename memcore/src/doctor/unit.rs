@@ -4,6 +4,7 @@ use super::finding::{HOUR, Place, Subject, counted, instant, number, percent};
 use super::points::{Sorted, median};
 use super::report::{Finding, FindingKind, Severity};
 use super::series::Role;
+use super::solar::Solar;
 use crate::model::{Quantity, Unit};
 
 /// A stretch of fewer points may be anything.
@@ -12,38 +13,38 @@ const LEAST: usize = 5;
 const STRETCHES: usize = 12;
 
 /// Stretches in which values are a thousand times larger or smaller than before and after.
-pub(super) fn slipped_part(subject: &Subject<'_>) -> Option<Finding> {
-    let values = &subject.points.values;
-    if subject.is_counter() || values.len() < 50 || !is_scaled(subject.quantity) {
+pub(super) fn slipped_part(subject: &Subject<'_>, solar: Option<&Solar>) -> Option<Finding> {
+    if subject.is_counter() || !is_scaled(subject.quantity) {
         return None;
     }
-    let places = stretches(values);
-    if places.is_empty() || places.len() > STRETCHES {
+    // What follows the sun falls to nothing every night: only its middays are compared.
+    let Some(solar) = solar else { return slipped_among(subject, &subject.points.values, &|at| at) };
+    let points = &subject.points;
+    let noons: Vec<usize> = (0..points.len()).filter(|at| solar.from_noon(points.times[*at]) < 2 * HOUR).collect();
+    let values: Vec<f64> = noons.iter().map(|at| points.values[*at]).collect();
+    slipped_among(subject, &values, &|at| noons[at])
+}
+
+/// Among values of the series, each at the point that `point` says.
+fn slipped_among(subject: &Subject<'_>, values: &[f64], point: &dyn Fn(usize) -> usize) -> Option<Finding> {
+    if values.len() < 50 {
         return None;
     }
-    let (inside, outside) = split(values, &places);
-    let (inside, outside) = (Sorted::of(inside.into_iter()), Sorted::of(outside.into_iter()));
-    let ratio = inside.median() / outside.median();
+    let (places, ratio) = jumping(values).or_else(|| by_level(values))?;
     let larger = ratio > 1.0;
-    // All values of one side lie beyond all of the other: that no switching explains.
-    let apart = match larger {
-        true => inside.at(0.02) > 4.0 * outside.at(0.995),
-        false => inside.at(0.98) * 4.0 < outside.at(0.005),
-    };
-    let factor = if larger { ratio } else { 1.0 / ratio };
-    if !apart || !(150.0..7000.0).contains(&factor) {
-        return None;
-    }
     let points: usize = places.iter().map(|place| place.points()).sum();
     let worst = (0..places.len()).max_by_key(|at| places[*at].points())?;
+    let (inside, outside) = split(values, &places);
+    let medians = (Sorted::of(inside.into_iter()).median(), Sorted::of(outside.into_iter()).median());
+    let places: Vec<Place> = places.iter().map(|place| Place::of(point(place.first), point(place.last))).collect();
     let message = format!(
         "{} of the values are about a thousand times {} than the others: {} from {}, at a median of {} against {}",
         percent(points as f64 / values.len() as f64),
         if larger { "larger" } else { "smaller" },
         counted(places.len(), "stretch", "stretches"),
         instant(subject.points.times[places[0].first]),
-        number(inside.median()),
-        subject.said(outside.median())
+        number(medians.0),
+        subject.said(medians.1)
     );
     let confidence = if points > 4 * LEAST { 0.97 } else { 0.85 };
     let finding = Finding::new(FindingKind::UnitSlip, Severity::Fault, confidence, message).of(subject.name());
@@ -52,6 +53,74 @@ pub(super) fn slipped_part(subject: &Subject<'_>) -> Option<Finding> {
         true => "divide these rows by 1000: the source changed its unit for a while",
         false => "multiply these rows by 1000: the source changed its unit for a while",
     }))
+}
+
+/// By jumps of single values, where those of one side all lie beyond those of the other: that no switching explains.
+fn jumping(values: &[f64]) -> Option<(Vec<Place>, f64)> {
+    let places = stretches(values);
+    if places.is_empty() || places.len() > STRETCHES {
+        return None;
+    }
+    let (inside, outside) = split(values, &places);
+    let (inside, outside) = (Sorted::of(inside.into_iter()), Sorted::of(outside.into_iter()));
+    let ratio = inside.median() / outside.median();
+    let apart = match ratio > 1.0 {
+        true => inside.at(0.02) > 4.0 * outside.at(0.995),
+        false => inside.at(0.98) * 4.0 < outside.at(0.005),
+    };
+    (apart && is_thousand(&inside, &outside, &[0.1, 0.5, 0.9])).then_some((places, ratio))
+}
+
+/// Points of which one level is taken.
+const CHUNK: usize = 48;
+
+/// By the level of whole chunks, for what passes through zero.
+fn by_level(values: &[f64]) -> Option<(Vec<Place>, f64)> {
+    let mut last = None;
+    let mut level = |chunk: &[f64]| {
+        let mut sizes: Vec<f64> = chunk.iter().map(|value| value.abs()).collect();
+        let at = sizes.len() * 3 / 4;
+        let size = *sizes.select_nth_unstable_by(at, f64::total_cmp).1;
+        // What rests has no level: that before goes on.
+        last = if size > 0.0 { Some(size.log10()) } else { last };
+        last
+    };
+    let levels: Vec<Option<f64>> = values.chunks(CHUNK).map(&mut level).collect();
+    let first = levels.iter().flatten().next().copied()?;
+    let levels: Vec<f64> = levels.into_iter().map(|level| level.unwrap_or(first)).collect();
+    let mut sorted = levels.clone();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let (gap, limit) =
+        sorted.windows(2).map(|pair| (pair[1] - pair[0], (pair[0] + pair[1]) / 2.0)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let high = levels.iter().filter(|level| **level > limit).count();
+    if gap < 1.3 || high < 2 || levels.len() - high < 2 {
+        return None;
+    }
+    let less_common = 2 * high <= levels.len();
+    let mut places: Vec<Place> = Vec::new();
+    for (n, _) in levels.iter().enumerate().filter(|(_, level)| (**level > limit) == less_common) {
+        let (first, last) = (n * CHUNK, ((n + 1) * CHUNK).min(values.len()) - 1);
+        match places.last_mut() {
+            Some(place) if place.last + 1 == first => place.last = last,
+            _ => places.push(Place::of(first, last)),
+        }
+    }
+    let (inside, outside) = split(values, &places);
+    let (inside, outside) = (Sorted::of(inside.into_iter()), Sorted::of(outside.into_iter()));
+    let ratio = inside.median() / outside.median();
+    (places.len() <= 4 && is_thousand(&inside, &outside, &[0.25, 0.5, 0.75, 0.95])).then_some((places, ratio))
+}
+
+/// Whether values of one side are those of the other, a thousand times larger or smaller: by their whole spread, which the two
+/// levels of something that switches do not share.
+fn is_thousand(inside: &Sorted, outside: &Sorted, shares: &[f64]) -> bool {
+    let ratio = |share: &f64| (inside.at(*share) / outside.at(*share)).log10().abs();
+    let spread = |sorted: &Sorted| sorted.at(0.9) / sorted.at(0.1);
+    let same_side = (inside.median() > outside.median()) == (inside.at(0.9) > outside.at(0.9));
+    same_side
+        && spread(inside) > 1.25
+        && spread(outside) > 1.25
+        && shares.iter().all(|share| (2.4..3.6).contains(&ratio(share)))
 }
 
 /// Whether the unit of such a quantity comes in thousands.

@@ -38,6 +38,16 @@ pub enum Aggregate {
     Coverage,
     /// The share of the bucket over which the last sample was taken to hold, although no later one says so yet.
     Held,
+    /// The share of the bucket over which measured values held, 0 to 1.
+    Measured,
+    /// The share over which estimated values held.
+    Estimated,
+    /// The share over which substituted values held.
+    Substituted,
+    /// The share over which the source said that it has no value.
+    Invalid,
+    /// The number of the worst [`Quality`](crate::model::Quality) that counts in the bucket.
+    Quality,
     /// The value in the middle: half of the numbers are not above it.
     Median,
     /// The value that so many percent of the numbers are not above.
@@ -46,7 +56,7 @@ pub enum Aggregate {
 
 impl Aggregate {
     /// Every aggregate without a number in its name; percentiles (`p5`, `p99.9`) come to these.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::Mean,
         Self::TimeWeightedMean,
         Self::Min,
@@ -59,6 +69,11 @@ impl Aggregate {
         Self::Increase,
         Self::Coverage,
         Self::Held,
+        Self::Measured,
+        Self::Estimated,
+        Self::Substituted,
+        Self::Invalid,
+        Self::Quality,
         Self::Median,
     ];
 
@@ -78,6 +93,11 @@ impl Aggregate {
             Self::Increase => "increase",
             Self::Coverage => "coverage",
             Self::Held => "held",
+            Self::Measured => "measured",
+            Self::Estimated => "estimated",
+            Self::Substituted => "substituted",
+            Self::Invalid => "invalid",
+            Self::Quality => "quality",
             Self::Median => "median",
             Self::Percentile(percentile) => return Cow::Owned(percentile.to_string()),
         })
@@ -98,7 +118,12 @@ impl Aggregate {
             Self::Integral => "values times hours that they held",
             Self::Increase => "rise of the counter across its resets",
             Self::Coverage => "measured share of the time",
-            Self::Held => "share of the time that no later sample confirms",
+            Self::Held => "share of the time over which a value was held and no later sample confirms it",
+            Self::Measured => "share of the time with measured values",
+            Self::Estimated => "share of the time with estimated values",
+            Self::Substituted => "share of the time with substituted values",
+            Self::Invalid => "share of the time that the source called invalid",
+            Self::Quality => "worst quality: 0 measured, 1 held, 2 estimated, 3 substituted, 4 invalid",
             Self::Median => "median of the numbers",
             Self::Percentile(percentile) => {
                 return Cow::Owned(format!("{} % of the numbers are not above it", percentile.percent()));
@@ -110,7 +135,9 @@ impl Aggregate {
     #[must_use]
     pub fn unit(self, base: Unit) -> Cow<'static, str> {
         match self {
-            Self::Count | Self::Coverage | Self::Held => Cow::Borrowed("1"),
+            Self::Count => Cow::Borrowed("1"),
+            share if share.is_share() => Cow::Borrowed("1"),
+            Self::Quality => Cow::Borrowed(Unit::Code.symbol()),
             Self::Integral => match base {
                 Unit::Watt => Cow::Borrowed("Wh"),
                 Unit::Var => Cow::Borrowed("varh"),
@@ -126,12 +153,22 @@ impl Aggregate {
 
     /// Whether it counts how long values held.
     pub(crate) fn is_over_time(self) -> bool {
-        matches!(self, Self::TimeWeightedMean | Self::Integral | Self::Coverage | Self::Held)
+        matches!(self, Self::TimeWeightedMean | Self::Integral) || self.is_share()
+    }
+
+    /// Whether it is a share of the time.
+    pub(crate) fn is_share(self) -> bool {
+        matches!(self, Self::Coverage | Self::Held | Self::Measured | Self::Estimated | Self::Substituted | Self::Invalid)
+    }
+
+    /// Whether it is told by the qualities of the values.
+    pub(crate) fn is_of_quality(self) -> bool {
+        self == Self::Quality || (self.is_share() && self != Self::Coverage)
     }
 
     /// Whether it is a level, which may stand for a bucket without a number; amounts are never made up.
     pub(crate) fn is_level(self) -> bool {
-        !matches!(self, Self::Sum | Self::Count | Self::Integral | Self::Increase | Self::Coverage | Self::Held)
+        !(self.is_share() || matches!(self, Self::Sum | Self::Count | Self::Integral | Self::Increase | Self::Quality))
     }
 
     /// Which share of the numbers is not above it, for those that need all of them.

@@ -296,10 +296,12 @@ fn put_differences(before: f64, values: &[f64], amounts: &mut Vec<f64>) {
     let start = amounts.len();
     amounts.push(Rise { from: before, to: values[0] }.amount());
     let scale = exact::common_scale(values);
-    let whole = |value: f64| exact::scaled(value, scale.unwrap_or(1.0));
     match scale {
         // Numbers that are whole in one scale: their difference is exact, and divided once.
-        Some(scale) => amounts.extend(values.windows(2).map(|pair| (whole(pair[1]) - whole(pair[0])) / scale)),
+        Some((scale, _)) => {
+            let whole = |value: f64| exact::scaled(value, scale);
+            amounts.extend(values.windows(2).map(|pair| (whole(pair[1]) - whole(pair[0])) / scale));
+        }
         None => amounts.extend(values.windows(2).map(|pair| Rise { from: pair[0], to: pair[1] }.amount())),
     }
     debug_assert_eq!(amounts.len() - start, values.len());

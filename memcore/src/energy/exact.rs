@@ -14,6 +14,8 @@ pub(crate) const DIGITS: f64 = (1u64 << 51) as f64;
 pub(crate) const ROUNDER: f64 = 1.5 * (1u64 << 52) as f64;
 /// So many whole numbers of less than 2^51 fit into one of 63 bits.
 const BLOCK: usize = 1 << 12;
+/// Values that are summed beside each other, so that none waits for the one before.
+const LANES: usize = 8;
 
 /// The value in units of 10^-9, where it is a decimal: `units / 10^places` gives it back bit for bit, with as many places (9,
 /// 6, 3 or 0) as its size leaves room for.
@@ -34,25 +36,77 @@ fn is_exact(value: f64, whole: f64, scale: f64) -> bool {
     (whole / scale).to_bits() == value.to_bits()
 }
 
-/// What makes whole numbers of all values, where they are decimals of one size.
-pub(super) fn common_scale(values: &[f64]) -> Option<f64> {
-    let largest = values.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
-    let (_, scale, _) = *SCALES.iter().find(|(below, ..)| largest < *below)?;
-    let all = values.iter().fold(true, |all, value| all & is_exact(*value, scaled(*value, scale), scale));
-    all.then_some(scale)
+/// What makes whole numbers of all values, and the units in one of those, where all are decimals.
+pub(super) fn common_scale(values: &[f64]) -> Option<(f64, i128)> {
+    let largest = values.iter().fold(0.0, |largest: f64, value| if value.abs() > largest { value.abs() } else { largest });
+    let (below, scale, units) = *SCALES.iter().find(|(below, ..)| largest < *below)?;
+    // NaN is below nothing.
+    let is_whole = |value: f64| (value.abs() < below) & is_exact(value, scaled(value, scale), scale);
+    let all = values.iter().fold(true, |all, value| all & is_whole(*value));
+    all.then_some((scale, units))
 }
 
-/// The sum in units of 10^-9 of values that are all small decimals; at most [`BLOCK`] of them.
-fn sum_of_small(values: &[f64]) -> Option<i64> {
-    let (below, scale, _) = SCALES[0];
-    let (mut sum, mut all) = (0, true);
-    for value in values {
-        let whole = scaled(*value, scale);
-        all &= value.abs() < below && is_exact(*value, whole, scale);
-        // What overflows here was no small decimal: the sum is not used.
-        sum = i64::wrapping_add(sum, whole as i64);
+/// The whole number that a value is in that scale, which is one of a [`common_scale`].
+#[inline]
+pub(super) fn whole_in(value: f64, scale: f64) -> i64 {
+    (value * scale + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()) as i64
+}
+
+/// The largest and the smallest magnitude; None where a value is NaN.
+fn magnitudes(values: &[f64]) -> Option<(f64, f64)> {
+    let (mut largest, mut smallest, mut numbers) = ([0.0; LANES], [f64::INFINITY; LANES], [true; LANES]);
+    by_lanes(values, |lane, value| {
+        let size = value.abs();
+        largest[lane] = if size > largest[lane] { size } else { largest[lane] };
+        smallest[lane] = if size < smallest[lane] { size } else { smallest[lane] };
+        numbers[lane] &= !value.is_nan();
+    });
+    let all = (largest.into_iter().fold(0.0, f64::max), smallest.into_iter().fold(f64::INFINITY, f64::min));
+    numbers.into_iter().all(|numbers| numbers).then_some(all)
+}
+
+/// Gives the values to lanes in turn, so that none waits for the one before.
+#[inline(always)]
+fn by_lanes(values: &[f64], mut take: impl FnMut(usize, f64)) {
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    for block in blocks {
+        (0..LANES).for_each(|lane| take(lane, block[lane]));
     }
-    all.then_some(sum)
+    rest.iter().enumerate().for_each(|(lane, value)| take(lane, *value));
+}
+
+/// The sum of those that are decimals in that scale, in units of one over `scale`, and how many they are.
+fn sum_of_decimals(values: &[f64], scale: f64) -> (i64, usize) {
+    let (mut sums, mut others) = ([0i64; LANES], [0i64; LANES]);
+    by_lanes(values, |lane, value| {
+        let shifted = value * scale + ROUNDER;
+        let same = is_exact(value, shifted - ROUNDER, scale);
+        let number = shifted.to_bits().wrapping_sub(ROUNDER.to_bits()) as i64;
+        sums[lane] += if same { number } else { 0 };
+        others[lane] += i64::from(!same);
+    });
+    (sums.iter().sum(), values.len() - others.iter().sum::<i64>() as usize)
+}
+
+/// The sum of those that are no decimals in that scale, and what rounding took from it; of all values without a scale.
+fn rest_of(values: &[f64], scale: Option<f64>) -> (f64, f64) {
+    let (mut sums, mut errors) = ([0.0; LANES], [0.0; LANES]);
+    match scale {
+        Some(scale) => by_lanes(values, |lane, value| {
+            let same = is_exact(value, scaled(value, scale), scale);
+            (sums[lane], errors[lane]) = two_sum(sums[lane], errors[lane], if same { 0.0 } else { value });
+        }),
+        None => by_lanes(values, |lane, value| (sums[lane], errors[lane]) = two_sum(sums[lane], errors[lane], value)),
+    }
+    sums.into_iter().zip(errors).fold((0.0, 0.0), |(sum, error), (more, lost)| two_sum(sum, error + lost, more))
+}
+
+/// Knuth's two-sum: the second number gathers what rounding took from the first.
+#[inline]
+pub(super) fn two_sum(sum: f64, error: f64, value: f64) -> (f64, f64) {
+    let new = sum + value;
+    let back = new - sum;
+    (new, error + ((sum - (new - back)) + (value - back)))
 }
 
 /// A sum of values, or of values times lengths of time.
@@ -79,14 +133,46 @@ impl ExactSum {
         }
     }
 
-    /// Adds all of them, as [`add`](Self::add) would one by one.
+    /// Adds all of them, as [`add`](Self::add) would one by one, but for the order in which what is no decimal is rounded.
     pub(crate) fn add_all(&mut self, values: &[f64]) {
         for block in values.chunks(BLOCK) {
-            match sum_of_small(block).and_then(|units| self.whole.checked_add(i128::from(units))) {
-                Some(whole) => self.whole = whole,
+            match magnitudes(block) {
+                Some(sizes) => self.merge(&Self::of_block(block, sizes)),
                 None => block.iter().for_each(|value| self.add(*value)),
             }
         }
+    }
+
+    /// The sum of at most [`BLOCK`] numbers, of which the largest and the smallest magnitude are known.
+    pub(super) fn of_block(values: &[f64], (largest, smallest): (f64, f64)) -> Self {
+        let scale_of = |size: f64| SCALES.iter().find(|(below, ..)| size < *below);
+        if let Some((below, scale, units)) = scale_of(largest) {
+            let (sum, decimals) = sum_of_decimals(values, *scale);
+            let whole = i128::from(sum) * units;
+            if decimals == values.len() {
+                return Self { whole, ..Self::default() };
+            }
+            // With a smaller scale a smaller value could be a decimal all the same.
+            if scale_of(smallest).is_some_and(|(other, ..)| other == below) {
+                let (rest, error) = rest_of(values, (decimals > 0).then_some(*scale));
+                return Self { whole, rest, error };
+            }
+        }
+        let mut sum = Self::default();
+        values.iter().for_each(|value| sum.add(*value));
+        sum
+    }
+
+    /// Its whole units of 10^-9, the rest, and what rounding took from that.
+    pub(super) fn parts(&self) -> (i128, f64, f64) {
+        (self.whole, self.rest, self.error)
+    }
+
+    /// Adds so many times so many units; false, and nothing is added, where that is too much for them.
+    pub(super) fn add_units(&mut self, number: i128, units: i128) -> bool {
+        let sum = number.checked_mul(units).and_then(|product| self.whole.checked_add(product));
+        self.whole = sum.unwrap_or(self.whole);
+        sum.is_some()
     }
 
     /// Adds `value * factor`.
@@ -150,10 +236,7 @@ impl ExactSum {
     }
 
     fn add_to_rest(&mut self, value: f64) {
-        let sum = self.rest + value;
-        let back = sum - self.rest;
-        self.error += (self.rest - (sum - back)) + (value - back);
-        self.rest = sum;
+        (self.rest, self.error) = two_sum(self.rest, self.error, value);
     }
 }
 
@@ -246,7 +329,12 @@ mod tests {
         assert!((sum(&values).times(60).over(120) - expected / 2.0).abs() <= expected * f64::EPSILON);
         let mut at_once = ExactSum::default();
         at_once.add_all(&values);
-        assert_eq!(at_once, sum(&values));
+        assert!((at_once.over(1) - expected).abs() <= expected * f64::EPSILON);
+        // Decimals among them stay whole, whatever their size.
+        let mixed: Vec<f64> = values.iter().enumerate().map(|(i, v)| if i % 5 == 0 { 0.1 } else { *v }).collect();
+        let mut mixed_at_once = ExactSum::default();
+        mixed_at_once.add_all(&mixed);
+        assert_eq!(mixed_at_once.whole, sum(&mixed).whole);
         assert_eq!(sum(&[f64::INFINITY, 1.0]).over(3600), f64::INFINITY);
         assert!(sum(&[f64::INFINITY, f64::NEG_INFINITY]).over(1).is_nan());
     }

@@ -1,8 +1,9 @@
 //! The edge: what a value becomes that a source reports. One rule for links, writes, bulk loads and imports alike.
 
 use super::channel::{Channel, Kind, SignConvention};
+use super::quality::Quality;
 use super::register::{ALL_ONES, RegisterType};
-use super::unit::Unit;
+use super::unit::{Quantity, Unit};
 
 /// What a reported value became. Whatever is not a value is absent in history, and counted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,7 +12,7 @@ pub enum Taken {
     Value(f64),
     /// It says "not measured": one of the channel's `invalid` numbers, its register's "not implemented", or all ones of 64 bits.
     Invalid,
-    /// It lies outside the channel's `range`.
+    /// It lies outside the channel's `range`, or is no [`Quality`] where the channel has qualities.
     OutOfRange,
     /// It is more than a number of the base unit can say.
     TooLarge,
@@ -73,6 +74,9 @@ impl Channel {
         if self.range.is_some_and(|range| !range.contains(value) && !value.is_nan()) {
             return Taken::OutOfRange;
         }
+        if self.quantity == Quantity::Quality && Quality::of_number(value).is_none() {
+            return Taken::OutOfRange;
+        }
         let stored = self.to_stored(value);
         if stored.is_infinite() && value.is_finite() { Taken::TooLarge } else { Taken::Value(stored) }
     }
@@ -80,7 +84,8 @@ impl Channel {
     /// Whether every reported value but all ones is stored as it is.
     pub(crate) fn stores_as_reported(&self) -> bool {
         let plain = self.sign == SignConvention::Passive && self.unit == self.base_unit();
-        plain && self.range.is_none() && self.invalid.is_empty() && self.register.is_none()
+        let any = self.quantity != Quantity::Quality && self.range.is_none();
+        plain && any && self.invalid.is_empty() && self.register.is_none()
     }
 
     /// Whether the reported value says "not measured".
@@ -126,7 +131,7 @@ impl Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Kind, Quantity, RegisterType, SignConvention, ValidRange};
+    use crate::model::{RegisterType, SignConvention, ValidRange};
 
     #[test]
     fn a_register_that_is_not_implemented_is_no_number() {

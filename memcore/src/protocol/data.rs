@@ -44,6 +44,8 @@ const PROBLEMS_MAX: usize = 16;
 pub(crate) struct ChannelTable {
     channels: Vec<Channel>,
     places: HashMap<ChannelName, usize>,
+    /// The places of channels and of those with the qualities of their values.
+    qualities: Vec<(usize, usize)>,
 }
 
 impl ChannelTable {
@@ -57,6 +59,13 @@ impl ChannelTable {
                 self.channels.push(channel);
             }
         }
+        let beside = |(place, channel): (usize, &Channel)| Some((*self.places.get(&channel.qualified()?)?, place));
+        self.qualities = self.channels.iter().enumerate().filter_map(beside).collect();
+    }
+
+    /// The places of channels, each with that of the channel of the qualities of its values.
+    pub(crate) fn qualities(&self) -> &[(usize, usize)] {
+        &self.qualities
     }
 
     pub(crate) fn channels(&self) -> &[Channel] {

@@ -7,7 +7,7 @@ use super::code::Code;
 use super::data::{ChannelTable, Problems};
 use super::limits::Limits;
 use super::message::Rows;
-use crate::model::{Batch, Channel, ChannelName, DeviceName, SequencePosition, Span, Taken, Timestamp};
+use crate::model::{Batch, Channel, ChannelName, DeviceName, Quality, SequencePosition, Span, Taken, Timestamp};
 
 /// Rows collected since the last batch was handed on.
 #[derive(Debug, Default)]
@@ -51,6 +51,12 @@ impl Collected {
             let row = &rows.values[at * width..][..width];
             self.values
                 .extend(row.iter().zip(table.channels()).map(|(value, channel)| taken((*value)?, channel, problems)));
+            let stored = self.values.len() - width;
+            for (place, quality) in table.qualities() {
+                if row[*place].is_some() && self.values[stored + place].is_none() {
+                    self.values[stored + quality] = Some(Quality::Invalid.number());
+                }
+            }
         }
     }
 
@@ -98,6 +104,9 @@ fn set_aside(given: f64, fault: Taken, channel: &Channel, problems: &mut Problem
         (Taken::OutOfRange, Some(range)) => problems.add(name, Code::OutOfRange, || {
             format!("{given} {unit} lies outside the declared {} to {} {unit}", range.low(), range.high())
         }),
+        (Taken::OutOfRange, None) => {
+            problems.add(name, Code::OutOfRange, || format!("{given} is no quality, expected 0 to 4"));
+        }
         (Taken::Invalid, _) => problems.add(name, Code::Invalid, || match channel.register {
             Some(register) if !channel.invalid.contains(&given) => format!("{given} is no value of {register}"),
             _ => format!("{given} {unit} says that nothing was measured"),

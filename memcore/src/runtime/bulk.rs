@@ -84,7 +84,7 @@ impl Bulk {
         values: &[Option<f64>],
         unit: Option<Unit>,
     ) -> Result<usize> {
-        self.write_rows(&series.device, times, &[Column { channel: series.channel.clone(), values, unit }])
+        self.write_rows(&series.device, times, &[Column::plain(series.channel.clone(), values, unit)])
     }
 
     /// As [`Memcore::write_rows`], to be durable with the next commit.
@@ -141,8 +141,8 @@ impl Bulk {
         if self.uncommitted >= COMMIT_VALUES {
             self.commit()?;
         }
-        let points: usize = columns.iter().map(|column| column.values.iter().flatten().count()).sum();
-        if points > 0 {
+        let points: usize = columns.iter().map(Stored::points).sum();
+        if columns.iter().any(|column| column.values.iter().any(Option::is_some)) {
             self.wait(device, times, columns);
         }
         self.progress.rows += times.len() as u64;
@@ -160,7 +160,7 @@ impl Bulk {
         let of_device = self.waiting.iter_mut().rev().filter(|waiting| waiting.device == *device);
         let mut free = of_device.take_while(|waiting| !columns.iter().any(|column| waiting.has(&column.channel)));
         self.waiting_values += columns.len() * times.len();
-        let owned = |Stored { channel, values }: Stored<'_>| Stored { channel, values: values.into_owned().into() };
+        let owned = |column: Stored<'_>| Stored { values: column.values.into_owned().into(), ..column };
         match free.find(|waiting| waiting.times == times) {
             Some(waiting) => waiting.columns.extend(columns.into_iter().map(owned)),
             None => {

@@ -75,7 +75,7 @@ impl Rows {
     pub(super) fn columns(&self) -> Vec<Column<'_>> {
         let column = |cells| {
             let Cells { channel, unit, values, .. }: &Cells = cells;
-            Column { channel: channel.clone(), values, unit: *unit }
+            Column::plain(channel.clone(), values, *unit)
         };
         self.columns.iter().map(column).collect()
     }

@@ -1,7 +1,9 @@
 //! The only wiring: the embedded face, and with feature `gateway` a server made of gateway, bus, recorder and store.
 
+mod balance;
 mod bulk;
 mod cells;
+mod doctor;
 mod embedded;
 mod frame;
 mod progress;
@@ -12,6 +14,7 @@ mod progress;
 mod stream;
 mod write;
 
+pub use balance::{BalanceRequest, SiteBalance};
 pub use bulk::Bulk;
 pub use cells::{numbers, times};
 pub use embedded::{Memcore, open, restore};
@@ -20,6 +23,10 @@ pub use progress::Progress;
 pub use stream::RecordStream;
 pub use write::Column;
 
+#[cfg(feature = "cli")]
+pub(crate) use crate::doctor::{Examination, Finding, FindingKind, Report, Role, Severity};
+#[cfg(feature = "cli")]
+pub(crate) use crate::energy::Role as BalanceRole;
 pub use crate::store::{
     Aggregate, BackupReport, Chart, ChartMethod, CompactOptions, CompactReport, Deleted, Every, Gaps, Query, QueryResult,
     Rule, SeriesResult, StoreOptions, StoreStats,
@@ -48,6 +55,7 @@ mod local_socket;
 #[cfg(feature = "gateway")]
 mod payload;
 #[cfg(feature = "gateway")]
+mod quality;
 mod recorder;
 #[cfg(feature = "gateway")]
 mod server;
@@ -72,6 +80,8 @@ pub use store_config::{RetentionRule, StoreConfig, Sync};
 mod simulate;
 #[cfg(feature = "sim")]
 pub use crate::sim::{Simulation, SimulationReport, Speed};
+#[cfg(feature = "files")]
+pub use doctor::{Examined, examine_file, mapping_of};
 #[cfg(feature = "files")]
 pub use export::{ExportOptions, ExportReport, FileFormat, export_file, export_to};
 #[cfg(feature = "files")]

@@ -4,8 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::embedded::Memcore;
+use super::quality;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{ALL_ONES, Batch, Channel, ChannelName, DeviceName, SeriesName, SetAside, Span, Timestamp, Unit};
+use crate::model::{
+    ALL_ONES, Batch, Channel, ChannelName, DeviceName, Qualities, Quantity, SeriesName, SetAside, Span, Timestamp, Unit,
+};
 use crate::store::Ticket;
 
 /// Values that are appended at a time: what one frame of the log holds.
@@ -21,6 +24,16 @@ pub struct Column<'a> {
     /// The unit to convert from; a channel that is not registered becomes a gauge in it. Without one, values are in
     /// the unit and sign that the channel was registered with.
     pub unit: Option<Unit>,
+    /// How the values came about, where that is known: see [`Memcore::write_with_quality`].
+    pub quality: Option<Qualities<'a>>,
+}
+
+impl<'a> Column<'a> {
+    /// Values without a word on how they came about.
+    #[must_use]
+    pub fn plain(channel: ChannelName, values: &'a [Option<f64>], unit: Option<Unit>) -> Self {
+        Self { channel, values, unit, quality: None }
+    }
 }
 
 /// A column past the edge: the description that its values were read by, and what is stored of them.
@@ -28,6 +41,8 @@ pub struct Column<'a> {
 pub(super) struct Stored<'a> {
     pub(super) channel: Channel,
     pub(super) values: Cow<'a, [Option<f64>]>,
+    /// Qualities that stand beside the values that were given: not counted among them.
+    pub(super) beside: bool,
 }
 
 impl<'a> Stored<'a> {
@@ -44,7 +59,12 @@ impl<'a> Stored<'a> {
             };
             reported.iter().map(|value| value.and_then(&mut take)).collect()
         };
-        Self { channel, values }
+        Self { channel, values, beside: false }
+    }
+
+    /// How many of the values that were given it has.
+    pub(super) fn points(&self) -> usize {
+        if self.beside { 0 } else { self.values.iter().flatten().count() }
     }
 }
 
@@ -66,7 +86,7 @@ impl Memcore {
         values: &[Option<f64>],
         unit: Option<Unit>,
     ) -> Result<usize> {
-        self.write_rows(&series.device, times, &[Column { channel: series.channel.clone(), values, unit }])
+        self.write_rows(&series.device, times, &[Column::plain(series.channel.clone(), values, unit)])
     }
 
     /// Writes rows of one device, a column a channel, and returns how many values were stored; they are durable when this
@@ -90,9 +110,8 @@ impl Memcore {
     /// [`NotFound`](crate::ErrorKind::NotFound) for a channel that is not registered; then nothing is written.
     pub fn write_reading(&self, device: &DeviceName, time: Timestamp, values: &[(ChannelName, f64)]) -> Result<()> {
         let cells: Vec<[Option<f64>; 1]> = values.iter().map(|(_, value)| [Some(*value)]).collect();
-        let columns: Vec<Column<'_>> = std::iter::zip(values, &cells)
-            .map(|((channel, _), cell)| Column { channel: channel.clone(), values: cell, unit: None })
-            .collect();
+        let columns: Vec<Column<'_>> =
+            std::iter::zip(values, &cells).map(|((channel, _), cell)| Column::plain(channel.clone(), cell, None)).collect();
         self.write_rows(device, &[time], &columns).map(drop)
     }
 
@@ -104,8 +123,8 @@ impl Memcore {
         columns: &[Column<'a>],
     ) -> Result<(Vec<Stored<'a>>, SetAside)> {
         let mut new = Vec::new();
-        let mut described: Vec<(Channel, &'a [Option<f64>])> = Vec::with_capacity(columns.len());
-        for Column { channel, values, unit } in columns {
+        let mut described: Vec<(Channel, Option<Channel>)> = Vec::with_capacity(columns.len());
+        for Column { channel, values, unit, quality } in columns {
             let series = device.channel(channel.clone());
             if rows != values.len() {
                 let values = values.len();
@@ -119,14 +138,68 @@ impl Memcore {
             if is_new {
                 new.push(channel.clone());
             }
-            described.push((channel, values));
+            let beside = match quality {
+                Some(quality) => Some(self.quality_beside(&series, rows, &channel, quality, columns)?),
+                None => None,
+            };
+            new.extend(beside.iter().filter(|(_, is_new)| *is_new).map(|(quality, _)| quality.clone()));
+            described.push((channel, beside.map(|(quality, _)| quality)));
         }
         if !new.is_empty() {
             self.store().register(device, &new)?;
         }
+        Ok(self.take_in(device, rows, columns, described))
+    }
+
+    /// The columns past the edge, with what is to be said of their qualities.
+    fn take_in<'a>(
+        &self,
+        device: &DeviceName,
+        rows: usize,
+        columns: &[Column<'a>],
+        described: Vec<(Channel, Option<Channel>)>,
+    ) -> (Vec<Stored<'a>>, SetAside) {
+        let (mut all, mut marked) = (Vec::with_capacity(columns.len()), Vec::new());
         let mut aside = SetAside::default();
-        let stored = described.into_iter().map(|(channel, values)| Stored::of(channel, values, &mut aside)).collect();
-        Ok((stored, aside))
+        for (Column { values, quality, .. }, (channel, beside)) in columns.iter().zip(described) {
+            let before = aside;
+            let mut stored = Stored::of(channel, values, &mut aside);
+            if let (Some(beside), Some(told)) = (beside, quality) {
+                marked.push((beside, quality::told(values, &mut stored, told, &mut aside)));
+            } else if aside != before
+                && let Some(beside) = self.quality_channel(device, &stored.channel)
+            {
+                marked.push((beside, quality::refused(values, &stored)));
+            }
+            all.push(stored);
+        }
+        marked.into_iter().for_each(|(channel, marks)| quality::mark(&mut all, channel, rows, marks));
+        (all, aside)
+    }
+
+    /// The channel of the qualities of a column, and whether it is yet to be registered.
+    fn quality_beside(
+        &self,
+        series: &SeriesName,
+        rows: usize,
+        channel: &Channel,
+        told: &Qualities<'_>,
+        columns: &[Column<'_>],
+    ) -> Result<(Channel, bool)> {
+        if let Qualities::Each(each) = told
+            && each.len() != rows
+        {
+            let message = format!("{series}: {rows} times and {} qualities, expected as many of each", each.len());
+            return Err(Error::invalid(message));
+        }
+        let quality = channel.quality()?;
+        if columns.iter().any(|column| column.channel == quality.name) {
+            return Err(Error::invalid(format!("{series} has its qualities in two columns, expected one")));
+        }
+        match self.store().channel(&series.device.channel(quality.name.clone())) {
+            Some(registered) => registered.check_compatible(&quality).map(|()| (registered, false)),
+            None => Ok((quality, true)),
+        }
     }
 
     /// How values of the series in that unit are to be read, and whether the series is yet to be registered so.
@@ -145,6 +218,10 @@ impl Memcore {
                 Err(Error::new(ErrorKind::Conflict, message))
             }
             (Some(registered), Some(unit)) => Ok((registered.in_unit(unit), false)),
+            // What its name says needs no unit.
+            (None, None | Some(Unit::Code)) if series.channel.qualified().is_some() => {
+                Ok((Channel::of(series.channel.as_str(), Quantity::Quality, Unit::Code)?.build()?, true))
+            }
             (None, Some(unit)) => {
                 let channel = Channel::gauge(series.channel.as_str(), unit).map_err(|e| e.context(series))?;
                 Ok((channel.build()?, true))
@@ -217,7 +294,8 @@ impl Memcore {
             }
             let times = rows.iter().map(|row| times[*row]).collect();
             let batch = Batch::new(device.clone(), Arc::clone(&names), times, values)?;
-            written += batch.points();
+            let given = columns.iter().enumerate().filter(|(_, column)| !column.beside);
+            written += given.map(|(at, _)| batch.column(at).iter().flatten().count()).sum::<usize>();
             last = Some(self.store().append(&batch)?);
         }
         Ok((written, last))
@@ -235,7 +313,7 @@ mod tests {
     }
 
     fn column<'a>(channel: &str, values: &'a [Option<f64>], unit: Option<Unit>) -> Column<'a> {
-        Column { channel: channel.parse().unwrap(), values, unit }
+        Column::plain(channel.parse().unwrap(), values, unit)
     }
 
     #[test]
@@ -318,7 +396,7 @@ mod tests {
         let mem = Memcore::in_memory();
         let device: DeviceName = "home1.pv".parse().unwrap();
         let power = Channel::gauge("power", Unit::Watt).unwrap().register(RegisterType::Uint16).build().unwrap();
-        let soc = Channel::of("soc", crate::model::Quantity::StateOfCharge, Unit::Percent).unwrap();
+        let soc = Channel::of("soc", Quantity::StateOfCharge, Unit::Percent).unwrap();
         let soc = soc.range(ValidRange::new(0.0, 100.0).unwrap()).build().unwrap();
         for channel in [&power, &soc] {
             mem.register(&device.channel(channel.name.clone()), channel).unwrap();

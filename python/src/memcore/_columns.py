@@ -110,6 +110,11 @@ def array_of(native: Any) -> Any:
     return np.asarray(native)
 
 
+def utc(index: Any) -> Any:
+    """The instants of an index as datetime64 in UTC."""
+    return index.tz_convert("UTC").tz_localize(None).to_numpy() if getattr(index, "tz", None) is not None else index
+
+
 def like(native: Any, given: Any) -> Any:
     """One number for each that was given, as a pandas series with the same index where a series was given."""
     result = array_of(native)

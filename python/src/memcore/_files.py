@@ -79,7 +79,7 @@ def reading(
         "delimiter": delimiter,
         "decimal": decimal,
         "mapping_file": None if mapping is None or isinstance(mapping, Mapping) else fspath(mapping),
-        "mapping": json.dumps(mapping, default=_plain) if isinstance(mapping, Mapping) else None,
+        "mapping": json.dumps(mapping, default=plain) if isinstance(mapping, Mapping) else None,
         "strict": strict,
         "refused": None if refused is None or refused is False else fspath(refused),
         "side_file": refused is not False,
@@ -99,7 +99,7 @@ def report(text: str) -> ImportReport:
     return imported
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """What a mapping's fields may be beside JSON: lengths of time, paths, sequences."""
     if isinstance(value, timedelta):
         return f"{value // MICROSECOND}us"

@@ -1,7 +1,22 @@
-//! Takes existing history in from files: CSV, Parquet and Arrow, in the long or the wide layout.
+//! Takes existing history in from files: CSV, Parquet and Arrow in the long or the wide layout, JSON, MongoDB dumps, and what
+//! Home Assistant and Green Button hand out. `docs/energy-data.md` (Imports) has the rules.
 
 mod arrow;
+mod bson;
 mod csv;
+mod document;
+mod document_names;
+mod document_time;
+mod documents;
+mod espi;
+mod espi_types;
+mod gathered;
+mod green_button;
+mod hem;
+mod home_assistant;
+mod home_assistant_csv;
+mod home_assistant_json;
+mod json_lines;
 mod mapping;
 mod refused;
 mod sink;
@@ -31,7 +46,8 @@ use crate::model::{SeriesName, Timestamp, Unit};
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ImportRequest {
-    /// CSV (plain or gzip), Parquet, an Arrow file or stream: told by its first bytes.
+    /// Told by its first bytes, plain or gzip: CSV, JSON, a MongoDB dump, an export of Home Assistant, Green Button; Parquet,
+    /// an Arrow file or stream.
     pub file: PathBuf,
     /// How its columns are to be read. A wide file without whole series in its header needs the device.
     pub frame: FrameOptions,
@@ -62,11 +78,14 @@ impl ImportRequest {
 
 impl ImportRequest {
     /// The mapping with what is said beside it.
-    fn effective_mapping(&self) -> Mapping {
+    pub(super) fn effective_mapping(&self) -> Mapping {
         let mut mapping = self.mapping.clone();
         mapping.device = self.frame.device.clone().or(mapping.device);
         mapping.unit = self.frame.unit.or(mapping.unit);
         mapping.time.zone = self.zone.clone().or(mapping.time.zone);
+        if mapping.time.columns.is_empty() && self.frame.time != FrameOptions::default().time {
+            mapping.time.columns = vec![self.frame.time.clone()];
+        }
         for (column, unit) in &self.frame.units {
             mapping.columns.entry(column.clone()).or_default().unit = Some(*unit);
         }

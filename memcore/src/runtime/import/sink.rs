@@ -10,6 +10,7 @@ use crate::model::{Channel, LabelPosition, SeriesName, SetAside, SignConvention,
 use crate::runtime::bulk::Bulk;
 use crate::runtime::embedded::Memcore;
 use crate::runtime::frame::{Cells, Rows};
+use crate::runtime::quality;
 use crate::runtime::write::Stored;
 use crate::store::Query;
 
@@ -118,13 +119,17 @@ impl Sink {
         let rising = rows.times.is_sorted();
         let distinct = rows.times.is_sorted_by(|a, b| a < b);
         let mut columns = Vec::with_capacity(rows.columns.len());
-        let mut aside = SetAside::default();
+        let (mut aside, mut marked) = (SetAside::default(), Vec::new());
         for Cells { channel, unit, description, values: reported } in &mut rows.columns {
             let series = rows.device.channel(channel.clone());
             self.meet(series.clone(), *unit, description.take())?;
             let Some(known) = self.series.get(&series) else { continue };
             let given = reported.iter().flatten().count() as u64;
             let mut column = Stored::of(known.channel.clone(), reported, &mut aside);
+            let refused = quality::refused(reported, &column);
+            if !refused.is_empty() {
+                marked.extend(self.memcore.quality_channel(&rows.device, &column.channel).map(|beside| (beside, refused)));
+            }
             let values = &column.values;
             let there = self.there_already(&series, &rows.times, values)?;
             let Some(known) = self.series.get_mut(&series) else { continue };
@@ -146,6 +151,7 @@ impl Sink {
             }
             columns.push(column);
         }
+        marked.into_iter().for_each(|(beside, refused)| quality::mark(&mut columns, beside, rows.times.len(), refused));
         self.report.invalid += aside.invalid;
         self.report.out_of_range += aside.out_of_range;
         if self.dry_run {

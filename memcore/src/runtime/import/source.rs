@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::refused::Refused;
 use super::understood::Understood;
-use super::{ImportRequest, arrow, csv};
+use super::{ImportRequest, arrow, bson, csv, green_button, home_assistant_csv, json_lines};
 use crate::error::{Error, Result};
 use crate::model::{Channel, SeriesName};
 use crate::runtime::frame::Rows;
@@ -55,6 +55,10 @@ pub(crate) fn open(request: &ImportRequest) -> Result<Box<dyn Source>> {
         [b'P', b'A', b'R', b'1', ..] => arrow::parquet(opened.file, request),
         [b'A', b'R', b'R', b'O', b'W', b'1', ..] => arrow::ipc_file(opened.file, request),
         [0xff, 0xff, 0xff, 0xff, ..] => arrow::ipc_stream(opened.file, opened.bytes, request),
+        start if bson::is(start) => bson::open(opened, request),
+        start if green_button::is(start) => green_button::open(opened, request),
+        start if json_lines::is(start) => json_lines::open(opened, request),
+        start if home_assistant_csv::is(start) => home_assistant_csv::open(opened, request),
         _ => csv::open(opened, request),
     };
     source.map_err(|e| e.context(request.file.display()))

@@ -118,7 +118,7 @@ pub struct FirstRow {
 
 impl Understood {
     /// The mapping that says all of it, so that the file, or others like it, are read the same way again.
-    pub(super) fn complete(&self, mut mapping: Mapping) -> Mapping {
+    pub(crate) fn complete(&self, mut mapping: Mapping) -> Mapping {
         if let Some(Dialect { delimiter, decimal, skip, header }) = self.text {
             mapping.file =
                 FileMapping { delimiter: Some(delimiter), decimal: Some(decimal), skip: Some(skip), header: Some(header) };

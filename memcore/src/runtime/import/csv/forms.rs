@@ -10,7 +10,7 @@ const PLAIN: [TimeForm; 2] = [TimeForm::Zoned, TimeForm::Local];
 
 /// What the first times of a file tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(in crate::runtime::import) enum Told {
     Form(TimeForm),
     /// Day or month first: more of the file has to be seen.
     DayOrMonth,
@@ -19,7 +19,7 @@ pub(super) enum Told {
 }
 
 /// The form of most of these texts.
-pub(super) fn tell(title: &str, texts: &[&str]) -> Told {
+pub(in crate::runtime::import) fn tell(title: &str, texts: &[&str]) -> Told {
     let texts: Vec<&str> = texts.iter().copied().filter(|text| !text.is_empty()).collect();
     let most = |count: usize| count > 0 && 2 * count >= texts.len();
     let count = |is: &dyn Fn(&str) -> bool| texts.iter().filter(|text| is(text)).count();

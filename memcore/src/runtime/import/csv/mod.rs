@@ -3,13 +3,13 @@
 
 mod columns;
 mod dialect;
-mod forms;
+pub(super) mod forms;
 mod gathered;
 mod layout;
 mod number;
 mod records;
 mod row_times;
-mod times;
+pub(super) mod times;
 mod titles;
 
 use self::columns::WideColumn;

@@ -13,7 +13,7 @@ const DAY: i64 = 86_400 * SECOND;
 
 /// Reads times of one form. Which instant a local time is, a clock tells.
 #[derive(Debug, Clone)]
-pub(super) struct Times {
+pub(in crate::runtime::import) struct Times {
     form: TimeForm,
     title: String,
     /// The text of the last date, and its midnight as if it were UTC.
@@ -29,7 +29,7 @@ enum Said {
 }
 
 impl Times {
-    pub(super) fn new(form: TimeForm, title: &str) -> Self {
+    pub(in crate::runtime::import) fn new(form: TimeForm, title: &str) -> Self {
         Self { form, title: title.to_owned(), date: Vec::new(), midnight: 0 }
     }
 
@@ -38,7 +38,7 @@ impl Times {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), naming the column, for another form, or a local time that no clock showed.
     #[inline]
-    pub(super) fn read(&mut self, cell: &[u8], clock: &mut LocalClock) -> Result<Timestamp> {
+    pub(in crate::runtime::import) fn read(&mut self, cell: &[u8], clock: &mut LocalClock) -> Result<Timestamp> {
         match self.say(cell) {
             Some(Said::Instant(micros)) => Ok(Timestamp::from_micros(micros)),
             Some(Said::Local(micros)) => match clock.read_micros(micros) {
