@@ -484,6 +484,8 @@ export interface QueryOptions {
   limit?: number
   /** At most so many rows of each series, the last ones. */
   last?: number
+  /** The quality of each raw reading beside its value. */
+  quality?: boolean
 }
 
 /** Readings, column by column. */
@@ -545,6 +547,8 @@ export interface ResampleSettings {
   gaps?: string
   /** Where a counter rolls over. */
   width?: number
+  /** How each value came about, by number. */
+  qualities?: Float64Array
 }
 
 /** Makes the site in that folder from a backup. */
@@ -732,4 +736,8 @@ export interface WriteOptions {
   keepNan: boolean
   /** The unit to convert from. */
   unit?: string
+  /** How all values came about, by name. */
+  quality?: string
+  /** How each value came about, by number. */
+  qualities?: Float64Array
 }

@@ -45,7 +45,7 @@ fn data(file: &str) -> PathBuf {
 }
 
 /// Two million rows, where the file is and `xz` can read it.
-fn all_years() -> Option<Table> {
+pub(crate) fn all_years() -> Option<Table> {
     let file = data("uci_household_1min_full.csv.xz");
     let mut child = Command::new("xz").arg("-dc").arg(file).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
     let lines = BufReader::new(child.stdout.take()?).lines().skip(1);

@@ -43,8 +43,9 @@ pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use runtime::{
-    Aggregate, BackupReport, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted, Every, FrameOptions,
-    Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, StoreOptions, StoreStats, open, restore,
+    Aggregate, BackupReport, BalanceRequest, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted,
+    Every, FrameOptions, Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, SiteBalance,
+    StoreOptions, StoreStats, open, restore,
 };
 #[cfg(feature = "gateway")]
 pub use runtime::{
@@ -55,7 +56,7 @@ pub use runtime::{
 pub use runtime::{
     ColumnMapping, Dialect, Examined, ExportOptions, ExportReport, FileFormat, FileMapping, FirstRow, ImportReport,
     ImportRequest, ImportedSeries, LongMapping, Mapping, RefusedRow, RefusedRows, SkippedTimes, TimeForm, TimeMapping,
-    Understood, UnderstoodColumn, UnderstoodTime, examine_file, export_file, export_to, import_file,
+    Understood, UnderstoodColumn, UnderstoodTime, examine_file, export_file, export_to, import_file, mapping_of,
 };
 #[cfg(feature = "sim")]
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};

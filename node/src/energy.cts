@@ -6,7 +6,7 @@
  */
 import native = require("../native.cjs");
 import { sync } from "./call.cjs";
-import { type Values, known } from "./columns.cjs";
+import { type QualityLike, type Values, known, qualitiesOf } from "./columns.cjs";
 import { InvalidError } from "./errors.cjs";
 import type { Aggregate, QueryOptions } from "./history.cjs";
 import { anything, checkOptions, checkText, given, number, oneOf, show, text, words } from "./options.cjs";
@@ -96,6 +96,8 @@ export interface ResampleOptions extends HoldOptions, Pick<QueryOptions, "start"
   agg?: Aggregate | readonly Aggregate[];
   /** Where a counter rolls over, in the unit of the readings, for `increase`. */
   width?: number;
+  /** How the values came about, for the shares by quality. */
+  quality?: Exclude<QualityLike, string>;
 }
 
 /** One row a bucket, in order of time. */
@@ -205,14 +207,14 @@ export function resample<const A extends Aggregate = "mean">(
   values: Values,
   options: Omit<ResampleOptions, "agg"> & { agg?: A | readonly A[] } = {},
 ): Resampled<A> {
-  checkOptions("resample", options, { start: anything, end: anything, every: anything, agg: words, tz: text, gaps: text, width: number, ...HOLDS });
-  const { tz, gaps, width, agg = "mean" } = options;
+  checkOptions("resample", options, { start: anything, end: anything, every: anything, agg: words, tz: text, gaps: text, width: number, quality: anything, ...HOLDS });
+  const { tz, gaps, width, quality, agg = "mean" } = options;
   if (tz !== undefined && options.every === undefined) throw new InvalidError(`resample: tz is ${show(tz)} without every, expected both`);
   const columns = [toMicrosArray("resample: times", times), known("resample", "values", values)] as const;
   const [start, end] = range("resample", options);
   const every = toDuration("resample: every", options.every);
   const names = typeof agg === "string" ? [agg] : [...agg];
-  const asked = { agg: names, ...given({ start, end, every, tz, gaps, width }) };
+  const asked = { agg: names, ...given({ start, end, every, tz, gaps, width, qualities: quality && qualitiesOf("resample", quality) }) };
   const found = sync(() => native.resample(...columns, asked, holds("resample", options)));
   const named = found.names.map((name, at) => [name, found.columns[at] ?? new Float64Array()] as const);
   return { times: found.times, columns: Object.fromEntries(named) as Record<A, Float64Array> };

@@ -37,6 +37,12 @@ export type Aggregate =
   | "integral"
   | "increase"
   | "coverage"
+  | "held"
+  | "measured"
+  | "estimated"
+  | "substituted"
+  | "invalid"
+  | "quality"
   | "median"
   | `p${number}`;
 
@@ -120,6 +126,8 @@ export interface QueryOptions {
   limit?: number;
   /** At most so many rows of each series, the last ones. */
   last?: number;
+  /** Raw readings have a column `quality` beside `value`: the place of each in `QUALITIES`. */
+  quality?: boolean;
   /** Gives up waiting. */
   signal?: AbortSignal;
 }
@@ -287,7 +295,7 @@ const CHANNEL = {
 };
 
 const QUESTION = { start: anything, end: anything, every: anything, agg: words, tz: text, asOf: anything };
-const QUERY = { ...QUESTION, gaps: text, maxGap: anything, rule: text, chart: anything, limit: count, last: count, signal };
+const QUERY = { ...QUESTION, quality: flag, gaps: text, maxGap: anything, rule: text, chart: anything, limit: count, last: count, signal };
 const READING = {
   device: text,
   time: text,
@@ -513,14 +521,14 @@ export class Memcore {
 
 /** What is asked for, as the native addon takes it. */
 function question(call: string, options: QueryOptions): native.QueryOptions {
-  const { tz, limit, last, gaps, rule, chart } = options;
+  const { tz, limit, last, gaps, rule, chart, quality } = options;
   const instant = (name: string, time: TimeLike | undefined) => (time === undefined ? undefined : toMicros(`${call}: ${name}`, time));
   const every = toDuration(`${call}: every`, options.every);
   const maxGap = toDuration(`${call}: maxGap`, options.maxGap);
   const agg = typeof options.agg === "string" ? [options.agg] : options.agg && [...options.agg];
   const { width: chartWidth, method: chartMethod } = typeof chart === "object" ? chart : { width: chart, method: undefined };
   const [start, end, asOf] = [instant("start", options.start), instant("end", options.end), instant("asOf", options.asOf)];
-  return given({ start, end, every, agg, tz, gaps, maxGap, rule, asOf, chartWidth, chartMethod, limit, last });
+  return given({ start, end, every, agg, tz, gaps, maxGap, rule, asOf, chartWidth, chartMethod, limit, last, quality });
 }
 
 /** Does long work that tells how far it is, until the signal ends it. */

@@ -23,7 +23,8 @@ export type { ErrorCode, Retry } from "./errors.cjs";
 export * as energy from "./energy.cjs";
 export { Bulk } from "./bulk.cjs";
 export type { BulkOptions, Progress } from "./bulk.cjs";
-export type { Values, WriteOptions } from "./columns.cjs";
+export { QUALITIES } from "./columns.cjs";
+export type { Quality, QualityLike, Values, WriteOptions } from "./columns.cjs";
 export { Memcore, memory, open, restore } from "./history.cjs";
 export type {
   Aggregate,

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { energy } from "memcore";
 
 type Case = Record<string, unknown>;
@@ -65,8 +66,8 @@ const calls: Record<string, (of: Case) => unknown> = {
     for (const [role, amounts] of of["parts"] as [string, (number | null)[]][]) (parts[role] ??= []).push(amounts);
     const found = energy.balance(parts);
     const all = "gather" in of ? found.gather(of["gather"] as number[]) : found;
-    const { residualShare: residual_share, selfConsumption: self_consumption, selfSufficiency: self_sufficiency } = all;
-    return { ...all, residual_share, self_consumption, self_sufficiency };
+    const camel = (name: string) => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+    return new Proxy(all, { get: (columns, name) => Reflect.get(columns, camel(String(name))) as unknown });
   },
 };
 
@@ -96,6 +97,6 @@ for (const one of cases) {
       return;
     }
     const found = call(one);
-    assert.ok(agrees(expect, found), `expected ${JSON.stringify(expect)}, found ${String(JSON.stringify(found, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value)))}`);
+    assert.ok(agrees(expect, found), `expected ${JSON.stringify(expect)}, found ${inspect(found)}`);
   });
 }

@@ -1,5 +1,8 @@
 """The field cases of the energy kernel, the same in every language: ``memcore/tests/cases/kernel.json``."""
 
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# What a table of JSON holds is told by its own text.
+
 from __future__ import annotations
 
 import json
@@ -70,9 +73,9 @@ def integrate(case: Case) -> object:
 
 
 def resample(case: Case) -> object:
-    fill = {"gaps": case["fill"]} if "fill" in case else {}
-    asked = given(case, "every", "tz", "width", *HOLDS)
-    found = energy.resample(*samples(case), *ends(case), agg=case["aggregates"], **fill, **asked)
+    asked: Case = {"agg": case["aggregates"], "gaps": case.get("fill")}
+    asked |= given(case, "every", "tz", "width", *HOLDS)
+    found = energy.resample(*samples(case), *ends(case), **asked)
     return {"starts": found.times, **found.columns}
 
 
@@ -104,23 +107,26 @@ CALLS: dict[str, Callable[[Case], object]] = {
 def agrees(expected: Any, found: Any) -> bool:
     """Whether all that is expected is found: of mappings the keys that are named, numbers bit for bit, null is NaN."""
     if isinstance(expected, dict):
-        return all(agrees(value, found[key]) for key, value in expected.items())
+        named: Case = expected
+        return all(agrees(value, found[key]) for key, value in named.items())
     if isinstance(expected, list):
-        return len(expected) == len(found) and all(map(agrees, expected, found))
-    if isinstance(expected, str) and not isinstance(found, str):
-        return np.datetime64(instant(expected).replace(tzinfo=None)) == np.datetime64(
-            found.replace(tzinfo=None) if isinstance(found, datetime) else found
-        )
+        several: list[Any] = expected
+        return len(several) == len(found) and all(map(agrees, several, found))
+    if isinstance(found, np.datetime64):
+        return bool(found == np.datetime64(instant(str(expected)).replace(tzinfo=None)))
+    if isinstance(found, datetime):
+        return found == instant(str(expected))
     if expected is None:
-        return found is None or math.isnan(found)
+        return found is None or math.isnan(float(found))
     return bool(expected == found)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_a_field_case(case: Case) -> None:
     expected = case["expect"]
-    if isinstance(expected, dict) and "error" in expected:
-        with pytest.raises(mc.InvalidError, match=expected["error"]):
+    refused: str | None = expected.get("error") if isinstance(expected, dict) else None
+    if refused is not None:
+        with pytest.raises(mc.InvalidError, match=refused):
             CALLS[case["call"]](case)
         return
     found = CALLS[case["call"]](case)

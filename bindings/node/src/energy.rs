@@ -8,6 +8,7 @@ use napi_derive::napi;
 
 use crate::channel::span;
 use crate::error::{Result, ToNode};
+use crate::history::qualities_of;
 use crate::time::instant;
 
 /// How values go on between samples.
@@ -234,6 +235,8 @@ pub(crate) struct ResampleSettings {
     pub gaps: Option<String>,
     /// Where a counter rolls over.
     pub width: Option<f64>,
+    /// How each value came about, by number.
+    pub qualities: Option<Float64Array>,
 }
 
 impl ResampleSettings {
@@ -274,7 +277,11 @@ pub(crate) fn resample(
     settings: ResampleSettings,
     holds: Holds,
 ) -> Result<ResampledColumns> {
-    let found = settings.resampling(&holds).and_then(|asked| energy::resample(times, values, &asked)).to_node()?;
+    let found = settings.resampling(&holds).and_then(|asked| match settings.qualities.as_deref() {
+        None => energy::resample(times, values, &asked),
+        Some(each) => energy::resample_with_quality(times, values, &qualities_of(each)?, &asked),
+    });
+    let found = found.to_node()?;
     let (names, columns): (Vec<_>, Vec<_>) = found.columns.into_iter().unzip();
     Ok(ResampledColumns {
         times: micros(found.starts),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
 use arrow_array::{ArrayRef, NullArray, make_array};
 use arrow_schema::{ArrowError, DataType};
-use memcore::model::Timestamp;
+use memcore::model::{Qualities, Quality, Timestamp};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyList, PyTuple};
 
@@ -36,6 +36,23 @@ pub(crate) fn values(name: &str, column: &Bound<'_, PyAny>, skip_nan: bool) -> P
         values.extend(memcore::arrow::numbers(name, values.len(), &chunk).map_err(raised)?);
     }
     Ok(values)
+}
+
+/// How values came about: one name for all, or a column of the numbers of qualities, NaN where it was measured.
+pub(crate) fn qualities(column: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Qualities<'static>>> {
+    let Some(column) = column else { return Ok(None) };
+    if let Ok(name) = column.extract::<String>() {
+        return Ok(Some(name.parse::<Quality>().map_err(raised)?.into()));
+    }
+    let quality = |(row, number): (usize, &f64)| match Quality::of_number(*number) {
+        Some(quality) => Ok(quality),
+        None if number.is_nan() => Ok(Quality::Measured),
+        None => Err(invalid(format!(
+            "quality[{row}] is {number}, expected 0 to 4: measured held estimated substituted invalid"
+        ))),
+    };
+    let numbers = lent::numbers("quality", column)?;
+    Ok(Some(numbers.iter().enumerate().map(quality).collect::<PyResult<Vec<_>>>()?.into()))
 }
 
 /// The numbers of 64 bits that bytes are.

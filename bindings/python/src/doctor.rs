@@ -1,30 +1,84 @@
-//! The doctor: over columns that Python has, and what it found.
+//! The doctor: over files and columns that Python has, and what it found.
+
+use std::path::PathBuf;
 
 use memcore::doctor::{self, Examination, FindingKind, Report, Series};
 use memcore::model::Unit;
-use memcore::{ColumnMapping, Result};
+use memcore::{ColumnMapping, Examined, ImportRequest, Result};
 use pyo3::prelude::*;
 
 use crate::channel::variant;
 use crate::errors::{invalid, json, raised};
+use crate::frame::{FileReading, Reading};
 use crate::lent::{self, Lent};
 use crate::runtime::work;
+use crate::told::work_told;
 
-/// What a doctor found.
+/// What a doctor found, in columns or history, or in a file.
 #[pyclass(frozen, module = "memcore._memcore")]
-pub(crate) struct Findings(pub(crate) Report);
+pub(crate) struct Findings {
+    report: Report,
+    /// All of it as JSON, and how to read the file or the columns then.
+    told: String,
+    mapping: String,
+}
+
+impl Findings {
+    pub(crate) fn of(report: Report) -> PyResult<Self> {
+        Ok(Self { told: json(&report)?, mapping: json(&memcore::mapping_of(&report))?, report })
+    }
+
+    fn of_file(examined: Examined) -> PyResult<Self> {
+        Ok(Self { told: json(&examined)?, mapping: json(&examined.mapping)?, report: examined.report })
+    }
+}
 
 #[pymethods]
 impl Findings {
     /// All of it, as JSON.
-    fn json(&self) -> PyResult<String> {
-        json(&self.0)
+    fn json(&self) -> &str {
+        &self.told
     }
 
     /// What should be declared, as JSON: series (none for all), field and value.
     fn declarations(&self) -> PyResult<String> {
-        json(&self.0.declarations())
+        json(&self.report.declarations())
     }
+
+    /// A mapping that reads it right, as JSON.
+    fn mapping(&self) -> &str {
+        &self.mapping
+    }
+
+    /// The picture of the finding at that place.
+    fn svg(&self, finding: usize) -> String {
+        self.report.findings.get(finding).map_or_else(String::new, |finding| finding.plot.to_svg())
+    }
+
+    /// A page, or what stands in one.
+    fn html(&self, page: bool) -> String {
+        if page { self.report.to_html() } else { self.report.to_html_fragment() }
+    }
+}
+
+/// Examines a file, of which nothing is stored.
+#[pyfunction]
+pub(crate) fn examine_file(
+    py: Python<'_>,
+    path: PathBuf,
+    reading: Reading,
+    file: FileReading,
+    look: Look,
+    tell: Option<Py<PyAny>>,
+) -> PyResult<Findings> {
+    let mut request = ImportRequest::new(path);
+    request.frame = reading.options()?;
+    let examination = look.examination()?;
+    let examined = work_told(py, tell, move |tell| {
+        file.apply(&mut request)?;
+        memcore::examine_file(&request, &examination, tell)
+    });
+    Findings::of_file(examined?)
 }
 
 /// How to look; what is `None` is not known.
@@ -115,5 +169,5 @@ pub(crate) fn examine(py: Python<'_>, columns: Vec<Given>, naive: bool, look: Lo
         let series = columns.iter().map(Taken::series).collect::<Result<Vec<_>>>()?;
         doctor::examine(&series, &examination)
     })
-    .map(Findings)
+    .and_then(Findings::of)
 }

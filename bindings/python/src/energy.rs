@@ -1,9 +1,11 @@
 //! The energy kernel over columns, with the interpreter released.
 
+use memcore::BalanceRequest;
 use memcore::energy::{self, Every, GapRule, Resampling, Rule};
-use memcore::model::{Span, Timestamp, Unit};
+use memcore::model::{Qualities, Span, Timestamp, Unit};
 use pyo3::prelude::*;
 
+use crate::columns;
 use crate::errors::raised;
 use crate::lent;
 use crate::result::Column;
@@ -197,14 +199,50 @@ pub(crate) fn resample(
     py: Python<'_>,
     times: &Bound<'_, PyAny>,
     values: &Bound<'_, PyAny>,
+    quality: Option<&Bound<'_, PyAny>>,
     buckets: Buckets,
 ) -> PyResult<(Column, Vec<(String, Column)>)> {
     let (times, values) = (lent::micros("times", times)?, lent::numbers("values", values)?);
     let (times, values) = (&times[..], &values[..]);
-    let found = py.detach(|| energy::resample(times, values, &buckets.resampling()?)).map_err(raised)?;
+    let quality = columns::qualities(quality)?;
+    let found = py.detach(|| {
+        let asked = buckets.resampling()?;
+        match &quality {
+            None => energy::resample(times, values, &asked),
+            Some(Qualities::Each(each)) => energy::resample_with_quality(times, values, each, &asked),
+            Some(Qualities::All(one)) => energy::resample_with_quality(times, values, &vec![*one; values.len()], &asked),
+        }
+    });
+    let found = found.map_err(raised)?;
     let column =
         |(aggregate, values): (energy::Aggregate, Vec<f64>)| Ok((aggregate.name().into_owned(), Column::numbers(values)?));
     Ok((Column::instants(found.starts)?, found.columns.into_iter().map(column).collect::<PyResult<_>>()?))
+}
+
+/// Over which time a site is balanced; what is `None` is as the core has it by default.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Asked {
+    start: Option<i64>,
+    end: Option<i64>,
+    every: Option<String>,
+    zone: Option<String>,
+    step_us: Option<i64>,
+    rule: String,
+    max_gap_us: Option<i64>,
+}
+
+impl Asked {
+    pub(crate) fn request(&self) -> memcore::Result<BalanceRequest> {
+        let mut request = BalanceRequest::new().rule(self.rule.parse()?);
+        if let Some(every) = &self.every {
+            request = request.every(Every::parse(every, self.zone.as_deref())?);
+        }
+        request = self.start.map(Timestamp::from_micros).into_iter().fold(request, BalanceRequest::from);
+        request = self.end.map(Timestamp::from_micros).into_iter().fold(request, BalanceRequest::to);
+        request = self.step_us.map(Span::from_micros).into_iter().fold(request, BalanceRequest::step);
+        Ok(self.max_gap_us.map(Span::from_micros).into_iter().fold(request, BalanceRequest::max_gap))
+    }
 }
 
 /// The energy balance of a site, interval by interval.

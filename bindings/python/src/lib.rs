@@ -36,7 +36,7 @@ mod _memcore {
     #[pymodule_export]
     use super::device::Device;
     #[pymodule_export]
-    use super::doctor::{Findings, examine};
+    use super::doctor::{Findings, examine, examine_file};
     #[pymodule_export]
     use super::energy::{Balance, at, buckets, convert, increase, increases, integrate, localize, mean_power, resample};
     #[pymodule_export]

@@ -4,6 +4,7 @@
 //! clear line, 2 a command line that could not be understood, 130 (143) that Ctrl-C (SIGTERM) came before the work was done.
 //! What runs until it is asked to end (a server, a demonstration, devices that are sending) has then done its work.
 
+mod balance;
 mod command;
 mod demo;
 mod devices;
@@ -73,6 +74,8 @@ enum Action {
     Command(command::Command),
     /// Read history as a table, CSV, JSON, Arrow or Parquet
     Query(query::Query),
+    /// The energy balance of a site: import, export, production, consumption, and what no device explains
+    Balance(balance::Balance),
     /// Take existing history in from files of CSV, Parquet or Arrow
     Import(import::Import),
     Doctor(doctor::Doctor),
@@ -147,6 +150,7 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Devices(devices) => block_on(devices.run(&cli.common)),
         Action::Command(command) => block_on(command.run(&cli.common)),
         Action::Query(query) => query.run(&cli.common),
+        Action::Balance(balance) => balance.run(&cli.common),
         Action::Import(import) => import.run(&cli.common),
         Action::Doctor(doctor) => doctor.run(&cli.common),
         Action::Export(export) => export.run(&cli.common),

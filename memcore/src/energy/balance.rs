@@ -193,6 +193,16 @@ impl Balance {
         Ok(gathered)
     }
 
+    /// Adds later intervals.
+    pub(crate) fn append(&mut self, later: &Self) {
+        for row in 0..later.coverage.len() {
+            let [import, export, production, charged, discharged, consumption, residual] =
+                later.amounts().map(|column| column[row]);
+            let amounts = Amounts { import, export, production, charged, discharged, consumption, residual };
+            self.push(&amounts, later.coverage[row]);
+        }
+    }
+
     /// The columns with their names, in the order of the fields.
     #[must_use]
     pub fn columns(&self) -> [(&'static str, &[f64]); 11] {

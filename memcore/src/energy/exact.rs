@@ -14,6 +14,8 @@ pub(crate) const DIGITS: f64 = (1u64 << 51) as f64;
 pub(crate) const ROUNDER: f64 = 1.5 * (1u64 << 52) as f64;
 /// So many whole numbers of less than 2^51 fit into one of 63 bits.
 const BLOCK: usize = 1 << 12;
+/// Values that are summed beside each other, so that none waits for the one before.
+const LANES: usize = 8;
 
 /// The value in units of 10^-9, where it is a decimal: `units / 10^places` gives it back bit for bit, with as many places (9,
 /// 6, 3 or 0) as its size leaves room for.
@@ -34,25 +36,98 @@ fn is_exact(value: f64, whole: f64, scale: f64) -> bool {
     (whole / scale).to_bits() == value.to_bits()
 }
 
-/// What makes whole numbers of all values, where they are decimals of one size.
-pub(super) fn common_scale(values: &[f64]) -> Option<f64> {
-    let largest = values.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
-    let (_, scale, _) = *SCALES.iter().find(|(below, ..)| largest < *below)?;
-    let all = values.iter().fold(true, |all, value| all & is_exact(*value, scaled(*value, scale), scale));
-    all.then_some(scale)
+/// What is known of numbers together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    /// All are decimals: what makes them whole, and the units in one of that.
+    Decimals(f64, i128),
+    /// None is a decimal.
+    Others,
+    /// Some are NaN, decimals of different sizes, or one and the other.
+    Mixed,
 }
 
-/// The sum in units of 10^-9 of values that are all small decimals; at most [`BLOCK`] of them.
-fn sum_of_small(values: &[f64]) -> Option<i64> {
-    let (below, scale, _) = SCALES[0];
-    let (mut sum, mut all) = (0, true);
-    for value in values {
-        let whole = scaled(*value, scale);
-        all &= value.abs() < below && is_exact(*value, whole, scale);
-        // What overflows here was no small decimal: the sum is not used.
-        sum = i64::wrapping_add(sum, whole as i64);
+/// What the values are; [`Mixed`](Kind::Mixed) where finding out would take more than a look at them together.
+pub(super) fn kind_of(values: &[f64]) -> Kind {
+    let Some((largest, smallest)) = magnitudes(values) else { return Kind::Mixed };
+    let Some((below, scale, units)) = scale_of(largest) else { return Kind::Mixed };
+    match values.len() - decimals_of(values, scale) {
+        0 => Kind::Decimals(scale, units),
+        others if others == values.len() && scale_of(smallest).is_some_and(|(other, ..)| other == below) => Kind::Others,
+        _ => Kind::Mixed,
     }
-    all.then_some(sum)
+}
+
+fn scale_of(size: f64) -> Option<(f64, f64, i128)> {
+    SCALES.into_iter().find(|(below, ..)| size < *below)
+}
+
+fn decimals_of(values: &[f64], scale: f64) -> usize {
+    let mut decimals = [0u64; LANES];
+    by_lanes(values, |lane, value| decimals[lane] += u64::from(is_exact(value, scaled(value, scale), scale)));
+    decimals.iter().sum::<u64>() as usize
+}
+
+/// The whole number that a value is in that scale, which is one of [`kind_of`].
+#[inline]
+pub(super) fn whole_in(value: f64, scale: f64) -> i64 {
+    (value * scale + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()) as i64
+}
+
+/// The largest and the smallest magnitude; None where a value is NaN.
+fn magnitudes(values: &[f64]) -> Option<(f64, f64)> {
+    let (mut largest, mut smallest, mut numbers) = ([0.0; LANES], [f64::INFINITY; LANES], [true; LANES]);
+    by_lanes(values, |lane, value| {
+        let size = value.abs();
+        largest[lane] = if size > largest[lane] { size } else { largest[lane] };
+        smallest[lane] = if size < smallest[lane] { size } else { smallest[lane] };
+        numbers[lane] &= !value.is_nan();
+    });
+    let all = (largest.into_iter().fold(0.0, f64::max), smallest.into_iter().fold(f64::INFINITY, f64::min));
+    numbers.into_iter().all(|numbers| numbers).then_some(all)
+}
+
+/// Gives the values to lanes in turn, so that none waits for the one before.
+#[inline(always)]
+fn by_lanes(values: &[f64], mut take: impl FnMut(usize, f64)) {
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    for block in blocks {
+        (0..LANES).for_each(|lane| take(lane, block[lane]));
+    }
+    rest.iter().enumerate().for_each(|(lane, value)| take(lane, *value));
+}
+
+/// The sum of all in units of one over `scale`; None where one is no decimal in that scale.
+fn sum_of_decimals(values: &[f64], scale: f64) -> Option<i64> {
+    let (mut sums, mut others) = ([0i64; LANES], [false; LANES]);
+    by_lanes(values, |lane, value| {
+        let shifted = value * scale + ROUNDER;
+        others[lane] |= !is_exact(value, shifted - ROUNDER, scale);
+        sums[lane] = sums[lane].wrapping_add(shifted.to_bits().wrapping_sub(ROUNDER.to_bits()) as i64);
+    });
+    (!others.contains(&true)).then(|| sums.iter().fold(0i64, |sum, more| sum.wrapping_add(*more)))
+}
+
+/// The sum of those that are decimals in that scale, in units of one over it; and of the others, with what rounding took from it.
+fn split_sum(values: &[f64], scale: f64) -> (i64, f64, f64) {
+    let (mut wholes, mut sums, mut errors) = ([0i64; LANES], [0.0; LANES], [0.0; LANES]);
+    by_lanes(values, |lane, value| {
+        let shifted = value * scale + ROUNDER;
+        let same = is_exact(value, shifted - ROUNDER, scale);
+        wholes[lane] += if same { shifted.to_bits().wrapping_sub(ROUNDER.to_bits()) as i64 } else { 0 };
+        (sums[lane], errors[lane]) = two_sum(sums[lane], errors[lane], if same { 0.0 } else { value });
+    });
+    let lanes = sums.into_iter().zip(errors);
+    let (rest, error) = lanes.fold((0.0, 0.0), |(sum, error), (more, lost)| two_sum(sum, error + lost, more));
+    (wholes.iter().sum(), rest, error)
+}
+
+/// Knuth's two-sum: the second number gathers what rounding took from the first.
+#[inline]
+pub(super) fn two_sum(sum: f64, error: f64, value: f64) -> (f64, f64) {
+    let new = sum + value;
+    let back = new - sum;
+    (new, error + ((sum - (new - back)) + (value - back)))
 }
 
 /// A sum of values, or of values times lengths of time.
@@ -79,14 +154,46 @@ impl ExactSum {
         }
     }
 
-    /// Adds all of them, as [`add`](Self::add) would one by one.
+    /// Adds all of them, as [`add`](Self::add) would one by one, but for the order in which what is no decimal is rounded.
     pub(crate) fn add_all(&mut self, values: &[f64]) {
         for block in values.chunks(BLOCK) {
-            match sum_of_small(block).and_then(|units| self.whole.checked_add(i128::from(units))) {
-                Some(whole) => self.whole = whole,
+            match magnitudes(block) {
+                Some(sizes) => self.merge(&Self::of_block(block, sizes)),
                 None => block.iter().for_each(|value| self.add(*value)),
             }
         }
+    }
+
+    /// The sum of at most [`BLOCK`] numbers, of which the largest and the smallest magnitude are known.
+    pub(super) fn of_block(values: &[f64], (largest, smallest): (f64, f64)) -> Self {
+        if let Some((below, scale, units)) = scale_of(largest) {
+            // Mostly the first ones tell what all of them are.
+            if decimals_of(&values[..values.len().min(2)], scale) > 0
+                && let Some(sum) = sum_of_decimals(values, scale)
+            {
+                return Self { whole: i128::from(sum) * units, ..Self::default() };
+            }
+            // With a smaller scale a smaller value could be a decimal all the same.
+            if scale_of(smallest).is_some_and(|(other, ..)| other == below) {
+                let (sum, rest, error) = split_sum(values, scale);
+                return Self { whole: i128::from(sum) * units, rest, error };
+            }
+        }
+        let mut sum = Self::default();
+        values.iter().for_each(|value| sum.add(*value));
+        sum
+    }
+
+    /// Its whole units of 10^-9, the rest, and what rounding took from that.
+    pub(super) fn parts(&self) -> (i128, f64, f64) {
+        (self.whole, self.rest, self.error)
+    }
+
+    /// Adds so many times so many units; false, and nothing is added, where that is too much for them.
+    pub(super) fn add_units(&mut self, number: i128, units: i128) -> bool {
+        let sum = number.checked_mul(units).and_then(|product| self.whole.checked_add(product));
+        self.whole = sum.unwrap_or(self.whole);
+        sum.is_some()
     }
 
     /// Adds `value * factor`.
@@ -150,10 +257,7 @@ impl ExactSum {
     }
 
     fn add_to_rest(&mut self, value: f64) {
-        let sum = self.rest + value;
-        let back = sum - self.rest;
-        self.error += (self.rest - (sum - back)) + (value - back);
-        self.rest = sum;
+        (self.rest, self.error) = two_sum(self.rest, self.error, value);
     }
 }
 
@@ -173,8 +277,18 @@ pub(crate) fn ratio(numerator: i128, denominator: u128) -> f64 {
     const FLOATS: u128 = 1 << 53;
     let sign = if numerator < 0 { -1.0 } else { 1.0 };
     let size = numerator.unsigned_abs();
+    // Halving both changes nothing, and often leaves floats.
+    let halves = size.trailing_zeros().min(denominator.trailing_zeros());
+    let (size, denominator) = (size >> halves, denominator >> halves);
     if size <= FLOATS && denominator <= FLOATS {
-        return numerator as f64 / denominator as f64;
+        return sign * (size as u64 as f64 / denominator as u64 as f64);
+    }
+    if size > 0 && denominator < 1 << 64 {
+        // As many digits as there is room for: more than a float keeps, with one bit for all that is left.
+        let room = size.leading_zeros();
+        let (shifted, scale) = (size << room, f64::from_bits(u64::from(1023 - room) << 52));
+        let quotient = shifted / denominator;
+        return sign * (quotient | u128::from(quotient * denominator != shifted)) as f64 * scale;
     }
     let mut quotient = size / denominator;
     let mut remainder = size - quotient * denominator;
@@ -246,7 +360,15 @@ mod tests {
         assert!((sum(&values).times(60).over(120) - expected / 2.0).abs() <= expected * f64::EPSILON);
         let mut at_once = ExactSum::default();
         at_once.add_all(&values);
-        assert_eq!(at_once, sum(&values));
+        assert!((at_once.over(1) - expected).abs() <= expected * f64::EPSILON);
+        assert_eq!((kind_of(&[third; 9]), kind_of(&[third, 0.5])), (Kind::Others, Kind::Mixed));
+        assert_eq!(kind_of(&[f64::NAN, 1.0]), Kind::Mixed);
+        assert_eq!(kind_of(&[0.25, 4e9]), Kind::Decimals(1e3, 1_000_000));
+        // Decimals among them stay whole, whatever their size.
+        let mixed: Vec<f64> = values.iter().enumerate().map(|(i, v)| if i % 5 == 0 { 0.1 } else { *v }).collect();
+        let mut mixed_at_once = ExactSum::default();
+        mixed_at_once.add_all(&mixed);
+        assert_eq!(mixed_at_once.whole, sum(&mixed).whole);
         assert_eq!(sum(&[f64::INFINITY, 1.0]).over(3600), f64::INFINITY);
         assert!(sum(&[f64::INFINITY, f64::NEG_INFINITY]).over(1).is_nan());
     }
@@ -260,6 +382,9 @@ mod tests {
             (1, 10_000_000_000_000_000_000_000, 1e-22),
             (i128::MAX, 1, 1.7014118346046923e38),
             (1, u128::MAX >> 1, 2f64.powi(-127)),
+            (i128::MAX, u128::from(u64::MAX), 9.223372036854776e18),
+            (7_200_000_000_000_000_000_000, 7_200_000_000_000_000_000, 1000.0),
+            (-(1 << 90), 3, -(2f64.powi(90) / 3.0)),
             // The first is a tie, which goes to the even neighbour; the second lies just above it.
             ((1 << 53) + 1, 1, 9_007_199_254_740_992.0),
             ((1 << 54) + 3, 2, 9_007_199_254_740_994.0),

@@ -1,6 +1,6 @@
 //! Values over time: how much of what, and for how long. From power to energy, from current to charge, to a fair mean.
 
-use super::exact::ExactSum;
+use super::exact::{self, ExactSum, Kind};
 use super::gap::{GapRule, Rule};
 use super::instant::{Instant, rising};
 use crate::error::{Error, Result};
@@ -9,6 +9,8 @@ use crate::model::{Span, Timestamp};
 const MICROS_PER_HOUR: u128 = 3_600_000_000;
 /// From so many even steps on, values are summed before they are multiplied.
 const EVEN: usize = 4;
+/// So many steps are looked at together.
+const BLOCK: usize = 1024;
 
 /// What one value counts for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,22 +90,71 @@ impl Holding {
     }
 
     /// Takes in samples of which all that they count for goes to `area`, but that of the last, which waits. The first was given
-    /// to [`next`](Self::next) before.
-    pub(crate) fn through(&mut self, times: &[i64], values: &[f64], area: &mut Area) {
+    /// to [`next`](Self::next) before. `told` hears of stretches that a gap may follow.
+    pub(crate) fn through(&mut self, times: &[i64], values: &[f64], area: &mut Area, mut told: impl FnMut(&Stretch)) {
+        let mut at = 0;
+        while at + 1 < times.len() {
+            let end = (at + BLOCK).min(times.len() - 1);
+            let (block, numbers) = (&times[at..=end], &values[at..=end]);
+            if !self.take_even(block, numbers, area) && !self.take_weighted(block, numbers, area) {
+                self.take_each(block, numbers, area, &mut told);
+            }
+            at = end;
+        }
+    }
+
+    /// Evenly spaced numbers are known by their sum.
+    fn take_even(&mut self, times: &[i64], values: &[f64], area: &mut Area) -> bool {
+        let step = times[1] - times[0];
+        let last = times.len() - 1;
+        let uneven = times.iter().zip(&times[1..]).fold(0, |uneven, (a, b)| uneven | (b.wrapping_sub(*a) ^ step));
+        if last < EVEN || uneven != 0 || !self.bridges(step) || has_nan(values) {
+            return false;
+        }
+        let mut sum = ExactSum::default();
+        sum.add_all(values);
+        self.run(&sum, step, ((times[0], values[0]), (times[last], values[last])), area);
+        true
+    }
+
+    /// Decimals without a gap between them: each whole number times the length of its step.
+    fn take_weighted(&mut self, times: &[i64], values: &[f64], area: &mut Area) -> bool {
+        let (longest, last) = (self.gaps.longest().as_micros(), times.len() - 1);
+        let steps = || times.iter().zip(&times[1..]).map(|(a, b)| b.wrapping_sub(*a));
+        // The sign bit says that a step is longer, or longer than there are numbers for.
+        if last < EVEN || steps().fold(0, |beyond, step| beyond | step | longest.wrapping_sub(step)) < 0 {
+            return false;
+        }
+        let Kind::Decimals(scale, units) = exact::kind_of(values) else { return false };
+        let whole = |value: &f64| exact::whole_in(*value, scale);
+        let pairs = values.iter().zip(&values[1..]).zip(steps());
+        // Both factors are below 2^64, and a block of their products is far from 2^127.
+        let twice: i128 = match self.rule {
+            Rule::Step => pairs.map(|((value, _), step)| i128::from(2 * whole(value)) * i128::from(step)).sum(),
+            Rule::Trapezoid => pairs.map(|((a, b), step)| i128::from(whole(a) + whole(b)) * i128::from(step)).sum(),
+        };
+        let fits = area.twice.add_units(twice, units);
+        if fits {
+            area.covered += times[last] - times[0];
+            self.previous = Some((times[last], values[last]));
+        }
+        fits
+    }
+
+    /// What is left: one by one, but for evenly spaced numbers among them.
+    fn take_each(&mut self, times: &[i64], values: &[f64], area: &mut Area, told: &mut impl FnMut(&Stretch)) {
         let mut at = 0;
         while at + 1 < times.len() {
             let step = times[at + 1] - times[at];
             let even = at + even_numbers(&times[at..], &values[at..], step);
-            if even - at >= EVEN && self.bridges(step) {
-                let mut sum = ExactSum::default();
-                sum.add_all(&values[at..=even]);
-                self.run(&sum, step, ((times[at], values[at]), (times[even], values[even])), area);
+            if even - at >= EVEN && self.take_even(&times[at..=even], &values[at..=even], area) {
                 at = even;
                 continue;
             }
             at += 1;
             if let Some(stretch) = self.next(times[at], values[at]) {
                 area.add(&stretch, stretch.start, stretch.end);
+                told(&stretch);
             }
         }
     }
@@ -126,6 +177,10 @@ impl Holding {
         }
         self.previous = Some(last);
     }
+}
+
+fn has_nan(values: &[f64]) -> bool {
+    values.iter().fold(false, |nan, value| nan | value.is_nan())
 }
 
 /// How many steps follow the first sample before an uneven one or a value that is NaN; none where the first is NaN.
@@ -234,23 +289,31 @@ pub fn integrate<T: Instant>(
     let mut holding = Holding::new(rule, gaps);
     let mut area = Area::default();
     let mut found = Vec::new();
-    let mut take = |stretch: Option<Stretch>| {
-        let Some(stretch) = stretch else { return };
-        area.add(&stretch, from, to);
+    let mut note_gap = |stretch: &Stretch| {
         let (start, end) = (stretch.end.max(from), stretch.next.min(to));
         if start < end {
             found.push(Gap { from: Timestamp::from_micros(start), to: Timestamp::from_micros(end) });
         }
     };
-    for (time, value) in times.iter().zip(values) {
-        take(holding.next(*time, *value));
-        if *time >= to {
-            break;
+    let (first, end) = (times.partition_point(|time| *time < from), times.partition_point(|time| *time < to));
+    // Of what lies before the range only the last sample may hold into it.
+    first.checked_sub(1).map(|before| holding.next(times[before], values[before]));
+    let at_border = |stretch: Option<Stretch>, area: &mut Area, note_gap: &mut dyn FnMut(&Stretch)| {
+        if let Some(stretch) = stretch {
+            area.add(&stretch, from, to);
+            note_gap(&stretch);
         }
+    };
+    if first < end {
+        let stretch = holding.next(times[first], values[first]);
+        at_border(stretch, &mut area, &mut note_gap);
+        holding.through(&times[first..end], &values[first..end], &mut area, &mut note_gap);
     }
-    if holding.previous().is_some_and(|(time, _)| time < to) {
-        take(holding.finish(to));
-    }
+    let stretch = match times.get(end) {
+        Some(time) => holding.next(*time, values[end]),
+        None => holding.finish(to),
+    };
+    at_border(stretch, &mut area, &mut note_gap);
     let (covered, held) = (Span::from_micros(area.covered), Span::from_micros(area.held));
     Ok(Integrated { amount: area.amount(), mean: area.mean(), covered, held, gaps: found })
 }
@@ -355,7 +418,7 @@ mod tests {
             }
             let mut through = Area::default();
             holding.previous = Some((times[0], values[0]));
-            holding.through(&times, &values, &mut through);
+            holding.through(&times, &values, &mut through, |_| {});
             assert_eq!((through, holding.previous), (one_by_one, Some((times[511], values[511]))));
             let ends = ((times[0], values[0]), (times[511], values[511]));
             holding.run(&sum, 60_000_000, ends, &mut at_once);

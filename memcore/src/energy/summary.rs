@@ -5,7 +5,7 @@
 //! however the values were grouped into pages, chunks, heads and buckets. What is no such decimal goes to a *rest* with
 //! twice the precision of a value.
 
-use super::exact::{DIGITS as LIMIT, ExactSum, ROUNDER as ROUND, UNITS as UNIT, ratio};
+use super::exact::{DIGITS as LIMIT, ExactSum, ROUNDER as ROUND, UNITS as UNIT, ratio, two_sum};
 
 /// Values that are summed beside each other, so that none waits for the one before.
 const LANES: usize = 8;
@@ -111,7 +111,7 @@ impl Summary {
 
     /// Takes in later values.
     pub(crate) fn extend(&mut self, values: &[f64]) {
-        if values.len() < 2 * LANES {
+        if values.len() < LANES / 2 {
             values.iter().for_each(|value| self.add(*value));
             return;
         }
@@ -148,20 +148,18 @@ impl Summary {
     /// The same as [`add`](Self::add) of every value, without a branch for each.
     fn of_block(values: &[f64]) -> Self {
         let spread = Spread::of(values);
-        let largest = spread.min.abs().max(spread.max.abs());
-        let smallest = if spread.min > 0.0 || spread.max < 0.0 { spread.min.abs().min(spread.max.abs()) } else { 0.0 };
-        let scale = scale_of(largest).filter(|scale| scale_of(smallest) == Some(*scale));
-        let Some(exponent) = scale.filter(|_| spread.count == values.len()) else {
+        if spread.count != values.len() {
             let mut one_by_one = Self::EMPTY;
             values.iter().for_each(|value| one_by_one.add(*value));
             return one_by_one;
-        };
-        let (sum, decimals) = sum_of_decimals(values, POWERS[usize::from(exponent)]);
-        let (rest, error) = if decimals == values.len() { (0.0, 0.0) } else { rest_of(values, exponent) };
+        }
+        let largest = spread.min.abs().max(spread.max.abs());
+        let smallest = if spread.min > 0.0 || spread.max < 0.0 { spread.min.abs().min(spread.max.abs()) } else { 0.0 };
+        let (whole, rest, error) = ExactSum::of_block(values, (largest, smallest)).parts();
         Self {
             count: values.len() as u64,
             rows: values.len() as u64,
-            whole: i128::from(sum) * i128::from(WHOLE_POWERS[usize::from(9 - exponent)]),
+            whole,
             rest,
             error,
             min: spread.min + 0.0,
@@ -272,14 +270,6 @@ impl Whole {
     }
 }
 
-/// Knuth's two-sum: the second number gathers what rounding took from the first.
-#[inline]
-fn two_sum(sum: f64, error: f64, value: f64) -> (f64, f64) {
-    let new = sum + value;
-    let back = new - sum;
-    (new, error + ((sum - (new - back)) + (value - back)))
-}
-
 /// What can be told of values without summing them.
 struct Spread {
     count: usize,
@@ -302,7 +292,7 @@ impl Spread {
         for block in blocks {
             (0..LANES).for_each(|lane| take(lane, block[lane]));
         }
-        rest.iter().for_each(|value| take(0, *value));
+        rest.iter().enumerate().for_each(|(lane, value)| take(lane, *value));
         let (before, after) = (&values[..values.len().saturating_sub(1)], values.get(1..).unwrap_or_default());
         let pairs = before.as_chunks::<LANES>().0.iter().zip(after.as_chunks::<LANES>().0);
         pairs.for_each(|(before, after)| (0..LANES).for_each(|lane| falls[lane] |= after[lane] < before[lane]));
@@ -313,40 +303,6 @@ impl Spread {
         let max = max.into_iter().fold(f64::NEG_INFINITY, f64::max);
         Self { count: count.iter().sum::<u64>() as usize, min, max, falls }
     }
-}
-
-/// The sum of those that are decimals, in units of one over `power`, and how many they are. All are below the limit.
-fn sum_of_decimals(values: &[f64], power: f64) -> (i64, usize) {
-    let (mut sums, mut others) = ([0i64; LANES], [0i64; LANES]);
-    let mut take = |lane: usize, value: f64| {
-        let shifted = value * power + ROUND;
-        let same = ((shifted - ROUND) / power).to_bits() == value.to_bits();
-        let number = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i64;
-        sums[lane] += if same { number } else { 0 };
-        others[lane] += i64::from(!same);
-    };
-    let (blocks, rest) = values.as_chunks::<LANES>();
-    for block in blocks {
-        (0..LANES).for_each(|lane| take(lane, block[lane]));
-    }
-    rest.iter().for_each(|value| take(0, *value));
-    (sums.iter().sum(), values.len() - others.iter().sum::<i64>() as usize)
-}
-
-/// The sum of those that are no decimals.
-fn rest_of(values: &[f64], exponent: u8) -> (f64, f64) {
-    let power = POWERS[usize::from(exponent)];
-    let (mut sums, mut errors) = ([0.0; LANES], [0.0; LANES]);
-    let mut take = |lane: usize, value: f64| {
-        let same = ((value * power + ROUND - ROUND) / power).to_bits() == value.to_bits();
-        (sums[lane], errors[lane]) = two_sum(sums[lane], errors[lane], if same { 0.0 } else { value });
-    };
-    let (blocks, rest) = values.as_chunks::<LANES>();
-    for block in blocks {
-        (0..LANES).for_each(|lane| take(lane, block[lane]));
-    }
-    rest.iter().for_each(|value| take(0, *value));
-    sums.into_iter().zip(errors).fold((0.0, 0.0), |(sum, error), (more, lost)| two_sum(sum, error + lost, more))
 }
 
 #[cfg(test)]

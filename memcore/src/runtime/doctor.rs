@@ -38,7 +38,7 @@ impl Memcore {
 }
 
 #[cfg(feature = "files")]
-pub use of_file::{Examined, examine_file};
+pub use of_file::{Examined, examine_file, mapping_of};
 
 #[cfg(feature = "files")]
 mod of_file {
@@ -235,6 +235,14 @@ mod of_file {
             };
             columns.zip(names).map(view).collect()
         }
+    }
+
+    /// What the doctor says to declare, as a mapping whose columns are the series that were examined.
+    #[must_use]
+    pub fn mapping_of(report: &Report) -> Mapping {
+        let mut mapping = Mapping::default();
+        merge(&mut mapping, report, &[]);
+        mapping
     }
 
     /// Puts what the doctor declares where an import finds it.

@@ -1,5 +1,6 @@
 //! The only wiring: the embedded face, and with feature `gateway` a server made of gateway, bus, recorder and store.
 
+mod balance;
 mod bulk;
 mod cells;
 mod doctor;
@@ -13,6 +14,7 @@ mod progress;
 mod stream;
 mod write;
 
+pub use balance::{BalanceRequest, SiteBalance};
 pub use bulk::Bulk;
 pub use cells::{numbers, times};
 pub use embedded::{Memcore, open, restore};
@@ -23,6 +25,8 @@ pub use write::Column;
 
 #[cfg(feature = "cli")]
 pub(crate) use crate::doctor::{Examination, Finding, FindingKind, Report, Role, Severity};
+#[cfg(feature = "cli")]
+pub(crate) use crate::energy::Role as BalanceRole;
 pub use crate::store::{
     Aggregate, BackupReport, Chart, ChartMethod, CompactOptions, CompactReport, Deleted, Every, Gaps, Query, QueryResult,
     Rule, SeriesResult, StoreOptions, StoreStats,
@@ -77,7 +81,7 @@ mod simulate;
 #[cfg(feature = "sim")]
 pub use crate::sim::{Simulation, SimulationReport, Speed};
 #[cfg(feature = "files")]
-pub use doctor::{Examined, examine_file};
+pub use doctor::{Examined, examine_file, mapping_of};
 #[cfg(feature = "files")]
 pub use export::{ExportOptions, ExportReport, FileFormat, export_file, export_to};
 #[cfg(feature = "files")]

@@ -29,6 +29,7 @@ from ._live import Events, Reading, Subscription
 from ._memcore import __version__
 from ._memcore import leave as _leave
 from ._progress import Progress
+from ._quality import Quality
 from ._result import QueryResult, WideResult
 from ._server import CommandResult, Server, serve
 from ._simulate import Simulation, simulate
@@ -56,6 +57,7 @@ __all__ = [
     "MemcoreError",
     "NotFoundError",
     "Progress",
+    "Quality",
     "QueryResult",
     "ReadOnlyError",
     "Reading",

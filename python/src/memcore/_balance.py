@@ -17,9 +17,9 @@ class Balance(Mapping[str, Any]):
     """Columns of an energy balance by their names, an array each, in Wh or the unit of what it was made of.
 
     ``import`` and ``export`` at the grid, ``production``, ``charged`` and ``discharged``, ``consumption``;
-    ``residual``: what nothing explains, of either sign, and ``residual_share``: its size as a share of all that came in;
-    ``self_consumption``: the share of the production that stayed on the site; ``self_sufficiency``: the share of what
-    the site used that it did not import. An interval of which a part is unknown is NaN in all of them, and its
+    ``residual``: what nothing explains, of either sign, and ``residual_share``: its size as a share of all that came
+    in; ``self_consumption``: the share of the production that stayed on the site; ``self_sufficiency``: the share of
+    what the site used that it did not import. An interval of which a part is unknown is NaN in all of them, and its
     ``coverage`` 0.
     """
 

@@ -183,7 +183,7 @@ class Report(Sequence[Finding]):
     def to_html(self) -> str:
         """Return a page of its own: the series, the findings, and a picture of each."""
         title = f"memcore doctor: {_summary(self)}"
-        style = "body{font:14px system-ui,sans-serif;margin:2em;max-width:60em}td,th{padding:2px 12px 2px 0;text-align:left}"
+        style = "body{font:14px sans-serif;margin:2em;max-width:60em} td,th{padding:2px 12px 2px 0;text-align:left}"
         head = f"<!doctype html><meta charset='utf-8'><title>{escape(title)}</title><style>{style}</style>"
         return f"{head}<h1>{escape(title)}</h1>{self._repr_html_()}"
 
@@ -228,10 +228,10 @@ def doctor(
     """Examine a file, or a table of pandas, polars or pyarrow, and say what is wrong with it: gaps, duplicates, wrong
     units, signs and labels, clocks, counters, frozen values and spikes.
 
-    A file is read as ``Memcore.import_file`` reads it, and nothing is stored. ``units`` are one for all or one a column,
-    ``tz`` is the zone of times without one, or that the site lies in, and ``position`` its degrees north and east, to
-    know when the sun shines. ``roles`` say what series are in the energy balance, such as ``{"p_net": "grid"}``. Of a
-    mapping's dict the ``columns`` count for a table too. Ctrl-C ends it.
+    A file is read as ``Memcore.import_file`` reads it, and nothing is stored. ``units`` are one for all or one a
+    column, ``tz`` is the zone of times without one, or that the site lies in, and ``position`` its degrees north and
+    east, to know when the sun shines. ``roles`` say what series are in the energy balance, such as
+    ``{"p_net": "grid"}``. Of a mapping's dict the ``columns`` count for a table too. Ctrl-C ends it.
     """
     look = looks(tz, position, roles, only)
     if not isinstance(source, (str, PathLike)):
@@ -324,7 +324,9 @@ def _line(finding: Finding) -> str:
 
 
 def _series_table(series: Sequence[Checkup]) -> str:
-    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(one))}</tr>" for one in series[:SERIES_SHOWN])
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(one))}</tr>" for one in series[:SERIES_SHOWN]
+    )
     if len(series) > SERIES_SHOWN:
         rows += f"<tr><td colspan='6'>and {len(series) - SERIES_SHOWN} series more</td></tr>"
     head = "".join(f"<th>{title}</th>" for title in ("series", "points", "from", "to", "every", "range"))

@@ -1,4 +1,4 @@
-"""Tables as the doctor takes them: columns as they stand, in their order, with their doubles, on local clocks or not."""
+"""Tables as the doctor takes them: columns as they stand, in their order, with doubles, on local clocks or not."""
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
@@ -94,7 +94,9 @@ def is_number(column: Any) -> bool:
     if library == "polars":
         return bool(column.dtype.is_numeric() or str(column.dtype) in ("Boolean", "Null"))
     if library == "pyarrow":
-        return str(column.type) in ("bool", "null") or any(word in str(column.type) for word in ("int", "float", "double"))
+        return str(column.type) in ("bool", "null") or any(
+            word in str(column.type) for word in ("int", "float", "double")
+        )
     return _some_number(column)
 
 

@@ -22,6 +22,12 @@ Aggregate = (
         "integral",
         "increase",
         "coverage",
+        "held",
+        "measured",
+        "estimated",
+        "substituted",
+        "invalid",
+        "quality",
         "median",
     ]
     | str
@@ -47,6 +53,7 @@ def question(
     chart: int | tuple[int, ChartMethod] | None,
     limit: int | None,
     last: int | None,
+    quality: bool,
 ) -> dict[str, object]:
     """What is asked for, as the native module takes it."""
     if tz is not None and every is None:
@@ -64,6 +71,7 @@ def question(
         "chart": None if chart is None else _chart(chart),
         "limit": count(limit, "limit"),
         "last": count(last, "last"),
+        "quality": quality,
     }
 
 

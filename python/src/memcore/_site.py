@@ -15,6 +15,7 @@ from ._channel import Channel, Kind, Label, Sign, described, description
 from ._files import FileMapping, ImportReport
 from ._frames import Units
 from ._progress import Tell, Teller
+from ._quality import QualityLike, qualities
 from ._question import Aggregate, ChartMethod, Gaps, Nan, Rule, count
 from ._question import question as asked
 from ._result import QueryResult
@@ -91,17 +92,27 @@ class Memcore:
         )
         self._native.register(series, description(channel))
 
-    def write(self, series: str, times: Any, values: Any, *, unit: str | None = None, nan: Nan = "skip") -> int:
+    def write(
+        self,
+        series: str,
+        times: Any,
+        values: Any,
+        *,
+        unit: str | None = None,
+        nan: Nan = "skip",
+        quality: QualityLike = None,
+    ) -> int:
         """Write a column, or one reading, and return how many values were written; they are durable then.
 
         ``times``: datetimes with a zone, numpy datetime64 (UTC) or int64 microseconds, a pandas, polars or Arrow column
         with a zone. ``values``: numbers; ``None`` and nulls are no values and write nothing, and neither does NaN, for
         that is how numpy and pandas say it. ``nan="keep"`` stores NaN as a value. What is finer than a microsecond is
         cut off. With ``unit`` values are converted from it, and a series that is new becomes a gauge in it; without
-        one they are in the unit that the series was registered with.
+        one they are in the unit that the series was registered with. ``quality`` says how the values came about, one
+        for all or a column of them; it stands in the channel ``power.quality`` beside ``power``, at the same times.
         """
         columns = _columns.column(series, times, values, nan)
-        return self._native.write(series, *columns, unit, nan == "skip")
+        return self._native.write(series, *columns, unit, nan == "skip", qualities(quality))
 
     def write_reading(self, device: str, time: Instant, values: Mapping[str, float]) -> None:
         """Write what several registered channels of a device measured at one instant, as one row; it is durable
@@ -151,6 +162,7 @@ class Memcore:
         chart: int | tuple[int, ChartMethod] | None = None,
         limit: int | None = None,
         last: int | None = None,
+        quality: bool = False,
     ) -> QueryResult:
         """Read the selected series (``home1.*.power``, ``home1.>{phase=L1}``), from ``start`` to before ``end``.
 
@@ -160,9 +172,10 @@ class Memcore:
         ``previous`` or ``linear``. ``max_gap`` is the longest silence over which a value holds, and ``rule`` how it
         goes over into the next, ``step`` or ``trapezoid``, for what counts time (``time_weighted_mean``, ``integral``,
         ``coverage``). ``as_of`` gives what was known at that instant. ``chart`` gives as few raw samples as a chart of
-        so many pixels needs. ``limit`` and ``last`` keep the first or last rows of each series.
+        so many pixels needs. ``limit`` and ``last`` keep the first or last rows of each series. With
+        ``quality`` raw samples have a column of it beside their value, see ``Quality``.
         """
-        question = asked(start, end, every, agg, tz, gaps, max_gap, rule, as_of, chart, limit, last)
+        question = asked(start, end, every, agg, tz, gaps, max_gap, rule, as_of, chart, limit, last, quality)
         return QueryResult(self._native.query(selection, question))
 
     def stream(
@@ -180,7 +193,7 @@ class Memcore:
         as_of: Instant | None = None,
     ) -> Stream:
         """As ``query``, read batch by batch as it is asked for: memory stays flat, however long the range is."""
-        question = asked(start, end, every, agg, tz, gaps, max_gap, rule, as_of, None, None, None)
+        question = asked(start, end, every, agg, tz, gaps, max_gap, rule, as_of, None, None, None, False)
         return Stream(self._native.stream(selection, question))
 
     def export(
@@ -203,7 +216,7 @@ class Memcore:
         What is exported raw can be imported again and is the same, bit for bit; of a NaN, CSV only keeps that it is
         one. Returns how many ``series``, ``rows`` and ``points`` there are in the file.
         """
-        question = asked(start, end, every, agg, tz, None, None, None, as_of, None, None, None)
+        question = asked(start, end, every, agg, tz, None, None, None, as_of, None, None, None, False)
         with Teller(progress, fspath(path)) as teller:
             report = self._native.export(path, selection, question, format, wide, teller.native)
         done: dict[str, int] = json.loads(report)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from . import _columns, _memcore
 from ._balance import Balance, balance
 from ._errors import InvalidError
+from ._quality import QualityLike, qualities
 from ._question import Aggregate, Gaps, Rule, aggregates
 from ._time import MICROSECOND, Instant, Length, maybe_micros, maybe_span, micros, moment, span
 
@@ -314,11 +315,12 @@ def resample(
     cadence: Length | None = None,
     rule: Rule = "step",
     width: float | None = None,
+    quality: QualityLike = None,
 ) -> Resampled:
     """Gather samples into buckets: what ``Memcore.query`` answers to the same question of a site that holds them.
 
     ``max_gap`` or ``cadence`` say how long a value holds, for what counts time and for filling. ``width`` is where a
-    counter rolls over, for ``increase``.
+    counter rolls over, for ``increase``; ``quality`` how the values came about, for the shares by quality.
     """
     if tz is not None and every is None:
         raise InvalidError(f"tz is {tz!r} without every, expected both: it says where days begin")
@@ -332,7 +334,7 @@ def resample(
         "gaps": gaps,
         "width": width,
     }
-    starts, columns = _memcore.resample(*_columns.samples(times, values), asked)
+    starts, columns = _memcore.resample(*_columns.samples(times, values), qualities(quality), asked)
     return Resampled(_columns.array_of(starts), {name: _columns.array_of(column) for name, column in columns}, tz)
 
 

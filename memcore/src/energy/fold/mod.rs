@@ -10,6 +10,7 @@ use self::counting::Counting;
 pub(crate) use self::fill::BucketRows;
 use self::quality::QualityFold;
 use super::calendar::{Borders, Bucket, MAX_BUCKETS};
+use super::instant::first_after;
 use super::integral::{Area, Holding, Stretch};
 use super::{Aggregate, Every, Gaps, Resampling, Summary};
 use crate::error::{Error, ErrorKind, Result};
@@ -109,9 +110,9 @@ impl BucketFold {
 
     /// Makes room for the rows of samples between two times, both included; not more than so many.
     pub(crate) fn reserve(&mut self, (first, last): (i64, i64), most: usize) {
-        let Some(Every::Fixed(every)) = self.resampling.every else { return };
+        let Some(every) = &self.resampling.every else { return };
         let length = last.min(self.range.1).saturating_sub(first.max(self.range.0));
-        let buckets = (length / every.as_micros()).max(0) as usize + 2;
+        let buckets = (length / every.shortest()).max(0) as usize + 2;
         self.rows.reserve(buckets.min(most));
     }
 
@@ -212,7 +213,7 @@ impl BucketFold {
         let Some(open) = &mut self.open else { return };
         open.summary.extend(values);
         if let Some(holding) = &mut self.holding {
-            holding.through(times, values, &mut open.area);
+            holding.through(times, values, &mut open.area, |_| {});
             self.reached = self.reached.max(times[times.len() - 1]);
         }
         if let Some(counting) = &mut self.counting {
@@ -286,7 +287,7 @@ impl Fold for BucketFold {
         let mut at = start;
         while at < end {
             let bucket = self.enter(times[at], values[at])?;
-            let until = at + times[at..end].partition_point(|time| *time <= bucket.last);
+            let until = first_after(&times[..end], at, bucket.last);
             self.take(&times[at..until], &values[at..until]);
             at = until;
         }
