@@ -182,6 +182,49 @@ fn a_bad_line_of_a_csv_is_named_and_what_stands_before_it_is_kept() {
 }
 
 #[test]
+fn the_doctor_says_what_is_wrong_with_a_file_and_with_history_and_exits_by_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    let rows = |failed: &str| {
+        let row = |n: i32| {
+            let value =
+                if n % 50 == 7 && !failed.is_empty() { failed.to_owned() } else { (200 + n * 37 % 900).to_string() };
+            format!("2026-01-01T{:02}:{:02}:00Z,{value}\n", n / 60, n % 60)
+        };
+        "time,p_w\n".to_owned() + &(0..300).map(row).collect::<String>()
+    };
+    let (bad, good) = (folder.path().join("bad.csv"), folder.path().join("good.csv"));
+    std::fs::write(&bad, rows("65535")).unwrap();
+    std::fs::write(&good, rows("")).unwrap();
+    let (bad, good) = (bad.to_str().unwrap(), good.to_str().unwrap());
+    let [mapping, page] = ["m.toml", "page.html"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+
+    let said = memcore(&site, &["doctor", bad, "--write-mapping", &mapping, "--html", &page]);
+    assert_eq!(said.status.code(), Some(1));
+    let said = String::from_utf8(said.stdout).unwrap();
+    for words in [
+        "FAULT: sentinel in p_w (confidence 0.98)",
+        "65535 occurs 6 times",
+        "invalid = [65535.0]",
+        "▲",
+        "1 fault, 0 warnings",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(std::fs::read_to_string(&page).unwrap().contains("<svg"));
+    assert!(text(&memcore(&site, &["doctor", good])).contains("0 faults, 0 warnings"));
+    // What is not looked for is not found.
+    assert!(memcore(&site, &["doctor", bad, "--only", "gap"]).status.success());
+
+    let json = memcore(&site, &["doctor", bad, "--json"]);
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&json.stdout).unwrap()["findings"][0]["count"], 6);
+    text(&memcore(&site, &["import", bad, "--device", "home1.meter", "--mapping", &mapping]));
+    assert!(text(&memcore(&site, &["doctor", "home1.>"])).contains("home1.meter.p"));
+    assert!(failure(&memcore(&site, &["doctor", good, "--position", "here"])).contains("48.8,2.3"));
+    assert!(failure(&memcore(&site, &["doctor", "no.csv", "--mapping", &mapping])).contains("no.csv is no file"));
+}
+
+#[test]
 fn history_is_looked_at_exported_and_imported_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     let (site, other) = (folder.path().join("site"), folder.path().join("other"));

@@ -299,7 +299,7 @@ fn feed() -> String {
         format!(
             "<entry><link rel=\"self\" href=\"https://utility/espi/1_1/resource/ReadingType/{id}\"/><content>\
              <espi:ReadingType><espi:accumulationBehaviour>{accumulation}</espi:accumulationBehaviour>\
-             <espi:commodity>1</espi:commodity><espi:flowDirection>{flow}</espi:flowDirection>\
+             <espi:commodity>1</espi:commodity><espi:currency>840</espi:currency><espi:flowDirection>{flow}</espi:flowDirection>\
              <espi:intervalLength>900</espi:intervalLength><espi:powerOfTenMultiplier>{power}</espi:powerOfTenMultiplier>\
              <espi:uom>{uom}</espi:uom></espi:ReadingType></content></entry>"
         )
@@ -314,8 +314,13 @@ fn feed() -> String {
     let block = |id: u32, values: &[&str]| {
         let reading = |(at, value): (usize, &&str)| {
             let start = 1_767_225_600 + 900 * at;
+            let quality = if *value == "500000" {
+                "<espi:ReadingQuality><espi:quality>8</espi:quality></espi:ReadingQuality>"
+            } else {
+                ""
+            };
             format!(
-                "<espi:IntervalReading><espi:cost>4</espi:cost><espi:timePeriod><espi:duration>900</espi:duration>\
+                "<espi:IntervalReading><espi:cost>12345</espi:cost>{quality}<espi:timePeriod><espi:duration>900</espi:duration>\
                  <espi:start>{start}</espi:start></espi:timePeriod><espi:value>{value}</espi:value></espi:IntervalReading>"
             )
         };
@@ -349,13 +354,16 @@ fn feed() -> String {
 #[test]
 fn green_button_gives_two_directions_with_their_signs_and_registers_at_the_end_of_their_intervals() {
     let (mem, report) = imported("usage.xml", feed(), |request| request.frame.device = from("home1.grid"));
-    assert_eq!((report.understood.format.as_str(), report.points, report.refused.count), ("green button", 5, 2));
+    assert_eq!((report.understood.format.as_str(), report.points, report.refused.count), ("green button", 11, 2));
     let reasons: Vec<_> = report.refused.first.iter().map(|row| row.reason.as_str()).collect();
     assert!(reasons[0].contains("value is \"oops\"") && reasons[1].contains("uom is 42"), "{reasons:?}");
     let import = rows(&[("2026-01-01T00:00:00Z", 199.0), ("2026-01-01T00:15:00Z", 500.0)]);
     assert_eq!(values(&mem, "home1.grid.energy_import"), import);
     assert_eq!(values(&mem, "home1.grid.energy_export")[1], ("2026-01-01T00:15:00Z".into(), -1500.0));
     assert_eq!(values(&mem, "home1.grid.energy_import.2"), [("2026-01-01T00:15:00Z".into(), 12_000.0)]);
+    // What the utility estimated says so beside it, and what was paid is money.
+    assert_eq!(values(&mem, "home1.grid.energy_import.quality"), [("2026-01-01T00:15:00Z".into(), 2.0)]);
+    assert_eq!(values(&mem, "home1.grid.cost_import")[0].1, 0.12345);
     let known = |name: &str| channel(&mem, &format!("home1.grid.{name}"));
     assert_eq!(known("energy_import").cadence.map(|span| span.as_micros()), Some(900_000_000));
     assert_eq!(known("energy_import.2").kind, Kind::Counter);
@@ -363,6 +371,22 @@ fn green_button_gives_two_directions_with_their_signs_and_registers_at_the_end_o
     assert!(e.contains("names no device, expected --device"), "{e}");
     let e = refused("page.html", "<html><body/></html>", |request| request.frame.device = from("home1.grid"));
     assert!(e.contains("expected a Green Button file"), "{e}");
+}
+
+#[test]
+fn what_a_utility_leaves_out_of_its_feed_can_be_declared() {
+    let text = "<atom:feed xmlns:ns=\"http://naesb.org/espi\" xmlns:atom=\"http://www.w3.org/2005/Atom\"><atom:entry><atom:content>\
+        <ns:IntervalBlock><ns:IntervalReading><ns:timePeriod><ns:duration>2505600</ns:duration><ns:start>1721154384.66136</ns:start>\
+        </ns:timePeriod><ns:value>12000</ns:value></ns:IntervalReading></ns:IntervalBlock></atom:content></atom:entry>\
+        <atom:entry><atom:content><ns:ReadingType/></atom:content></atom:entry></atom:feed>";
+    let e = refused("gas.xml", text, |request| request.frame.device = from("home1.gas"));
+    assert!(e.contains("uom is 0, expected one of") && e.contains("(--unit)"), "{e}");
+    let (mem, report) = imported("gas.xml", text, |request| {
+        request.frame.device = from("home1.gas");
+        request.frame.unit = Some(Unit::WattHour);
+    });
+    assert_eq!((report.points, report.refused.count), (1, 0));
+    assert_eq!(values(&mem, "home1.gas.energy"), rows(&[("2024-07-16T18:26:24.66136Z", 12_000.0)]));
 }
 
 /// Every format, with the request that reads it.

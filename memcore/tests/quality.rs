@@ -272,3 +272,49 @@ fn what_does_not_fit_is_refused_and_nothing_is_written() {
     assert_eq!(mem.write(&quality, &quarters(2), &[Some(7.0), Some(2.0)], None).unwrap(), 1);
     assert!(mem.query(&Query::new(&power).aggregate(Aggregate::Mean).with_quality()).is_err());
 }
+
+#[test]
+fn whatever_is_written_sealed_deleted_and_corrected_each_value_has_the_quality_it_was_last_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let power: SeriesName = "home1.meter.power".parse().unwrap();
+    let open = || Memcore::open(folder.path(), StoreOptions::default()).unwrap();
+    let mut mem = open();
+    let mut known: std::collections::BTreeMap<i64, (f64, f64)> = Default::default();
+    // A small linear congruential generator: the story is the same each time.
+    let mut state = 7u64;
+    let mut dice = |sides: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % sides
+    };
+    for step in 0..300 {
+        let start = dice(60) as i64;
+        let times: Vec<i64> = (0..1 + dice(6) as i64).map(|n| start + n).collect();
+        let value = f64::from(step);
+        let quality = Quality::ALL[[0, 1, 2, 3][dice(4) as usize]];
+        let (instants, values): (Vec<_>, Vec<_>) = times.iter().map(|time| (at(time * QUARTER), Some(value))).unzip();
+        match dice(8) {
+            0 => mem.store().seal().unwrap(),
+            1 => {
+                mem.close().unwrap();
+                mem = open();
+            }
+            2 if step > 0 => {
+                let end = at((start + times.len() as i64) * QUARTER);
+                mem.delete("home1.meter.power".parse::<Selection>().unwrap(), at(start * QUARTER), end).unwrap();
+                known.retain(|time, _| !times.contains(time));
+            }
+            3 | 4 => {
+                mem.write(&power, &instants, &values, Some(Unit::Watt)).unwrap();
+                known.extend(times.iter().map(|time| (*time, (value, 0.0))));
+            }
+            _ => {
+                mem.write_with_quality(&power, &instants, &values, Some(Unit::Watt), quality).unwrap();
+                known.extend(times.iter().map(|time| (*time, (value, quality.number()))));
+            }
+        }
+        if step > 10 {
+            let expected: Vec<_> = known.iter().map(|(time, (value, quality))| (*time, *value, *quality)).collect();
+            assert_eq!(raw(&mem, &power), expected, "step {step}");
+        }
+    }
+}

@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn long_texts_are_cut_between_words() {
-        let text = wrapped("  do       ", &"word ".repeat(40).trim_end().to_owned());
+        let text = wrapped("  do       ", "word ".repeat(40).trim_end());
         assert!(text.starts_with("  do       word word"), "{text}");
         assert!(text.lines().count() > 1 && text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!(text.lines().skip(1).all(|line| line.starts_with("           word")), "{text}");

@@ -288,7 +288,7 @@ fn counters(moves: &[Moves<'_, '_>]) -> Vec<Option<Finding>> {
 
 fn counter_unit(counter: &Subject<'_>, power: &Subject<'_>) -> Option<Finding> {
     let (first, last) = (*counter.points.times.first()?, *counter.points.times.last()?);
-    let block = ((last - first) / 200).max(HOUR).min(DAY);
+    let block = ((last - first) / 200).clamp(HOUR, DAY);
     let mut ratios: Vec<f64> = Vec::new();
     for start in (first..last).step_by(block as usize) {
         let readings = counter.points.between(start, start + block + 1);

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::daylight::{self, Changes};
-use super::finding::Subject;
+use super::finding::{DAY, Subject};
 use super::order::{self, Ordered};
 use super::points::{Rhythm, Sorted};
 use super::report::{Checkup, Finding, FindingKind, Report};
 use super::series::{Examination, Series, role_of};
 use super::solar::{self, Solar};
-use super::{agree, balance, counter, frozen, night, sentinel, spike, timeline, unit};
+use super::{agree, balance, counter, frozen, night, partners, sentinel, spike, timeline, unit};
 use crate::energy::GapRule;
 use crate::error::{Error, Result};
 use crate::model::{Kind, Quantity, Span, Timestamp};
@@ -107,12 +107,12 @@ fn alone<'a>(series: &Series<'a>, options: &Examination, changes: &Changes) -> (
 
 /// What several series say together that each by itself did not.
 fn together(subjects: &[Subject<'_>], alone: &[Finding]) -> Vec<Finding> {
-    let (known, mut found) = balance::batteries(subjects);
+    let (known, mut found) = partners::batteries(subjects);
     found.extend(balance::balance(subjects, &known));
     if !found.iter().any(|finding| finding.kind == FindingKind::Sign) {
-        found.extend(balance::grid_against_pv(subjects));
+        found.extend(partners::grid_against_pv(subjects));
     }
-    found.extend(balance::power_of_current(subjects));
+    found.extend(partners::power_of_current(subjects));
     found.extend(agree::pairs(subjects));
     // What the sun says of a clock is surer than what another meter does.
     let is_known = |finding: &Finding| {
@@ -121,7 +121,7 @@ fn together(subjects: &[Subject<'_>], alone: &[Finding]) -> Vec<Finding> {
     };
     found.retain(|finding| !is_known(finding));
     // A sign or a unit is wrong once, however many ways there are to see it.
-    let mut said: Vec<(FindingKind, String)> = alone.iter().flat_map(|finding| named(finding)).collect();
+    let mut said: Vec<(FindingKind, String)> = alone.iter().flat_map(named).collect();
     found.retain(|finding| {
         let names = named(finding);
         let known = names.iter().any(|name| said.contains(name));
@@ -203,17 +203,22 @@ fn is_same(a: &Finding, b: &Finding) -> bool {
     use FindingKind as Kind;
     let extent = |finding: &Finding| (finding.count, finding.from, finding.to);
     let overlap = a.from <= b.to && b.from <= a.to;
+    let day = Span::from_micros(DAY);
+    let near = a.from <= b.to.map(|to| to.saturating_add(day)) && b.from <= a.to.map(|to| to.saturating_add(day));
     a.kind == b.kind
         && match a.kind {
             Kind::Sampling | Kind::Gap | Kind::OutOfOrder | Kind::ClockShift => extent(a) == extent(b),
-            Kind::Duplicate | Kind::DaylightSaving => a.severity == b.severity && overlap,
+            Kind::Duplicate => a.severity == b.severity && overlap,
+            Kind::DaylightSaving => a.severity == b.severity && near,
             _ => false,
         }
 }
 
 fn join(finding: &mut Finding, other: Finding) {
-    finding.series.extend(other.series);
-    finding.declare.extend(other.declare.into_iter().filter(|declaration| declaration.series.is_some()));
+    let new = other.series.into_iter().filter(|name| !finding.series.contains(name)).collect::<Vec<_>>();
+    finding.series.extend(new);
+    let new = other.declare.into_iter().filter(|declaration| !finding.declare.contains(declaration)).collect::<Vec<_>>();
+    finding.declare.extend(new);
 }
 
 fn ordered(mut findings: Vec<Finding>) -> Vec<Finding> {

@@ -4,8 +4,8 @@
 //! what the values themselves show: each finding has the rows, a confidence, what to declare, and a picture. A false alarm costs
 //! more than a fault that goes unseen, so every detector measures a series against its own habit first.
 //!
-//! A confidence is the share of findings of that strength that were right on generated sites with known faults
-//! (`docs/energy-data.md`): 0.95 and more is as good as certain, below 0.7 look before you act.
+//! A confidence is so set that on generated sites with known faults at least that share of such findings was right (the table
+//! stands in `docs/doctor.md`); real sites are wilder than generated ones, so look before you act below 0.9.
 
 mod agree;
 mod balance;
@@ -18,6 +18,7 @@ mod frozen;
 mod html;
 mod night;
 mod order;
+mod partners;
 mod plot;
 mod points;
 mod report;

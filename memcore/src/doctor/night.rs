@@ -16,7 +16,7 @@ pub(super) fn night_power(subject: &Subject<'_>, solar: &Solar) -> Option<Findin
         return None;
     }
     let points = &subject.points;
-    let nights: Vec<usize> = (0..points.len()).filter(|at| solar.from_noon(points.times[*at]) > 10 * HOUR).collect();
+    let nights: Vec<usize> = (0..points.len()).filter(|at| solar.off_noon(points.times[*at]) > 10 * HOUR).collect();
     let seen: Vec<usize> = nights.iter().copied().filter(|at| points.values[*at].abs() > NOTHING * solar.peak).collect();
     if nights.len() < 20 || seen.len() * 4 < nights.len() {
         return None;

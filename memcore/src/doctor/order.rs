@@ -87,7 +87,7 @@ impl<'a> Sorting<'_, 'a> {
                 displaced.push((ahead as usize, ahead as usize));
                 continue;
             }
-            let end = (at..times.len()).find(|next| times[*next] >= newest).unwrap_or(times.len());
+            let end = (at..times.len()).find(|next| times[*next] > newest).unwrap_or(times.len());
             self.block(at, end - 1, newest, &mut displaced);
             at = end;
         }
@@ -106,18 +106,21 @@ impl<'a> Sorting<'_, 'a> {
         let rows = last + 1 - first;
         let (seen, same) = self.seen_before(first, last);
         let back = newest - self.series.times[first];
+        let is_hour = (back - HOUR).abs() <= HOUR / 4 || (back - 30 * MINUTE).abs() <= 5 * MINUTE;
+        let repeated = self.changes.repeated(self.series.times[first], self.series.times[first]).is_some();
+        let is_fold = is_hour && repeated;
         if seen * 2 <= rows {
             // They fill a hole: a part of the file stands in the wrong place, or a row came late.
             self.late.extend(first as u32..=last as u32);
             return displaced.push((first, last));
         }
-        if same * 10 >= seen * 9 || rows < BLOCK {
+        // An hour of zeros at night is twice the same without being a copy.
+        let stands_still = self.series.values[first..=last].windows(2).all(|pair| pair[0] == pair[1]);
+        if (same * 10 >= seen * 9 && !(is_fold && stands_still)) || rows < BLOCK {
             // The same again: the duplicates tell it.
             return self.late.extend(first as u32..=last as u32);
         }
-        let is_hour = (back - HOUR).abs() <= HOUR / 4 || (back - 30 * MINUTE).abs() <= 5 * MINUTE;
-        let repeated = self.changes.repeated(self.series.times[first], self.series.times[first]).is_some();
-        if is_hour && repeated {
+        if is_fold {
             self.folds.push(Fold { first, last, from: self.series.times[first] });
         } else {
             self.say_set_back(first, last, back);

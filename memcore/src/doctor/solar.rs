@@ -64,7 +64,7 @@ impl Solar {
     }
 
     /// How far from noon a time lies, 0 to 12 hours.
-    pub(super) fn from_noon(&self, time: i64) -> i64 {
+    pub(super) fn off_noon(&self, time: i64) -> i64 {
         let off = (time - self.noon).rem_euclid(DAY);
         off.min(DAY - off)
     }
@@ -87,7 +87,7 @@ impl Solar {
         }
         let noon = (sine.atan2(cosine) / std::f64::consts::TAU * DAY as f64) as i64;
         let solar = Self { noon: noon.rem_euclid(DAY), ..self.clone() };
-        let night = (0..points.len()).step_by(step).filter(|at| solar.from_noon(points.times[*at]) > 10 * HOUR);
+        let night = (0..points.len()).step_by(step).filter(|at| solar.off_noon(points.times[*at]) > 10 * HOUR);
         let (mut dark, mut lit) = (0, 0);
         for at in night {
             match self.production(points.values[at]) > SUNLIT * self.peak {

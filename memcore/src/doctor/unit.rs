@@ -20,7 +20,7 @@ pub(super) fn slipped_part(subject: &Subject<'_>, solar: Option<&Solar>) -> Opti
     // What follows the sun falls to nothing every night: only its middays are compared.
     let Some(solar) = solar else { return slipped_among(subject, &subject.points.values, &|at| at) };
     let points = &subject.points;
-    let noons: Vec<usize> = (0..points.len()).filter(|at| solar.from_noon(points.times[*at]) < 2 * HOUR).collect();
+    let noons: Vec<usize> = (0..points.len()).filter(|at| solar.off_noon(points.times[*at]) < 2 * HOUR).collect();
     let values: Vec<f64> = noons.iter().map(|at| points.values[*at]).collect();
     slipped_among(subject, &values, &|at| noons[at])
 }
@@ -224,7 +224,7 @@ fn power(subject: &Subject<'_>, unit: Unit) -> Option<(Unit, f64)> {
         || subject.role == Some(Role::Load) && is_whole(subject.name());
     let s = &subject.sorted;
     let highest = s.at(0.998).abs().max(s.at(0.002).abs());
-    if !main || unit != Unit::Watt || highest >= 30.0 || highest < 0.3 {
+    if !main || unit != Unit::Watt || !(0.3..30.0).contains(&highest) {
         return None;
     }
     let fractional = subject.points.values.iter().step_by(7).filter(|value| value.fract() != 0.0).count();

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering::{Equal, Less};
 
-use super::exact::{self, ExactSum};
+use super::exact::{self, ExactSum, Kind};
 use crate::error::{Error, Result};
 
 /// Goes from reading to reading of one register.
@@ -295,14 +295,16 @@ pub fn increases(readings: &[f64], width: Option<f64>) -> Result<Increases> {
 fn put_differences(before: f64, values: &[f64], amounts: &mut Vec<f64>) {
     let start = amounts.len();
     amounts.push(Rise { from: before, to: values[0] }.amount());
-    let scale = exact::common_scale(values);
-    match scale {
+    let pairs = values.windows(2);
+    match exact::kind_of(values) {
         // Numbers that are whole in one scale: their difference is exact, and divided once.
-        Some((scale, _)) => {
+        Kind::Decimals(scale, _) => {
             let whole = |value: f64| exact::scaled(value, scale);
-            amounts.extend(values.windows(2).map(|pair| (whole(pair[1]) - whole(pair[0])) / scale));
+            amounts.extend(pairs.map(|pair| (whole(pair[1]) - whole(pair[0])) / scale));
         }
-        None => amounts.extend(values.windows(2).map(|pair| Rise { from: pair[0], to: pair[1] }.amount())),
+        // A difference of floats is rounded once anyway.
+        Kind::Others => amounts.extend(pairs.map(|pair| pair[1] - pair[0])),
+        Kind::Mixed => amounts.extend(pairs.map(|pair| Rise { from: pair[0], to: pair[1] }.amount())),
     }
     debug_assert_eq!(amounts.len() - start, values.len());
 }

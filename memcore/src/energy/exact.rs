@@ -6,7 +6,7 @@
 /// Whole units in one.
 pub(crate) const UNITS: i128 = 1_000_000_000;
 /// Decimals of nine, six, three and no places: below which size, what makes them whole, and the units in one of that.
-const SCALES: [(f64, f64, i128); 4] =
+static SCALES: [(f64, f64, i128); 4] =
     [(DIGITS / 1e9, 1e9, 1), (DIGITS / 1e6, 1e6, 1_000), (DIGITS / 1e3, 1e3, 1_000_000), (DIGITS, 1.0, UNITS)];
 /// Digits stay far from where neighbours of f64 are a digit apart.
 pub(crate) const DIGITS: f64 = (1u64 << 51) as f64;
@@ -36,20 +36,75 @@ fn is_exact(value: f64, whole: f64, scale: f64) -> bool {
     (whole / scale).to_bits() == value.to_bits()
 }
 
-/// What makes whole numbers of all values, and the units in one of those, where all are decimals.
-pub(super) fn common_scale(values: &[f64]) -> Option<(f64, i128)> {
-    let largest = values.iter().fold(0.0, |largest: f64, value| if value.abs() > largest { value.abs() } else { largest });
-    let (below, scale, units) = *SCALES.iter().find(|(below, ..)| largest < *below)?;
-    // NaN is below nothing.
-    let is_whole = |value: f64| (value.abs() < below) & is_exact(value, scaled(value, scale), scale);
-    let all = values.iter().fold(true, |all, value| all & is_whole(*value));
-    all.then_some((scale, units))
+/// What is known of numbers together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    /// All are decimals: what makes them whole, and the units in one of that.
+    Decimals(f64, i128),
+    /// None is a decimal.
+    Others,
+    /// Some are NaN, decimals of different sizes, or one and the other.
+    Mixed,
 }
 
-/// The whole number that a value is in that scale, which is one of a [`common_scale`].
+/// What the values are; [`Mixed`](Kind::Mixed) where finding out would take more than a look at them together.
+pub(super) fn kind_of(values: &[f64]) -> Kind {
+    let Some((largest, smallest)) = magnitudes(values) else { return Kind::Mixed };
+    let Some((below, scale, units)) = scale_of(largest) else { return Kind::Mixed };
+    match values.len() - decimals_of(values, scale) {
+        0 => Kind::Decimals(scale, units),
+        others if others == values.len() && scale_of(smallest).is_some_and(|(other, ..)| other == below) => Kind::Others,
+        _ => Kind::Mixed,
+    }
+}
+
+fn scale_of(size: f64) -> Option<(f64, f64, i128)> {
+    SCALES.iter().find(|(below, ..)| size < *below).copied()
+}
+
+fn decimals_of(values: &[f64], scale: f64) -> usize {
+    let mut decimals = [0u64; LANES];
+    by_lanes(values, |lane, value| decimals[lane] += u64::from(is_exact(value, scaled(value, scale), scale)));
+    decimals.iter().sum::<u64>() as usize
+}
+
+/// The whole number that a value is in that scale, which is one of [`kind_of`].
 #[inline]
 pub(super) fn whole_in(value: f64, scale: f64) -> i64 {
     (value * scale + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()) as i64
+}
+
+/// Decimals as whole numbers of one size.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wholes<'a> {
+    pub(super) numbers: &'a [i64],
+    /// How many units of 10^-9 are in one of them.
+    pub(super) units: i128,
+}
+
+impl<'a> Wholes<'a> {
+    /// The values as whole numbers, which are put into `room`; None where they are not [`Decimals`](Kind::Decimals).
+    pub(super) fn of(values: &[f64], room: &'a mut Vec<i64>) -> Option<Self> {
+        let Kind::Decimals(scale, units) = kind_of(values) else { return None };
+        room.clear();
+        room.extend(values.iter().map(|value| whole_in(*value, scale)));
+        Some(Self { numbers: room, units })
+    }
+
+    /// Those at these places.
+    pub(super) fn slice(self, places: std::ops::Range<usize>) -> Self {
+        Self { numbers: &self.numbers[places], ..self }
+    }
+
+    /// The power of ten that makes values of them.
+    pub(super) fn exponent(self) -> u8 {
+        9 - 3 * SCALES.iter().position(|(.., units)| *units == self.units).unwrap_or(0) as u8
+    }
+
+    /// The sum of at most [`BLOCK`] of them.
+    pub(super) fn sum(self) -> ExactSum {
+        ExactSum { whole: i128::from(self.numbers.iter().sum::<i64>()) * self.units, ..ExactSum::default() }
+    }
 }
 
 /// The largest and the smallest magnitude; None where a value is NaN.
@@ -75,30 +130,29 @@ fn by_lanes(values: &[f64], mut take: impl FnMut(usize, f64)) {
     rest.iter().enumerate().for_each(|(lane, value)| take(lane, *value));
 }
 
-/// The sum of those that are decimals in that scale, in units of one over `scale`, and how many they are.
-fn sum_of_decimals(values: &[f64], scale: f64) -> (i64, usize) {
-    let (mut sums, mut others) = ([0i64; LANES], [0i64; LANES]);
+/// The sum of all in units of one over `scale`; None where one is no decimal in that scale.
+fn sum_of_decimals(values: &[f64], scale: f64) -> Option<i64> {
+    let (mut sums, mut others) = ([0i64; LANES], [false; LANES]);
+    by_lanes(values, |lane, value| {
+        let shifted = value * scale + ROUNDER;
+        others[lane] |= !is_exact(value, shifted - ROUNDER, scale);
+        sums[lane] = sums[lane].wrapping_add(shifted.to_bits().wrapping_sub(ROUNDER.to_bits()) as i64);
+    });
+    (!others.contains(&true)).then(|| sums.iter().fold(0i64, |sum, more| sum.wrapping_add(*more)))
+}
+
+/// The sum of those that are decimals in that scale, in units of one over it; and of the others, with what rounding took from it.
+fn split_sum(values: &[f64], scale: f64) -> (i64, f64, f64) {
+    let (mut wholes, mut sums, mut errors) = ([0i64; LANES], [0.0; LANES], [0.0; LANES]);
     by_lanes(values, |lane, value| {
         let shifted = value * scale + ROUNDER;
         let same = is_exact(value, shifted - ROUNDER, scale);
-        let number = shifted.to_bits().wrapping_sub(ROUNDER.to_bits()) as i64;
-        sums[lane] += if same { number } else { 0 };
-        others[lane] += i64::from(!same);
+        wholes[lane] += if same { shifted.to_bits().wrapping_sub(ROUNDER.to_bits()) as i64 } else { 0 };
+        (sums[lane], errors[lane]) = two_sum(sums[lane], errors[lane], if same { 0.0 } else { value });
     });
-    (sums.iter().sum(), values.len() - others.iter().sum::<i64>() as usize)
-}
-
-/// The sum of those that are no decimals in that scale, and what rounding took from it; of all values without a scale.
-fn rest_of(values: &[f64], scale: Option<f64>) -> (f64, f64) {
-    let (mut sums, mut errors) = ([0.0; LANES], [0.0; LANES]);
-    match scale {
-        Some(scale) => by_lanes(values, |lane, value| {
-            let same = is_exact(value, scaled(value, scale), scale);
-            (sums[lane], errors[lane]) = two_sum(sums[lane], errors[lane], if same { 0.0 } else { value });
-        }),
-        None => by_lanes(values, |lane, value| (sums[lane], errors[lane]) = two_sum(sums[lane], errors[lane], value)),
-    }
-    sums.into_iter().zip(errors).fold((0.0, 0.0), |(sum, error), (more, lost)| two_sum(sum, error + lost, more))
+    let lanes = sums.into_iter().zip(errors);
+    let (rest, error) = lanes.fold((0.0, 0.0), |(sum, error), (more, lost)| two_sum(sum, error + lost, more));
+    (wholes.iter().sum(), rest, error)
 }
 
 /// Knuth's two-sum: the second number gathers what rounding took from the first.
@@ -120,6 +174,13 @@ pub(crate) struct ExactSum {
 }
 
 impl ExactSum {
+    /// The sum of these values.
+    pub(crate) fn of(values: &[f64]) -> Self {
+        let mut sum = Self::default();
+        sum.add_all(values);
+        sum
+    }
+
     /// A sum that was kept in its parts.
     pub(crate) fn from_parts(whole: i128, rest: f64, error: f64) -> Self {
         Self { whole, rest, error }
@@ -145,17 +206,17 @@ impl ExactSum {
 
     /// The sum of at most [`BLOCK`] numbers, of which the largest and the smallest magnitude are known.
     pub(super) fn of_block(values: &[f64], (largest, smallest): (f64, f64)) -> Self {
-        let scale_of = |size: f64| SCALES.iter().find(|(below, ..)| size < *below);
         if let Some((below, scale, units)) = scale_of(largest) {
-            let (sum, decimals) = sum_of_decimals(values, *scale);
-            let whole = i128::from(sum) * units;
-            if decimals == values.len() {
-                return Self { whole, ..Self::default() };
+            // Mostly the first ones tell what all of them are.
+            if decimals_of(&values[..values.len().min(2)], scale) > 0
+                && let Some(sum) = sum_of_decimals(values, scale)
+            {
+                return Self { whole: i128::from(sum) * units, ..Self::default() };
             }
             // With a smaller scale a smaller value could be a decimal all the same.
             if scale_of(smallest).is_some_and(|(other, ..)| other == below) {
-                let (rest, error) = rest_of(values, (decimals > 0).then_some(*scale));
-                return Self { whole, rest, error };
+                let (sum, rest, error) = split_sum(values, scale);
+                return Self { whole: i128::from(sum) * units, rest, error };
             }
         }
         let mut sum = Self::default();
@@ -202,8 +263,10 @@ impl ExactSum {
             Some(whole) => product.whole = whole,
             None => product.add_rest(self.whole as f64 * 1e-9, factor as f64),
         }
-        product.add_rest(self.rest, factor as f64);
-        product.error += self.error * factor as f64;
+        if self.rest != 0.0 || self.error != 0.0 {
+            product.add_rest(self.rest, factor as f64);
+            product.error += self.error * factor as f64;
+        }
         product
     }
 
@@ -256,8 +319,18 @@ pub(crate) fn ratio(numerator: i128, denominator: u128) -> f64 {
     const FLOATS: u128 = 1 << 53;
     let sign = if numerator < 0 { -1.0 } else { 1.0 };
     let size = numerator.unsigned_abs();
+    // Halving both changes nothing, and often leaves floats.
+    let halves = size.trailing_zeros().min(denominator.trailing_zeros());
+    let (size, denominator) = (size >> halves, denominator >> halves);
     if size <= FLOATS && denominator <= FLOATS {
-        return numerator as f64 / denominator as f64;
+        return sign * (size as u64 as f64 / denominator as u64 as f64);
+    }
+    if size > 0 && denominator < 1 << 64 {
+        // As many digits as there is room for: more than a float keeps, with one bit for all that is left.
+        let room = size.leading_zeros();
+        let (shifted, scale) = (size << room, f64::from_bits(u64::from(1023 - room) << 52));
+        let quotient = shifted / denominator;
+        return sign * (quotient | u128::from(quotient * denominator != shifted)) as f64 * scale;
     }
     let mut quotient = size / denominator;
     let mut remainder = size - quotient * denominator;
@@ -330,6 +403,9 @@ mod tests {
         let mut at_once = ExactSum::default();
         at_once.add_all(&values);
         assert!((at_once.over(1) - expected).abs() <= expected * f64::EPSILON);
+        assert_eq!((kind_of(&[third; 9]), kind_of(&[third, 0.5])), (Kind::Others, Kind::Mixed));
+        assert_eq!(kind_of(&[f64::NAN, 1.0]), Kind::Mixed);
+        assert_eq!(kind_of(&[0.25, 4e9]), Kind::Decimals(1e3, 1_000_000));
         // Decimals among them stay whole, whatever their size.
         let mixed: Vec<f64> = values.iter().enumerate().map(|(i, v)| if i % 5 == 0 { 0.1 } else { *v }).collect();
         let mut mixed_at_once = ExactSum::default();
@@ -348,6 +424,9 @@ mod tests {
             (1, 10_000_000_000_000_000_000_000, 1e-22),
             (i128::MAX, 1, 1.7014118346046923e38),
             (1, u128::MAX >> 1, 2f64.powi(-127)),
+            (i128::MAX, u128::from(u64::MAX), 9.223372036854776e18),
+            (7_200_000_000_000_000_000_000, 7_200_000_000_000_000_000, 1000.0),
+            (-(1 << 90), 3, -(2f64.powi(90) / 3.0)),
             // The first is a tie, which goes to the even neighbour; the second lies just above it.
             ((1 << 53) + 1, 1, 9_007_199_254_740_992.0),
             ((1 << 54) + 3, 2, 9_007_199_254_740_994.0),

@@ -48,6 +48,20 @@ pub(super) fn rising<T: Instant>(times: &[T], values: usize) -> Result<Cow<'_, [
     }
 }
 
+/// The place of the first time behind `last`, from a place on up to which none is: near places are found fast.
+#[inline]
+pub(super) fn first_after(times: &[i64], from: usize, last: i64) -> usize {
+    let (mut low, mut stride) = (from, 8);
+    while let Some(time) = times.get(low + stride)
+        && *time <= last
+    {
+        low += stride;
+        stride *= 2;
+    }
+    let high = (low + stride).min(times.len());
+    low + times[low..high].partition_point(|time| *time <= last)
+}
+
 /// Negative where `a < b`, by arithmetic that no overflow upsets (Hacker's Delight, 2-12).
 #[inline]
 fn sign_if_less(a: i64, b: i64) -> i64 {
@@ -57,6 +71,17 @@ fn sign_if_less(a: i64, b: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_time_behind_another_is_found_from_wherever() {
+        let times: Vec<i64> = (0..300).map(|i| i * i).collect();
+        for from in [0, 1, 17, 299] {
+            for last in times[from]..times[from] + 5000 {
+                assert_eq!(first_after(&times, from, last), times.partition_point(|time| *time <= last), "{from} {last}");
+            }
+        }
+        assert_eq!(first_after(&[], 0, 5), 0);
+    }
 
     #[test]
     fn times_that_do_not_rise_are_found_wherever_they_are() {

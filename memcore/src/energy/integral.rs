@@ -1,6 +1,6 @@
 //! Values over time: how much of what, and for how long. From power to energy, from current to charge, to a fair mean.
 
-use super::exact::{self, ExactSum};
+use super::exact::{ExactSum, Wholes};
 use super::gap::{GapRule, Rule};
 use super::instant::{Instant, rising};
 use crate::error::{Error, Result};
@@ -90,13 +90,27 @@ impl Holding {
     }
 
     /// Takes in samples of which all that they count for goes to `area`, but that of the last, which waits. The first was given
-    /// to [`next`](Self::next) before. `told` hears of stretches that a gap may follow.
-    pub(crate) fn through(&mut self, times: &[i64], values: &[f64], area: &mut Area, mut told: impl FnMut(&Stretch)) {
+    /// to [`next`](Self::next) before. `wholes` are the values, where they are known as whole numbers; `told` hears of
+    /// stretches that a gap may follow.
+    pub(crate) fn through(
+        &mut self,
+        times: &[i64],
+        values: &[f64],
+        wholes: Option<Wholes<'_>>,
+        area: &mut Area,
+        mut told: impl FnMut(&Stretch),
+    ) {
+        let mut room = Vec::new();
         let mut at = 0;
         while at + 1 < times.len() {
             let end = (at + BLOCK).min(times.len() - 1);
             let (block, numbers) = (&times[at..=end], &values[at..=end]);
-            if !self.take_even(block, numbers, area) && !self.take_weighted(block, numbers, area) {
+            let wholes = wholes.map(|wholes| wholes.slice(at..end + 1));
+            let taken = self.take_even(block, numbers, wholes, area)
+                || wholes
+                    .or_else(|| Wholes::of(numbers, &mut room))
+                    .is_some_and(|wholes| self.take_weighted(block, numbers, wholes, area));
+            if !taken {
                 self.take_each(block, numbers, area, &mut told);
             }
             at = end;
@@ -104,36 +118,33 @@ impl Holding {
     }
 
     /// Evenly spaced numbers are known by their sum.
-    fn take_even(&mut self, times: &[i64], values: &[f64], area: &mut Area) -> bool {
+    fn take_even(&mut self, times: &[i64], values: &[f64], wholes: Option<Wholes<'_>>, area: &mut Area) -> bool {
         let step = times[1] - times[0];
         let last = times.len() - 1;
         let uneven = times.iter().zip(&times[1..]).fold(0, |uneven, (a, b)| uneven | (b.wrapping_sub(*a) ^ step));
-        if last < EVEN || uneven != 0 || !self.bridges(step) || has_nan(values) {
+        if last < EVEN || uneven != 0 || !self.bridges(step) || (wholes.is_none() && has_nan(values)) {
             return false;
         }
-        let mut sum = ExactSum::default();
-        sum.add_all(values);
+        let sum = wholes.map_or_else(|| ExactSum::of(values), Wholes::sum);
         self.run(&sum, step, ((times[0], values[0]), (times[last], values[last])), area);
         true
     }
 
     /// Decimals without a gap between them: each whole number times the length of its step.
-    fn take_weighted(&mut self, times: &[i64], values: &[f64], area: &mut Area) -> bool {
+    fn take_weighted(&mut self, times: &[i64], values: &[f64], wholes: Wholes<'_>, area: &mut Area) -> bool {
         let (longest, last) = (self.gaps.longest().as_micros(), times.len() - 1);
         let steps = || times.iter().zip(&times[1..]).map(|(a, b)| b.wrapping_sub(*a));
         // The sign bit says that a step is longer, or longer than there are numbers for.
         if last < EVEN || steps().fold(0, |beyond, step| beyond | step | longest.wrapping_sub(step)) < 0 {
             return false;
         }
-        let Some((scale, units)) = exact::common_scale(values) else { return false };
-        let whole = |value: &f64| exact::whole_in(*value, scale);
-        let pairs = values.iter().zip(&values[1..]).zip(steps());
+        let pairs = wholes.numbers.iter().zip(&wholes.numbers[1..]).zip(steps());
         // Both factors are below 2^64, and a block of their products is far from 2^127.
         let twice: i128 = match self.rule {
-            Rule::Step => pairs.map(|((value, _), step)| i128::from(2 * whole(value)) * i128::from(step)).sum(),
-            Rule::Trapezoid => pairs.map(|((a, b), step)| i128::from(whole(a) + whole(b)) * i128::from(step)).sum(),
+            Rule::Step => pairs.map(|((whole, _), step)| i128::from(2 * whole) * i128::from(step)).sum(),
+            Rule::Trapezoid => pairs.map(|((a, b), step)| i128::from(a + b) * i128::from(step)).sum(),
         };
-        let fits = area.twice.add_units(twice, units);
+        let fits = area.twice.add_units(twice, wholes.units);
         if fits {
             area.covered += times[last] - times[0];
             self.previous = Some((times[last], values[last]));
@@ -147,7 +158,7 @@ impl Holding {
         while at + 1 < times.len() {
             let step = times[at + 1] - times[at];
             let even = at + even_numbers(&times[at..], &values[at..], step);
-            if even - at >= EVEN && self.take_even(&times[at..=even], &values[at..=even], area) {
+            if even - at >= EVEN && self.take_even(&times[at..=even], &values[at..=even], None, area) {
                 at = even;
                 continue;
             }
@@ -307,7 +318,7 @@ pub fn integrate<T: Instant>(
     if first < end {
         let stretch = holding.next(times[first], values[first]);
         at_border(stretch, &mut area, &mut note_gap);
-        holding.through(&times[first..end], &values[first..end], &mut area, &mut note_gap);
+        holding.through(&times[first..end], &values[first..end], None, &mut area, &mut note_gap);
     }
     let stretch = match times.get(end) {
         Some(time) => holding.next(*time, values[end]),
@@ -418,7 +429,7 @@ mod tests {
             }
             let mut through = Area::default();
             holding.previous = Some((times[0], values[0]));
-            holding.through(&times, &values, &mut through, |_| {});
+            holding.through(&times, &values, None, &mut through, |_| {});
             assert_eq!((through, holding.previous), (one_by_one, Some((times[511], values[511]))));
             let ends = ((times[0], values[0]), (times[511], values[511]));
             holding.run(&sum, 60_000_000, ends, &mut at_once);

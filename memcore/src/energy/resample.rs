@@ -1,7 +1,7 @@
 //! From samples to buckets, and from samples to the times of a grid.
 
 use super::fold::{BucketFold, Fold};
-use super::instant::rising;
+use super::instant::{first_after, rising};
 use super::integral::Holding;
 use super::{Aggregate, Every, GapRule, Gaps, Instant, Rule};
 use crate::error::{Error, Result};
@@ -22,6 +22,7 @@ pub struct Resampling {
     pub(crate) from: Option<Timestamp>,
     pub(crate) to: Option<Timestamp>,
     pub(crate) width: Option<f64>,
+    pub(crate) turned: bool,
 }
 
 impl Resampling {
@@ -86,6 +87,14 @@ impl Resampling {
     #[must_use]
     pub fn width(mut self, width: f64) -> Self {
         self.width = Some(width);
+        self
+    }
+
+    /// The register's readings have their sign turned round, as those of a source of the generator convention have in a store: what
+    /// it counted is negative then. For [`Aggregate::Increase`].
+    #[must_use]
+    pub fn turned(mut self) -> Self {
+        self.turned = true;
         self
     }
 
@@ -221,19 +230,22 @@ pub fn at<T: Instant, G: Instant>(times: &[T], values: &[f64], grid: &[G], rule:
     let times = rising(times, values.len())?;
     let grid = rising(grid, grid.len()).map_err(|e| e.context("grid"))?;
     let mut found = vec![f64::NAN; grid.len()];
-    let mut holding = Holding::new(rule, gaps);
+    // The place of the first sample behind each instant.
     let mut next = 0;
-    for (time, value) in times.iter().zip(values) {
-        let Some(stretch) = holding.next(*time, *value) else { continue };
-        next += grid[next..].partition_point(|instant| *instant < stretch.start);
-        let end = next + grid[next..].partition_point(|instant| *instant < stretch.end);
-        (next..end).for_each(|at| found[at] = stretch.at(grid[at]));
-        next = end;
-    }
-    if let Some((time, value)) = holding.previous() {
-        let known = |instant: &i64| *instant >= time && gaps.bridges(instant.saturating_sub(time));
-        let rest = found.iter_mut().zip(grid.iter()).skip(next).filter(|(_, instant)| known(instant));
-        rest.for_each(|(found, _)| *found = value);
+    for (found, instant) in found.iter_mut().zip(grid.iter()) {
+        next = first_after(&times, next, *instant);
+        let Some(before) = next.checked_sub(1).filter(|before| !values[*before].is_nan()) else { continue };
+        let Some(later) = times.get(next) else {
+            if gaps.bridges(instant.saturating_sub(times[before])) {
+                *found = values[before];
+            }
+            continue;
+        };
+        let mut holding = Holding::new(rule, gaps);
+        holding.next(times[before], values[before]);
+        if let Some(stretch) = holding.next(*later, values[next]).filter(|stretch| *instant < stretch.end) {
+            *found = stretch.at(*instant);
+        }
     }
     Ok(found)
 }

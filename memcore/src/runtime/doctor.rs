@@ -49,7 +49,7 @@ mod of_file {
     use serde_json::Value;
 
     use crate::doctor::{Declaration, Examination, Report, Series, examine};
-    use crate::error::{Error, Result};
+    use crate::error::{Error, ErrorKind, Result};
     use crate::model::{Channel, ChannelName, DeviceName, SeriesName, Unit};
     use crate::runtime::frame::Rows;
     use crate::runtime::import::{
@@ -119,14 +119,14 @@ mod of_file {
 
     /// Opens a file whose columns may belong to nobody.
     fn opened(request: &mut ImportRequest) -> Result<(Box<dyn Source>, Option<DeviceName>)> {
-        match open(request) {
-            Err(e) if e.message().contains("--device") && request.frame.device.is_none() => {
-                let nobody: DeviceName = NOBODY.parse()?;
-                request.frame.device = Some(nobody.clone());
-                open(request).map(|source| (source, Some(nobody)))
-            }
-            opened => opened.map(|source| (source, None)),
-        }
+        let first = match open(request) {
+            Err(e) if e.kind() == ErrorKind::Invalid && request.frame.device.is_none() => e,
+            opened => return opened.map(|source| (source, None)),
+        };
+        let nobody: DeviceName = NOBODY.parse()?;
+        request.frame.device = Some(nobody.clone());
+        // What is wrong apart from that is said as of the file itself.
+        open(request).map(|source| (source, Some(nobody))).map_err(|_| first)
     }
 
     /// What people call a series of a file: by the title of its column where that has no device, else by its name.

@@ -419,6 +419,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_register_of_the_generator_sign_counts_flows_out() {
+        // A PV inverter's own register: 12, 12.5, reset, 0.25, 1 kWh of production.
+        let mem = Memcore::in_memory();
+        let series: SeriesName = "home1.pv.energy".parse().unwrap();
+        let energy = Channel::gauge("energy", Unit::KilowattHour).unwrap().kind(Kind::Counter);
+        mem.register(&series, &energy.sign(SignConvention::Generator).build().unwrap()).unwrap();
+        let query = Query::new(&series).aggregate(crate::store::Aggregate::Increase);
+        mem.write(&series, &seconds(4), &[12.0, 12.5, 0.25, 1.0].map(Some), None).unwrap();
+        for _ in 0..2 {
+            assert_eq!(mem.query(&query).unwrap().series()[0].column("increase").unwrap().value(0), -1250.0);
+            mem.store().seal().unwrap();
+        }
+    }
+
+    #[test]
     fn a_counter_goes_on_through_the_rollover_of_its_register() {
         let mem = Memcore::in_memory();
         let series: SeriesName = "home1.meter.energy".parse().unwrap();

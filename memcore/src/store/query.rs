@@ -4,7 +4,7 @@ pub use super::result::{QueryResult, SeriesResult};
 use crate::energy::{self, GapRule, Resampling};
 pub use crate::energy::{Aggregate, CalendarUnit, Every, Gaps, Percentile, Rule};
 use crate::error::{Error, Result};
-use crate::model::{Channel, Selection, Span, Timestamp, shorten};
+use crate::model::{Channel, Selection, SignConvention, Span, Timestamp, shorten};
 
 /// A chart wider than this is none.
 const CHART_WIDTH: std::ops::RangeInclusive<usize> = 4..=1_000_000;
@@ -265,6 +265,7 @@ impl Query {
             fill: self.gaps,
             gaps: self.gap_rule(channel)?,
             width: channel.rollover_width(),
+            turned: channel.sign == SignConvention::Generator,
             ..resampling
         })
     }

@@ -8,20 +8,20 @@ use super::sites::{Column, DAY, HOUR, MINUTE, Site};
 
 /// What was done to a site.
 #[derive(Debug, Clone)]
-pub struct Planted {
-    pub kind: FindingKind,
+pub(crate) struct Planted {
+    pub(crate) kind: FindingKind,
     /// The series that shows it; none where any of the site may.
-    pub series: Option<String>,
-    pub from: i64,
-    pub to: i64,
+    pub(crate) series: Option<String>,
+    pub(crate) from: i64,
+    pub(crate) to: i64,
     /// What else the doctor may say of it without being wrong.
-    pub also: &'static [FindingKind],
+    pub(crate) also: &'static [FindingKind],
 }
 
 use FindingKind as F;
 
 /// Plants a fault of that kind; none where the site cannot have it.
-pub fn plant(kind: FindingKind, site: &mut Site, random: &mut Random) -> Option<Planted> {
+pub(crate) fn plant(kind: FindingKind, site: &mut Site, random: &mut Random) -> Option<Planted> {
     match kind {
         F::Sampling => sampling(site, random),
         F::Gap => gap(site, random),
@@ -118,7 +118,9 @@ fn out_of_order(site: &mut Site, random: &mut Random) -> Option<Planted> {
 
 fn frozen(site: &mut Site, random: &mut Random) -> Option<Planted> {
     let cadence = site.cadence;
-    let column = any(site, random, |column| is_gauge(column) && !column.name.starts_with("hem") && !column.name.contains("sub1") && !column.name.contains("ev."))?;
+    let column = any(site, random, |column| {
+        is_gauge(column) && !column.name.starts_with("hem") && !column.name.contains("sub") && !column.name.contains("ev.")
+    })?;
     let points = ((random.uniform(8.0, 30.0) * HOUR as f64) as i64 / cadence) as usize;
     let first = random.below(100, column.times.len() - points - 100);
     // A value at which nothing rests.
@@ -217,7 +219,12 @@ fn sentinel(site: &mut Site, random: &mut Random) -> Option<Planted> {
 
 fn unit_slip(site: &mut Site, random: &mut Random) -> Option<Planted> {
     let whole = random.happens(0.5);
-    let main = |column: &Column| is_gauge(column) && column.quantity == Quantity::Power && !column.name.starts_with("hem") && !column.name.starts_with("ev");
+    let main = |column: &Column| {
+        is_gauge(column)
+            && column.quantity == Quantity::Power
+            && !column.name.starts_with("hem")
+            && !column.name.starts_with("ev")
+    };
     let column = any(site, random, main)?;
     let length = column.times.len();
     if whole {
@@ -290,7 +297,8 @@ fn daylight_saving(site: &mut Site, random: &mut Random) -> Option<Planted> {
 
 /// One power is labelled by the end of its interval.
 fn label(site: &mut Site, random: &mut Random) -> Option<Planted> {
-    let names: &[&str] = if site.at("ev.power").is_some() { &["ev.power", "grid.power"] } else { &["house.power", "pv.power"] };
+    let names: &[&str] =
+        if site.at("ev.power").is_some() { &["ev.power", "grid.power"] } else { &["house.power", "pv.power"] };
     let column = any(site, random, |column| names.contains(&column.name.as_str()))?;
     column.values.pop();
     column.values.insert(0, column.values[0]);

@@ -2,7 +2,7 @@
 //! finds. The tests and the figures share it; everything follows from a seed.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-pub mod faults;
-pub mod random;
-pub mod score;
-pub mod sites;
+pub(crate) mod faults;
+pub(crate) mod random;
+pub(crate) mod score;
+pub(crate) mod sites;

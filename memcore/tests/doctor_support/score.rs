@@ -9,38 +9,38 @@ use super::random::Random;
 use super::sites::{DAY, SITES, Site};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Score {
-    pub planted: usize,
-    pub found: usize,
+pub(crate) struct Score {
+    pub(crate) planted: usize,
+    pub(crate) found: usize,
     /// Findings of that kind that were right, and that were not; notes count only where a note is what is due.
-    pub right: usize,
-    pub wrong: usize,
+    pub(crate) right: usize,
+    pub(crate) wrong: usize,
 }
 
 impl Score {
-    pub fn recall(self) -> f64 {
+    pub(crate) fn recall(self) -> f64 {
         self.found as f64 / self.planted.max(1) as f64
     }
 
-    pub fn precision(self) -> f64 {
+    pub(crate) fn precision(self) -> f64 {
         if self.right + self.wrong == 0 { 1.0 } else { self.right as f64 / (self.right + self.wrong) as f64 }
     }
 }
 
 #[derive(Debug, Default)]
-pub struct Table {
-    pub kinds: BTreeMap<FindingKind, Score>,
+pub(crate) struct Table {
+    pub(crate) kinds: BTreeMap<FindingKind, Score>,
     /// Clean sites, and warnings and faults on them.
-    pub clean: usize,
-    pub alarms: usize,
+    pub(crate) clean: usize,
+    pub(crate) alarms: usize,
     /// What went wrong, for people who mend it.
-    pub misses: Vec<String>,
-    pub false_alarms: Vec<String>,
+    pub(crate) misses: Vec<String>,
+    pub(crate) false_alarms: Vec<String>,
     /// Confidence given and whether it was right.
-    pub given: Vec<(f64, bool)>,
+    pub(crate) given: Vec<(f64, bool)>,
 }
 
-pub fn score(seeds: std::ops::Range<u64>) -> Table {
+pub(crate) fn score(seeds: std::ops::Range<u64>) -> Table {
     let mut table = Table::default();
     for seed in seeds {
         for which in 0..SITES.len() {
@@ -66,7 +66,9 @@ fn clean(table: &mut Table, which: usize, seed: u64) {
 fn wrong(table: &mut Table, site: &Site, seed: u64, finding: &Finding, of: &str) {
     table.kinds.entry(finding.kind).or_default().wrong += 1;
     table.given.push((finding.confidence, false));
-    table.false_alarms.push(format!("{} seed {seed} {of}: {:?} {:?} {}", site.what, finding.kind, finding.series, finding.message));
+    table
+        .false_alarms
+        .push(format!("{} seed {seed} {of}: {:?} {:?} {}", site.what, finding.kind, finding.series, finding.message));
 }
 
 fn faulty(table: &mut Table, which: usize, seed: u64, kind: FindingKind) {
@@ -101,7 +103,7 @@ fn fits(planted: &Planted, finding: &Finding) -> bool {
 
 impl Table {
     /// As a table of Markdown.
-    pub fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let mut text = "| kind | planted | recall | findings | precision |\n|---|---|---|---|---|\n".to_owned();
         for (kind, score) in &self.kinds {
             text += &format!(
@@ -117,10 +119,11 @@ impl Table {
     }
 
     /// The share of findings that were right, by the confidence that was given.
-    pub fn calibration(&self) -> Vec<(f64, usize, f64)> {
+    pub(crate) fn calibration(&self) -> Vec<(f64, usize, f64)> {
         let bands = [(0.0, 0.82), (0.82, 0.92), (0.92, 0.96), (0.96, 1.01)];
         let band = |(low, high): (f64, f64)| {
-            let of: Vec<bool> = self.given.iter().filter(|(c, _)| (low..high).contains(c)).map(|(_, right)| *right).collect();
+            let of: Vec<bool> =
+                self.given.iter().filter(|(c, _)| (low..high).contains(c)).map(|(_, right)| *right).collect();
             let right = of.iter().filter(|right| **right).count();
             (low, of.len(), right as f64 / of.len().max(1) as f64)
         };

@@ -5,24 +5,24 @@ use memcore::model::{Kind, Quantity, SignConvention, Span, Unit};
 
 use super::random::Random;
 
-pub const SECOND: i64 = 1_000_000;
-pub const MINUTE: i64 = 60 * SECOND;
-pub const HOUR: i64 = 60 * MINUTE;
-pub const DAY: i64 = 24 * HOUR;
+pub(crate) const SECOND: i64 = 1_000_000;
+pub(crate) const MINUTE: i64 = 60 * SECOND;
+pub(crate) const HOUR: i64 = 60 * MINUTE;
+pub(crate) const DAY: i64 = 24 * HOUR;
 /// 2024-01-01T00:00:00Z.
 const YEAR_2024: i64 = 1_704_067_200 * SECOND;
 
 #[derive(Debug, Clone)]
-pub struct Column {
-    pub name: String,
-    pub quantity: Quantity,
-    pub unit: Unit,
-    pub kind: Kind,
-    pub sign: SignConvention,
-    pub cadence: Option<Span>,
-    pub role: Option<Role>,
-    pub times: Vec<i64>,
-    pub values: Vec<f64>,
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) quantity: Quantity,
+    pub(crate) unit: Unit,
+    pub(crate) kind: Kind,
+    pub(crate) sign: SignConvention,
+    pub(crate) cadence: Option<Span>,
+    pub(crate) role: Option<Role>,
+    pub(crate) times: Vec<i64>,
+    pub(crate) values: Vec<f64>,
 }
 
 impl Column {
@@ -38,21 +38,22 @@ impl Column {
 }
 
 #[derive(Debug, Clone)]
-pub struct Site {
-    pub what: &'static str,
-    pub columns: Vec<Column>,
-    pub cadence: i64,
-    pub options: Examination,
+pub(crate) struct Site {
+    pub(crate) what: &'static str,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) cadence: i64,
+    pub(crate) options: Examination,
 }
 
 /// The kinds of sites.
-pub const SITES: [&str; 6] = ["household, 1 min", "PV, 5 min", "PV, 15 min", "PV and battery, 5 min", "EV, 1 min", "HEM nodes, 1 min"];
+pub(crate) const SITES: [&str; 6] =
+    ["household, 1 min", "PV, 5 min", "PV, 15 min", "PV and battery, 5 min", "EV, 1 min", "HEM nodes, 1 min"];
 
 impl Site {
-    pub fn new(which: usize, seed: u64) -> Self {
+    pub(crate) fn new(which: usize, seed: u64) -> Self {
         let mut random = Random::new(seed * 31 + which as u64);
         match which {
-            0 => household(&mut random),
+            0 => household(&mut random, 10),
             1 => pv(&mut random, 5 * MINUTE, 40, SITES[1]),
             2 => pv(&mut random, 15 * MINUTE, 120, SITES[2]),
             3 => battery(&mut random),
@@ -61,11 +62,16 @@ impl Site {
         }
     }
 
-    pub fn series(&self) -> Vec<Series<'_>> {
+    /// A household of so many days, a row a minute.
+    pub(crate) fn household(seed: u64, days: usize) -> Self {
+        household(&mut Random::new(seed), days)
+    }
+
+    pub(crate) fn series(&self) -> Vec<Series<'_>> {
         self.columns.iter().map(Column::series).collect()
     }
 
-    pub fn at(&self, name: &str) -> Option<usize> {
+    pub(crate) fn at(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
     }
 
@@ -116,7 +122,8 @@ fn load(random: &mut Random, times: &[i64], cadence: i64) -> Vec<f64> {
             mood = 0.98 * mood + 0.06 * random.normal();
             let evening = (-(hour - 19.5) * (hour - 19.5) / 8.0).exp() + 0.5 * (-(hour - 7.0) * (hour - 7.0) / 2.0).exp();
             if left <= 0.0 && random.happens(minutes * (0.002 + 0.03 * evening)) {
-                (left, power) = random.pick(&[(3.0, 2000.0), (12.0, 1800.0), (45.0, 2100.0), (90.0, 400.0), (30.0, 1200.0)]);
+                (left, power) =
+                    random.pick(&[(3.0, 2000.0), (12.0, 1800.0), (45.0, 2100.0), (90.0, 400.0), (30.0, 1200.0)]);
                 power *= random.uniform(0.9, 1.1);
             }
             let share = (left / minutes).clamp(0.0, 1.0);
@@ -173,9 +180,9 @@ fn register(power: impl Iterator<Item = f64>, cadence: i64, start: f64) -> Vec<f
         .collect()
 }
 
-fn household(random: &mut Random) -> Site {
+fn household(random: &mut Random, days: usize) -> Site {
     let mut site = Site::empty(SITES[0], MINUTE);
-    let times = clock(random, MINUTE, 10);
+    let times = clock(random, MINUTE, days);
     let power = load(random, &times, MINUTE);
     let mut drift = 0.0;
     let voltage: Vec<f64> = power
@@ -186,14 +193,26 @@ fn household(random: &mut Random) -> Site {
         })
         .collect();
     let current = power.iter().zip(&voltage).map(|(power, voltage)| power / voltage / 0.97).collect();
-    let sub: Vec<f64> = power.iter().map(|power| if *power > 900.0 { (power - 500.0) / 60.0 } else { 0.0 }).collect();
+    // Energy a minute of what draws more than so much.
+    let of_large = |above: f64| -> Vec<f64> {
+        power.iter().map(|power| if *power > above { (power - above / 2.0) / 60.0 } else { 0.0 }).collect()
+    };
+    let subs = [900.0, 1500.0, 2200.0].map(of_large);
     let start = random.uniform(1e6, 4e7);
-    site.add("house.energy", Unit::KilowattHour, Quantity::Energy, &times, rounded(register(power.iter().copied(), MINUTE, start).iter().map(|wh| wh / 1000.0).collect(), 0.001))
-        .kind = Kind::Counter;
+    site.add(
+        "house.energy",
+        Unit::KilowattHour,
+        Quantity::Energy,
+        &times,
+        rounded(register(power.iter().copied(), MINUTE, start).iter().map(|wh| wh / 1000.0).collect(), 0.001),
+    )
+    .kind = Kind::Counter;
     site.add("house.power", Unit::Watt, Quantity::Power, &times, rounded(power, 1.0));
     site.add("house.voltage", Unit::Volt, Quantity::Voltage, &times, rounded(voltage, 0.1));
     site.add("house.current", Unit::Ampere, Quantity::Current, &times, rounded(current, 0.01));
-    site.add("house.sub1", Unit::WattHour, Quantity::Energy, &times, rounded(sub, 1.0));
+    for (n, sub) in subs.into_iter().enumerate() {
+        site.add(&format!("house.sub{}", n + 1), Unit::WattHour, Quantity::Energy, &times, rounded(sub, 1.0));
+    }
     site
 }
 
@@ -207,7 +226,9 @@ fn pv(random: &mut Random, cadence: i64, days: usize, what: &'static str) -> Sit
     let passive: Vec<f64> = made.iter().map(|made| if *made > 8.0 { -made } else { own }).collect();
     let grid: Vec<f64> = passive.iter().zip(&used).map(|(pv, used)| pv + used + 3.0 * random.normal()).collect();
     let (pv_sign, grid_sign) = (convention(random), convention(random));
-    let as_said = |values: Vec<f64>, sign| if sign == SignConvention::Generator { values.iter().map(|v| 0.0 - v).collect() } else { values };
+    let as_said = |values: Vec<f64>, sign| {
+        if sign == SignConvention::Generator { values.iter().map(|v| 0.0 - v).collect() } else { values }
+    };
     let start = random.uniform(1e5, 4e7);
     let import = register(grid.iter().map(|grid| grid.max(0.0)), cadence, start);
     site.add("pv.power", Unit::Watt, Quantity::Power, &times, rounded(as_said(passive, pv_sign), 0.1)).sign = pv_sign;
@@ -215,8 +236,14 @@ fn pv(random: &mut Random, cadence: i64, days: usize, what: &'static str) -> Sit
     if random.happens(0.6) {
         site.add("house.power", Unit::Watt, Quantity::Power, &times, rounded(used, 1.0)).role = Some(Role::Load);
     }
-    site.add("meter.import", Unit::KilowattHour, Quantity::Energy, &times, rounded(import.iter().map(|wh| wh / 1000.0).collect(), 0.001))
-        .kind = Kind::Counter;
+    site.add(
+        "meter.import",
+        Unit::KilowattHour,
+        Quantity::Energy,
+        &times,
+        rounded(import.iter().map(|wh| wh / 1000.0).collect(), 0.001),
+    )
+    .kind = Kind::Counter;
     site
 }
 
@@ -246,9 +273,22 @@ fn battery(random: &mut Random) -> Site {
         rounded(if sign == SignConvention::Generator { values.iter().map(|v| 0.0 - v).collect() } else { values }, 1.0)
     };
     site.add("grid.power", Unit::Watt, Quantity::Power, &times, said(grid, signs[0])).sign = signs[0];
-    site.add("pv.power", Unit::Watt, Quantity::Power, &times, said(made.iter().map(|made| 0.0 - made).collect(), signs[1])).sign = signs[1];
+    site.add(
+        "pv.power",
+        Unit::Watt,
+        Quantity::Power,
+        &times,
+        said(made.iter().map(|made| 0.0 - made).collect(), signs[1]),
+    )
+    .sign = signs[1];
     site.add("battery.power", Unit::Watt, Quantity::Power, &times, said(charge, signs[2])).sign = signs[2];
-    site.add("battery.soc", Unit::Percent, Quantity::StateOfCharge, &times, rounded(socs.iter().map(|soc| soc * 100.0).collect(), 0.1));
+    site.add(
+        "battery.soc",
+        Unit::Percent,
+        Quantity::StateOfCharge,
+        &times,
+        rounded(socs.iter().map(|soc| soc * 100.0).collect(), 0.1),
+    );
     site.add("house.power", Unit::Watt, Quantity::Power, &times, rounded(used, 1.0));
     site
 }
@@ -282,7 +322,8 @@ fn hem(random: &mut Random) -> Site {
     let times = clock(random, MINUTE, 5);
     for node in 0..6 {
         let idle = random.pick(&[0.0, 0.0, 1.0, 4.0, 37.0]);
-        let (often, long, power) = random.pick(&[(0.001, 40.0, 2000.0), (0.02, 15.0, 90.0), (0.004, 3.0, 2900.0), (0.0008, 120.0, 400.0)]);
+        let (often, long, power) =
+            random.pick(&[(0.001, 40.0, 2000.0), (0.02, 15.0, 90.0), (0.004, 3.0, 2900.0), (0.0008, 120.0, 400.0)]);
         let mut left = 0.0;
         let values = times
             .iter()

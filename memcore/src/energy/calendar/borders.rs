@@ -49,24 +49,30 @@ impl Borders {
     }
 
     fn find(&mut self, time: i64) -> Result<Bucket> {
-        let (unit, zone) = match &self.every {
+        let unit = match &self.every {
             Every::Fixed(span) => return Ok(fixed_bucket(span.as_micros(), time, self.latest)),
-            Every::Calendar { unit, zone } => (*unit, zone.clone()),
+            Every::Calendar { unit, .. } => *unit,
         };
-        let period = self.period_of(unit, &zone, time).map_err(|e| {
-            let time = Timestamp::from_micros(time);
-            Error::invalid(format!("{time} lies outside the calendar, expected a range without it")).caused_by(e)
-        })?;
+        let period = match self.period {
+            Some((period, _)) if period.contains(time) => period,
+            _ => self.period_of(time).map_err(|e| {
+                let time = Timestamp::from_micros(time);
+                Error::invalid(format!("{time} lies outside the calendar, expected a range without it")).caused_by(e)
+            })?,
+        };
         Ok(match unit {
-            CalendarUnit::Minutes(minutes) => part_of_day(period, i64::from(minutes) * 60_000_000, time),
-            CalendarUnit::Hours(hours) => part_of_day(period, i64::from(hours) * 3_600_000_000, time),
+            CalendarUnit::Minutes(minutes) => part_of_day(period, i64::from(minutes) * 60_000_000, time, self.latest),
+            CalendarUnit::Hours(hours) => part_of_day(period, i64::from(hours) * 3_600_000_000, time, self.latest),
             _ => period,
         })
     }
 
-    fn period_of(&mut self, unit: CalendarUnit, zone: &TimeZone, time: i64) -> Result<Bucket, jiff::Error> {
+    fn period_of(&mut self, time: i64) -> Result<Bucket, jiff::Error> {
+        let (unit, zone) = match &self.every {
+            Every::Calendar { unit, zone } => (*unit, zone),
+            Every::Fixed(_) => (CalendarUnit::Day, &TimeZone::UTC),
+        };
         match self.period {
-            Some((period, _)) if period.contains(time) => return Ok(period),
             // Mostly it is the one after the latest, whose start is known.
             Some((period, next)) if time > period.last => {
                 self.period = Some(period_from(unit, zone, period.last + 1, next)?);
@@ -128,8 +134,11 @@ fn start_of_day(zone: &TimeZone, date: Date) -> Result<i64, jiff::Error> {
     Ok(date.to_zoned_datetime(zone.clone())?.start_of_day()?.timestamp().as_microsecond())
 }
 
-fn part_of_day(day: Bucket, length: i64, time: i64) -> Bucket {
-    let start = day.start + (time - day.start).div_euclid(length) * length;
+/// Mostly it is the one behind the latest, which takes no division.
+fn part_of_day(day: Bucket, length: i64, time: i64, latest: Option<Bucket>) -> Bucket {
+    let next = latest.map_or(i64::MIN, |latest| latest.last.saturating_add(1));
+    let follows = day.contains(next) && next <= time && time - next < length;
+    let start = if follows { next } else { day.start + (time - day.start).div_euclid(length) * length };
     Bucket { start, last: (start + length - 1).min(day.last) }
 }
 

@@ -64,7 +64,9 @@ impl Every {
 
     /// Whether so much time makes more buckets than [`MAX_BUCKETS`].
     pub(crate) fn makes_too_many(&self, from: i64, to: i64) -> bool {
-        (i128::from(to) - i128::from(from)) / i128::from(self.shortest()) > MAX_BUCKETS as i128
+        let (length, shortest) = (to.saturating_sub(from), self.shortest());
+        // Mostly it is about one bucket: no division.
+        length > shortest && length / shortest > MAX_BUCKETS as i64
     }
 
     pub(crate) fn too_many(&self) -> Error {
@@ -74,7 +76,7 @@ impl Every {
     }
 
     /// About how short its buckets are at least, in microseconds.
-    fn shortest(&self) -> i64 {
+    pub(crate) fn shortest(&self) -> i64 {
         const MINUTE: i64 = 60_000_000;
         match self {
             Self::Fixed(span) => span.as_micros(),

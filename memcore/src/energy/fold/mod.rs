@@ -10,10 +10,15 @@ use self::counting::Counting;
 pub(crate) use self::fill::BucketRows;
 use self::quality::QualityFold;
 use super::calendar::{Borders, Bucket, MAX_BUCKETS};
+use super::exact::Wholes;
+use super::instant::first_after;
 use super::integral::{Area, Holding, Stretch};
-use super::{Aggregate, Every, Gaps, Resampling, Summary};
+use super::{Aggregate, Every, Gaps, Resampling, Summary, Whole};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Quality, Timestamp};
+
+/// So many samples are looked at together.
+const BLOCK: usize = 1024;
 
 /// Consecutive samples of one series that are known by their summary only.
 pub(crate) struct Run<'a> {
@@ -59,6 +64,8 @@ pub(crate) struct BucketFold {
     qualities: Option<QualityFold>,
     open: Option<Open>,
     rows: BucketRows,
+    /// Where values stand as whole numbers, block by block.
+    room: Vec<i64>,
     /// The last number before the range.
     before: Option<(i64, f64)>,
     /// Up to where time is measured, for the bucket of a range without an end.
@@ -86,11 +93,13 @@ impl BucketFold {
             borders: borders(),
             ahead: borders(),
             holding: resampling.gaps.filter(|_| over_time).map(|gaps| Holding::new(resampling.rule, gaps)),
-            counting: asks_for(|asked| *asked == Aggregate::Increase).then(|| Counting::new(resampling.width)),
+            counting: asks_for(|asked| *asked == Aggregate::Increase)
+                .then(|| Counting::new(resampling.width, resampling.turned)),
             numbers: asks_for(|asked| asked.quantile().is_some()).then(Vec::new),
             qualities: None,
             open: None,
             rows: BucketRows::new(resampling.aggregates.len()),
+            room: Vec::new(),
             before: None,
             reached: i64::MIN,
             ended: false,
@@ -109,9 +118,9 @@ impl BucketFold {
 
     /// Makes room for the rows of samples between two times, both included; not more than so many.
     pub(crate) fn reserve(&mut self, (first, last): (i64, i64), most: usize) {
-        let Some(Every::Fixed(every)) = self.resampling.every else { return };
+        let Some(every) = &self.resampling.every else { return };
         let length = last.min(self.range.1).saturating_sub(first.max(self.range.0));
-        let buckets = (length / every.as_micros()).max(0) as usize + 2;
+        let buckets = (length / every.shortest()).max(0) as usize + 2;
         self.rows.reserve(buckets.min(most));
     }
 
@@ -208,11 +217,14 @@ impl BucketFold {
     }
 
     /// Samples of the open bucket, of which the first was entered.
-    fn take(&mut self, times: &[i64], values: &[f64]) {
+    fn take(&mut self, times: &[i64], values: &[f64], wholes: Option<Wholes<'_>>) {
         let Some(open) = &mut self.open else { return };
-        open.summary.extend(values);
+        match wholes.and_then(|wholes| Some(Summary::of_whole(&Whole::of(wholes.numbers)?, wholes.exponent()))) {
+            Some(summary) => open.summary.merge(&summary),
+            None => open.summary.extend(values),
+        }
         if let Some(holding) = &mut self.holding {
-            holding.through(times, values, &mut open.area, |_| {});
+            holding.through(times, values, wholes, &mut open.area, |_| {});
             self.reached = self.reached.max(times[times.len() - 1]);
         }
         if let Some(counting) = &mut self.counting {
@@ -283,13 +295,23 @@ impl Fold for BucketFold {
         let start = times.partition_point(|time| *time < first);
         let end = start + times[start..].partition_point(|time| *time <= last);
         self.give_context(&times[..start], &values[..start]);
-        let mut at = start;
-        while at < end {
-            let bucket = self.enter(times[at], values[at])?;
-            let until = at + times[at..end].partition_point(|time| *time <= bucket.last);
-            self.take(&times[at..until], &values[at..until]);
-            at = until;
+        let mut room = std::mem::take(&mut self.room);
+        for block in (start..end).step_by(BLOCK) {
+            let (from, to) = (block, (block + BLOCK).min(end));
+            let wholes = Wholes::of(&values[from..to], &mut room);
+            let mut at = from;
+            while at < to {
+                let bucket = self.enter(times[at], values[at])?;
+                let until = first_after(&times[..to], at, bucket.last);
+                self.take(
+                    &times[at..until],
+                    &values[at..until],
+                    wholes.map(|wholes| wholes.slice(at - from..until - from)),
+                );
+                at = until;
+            }
         }
+        self.room = room;
         self.end_range(&times[end..], &values[end..])
     }
 

@@ -37,6 +37,9 @@ pub(super) struct ReadingType {
     pub(super) commodity: u32,
     pub(super) qualifier: u32,
     pub(super) flow: u32,
+    /// The number of the currency of ISO 4217.
+    pub(super) currency: u32,
+    pub(super) default_quality: u32,
     pub(super) interval_seconds: i64,
     pub(super) power_of_ten: i32,
     pub(super) uom: u32,
@@ -48,6 +51,9 @@ pub(super) struct Reading {
     pub(super) start: String,
     pub(super) duration: String,
     pub(super) value: String,
+    pub(super) cost: String,
+    /// Codes of its qualities; none where the type's default holds.
+    pub(super) qualities: Vec<String>,
 }
 
 /// A part of a feed.
@@ -176,6 +182,7 @@ impl<R: Read> Feed<R> {
             _ => {}
         }
         if is_empty {
+            self.entry.is_whole |= name == "ReadingType";
             return;
         }
         if self.stack.len() >= DEPTH_MAX {
@@ -229,6 +236,8 @@ impl<R: Read> Feed<R> {
             ("start", Some("timePeriod"), _) => self.entry.reading.start = text,
             ("duration", Some("timePeriod"), _) => self.entry.reading.duration = text,
             ("value", Some("IntervalReading"), _) => self.entry.reading.value = text,
+            ("cost", Some("IntervalReading"), _) => self.entry.reading.cost = text,
+            ("quality", Some("ReadingQuality"), _) => self.entry.reading.qualities.push(text),
             (name, Some("ReadingType"), Some(Content::ReadingType(of))) => of.set(name, &text),
             _ => {}
         }
@@ -273,7 +282,9 @@ impl ReadingType {
         match name {
             "accumulationBehaviour" => self.accumulation = code(),
             "commodity" => self.commodity = code(),
+            "currency" => self.currency = code(),
             "dataQualifier" => self.qualifier = code(),
+            "defaultQuality" => self.default_quality = code(),
             "flowDirection" => self.flow = code(),
             "intervalLength" => self.interval_seconds = text.trim().parse().unwrap_or_default(),
             "powerOfTenMultiplier" => self.power_of_ten = text.trim().parse().unwrap_or_default(),
@@ -306,7 +317,7 @@ mod tests {
         );
         let of = ReadingType { uom: 72, power_of_ten: -3, ..ReadingType::default() };
         let links = |own: &str, up: &str| Links { own: own.into(), up: up.into(), related: Vec::new() };
-        let reading = Reading { start: "7".into(), duration: "900".into(), value: "12".into() };
+        let reading = Reading { start: "7".into(), duration: "900".into(), value: "12".into(), ..Reading::default() };
         assert_eq!(
             items(&xml),
             [

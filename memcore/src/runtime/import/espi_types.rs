@@ -1,8 +1,8 @@
 //! What the codes of ESPI mean here: units, directions, registers and amounts.
 
-use super::espi::ReadingType;
+use super::espi::{Reading, ReadingType};
 use crate::error::{Error, Result};
-use crate::model::{Channel, Kind, Quantity, SignConvention, Span, Unit};
+use crate::model::{Channel, Kind, Quality, Quantity, SignConvention, Span, Unit};
 
 /// Longer intervals are of a calendar, and have no cadence.
 const CADENCE_MAX: i64 = 86_400;
@@ -35,6 +35,19 @@ const REGISTERS: [u32; 4] = [1, 2, 3, 9];
 const FORWARD: u32 = 1;
 const REVERSE: u32 = 19;
 
+/// Currencies by their numbers in ISO 4217.
+const CURRENCIES: [(u32, &str); 9] = [
+    (36, "AUD"),
+    (124, "CAD"),
+    (156, "CNY"),
+    (356, "INR"),
+    (392, "JPY"),
+    (756, "CHF"),
+    (826, "GBP"),
+    (840, "USD"),
+    (978, "EUR"),
+];
+
 /// Codes of `CommodityKind` that are electricity; 0 says nothing.
 const ELECTRICITY: [u32; 3] = [0, 1, 2];
 
@@ -50,17 +63,18 @@ pub(super) struct Meaning {
     kind: Kind,
     sign: SignConvention,
     cadence: Option<Span>,
+    /// The currency of its costs, where the file says it.
+    money: Option<Unit>,
+    default_quality: Quality,
 }
 
 impl Meaning {
+    /// What a type says; `declared` is the unit where it says none, as some utilities do.
+    ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) for a unit of measure that has no unit here.
-    pub(super) fn of(of: &ReadingType) -> Result<Self> {
-        let found = UNITS.iter().find(|(uom, ..)| *uom == of.uom);
-        let Some((_, name, quantity, unit, scale)) = found else {
-            let known: Vec<String> = UNITS.iter().map(|(uom, ..)| uom.to_string()).collect();
-            return Err(Error::invalid(format!("uom is {}, expected one of {}", of.uom, known.join(" "))));
-        };
+    pub(super) fn of(of: &ReadingType, declared: Option<Unit>) -> Result<Self> {
+        let (name, quantity, unit, scale) = measured(of.uom, declared)?;
         if !POWERS.contains(&of.power_of_ten) {
             let power = of.power_of_ten;
             return Err(Error::invalid(format!("powerOfTenMultiplier is {power}, expected {POWERS:?}")));
@@ -82,14 +96,16 @@ impl Meaning {
             (1..=CADENCE_MAX).contains(&of.interval_seconds).then(|| Span::from_micros(of.interval_seconds * 1_000_000));
         Ok(Self {
             name: format!("{name}{direction}{extreme}"),
-            quantity: *quantity,
-            unit: *unit,
-            scale: *scale,
+            quantity,
+            unit,
+            scale,
             power_of_ten: of.power_of_ten,
             kind: if is_register { Kind::Counter } else { Kind::Gauge },
             // A register only grows, whichever way it counts; an amount has the sign of its direction.
             sign: if flow == REVERSE && !is_register { SignConvention::Generator } else { SignConvention::Passive },
             cadence: cadence.filter(|_| !is_register),
+            money: money(of.currency),
+            default_quality: quality(of.default_quality),
         })
     }
 
@@ -101,6 +117,24 @@ impl Meaning {
         Ok(channel)
     }
 
+    /// The channel of what it cost: `cost_import`.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a name that is none.
+    pub(super) fn cost(&self, name: &str) -> Result<Option<Channel>> {
+        let Some(money) = self.money else { return Ok(None) };
+        let name = name.replacen("energy", "cost", 1);
+        let mut channel = Channel::of(&name, Quantity::Money, money)?.build()?;
+        channel.cadence = self.cadence;
+        Ok(Some(channel).filter(|_| self.quantity == Quantity::Energy))
+    }
+
+    /// How a reading came about: the worst of what it says, or what its type says of all.
+    pub(super) fn quality(&self, reading: &Reading) -> Quality {
+        let told = reading.qualities.iter().filter_map(|code| code.trim().parse().ok()).map(quality);
+        told.max().unwrap_or(self.default_quality)
+    }
+
     /// Whether a reading is the register's at the end of its interval, and not an amount of it.
     pub(super) fn is_register(&self) -> bool {
         self.kind == Kind::Counter
@@ -108,11 +142,47 @@ impl Meaning {
 
     /// A value in [`unit`](Self::unit): the float nearest to the decimal that is meant.
     pub(super) fn value(&self, text: &str) -> Option<f64> {
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        let is_plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        let value: f64 = format!("{text}e{}", self.power_of_ten).parse().ok().filter(|_| is_plain)?;
+        let value = decimal(text, self.power_of_ten)?;
         let value = if self.scale == 1.0 { value } else { value * self.scale };
         Some(value).filter(|value| value.is_finite())
+    }
+}
+
+/// What a unit of measure is called, its quantity and unit, and how much of that it is.
+fn measured(uom: u32, declared: Option<Unit>) -> Result<(&'static str, Quantity, Unit, f64)> {
+    if let (0, Some(unit)) = (uom, declared)
+        && let Some(quantity) = unit.only_quantity()
+    {
+        return Ok((quantity.name(), quantity, unit, 1.0));
+    }
+    let found = UNITS.iter().find(|(known, ..)| *known == uom);
+    found.map(|(_, name, quantity, unit, scale)| (*name, *quantity, *unit, *scale)).ok_or_else(|| {
+        let known: Vec<String> = UNITS.iter().map(|(uom, ..)| uom.to_string()).collect();
+        let hint = if uom == 0 { ", or a unit for all (--unit)" } else { "" };
+        Error::invalid(format!("uom is {uom}, expected one of {}{hint}", known.join(" ")))
+    })
+}
+
+/// A whole number or decimal times a power of ten, rounded once.
+pub(super) fn decimal(text: &str, power_of_ten: i32) -> Option<f64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    format!("{text}e{power_of_ten}").parse().ok().filter(|_| is_plain)
+}
+
+fn money(number: u32) -> Option<Unit> {
+    CURRENCIES.iter().find(|(known, _)| *known == number)?.1.parse().ok()
+}
+
+/// `QualityOfReading`: what was edited by hand is substituted, what is questionable is not trusted, and what was made from
+/// other values in any way is estimated.
+fn quality(code: u32) -> Quality {
+    match code {
+        7 => Quality::Substituted,
+        8 | 9 | 11 | 12 | 13 | 15 | 16 => Quality::Estimated,
+        10 => Quality::Invalid,
+        // Valid, raw, validated, verified, and codes of a later version.
+        _ => Quality::Measured,
     }
 }
 
@@ -136,7 +206,7 @@ mod tests {
             (reading(38, 19, 6), "power_export", Kind::Gauge, SignConvention::Generator),
             (reading(29, 0, 12), "voltage", Kind::Gauge, SignConvention::Passive),
         ] {
-            let meaning = Meaning::of(&of).unwrap();
+            let meaning = Meaning::of(&of, None).unwrap();
             let channel = meaning.describe(&meaning.name).unwrap();
             assert_eq!((channel.name.as_str(), channel.kind, channel.sign), (name, kind, sign), "{of:?}");
             assert_eq!(channel.cadence.is_some(), kind == Kind::Gauge);
@@ -145,7 +215,8 @@ mod tests {
 
     #[test]
     fn values_are_the_decimals_that_are_meant() {
-        let of = |uom: u32, power_of_ten: i32| Meaning::of(&ReadingType { power_of_ten, ..reading(uom, 0, 4) }).unwrap();
+        let of =
+            |uom: u32, power_of_ten: i32| Meaning::of(&ReadingType { power_of_ten, ..reading(uom, 0, 4) }, None).unwrap();
         assert_eq!(of(72, -3).value("1001"), Some(1.001));
         assert_eq!(of(72, 3).value("5"), Some(5000.0));
         assert_eq!(of(72, 0).value("-7"), Some(-7.0));
@@ -158,9 +229,13 @@ mod tests {
 
     #[test]
     fn what_has_no_unit_here_is_named() {
-        let e = Meaning::of(&reading(42, 1, 4)).unwrap_err();
+        let e = Meaning::of(&reading(42, 1, 4), Some(Unit::WattHour)).unwrap_err();
         assert!(e.message().starts_with("uom is 42, expected one of 5 23 29"), "{e}");
-        let e = Meaning::of(&ReadingType { power_of_ten: 99, ..reading(72, 1, 4) }).unwrap_err();
+        let e = Meaning::of(&ReadingType::default(), None).unwrap_err();
+        assert!(e.message().ends_with("or a unit for all (--unit)"), "{e}");
+        let declared = Meaning::of(&ReadingType::default(), Some(Unit::KilowattHour)).unwrap();
+        assert_eq!((declared.name.as_str(), declared.unit), ("energy", Unit::KilowattHour));
+        let e = Meaning::of(&ReadingType { power_of_ten: 99, ..reading(72, 1, 4) }, None).unwrap_err();
         assert_eq!(e.message(), "powerOfTenMultiplier is 99, expected -12..=12");
     }
 }

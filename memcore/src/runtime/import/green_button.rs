@@ -6,14 +6,14 @@ use std::io::{BufReader, Read, Seek};
 
 use super::ImportRequest;
 use super::espi::{Feed, Item, Links, Reading, ReadingType};
-use super::espi_types::Meaning;
+use super::espi_types::{Meaning, decimal};
 use super::gathered::{Gathered, Known, Series, SeriesId};
 use super::mapping::Mapping;
 use super::refused::Refused;
 use super::source::{Opened, Part, Source};
 use super::understood::{Understood, UnderstoodColumn, UnderstoodTime};
 use crate::error::{Error, Result};
-use crate::model::{DeviceName, SeriesName, Timestamp, shorten};
+use crate::model::{Channel, DeviceName, Quality, SeriesName, Timestamp, shorten};
 use crate::runtime::frame::Rows;
 use crate::sim;
 
@@ -33,9 +33,20 @@ struct Meters {
     readings: Vec<Links>,
     types: Vec<(String, ReadingType)>,
     /// Of each meter reading, in their order: what it becomes, or why it cannot.
-    become_: Vec<Result<(SeriesId, Meaning), String>>,
+    become_: Vec<Result<Becomes, String>>,
     series: Series,
 }
+
+/// What a meter reading becomes: a series, its quality beside it where that is not measured, and its cost where it says one.
+struct Becomes {
+    series: SeriesId,
+    quality: SeriesId,
+    cost: Option<SeriesId>,
+    meaning: Meaning,
+}
+
+/// Costs are in hundred-thousandths of the currency.
+const COST_POWER: i32 = -5;
 
 /// Whether a file starts as XML does.
 pub(super) fn is(start: &[u8]) -> bool {
@@ -85,7 +96,7 @@ impl Meters {
     fn understand(&mut self, device: &DeviceName, mapping: &Mapping) -> Result<()> {
         let mut taken: BTreeMap<String, u32> = BTreeMap::new();
         for at in 0..self.readings.len() {
-            let meaning = self.reading_type(&self.readings[at]).and_then(Meaning::of);
+            let meaning = self.reading_type(&self.readings[at]).and_then(|of| Meaning::of(of, mapping.unit));
             let found = match meaning {
                 Err(e) => Err(e.message().to_owned()),
                 Ok(meaning) => {
@@ -110,7 +121,7 @@ impl Meters {
         meaning: Meaning,
         device: &DeviceName,
         mapping: &Mapping,
-    ) -> Result<Result<(SeriesId, Meaning), String>> {
+    ) -> Result<Result<Becomes, String>> {
         let column = mapping.columns.get(name);
         if column.map_or(mapping.only, |column| column.skip) {
             return Ok(Err("passed over, as the mapping says".into()));
@@ -121,14 +132,18 @@ impl Meters {
         };
         let mut channel = meaning.describe(series.channel.as_str())?;
         if let Some(column) = column {
-            channel.kind = column.kind.unwrap_or(channel.kind);
-            channel.sign = column.sign.unwrap_or(channel.sign);
-            channel.cadence = column.cadence.or(channel.cadence);
-            channel.max_age = column.max_age.or(channel.max_age);
-            channel.range = column.range.or(channel.range);
+            column.apply(&mut channel);
+            channel.check()?;
         }
-        let known = Known { series, unit: Some(meaning.unit), description: Some(channel) };
-        Ok(Ok((self.series.id(known)?, meaning)))
+        let device = series.device.clone();
+        let mut beside = |channel: Channel| {
+            let series = device.channel(channel.name.clone());
+            self.series.id(Known { series, unit: Some(channel.unit), description: Some(channel) })
+        };
+        let quality = beside(channel.quality()?)?;
+        let cost = meaning.cost(series.channel.as_str())?.map(&mut beside).transpose()?;
+        let series = self.series.id(Known { series, unit: Some(meaning.unit), description: Some(channel) })?;
+        Ok(Ok(Becomes { series, quality, cost, meaning }))
     }
 
     /// The type that a meter reading is related to, or the only one where it names none.
@@ -169,6 +184,14 @@ impl Meters {
     }
 }
 
+/// Seconds as microseconds; some utilities write fractions of them.
+fn micros(name: &str, text: &str) -> Result<i64> {
+    let whole = || text.trim().parse::<i64>().ok()?.checked_mul(1_000_000);
+    #[expect(clippy::cast_possible_truncation, reason = "inside the range of the type")]
+    let rounded = || decimal(text.trim(), 6).filter(|micros| micros.abs() < 9e18).map(|micros| micros.round() as i64);
+    whole().or_else(rounded).ok_or_else(|| Error::invalid(format!("{name} is {:?}, expected seconds", shorten(text))))
+}
+
 /// Whether both are the same address; some are written whole and some from the feed's own on.
 fn same(one: &str, other: &str) -> bool {
     one == other || ends(one, other) || ends(other, one)
@@ -193,20 +216,26 @@ impl GreenButton {
         let Some(meter) = meter else {
             return Err(Error::invalid("its IntervalBlock belongs to no MeterReading of the file"));
         };
-        let (series, meaning) = self.meters.become_[meter].as_ref().map_err(|e| Error::invalid(e.clone()))?;
-        let seconds = |name: &str, text: &str| {
-            text.parse::<i64>().map_err(|_| Error::invalid(format!("{name} is {:?}, expected seconds", shorten(text))))
-        };
-        let start = seconds("start", &reading.start)?;
+        let becomes = self.meters.become_[meter].as_ref().map_err(|e| Error::invalid(e.clone()))?;
+        let meaning = &becomes.meaning;
+        let start = micros("start", &reading.start)?;
         let at = if meaning.is_register() && !reading.duration.is_empty() {
-            start.saturating_add(seconds("duration", &reading.duration)?)
+            start.saturating_add(micros("duration", &reading.duration)?)
         } else {
             start
         };
         let value = meaning
             .value(reading.value.trim())
             .ok_or_else(|| Error::invalid(format!("value is {:?}, expected a number", shorten(&reading.value))))?;
-        gathered.push(self.row, Timestamp::from_seconds(at), vec![(*series, Some(value))]);
+        let mut cells = vec![(becomes.series, Some(value))];
+        let quality = meaning.quality(reading);
+        if quality != Quality::Measured {
+            cells.push((becomes.quality, Some(quality.number())));
+        }
+        if let (Some(cost), Some(value)) = (becomes.cost, decimal(reading.cost.trim(), COST_POWER)) {
+            cells.push((cost, Some(value)));
+        }
+        gathered.push(self.row, Timestamp::from_micros(at), cells);
         Ok(())
     }
 
@@ -238,7 +267,7 @@ impl Source for GreenButton {
         while !gathered.is_full() {
             let Some((meter, reading)) = self.next_reading(refused)? else { break };
             if let Err(e) = self.take(meter, &reading, &mut gathered) {
-                let Reading { start, duration, value } = &reading;
+                let Reading { start, duration, value, .. } = &reading;
                 refused.take(self.row, None, &format!("start {start} duration {duration} value {value}"), &e)?;
             }
             self.row += 1;
@@ -251,10 +280,10 @@ impl Source for GreenButton {
     }
 
     fn understood(&self) -> Understood {
-        let column = |(reading, found): (&Links, &Result<(SeriesId, Meaning), String>)| {
+        let column = |(reading, found): (&Links, &Result<Becomes, String>)| {
             let name = if reading.own.is_empty() { "MeterReading" } else { &reading.own };
             match found {
-                Ok((id, _)) => self.meters.series.get(*id).understood(name),
+                Ok(becomes) => self.meters.series.get(becomes.series).understood(name),
                 Err(why) => UnderstoodColumn::skipped(name, why),
             }
         };

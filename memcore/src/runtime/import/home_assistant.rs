@@ -216,12 +216,12 @@ impl HomeAssistant {
         } else {
             let series = self.name(id, suffix, column.as_ref())?;
             let unit = column.as_ref().and_then(|column| column.unit).or(unit);
-            let mapped = column.as_ref().map(|column| column.describe(&series, unit)).transpose()?.flatten();
-            let description = match (mapped, describe) {
-                (Some(channel), _) => Some(channel),
-                (None, Some(describe)) => Some(describe(series.channel.as_str())?),
-                (None, None) => None,
-            };
+            let mut description = describe.map(|describe| describe(series.channel.as_str())).transpose()?;
+            if let Some(column) = &column {
+                description = description.map_or_else(|| column.describe(&series, unit), |channel| Ok(Some(channel)))?;
+                description.iter_mut().for_each(|channel| column.apply(channel));
+                description.iter().try_for_each(Channel::check)?;
+            }
             Some(self.series.id(Known { series, unit, description })?)
         };
         self.fields.insert(key, found);

@@ -320,12 +320,17 @@ impl ColumnMapping {
             None => Channel::gauge(name, unit)?,
         };
         let mut channel = builder.build()?;
+        self.apply(&mut channel);
+        channel.check()?;
+        Ok(Some(channel))
+    }
+
+    /// Puts what it declares in place of what the file says.
+    pub(super) fn apply(&self, channel: &mut Channel) {
         channel.kind = self.kind.unwrap_or(channel.kind);
         channel.rollover = self.rollover.or(channel.rollover);
         channel.max_age = self.max_age.or(channel.max_age);
-        self.read_by(&mut channel);
-        channel.check()?;
-        Ok(Some(channel))
+        self.read_by(channel);
     }
 
     /// What decides how a value of the file is taken, whatever its series is registered with.
