@@ -288,6 +288,54 @@ fn a_parquet_with_local_times_needs_their_zone_and_a_mapping_chooses_its_columns
     assert_eq!(samples(&mem), expected);
 }
 
+#[test]
+fn a_packed_file_is_unpacked_on_the_way() {
+    use flate2::write::GzEncoder;
+    let text = b"time,p_w\n1,5\n2,6\n";
+    let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text).unwrap();
+    // The same text as `xz` packs it.
+    let xz: [u8; 76] = [
+        253, 55, 122, 88, 90, 0, 0, 4, 230, 214, 180, 70, 2, 0, 33, 1, 22, 0, 0, 0, 116, 47, 229, 163, 1, 0, 16, 116, 105,
+        109, 101, 44, 112, 95, 119, 10, 49, 44, 53, 10, 50, 44, 54, 10, 0, 0, 0, 0, 70, 245, 185, 217, 173, 149, 190, 133,
+        0, 1, 41, 17, 50, 10, 112, 14, 31, 182, 243, 125, 1, 0, 0, 0, 0, 4, 89, 90,
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (name, packed) in [("meter.csv.gz", gzip.finish().unwrap()), ("meter.csv.xz", xz.to_vec())] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, packed).unwrap();
+        let mem = Memcore::in_memory();
+        run(&mem, &of_device(&file)).unwrap();
+        assert_eq!(samples(&mem)[1], "home1.meter.power 1970-01-01T00:00:02Z 6", "{name}");
+        // One that was cut off says so.
+        let whole = std::fs::read(&file).unwrap();
+        std::fs::write(&file, &whole[..whole.len() - 12]).unwrap();
+        assert!(run(&Memcore::in_memory(), &of_device(&file)).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn values_of_one_time_are_counted_and_the_last_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let mem = Memcore::in_memory();
+    let text = "time,p_w\n1,5\n1,6\n3,1\n2,1\n2,\n";
+    let report = run(&mem, &of_device(&written(folder.path(), "meter.csv", text))).unwrap();
+    assert_eq!((report.points, report.replaced, report.gaps), (4, 1, 1));
+    assert_eq!(samples(&mem)[0], "home1.meter.power 1970-01-01T00:00:01Z 6");
+}
+
+#[test]
+fn numbers_that_mean_not_measured_are_gaps_by_the_mapping() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut request = of_device(&written(folder.path(), "meter.csv", "time,p_w\n1,5\n2,65535\n3,-999\n4,7000\n"));
+    let mapping = "[columns.p_w]\ninvalid = [-999.0]\nregister = \"uint16\"\nrange = [0.0, 6000.0]\n";
+    request.mapping = Mapping::from_toml(mapping).unwrap();
+    let mem = Memcore::in_memory();
+    let report = run(&mem, &request).unwrap();
+    assert_eq!((report.points, report.invalid, report.out_of_range), (1, 2, 1));
+    assert_eq!(samples(&mem), ["home1.meter.power 1970-01-01T00:00:01Z 5"]);
+}
+
 /// The real files, with as little said as they need.
 #[test]
 fn real_files_come_in_with_few_options() {

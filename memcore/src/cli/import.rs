@@ -21,7 +21,7 @@ columns are named by whole series (home1.pv.power), or belong to --device; their
 #[derive(Debug, Args)]
 #[command(after_help = LAYOUTS)]
 pub(super) struct Import {
-    /// CSV, JSON lines, MongoDB dump, Home Assistant, Green Button (all plain or gzip), Parquet or Arrow
+    /// CSV, JSON lines, MongoDB dump, Home Assistant, Green Button (all plain, gzip or xz), Parquet or Arrow
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Whose channels the columns of a wide file are: `site.device`
@@ -165,7 +165,7 @@ impl Import {
         if self.dry_run {
             format::print(&understood::shown(report))?;
         }
-        for line in understood::refused(report) {
+        for line in understood::refused(report).into_iter().chain(understood::set_aside(report)) {
             format::print(&line)?;
         }
         let ImportReport { rows, points, repeated, gaps, series, .. } = report;

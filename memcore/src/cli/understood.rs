@@ -25,6 +25,18 @@ pub(super) fn shown(report: &ImportReport) -> String {
     lines.join("\n")
 }
 
+/// Values that were read and are none.
+pub(super) fn set_aside(report: &ImportReport) -> Vec<String> {
+    let ImportReport { replaced, invalid, out_of_range, .. } = report;
+    let said = |(count, what): (&u64, &str)| (*count > 0).then(|| format!("{count} values {what}"));
+    let counts = [
+        (replaced, "are followed by others of their series and time, which hold"),
+        (invalid, "say \"not measured\": gaps"),
+        (out_of_range, "are out of range: gaps"),
+    ];
+    counts.into_iter().filter_map(said).collect()
+}
+
 /// How many rows were left out, and why.
 pub(super) fn refused(report: &ImportReport) -> Vec<String> {
     let refused = &report.refused;
@@ -32,7 +44,8 @@ pub(super) fn refused(report: &ImportReport) -> Vec<String> {
         return Vec::new();
     }
     let place = refused.file.as_ref().map_or_else(String::new, |file| format!(", all of them in {}", file.display()));
-    let mut lines = vec![format!("{} rows left out, in whole or in part{place}:", refused.count)];
+    let rows = if refused.count == 1 { "1 row".to_owned() } else { format!("{} rows", refused.count) };
+    let mut lines = vec![format!("{rows} left out, in whole or in part{place}:")];
     for row in refused.first.iter().take(REASONS) {
         let at = row.line.map_or_else(|| format!("row {}", row.row), |line| format!("line {line}"));
         lines.push(format!("  {at}: {}", row.reason));

@@ -117,6 +117,7 @@ impl Sink {
             rows.columns.retain(|cells| !self.unknown.contains(&rows.device.channel(cells.channel.clone())));
         }
         let rising = rows.times.is_sorted();
+        let distinct = rows.times.is_sorted_by(|a, b| a < b);
         let mut columns = Vec::with_capacity(rows.columns.len());
         let (mut aside, mut marked) = (SetAside::default(), Vec::new());
         for Cells { channel, unit, description, values: reported } in &mut rows.columns {
@@ -137,6 +138,9 @@ impl Sink {
             self.report.gaps += values.len() as u64 - given;
             self.report.repeated += there.len() as u64;
             self.report.points += present - there.len() as u64;
+            if !distinct {
+                self.report.replaced += replaced(&rows.times, values, rising);
+            }
             if let Some((first, last)) = reach(&rows.times, values, rising) {
                 self.report.first = Some(self.report.first.map_or(first, |before| before.min(first)));
                 self.report.last = Some(self.report.last.map_or(last, |before| before.max(last)));
@@ -257,6 +261,16 @@ fn declared(request: &ImportRequest, understood: &Understood) -> BTreeMap<Series
 fn shown(column: &UnderstoodColumn) -> String {
     let guess = column.quantity.map_or_else(String::new, |quantity| format!(" ({quantity})"));
     format!("{:?}{guess}", column.column)
+}
+
+/// How many values another one of the same time follows, which then holds.
+fn replaced(times: &[Timestamp], values: &[Option<f64>], rising: bool) -> u64 {
+    let present = || times.iter().zip(values).filter(|(_, value)| value.is_some()).map(|(time, _)| *time);
+    if rising {
+        return present().zip(present().skip(1)).filter(|(before, time)| before == time).count() as u64;
+    }
+    let mut seen = HashSet::new();
+    present().filter(|time| !seen.insert(*time)).count() as u64
 }
 
 /// The earliest and the latest time of a value.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::mapping::{FileMapping, LongMapping, Mapping, TimeForm};
+use super::mapping::{ColumnMapping, FileMapping, LongMapping, Mapping, TimeForm};
 use crate::model::{Channel, Kind, Quantity, SeriesName, Timestamp, Unit};
 use crate::runtime::frame::Rows;
 
@@ -86,6 +86,17 @@ pub struct UnderstoodColumn {
 }
 
 impl UnderstoodColumn {
+    /// Says in a mapping what is understood; what it says beyond that stays.
+    fn declare(&self, known: &mut ColumnMapping) {
+        known.skip = self.skipped.is_some();
+        known.series = self.series.as_ref().map(SeriesName::to_string);
+        known.unit = self.unit;
+        if let Some(channel) = &self.channel {
+            known.kind = Some(channel.kind).filter(|kind| *kind != Kind::default());
+            known.quantity = Some(channel.quantity).filter(|_| channel.unit.only_quantity().is_none());
+        }
+    }
+
     pub(super) fn skipped(column: &str, why: &str) -> Self {
         let (column, skipped) = (column.to_owned(), Some(why.to_owned()));
         Self { column, series: None, unit: None, quantity: None, channel: None, skipped }
@@ -119,14 +130,7 @@ impl Understood {
         }
         mapping.long = self.long.clone().or(mapping.long);
         for column in &self.columns {
-            let known = mapping.columns.entry(column.column.clone()).or_default();
-            known.skip = column.skipped.is_some();
-            known.series = column.series.as_ref().map(SeriesName::to_string);
-            known.unit = column.unit;
-            if let Some(channel) = &column.channel {
-                known.kind = Some(channel.kind).filter(|kind| *kind != Kind::default());
-                known.quantity = Some(channel.quantity).filter(|_| channel.unit.only_quantity().is_none());
-            }
+            column.declare(mapping.columns.entry(column.column.clone()).or_default());
         }
         mapping
     }

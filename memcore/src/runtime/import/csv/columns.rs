@@ -38,7 +38,8 @@ pub(super) fn wide(
             Some(column) if column.skip => Some("declared so"),
             Some(_) => None,
             None if mapping.only => Some("not chosen"),
-            None => told(cell),
+            // What says its unit is meant to be measured, whatever stands in its first cells.
+            None => told(cell).filter(|_| Title::new(title).is_ok_and(|title| title.unit.is_none())),
         };
         if let Some(why) = skipped {
             understood.push(UnderstoodColumn::skipped(title, why));

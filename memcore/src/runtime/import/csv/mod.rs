@@ -7,12 +7,10 @@ pub(super) mod forms;
 mod gathered;
 mod layout;
 mod number;
+mod records;
+mod row_times;
 pub(super) mod times;
 mod titles;
-
-use std::io::{BufRead, BufReader, Read};
-
-use csv::ByteRecord;
 
 use self::columns::WideColumn;
 pub(super) use self::columns::named;
@@ -21,19 +19,16 @@ use self::forms::{DayOrMonth, Told};
 use self::gathered::{LongRows, WideRows};
 use self::layout::{Layout, TimeCells};
 use self::number::Numbers;
-use self::times::Times;
+use self::records::Records;
+use self::row_times::RowTimes;
 use super::ImportRequest;
 use super::mapping::{Mapping, SkippedTimes, TimeForm};
 use super::refused::Refused;
-use super::source::{Opened, Part, ROWS, Source};
+use super::source::{Opened, ROWS, Source};
 use super::understood::{Understood, UnderstoodTime};
 use crate::energy::{self, LocalClock};
 use crate::error::{Error, Result};
-use crate::model::Timestamp;
 use crate::runtime::frame::Rows;
-
-/// Bytes that are read at a time.
-const BUFFER: usize = 1 << 18;
 
 /// An open file whose form is understood.
 struct Csv {
@@ -45,20 +40,6 @@ struct Csv {
     own: bool,
     failed: Option<Error>,
     done: bool,
-}
-
-/// The records of a file.
-struct Records {
-    reader: csv::Reader<Box<dyn Read + Send>>,
-    record: ByteRecord,
-    delimiter: char,
-    /// How many cells a row has.
-    width: usize,
-    /// Lines before the first that the reader sees.
-    skipped: u64,
-    /// The number of the next row.
-    row: u64,
-    part: Part,
 }
 
 /// Where rows go as they are read.
@@ -85,23 +66,31 @@ pub(super) fn open(opened: Opened, request: &ImportRequest) -> Result<Box<dyn So
     if local && mapping.time.zone.is_none() {
         understood.notes.push("times have no zone and are read as UTC: say the zone if a wall clock showed them".into());
     }
-    let zone = energy::zone_of(mapping.time.zone.as_deref().unwrap_or("UTC"))?;
-    let clock = LocalClock::new(zone, mapping.time.skipped.unwrap_or_default().into());
     let own = is_own(&layout, &start, &mapping);
     if let (Layout::Long(cells), false) = (&layout, own) {
         understood.long = Some(cells.mapping(&start.names));
     }
     let numbers = Numbers { comma: start.dialect.decimal == ',', own };
     let times = RowTimes::new(time, form, &start);
-    let body = match layout {
-        Layout::Wide(columns) => Body::Wide { rows: WideRows::new(columns.len(), ROWS), columns, clock: Box::new(clock) },
-        Layout::Long(cells) => {
-            let title = start.names[cells.value].clone();
-            Body::Long(Box::new(LongRows::new(cells, &title, numbers, &mapping, clock)))
-        }
-    };
+    let body = Body::new(layout, &start, numbers, &mapping)?;
     let records = Records::open(opened, &start)?;
     Ok(Box::new(Csv { records, times, numbers, body, understood, own, failed: None, done: false }))
+}
+
+impl Body {
+    fn new(layout: Layout, start: &Start, numbers: Numbers, mapping: &Mapping) -> Result<Self> {
+        let zone = energy::zone_of(mapping.time.zone.as_deref().unwrap_or("UTC"))?;
+        let clock = LocalClock::new(zone, mapping.time.skipped.unwrap_or_default().into());
+        Ok(match layout {
+            Layout::Wide(columns) => {
+                Self::Wide { rows: WideRows::new(columns.len(), ROWS), columns, clock: Box::new(clock) }
+            }
+            Layout::Long(cells) => {
+                let title = start.names[cells.value].clone();
+                Self::Long(Box::new(LongRows::new(cells, &title, numbers, mapping, clock)))
+            }
+        })
+    }
 }
 
 impl From<SkippedTimes> for energy::Skipped {
@@ -148,105 +137,6 @@ fn form_of(opened: &Opened, start: &Start, time: &TimeCells) -> Result<TimeForm>
             }
             watch.conclude(title)
         }
-    }
-}
-
-impl Records {
-    fn open(opened: Opened, start: &Start) -> Result<Self> {
-        let (plain, part) = opened.unpacked()?;
-        let mut plain = BufReader::with_capacity(BUFFER, plain);
-        let skipped = start.dialect.skip + u64::from(start.dialect.header);
-        // A header between quotes may span lines: the reader skips it, and the lines before are skipped here.
-        for _ in 0..start.dialect.skip {
-            plain.skip_until(b'\n').map_err(|e| Error::io("read", e))?;
-        }
-        let mut reader = csv::ReaderBuilder::new();
-        let delimiter = start.dialect.delimiter;
-        let reader = reader.buffer_capacity(BUFFER).has_headers(start.dialect.header).flexible(true);
-        let reader = reader.delimiter(u8::try_from(delimiter).unwrap_or(b','));
-        let (width, skipped) = (start.names.len(), skipped - u64::from(start.dialect.header));
-        let reader = reader.from_reader(Box::new(plain) as Box<dyn Read + Send>);
-        Ok(Self { reader, record: ByteRecord::new(), delimiter, width, skipped, row: 0, part })
-    }
-
-    fn next(&mut self) -> Result<bool> {
-        let more = self.reader.read_byte_record(&mut self.record);
-        self.row += 1;
-        more.map_err(|e| match e.into_kind() {
-            csv::ErrorKind::Io(e) => Error::io("read", e),
-            other => Error::invalid(format!("{other:?}, expected CSV")),
-        })
-    }
-
-    /// A row has as many cells as the header; a delimiter too many at its end is none.
-    #[inline]
-    fn check_width(&self) -> Result<()> {
-        let (have, width) = (self.record.len(), self.width);
-        if have == width || (have > width && self.record.iter().skip(width).all(<[u8]>::is_empty)) {
-            return Ok(());
-        }
-        Err(Error::invalid(format!("{have} cells, expected {width} as in the header")))
-    }
-
-    #[cold]
-    fn refuse(&self, refused: &mut Refused, reason: &Error) -> Result<()> {
-        let line = self.record.position().map(|position| position.line() + self.skipped);
-        let cells: Vec<_> = self.record.iter().map(String::from_utf8_lossy).collect();
-        refused.take(self.row - 1, line, &cells.join(&self.delimiter.to_string()), reason)
-    }
-}
-
-/// Reads the times of rows, wherever they stand in them.
-struct RowTimes {
-    cells: TimeCells,
-    times: Times,
-    joined: Vec<u8>,
-    elapsed_title: String,
-    /// When the first row was measured, from which others count.
-    began: Option<Timestamp>,
-}
-
-impl RowTimes {
-    fn new(cells: TimeCells, form: TimeForm, start: &Start) -> Self {
-        let times = Times::new(form, &start.names[cells.cell]);
-        let elapsed_title = cells.elapsed.map_or_else(String::new, |cell| start.names[cell].clone());
-        Self { cells, times, joined: Vec::new(), elapsed_title, began: None }
-    }
-
-    #[inline]
-    fn read(&mut self, record: &ByteRecord, clock: &mut LocalClock) -> Result<Timestamp> {
-        if let (Some(cell), Some(began)) = (self.cells.elapsed, self.began) {
-            return self.count(record, cell, began);
-        }
-        let cell = |place: usize| record.get(place).unwrap_or_default();
-        let text = match self.cells.of_day {
-            None => cell(self.cells.cell),
-            Some(of_day) => forms::join(cell(self.cells.cell), cell(of_day), &mut self.joined),
-        };
-        let time = self.times.read(text, clock)?;
-        match self.cells.elapsed {
-            None => Ok(time),
-            Some(cell) => {
-                let seconds = self.seconds(record, cell)?;
-                let began = Timestamp::from_micros(time.as_micros() - seconds);
-                self.began = Some(began);
-                Ok(time)
-            }
-        }
-    }
-
-    fn count(&self, record: &ByteRecord, cell: usize, began: Timestamp) -> Result<Timestamp> {
-        Ok(Timestamp::from_micros(began.as_micros().saturating_add(self.seconds(record, cell)?)))
-    }
-
-    fn seconds(&self, record: &ByteRecord, cell: usize) -> Result<i64> {
-        let cell = record.get(cell).unwrap_or_default();
-        let seconds = Numbers { comma: false, own: false }.read(&self.elapsed_title, cell)?;
-        let micros = (seconds.unwrap_or(f64::NAN) * 1e6).round();
-        if micros.abs() < 9e18 {
-            return Ok(micros as i64);
-        }
-        Err(Error::invalid(format!("{} is empty, expected seconds since the first row", self.elapsed_title)))
     }
 }
 
