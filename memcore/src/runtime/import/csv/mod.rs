@@ -7,6 +7,7 @@ pub(super) mod forms;
 mod gathered;
 mod layout;
 mod number;
+mod quotes;
 mod records;
 mod row_times;
 pub(super) mod times;
