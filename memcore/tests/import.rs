@@ -495,3 +495,12 @@ fn a_header_of_thousands_of_columns_is_read_to_its_end() {
     let text = format!("time,{}\n2024-01-01{}\n", titles.join(","), ",1".repeat(4000));
     assert_eq!(stored(&text, |_| {}).len(), 4000);
 }
+
+#[test]
+fn seconds_since_the_first_row_have_the_decimals_of_the_file_and_no_end_of_time() {
+    let elapsed = |request: &mut ImportRequest| request.mapping.time.elapsed = Some("s".into());
+    let rows = stored("time;s;p_kw\n2024-01-01 00:00;0,5;1,5\n2024-01-01 00:00;2,0;2,5\n", elapsed);
+    assert_eq!(rows[1], "home1.meter.power 2024-01-01T00:00:01.5Z 2500");
+    let far = "time_us,s,p_kw\n9223372036854775000,-8000000000000,1\n9223372036854775000,1e13,1\n0,0,2\n";
+    assert_eq!(stored(far, elapsed).len(), 2, "one row is later than can be said");
+}

@@ -9,7 +9,7 @@ use super::number::Numbers;
 use super::times::Times;
 use crate::energy::LocalClock;
 use crate::error::{Error, Result};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, shorten};
 use crate::runtime::import::mapping::TimeForm;
 
 /// Reads the times of rows, wherever they stand in them.
@@ -18,6 +18,7 @@ pub(super) struct RowTimes {
     times: Times,
     joined: Vec<u8>,
     elapsed_title: String,
+    numbers: Numbers,
     /// When the first row was measured, from which others count.
     began: Option<Timestamp>,
 }
@@ -25,8 +26,9 @@ pub(super) struct RowTimes {
 impl RowTimes {
     pub(super) fn new(cells: TimeCells, form: TimeForm, start: &Start) -> Self {
         let times = Times::new(form, &start.names[cells.cell]);
+        let numbers = Numbers { comma: start.dialect.decimal == ',', own: false };
         let elapsed_title = cells.elapsed.map_or_else(String::new, |cell| start.names[cell].clone());
-        Self { cells, times, joined: Vec::new(), elapsed_title, began: None }
+        Self { cells, times, joined: Vec::new(), elapsed_title, numbers, began: None }
     }
 
     #[inline]
@@ -44,7 +46,7 @@ impl RowTimes {
             None => Ok(time),
             Some(cell) => {
                 let seconds = self.seconds(record, cell)?;
-                let began = Timestamp::from_micros(time.as_micros() - seconds);
+                let began = Timestamp::from_micros(time.as_micros().saturating_sub(seconds));
                 self.began = Some(began);
                 Ok(time)
             }
@@ -57,11 +59,11 @@ impl RowTimes {
 
     fn seconds(&self, record: &ByteRecord, cell: usize) -> Result<i64> {
         let cell = record.get(cell).unwrap_or_default();
-        let seconds = Numbers { comma: false, own: false }.read(&self.elapsed_title, cell)?;
-        let micros = (seconds.unwrap_or(f64::NAN) * 1e6).round();
-        if micros.abs() < 9e18 {
-            return Ok(micros as i64);
-        }
-        Err(Error::invalid(format!("{} is empty, expected seconds since the first row", self.elapsed_title)))
+        let seconds = self.numbers.read(&self.elapsed_title, cell)?;
+        let micros = seconds.map(|seconds| (seconds * 1e6).round()).filter(|micros| micros.abs() < 9e18);
+        micros.map(|micros| micros as i64).ok_or_else(|| {
+            let (title, text) = (&self.elapsed_title, String::from_utf8_lossy(cell));
+            Error::invalid(format!("{title} is {:?}, expected seconds since the first row", shorten(&text)))
+        })
     }
 }
