@@ -4,6 +4,7 @@
 //! rise, a time is the first of its two instants that lies behind the row before, else the second; where they fall, the
 //! other way round. An hour that was never shown is read with the offset before the clock was set, or refused.
 
+#[cfg(any(feature = "sim", test))]
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
@@ -85,6 +86,7 @@ impl LocalClock {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) for a time outside the calendar, or one that no clock showed where those are refused.
+    #[cfg(any(feature = "sim", test))]
     pub(crate) fn read(&mut self, local: DateTime) -> Result<(Timestamp, Shown)> {
         match Offset::UTC.to_timestamp(local) {
             Ok(as_if_utc) => self.read_micros(as_if_utc.as_microsecond()),

@@ -26,6 +26,7 @@ pub(crate) use fold::{BucketFold, BucketRows, Fold, Run};
 pub use gap::{GapRule, Rule};
 pub use instant::Instant;
 pub use integral::{Gap, Integrated, integrate};
+#[cfg(feature = "sim")]
 pub(crate) use local::LocalClock;
 pub use local::{Localized, Skipped, localize};
 pub use power::{MeanPower, mean_power, mean_power_of_register};

@@ -74,7 +74,7 @@ pub(super) fn start(shared: &Shared, query: &Query) -> Result<QueryStream> {
         let (name, channel) = (wanted.series.clone(), wanted.channel.clone());
         empty.series.push(match query.is_raw() {
             true => SeriesResult::raw(name, channel, Vec::new(), Vec::new()),
-            false => SeriesResult::bucketed(name, channel, BucketRows::new(query.columns().len()), &query.columns()),
+            false => SeriesResult::bucketed(name, channel, BucketRows::new(query.columns().len(), false), &query.columns()),
         });
     }
     let schema = empty.long(&[])?.schema();

@@ -92,7 +92,7 @@ impl BucketFold {
             counting: asks_for(|asked| *asked == Aggregate::Increase).then(|| Counting::new(resampling.width)),
             numbers: asks_for(|asked| asked.quantile().is_some()).then(Vec::new),
             open: None,
-            rows: BucketRows::new(resampling.aggregates.len()),
+            rows: BucketRows::new(resampling.aggregates.len(), resampling.fill != Gaps::Absent),
             room: Vec::new(),
             before: None,
             reached: i64::MIN,
