@@ -27,7 +27,7 @@ LOCKED := --locked
 endif
 
 ##@ Use
-.PHONY: help demo bench peers docs
+.PHONY: help demo bench peers peers-energy docs
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -41,6 +41,9 @@ peers: wheel ## The same points through SQLite, DuckDB, Parquet, VictoriaMetrics
 	cargo build $(LOCKED) --release -p memcore-benches --bin figures
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benches/peers/requirements.txt
 	MEMCORE_FIGURES=$(CARGO_TARGET_DIR)/release/figures $(BIN)/python benches/peers/peers.py --folder $(CARGO_TARGET_DIR) $(ARGS)
+
+peers-energy: wheel ## The energy kernel and pandas doing the same work; ARGS="--rows 200000 --write"
+	$(BIN)/python benches/peers/energy.py $(ARGS)
 
 docs: need-rust ## The Rust documentation, into target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) $(ALL) --no-deps

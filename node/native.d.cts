@@ -9,6 +9,16 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** The energy balance of a site, interval by interval. */
+export declare class NativeBalance {
+  /** Of columns of amounts, each with its role. */
+  static of(roles: Array<string>, amounts: Array<Float64Array>): NativeBalance
+  /** Longer intervals. */
+  gather(ends: Array<number>): NativeBalance
+  /** The columns. */
+  columns(): Array<BalanceColumn>
+}
+
 /** An open load. */
 export declare class NativeBulk {
   /** Takes a column in, and gives how many values it had. What is given is copied before this returns. */
@@ -41,8 +51,26 @@ export declare class NativeEvents {
   close(): void
 }
 
+/** What a doctor found. */
+export declare class NativeFindings {
+  /** All of it, as JSON. */
+  json(): string
+  /** What should be declared, as JSON. */
+  declarations(): string
+  /** A mapping that reads it right, as JSON. */
+  mapping(): string
+  /** The picture of the finding at that place. */
+  svg(finding: number): string
+  /** A page of it. */
+  html(): string
+}
+
 /** A site's history. */
 export declare class NativeHistory {
+  /** Examines the selected series. */
+  examine(selection: string, start: bigint | undefined | null, end: bigint | undefined | null, look: LookSettings): Promise<NativeFindings>
+  /** The balance of a site. */
+  balance(settings: BalanceSettings, holds: Holds): Promise<NativeSiteBalance>
   /** The folder of the site. */
   get path(): string | null
   /** Says what the numbers of a series mean. */
@@ -152,6 +180,16 @@ export declare class NativeSimulation {
   stop(): Promise<SimulationDone>
 }
 
+/** The balance of a site, a row a bucket. */
+export declare class NativeSiteBalance {
+  /** Where each bucket starts, and where the last one ends, in microseconds. */
+  borders(): BigInt64Array
+  /** What flowed in each of them. */
+  balance(): NativeBalance
+  /** Pairs of a series that was read and its role. */
+  series(): Array<Array<string>>
+}
+
 /** Ends long work from outside. */
 export declare class NativeStop {
   /** Nothing is ended yet. */
@@ -178,6 +216,9 @@ export interface AnsweredSeries {
   rows: number
 }
 
+/** The values at the times of a grid. */
+export declare function at(times: BigInt64Array, values: Float64Array, grid: BigInt64Array, holds: Holds): Float64Array
+
 /** What a backup holds. */
 export interface BackedUp {
   /** Values in it. */
@@ -189,6 +230,35 @@ export interface BackedUp {
   /** What is damaged in the store. */
   damage: Array<string>
 }
+
+/** A column of a balance. */
+export interface BalanceColumn {
+  /** Its name. */
+  name: string
+  /** One value an interval. */
+  values: Float64Array
+}
+
+/** Over which time a site is balanced. */
+export interface BalanceSettings {
+  /** The site whose devices are told by their names. */
+  site?: string
+  /** Pairs of a role and a selection. */
+  parts: Array<Array<string>>
+  /** Only from this instant on, in microseconds. */
+  start?: bigint
+  /** Only before this instant. */
+  end?: bigint
+  /** One row a bucket. */
+  every?: string
+  /** The zone whose calendar the buckets follow. */
+  tz?: string
+  /** What flows both ways within it is netted. */
+  step?: string
+}
+
+/** The borders of the buckets of a range, both of its ends included. */
+export declare function buckets(start: bigint, end: bigint, every: string, zone?: string | undefined | null): BigInt64Array
 
 /** The description of a series, as it is registered. */
 export interface ChannelOptions {
@@ -208,6 +278,12 @@ export interface ChannelOptions {
   maxAge?: string
   /** The values that make sense, in the unit. */
   range?: Array<number>
+  /** Numbers that mean that nothing was measured, in the unit. */
+  invalid?: Array<number>
+  /** The type of the register that is passed on. */
+  register?: string
+  /** How many a counter counts until it begins again, in the unit. */
+  rollover?: number
   /** Whether it takes commands. */
   writable?: boolean
   /** What else it is known by. */
@@ -257,6 +333,17 @@ export interface Compacted {
   skipped: Array<string>
 }
 
+/** The values in another unit. */
+export declare function convert(values: Float64Array, from: string, to: string): Float64Array
+
+/** A reading that lies below the one before it. */
+export interface CounterFall {
+  /** Its place among all. */
+  row: number
+  /** `reset`, `glitch` or `rollover`. */
+  kind: string
+}
+
 /** What a device is given at its enrolment. */
 export interface DeviceBundle {
   /** Who the device is. */
@@ -287,6 +374,9 @@ export interface DeviceState {
   points: number
 }
 
+/** Examines a file, of which nothing is stored. */
+export declare function examineFile(path: string, settings: ImportSettings, look: LookSettings, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<NativeFindings>
+
 /** How much is stored. */
 export interface HistoryStats {
   /** Registered devices. */
@@ -307,6 +397,16 @@ export interface HistoryStats {
   damage: Array<string>
 }
 
+/** How values go on between samples. */
+export interface Holds {
+  /** `step` or `trapezoid`. */
+  rule: string
+  /** The longest silence over which a value holds. */
+  maxGap?: string
+  /** How often a value comes. */
+  cadence?: string
+}
+
 /** How a file is read. */
 export interface ImportSettings {
   /** Whose channels the columns of a wide file are. */
@@ -319,8 +419,45 @@ export interface ImportSettings {
   units?: Record<string, string>
   /** The zone of times without one. */
   tz?: string
+  /** What stands between two cells. */
+  delimiter?: string
+  /** What stands before the fraction of a number. */
+  decimal?: string
+  /** The file of a mapping. */
+  mappingFile?: string
+  /** A mapping, as JSON. */
+  mapping?: string
   /** Writes nothing. */
   dryRun: boolean
+  /** Ends at the first row that cannot be read. */
+  strict: boolean
+  /** Where refused rows go. */
+  refused?: string
+  /** Whether they go anywhere. */
+  sideFile: boolean
+}
+
+/** By how much a counter rose from its first reading to its last. */
+export declare function increase(readings: Float64Array, width?: number | undefined | null): RegisterIncrease
+
+/** What each reading of a counter adds, and where it fell. */
+export declare function increases(readings: Float64Array, width?: number | undefined | null): RegisterIncreases
+
+/** Integrates samples over a range; its ends are those of the samples where they are not given. */
+export declare function integrate(times: BigInt64Array, values: Float64Array, start: bigint | undefined | null, end: bigint | undefined | null, holds: Holds): IntegratedSamples
+
+/** What an integration found. */
+export interface IntegratedSamples {
+  /** Values times hours. */
+  amount: number
+  /** Over the time that was measured. */
+  mean?: number
+  /** How much time was measured, in milliseconds. */
+  covered: number
+  /** How much of it no later sample confirms. */
+  held: number
+  /** What was not measured. */
+  gaps: Array<Silence>
 }
 
 /** The latest sample of a series. */
@@ -331,6 +468,44 @@ export interface LatestSample {
   time: bigint
   /** In the base unit of its quantity and in passive sign. */
   value: number
+}
+
+/** The instants of times on the wall clocks of a zone, given in microseconds as if they were UTC. */
+export declare function localize(local: BigInt64Array, zone: string, skipped: string): LocalizedTimes
+
+/** Instants of local times. */
+export interface LocalizedTimes {
+  /** The instant of each row, in microseconds. */
+  times: BigInt64Array
+  /** The rows whose time a clock showed twice. */
+  repeated: Uint32Array
+  /** The rows whose time no clock showed. */
+  skipped: Uint32Array
+}
+
+/** How to look. */
+export interface LookSettings {
+  /** The zone of local times, or of the site. */
+  tz?: string
+  /** Degrees north and east. */
+  position?: Array<number>
+  /** What series are in the energy balance. */
+  roles?: Record<string, string>
+  /** Only these kinds of findings. */
+  only?: Array<string>
+}
+
+/** The mean power of amounts or, where `counter` says so, between the readings of a counter. */
+export declare function meanPower(times: BigInt64Array, values: Float64Array, counter: boolean, width: number | undefined | null, holds: Holds): MeanPowers
+
+/** The mean power over intervals. */
+export interface MeanPowers {
+  /** Where each interval starts, in microseconds. */
+  starts: BigInt64Array
+  /** Where it ends. */
+  ends: BigInt64Array
+  /** NaN where it is not known. */
+  power: Float64Array
 }
 
 /** A site that is gone when its last handle is. */
@@ -370,6 +545,8 @@ export interface QueryOptions {
   limit?: number
   /** At most so many rows of each series, the last ones. */
   last?: number
+  /** The quality of each raw reading beside its value. */
+  quality?: boolean
 }
 
 /** Readings, column by column. */
@@ -382,6 +559,57 @@ export interface ReadingBatch {
   times: BigInt64Array
   /** In the base unit of the quantity and in passive sign. */
   values: Float64Array
+}
+
+/** By how much a counter rose. */
+export interface RegisterIncrease {
+  /** None where there are not two readings. */
+  amount?: number
+  /** How often it started anew. */
+  resets: number
+  /** How often it fell and came back. */
+  glitches: number
+}
+
+/** What each reading of a counter adds. */
+export interface RegisterIncreases {
+  /** One for each reading. */
+  amounts: Float64Array
+  /** Each fall. */
+  events: Array<CounterFall>
+}
+
+/** Gathers samples into buckets. */
+export declare function resample(times: BigInt64Array, values: Float64Array, settings: ResampleSettings, holds: Holds): ResampledColumns
+
+/** One row a bucket. */
+export interface ResampledColumns {
+  /** Where each bucket starts, in microseconds. */
+  times: BigInt64Array
+  /** The aggregates. */
+  names: Array<string>
+  /** One for each. */
+  columns: Array<Float64Array>
+}
+
+/** What becomes of samples. */
+export interface ResampleSettings {
+  /** Only from this instant on, in microseconds. */
+  start?: bigint
+  /** Only before this instant. */
+  end?: bigint
+  /** The length of the buckets. */
+  every?: string
+  /** The zone whose calendar they follow. */
+  tz?: string
+  /** One a column. */
+  agg: Array<string>
+  /** What becomes of buckets without a number. */
+  gaps?: string
+  /** Where a counter rolls over. */
+  width?: number
+  /** How each value came about, by number. */
+  qualities?: Float64Array
 }
 
 /** Makes the site in that folder from a backup. */
@@ -409,6 +637,12 @@ export interface SeriesDescription {
   maxAge?: number
   /** The values that make sense, in the source's unit. */
   range?: [number, number]
+  /** Numbers that mean that nothing was measured, in the source's unit. */
+  invalid: Array<number>
+  /** The type of the register that is passed on. */
+  register?: string
+  /** How many a counter counts until it begins again, in the source's unit. */
+  rollover?: number
   /** Whether it takes commands. */
   writable: boolean
   /** What else it is known by. */
@@ -444,6 +678,14 @@ export interface ServerCounts {
   rejected: number
   /** Group commits. */
   commits: number
+}
+
+/** A silence that was too long to be bridged, in microseconds. */
+export interface Silence {
+  /** From where nothing is known. */
+  start: bigint
+  /** Until when. */
+  end: bigint
 }
 
 /** Simulates at the server that runs on the site in that folder. */
@@ -555,4 +797,8 @@ export interface WriteOptions {
   keepNan: boolean
   /** The unit to convert from. */
   unit?: string
+  /** How all values came about, by name. */
+  quality?: string
+  /** How each value came about, by number. */
+  qualities?: Float64Array
 }

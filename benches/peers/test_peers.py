@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import energy
 import peers
 import points
 
@@ -63,3 +64,13 @@ def test_months_follow_the_clocks_of_the_zone() -> None:
     some = points.stand_in(200_000)
     starts = [datetime.fromtimestamp(start / 1e6, timezone.utc) for start in some.months()[:5]]
     assert [(start.month, start.hour) for start in starts] == [(11, 23), (12, 23), (1, 23), (2, 23), (3, 22)]
+
+
+def test_pandas_and_memcore_answer_the_same_of_energy(tmp_path: Path) -> None:
+    results = energy.run(20_000, list(energy.ENGINES))
+    assert energy.compare(results) == []
+    assert all(result[key][0] > 0 for result in results.values() for key, _ in energy.MEASURES)
+    page = tmp_path / "page.md"
+    page.write_text("before\n")
+    energy.write(energy.table(results, 20_000), page)
+    assert "| | pandas | memcore | pandas over memcore |" in page.read_text()

@@ -65,7 +65,9 @@ fn operations(column: &Column) -> Vec<Figure> {
         aggregates.iter().fold(Resampling::every(every).gaps(gaps), |resampling, of| resampling.aggregate(*of))
     };
     let integrate = |rule| energy::integrate(times, values, range, rule, gaps).expect("an integral").amount;
-    let buckets = |length: &str, of: &[Aggregate]| energy::resample(times, values, &buckets_of(length, of)).expect("buckets").starts.len();
+    let buckets = |length: &str, of: &[Aggregate]| {
+        energy::resample(times, values, &buckets_of(length, of)).expect("buckets").starts.len()
+    };
     let grid: Vec<i64> = (0..times.len() as i64 / 15).map(|quarter| times[0] + quarter * 900_000_000).collect();
     vec![
         column.figure("integrate, step", || integrate(Rule::Step)),

@@ -1,12 +1,14 @@
 //! Prints the figures of memcore, one JSON object a line.
 //!
-//! `figures GROUP...` measures the groups named (`link`, `store`, `router`, `energy`, `growth`), all of them but `growth`, which takes
-//! long, without a name. Machines are shared and noisy: compare within one run, and trust CPU time and ratios more than the
-//! clock. `MEMCORE_FIGURES_SCALE`, such as `0.01`, makes what is measured for `growth` and large stores smaller.
+//! `figures GROUP...` measures the groups named (`link`, `store`, `router`, `import`, `energy`, `doctor`, `growth`), all of them
+//! but `growth`, which takes long, without a name. Machines are shared and noisy: compare within one run, and trust CPU time and
+//! ratios more than the clock. `MEMCORE_FIGURES_SCALE`, such as `0.01`, makes what is measured for `growth` and large stores smaller.
 
+mod doctor;
 mod energy;
 mod growth;
 mod growth_case;
+mod import;
 mod link;
 mod peer;
 mod process;
@@ -31,11 +33,13 @@ pub(crate) struct Figure {
 /// Measures one group.
 type Group = (&'static str, fn() -> Vec<Figure>);
 
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 7] = [
     ("link", link::figures),
     ("store", stored),
     ("router", routed),
+    ("import", import::figures),
     ("energy", energy::figures),
+    ("doctor", doctor::figures),
     ("growth", growth::figures),
 ];
 /// Only where it is named.

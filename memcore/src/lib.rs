@@ -54,8 +54,9 @@ pub use runtime::{
 };
 #[cfg(feature = "files")]
 pub use runtime::{
-    ExportOptions, ExportReport, FileFormat, ImportReport, ImportRequest, ImportedSeries, export_file, export_to,
-    import_file,
+    ColumnMapping, Dialect, Examined, ExportOptions, ExportReport, FileFormat, FileMapping, FirstRow, ImportReport,
+    ImportRequest, ImportedSeries, LongMapping, Mapping, RefusedRow, RefusedRows, SkippedTimes, TimeForm, TimeMapping,
+    Understood, UnderstoodColumn, UnderstoodTime, examine_file, export_file, export_to, import_file, mapping_of,
 };
 #[cfg(feature = "sim")]
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};

@@ -159,9 +159,18 @@ fn a_bad_line_of_a_csv_is_named_and_what_stands_before_it_is_kept() {
     let site = folder.path().join("site");
     let csv = folder.path().join("house.csv");
     std::fs::write(&csv, "time,p_kw\n2025-03-30T00:00:00Z,1\n2025-03-30T00:01:00Z,abc\n").unwrap();
-    let said = failure(&memcore(&site, &["import", csv.to_str().unwrap(), "--device", "home1.house"]));
+    let house = ["import", csv.to_str().unwrap(), "--device", "home1.house"];
+    let said = failure(&memcore(&site, &[&house[..], &["--strict"]].concat()));
     assert!(said.contains("line 3") && said.contains("abc") && said.contains("p_kw"), "{said}");
     assert!(text(&memcore(&site, &["query", "home1.house.power", "--format", "csv"])).contains(",1000,W"));
+    // Without --strict it is left out, said, and put aside with the reason.
+    let said = text(&memcore(&site, &house));
+    assert!(said.contains("line 3: p_kw is \"abc\"") && said.contains("1 there already"), "{said}");
+    let aside = std::fs::read_to_string(folder.path().join("house.csv.refused.csv")).unwrap();
+    assert!(
+        aside.starts_with("row,line,reason,text\n1,3,") && aside.ends_with("\"2025-03-30T00:01:00Z,abc\"\n"),
+        "{aside}"
+    );
     // A column that says no unit has that of its series, which must be known then.
     std::fs::write(&csv, "time,power\n2025-03-30T00:02:00Z,2000\n").unwrap();
     let import =
@@ -170,6 +179,49 @@ fn a_bad_line_of_a_csv_is_named_and_what_stands_before_it_is_kept() {
     assert!(text(&memcore(&site, &["query", "--format", "csv"])).contains(",2000000,W"));
     std::fs::write(&csv, "time,voltage\n2025-03-30T00:02:00Z,230\n").unwrap();
     assert!(failure(&import(&[])).contains("home1.house.voltage is not registered"));
+}
+
+#[test]
+fn the_doctor_says_what_is_wrong_with_a_file_and_with_history_and_exits_by_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    let rows = |failed: &str| {
+        let row = |n: i32| {
+            let value =
+                if n % 50 == 7 && !failed.is_empty() { failed.to_owned() } else { (200 + n * 37 % 900).to_string() };
+            format!("2026-01-01T{:02}:{:02}:00Z,{value}\n", n / 60, n % 60)
+        };
+        "time,p_w\n".to_owned() + &(0..300).map(row).collect::<String>()
+    };
+    let (bad, good) = (folder.path().join("bad.csv"), folder.path().join("good.csv"));
+    std::fs::write(&bad, rows("65535")).unwrap();
+    std::fs::write(&good, rows("")).unwrap();
+    let (bad, good) = (bad.to_str().unwrap(), good.to_str().unwrap());
+    let [mapping, page] = ["m.toml", "page.html"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+
+    let said = memcore(&site, &["doctor", bad, "--write-mapping", &mapping, "--html", &page]);
+    assert_eq!(said.status.code(), Some(1));
+    let said = String::from_utf8(said.stdout).unwrap();
+    for words in [
+        "FAULT: sentinel in p_w (confidence 0.98)",
+        "65535 occurs 6 times",
+        "invalid = [65535.0]",
+        "▲",
+        "1 fault, 0 warnings",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(std::fs::read_to_string(&page).unwrap().contains("<svg"));
+    assert!(text(&memcore(&site, &["doctor", good])).contains("0 faults, 0 warnings"));
+    // What is not looked for is not found.
+    assert!(memcore(&site, &["doctor", bad, "--only", "gap"]).status.success());
+
+    let json = memcore(&site, &["doctor", bad, "--json"]);
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&json.stdout).unwrap()["findings"][0]["count"], 6);
+    text(&memcore(&site, &["import", bad, "--device", "home1.meter", "--mapping", &mapping]));
+    assert!(text(&memcore(&site, &["doctor", "home1.>"])).contains("home1.meter.p"));
+    assert!(failure(&memcore(&site, &["doctor", good, "--position", "here"])).contains("48.8,2.3"));
+    assert!(failure(&memcore(&site, &["doctor", "no.csv", "--mapping", &mapping])).contains("no.csv is no file"));
 }
 
 #[test]

@@ -60,6 +60,12 @@ fn export(mem: &Memcore, file: &Path, format: FileFormat, wide: bool) -> u64 {
     export_file(mem, &Query::new(Selection::all()), file, options, &mut |_| Ok(())).unwrap().points
 }
 
+fn strict(mem: &Memcore, file: &Path) -> Result<ImportReport> {
+    let mut request = ImportRequest::new(file);
+    request.strict = true;
+    import_file(mem, &request, &mut |_| Ok(()))
+}
+
 fn import(mem: &Memcore, file: &Path) -> Result<ImportReport> {
     import_file(mem, &ImportRequest::new(file), &mut |_| Ok(()))
 }
@@ -182,7 +188,7 @@ fn csv(folder: &Path, text: &str) -> PathBuf {
 }
 
 #[test]
-fn a_bad_row_is_named_and_what_stands_before_it_is_kept() {
+fn a_strict_import_ends_at_a_bad_row_and_keeps_what_stands_before_it() {
     let folder = tempfile::tempdir().unwrap();
     for (text, words) in [
         ("series,time,value,unit\nhome1.pv.power,1,5,W\nhome1.pv.power,2,x,W\n", ["line 3", "value is \"x\""]),
@@ -194,7 +200,7 @@ fn a_bad_row_is_named_and_what_stands_before_it_is_kept() {
         ("time,home1.pv.power [W]\n1,5\n2,x\n", ["line 3", "home1.pv.power [W] is \"x\""]),
     ] {
         let mem = Memcore::in_memory();
-        let e = import(&mem, &csv(folder.path(), text)).unwrap_err();
+        let e = strict(&mem, &csv(folder.path(), text)).unwrap_err();
         assert!(words.iter().all(|word| e.message().contains(word)), "{text}: {e}");
         assert_eq!(bits(&mem).len(), 1, "{text}");
     }

@@ -437,3 +437,40 @@ async fn a_server_that_is_dropped_frees_its_port_and_cuts_its_devices() {
     }
     panic!("somebody still listens on {address}");
 }
+
+#[tokio::test]
+async fn a_register_that_is_not_implemented_is_absent_told_and_counted_beside_its_value() {
+    // B5 over the link: the device passes its registers on, and says of its own values how they came about.
+    let scene = Scene::new().await;
+    let mut device = Dial::new(scene.address(), &scene.bundle).connect().await.unwrap();
+    let channels = concat!(
+        r#"{"name":"power","quantity":"power","unit":"W","sign":"generator","register":"uint16","cadence_us":1000000},"#,
+        r#"{"name":"power.quality","quantity":"quality","unit":"code","kind":"state","cadence_us":1000000}"#
+    );
+    let secret = scene.bundle.credential.as_ref().unwrap();
+    let hello = format!(r#"{{"type":"hello","version":1,"credential":"{secret}","boot":1,"channels":[{channels}]}}"#);
+    device.say(&hello).await;
+    device.expect("welcome").await;
+    let times: Vec<i64> = (0..4).map(|second| 1_763_000_000_000_000 + second * 1_000_000).collect();
+    let columns = r#"{"power":[1466,65535,1400,1300],"power.quality":[null,null,2,7]}"#;
+    device.say(&format!(r#"{{"type":"data","seq":1,"times_us":{times:?},"columns":{columns}}}"#)).await;
+    let told = device.durable(1).await;
+    let codes: Vec<_> =
+        told.iter().map(|told| (told["channel"].as_str().unwrap(), told["code"].as_str().unwrap())).collect();
+    assert_eq!(codes, [("power", "invalid"), ("power.quality", "out_of_range")]);
+    // Sent again by another boot without a word: the estimate was measured after all.
+    let mut device = Dial::new(scene.address(), &scene.bundle).connect().await.unwrap();
+    device.say(&hello.replace(r#""boot":1"#, r#""boot":2"#)).await;
+    device.expect("welcome").await;
+    device.say(&format!(r#"{{"type":"data","seq":1,"time_us":{},"values":{{"power":1401}}}}"#, times[2])).await;
+    device.durable(1).await;
+    let handle = scene.server.handle();
+    let name = &scene.bundle.device;
+    let result = handle.memcore().query(&memcore::Query::of(&format!("{name}.power")).unwrap().with_quality()).unwrap();
+    let series = &result.series()[0];
+    assert_eq!(series.values().unwrap().values()[..], [-1466.0, -1401.0, -1300.0]);
+    assert_eq!(series.qualities().unwrap().values()[..], [0.0, 0.0, 0.0]);
+    let beside = handle.memcore().query(&memcore::Query::of(&format!("{name}.power.quality")).unwrap()).unwrap();
+    assert_eq!(beside.series()[0].values().unwrap().values()[..], [4.0, 0.0]);
+    scene.ends_well().await;
+}

@@ -1,9 +1,11 @@
 /** A site's history: opened, registered, written, queried. */
 import native = require("../native.cjs");
 import { abortable, settled, sync } from "./call.cjs";
+import { type BalanceOptions, type BalanceSelections, SiteBalance, balanceSettings } from "./balance.cjs";
 import { Bulk, type BulkOptions, type Progress } from "./bulk.cjs";
 import { type Values, type WriteOptions, columnsOf } from "./columns.cjs";
-import { anything, bytes, callable, checkNumber, checkOptions, checkText, count, flag, given, oneOf, pair, record, show, signal, text, words } from "./options.cjs";
+import { anything, bytes, callable, checkNumber, checkOptions, checkText, count, flag, given, number, numbers, oneOf, pair, record, show, signal, text, words } from "./options.cjs";
+import { type ExamineOptions, Report, examine } from "./doctor.cjs";
 import { QueryResult } from "./result.cjs";
 import { Reading } from "./reading.cjs";
 import { type Duration, type TimeLike, type TimesLike, toDuration, toMicros } from "./time.cjs";
@@ -37,6 +39,12 @@ export type Aggregate =
   | "integral"
   | "increase"
   | "coverage"
+  | "held"
+  | "measured"
+  | "estimated"
+  | "substituted"
+  | "invalid"
+  | "quality"
   | "median"
   | `p${number}`;
 
@@ -58,6 +66,15 @@ export interface ChannelOptions {
   maxAge?: Duration;
   /** The lowest and the highest value that make sense, in `unit`. */
   range?: readonly [number, number];
+  /** Numbers that mean that nothing was measured, such as 65535, in `unit`: they become gaps. */
+  invalid?: readonly number[];
+  /**
+   * The Modbus or SunSpec type of the register that is passed on as it is, such as `uint16` or `acc32`: its number for "not
+   * implemented" is invalid then, and a counter rolls over at its width.
+   */
+  register?: string;
+  /** How many a counter counts until it begins again at zero, in `unit`. */
+  rollover?: number;
   /** Whether it takes commands. */
   writable?: boolean;
   /** What else it is known by, such as `{ phase: "L1" }`, to select it: `home1.>{phase=L1}`. */
@@ -78,6 +95,9 @@ export interface SeriesDescription {
   cadence?: number;
   maxAge?: number;
   range?: [number, number];
+  invalid: number[];
+  register?: string;
+  rollover?: number;
   writable: boolean;
   labels: Record<string, string>;
 }
@@ -108,6 +128,8 @@ export interface QueryOptions {
   limit?: number;
   /** At most so many rows of each series, the last ones. */
   last?: number;
+  /** Raw readings have a column `quality` beside `value`: the place of each in `QUALITIES`. */
+  quality?: boolean;
   /** Gives up waiting. */
   signal?: AbortSignal;
 }
@@ -161,8 +183,40 @@ export interface ImportOptions extends WorkOptions {
   units?: string | Readonly<Record<string, string>>;
   /** The zone of times in CSV without one; UTC without it. */
   tz?: string;
+  /** What stands between two cells; told by the content without it. */
+  delimiter?: string;
+  /** What stands before the fraction of a number; told by the content without it. */
+  decimal?: "." | ",";
+  /** What else is known of the file: the path of a mapping's file, or its fields. */
+  mapping?: string | Readonly<Record<string, unknown>>;
   /** Reads and checks everything, and writes nothing. */
   dryRun?: boolean;
+  /** Ends at the first row that cannot be read, instead of leaving it out. */
+  strict?: boolean;
+  /** Where rows that could not be read go, with reasons; `FILE.refused.csv` without it, nowhere if `false`. */
+  refused?: string | false;
+}
+
+/** A row of a file that could not be read. */
+export interface RefusedRow {
+  /** Its number; the first row of data is 0. */
+  row: number;
+  line?: number;
+  reason: string;
+  text: string;
+}
+
+/** How a file was read. */
+export interface Understood {
+  format: string;
+  text?: { delimiter: string; decimal: string; skip: number; header: boolean };
+  time?: { columns: string[]; form: string; zone?: string };
+  /** What each column is; `skipped` says why it is passed over. */
+  columns: { column: string; series?: string; unit?: string; channel?: Record<string, unknown>; skipped?: string }[];
+  /** What a person should know or may have to declare. */
+  notes: string[];
+  /** The first rows as they were read, in the units of the file. */
+  first: { row: number; time: Date; values: [series: string, value: number | null][] }[];
 }
 
 /** What an import did, or would do. */
@@ -173,7 +227,12 @@ export interface ImportReport {
   repeated: number;
   /** Empty cells. */
   gaps: number;
+  first?: Date;
+  last?: Date;
   series: { series: string; unit: string; new: boolean; points: number }[];
+  /** Rows that could not be read: how many, the first hundred, and the file that has all. */
+  refused: { count: number; first: RefusedRow[]; file?: string };
+  understood: Understood;
 }
 
 /** What is merged. */
@@ -230,13 +289,29 @@ const CHANNEL = {
   cadence: anything,
   maxAge: anything,
   range: pair,
+  invalid: numbers,
+  register: text,
+  rollover: number,
   writable: flag,
   labels: record,
 };
 
 const QUESTION = { start: anything, end: anything, every: anything, agg: words, tz: text, asOf: anything };
-const QUERY = { ...QUESTION, gaps: text, maxGap: anything, rule: text, chart: anything, limit: count, last: count, signal };
-const WORK = { onProgress: callable, signal };
+const QUERY = { ...QUESTION, quality: flag, gaps: text, maxGap: anything, rule: text, chart: anything, limit: count, last: count, signal };
+/** @internal */
+export const READING = {
+  device: text,
+  time: text,
+  units: anything,
+  tz: text,
+  delimiter: text,
+  decimal: oneOf(".", ","),
+  mapping: anything,
+  strict: flag,
+  refused: anything,
+};
+/** @internal */
+export const WORK = { onProgress: callable, signal };
 
 /** A site's history. Values are in the base unit of their quantity, and positive where they flow into the device. */
 export class Memcore {
@@ -260,10 +335,11 @@ export class Memcore {
     checkText("register", "series", series);
     checkOptions(call, options, CHANNEL);
     checkText(call, "unit", options.unit);
-    const { unit, quantity, kind, sign, label, range, writable, labels } = options;
+    const { unit, quantity, kind, sign, label, range, invalid, register, rollover, writable, labels } = options;
     const cadence = toDuration(`${call}: cadence`, options.cadence);
     const maxAge = toDuration(`${call}: maxAge`, options.maxAge);
-    const rest = given({ quantity, kind, sign, label, cadence, maxAge, writable, range: range && [...range], labels: labels && { ...labels } });
+    const lists = { range: range && [...range], invalid: invalid && [...invalid], labels: labels && { ...labels } };
+    const rest = given({ quantity, kind, sign, label, cadence, maxAge, register, rollover, writable, ...lists });
     sync(() => {
       this.#native.register(series, { unit, ...rest });
     });
@@ -301,6 +377,7 @@ export class Memcore {
   /** Asks for the selected series, such as `home1.*.power`, `home1.>` or `home1.>{phase=L1}`. */
   query<const A extends Aggregate>(selection: string, options: QueryOptions & { agg: A | readonly A[] }): Promise<QueryResult<A>>;
   query(selection: string, options: QueryOptions & { every: Duration; agg?: never }): Promise<QueryResult<"mean">>;
+  query(selection: string, options: QueryOptions & { quality: true }): Promise<QueryResult<"value" | "quality">>;
   query(selection: string, options?: QueryOptions & { every?: never; agg?: never }): Promise<QueryResult<"value">>;
   query(selection: string, options?: QueryOptions): Promise<QueryResult>;
   async query(selection: string, options: QueryOptions = {}): Promise<unknown> {
@@ -335,19 +412,18 @@ export class Memcore {
   }
 
   /**
-   * Takes history in from a file of CSV, Parquet or Arrow: long, with columns `series`, `time`, `value` and perhaps `unit`, or
-   * wide with a `device`. Doing it again adds nothing twice.
+   * Takes history in from a file, whose format and meaning are told by its content: CSV and its like, Parquet, Arrow, JSON lines,
+   * MongoDB dumps, Home Assistant, Green Button. Doing it again adds nothing twice. What the content leaves open is said by the
+   * options, or by a mapping: `{ columns: { p_kw: { series: "home1.pv.power", unit: "kW" } } }`. With `dryRun` the report says what
+   * was understood.
    */
   async importFile(path: string, options: ImportOptions = {}): Promise<ImportReport> {
     checkText("importFile", "path", path);
     const call = `importFile ${show(path)}`;
-    checkOptions(call, options, { ...WORK, device: text, time: text, units: anything, tz: text, dryRun: flag });
-    const { device, time, units, tz, dryRun = false } = options;
-    const one = typeof units === "string" ? units : undefined;
-    const each = typeof units === "object" ? { ...units } : undefined;
-    const settings = { dryRun, ...given({ device, time, unit: one, units: each, tz }) };
+    checkOptions(call, options, { ...WORK, ...READING, dryRun: flag });
+    const settings = { dryRun: options.dryRun ?? false, ...fileSettings(options) };
     return work(options, async (stop, told) => {
-      return JSON.parse(await settled(sync(() => this.#native.importFile(path, settings, stop, told)))) as ImportReport;
+      return dated(await settled(sync(() => this.#native.importFile(path, settings, stop, told)))) as ImportReport;
     });
   }
 
@@ -400,6 +476,26 @@ export class Memcore {
     }
   }
 
+  /**
+   * Examines the selected series and says what is wrong with them, before anyone calculates with it. They are held against each
+   * other, so a site is best examined as a whole: `home1.>`.
+   */
+  async doctor(selection: string, options: ExamineOptions = {}): Promise<Report> {
+    checkText("doctor", "selection", selection);
+    options.signal?.throwIfAborted();
+    return new Report(await abortable(examine(this.#native, selection, options), options.signal));
+  }
+
+  /**
+   * The energy balance of a site, or of the series of power that are named: what it imported, exported, made, kept and used, and
+   * what no device explains, in Wh. A site's devices are told by their names: `grid`, `pv`, `battery`.
+   */
+  async balance(site: string | BalanceSelections, options: BalanceOptions = {}): Promise<SiteBalance> {
+    const asked = balanceSettings(site, options);
+    options.signal?.throwIfAborted();
+    return new SiteBalance(await abortable(settled(sync(() => this.#native.balance(...asked))), options.signal));
+  }
+
   /** Reads everything that is stored and checks it. */
   async verify(): Promise<VerifyReport> {
     const report = await settled(this.#native.verify());
@@ -450,18 +546,18 @@ export class Memcore {
 
 /** What is asked for, as the native addon takes it. */
 function question(call: string, options: QueryOptions): native.QueryOptions {
-  const { tz, limit, last, gaps, rule, chart } = options;
+  const { tz, limit, last, gaps, rule, chart, quality } = options;
   const instant = (name: string, time: TimeLike | undefined) => (time === undefined ? undefined : toMicros(`${call}: ${name}`, time));
   const every = toDuration(`${call}: every`, options.every);
   const maxGap = toDuration(`${call}: maxGap`, options.maxGap);
   const agg = typeof options.agg === "string" ? [options.agg] : options.agg && [...options.agg];
   const { width: chartWidth, method: chartMethod } = typeof chart === "object" ? chart : { width: chart, method: undefined };
   const [start, end, asOf] = [instant("start", options.start), instant("end", options.end), instant("asOf", options.asOf)];
-  return given({ start, end, every, agg, tz, gaps, maxGap, rule, asOf, chartWidth, chartMethod, limit, last });
+  return given({ start, end, every, agg, tz, gaps, maxGap, rule, asOf, chartWidth, chartMethod, limit, last, quality });
 }
 
-/** Does long work that tells how far it is, until the signal ends it. */
-async function work<T>(
+/** @internal Does long work that tells how far it is, until the signal ends it. */
+export async function work<T>(
   { onProgress, signal }: WorkOptions,
   start: (stop: native.NativeStop, told: ((progress: Progress) => void) | undefined) => Promise<T>,
 ): Promise<T> {
@@ -470,6 +566,32 @@ async function work<T>(
   return abortable(start(stop, onProgress), signal, () => {
     stop.stop();
   });
+}
+
+/** @internal How the native addon is to read a file. */
+export function fileSettings(options: ImportOptions) {
+  const { device, time, units, tz, delimiter, decimal, mapping, strict = false, refused } = options;
+  const one = typeof units === "string" ? units : undefined;
+  const each = typeof units === "object" ? { ...units } : undefined;
+  const described = typeof mapping === "string" ? { mappingFile: mapping } : { mapping: mapping && JSON.stringify(mapping) };
+  const place = { refused: refused === false ? undefined : refused };
+  return { strict, sideFile: refused !== false, ...given({ device, time, unit: one, units: each, tz, delimiter, decimal, ...described, ...place }) };
+}
+
+/**
+ * @internal JSON of the core: instants are microseconds in it, `first_us`, and become `Date`s, `first`. Those of pictures become
+ * milliseconds, which charts take.
+ */
+export function dated(json: string): object {
+  const named: Record<string, string> = { first_us: "first", last_us: "last", time_us: "time", from_us: "start", to_us: "end" };
+  return JSON.parse(json, function (this: Record<string, unknown>, key, value: unknown) {
+    if (key === "times_us") this["times"] = (value as number[]).map((micros) => micros / 1000);
+    else if (key === "cadence_us") this["cadence"] = (value as number) / 1000;
+    else if (named[key] !== undefined) this[named[key]] = "text" in this ? (value as number) / 1000 : new Date(Math.floor((value as number) / 1000));
+    else if (key === "plot") this["picture"] = value;
+    else return value;
+    return undefined;
+  }) as object;
 }
 
 /** Opens the site in that folder, making it if it does not exist. */

@@ -20,9 +20,15 @@ export {
 } from "./errors.cjs";
 export type { ErrorCode, Retry } from "./errors.cjs";
 
+export { SiteBalance } from "./balance.cjs";
+export type { BalanceOptions, BalanceSelections } from "./balance.cjs";
+export { doctor, Finding, Report } from "./doctor.cjs";
+export type { Checkup, Declaration, DoctorOptions, ExamineOptions, FindingKind, LookOptions, Picture } from "./doctor.cjs";
+export * as energy from "./energy.cjs";
 export { Bulk } from "./bulk.cjs";
 export type { BulkOptions, Progress } from "./bulk.cjs";
-export type { Values, WriteOptions } from "./columns.cjs";
+export { QUALITIES } from "./columns.cjs";
+export type { Quality, QualityLike, Values, WriteOptions } from "./columns.cjs";
 export { Memcore, memory, open, restore } from "./history.cjs";
 export type {
   Aggregate,
@@ -36,9 +42,11 @@ export type {
   ImportReport,
   OpenOptions,
   QueryOptions,
+  RefusedRow,
   SeriesDescription,
   SeriesStats,
   Stats,
+  Understood,
   VerifyReport,
   WorkOptions,
 } from "./history.cjs";

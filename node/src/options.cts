@@ -25,6 +25,7 @@ export const words = expecting(
   "a string or an array of strings",
   (value) => typeof value === "string" || (Array.isArray(value) && value.every((word) => typeof word === "string")),
 );
+export const numbers = expecting("an array of numbers", (value) => Array.isArray(value) && value.every((one) => typeof one === "number"));
 export const pair = expecting(
   "two numbers",
   (value) => Array.isArray(value) && value.length === 2 && value.every((end) => typeof end === "number"),

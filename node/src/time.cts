@@ -59,6 +59,17 @@ export function toMicrosArray(name: string, times: TimesLike): BigInt64Array {
   return micros;
 }
 
+/** Microseconds of times on a wall clock, as if they were UTC. */
+export function toLocalArray(name: string, local: BigInt64Array | readonly string[]): BigInt64Array {
+  if (local instanceof BigInt64Array) return local;
+  if (!Array.isArray(local)) throw new InvalidError(`${name} is ${show(local)}, expected a BigInt64Array or an array of texts`);
+  return BigInt64Array.from(local, (time: unknown, at) => {
+    const whole = typeof time === "string" && /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)?$/.test(time);
+    if (!whole) throw new InvalidError(`${name}[${String(at)}] is ${show(time)}, expected a local time without a zone, such as 2024-03-31T02:30`);
+    return sync(() => native.parseTime(time.length === 10 ? `${time}T00:00Z` : `${time}Z`));
+  });
+}
+
 /** The millisecond in which an instant lies; Invalid Date where a `Date` cannot hold it. */
 export function toDate(micros: bigint): Date {
   return new Date(Number(floorDivide(micros, 1000n)));

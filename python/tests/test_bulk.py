@@ -208,7 +208,7 @@ def test_files_of_other_programs_come_in(mem: mc.Memcore, tmp_path: Path) -> Non
     for at, name in enumerate(("pandas.parquet", "arrow.feather", "pandas.csv")):
         if name.endswith("csv"):
             with pytest.raises(mc.InvalidError, match=r"line 4.*voltage is .inf., expected a finite number"):
-                mem.import_file(tmp_path / name, device=f"home1.m{at}", units=units)
+                mem.import_file(tmp_path / name, device=f"home1.m{at}", units=units, strict=True)
             continue
         dry = mem.import_file(tmp_path / name, device=f"home1.m{at}", units=units, dry_run=True)
         assert [series["new"] for series in dry["series"]] == [True, True]

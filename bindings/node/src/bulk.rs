@@ -71,12 +71,18 @@ impl NativeBulk {
         options: WriteOptions,
     ) -> Result<PromiseRaw<'env, u32>> {
         let series: SeriesName = series.parse().to_node()?;
+        let quality = options.qualities().to_node()?;
         let unit = options.unit.map(|unit| unit.parse::<Unit>()).transpose().to_node()?;
         let times: Vec<Timestamp> = times.iter().copied().map(Timestamp::from_micros).collect();
         let values = values_of(values, absent, options.keep_nan);
         let bulk = Arc::clone(&self.0);
         env.spawn_future(async move {
-            let write = move || Self::with(&bulk, |bulk| bulk.write(&series, &times, &values, unit));
+            let write = move || {
+                Self::with(&bulk, |bulk| match quality {
+                    None => bulk.write(&series, &times, &values, unit),
+                    Some(quality) => bulk.write_with_quality(&series, &times, &values, unit, quality),
+                })
+            };
             Ok(u32::try_from(on_disk(write).await?).unwrap_or(u32::MAX))
         })
     }

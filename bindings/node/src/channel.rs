@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use memcore::model::{Channel, Kind, LabelPosition, SeriesName, SignConvention, Span, ValidRange, labels};
+use memcore::model::{Channel, ChannelBuilder, Kind, LabelPosition, SeriesName, SignConvention, Span, ValidRange, labels};
 use memcore::{Error, Result};
 use napi_derive::napi;
 use serde_json::Value;
@@ -26,6 +26,12 @@ pub struct ChannelOptions {
     pub max_age: Option<String>,
     /// The values that make sense, in the unit.
     pub range: Option<Vec<f64>>,
+    /// Numbers that mean that nothing was measured, in the unit.
+    pub invalid: Option<Vec<f64>>,
+    /// The type of the register that is passed on.
+    pub register: Option<String>,
+    /// How many a counter counts until it begins again, in the unit.
+    pub rollover: Option<f64>,
     /// Whether it takes commands.
     pub writable: Option<bool>,
     /// What else it is known by.
@@ -61,6 +67,11 @@ impl ChannelOptions {
             Some(&[low, high]) => builder = builder.range(ValidRange::new(low, high)?),
             Some(other) => return Err(Error::invalid(format!("range has {} numbers, expected two", other.len()))),
         }
+        builder = builder.invalid(self.invalid.iter().flatten().copied());
+        if let Some(register) = &self.register {
+            builder = builder.register(register.parse()?);
+        }
+        builder = self.rollover.into_iter().fold(builder, ChannelBuilder::rollover);
         if self.writable == Some(true) {
             builder = builder.writable();
         }
@@ -93,6 +104,12 @@ pub struct SeriesDescription {
     /// The values that make sense, in the source's unit.
     #[napi(ts_type = "[number, number]")]
     pub range: Option<Vec<f64>>,
+    /// Numbers that mean that nothing was measured, in the source's unit.
+    pub invalid: Vec<f64>,
+    /// The type of the register that is passed on.
+    pub register: Option<String>,
+    /// How many a counter counts until it begins again, in the source's unit.
+    pub rollover: Option<f64>,
     /// Whether it takes commands.
     pub writable: bool,
     /// What else it is known by.
@@ -106,13 +123,16 @@ impl SeriesDescription {
             name: series.to_string(),
             quantity: channel.quantity.to_string(),
             unit: channel.unit.to_string(),
-            base_unit: channel.quantity.base_unit().to_string(),
+            base_unit: channel.base_unit().to_string(),
             kind: word(&channel.kind),
             sign: word(&channel.sign),
             label: word(&channel.label),
             cadence: channel.cadence.map(millis),
             max_age: channel.max_age.map(millis),
             range: channel.range.map(|range| vec![range.low(), range.high()]),
+            invalid: channel.invalid.clone(),
+            register: channel.register.as_ref().map(word),
+            rollover: channel.rollover,
             writable: channel.writable,
             labels: channel.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
         }

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use memcore::Memcore;
-use memcore::model::{ChannelName, DeviceName, Sample, Selection, SeriesName, Timestamp, Unit};
+use memcore::model::{ChannelName, DeviceName, Qualities, Quality, Sample, Selection, SeriesName, Timestamp, Unit};
 use memcore::store::StoreOptions;
+use memcore::{Error, Memcore};
 use napi::Env;
-use napi::bindgen_prelude::{BigInt, PromiseRaw};
+use napi::bindgen_prelude::{BigInt, Float64Array, PromiseRaw};
 use napi_derive::napi;
 
 use crate::bulk::{NativeBulk, values_of};
@@ -71,6 +71,31 @@ pub struct WriteOptions {
     pub keep_nan: bool,
     /// The unit to convert from.
     pub unit: Option<String>,
+    /// How all values came about, by name.
+    pub quality: Option<String>,
+    /// How each value came about, by number.
+    pub qualities: Option<Float64Array>,
+}
+
+impl WriteOptions {
+    pub(crate) fn qualities(&self) -> memcore::Result<Option<Qualities<'static>>> {
+        if let Some(all) = &self.quality {
+            return Ok(Some(all.parse::<Quality>()?.into()));
+        }
+        self.qualities.as_deref().map(|each| qualities_of(each).map(Into::into)).transpose()
+    }
+}
+
+/// Qualities by their numbers, NaN where a value was measured.
+pub(crate) fn qualities_of(numbers: &[f64]) -> memcore::Result<Vec<Quality>> {
+    let quality = |(row, number): (usize, &f64)| match Quality::of_number(*number) {
+        Some(quality) => Ok(quality),
+        None if number.is_nan() => Ok(Quality::Measured),
+        None => Err(Error::invalid(format!(
+            "quality[{row}] is {number}, expected 0 to 4: measured held estimated substituted invalid"
+        ))),
+    };
+    numbers.iter().enumerate().map(quality).collect()
 }
 
 /// The latest sample of a series.
@@ -147,13 +172,17 @@ impl NativeHistory {
     ) -> Result<PromiseRaw<'env, u32>> {
         let series: SeriesName = series.parse().to_node()?;
         let keep_nan = options.keep_nan;
+        let quality = options.qualities().to_node()?;
         let unit = options.unit.map(|unit| unit.parse::<Unit>()).transpose().to_node()?;
         let times: Vec<Timestamp> = times.iter().copied().map(Timestamp::from_micros).collect();
         let values = values_of(values, absent, keep_nan);
         let memcore = self.0.clone();
         env.spawn_future(async move {
-            let written = on_disk(move || memcore.write(&series, &times, &values, unit)).await?;
-            Ok(u32::try_from(written).unwrap_or(u32::MAX))
+            let write = move || match quality {
+                None => memcore.write(&series, &times, &values, unit),
+                Some(quality) => memcore.write_with_quality(&series, &times, &values, unit, quality),
+            };
+            Ok(u32::try_from(on_disk(write).await?).unwrap_or(u32::MAX))
         })
     }
 

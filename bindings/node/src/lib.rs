@@ -5,6 +5,8 @@
 
 mod bulk;
 mod channel;
+mod doctor;
+mod energy;
 mod error;
 mod history;
 mod live;

@@ -38,6 +38,8 @@ pub struct QueryOptions {
     pub limit: Option<u32>,
     /// At most so many rows of each series, the last ones.
     pub last: Option<u32>,
+    /// The quality of each raw reading beside its value.
+    pub quality: Option<bool>,
 }
 
 impl QueryOptions {
@@ -74,6 +76,9 @@ impl QueryOptions {
         if let Some(width) = self.chart_width {
             let method = self.chart_method.as_deref().map_or(Ok(ChartMethod::default()), str::parse).to_node()?;
             query = query.chart(Chart { width: width as usize, method });
+        }
+        if self.quality == Some(true) {
+            query = query.with_quality();
         }
         if let Some(limit) = self.limit {
             query = query.limit(limit as usize);

@@ -9,7 +9,8 @@ use std::time::Instant;
 use memcore::model::{Selection, Timestamp};
 use memcore::store::{CompactOptions, CompactReport};
 use memcore::{
-    BackupReport, Error, ErrorKind, ExportOptions, FileFormat, ImportRequest, Memcore, Progress, QueryResult, RecordStream,
+    BackupReport, Error, ErrorKind, ExportOptions, FileFormat, ImportRequest, Mapping, Memcore, Progress, QueryResult,
+    RecordStream,
 };
 use napi::Env;
 use napi::bindgen_prelude::{BigInt, Buffer, Function, PromiseRaw};
@@ -23,11 +24,11 @@ use crate::question::QueryOptions;
 use crate::time::instant;
 
 /// Hears of progress; it keeps no process alive. At most so many calls wait for a busy event loop, more are left out.
-type Hears = ThreadsafeFunction<Told, (), Told, napi::Status, false, true, 16>;
+pub(crate) type Hears = ThreadsafeFunction<Told, (), Told, napi::Status, false, true, 16>;
 
 /// Ends long work from outside.
 #[napi]
-pub struct NativeStop(Arc<AtomicBool>);
+pub struct NativeStop(pub(crate) Arc<AtomicBool>);
 
 #[napi]
 impl NativeStop {
@@ -44,7 +45,7 @@ impl NativeStop {
     }
 }
 
-fn hears(function: Option<Function<'_, Told, ()>>) -> Result<Option<Hears>> {
+pub(crate) fn hears(function: Option<Function<'_, Told, ()>>) -> Result<Option<Hears>> {
     let built = |function: Function<'_, Told, ()>| {
         function.build_threadsafe_function::<Told>().weak::<true>().max_queue_size::<16>().build()
     };
@@ -52,7 +53,7 @@ fn hears(function: Option<Function<'_, Told, ()>>) -> Result<Option<Hears>> {
 }
 
 /// What core work calls.
-fn tell(hears: Option<Hears>, stop: Arc<AtomicBool>) -> impl FnMut(&Progress) -> memcore::Result<()> {
+pub(crate) fn tell(hears: Option<Hears>, stop: Arc<AtomicBool>) -> impl FnMut(&Progress) -> memcore::Result<()> {
     move |progress| {
         if stop.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed, "the work was given up"));
@@ -83,13 +84,38 @@ pub struct ImportSettings {
     pub units: Option<HashMap<String, String>>,
     /// The zone of times without one.
     pub tz: Option<String>,
+    /// What stands between two cells.
+    pub delimiter: Option<String>,
+    /// What stands before the fraction of a number.
+    pub decimal: Option<String>,
+    /// The file of a mapping.
+    pub mapping_file: Option<String>,
+    /// A mapping, as JSON.
+    pub mapping: Option<String>,
     /// Writes nothing.
     pub dry_run: bool,
+    /// Ends at the first row that cannot be read.
+    pub strict: bool,
+    /// Where refused rows go.
+    pub refused: Option<String>,
+    /// Whether they go anywhere.
+    pub side_file: bool,
 }
 
 impl ImportSettings {
-    fn request(self, path: &str) -> memcore::Result<ImportRequest> {
+    pub(crate) fn request(self, path: &str) -> memcore::Result<ImportRequest> {
         let mut request = ImportRequest::new(path);
+        if let Some(path) = self.mapping_file {
+            request.mapping = Mapping::read(path)?;
+        }
+        if let Some(text) = self.mapping {
+            request.mapping = Mapping::from_json(&text)?;
+        }
+        let file = &mut request.mapping.file;
+        file.delimiter = one_char("delimiter", self.delimiter)?.or(file.delimiter);
+        file.decimal = one_char("decimal", self.decimal)?.or(file.decimal);
+        request.strict = self.strict;
+        request.refused = self.refused.map(Into::into).or(request.refused.take()).filter(|_| self.side_file);
         request.frame.device = self.device.map(|device| device.parse()).transpose()?;
         request.frame.time = self.time.unwrap_or(request.frame.time);
         request.frame.unit = self.unit.map(|unit| unit.parse()).transpose()?;
@@ -101,6 +127,14 @@ impl ImportSettings {
         request.dry_run = self.dry_run;
         Ok(request)
     }
+}
+
+fn one_char(field: &str, text: Option<String>) -> memcore::Result<Option<char>> {
+    text.map(|text| match text.chars().collect::<Vec<_>>()[..] {
+        [one] => Ok(one),
+        _ => Err(Error::invalid(format!("{field} is {text:?}, expected one character"))),
+    })
+    .transpose()
 }
 
 /// What a compaction did.
@@ -211,7 +245,7 @@ pub struct SeriesSize {
     pub last: Option<BigInt>,
 }
 
-fn json(value: &impl serde::Serialize) -> memcore::Result<String> {
+pub(crate) fn json(value: &impl serde::Serialize) -> memcore::Result<String> {
     serde_json::to_string(value).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))
 }
 

@@ -41,6 +41,7 @@ impl Bulk {
 
 #[pymethods]
 impl Bulk {
+    #[expect(clippy::too_many_arguments, reason = "a column and all that is said of it")]
     fn write(
         &self,
         py: Python<'_>,
@@ -49,11 +50,16 @@ impl Bulk {
         values: &Bound<'_, PyAny>,
         unit: Option<&str>,
         skip_nan: bool,
+        quality: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<usize> {
         let series: SeriesName = series.parse().map_err(raised)?;
         let unit: Option<Unit> = unit.map(str::parse).transpose().map_err(raised)?;
         let (times, values) = (columns::times("times", times)?, columns::values("values", values, skip_nan)?);
-        self.with(py, move |bulk| bulk.write(&series, &times, &values, unit))
+        let quality = columns::qualities(quality)?;
+        self.with(py, move |bulk| match quality {
+            None => bulk.write(&series, &times, &values, unit),
+            Some(quality) => bulk.write_with_quality(&series, &times, &values, unit, quality),
+        })
     }
 
     fn write_frame(&self, py: Python<'_>, table: &Bound<'_, PyAny>, reading: Reading) -> PyResult<usize> {

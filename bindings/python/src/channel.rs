@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use memcore::model::{Channel, Quantity, Span, Unit, ValidRange, labels};
+use memcore::model::{Channel, ChannelBuilder, Quantity, Span, Unit, ValidRange, labels};
 use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
 
@@ -21,6 +21,9 @@ pub(crate) struct Description {
     cadence_us: Option<i64>,
     max_age_us: Option<i64>,
     range: Option<(f64, f64)>,
+    invalid: Vec<f64>,
+    register: Option<String>,
+    rollover: Option<f64>,
     writable: bool,
     labels: BTreeMap<String, String>,
 }
@@ -51,6 +54,11 @@ impl Description {
         if let Some((low, high)) = self.range {
             builder = builder.range(ValidRange::new(low, high).map_err(raised)?);
         }
+        builder = builder.invalid(self.invalid.iter().copied());
+        if let Some(register) = &self.register {
+            builder = builder.register(register.parse().map_err(raised)?);
+        }
+        builder = self.rollover.into_iter().fold(builder, ChannelBuilder::rollover);
         if self.writable {
             builder = builder.writable();
         }
@@ -61,6 +69,6 @@ impl Description {
 }
 
 /// A choice by its name; serde's message lists the names.
-fn variant<T: DeserializeOwned>(field: &str, name: &str) -> PyResult<T> {
+pub(crate) fn variant<T: DeserializeOwned>(field: &str, name: &str) -> PyResult<T> {
     serde_json::from_value(name.into()).map_err(|e| invalid(format!("{field}: {e}")))
 }

@@ -1,4 +1,4 @@
-//! Columns that come in: raw bytes of numpy arrays, anything that speaks Arrow's PyCapsule interface, and plain lists.
+//! Columns that come in: arrays of numpy, anything that speaks Arrow's PyCapsule interface, and plain lists.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::Arc;
@@ -6,47 +6,57 @@ use std::sync::Arc;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
 use arrow_array::{ArrayRef, NullArray, make_array};
 use arrow_schema::{ArrowError, DataType};
-use memcore::model::Timestamp;
+use memcore::model::{Qualities, Quality, Timestamp};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCapsule, PyList, PyTuple};
+use pyo3::types::{PyCapsule, PyList, PyTuple};
 
 use crate::errors::{invalid, raised};
+use crate::lent;
 
-/// Times: the bytes of an `int64` column of microseconds, or Arrow timestamps with a zone.
+/// Times: an array of numpy or bytes of `int64` microseconds, or Arrow timestamps with a zone.
 pub(crate) fn times(name: &str, column: &Bound<'_, PyAny>) -> PyResult<Vec<Timestamp>> {
-    if let Ok(bytes) = column.cast::<PyBytes>() {
-        return Ok(words(bytes.as_bytes()).map(|word| Timestamp::from_micros(i64::from_le_bytes(word))).collect());
-    }
-    let mut times = Vec::new();
-    for chunk in import(column)? {
-        times.extend(memcore::arrow::times(name, times.len(), &chunk).map_err(raised)?);
-    }
-    Ok(times)
+    Ok(lent::micros(name, column)?.iter().copied().map(Timestamp::from_micros).collect())
 }
 
-/// Values: the bytes of a `float64` column, Arrow numbers, or a list in which `None` is absent. NaN is absent where
+/// Values: an array of numpy or bytes of `float64`, Arrow numbers, or a list in which `None` is absent. NaN is absent where
 /// `skip_nan` says so.
 pub(crate) fn values(name: &str, column: &Bound<'_, PyAny>, skip_nan: bool) -> PyResult<Vec<Option<f64>>> {
-    let mut values = if let Ok(bytes) = column.cast::<PyBytes>() {
-        words(bytes.as_bytes()).map(|word| Some(f64::from_le_bytes(word))).collect()
-    } else if let Ok(list) = column.cast::<PyList>() {
-        list.extract::<Vec<Option<f64>>>()?
-    } else {
-        let mut values = Vec::new();
-        for chunk in import(column)? {
-            values.extend(memcore::arrow::numbers(name, values.len(), &chunk).map_err(raised)?);
-        }
-        values
-    };
     if skip_nan {
-        for value in &mut values {
-            *value = value.filter(|value| !value.is_nan());
-        }
+        let known = |value: &f64| Some(*value).filter(|value| !value.is_nan());
+        return Ok(lent::numbers(name, column)?.iter().map(known).collect());
+    }
+    if let Ok(list) = column.cast::<PyList>() {
+        return list.extract::<Vec<Option<f64>>>();
+    }
+    if column.hasattr("__array_interface__")? {
+        return Ok(lent::numbers(name, column)?.iter().copied().map(Some).collect());
+    }
+    let mut values = Vec::new();
+    for chunk in import(column)? {
+        values.extend(memcore::arrow::numbers(name, values.len(), &chunk).map_err(raised)?);
     }
     Ok(values)
 }
 
-fn words(bytes: &[u8]) -> impl Iterator<Item = [u8; 8]> {
+/// How values came about: one name for all, or a column of the numbers of qualities, NaN where it was measured.
+pub(crate) fn qualities(column: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Qualities<'static>>> {
+    let Some(column) = column else { return Ok(None) };
+    if let Ok(name) = column.extract::<String>() {
+        return Ok(Some(name.parse::<Quality>().map_err(raised)?.into()));
+    }
+    let quality = |(row, number): (usize, &f64)| match Quality::of_number(*number) {
+        Some(quality) => Ok(quality),
+        None if number.is_nan() => Ok(Quality::Measured),
+        None => Err(invalid(format!(
+            "quality[{row}] is {number}, expected 0 to 4: measured held estimated substituted invalid"
+        ))),
+    };
+    let numbers = lent::numbers("quality", column)?;
+    Ok(Some(numbers.iter().enumerate().map(quality).collect::<PyResult<Vec<_>>>()?.into()))
+}
+
+/// The numbers of 64 bits that bytes are.
+pub(crate) fn words(bytes: &[u8]) -> impl Iterator<Item = [u8; 8]> {
     bytes.as_chunks::<8>().0.iter().copied()
 }
 

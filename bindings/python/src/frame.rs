@@ -1,13 +1,14 @@
 //! Tables that come in: anything that speaks Arrow's PyCapsule interface, or named columns as the Python half has them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_schema::DataType;
-use memcore::FrameOptions;
 use memcore::model::{DeviceName, Unit};
+use memcore::{FrameOptions, ImportRequest, Mapping};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -37,6 +38,39 @@ impl Reading {
         }
         options.keep_nan = self.keep_nan;
         Ok(options)
+    }
+}
+
+/// How a file is to be read beside that; what is `None` is told by its content.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct FileReading {
+    zone: Option<String>,
+    delimiter: Option<char>,
+    decimal: Option<char>,
+    mapping_file: Option<PathBuf>,
+    /// JSON.
+    mapping: Option<String>,
+    strict: bool,
+    /// Where refused rows go, and whether they go anywhere.
+    refused: Option<PathBuf>,
+    side_file: bool,
+}
+
+impl FileReading {
+    pub(crate) fn apply(self, request: &mut ImportRequest) -> memcore::Result<()> {
+        if let Some(path) = self.mapping_file {
+            request.mapping = Mapping::read(path)?;
+        }
+        if let Some(text) = self.mapping {
+            request.mapping = Mapping::from_json(&text)?;
+        }
+        request.zone = self.zone;
+        request.mapping.file.delimiter = self.delimiter.or(request.mapping.file.delimiter);
+        request.mapping.file.decimal = self.decimal.or(request.mapping.file.decimal);
+        request.strict = self.strict;
+        request.refused = self.refused.or(request.refused.take()).filter(|_| self.side_file);
+        Ok(())
     }
 }
 

@@ -7,8 +7,11 @@ mod bulk;
 mod channel;
 mod columns;
 mod device;
+mod doctor;
+mod energy;
 mod errors;
 mod frame;
+mod lent;
 mod live;
 mod logging;
 mod owned;
@@ -32,6 +35,10 @@ mod _memcore {
     use super::bulk::Bulk;
     #[pymodule_export]
     use super::device::Device;
+    #[pymodule_export]
+    use super::doctor::{Findings, examine, examine_file};
+    #[pymodule_export]
+    use super::energy::{Balance, at, buckets, convert, increase, increases, integrate, localize, mean_power, resample};
     #[pymodule_export]
     use super::live::Feed;
     #[pymodule_export]

@@ -23,6 +23,7 @@ pub(crate) struct Question {
     chart: Option<(usize, String)>,
     limit: Option<usize>,
     last: Option<usize>,
+    quality: bool,
 }
 
 impl Question {
@@ -57,6 +58,9 @@ impl Question {
         }
         if let Some((width, method)) = &self.chart {
             query = query.chart(Chart { width: *width, method: method.parse::<ChartMethod>()? });
+        }
+        if self.quality {
+            query = query.with_quality();
         }
         query = self.limit.into_iter().fold(query, Query::limit);
         Ok(self.last.into_iter().fold(query, Query::last))

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow_array::ffi::FFI_ArrowSchema;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{
-    Array, ArrayRef, Float64Array, RecordBatch, RecordBatchIterator, TimestampMicrosecondArray, UInt64Array,
+    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchIterator, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow_schema::{ArrowError, Schema, SchemaRef};
+use memcore::model::Timestamp;
 use memcore::{QueryResult, RecordStream};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
@@ -40,8 +41,8 @@ impl Table {
     /// Name, quantity, unit and rows of each series.
     fn series(&self) -> Vec<(String, &'static str, &'static str, usize)> {
         let of = |series: &memcore::store::SeriesResult| {
-            let quantity = series.channel().quantity;
-            (series.series().to_string(), quantity.name(), quantity.base_unit().symbol(), series.times().len())
+            let channel = series.channel();
+            (series.series().to_string(), channel.quantity.name(), channel.base_unit().symbol(), series.times().len())
         };
         self.0.series().iter().map(of).collect()
     }
@@ -202,27 +203,48 @@ impl Batch {
     }
 }
 
-/// A column as numpy sees it, with NaN where a number is null, through `__array_interface__`: its memory is shared and read-only.
+/// A column as numpy sees it, with NaN where a number is null, through `__array_interface__`: its memory is shared, and
+/// read-only where others may share it too.
 #[pyclass(frozen, module = "memcore._memcore")]
 pub(crate) struct Column {
     array: ArrayRef,
     address: usize,
     kind: &'static str,
+    own: bool,
 }
 
 impl Column {
+    /// Numbers that nobody else has.
+    pub(crate) fn numbers(values: Vec<f64>) -> PyResult<Self> {
+        Ok(Self { own: true, ..Self::new(Arc::new(Float64Array::from(values)))? })
+    }
+
+    /// Instants that nobody else has.
+    pub(crate) fn instants(times: Vec<Timestamp>) -> PyResult<Self> {
+        let micros: Vec<i64> = times.into_iter().map(Timestamp::as_micros).collect();
+        Ok(Self { own: true, ..Self::new(Arc::new(TimestampMicrosecondArray::from(micros)))? })
+    }
+
+    /// Numbers of rows.
+    pub(crate) fn rows(rows: Vec<usize>) -> PyResult<Self> {
+        let rows: Vec<i64> = rows.into_iter().map(|row| row as i64).collect();
+        Ok(Self { own: true, ..Self::new(Arc::new(Int64Array::from(rows)))? })
+    }
+
     fn new(array: ArrayRef) -> PyResult<Self> {
         let any = array.as_any();
         let (address, kind) = if let Some(array) = any.downcast_ref::<Float64Array>() {
             (array.values().as_ptr().addr(), "<f8")
         } else if let Some(array) = any.downcast_ref::<UInt64Array>() {
             (array.values().as_ptr().addr(), "<u8")
+        } else if let Some(array) = any.downcast_ref::<Int64Array>() {
+            (array.values().as_ptr().addr(), "<i8")
         } else if let Some(array) = any.downcast_ref::<TimestampMicrosecondArray>() {
             (array.values().as_ptr().addr(), "<M8[us]")
         } else {
             return Err(invalid(format!("column is of type {}, expected numbers or times", array.data_type())));
         };
-        Ok(Self { array, address, kind })
+        Ok(Self { array, address, kind, own: false })
     }
 }
 
@@ -238,7 +260,7 @@ impl Column {
         dict.set_item("version", ARRAY_INTERFACE)?;
         dict.set_item("typestr", self.kind)?;
         dict.set_item("shape", (self.array.len(),))?;
-        dict.set_item("data", (self.address, true))?;
+        dict.set_item("data", (self.address, !self.own))?;
         Ok(dict)
     }
 
@@ -252,6 +274,9 @@ impl Column {
             };
         }
         if let Some(array) = any.downcast_ref::<UInt64Array>() {
+            return array.values().to_vec().into_pyobject(py);
+        }
+        if let Some(array) = any.downcast_ref::<Int64Array>() {
             return array.values().to_vec().into_pyobject(py);
         }
         let times = any.downcast_ref::<TimestampMicrosecondArray>().map(|array| array.values().to_vec());

@@ -11,16 +11,21 @@ use pyo3::types::PyDict;
 use crate::bulk::Bulk;
 use crate::channel::Description;
 use crate::columns;
+use crate::doctor::{Findings, Look};
+use crate::energy::{Asked, Balance};
 use crate::errors::{json, raised};
-use crate::frame::{self, Reading};
+use crate::frame::{self, FileReading, Reading};
 use crate::owned::Owned;
 use crate::question::Question;
-use crate::result::{Stream, Table};
+use crate::result::{Column, Stream, Table};
 use crate::runtime::work;
 use crate::told::{work_on_bytes, work_told};
 
 /// Name, points, bytes, first and last time of a series.
 type SeriesSize = (String, u64, u64, Option<i64>, Option<i64>);
+
+/// Borders of buckets, what flowed in them, and the series with their roles.
+type Balanced = (Column, Balance, Vec<(String, &'static str)>);
 
 /// How a site is opened; what is `None` is as the core has it by default.
 #[derive(FromPyObject)]
@@ -100,6 +105,7 @@ impl Site {
         work(py, move || memcore.register(&series, &channel))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a column and all that is said of it")]
     fn write(
         &self,
         py: Python<'_>,
@@ -108,12 +114,16 @@ impl Site {
         values: &Bound<'_, PyAny>,
         unit: Option<&str>,
         skip_nan: bool,
+        quality: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<usize> {
         let series: SeriesName = series.parse().map_err(raised)?;
         let unit: Option<Unit> = unit.map(str::parse).transpose().map_err(raised)?;
         let (times, values) = (columns::times("times", times)?, columns::values("values", values, skip_nan)?);
-        let memcore = self.memcore()?;
-        work(py, move || memcore.write(&series, &times, &values, unit))
+        let (quality, memcore) = (columns::qualities(quality)?, self.memcore()?);
+        work(py, move || match quality {
+            None => memcore.write(&series, &times, &values, unit),
+            Some(quality) => memcore.write_with_quality(&series, &times, &values, unit, quality),
+        })
     }
 
     fn write_frame(&self, py: Python<'_>, table: &Bound<'_, PyAny>, reading: Reading) -> PyResult<usize> {
@@ -162,22 +172,62 @@ impl Site {
     }
 
     /// JSON of what was taken in.
-    #[pyo3(signature = (path, reading, zone, dry_run, tell))]
     fn import_file(
         &self,
         py: Python<'_>,
         path: PathBuf,
         reading: Reading,
-        zone: Option<String>,
+        file: FileReading,
         dry_run: bool,
         tell: Option<Py<PyAny>>,
     ) -> PyResult<String> {
         let mut request = ImportRequest::new(path);
         request.frame = reading.options()?;
-        request.zone = zone;
         request.dry_run = dry_run;
         let memcore = self.memcore()?;
-        json(&work_told(py, tell, move |tell| memcore::import_file(&memcore, &request, tell))?)
+        json(&work_told(py, tell, move |tell| {
+            file.apply(&mut request)?;
+            memcore::import_file(&memcore, &request, tell)
+        })?)
+    }
+
+    /// Examines series.
+    fn examine(
+        &self,
+        py: Python<'_>,
+        selection: &str,
+        start: Option<i64>,
+        end: Option<i64>,
+        look: Look,
+    ) -> PyResult<Findings> {
+        let (selection, examination) = (selection.parse::<Selection>().map_err(raised)?, look.examination()?);
+        let start = start.map_or(Timestamp::MIN, Timestamp::from_micros);
+        let end = end.map_or(Timestamp::MAX, Timestamp::from_micros);
+        let memcore = self.memcore()?;
+        work(py, move || memcore.examine(selection, start, end, &examination)).and_then(Findings::of)
+    }
+
+    /// The balance of a site: borders, what flowed, and which series were read as what. Roles are those that are given, or
+    /// told by the names of a site's devices.
+    fn balance(
+        &self,
+        py: Python<'_>,
+        site: Option<String>,
+        parts: Vec<(String, String)>,
+        asked: Asked,
+    ) -> PyResult<Balanced> {
+        let mut request = asked.request().map_err(raised)?;
+        for (role, selection) in &parts {
+            let selection = selection.parse::<Selection>().map_err(|e| raised(e.context(role)))?;
+            request = request.part(role.parse().map_err(raised)?, selection);
+        }
+        let memcore = self.memcore()?;
+        let found = work(py, move || {
+            let roles = site.map_or_else(|| Ok(Vec::new()), |site| memcore.roles(&site))?;
+            memcore.balance(&roles.into_iter().fold(request, |request, (series, role)| request.part(role, series)))
+        })?;
+        let series = found.series.iter().map(|(series, role)| (series.to_string(), role.name())).collect();
+        Ok((Column::instants(found.borders)?, Balance(found.balance), series))
     }
 
     fn at(&self, py: Python<'_>, selection: &str, time: i64) -> PyResult<Vec<(String, i64, f64)>> {

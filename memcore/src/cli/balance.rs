@@ -7,7 +7,7 @@ use super::question::instant;
 use super::{Common, format};
 use crate::error::{Error, Result};
 use crate::model::{Clock, Selection, Span, SystemClock};
-use crate::runtime::{BalanceRequest, Every, Memcore, Role, Rule, SiteBalance, StoreOptions};
+use crate::runtime::{BalanceRequest, BalanceRole as Role, Every, Memcore, Rule, SiteBalance, StoreOptions};
 
 #[derive(Debug, Args)]
 #[command(

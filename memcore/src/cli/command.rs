@@ -135,7 +135,7 @@ fn get(memcore: &Memcore, series: &SeriesName) -> Result<u8> {
     let channel = channel.ok_or_else(|| Error::not_found(format!("series {series} is not registered")))?;
     let latest = memcore.latest(series)?;
     let (_, sample) = latest.first().ok_or_else(|| Error::not_found(format!("series {series} has no sample yet")))?;
-    let (value, unit) = (format::number(sample.value), channel.quantity.base_unit());
+    let (value, unit) = (format::number(sample.value), channel.base_unit());
     let age = format::ago(SystemClock::default().now(), sample.time);
     format::print(&format!("{value} {unit}  {}  ({age} ago)", sample.time))?;
     Ok(0)

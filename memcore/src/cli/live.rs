@@ -81,7 +81,7 @@ fn table(server: &ServerHandle, newest: &BTreeMap<SeriesName, Sample>) -> String
     let mut table = format::table(&["series", "value", "unit", "age"]);
     format::right(&mut table, &[1, 3]);
     for (series, sample) in newest.iter().take(ROWS) {
-        let unit = server.memcore().store().channel(series).map_or("", |channel| channel.quantity.base_unit().symbol());
+        let unit = server.memcore().store().channel(series).map_or("", |channel| channel.base_unit().symbol());
         table.add_row([series.to_string(), format::number(sample.value), unit.into(), format::ago(now, sample.time)]);
     }
     let more = newest.len().saturating_sub(ROWS);

@@ -8,6 +8,7 @@ mod balance;
 mod command;
 mod demo;
 mod devices;
+mod doctor;
 mod export;
 mod format;
 mod import;
@@ -18,6 +19,7 @@ mod question;
 mod serve;
 mod simulate;
 mod stats;
+mod understood;
 mod upkeep;
 
 use std::ffi::OsString;
@@ -76,6 +78,7 @@ enum Action {
     Balance(balance::Balance),
     /// Take existing history in from files of CSV, Parquet or Arrow
     Import(import::Import),
+    Doctor(doctor::Doctor),
     /// Write history to a file of CSV, Parquet or Arrow, however long it is
     Export(export::Export),
     /// Show how much is stored of each series
@@ -149,6 +152,7 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Query(query) => query.run(&cli.common),
         Action::Balance(balance) => balance.run(&cli.common),
         Action::Import(import) => import.run(&cli.common),
+        Action::Doctor(doctor) => doctor.run(&cli.common),
         Action::Export(export) => export.run(&cli.common),
         Action::Stats(stats) => stats.run(&cli.common),
         Action::Verify(verify) => verify.run(&cli.common),

@@ -1,9 +1,16 @@
 //! What the doctor says: findings that a program can act on and a person can read.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::model::{Span, Timestamp};
+use crate::error::{Error, Result};
+use crate::model::{Kind, Quantity, Span, Timestamp, shorten};
+
+use super::finding::instant;
+use super::series::Role;
 
 /// What is wrong, or worth knowing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -24,6 +31,10 @@ pub enum FindingKind {
     Spike,
     /// A counter that started anew.
     Reset,
+    /// A counter that passed the end of its register and went on from zero.
+    Rollover,
+    /// A counter that left its place for a reading or two and came back.
+    Glitch,
     /// A counter that runs backwards without starting anew.
     CounterBackwards,
     /// Numbers that stand for "not measured", such as 65535.
@@ -40,6 +51,64 @@ pub enum FindingKind {
     Label,
     /// Power of a PV array in the night, with the sign of production, or below zero.
     NightPower,
+}
+
+impl FindingKind {
+    /// Every kind, in the order of the list above.
+    pub const ALL: [Self; 17] = [
+        Self::Sampling,
+        Self::Gap,
+        Self::Duplicate,
+        Self::OutOfOrder,
+        Self::Frozen,
+        Self::Spike,
+        Self::Reset,
+        Self::Rollover,
+        Self::Glitch,
+        Self::CounterBackwards,
+        Self::Sentinel,
+        Self::UnitSlip,
+        Self::Sign,
+        Self::ClockShift,
+        Self::DaylightSaving,
+        Self::Label,
+        Self::NightPower,
+    ];
+
+    /// Its name, as JSON has it: `unit_slip`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sampling => "sampling",
+            Self::Gap => "gap",
+            Self::Duplicate => "duplicate",
+            Self::OutOfOrder => "out_of_order",
+            Self::Frozen => "frozen",
+            Self::Spike => "spike",
+            Self::Reset => "reset",
+            Self::Rollover => "rollover",
+            Self::Glitch => "glitch",
+            Self::CounterBackwards => "counter_backwards",
+            Self::Sentinel => "sentinel",
+            Self::UnitSlip => "unit_slip",
+            Self::Sign => "sign",
+            Self::ClockShift => "clock_shift",
+            Self::DaylightSaving => "daylight_saving",
+            Self::Label => "label",
+            Self::NightPower => "night_power",
+        }
+    }
+}
+
+impl FromStr for FindingKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(" ");
+            Error::invalid(format!("kind of finding is {:?}, expected one of {names}", shorten(text)))
+        })
+    }
 }
 
 /// How much harm it does where nothing is done about it.
@@ -73,6 +142,16 @@ pub struct Declaration {
     pub field: &'static str,
     /// Its value, as a registration or a mapping file takes it.
     pub value: Value,
+}
+
+impl fmt::Display for Declaration {
+    /// As a line of people's notes: `home1.pv.power sign = "generator"`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(series) = &self.series {
+            write!(f, "{series} ")?;
+        }
+        write!(f, "{} = {}", self.field, self.value)
+    }
 }
 
 /// One thing that the doctor found.
@@ -162,6 +241,14 @@ pub struct Checkup {
     /// The latest.
     #[serde(skip_serializing_if = "Option::is_none", rename = "last_us")]
     pub last: Option<Timestamp>,
+    /// What is measured, as declared or as the name and the values say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Quantity>,
+    /// How the values behave: as declared, or `counter` where they only rise.
+    pub kind: Kind,
+    /// The part that the series has in a site, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// How often a value comes, where there is such a length.
     #[serde(skip_serializing_if = "Option::is_none", rename = "cadence_us")]
     pub cadence: Option<Span>,
@@ -184,4 +271,66 @@ pub struct Report {
     pub series: Vec<Checkup>,
     /// What was found.
     pub findings: Vec<Finding>,
+}
+
+impl Finding {
+    /// Where it is, for people: rows and times.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let rows = match &self.rows[..] {
+            [] => String::new(),
+            [one] if one.first == one.last => format!("row {}", one.first),
+            [one] => format!("rows {} to {}", one.first, one.last),
+            [first, .., last] => format!("{} places in rows {} to {}", self.rows.len(), first.first, last.last),
+        };
+        match (self.from, self.to) {
+            (Some(from), Some(to)) if from == to => format!("{rows}, {}", instant(from.as_micros())),
+            (Some(from), Some(to)) => format!("{rows}, {} to {}", instant(from.as_micros()), instant(to.as_micros())),
+            _ => rows,
+        }
+    }
+}
+
+impl Checkup {
+    /// Quantity, kind and role in a few words.
+    #[must_use]
+    pub fn what(&self) -> String {
+        let role = self.role.map(|role| role.name());
+        let kind = (self.kind != Kind::Gauge).then_some(match self.kind {
+            Kind::Counter => "counter",
+            Kind::State => "state",
+            _ => "event",
+        });
+        let words: Vec<&str> = [role, self.quantity.map(Quantity::name), kind].into_iter().flatten().collect();
+        if words.is_empty() { "-".into() } else { words.join(" ") }
+    }
+}
+
+/// A text as a sentence of its own.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}{}", letters.as_str(), if text.ends_with('.') { "" } else { "." })
+}
+
+impl Report {
+    /// The worst severity of all findings; none where nothing was found.
+    #[must_use]
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
+
+    /// All declarations of the findings, the surest first where two concern the same field of the same series.
+    #[must_use]
+    pub fn declarations(&self) -> Vec<&Declaration> {
+        let mut findings: Vec<&Finding> = self.findings.iter().collect();
+        findings.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        let mut found: Vec<&Declaration> = Vec::new();
+        for declaration in findings.into_iter().flat_map(|finding| &finding.declare) {
+            if !found.iter().any(|known| (&known.series, known.field) == (&declaration.series, declaration.field)) {
+                found.push(declaration);
+            }
+        }
+        found
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
-use crate::model::{Quantity, shorten};
+use crate::model::{Unit, shorten};
 
 /// What becomes of the values of a bucket. NaN is no number here: it is left out, and a bucket without a number is absent.
 ///
@@ -38,6 +38,16 @@ pub enum Aggregate {
     Coverage,
     /// The share of the bucket over which the last sample was taken to hold, although no later one says so yet.
     Held,
+    /// The share of the bucket over which measured values held, 0 to 1.
+    Measured,
+    /// The share over which estimated values held.
+    Estimated,
+    /// The share over which substituted values held.
+    Substituted,
+    /// The share over which the source said that it has no value.
+    Invalid,
+    /// The number of the worst [`Quality`](crate::model::Quality) that counts in the bucket.
+    Quality,
     /// The value in the middle: half of the numbers are not above it.
     Median,
     /// The value that so many percent of the numbers are not above.
@@ -46,7 +56,7 @@ pub enum Aggregate {
 
 impl Aggregate {
     /// Every aggregate without a number in its name; percentiles (`p5`, `p99.9`) come to these.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::Mean,
         Self::TimeWeightedMean,
         Self::Min,
@@ -59,6 +69,11 @@ impl Aggregate {
         Self::Increase,
         Self::Coverage,
         Self::Held,
+        Self::Measured,
+        Self::Estimated,
+        Self::Substituted,
+        Self::Invalid,
+        Self::Quality,
         Self::Median,
     ];
 
@@ -78,6 +93,11 @@ impl Aggregate {
             Self::Increase => "increase",
             Self::Coverage => "coverage",
             Self::Held => "held",
+            Self::Measured => "measured",
+            Self::Estimated => "estimated",
+            Self::Substituted => "substituted",
+            Self::Invalid => "invalid",
+            Self::Quality => "quality",
             Self::Median => "median",
             Self::Percentile(percentile) => return Cow::Owned(percentile.to_string()),
         })
@@ -98,7 +118,12 @@ impl Aggregate {
             Self::Integral => "values times hours that they held",
             Self::Increase => "rise of the counter across its resets",
             Self::Coverage => "measured share of the time",
-            Self::Held => "share of the time that no later sample confirms",
+            Self::Held => "share of the time over which a value was held and no later sample confirms it",
+            Self::Measured => "share of the time with measured values",
+            Self::Estimated => "share of the time with estimated values",
+            Self::Substituted => "share of the time with substituted values",
+            Self::Invalid => "share of the time that the source called invalid",
+            Self::Quality => "worst quality: 0 measured, 1 held, 2 estimated, 3 substituted, 4 invalid",
             Self::Median => "median of the numbers",
             Self::Percentile(percentile) => {
                 return Cow::Owned(format!("{} % of the numbers are not above it", percentile.percent()));
@@ -106,33 +131,44 @@ impl Aggregate {
         })
     }
 
-    /// The unit of the column for a channel of that quantity.
+    /// The unit of the column for a channel whose values are stored in that base unit.
     #[must_use]
-    pub fn unit(self, quantity: Quantity) -> Cow<'static, str> {
-        let base = quantity.base_unit().symbol();
+    pub fn unit(self, base: Unit) -> Cow<'static, str> {
         match self {
-            Self::Count | Self::Coverage | Self::Held => Cow::Borrowed("1"),
-            Self::Integral => match quantity {
-                Quantity::Power => Cow::Borrowed("Wh"),
-                Quantity::ReactivePower => Cow::Borrowed("varh"),
-                Quantity::ApparentPower => Cow::Borrowed("VAh"),
-                Quantity::Current => Cow::Borrowed("Ah"),
-                Quantity::Irradiance => Cow::Borrowed("Wh/m2"),
-                Quantity::Switch | Quantity::Ratio | Quantity::StateOfCharge => Cow::Borrowed("h"),
+            Self::Count => Cow::Borrowed("1"),
+            share if share.is_share() => Cow::Borrowed("1"),
+            Self::Quality => Cow::Borrowed(Unit::Code.symbol()),
+            Self::Integral => match base {
+                Unit::Watt => Cow::Borrowed("Wh"),
+                Unit::Var => Cow::Borrowed("varh"),
+                Unit::VoltAmpere => Cow::Borrowed("VAh"),
+                Unit::Ampere => Cow::Borrowed("Ah"),
+                Unit::WattPerSquareMetre => Cow::Borrowed("Wh/m2"),
+                Unit::OnOff | Unit::Fraction => Cow::Borrowed("h"),
                 _ => Cow::Owned(format!("{base}·h")),
             },
-            _ => Cow::Borrowed(base),
+            _ => Cow::Borrowed(base.symbol()),
         }
     }
 
     /// Whether it counts how long values held.
     pub(crate) fn is_over_time(self) -> bool {
-        matches!(self, Self::TimeWeightedMean | Self::Integral | Self::Coverage | Self::Held)
+        matches!(self, Self::TimeWeightedMean | Self::Integral) || self.is_share()
+    }
+
+    /// Whether it is a share of the time.
+    pub(crate) fn is_share(self) -> bool {
+        matches!(self, Self::Coverage | Self::Held | Self::Measured | Self::Estimated | Self::Substituted | Self::Invalid)
+    }
+
+    /// Whether it is told by the qualities of the values.
+    pub(crate) fn is_of_quality(self) -> bool {
+        self == Self::Quality || (self.is_share() && self != Self::Coverage)
     }
 
     /// Whether it is a level, which may stand for a bucket without a number; amounts are never made up.
     pub(crate) fn is_level(self) -> bool {
-        !matches!(self, Self::Sum | Self::Count | Self::Integral | Self::Increase | Self::Coverage | Self::Held)
+        !(self.is_share() || matches!(self, Self::Sum | Self::Count | Self::Integral | Self::Increase | Self::Quality))
     }
 
     /// Which share of the numbers is not above it, for those that need all of them.
@@ -257,11 +293,11 @@ mod tests {
 
     #[test]
     fn integrals_have_units_of_their_own() {
-        let unit = |aggregate: Aggregate, quantity| aggregate.unit(quantity).into_owned();
-        assert_eq!(unit(Aggregate::Integral, Quantity::Power), "Wh");
-        assert_eq!(unit(Aggregate::Integral, Quantity::Current), "Ah");
-        assert_eq!(unit(Aggregate::Integral, Quantity::Temperature), "degC·h");
-        assert_eq!(unit(Aggregate::Increase, Quantity::Energy), "Wh");
-        assert_eq!(unit(Aggregate::Coverage, Quantity::Energy), "1");
+        let unit = |aggregate: Aggregate, base| aggregate.unit(base).into_owned();
+        assert_eq!(unit(Aggregate::Integral, Unit::Watt), "Wh");
+        assert_eq!(unit(Aggregate::Integral, Unit::Ampere), "Ah");
+        assert_eq!(unit(Aggregate::Integral, Unit::Celsius), "degC·h");
+        assert_eq!(unit(Aggregate::Increase, Unit::WattHour), "Wh");
+        assert_eq!(unit(Aggregate::Coverage, Unit::WattHour), "1");
     }
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
-use crate::model::{Channel, Span, shorten};
+use crate::model::{Channel, Span, Timestamp, shorten};
 
 /// How a value goes over into the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -73,6 +73,18 @@ impl GapRule {
         Self::new(longest, channel.cadence)
     }
 
+    /// That of samples of which nothing is declared: `max_gap` where it is given, else three times the cadence.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) where neither is given, or one is not more than zero.
+    pub fn given(max_gap: Option<Span>, cadence: Option<Span>) -> Result<Self> {
+        let late = |cadence: Span| Span::from_micros(cadence.as_micros().saturating_mul(Self::CADENCES));
+        let longest = max_gap.or(cadence.map(late)).ok_or_else(|| {
+            Error::invalid("neither max_gap nor cadence is given, expected max_gap such as 15m: how long a value holds")
+        })?;
+        Self::new(longest, cadence)
+    }
+
     /// The longest silence over which a value holds.
     #[must_use]
     pub fn longest(self) -> Span {
@@ -83,6 +95,12 @@ impl GapRule {
     #[must_use]
     pub fn reach(self) -> Span {
         Span::from_micros(self.longest.max(self.cadence.unwrap_or(0)))
+    }
+
+    /// The range that samples are of whose first and last are given: up to one cadence after the last.
+    #[must_use]
+    pub fn range(self, first: Timestamp, last: Timestamp) -> (Timestamp, Timestamp) {
+        (first, Timestamp::from_micros(self.cadence_end(last.as_micros())))
     }
 
     /// One cadence in microseconds, where it is known.

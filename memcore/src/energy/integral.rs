@@ -28,6 +28,16 @@ pub(crate) struct Stretch {
 }
 
 impl Stretch {
+    /// The value at its start.
+    pub(crate) fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// How much of the part from `from` to `to`, inside the stretch, no later sample confirms.
+    pub(crate) fn held(&self, from: i64, to: i64) -> i64 {
+        to.saturating_sub(self.known.max(from)).max(0)
+    }
+
     /// The value at an instant within it.
     pub(crate) fn at(&self, time: i64) -> f64 {
         match self.line {
@@ -212,7 +222,7 @@ impl Area {
         }
         let length = to.saturating_sub(from);
         self.covered = self.covered.saturating_add(length);
-        self.held = self.held.saturating_add(to.saturating_sub(stretch.known.max(from)).max(0));
+        self.held = self.held.saturating_add(stretch.held(from, to));
         if stretch.line.is_none() {
             self.twice.add_times(stretch.value, length.saturating_mul(2));
             return;

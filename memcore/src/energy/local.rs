@@ -4,12 +4,14 @@
 //! rise, a time is the first of its two instants that lies behind the row before, else the second; where they fall, the
 //! other way round. An hour that was never shown is read with the offset before the clock was set, or refused.
 
+use std::str::FromStr;
+
 #[cfg(any(feature = "sim", test))]
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 use crate::error::{Error, Result};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, shorten};
 
 /// No zone is further from UTC, and no clock was ever set by more: so far from a change of clocks every local time is one instant.
 const FURTHEST: i64 = 26 * 3_600_000_000;
@@ -26,6 +28,17 @@ pub enum Skipped {
     OffsetBefore,
     /// They are an error.
     Refuse,
+}
+
+impl FromStr for Skipped {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "offset_before" => Ok(Self::OffsetBefore),
+            "refuse" => Ok(Self::Refuse),
+            _ => Err(Error::invalid(format!("skipped is {:?}, expected one of offset_before refuse", shorten(text)))),
+        }
+    }
 }
 
 /// How sure the instant of a local time is.

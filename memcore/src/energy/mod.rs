@@ -31,5 +31,5 @@ pub(crate) use local::LocalClock;
 pub use local::{Localized, Skipped, localize};
 pub use power::{MeanPower, mean_power, mean_power_of_register};
 pub(crate) use resample::{READINGS_BEFORE, first_and_last};
-pub use resample::{Resampled, Resampling, at, resample};
+pub use resample::{Resampled, Resampling, at, resample, resample_with_quality};
 pub(crate) use summary::{POWERS, Summary, Whole, scaled_exactly};

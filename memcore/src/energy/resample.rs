@@ -5,7 +5,7 @@ use super::instant::{first_after, rising};
 use super::integral::Holding;
 use super::{Aggregate, Every, GapRule, Gaps, Instant, Rule};
 use crate::error::{Error, Result};
-use crate::model::{Span, Timestamp};
+use crate::model::{Quality, Span, Timestamp};
 
 /// So many readings before a range tell what its first reading of a counter rises from: several, to tell a glitch from a reset.
 pub(crate) const READINGS_BEFORE: usize = 8;
@@ -22,6 +22,7 @@ pub struct Resampling {
     pub(crate) from: Option<Timestamp>,
     pub(crate) to: Option<Timestamp>,
     pub(crate) width: Option<f64>,
+    pub(crate) turned: bool,
 }
 
 impl Resampling {
@@ -89,6 +90,14 @@ impl Resampling {
         self
     }
 
+    /// The register's readings have their sign turned round, as those of a source of the generator convention have in a store: what
+    /// it counted is negative then. For [`Aggregate::Increase`].
+    #[must_use]
+    pub fn turned(mut self) -> Self {
+        self.turned = true;
+        self
+    }
+
     /// The half-open range as its first and last microsecond; None where it is empty.
     pub(crate) fn range(&self) -> Option<(i64, i64)> {
         first_and_last(self.from, self.to)
@@ -150,6 +159,33 @@ impl Resampled {
 /// says how long a value holds and an aggregate or the filling needs it, or a length is not more than zero;
 /// [`LimitReached`](crate::ErrorKind::LimitReached) for more than ten million buckets.
 pub fn resample<T: Instant>(times: &[T], values: &[f64], resampling: &Resampling) -> Result<Resampled> {
+    resample_with(times, values, None, resampling)
+}
+
+/// As [`resample`], of samples with a quality each, for [`Aggregate::Measured`] to [`Aggregate::Quality`]. A NaN of
+/// [`Quality::Invalid`] is what the source called invalid.
+///
+/// # Errors
+/// As there, and [`Invalid`](crate::ErrorKind::Invalid) where the qualities are not as many as the values.
+pub fn resample_with_quality<T: Instant>(
+    times: &[T],
+    values: &[f64],
+    qualities: &[Quality],
+    resampling: &Resampling,
+) -> Result<Resampled> {
+    if values.len() != qualities.len() {
+        let (values, qualities) = (values.len(), qualities.len());
+        return Err(Error::invalid(format!("{qualities} qualities for {values} values, expected as many")));
+    }
+    resample_with(times, values, Some(qualities), resampling)
+}
+
+fn resample_with<T: Instant>(
+    times: &[T],
+    values: &[f64],
+    qualities: Option<&[Quality]>,
+    resampling: &Resampling,
+) -> Result<Resampled> {
     resampling.check()?;
     let times = rising(times, values.len())?;
     let mut resampling = resampling.clone();
@@ -160,6 +196,11 @@ pub fn resample<T: Instant>(times: &[T], values: &[f64], resampling: &Resampling
     let counts = aggregates.contains(&Aggregate::Increase);
     let range = resampling.range();
     let mut fold = BucketFold::new(resampling);
+    if let Some(qualities) = qualities {
+        let told = times.iter().zip(qualities).filter(|(_, quality)| **quality != Quality::Measured);
+        let (times, numbers) = told.map(|(time, quality)| (*time, quality.number())).unzip();
+        fold.qualify(times, numbers);
+    }
     if let (Some((first, last)), false) = (range, times.is_empty()) {
         fold.reserve((times[0], times[times.len() - 1]), times.len());
         let start = times.partition_point(|time| *time < first);

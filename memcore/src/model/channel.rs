@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::label::{LABELS_MAX, Labels};
 use super::name::ChannelName;
+use super::register::RegisterType;
 use super::time::Span;
 use super::unit::{Quantity, Unit};
 use crate::error::{Error, ErrorKind, Result};
@@ -80,6 +81,12 @@ impl ValidRange {
     pub fn contains(self, value: f64) -> bool {
         self.low <= value && value <= self.high
     }
+
+    /// The range that both ends become; none where they are no range then.
+    pub(super) fn map(self, convert: impl Fn(f64) -> f64) -> Option<Self> {
+        let (one, other) = (convert(self.low), convert(self.high));
+        Self::new(one.min(other), one.max(other)).ok()
+    }
 }
 
 impl TryFrom<[f64; 2]> for ValidRange {
@@ -95,6 +102,9 @@ impl From<ValidRange> for [f64; 2] {
     }
 }
 
+/// The most numbers that a channel declares invalid.
+const INVALID_MAX: usize = 16;
+
 /// What the numbers of a channel mean. Made with [`Channel::gauge`] and the setters of [`ChannelBuilder`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,7 +114,7 @@ pub struct Channel {
     pub name: ChannelName,
     /// What is measured.
     pub quantity: Quantity,
-    /// The unit in which the source reports; values are stored in the quantity's base unit.
+    /// The unit in which the source reports; values are stored in its [base unit](Self::base_unit).
     pub unit: Unit,
     /// How values behave over time.
     #[serde(default)]
@@ -124,6 +134,15 @@ pub struct Channel {
     /// The values that make sense, in [`unit`](Self::unit).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<ValidRange>,
+    /// Numbers that mean "not measured", in [`unit`](Self::unit) and own sign, as the source reports them. At most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invalid: Vec<f64>,
+    /// The register that the source passes on as it is: its "not implemented" is invalid, its width a counter's rollover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub register: Option<RegisterType>,
+    /// How many a counter counts until it begins again at zero, in [`unit`](Self::unit).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollover: Option<f64>,
     /// Whether the channel takes commands.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub writable: bool,
@@ -154,12 +173,19 @@ impl Channel {
             name: ChannelName::new(name)?,
             quantity,
             unit,
-            kind: if matches!(quantity, Quantity::Switch | Quantity::State) { Kind::State } else { Kind::Gauge },
+            kind: if matches!(quantity, Quantity::Switch | Quantity::State | Quantity::Quality) {
+                Kind::State
+            } else {
+                Kind::Gauge
+            },
             sign: SignConvention::Passive,
             label: LabelPosition::Start,
             cadence: None,
             max_age: None,
             range: None,
+            invalid: Vec::new(),
+            register: None,
+            rollover: None,
             writable: false,
             labels: Labels::new(),
         };
@@ -184,14 +210,32 @@ impl Channel {
                 return refuse(format!("{field} is not positive"));
             }
         }
+        self.check_numbers()?;
         if self.labels.len() > LABELS_MAX {
             return refuse(format!("{} labels, expected at most {LABELS_MAX}", self.labels.len()));
         }
         Ok(())
     }
 
-    /// Whether the stored numbers of both mean the same; cadence, max-age, range, writability and labels may
-    /// be changed later.
+    fn check_numbers(&self) -> Result<()> {
+        let refuse = |what: String| Err(Error::invalid(format!("channel {}: {what}", self.name)));
+        if self.invalid.len() > INVALID_MAX {
+            return refuse(format!("{} invalid numbers, expected at most {INVALID_MAX}", self.invalid.len()));
+        }
+        if let Some(number) = self.invalid.iter().find(|number| !number.is_finite()) {
+            return refuse(format!("invalid has {number}, expected finite numbers"));
+        }
+        match self.rollover {
+            Some(_) if self.kind != Kind::Counter => refuse("rollover is for counters only".into()),
+            Some(width) if !(width.is_finite() && width > 0.0) => {
+                refuse(format!("rollover is {width}, expected a finite number above 0"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the stored numbers of both mean the same. How often values are expected, how long they may stand, which of
+    /// them are none (range, invalid, register), where a counter rolls over, writability and labels may be changed later.
     ///
     /// # Errors
     /// [`Conflict`](ErrorKind::Conflict), naming the field that differs.
@@ -203,10 +247,20 @@ impl Channel {
         if self.quantity != other.quantity {
             return conflict("quantity", self.quantity.to_string(), other.quantity.to_string());
         }
+        // Of another currency, as nothing else of one quantity is.
+        if self.base_unit() != other.base_unit() {
+            return conflict("unit", self.unit.to_string(), other.unit.to_string());
+        }
         if self.kind != other.kind {
             return conflict("kind", format!("{:?}", self.kind), format!("{:?}", other.kind));
         }
         Ok(())
+    }
+
+    /// The unit in which its values are stored and given back.
+    #[must_use]
+    pub fn base_unit(&self) -> Unit {
+        self.unit.base()
     }
 
     /// How far the source's times are moved to be stored: to the start of the interval that they label (P14).
@@ -273,6 +327,24 @@ impl ChannelBuilder {
         self.0.range = Some(range);
         self
     }
+    /// Numbers that mean "not measured", in the channel's unit and the source's sign, in place of what was set before.
+    #[must_use]
+    pub fn invalid(mut self, numbers: impl IntoIterator<Item = f64>) -> Self {
+        self.0.invalid = numbers.into_iter().collect();
+        self
+    }
+    /// The register that the source passes on as it is.
+    #[must_use]
+    pub fn register(mut self, register: RegisterType) -> Self {
+        self.0.register = Some(register);
+        self
+    }
+    /// How many a counter counts until it begins again at zero, in the channel's unit.
+    #[must_use]
+    pub fn rollover(mut self, width: f64) -> Self {
+        self.0.rollover = Some(width);
+        self
+    }
     /// The channel takes commands.
     #[must_use]
     pub fn writable(mut self) -> Self {
@@ -312,11 +384,32 @@ mod tests {
         assert!(e.message().contains("needs a cadence"), "{e}");
         assert!(Channel::gauge("soc", Unit::Percent).is_err());
         assert!(ValidRange::new(f64::NAN, 1.0).is_err());
+        let power = || Channel::gauge("power", Unit::Watt).unwrap();
+        let energy = || Channel::gauge("energy", Unit::KilowattHour).unwrap().kind(Kind::Counter);
+        for (channel, word) in [
+            (power().rollover(65_536.0), "channel power: rollover is for counters only"),
+            (energy().rollover(0.0), "rollover is 0, expected a finite number above 0"),
+            (energy().rollover(f64::INFINITY), "rollover is inf"),
+            (power().invalid([f64::NAN]), "invalid has NaN, expected finite numbers"),
+            (power().invalid((0..17).map(f64::from)), "17 invalid numbers, expected at most 16"),
+        ] {
+            let e = channel.build().unwrap_err();
+            assert!(e.message().contains(word), "{e}");
+        }
+    }
+
+    #[test]
+    fn two_currencies_are_two_meanings() {
+        let price = |unit: &str| Channel::gauge("price", unit.parse().unwrap()).unwrap().build().unwrap();
+        price("EUR/kWh").check_compatible(&price("EUR/MWh")).unwrap();
+        let e = price("EUR/kWh").check_compatible(&price("USD/MWh")).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Conflict);
+        assert_eq!(e.message(), "channel price: unit is registered as EUR/kWh, not USD/MWh");
     }
 
     #[test]
     fn json_round_trip_and_unknown_fields() {
-        let json = r#"{"name":"node3.power","quantity":"power","unit":"kW","cadence_us":1000000,"range":[-5,5],"labels":{"phase":"L1"}}"#;
+        let json = r#"{"name":"node3.power","quantity":"power","unit":"kW","cadence_us":1000000,"range":[-5,5],"invalid":[-1],"register":"int16","labels":{"phase":"L1"}}"#;
         let channel: Channel = serde_json::from_str(json).unwrap();
         assert_eq!(serde_json::from_str::<Channel>(&serde_json::to_string(&channel).unwrap()).unwrap(), channel);
         let e = serde_json::from_str::<Channel>(r#"{"name":"p","quantity":"power","unit":"W","colour":1}"#).unwrap_err();

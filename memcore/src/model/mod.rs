@@ -4,23 +4,32 @@
 
 mod channel;
 mod command;
+mod currency;
+mod edge;
 mod event;
 mod label;
 mod name;
 mod pattern;
+mod quality;
 mod reading;
+mod register;
 mod selection;
 mod time;
 mod unit;
 
 pub use channel::{Channel, ChannelBuilder, Kind, LabelPosition, SignConvention, ValidRange};
 pub use command::{Command, CommandId, CommandState};
+pub use currency::Currency;
+pub use edge::{SetAside, Taken};
 pub use event::{DeviceStatus, Event, EventKind};
 pub use label::{LABELS_MAX, LabelName, LabelValue, Labels, labels};
 pub(crate) use name::shorten;
 pub use name::{ChannelName, DeviceName, Name, OPERATOR_DEFAULT, SeriesName};
 pub use pattern::Pattern;
+pub use quality::{Qualities, Quality};
 pub use reading::{Batch, Reading, Sample, SequencePosition};
+pub(crate) use register::ALL_ONES;
+pub use register::RegisterType;
 pub use selection::Selection;
 pub use time::{Clock, ManualClock, Span, SystemClock, Timestamp};
-pub use unit::{Quantity, Unit};
+pub use unit::{PricePer, Quantity, Unit};

@@ -36,6 +36,7 @@ codes! {
     UnknownChannel "unknown_channel" "A channel that was never described.",
     BadValue "bad_value" "A value is not a finite number, nor null.",
     OutOfRange "out_of_range" "A value lies outside the range that the channel declares.",
+    Invalid "invalid" "A value says \"not measured\", as the channel declares.",
     TimeAhead "time_ahead" "A time lies further in the future than is plausible.",
     BadTime "bad_time" "A time cannot be represented.",
     BadSequence "bad_sequence" "A sequence number is missing, zero, or beyond 2^53 - 1.",

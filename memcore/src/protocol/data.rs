@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 
 use super::code::Code;
 use super::message::Rows;
-use crate::model::{Channel, ChannelName, Timestamp};
+use crate::model::{ALL_ONES, Channel, ChannelName, Timestamp};
 
 /// What a peer said, made fit for logs and messages: not long, and without control characters.
 pub(crate) fn plain(text: &str) -> String {
@@ -44,6 +44,8 @@ const PROBLEMS_MAX: usize = 16;
 pub(crate) struct ChannelTable {
     channels: Vec<Channel>,
     places: HashMap<ChannelName, usize>,
+    /// The places of channels and of those with the qualities of their values.
+    qualities: Vec<(usize, usize)>,
 }
 
 impl ChannelTable {
@@ -57,6 +59,13 @@ impl ChannelTable {
                 self.channels.push(channel);
             }
         }
+        let beside = |(place, channel): (usize, &Channel)| Some((*self.places.get(&channel.qualified()?)?, place));
+        self.qualities = self.channels.iter().enumerate().filter_map(beside).collect();
+    }
+
+    /// The places of channels, each with that of the channel of the qualities of its values.
+    pub(crate) fn qualities(&self) -> &[(usize, usize)] {
+        &self.qualities
     }
 
     pub(crate) fn channels(&self) -> &[Channel] {
@@ -460,6 +469,10 @@ impl<'de> Visitor<'de> for Value {
         Ok(Ok(Some(value)))
     }
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        // All ones are no number but a register's "not implemented" (P42), and become the float that says so.
+        if value == u64::MAX {
+            return Ok(Ok(Some(ALL_ONES)));
+        }
         // As wide integers, because the largest ones saturate.
         Ok(if value as f64 as u128 == u128::from(value) { Ok(Some(value as f64)) } else { Err(INEXACT) })
     }

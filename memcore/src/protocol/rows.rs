@@ -7,14 +7,14 @@ use super::code::Code;
 use super::data::{ChannelTable, Problems};
 use super::limits::Limits;
 use super::message::Rows;
-use crate::model::{Batch, Channel, ChannelName, DeviceName, SequencePosition, Span, Timestamp};
+use crate::model::{Batch, Channel, ChannelName, DeviceName, Quality, SequencePosition, Span, Taken, Timestamp};
 
 /// Rows collected since the last batch was handed on.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
     sequence: u64,
     times: Vec<Timestamp>,
-    /// `values[row * width + channel]`, as the source reports them.
+    /// `values[row * width + channel]`, as they are stored.
     values: Vec<Option<f64>>,
 }
 
@@ -35,7 +35,7 @@ impl Collected {
         }
     }
 
-    /// Takes the rows of one message; those that are implausible are set aside.
+    /// Takes the rows of one message; what is no value by its channel is set aside.
     pub(crate) fn take(&mut self, rows: Rows, table: &ChannelTable, now: Moment, limits: &Limits, problems: &mut Problems) {
         self.sequence = rows.sequence;
         let width = table.channels().len();
@@ -50,7 +50,13 @@ impl Collected {
             self.times.push(*time);
             let row = &rows.values[at * width..][..width];
             self.values
-                .extend(row.iter().zip(table.channels()).map(|(value, channel)| plausible(*value, channel, problems)));
+                .extend(row.iter().zip(table.channels()).map(|(value, channel)| taken((*value)?, channel, problems)));
+            let stored = self.values.len() - width;
+            for (place, quality) in table.qualities() {
+                if row[*place].is_some() && self.values[stored + place].is_none() {
+                    self.values[stored + quality] = Some(Quality::Invalid.number());
+                }
+            }
         }
     }
 
@@ -64,10 +70,10 @@ impl Collected {
         let mut values = vec![None; rows * layout.shifts.len() * width];
         for (block, shift) in layout.shifts.iter().enumerate() {
             times.extend(self.times.iter().map(|time| time.saturating_add(*shift)));
-            for (place, (channel, _)) in layout.channels.iter().enumerate().filter(|(_, (_, own))| own == shift) {
+            for (place, _) in layout.own_shifts.iter().enumerate().filter(|(_, own)| *own == shift) {
                 let column = &mut values[(place * layout.shifts.len() + block) * rows..][..rows];
                 for (row, value) in column.iter_mut().enumerate() {
-                    *value = self.values[row * width + place].map(|value| channel.to_stored(value));
+                    *value = self.values[row * width + place];
                 }
             }
         }
@@ -79,35 +85,42 @@ impl Collected {
     }
 }
 
-/// A value within the channel's declared range that its base unit can hold; what is wrong is set aside.
-pub(crate) fn plausible(value: Option<f64>, channel: &Channel, problems: &mut Problems) -> Option<f64> {
-    let given = value?;
-    let fault = if channel.range.is_some_and(|range| !range.contains(given)) {
-        Code::OutOfRange
-    } else if given.abs() > UNIT_SAFE && !channel.to_stored(given).is_finite() {
-        Code::BadValue
-    } else {
-        return value;
-    };
-    problems.add(Some(channel.name.as_str()), fault, || match channel.range {
-        Some(range) if fault == Code::OutOfRange => {
-            let (unit, low, high) = (channel.unit, range.low(), range.high());
-            format!("{given} {unit} lies outside the declared {low} to {high} {unit}")
+/// What is stored of a reported value; what is none is set aside.
+#[inline]
+pub(crate) fn taken(given: f64, channel: &Channel, problems: &mut Problems) -> Option<f64> {
+    match channel.take(given) {
+        Taken::Value(value) => Some(value),
+        fault => {
+            set_aside(given, fault, channel, problems);
+            None
         }
-        _ => format!("{given} {} is more than {} can say", channel.unit, channel.quantity.base_unit()),
-    });
-    None
+    }
 }
 
-/// Below this no conversion between units overflows.
-const UNIT_SAFE: f64 = 1e300;
+#[cold]
+fn set_aside(given: f64, fault: Taken, channel: &Channel, problems: &mut Problems) {
+    let (name, unit) = (Some(channel.name.as_str()), channel.unit);
+    match (fault, channel.range) {
+        (Taken::OutOfRange, Some(range)) => problems.add(name, Code::OutOfRange, || {
+            format!("{given} {unit} lies outside the declared {} to {} {unit}", range.low(), range.high())
+        }),
+        (Taken::OutOfRange, None) => {
+            problems.add(name, Code::OutOfRange, || format!("{given} is no quality, expected 0 to 4"));
+        }
+        (Taken::Invalid, _) => problems.add(name, Code::Invalid, || match channel.register {
+            Some(register) if !channel.invalid.contains(&given) => format!("{given} is no value of {register}"),
+            _ => format!("{given} {unit} says that nothing was measured"),
+        }),
+        _ => problems.add(name, Code::BadValue, || format!("{given} {unit} is more than {} can say", channel.base_unit())),
+    }
+}
 
 /// What all batches of a session share, made anew when channels are described.
 #[derive(Debug)]
 pub(crate) struct Layout {
     names: Arc<[ChannelName]>,
-    /// Each channel with how far its labels are moved.
-    channels: Vec<(Channel, Span)>,
+    /// How far each channel's labels are moved.
+    own_shifts: Vec<Span>,
     /// The distinct moves; nearly always only "not at all". A source that labels some channels by the end of their
     /// interval gets its rows once a move, each with the channels that it concerns.
     shifts: Vec<Span>,
@@ -124,12 +137,15 @@ pub(crate) fn shifts<'a>(channels: impl Iterator<Item = &'a Channel>) -> Vec<Spa
 impl Layout {
     /// How many places for values one row takes up in a batch.
     pub(crate) fn row_places(&self) -> usize {
-        self.channels.len() * self.shifts.len()
+        self.names.len() * self.shifts.len()
     }
 
     pub(crate) fn of(table: &ChannelTable) -> Self {
-        let channels: Vec<_> = table.channels().iter().map(|channel| (channel.clone(), channel.label_shift())).collect();
-        let shifts = shifts(table.channels().iter());
-        Self { names: channels.iter().map(|(channel, _)| channel.name.clone()).collect(), channels, shifts }
+        let channels = table.channels();
+        Self {
+            names: channels.iter().map(|channel| channel.name.clone()).collect(),
+            own_shifts: channels.iter().map(Channel::label_shift).collect(),
+            shifts: shifts(channels.iter()),
+        }
     }
 }

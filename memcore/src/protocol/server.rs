@@ -334,7 +334,7 @@ impl ServerSession {
             self.unanswered.remove(place);
         }
         let answer = match (answer, self.table.get(channel.as_str())) {
-            (Answer::Done { value: Some(value) }, Some(channel)) => Answer::Done { value: Some(channel.to_stored(value)) },
+            (Answer::Done { value: Some(value) }, Some(channel)) => Answer::Done { value: read_back(value, channel) },
             (answer, _) => answer,
         };
         self.events.push_back(ServerEvent::Answer { id, answer });
@@ -414,7 +414,9 @@ impl ServerSession {
                 let detail = format!("{} is more than {} can say", command.value, channel.unit);
                 return Err(Refusal::new(Code::BadValue, detail));
             }
-            super::rows::plausible(value, channel, &mut problems);
+            if let Some(value) = value {
+                super::rows::taken(value, channel, &mut problems);
+            }
         }
         if let Some(problem) = problems.named.pop() {
             return Err(Refusal::new(problem.code, problem.detail));
@@ -490,4 +492,9 @@ impl ServerSession {
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
+}
+
+/// What a device read back, as it is stored; none where the channel says that the number is no value.
+fn read_back(value: f64, channel: &Channel) -> Option<f64> {
+    (!channel.is_invalid(value)).then(|| channel.to_stored(value))
 }

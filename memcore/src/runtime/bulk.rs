@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use super::embedded::Memcore;
 use super::progress::Progress;
-use super::write::{Column, Described};
+use super::write::{Column, Stored};
 use crate::error::Result;
-use crate::model::{Channel, DeviceName, SeriesName, Timestamp, Unit};
+use crate::model::{Channel, DeviceName, SeriesName, SetAside, Timestamp, Unit};
 use crate::store::Ticket;
 
 /// Values that wait to be joined into rows: 64 MiB at most. Beyond it they are appended.
@@ -39,12 +39,12 @@ pub struct Bulk {
 struct Waiting {
     device: DeviceName,
     times: Vec<Timestamp>,
-    columns: Vec<(Channel, Vec<Option<f64>>)>,
+    columns: Vec<Stored<'static>>,
 }
 
 impl Waiting {
     fn has(&self, channel: &Channel) -> bool {
-        self.columns.iter().any(|(known, _)| known.name == channel.name)
+        self.columns.iter().any(|column| column.channel.name == channel.name)
     }
 }
 
@@ -84,7 +84,7 @@ impl Bulk {
         values: &[Option<f64>],
         unit: Option<Unit>,
     ) -> Result<usize> {
-        self.write_rows(&series.device, times, &[Column { channel: series.channel.clone(), values, unit }])
+        self.write_rows(&series.device, times, &[Column::plain(series.channel.clone(), values, unit)])
     }
 
     /// As [`Memcore::write_rows`], to be durable with the next commit.
@@ -92,8 +92,8 @@ impl Bulk {
     /// # Errors
     /// As there; nothing of this call is written then, and the load may go on.
     pub fn write_rows(&mut self, device: &DeviceName, times: &[Timestamp], columns: &[Column<'_>]) -> Result<usize> {
-        let described = self.memcore.describe(device, times.len(), columns)?;
-        self.take(device, times, &described)
+        let (stored, aside) = self.memcore.describe(device, times.len(), columns)?;
+        self.take(device, times, stored, aside)
     }
 
     /// Makes all that was written so far visible and durable.
@@ -127,7 +127,13 @@ impl Bulk {
     }
 
     /// Takes columns in that are known to be right.
-    pub(super) fn take(&mut self, device: &DeviceName, times: &[Timestamp], columns: &[Described<'_>]) -> Result<usize> {
+    pub(super) fn take(
+        &mut self,
+        device: &DeviceName,
+        times: &[Timestamp],
+        columns: Vec<Stored<'_>>,
+        aside: SetAside,
+    ) -> Result<usize> {
         // Before this call's are taken: should the disk refuse those that wait, no more come to them.
         if self.waiting_values >= WAITING_VALUES {
             self.flush()?;
@@ -135,12 +141,13 @@ impl Bulk {
         if self.uncommitted >= COMMIT_VALUES {
             self.commit()?;
         }
-        let points: usize = columns.iter().map(|(_, values)| values.iter().flatten().count()).sum();
-        if points > 0 {
+        let points: usize = columns.iter().map(Stored::points).sum();
+        if columns.iter().any(|column| column.values.iter().any(Option::is_some)) {
             self.wait(device, times, columns);
         }
         self.progress.rows += times.len() as u64;
         self.progress.points += points as u64;
+        self.progress.set_aside += aside;
         let progress = self.progress();
         if let Some(hear) = &mut self.hear {
             hear(&progress);
@@ -149,16 +156,17 @@ impl Bulk {
     }
 
     /// Columns join those of the same times, unless that would put a later value of a series before an earlier one.
-    fn wait(&mut self, device: &DeviceName, times: &[Timestamp], columns: &[Described<'_>]) {
+    fn wait(&mut self, device: &DeviceName, times: &[Timestamp], columns: Vec<Stored<'_>>) {
         let of_device = self.waiting.iter_mut().rev().filter(|waiting| waiting.device == *device);
-        let mut free = of_device.take_while(|waiting| !columns.iter().any(|(channel, _)| waiting.has(channel)));
-        let columns = columns.iter().map(|(channel, values)| (channel.clone(), values.to_vec()));
+        let mut free = of_device.take_while(|waiting| !columns.iter().any(|column| waiting.has(&column.channel)));
         self.waiting_values += columns.len() * times.len();
+        let owned = |column: Stored<'_>| Stored { values: column.values.into_owned().into(), ..column };
         match free.find(|waiting| waiting.times == times) {
-            Some(waiting) => waiting.columns.extend(columns),
+            Some(waiting) => waiting.columns.extend(columns.into_iter().map(owned)),
             None => {
                 drop(free);
-                self.waiting.push(Waiting { device: device.clone(), times: times.to_vec(), columns: columns.collect() });
+                let columns = columns.into_iter().map(owned).collect();
+                self.waiting.push(Waiting { device: device.clone(), times: times.to_vec(), columns });
             }
         }
     }
@@ -167,9 +175,7 @@ impl Bulk {
     pub(super) fn flush(&mut self) -> Result<()> {
         let mut taken = 0;
         let flushed = self.waiting.iter().try_for_each(|Waiting { device, times, columns }| {
-            let described: Vec<Described<'_>> =
-                columns.iter().map(|(channel, values)| (channel.clone(), &values[..])).collect();
-            let (written, last) = self.memcore.append_rows(device, times, &described)?;
+            let (written, last) = self.memcore.append_rows(device, times, columns)?;
             self.uncommitted += written;
             self.last = last.or(self.last);
             taken += 1;

@@ -56,6 +56,8 @@ impl FrameOptions {
 pub(super) struct Rows {
     pub(super) device: DeviceName,
     pub(super) times: Vec<Timestamp>,
+    /// The number of each row in what it was read from; the first is 0.
+    pub(super) numbers: Vec<u64>,
     pub(super) columns: Vec<Cells>,
 }
 
@@ -73,7 +75,7 @@ impl Rows {
     pub(super) fn columns(&self) -> Vec<Column<'_>> {
         let column = |cells| {
             let Cells { channel, unit, values, .. }: &Cells = cells;
-            Column { channel: channel.clone(), values, unit: *unit }
+            Column::plain(channel.clone(), values, *unit)
         };
         self.columns.iter().map(column).collect()
     }
@@ -141,7 +143,10 @@ fn wide(
             Cells { channel, unit, description: None, values: values(name, first, batch.column(at).as_ref(), options)? };
         match found.iter_mut().find(|rows| rows.device == device) {
             Some(rows) => rows.columns.push(cells),
-            None => found.push(Rows { device, times: times.clone(), columns: vec![cells] }),
+            None => {
+                let numbers = (first as u64..).take(times.len()).collect();
+                found.push(Rows { device, times: times.clone(), numbers, columns: vec![cells] });
+            }
         }
     }
     Ok(found)
@@ -167,7 +172,8 @@ fn long(batch: &RecordBatch, first: usize, times: &[Timestamp], options: &FrameO
         };
         let values = rows.iter().map(|row| numbers[*row]).collect();
         let cells = Cells { channel, unit: options.unit_of(&name, own), description: None, values };
-        Ok(Rows { device, times: rows.iter().map(|row| times[*row]).collect(), columns: vec![cells] })
+        let numbers = rows.iter().map(|row| (first + row) as u64).collect();
+        Ok(Rows { device, times: rows.iter().map(|row| times[*row]).collect(), numbers, columns: vec![cells] })
     })
     .collect()
 }

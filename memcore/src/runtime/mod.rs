@@ -3,6 +3,7 @@
 mod balance;
 mod bulk;
 mod cells;
+mod doctor;
 mod embedded;
 mod frame;
 mod progress;
@@ -23,7 +24,9 @@ pub use stream::RecordStream;
 pub use write::Column;
 
 #[cfg(feature = "cli")]
-pub(crate) use crate::energy::Role;
+pub(crate) use crate::doctor::{Examination, Finding, FindingKind, Report, Role, Severity};
+#[cfg(feature = "cli")]
+pub(crate) use crate::energy::Role as BalanceRole;
 pub use crate::store::{
     Aggregate, BackupReport, Chart, ChartMethod, CompactOptions, CompactReport, Deleted, Every, Gaps, Query, QueryResult,
     Rule, SeriesResult, StoreOptions, StoreStats,
@@ -52,6 +55,7 @@ mod local_socket;
 #[cfg(feature = "gateway")]
 mod payload;
 #[cfg(feature = "gateway")]
+mod quality;
 mod recorder;
 #[cfg(feature = "gateway")]
 mod server;
@@ -77,8 +81,14 @@ mod simulate;
 #[cfg(feature = "sim")]
 pub use crate::sim::{Simulation, SimulationReport, Speed};
 #[cfg(feature = "files")]
+pub use doctor::{Examined, examine_file, mapping_of};
+#[cfg(feature = "files")]
 pub use export::{ExportOptions, ExportReport, FileFormat, export_file, export_to};
 #[cfg(feature = "files")]
-pub use import::{ImportReport, ImportRequest, ImportedSeries, import_file};
+pub use import::{
+    ColumnMapping, Dialect, FileMapping, FirstRow, ImportReport, ImportRequest, ImportedSeries, LongMapping, Mapping,
+    RefusedRow, RefusedRows, SkippedTimes, TimeForm, TimeMapping, Understood, UnderstoodColumn, UnderstoodTime,
+    import_file,
+};
 #[cfg(feature = "sim")]
 pub use simulate::{ReplayRequest, SimulationRequest, replay, simulate};

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::model::SetAside;
+
 /// How far a long work is, and at its end what it did.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
@@ -10,6 +12,8 @@ pub struct Progress {
     pub rows: u64,
     /// Values among them.
     pub points: u64,
+    /// Reported values that are none by their channel's description: absent.
+    pub set_aside: SetAside,
     /// Which part of the whole is done, from 0 to 1, where that is known.
     pub part: Option<f64>,
     /// How long it has taken.

@@ -1,10 +1,14 @@
 //! Writing: a column of one series, rows of one device, a single reading.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::embedded::Memcore;
-use crate::error::{Error, Result};
-use crate::model::{Batch, Channel, ChannelName, DeviceName, SeriesName, SignConvention, Span, Timestamp, Unit};
+use super::quality;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{
+    ALL_ONES, Batch, Channel, ChannelName, DeviceName, Qualities, Quantity, SeriesName, SetAside, Span, Timestamp, Unit,
+};
 use crate::store::Ticket;
 
 /// Values that are appended at a time: what one frame of the log holds.
@@ -20,16 +24,56 @@ pub struct Column<'a> {
     /// The unit to convert from; a channel that is not registered becomes a gauge in it. Without one, values are in
     /// the unit and sign that the channel was registered with.
     pub unit: Option<Unit>,
+    /// How the values came about, where that is known: see [`Memcore::write_with_quality`].
+    pub quality: Option<Qualities<'a>>,
 }
 
-/// Values with the description they are to be read by.
-pub(super) type Described<'a> = (Channel, &'a [Option<f64>]);
+impl<'a> Column<'a> {
+    /// Values without a word on how they came about.
+    #[must_use]
+    pub fn plain(channel: ChannelName, values: &'a [Option<f64>], unit: Option<Unit>) -> Self {
+        Self { channel, values, unit, quality: None }
+    }
+}
+
+/// A column past the edge: the description that its values were read by, and what is stored of them.
+#[derive(Debug, Clone)]
+pub(super) struct Stored<'a> {
+    pub(super) channel: Channel,
+    pub(super) values: Cow<'a, [Option<f64>]>,
+    /// Qualities that stand beside the values that were given: not counted among them.
+    pub(super) beside: bool,
+}
+
+impl<'a> Stored<'a> {
+    /// Takes reported values in by their channel; what is no value is absent, and counted.
+    pub(super) fn of(channel: Channel, reported: &'a [Option<f64>], aside: &mut SetAside) -> Self {
+        let as_it_is = channel.stores_as_reported() && !reported.contains(&Some(ALL_ONES));
+        let values = if as_it_is {
+            Cow::Borrowed(reported)
+        } else {
+            let mut take = |value: f64| {
+                let taken = channel.take(value);
+                aside.count(taken);
+                taken.value()
+            };
+            reported.iter().map(|value| value.and_then(&mut take)).collect()
+        };
+        Self { channel, values, beside: false }
+    }
+
+    /// How many of the values that were given it has.
+    pub(super) fn points(&self) -> usize {
+        if self.beside { 0 } else { self.values.iter().flatten().count() }
+    }
+}
 
 impl Memcore {
-    /// Writes a column of one series, and returns how many values it had; it is durable when this returns.
+    /// Writes a column of one series, and returns how many values were stored; they are durable when this returns.
     ///
     /// With a unit, values are converted from it, and a series that is not registered becomes a gauge in it. Without
-    /// one, values are in the unit and sign that the series was registered with. An absent value writes nothing.
+    /// one, values are in the unit and sign that the series was registered with. An absent value writes nothing, and neither
+    /// does one that the channel's description says is none ([`Channel::take`]): it is not among those returned.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) for an unregistered series without a unit,
@@ -42,16 +86,16 @@ impl Memcore {
         values: &[Option<f64>],
         unit: Option<Unit>,
     ) -> Result<usize> {
-        self.write_rows(&series.device, times, &[Column { channel: series.channel.clone(), values, unit }])
+        self.write_rows(&series.device, times, &[Column::plain(series.channel.clone(), values, unit)])
     }
 
-    /// Writes rows of one device, a column a channel, and returns how many values they had; they are durable when this
+    /// Writes rows of one device, a column a channel, and returns how many values were stored; they are durable when this
     /// returns. A row without any value writes nothing.
     ///
     /// # Errors
     /// As [`write`](Self::write); [`Invalid`](crate::ErrorKind::Invalid) for a channel that stands twice.
     pub fn write_rows(&self, device: &DeviceName, times: &[Timestamp], columns: &[Column<'_>]) -> Result<usize> {
-        let columns = self.describe(device, times.len(), columns)?;
+        let (columns, _) = self.describe(device, times.len(), columns)?;
         let (written, last) = self.append_rows(device, times, &columns)?;
         if let Some(ticket) = last {
             self.store().commit(ticket)?;
@@ -66,22 +110,21 @@ impl Memcore {
     /// [`NotFound`](crate::ErrorKind::NotFound) for a channel that is not registered; then nothing is written.
     pub fn write_reading(&self, device: &DeviceName, time: Timestamp, values: &[(ChannelName, f64)]) -> Result<()> {
         let cells: Vec<[Option<f64>; 1]> = values.iter().map(|(_, value)| [Some(*value)]).collect();
-        let columns: Vec<Column<'_>> = std::iter::zip(values, &cells)
-            .map(|((channel, _), cell)| Column { channel: channel.clone(), values: cell, unit: None })
-            .collect();
+        let columns: Vec<Column<'_>> =
+            std::iter::zip(values, &cells).map(|((channel, _), cell)| Column::plain(channel.clone(), cell, None)).collect();
         self.write_rows(device, &[time], &columns).map(drop)
     }
 
-    /// Checks the columns and registers what is new: from here on nothing about them can be wrong.
+    /// Checks the columns, registers what is new and takes the values in: from here on nothing about them can be wrong.
     pub(super) fn describe<'a>(
         &self,
         device: &DeviceName,
         rows: usize,
         columns: &[Column<'a>],
-    ) -> Result<Vec<Described<'a>>> {
+    ) -> Result<(Vec<Stored<'a>>, SetAside)> {
         let mut new = Vec::new();
-        let mut described: Vec<Described<'a>> = Vec::with_capacity(columns.len());
-        for Column { channel, values, unit } in columns {
+        let mut described: Vec<(Channel, Option<Channel>)> = Vec::with_capacity(columns.len());
+        for Column { channel, values, unit, quality } in columns {
             let series = device.channel(channel.clone());
             if rows != values.len() {
                 let values = values.len();
@@ -95,12 +138,68 @@ impl Memcore {
             if is_new {
                 new.push(channel.clone());
             }
-            described.push((channel, values));
+            let beside = match quality {
+                Some(quality) => Some(self.quality_beside(&series, rows, &channel, quality, columns)?),
+                None => None,
+            };
+            new.extend(beside.iter().filter(|(_, is_new)| *is_new).map(|(quality, _)| quality.clone()));
+            described.push((channel, beside.map(|(quality, _)| quality)));
         }
         if !new.is_empty() {
             self.store().register(device, &new)?;
         }
-        Ok(described)
+        Ok(self.take_in(device, rows, columns, described))
+    }
+
+    /// The columns past the edge, with what is to be said of their qualities.
+    fn take_in<'a>(
+        &self,
+        device: &DeviceName,
+        rows: usize,
+        columns: &[Column<'a>],
+        described: Vec<(Channel, Option<Channel>)>,
+    ) -> (Vec<Stored<'a>>, SetAside) {
+        let (mut all, mut marked) = (Vec::with_capacity(columns.len()), Vec::new());
+        let mut aside = SetAside::default();
+        for (Column { values, quality, .. }, (channel, beside)) in columns.iter().zip(described) {
+            let before = aside;
+            let mut stored = Stored::of(channel, values, &mut aside);
+            if let (Some(beside), Some(told)) = (beside, quality) {
+                marked.push((beside, quality::told(values, &mut stored, told, &mut aside)));
+            } else if aside != before
+                && let Some(beside) = self.quality_channel(device, &stored.channel)
+            {
+                marked.push((beside, quality::refused(values, &stored)));
+            }
+            all.push(stored);
+        }
+        marked.into_iter().for_each(|(channel, marks)| quality::mark(&mut all, channel, rows, marks));
+        (all, aside)
+    }
+
+    /// The channel of the qualities of a column, and whether it is yet to be registered.
+    fn quality_beside(
+        &self,
+        series: &SeriesName,
+        rows: usize,
+        channel: &Channel,
+        told: &Qualities<'_>,
+        columns: &[Column<'_>],
+    ) -> Result<(Channel, bool)> {
+        if let Qualities::Each(each) = told
+            && each.len() != rows
+        {
+            let message = format!("{series}: {rows} times and {} qualities, expected as many of each", each.len());
+            return Err(Error::invalid(message));
+        }
+        let quality = channel.quality()?;
+        if columns.iter().any(|column| column.channel == quality.name) {
+            return Err(Error::invalid(format!("{series} has its qualities in two columns, expected one")));
+        }
+        match self.store().channel(&series.device.channel(quality.name.clone())) {
+            Some(registered) => registered.check_compatible(&quality).map(|()| (registered, false)),
+            None => Ok((quality, true)),
+        }
     }
 
     /// How values of the series in that unit are to be read, and whether the series is yet to be registered so.
@@ -113,9 +212,15 @@ impl Memcore {
                     "{series}: unit {unit} does not measure {quantity}, which the series is registered as"
                 )))
             }
-            (Some(mut registered), Some(unit)) => {
-                registered.unit = unit;
-                Ok((registered, false))
+            (Some(registered), Some(unit)) if unit.base() != registered.base_unit() => {
+                let base = registered.base_unit();
+                let message = format!("{series} is registered in {base}, values in {unit} are not of that currency");
+                Err(Error::new(ErrorKind::Conflict, message))
+            }
+            (Some(registered), Some(unit)) => Ok((registered.in_unit(unit), false)),
+            // What its name says needs no unit.
+            (None, None | Some(Unit::Code)) if series.channel.qualified().is_some() => {
+                Ok((Channel::of(series.channel.as_str(), Quantity::Quality, Unit::Code)?.build()?, true))
             }
             (None, Some(unit)) => {
                 let channel = Channel::gauge(series.channel.as_str(), unit).map_err(|e| e.context(series))?;
@@ -127,15 +232,15 @@ impl Memcore {
         }
     }
 
-    /// Appends rows to the store as the channels are stored, and says how many values they had and what to wait for. Times
+    /// Appends rows to the store, and says how many values they had and what to wait for. Times
     /// that label the end of their interval are moved to its start, as those of a device are on its link (P14).
     pub(super) fn append_rows(
         &self,
         device: &DeviceName,
         times: &[Timestamp],
-        columns: &[Described<'_>],
+        columns: &[Stored<'_>],
     ) -> Result<(usize, Option<Ticket>)> {
-        let mut shifts: Vec<Span> = columns.iter().map(|(channel, _)| channel.label_shift()).collect();
+        let mut shifts: Vec<Span> = columns.iter().map(|column| column.channel.label_shift()).collect();
         shifts.sort_unstable();
         shifts.dedup();
         if shifts.len() < 2 {
@@ -146,7 +251,7 @@ impl Memcore {
         }
         let (mut written, mut last) = (0, None);
         for shift in shifts {
-            let own = columns.iter().filter(|(channel, _)| channel.label_shift() == shift);
+            let own = columns.iter().filter(|column| column.channel.label_shift() == shift);
             let (points, ticket) = self.append_shifted(device, times, shift, &own.cloned().collect::<Vec<_>>())?;
             written += points;
             last = ticket.or(last);
@@ -159,7 +264,7 @@ impl Memcore {
         device: &DeviceName,
         times: &[Timestamp],
         shift: Span,
-        columns: &[Described<'_>],
+        columns: &[Stored<'_>],
     ) -> Result<(usize, Option<Ticket>)> {
         let times: Vec<Timestamp> = times.iter().map(|time| time.saturating_add(shift)).collect();
         self.append_stored(device, &times, columns)
@@ -170,28 +275,27 @@ impl Memcore {
         &self,
         device: &DeviceName,
         times: &[Timestamp],
-        columns: &[Described<'_>],
+        columns: &[Stored<'_>],
     ) -> Result<(usize, Option<Ticket>)> {
-        let names: Arc<[ChannelName]> = columns.iter().map(|(channel, _)| channel.name.clone()).collect();
+        let names: Arc<[ChannelName]> = columns.iter().map(|column| column.channel.name.clone()).collect();
         let many = (WRITE_VALUES * 8 / columns.len().max(1)).clamp(1, WRITE_VALUES);
         let (mut written, mut last) = (0, None);
         for start in (0..times.len()).step_by(many) {
             let end = times.len().min(start + many);
             // A row without a value is no row.
             let rows: Vec<usize> =
-                (start..end).filter(|row| columns.iter().any(|(_, values)| values[*row].is_some())).collect();
+                (start..end).filter(|row| columns.iter().any(|column| column.values[*row].is_some())).collect();
             if rows.is_empty() {
                 continue;
             }
             let mut values = Vec::with_capacity(rows.len() * columns.len());
-            for (channel, column) in columns {
-                let plain = channel.sign == SignConvention::Passive && channel.unit == channel.quantity.base_unit();
-                let stored = |value: f64| if plain { value } else { channel.to_stored(value) };
-                values.extend(rows.iter().map(|row| column[*row].map(stored)));
+            for column in columns {
+                values.extend(rows.iter().map(|row| column.values[*row]));
             }
             let times = rows.iter().map(|row| times[*row]).collect();
             let batch = Batch::new(device.clone(), Arc::clone(&names), times, values)?;
-            written += batch.points();
+            let given = columns.iter().enumerate().filter(|(_, column)| !column.beside);
+            written += given.map(|(at, _)| batch.column(at).iter().flatten().count()).sum::<usize>();
             last = Some(self.store().append(&batch)?);
         }
         Ok((written, last))
@@ -201,7 +305,7 @@ impl Memcore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{LabelPosition, Selection};
+    use crate::model::{Kind, LabelPosition, RegisterType, Selection, SignConvention, ValidRange};
     use crate::store::Query;
 
     fn seconds(count: i64) -> Vec<Timestamp> {
@@ -209,7 +313,7 @@ mod tests {
     }
 
     fn column<'a>(channel: &str, values: &'a [Option<f64>], unit: Option<Unit>) -> Column<'a> {
-        Column { channel: channel.parse().unwrap(), values, unit }
+        Column::plain(channel.parse().unwrap(), values, unit)
     }
 
     #[test]
@@ -284,5 +388,63 @@ mod tests {
         assert!(e.message().contains("voltage is not registered"), "{e}");
         mem.write_reading(&device, Timestamp::from_seconds(1), &reading("power")[..1]).unwrap();
         assert_eq!(mem.latest(Selection::all()).unwrap()[0].1.value, -1500.0);
+    }
+
+    #[test]
+    fn a_value_that_is_none_is_absent_and_the_rest_of_its_row_stands() {
+        // B5: an inverter whose raw registers are passed on; 0xFFFF is no power, 180 % no state of charge.
+        let mem = Memcore::in_memory();
+        let device: DeviceName = "home1.pv".parse().unwrap();
+        let power = Channel::gauge("power", Unit::Watt).unwrap().register(RegisterType::Uint16).build().unwrap();
+        let soc = Channel::of("soc", Quantity::StateOfCharge, Unit::Percent).unwrap();
+        let soc = soc.range(ValidRange::new(0.0, 100.0).unwrap()).build().unwrap();
+        for channel in [&power, &soc] {
+            mem.register(&device.channel(channel.name.clone()), channel).unwrap();
+        }
+        let (watts, percent) = ([Some(1466.0), Some(65_535.0), Some(65_535.0)], [Some(80.0), Some(81.0), Some(180.0)]);
+        let columns = [column("power", &watts, None), column("soc", &percent, None)];
+        assert_eq!(mem.write_rows(&device, &seconds(3), &columns).unwrap(), 3);
+        let mut bulk = mem.bulk();
+        assert_eq!(bulk.write_rows(&device, &seconds(3), &columns).unwrap(), 3);
+        assert_eq!(
+            bulk.write(&device.channel(power.name.clone()), &seconds(1), &[Some(65.535)], Some(Unit::Kilowatt)).unwrap(),
+            0
+        );
+        let done = bulk.finish().unwrap();
+        assert_eq!((done.points, done.set_aside), (3, SetAside { invalid: 3, out_of_range: 1 }));
+        mem.write_reading(&device, Timestamp::from_seconds(9), &[("power".parse().unwrap(), 65_535.0)]).unwrap();
+        let result = mem.query(&Query::of("home1.pv.*").unwrap()).unwrap();
+        let values: Vec<&[f64]> = result.series().iter().map(|series| &series.values().unwrap().values()[..]).collect();
+        assert_eq!(values, [&[1466.0][..], &[0.8, 0.81]]);
+    }
+
+    #[test]
+    fn what_a_register_of_the_generator_sign_counts_flows_out() {
+        // A PV inverter's own register: 12, 12.5, reset, 0.25, 1 kWh of production.
+        let mem = Memcore::in_memory();
+        let series: SeriesName = "home1.pv.energy".parse().unwrap();
+        let energy = Channel::gauge("energy", Unit::KilowattHour).unwrap().kind(Kind::Counter);
+        mem.register(&series, &energy.sign(SignConvention::Generator).build().unwrap()).unwrap();
+        let query = Query::new(&series).aggregate(crate::store::Aggregate::Increase);
+        mem.write(&series, &seconds(4), &[12.0, 12.5, 0.25, 1.0].map(Some), None).unwrap();
+        for _ in 0..2 {
+            assert_eq!(mem.query(&query).unwrap().series()[0].column("increase").unwrap().value(0), -1250.0);
+            mem.store().seal().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_counter_goes_on_through_the_rollover_of_its_register() {
+        let mem = Memcore::in_memory();
+        let series: SeriesName = "home1.meter.energy".parse().unwrap();
+        let energy = Channel::gauge("energy", Unit::KilowattHour).unwrap().kind(Kind::Counter).rollover(1000.0);
+        mem.register(&series, &energy.build().unwrap()).unwrap();
+        let readings = [998.0, 999.5, 0.5, 2.0].map(Some);
+        mem.write(&series, &seconds(4), &readings, None).unwrap();
+        let query = Query::new(&series).aggregate(crate::store::Aggregate::Increase);
+        let rise = || mem.query(&query).unwrap().series()[0].column("increase").unwrap().value(0);
+        assert_eq!(rise(), 4000.0);
+        mem.store().seal().unwrap();
+        assert_eq!(rise(), 4000.0);
     }
 }

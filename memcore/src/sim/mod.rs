@@ -31,7 +31,7 @@ pub use pv_array::{PvArray, PvSettings};
 pub use random::RandomStream;
 pub use replay::{Replay, ReplayOptions, ReplayRow};
 #[cfg(feature = "files")]
-pub(crate) use replay::{TimeReader, channel_of_column, is_time, unpacked};
+pub(crate) use replay::{channel_of_column, is_time, unpacked};
 pub use simulation::{Simulation, SimulationProgress, SimulationReport, Speed};
 pub use street::{Street, StreetDevice, StreetOptions};
 pub use world::{LocalTime, Location, World};

@@ -1,6 +1,6 @@
 //! Deleting a range of series: for good, whatever crashes, and in every view as of whenever.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::compact;
 use super::erasure::Erasure;
@@ -10,7 +10,7 @@ use super::shared::{Shared, Writing};
 use super::state::State;
 use super::store::Store;
 use crate::error::{Error, Result};
-use crate::model::{Selection, Timestamp};
+use crate::model::{Selection, SeriesName, Timestamp};
 
 /// What [`Store::delete`] deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Deleted {
 }
 
 impl Store {
-    /// Deletes the samples of the selected series, from `from` on and before `to`. It is durable when this
+    /// Deletes the samples of the selected series, from `from` on and before `to`, and their qualities with them. It is durable when this
     /// returns, and holds for views as of earlier instants too. [`Timestamp::MIN`] and [`Timestamp::MAX`] stand for
     /// everything on their side. What arrives for the range afterwards is kept. Queries do not see the samples any more;
     /// their bytes go with the next merge or [`compact`](Self::compact) of the device, whole chunks at once.
@@ -40,13 +40,15 @@ impl Store {
             return Err(Error::invalid(format!("the range to delete is {from} to {to}, expected from <= to")));
         }
         let selected = shared.read().select(&selection);
+        let siblings = with_qualities(&shared.read(), &selected);
         if let (Some(series), []) = (selection.exact(), &selected[..]) {
             return Err(Error::not_found(format!("series {series} is not registered")));
         }
         let last = if to == Timestamp::MAX { i64::MAX } else { to.as_micros().saturating_sub(1) };
         let mut deleted = Deleted { series: selected.len(), touched: 0 };
-        let mut devices: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        selected.into_iter().for_each(|(_, device, column)| devices.entry(device).or_default().push(column));
+        let mut devices: BTreeMap<u32, Columns> = BTreeMap::new();
+        siblings.into_iter().for_each(|(device, column)| devices.entry(device).or_default().all.push(column));
+        selected.iter().for_each(|(_, device, _)| devices.entry(*device).or_default().selected += 1);
         if from == to && to != Timestamp::MAX {
             return Ok(deleted);
         }
@@ -62,6 +64,22 @@ impl Store {
     }
 }
 
+/// The columns of the series, and those of the qualities of their values: what says something of a sample goes with it.
+fn with_qualities(state: &State, selected: &[(SeriesName, u32, u32)]) -> BTreeSet<(u32, u32)> {
+    let with_quality = |(_, device, column): &(SeriesName, u32, u32)| {
+        let quality = state.devices[*device as usize].qualities.get(column).copied();
+        [*column].into_iter().chain(quality).map(|column| (*device, column)).collect::<Vec<_>>()
+    };
+    selected.iter().flat_map(with_quality).collect()
+}
+
+/// Columns of a device: all that something is deleted of, and how many of them were selected.
+#[derive(Debug, Default)]
+struct Columns {
+    all: Vec<u32>,
+    selected: usize,
+}
+
 /// Both ends included.
 #[derive(Debug, Clone, Copy)]
 struct Range {
@@ -71,7 +89,7 @@ struct Range {
 
 /// An erasure hides chunks of lower order only (S35). So the rows that are here now are sealed first; what arrives meanwhile
 /// stays in heads, and becomes chunks above it.
-fn erase(shared: &Shared, writing: &Writing, devices: &BTreeMap<u32, Vec<u32>>, range: Range) -> Result<usize> {
+fn erase(shared: &Shared, writing: &Writing, devices: &BTreeMap<u32, Columns>, range: Range) -> Result<usize> {
     let mut waiting = {
         let mut state = shared.write();
         for device in devices.keys() {
@@ -95,10 +113,10 @@ fn erase(shared: &Shared, writing: &Writing, devices: &BTreeMap<u32, Vec<u32>>, 
 
 /// What the manifest must be told, and how many series may have had something in the range. Chunks that lie in the range
 /// with all they have go at once.
-fn records(state: &State, devices: &BTreeMap<u32, Vec<u32>>, range: Range) -> (Vec<Record>, usize) {
+fn records(state: &State, devices: &BTreeMap<u32, Columns>, range: Range) -> (Vec<Record>, usize) {
     let order = state.next_order;
     let (mut records, mut touched) = (Vec::new(), 0);
-    for (device, columns) in devices {
+    for (device, Columns { all: columns, selected }) in devices {
         let known = &state.devices[*device as usize];
         let all = columns.len() == known.channels.len();
         let whole = Erasure { column: None, first: range.first, last: range.last, order };
@@ -106,7 +124,7 @@ fn records(state: &State, devices: &BTreeMap<u32, Vec<u32>>, range: Range) -> (V
         let (gone, cut): (Vec<_>, Vec<_>) =
             concerned.partition(|chunk| all && range.first <= chunk.first && chunk.last <= range.last);
         if !gone.is_empty() || !cut.is_empty() {
-            touched += columns.len();
+            touched += selected;
         }
         let device = *device;
         records.extend(gone.iter().map(|c| Record::ChunkRemoved { device, file: c.file, offset: c.offset }));

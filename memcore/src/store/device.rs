@@ -9,7 +9,7 @@ use super::manifest::Record;
 use super::marks::Marks;
 use super::table::Head;
 use crate::error::{Error, Result};
-use crate::model::{Batch, Channel, ChannelName, DeviceName, Sample, Timestamp};
+use crate::model::{Batch, Channel, ChannelName, DeviceName, Quantity, Sample, Timestamp};
 
 /// Lists of channels whose columns are remembered, per device; the oldest is forgotten first.
 const LAYOUTS: usize = 8;
@@ -24,6 +24,8 @@ pub(super) struct Device {
     /// By column.
     pub(super) channels: Vec<Channel>,
     columns: HashMap<ChannelName, u32>,
+    /// Which column has the qualities of a column's values.
+    pub(super) qualities: HashMap<u32, u32>,
     /// In order of arrival: later ones override earlier ones (S8).
     pub(super) chunks: Vec<ChunkPlace>,
     /// Rows of frames up to this one are in chunks.
@@ -36,7 +38,7 @@ pub(super) struct Device {
     /// By column: the sample with the latest time, where it is known without looking into chunks.
     pub(super) latest: Vec<Option<Sample>>,
     /// Nothing in a chunk is later than this.
-    newest_sealed: Option<i64>,
+    pub(super) newest_sealed: Option<i64>,
     /// Deleted ranges that chunks may still hold rows of, in order.
     pub(super) erasures: Vec<Erasure>,
     /// How often the latest sample became another than a look into the chunks finds that began before: by a deletion, or by a
@@ -52,6 +54,7 @@ impl Device {
             name,
             channels: Vec::new(),
             columns: HashMap::new(),
+            qualities: HashMap::new(),
             chunks: Vec::new(),
             sealed_frame: 0,
             marks: Marks::default(),
@@ -72,10 +75,22 @@ impl Device {
             Some(known) => *known = channel,
             None => {
                 self.columns.insert(channel.name.clone(), column);
+                self.pair(column, &channel);
                 self.channels.push(channel);
                 self.latest.push(None);
                 self.ahead.push(0);
             }
+        }
+    }
+
+    /// A new column may have the qualities of another, or the other way round.
+    fn pair(&mut self, column: u32, channel: &Channel) {
+        if let Some(qualified) = channel.qualified().and_then(|name| self.column(&name)) {
+            self.qualities.insert(qualified, column);
+        }
+        let own = channel.name.quality().ok().and_then(|name| self.column(&name));
+        if let Some(own) = own.filter(|own| self.channels[*own as usize].quantity == Quantity::Quality) {
+            self.qualities.insert(column, own);
         }
     }
 

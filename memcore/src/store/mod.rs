@@ -38,6 +38,7 @@ mod query;
 mod recovery;
 mod registration;
 mod repair;
+mod requalify;
 mod result;
 mod retention;
 mod rows;

@@ -4,7 +4,7 @@ pub use super::result::{QueryResult, SeriesResult};
 use crate::energy::{self, GapRule, Resampling};
 pub use crate::energy::{Aggregate, CalendarUnit, Every, Gaps, Percentile, Rule};
 use crate::error::{Error, Result};
-use crate::model::{Channel, Selection, Span, Timestamp, shorten};
+use crate::model::{Channel, Selection, SignConvention, Span, Timestamp, shorten};
 
 /// A chart wider than this is none.
 const CHART_WIDTH: std::ops::RangeInclusive<usize> = 4..=1_000_000;
@@ -64,6 +64,7 @@ pub struct Query {
     pub(super) chart: Option<Chart>,
     pub(super) limit: Option<usize>,
     pub(super) last: Option<usize>,
+    pub(super) with_quality: bool,
 }
 
 impl Query {
@@ -83,6 +84,7 @@ impl Query {
             chart: None,
             limit: None,
             last: None,
+            with_quality: false,
         }
     }
 
@@ -176,6 +178,13 @@ impl Query {
         self
     }
 
+    /// Raw samples with a column `quality` beside `value`: the number of the [`Quality`](crate::model::Quality) of each.
+    #[must_use]
+    pub fn with_quality(mut self) -> Self {
+        self.with_quality = true;
+        self
+    }
+
     /// The same question about other series.
     #[must_use]
     pub fn select(mut self, selection: impl Into<Selection>) -> Self {
@@ -199,6 +208,7 @@ impl Query {
     #[must_use]
     pub fn column_names(&self) -> Vec<String> {
         match self.is_raw() {
+            true if self.with_quality => vec!["value".to_owned(), "quality".to_owned()],
             true => vec!["value".to_owned()],
             false => self.columns().iter().map(|aggregate| aggregate.name().into_owned()).collect(),
         }
@@ -223,10 +233,17 @@ impl Query {
     /// How long values of that channel hold, where the query needs to know.
     pub(super) fn gap_rule(&self, channel: &Channel) -> Result<Option<GapRule>> {
         let fills = matches!(self.gaps, Gaps::Previous | Gaps::Linear);
-        if !fills && !self.columns().iter().any(|aggregate| aggregate.is_over_time()) {
-            return Ok(None);
+        if fills || self.aggregates.iter().any(|aggregate| aggregate.is_over_time()) {
+            return GapRule::of(channel, self.max_gap).map(Some);
         }
-        GapRule::of(channel, self.max_gap).map(Some)
+        // Without one only the samples of a bucket count for its quality, not what holds into it.
+        let helps = self.aggregates.iter().any(|aggregate| aggregate.is_of_quality());
+        Ok(if helps { GapRule::of(channel, self.max_gap).ok() } else { None })
+    }
+
+    /// Whether it needs to know the qualities of values.
+    pub(super) fn asks_for_quality(&self) -> bool {
+        if self.is_raw() { self.with_quality } else { self.aggregates.iter().any(|aggregate| aggregate.is_of_quality()) }
     }
 
     /// How far before and behind the range samples of that channel matter within it.
@@ -247,6 +264,8 @@ impl Query {
             rule: self.rule,
             fill: self.gaps,
             gaps: self.gap_rule(channel)?,
+            width: channel.rollover_width(),
+            turned: channel.sign == SignConvention::Generator,
             ..resampling
         })
     }
@@ -279,6 +298,11 @@ impl Query {
         if self.gaps != Gaps::Absent && self.every.is_none() {
             return Err(Error::invalid(
                 "query has `gaps` without `every`, expected both: only buckets can be without a number",
+            ));
+        }
+        if self.with_quality && !self.is_raw() {
+            return Err(Error::invalid(
+                "query has `with_quality` with `every` or an aggregate, expected the aggregate `quality` instead",
             ));
         }
         self.every.as_ref().map_or(Ok(()), Every::check)?;

@@ -11,6 +11,7 @@ use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use super::cost::Cost;
 use super::query::Aggregate;
+use super::snapshot::Wanted;
 use crate::energy::BucketRows;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, SeriesName};
@@ -41,13 +42,18 @@ pub struct SeriesResult {
 }
 
 impl SeriesResult {
-    pub(super) fn raw(series: SeriesName, channel: Channel, times: Vec<i64>, values: Vec<f64>) -> Self {
-        let values: ArrayRef = Arc::new(Float64Array::from(values));
-        let columns = vec![("value".into(), values)];
+    pub(super) fn raw(wanted: Wanted, times: Vec<i64>, values: Vec<f64>, qualities: Option<Vec<f64>>) -> Self {
+        let Wanted { series, channel, .. } = wanted;
+        let column = |(name, values): (&str, Vec<f64>)| -> (Arc<str>, ArrayRef) {
+            (name.into(), Arc::new(Float64Array::from(values)))
+        };
+        let columns = [("value", values)].into_iter().chain(qualities.map(|qualities| ("quality", qualities)));
+        let columns = columns.map(column).collect();
         Self { series, channel, times: utc(times), columns, aggregates: Vec::new() }
     }
 
-    pub(super) fn bucketed(series: SeriesName, channel: Channel, rows: BucketRows, aggregates: &[Aggregate]) -> Self {
+    pub(super) fn bucketed(wanted: Wanted, rows: BucketRows, aggregates: &[Aggregate]) -> Self {
+        let Wanted { series, channel, .. } = wanted;
         let column = |(aggregate, values): (&Aggregate, Vec<Option<f64>>)| -> (Arc<str>, ArrayRef) {
             let array: ArrayRef = match aggregate {
                 // Every row has a count.
@@ -76,6 +82,13 @@ impl SeriesResult {
     #[must_use]
     pub fn times(&self) -> &TimestampMicrosecondArray {
         &self.times
+    }
+
+    /// The qualities of the samples of a raw query [with](super::Query::with_quality) them, or the worst of each bucket, where
+    /// that was asked for: the number of a [`Quality`](crate::model::Quality).
+    #[must_use]
+    pub fn qualities(&self) -> Option<&Float64Array> {
+        self.column("quality")
     }
 
     /// The values of a raw query.
@@ -110,15 +123,20 @@ impl SeriesResult {
     }
 
     fn unit_at(&self, column: usize) -> String {
-        let quantity = self.channel.quantity;
-        let aggregate = self.aggregates.get(column);
-        aggregate
-            .map_or_else(|| quantity.base_unit().symbol().to_owned(), |aggregate| aggregate.unit(quantity).into_owned())
+        let base = self.channel.base_unit();
+        let aggregate = self.aggregate(column);
+        aggregate.map_or_else(|| base.symbol().to_owned(), |aggregate| aggregate.unit(base).into_owned())
+    }
+
+    /// What a column is; none for raw values.
+    fn aggregate(&self, column: usize) -> Option<Aggregate> {
+        let raw_quality = (self.aggregates.is_empty() && column == 1).then_some(Aggregate::Quality);
+        self.aggregates.get(column).copied().or(raw_quality)
     }
 
     /// What the column at that place says: `unit`, `quantity` of the channel, and `meaning` in words.
     fn meaning(&self, column: usize) -> HashMap<String, String> {
-        let meaning = self.aggregates.get(column).map_or("sample as stored".into(), |aggregate| aggregate.meaning());
+        let meaning = self.aggregate(column).map_or("sample as stored".into(), |aggregate| aggregate.meaning());
         HashMap::from([
             ("unit".to_owned(), self.unit_at(column)),
             ("quantity".to_owned(), self.channel.quantity.name().to_owned()),
@@ -298,7 +316,10 @@ impl QueryResult {
     fn metadata(&self) -> HashMap<String, String> {
         let columns = || 0..self.columns.len();
         // A count beside them has no unit that would matter.
-        let is_plain = |at: &usize| !matches!(&*self.columns[*at], "count" | "coverage" | "held");
+        let aside = |name: &str| {
+            name.parse::<Aggregate>().is_ok_and(|of| of == Aggregate::Count || of.is_share() || of == Aggregate::Quality)
+        };
+        let is_plain = |at: &usize| !aside(&self.columns[*at]);
         let told: Vec<usize> =
             if columns().any(|at| is_plain(&at)) { columns().filter(is_plain).collect() } else { columns().collect() };
         let all = self.series.iter().flat_map(|series| told.iter().map(|at| series.meaning(*at)));

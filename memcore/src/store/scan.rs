@@ -8,7 +8,7 @@ use super::shared::Shared;
 use super::snapshot::{self, Snapshot, Wanted};
 use crate::energy::{BucketFold, Fold};
 use crate::error::{Error, Result};
-use crate::model::Channel;
+use crate::model::{Channel, Quality};
 
 /// Runs a query.
 pub(super) fn run(shared: &Shared, query: &Query) -> Result<QueryResult> {
@@ -24,11 +24,7 @@ pub(super) fn run(shared: &Shared, query: &Query) -> Result<QueryResult> {
 
 /// The result of a query before anything is in it.
 pub(super) fn empty_result(query: &Query) -> QueryResult {
-    let columns = if query.is_raw() {
-        vec!["value".into()]
-    } else {
-        query.columns().into_iter().map(|aggregate| aggregate.name().into()).collect()
-    };
+    let columns = query.column_names().into_iter().map(Into::into).collect();
     let zone = query.every.as_ref().and_then(Every::zone_name).map(Into::into);
     QueryResult { series: Vec::new(), columns, skipped: Vec::new(), zone, cost: Default::default() }
 }
@@ -51,7 +47,7 @@ pub(super) fn snapshots(shared: &Shared, query: &Query) -> Result<Vec<Snapshot>>
         let first = if query.seed().is_some() { i64::MIN } else { reach.first };
         reading = Some(reading.map_or((first, reach.last), |(low, high)| (low.min(first), high.max(reach.last))));
     }
-    Ok(snapshot::take(&state, selected, reading, shared.options.skip_damaged))
+    Ok(snapshot::take(&state, selected, reading, (shared.options.skip_damaged, query.asks_for_quality())))
 }
 
 /// What is read of a series for the query; None where its range is empty.
@@ -96,7 +92,7 @@ pub(super) fn answer(device: &mut Snapshot, only: Option<usize>, query: &Query) 
         sinks.push(sink);
     }
     read(device, &mut merges, &mut sinks, query.limit.filter(|_| query.is_raw()))?;
-    wanted.into_iter().zip(sinks).map(|(wanted, sink)| finish(query, wanted, sink)).collect()
+    wanted.into_iter().zip(sinks).map(|(wanted, sink)| finish(device, query, wanted, sink)).collect()
 }
 
 /// Where the samples of a series go, and what is still to be read of them.
@@ -119,7 +115,13 @@ pub(super) fn begin(device: &mut Snapshot, wanted: &Wanted, query: &Query) -> Re
             *rows = last_rows(device, wanted.column, reach, last)?;
             return Ok((sink, None));
         }
-        (Sink::Fold(fold), _) => seed(device, wanted, query, fold)?,
+        (Sink::Fold(fold), _) => {
+            if let Some(quality) = wanted.quality {
+                let Rows { times, values } = all_rows(device, quality, reach)?;
+                fold.qualify(times, values);
+            }
+            seed(device, wanted, query, fold)?;
+        }
         _ => {}
     }
     Ok((sink, Some(Merge::new(device, wanted.column, reach))))
@@ -149,6 +151,39 @@ fn read(device: &mut Snapshot, merges: &mut [(usize, Merge)], sinks: &mut [Sink]
     Ok(())
 }
 
+/// Every row of a column, chunk by chunk, so that no more of them are open than overlap.
+fn all_rows(device: &mut Snapshot, column: u32, reach: Reach) -> Result<Rows> {
+    let mut rows = Rows::default();
+    let mut merge = Merge::new(device, column, reach);
+    for pause in device.pauses() {
+        while merge.step(device, pause, &mut Out::Raw(&mut rows))? {}
+        device.close_until(pause);
+    }
+    Ok(rows)
+}
+
+/// The qualities of samples, where the query asks for them: what stands at their times, else measured.
+pub(super) fn qualities(device: &mut Snapshot, query: &Query, wanted: &Wanted, times: &[i64]) -> Result<Option<Vec<f64>>> {
+    if !query.with_quality {
+        return Ok(None);
+    }
+    let mut qualities = vec![Quality::Measured.number(); times.len()];
+    let (Some(column), Some(first), Some(last)) = (wanted.quality, times.first(), times.last()) else {
+        return Ok(Some(qualities));
+    };
+    let known = query.as_of.map_or(i64::MAX, known_at);
+    let reach = Reach { from: *first, to: *last, first: *first, last: *last, known };
+    let told = all_rows(device, column, reach)?;
+    let mut at = 0;
+    for (time, number) in told.times.iter().zip(told.values) {
+        at += times[at..].partition_point(|sample| sample < time);
+        if times.get(at) == Some(time) {
+            qualities[at] = number;
+        }
+    }
+    Ok(Some(qualities))
+}
+
 /// The last so many rows: read from where there are enough of them, and from further back where some of those are hidden.
 fn last_rows(device: &mut Snapshot, column: u32, reach: Reach, rows: usize) -> Result<Rows> {
     let mut wanted = rows;
@@ -167,8 +202,7 @@ fn last_rows(device: &mut Snapshot, column: u32, reach: Reach, rows: usize) -> R
 }
 
 /// The rows of a series, once all of its samples were given.
-pub(super) fn finish(query: &Query, wanted: Wanted, sink: Sink) -> Result<SeriesResult> {
-    let Wanted { series, channel, .. } = wanted;
+pub(super) fn finish(device: &mut Snapshot, query: &Query, wanted: Wanted, sink: Sink) -> Result<SeriesResult> {
     match sink {
         Sink::Raw(mut rows) => {
             rows.truncate(query.limit.unwrap_or(usize::MAX));
@@ -176,7 +210,8 @@ pub(super) fn finish(query: &Query, wanted: Wanted, sink: Sink) -> Result<Series
                 Some(chart) => chart.pick(query, rows.times, rows.values),
                 None => (rows.times, rows.values),
             };
-            Ok(SeriesResult::raw(series, channel, times, values))
+            let qualities = qualities(device, query, &wanted, &times)?;
+            Ok(SeriesResult::raw(wanted, times, values, qualities))
         }
         Sink::Fold(fold) => {
             let mut rows = fold.finish()?;
@@ -186,7 +221,7 @@ pub(super) fn finish(query: &Query, wanted: Wanted, sink: Sink) -> Result<Series
                 (None, Some(last)) => rows.keep(all.saturating_sub(last), all),
                 (None, None) => {}
             }
-            Ok(SeriesResult::bucketed(series, channel, rows, &query.columns()))
+            Ok(SeriesResult::bucketed(wanted, rows, &query.columns()))
         }
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Wanted {
     pub(super) series: SeriesName,
     pub(super) channel: Channel,
     pub(super) column: u32,
+    /// The column of the qualities of its values, where there is one and it is asked for.
+    pub(super) quality: Option<u32>,
 }
 
 /// What a query needs of one device.
@@ -94,12 +96,13 @@ pub(super) fn take(
     state: &State,
     selected: Vec<(SeriesName, u32, u32)>,
     range: Option<(i64, i64)>,
-    skip_damaged: bool,
+    (skip_damaged, with_quality): (bool, bool),
 ) -> Vec<Snapshot> {
     let mut by_device: std::collections::BTreeMap<u32, Vec<Wanted>> = Default::default();
     for (series, device, column) in selected {
         let channel = state.describe(device, column).clone();
-        by_device.entry(device).or_default().push(Wanted { series, channel, column });
+        let quality = state.devices[device as usize].qualities.get(&column).copied().filter(|_| with_quality);
+        by_device.entry(device).or_default().push(Wanted { series, channel, column, quality });
     }
     let of = |(device, wanted): (u32, Vec<Wanted>)| {
         let sources = range.map_or_else(Vec::new, |range| sources(state, device, &wanted, range));
@@ -121,7 +124,7 @@ fn sources(state: &State, device: u32, wanted: &[Wanted], (from, to): (i64, i64)
     let chunks = device.chunks.iter().filter(|chunk| chunk.first <= to && chunk.last >= from);
     let chunks = chunks.filter_map(|chunk| Some(Source::Chunk(chunk.clone(), state.file(chunk.file)?)));
     let frozen = device.frozen.iter().map(|head| Source::Head(Arc::clone(head)));
-    let columns: Vec<u32> = wanted.iter().map(|wanted| wanted.column).collect();
+    let columns: Vec<u32> = wanted.iter().flat_map(|wanted| [wanted.column].into_iter().chain(wanted.quality)).collect();
     let live = device.head.copy_of(&columns, from, to);
     let live = (live.rows() > 0).then(|| Source::Head(Arc::new(live)));
     let spanned = |source: Source| {

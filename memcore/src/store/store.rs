@@ -17,6 +17,7 @@ use super::options::{StoreOptions, SyncPolicy};
 use super::query::{Query, QueryResult};
 use super::recovery;
 use super::registration;
+use super::requalify;
 use super::retention::{self, Now, RetentionReport};
 use super::scan;
 use super::seal;
@@ -559,7 +560,12 @@ fn append(state: &mut State, batch: &Batch, arrived: Timestamp, shared: &Shared)
         .device_id(device_name)
         .ok_or_else(|| Error::not_found(format!("device {device_name} is not registered: data for it is refused")))?;
     let device = &mut state.devices[id as usize];
-    let ids = device.layout(batch.channels())?;
+    let mut ids = device.layout(batch.channels())?;
+    let requalified = requalify::requalified(device, batch, &ids)?;
+    if let Some(more) = &requalified {
+        ids = device.layout(more.channels())?;
+    }
+    let batch = requalified.as_ref().unwrap_or(batch);
     if let Some(frame) = batch.position().and_then(|position| device.marks.repeated(position)) {
         state.repeated_batches += 1;
         return Ok((frame, false));

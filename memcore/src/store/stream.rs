@@ -71,10 +71,10 @@ pub(super) fn start(shared: &Shared, query: &Query) -> Result<QueryStream> {
     left.sort_by_key(|(device, series)| &devices[*device].wanted[*series].series);
     for (device, series) in &left {
         let wanted = &devices[*device].wanted[*series];
-        let (name, channel) = (wanted.series.clone(), wanted.channel.clone());
+        let wanted = wanted.clone();
         empty.series.push(match query.is_raw() {
-            true => SeriesResult::raw(name, channel, Vec::new(), Vec::new()),
-            false => SeriesResult::bucketed(name, channel, BucketRows::new(query.columns().len(), false), &query.columns()),
+            true => SeriesResult::raw(wanted, Vec::new(), Vec::new(), query.with_quality.then(Vec::new)),
+            false => SeriesResult::bucketed(wanted, BucketRows::new(query.columns().len(), false), &query.columns()),
         });
     }
     let schema = empty.long(&[])?.schema();
@@ -176,9 +176,10 @@ impl QueryStream {
         }
         rows.truncate(most);
         let given = given + rows.len();
-        let wanted = &device.wanted[series];
+        let wanted = device.wanted[series].clone();
         if rows.len() > 0 {
-            self.ready.push(SeriesResult::raw(wanted.series.clone(), wanted.channel.clone(), rows.times, rows.values));
+            let qualities = scan::qualities(device, &self.query, &wanted, &rows.times)?;
+            self.ready.push(SeriesResult::raw(wanted, rows.times, rows.values, qualities));
         }
         if more && given < self.query.limit.unwrap_or(usize::MAX) {
             self.at = Some(At::Rows { device: number, series, merge, given });

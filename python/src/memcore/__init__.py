@@ -2,9 +2,11 @@
 
 import atexit as _atexit
 
+from . import energy
 from ._bulk import Bulk
 from ._channel import Channel
 from ._device import Device
+from ._doctor import Checkup, Declaration, Finding, Report, doctor
 from ._errors import (
     ClosedError,
     ConflictError,
@@ -23,10 +25,12 @@ from ._errors import (
     UnauthorizedError,
     UnsupportedError,
 )
+from ._files import ImportReport
 from ._live import Events, Reading, Subscription
 from ._memcore import __version__
 from ._memcore import leave as _leave
 from ._progress import Progress
+from ._quality import Quality
 from ._result import QueryResult, WideResult
 from ._server import CommandResult, Server, serve
 from ._simulate import Simulation, simulate
@@ -37,13 +41,17 @@ __all__ = [
     "Batch",
     "Bulk",
     "Channel",
+    "Checkup",
     "ClosedError",
     "CommandResult",
     "ConflictError",
     "ConnectionError",
     "DamagedError",
+    "Declaration",
     "Device",
     "Events",
+    "Finding",
+    "ImportReport",
     "InternalError",
     "InvalidError",
     "IoError",
@@ -53,9 +61,11 @@ __all__ = [
     "MemcoreError",
     "NotFoundError",
     "Progress",
+    "Quality",
     "QueryResult",
     "ReadOnlyError",
     "Reading",
+    "Report",
     "Retry",
     "SeriesStats",
     "Server",
@@ -68,6 +78,8 @@ __all__ = [
     "VerifyReport",
     "WideResult",
     "__version__",
+    "doctor",
+    "energy",
     "memory",
     "open",
     "restore",

@@ -8,6 +8,7 @@ from typing import Any
 from . import _columns, _frames, _memcore
 from ._frames import Units
 from ._progress import Progress, Tell, Teller
+from ._quality import QualityLike, qualities
 
 
 class Bulk:
@@ -23,10 +24,19 @@ class Bulk:
         self._teller = Teller(progress, "memcore")
         self._done: Progress | None = None
 
-    def write(self, series: str, times: Any, values: Any, *, unit: str | None = None, nan: str = "skip") -> int:
+    def write(
+        self,
+        series: str,
+        times: Any,
+        values: Any,
+        *,
+        unit: str | None = None,
+        nan: str = "skip",
+        quality: QualityLike = None,
+    ) -> int:
         """As ``Memcore.write``, to be durable with the next commit."""
         checked = _columns.column(series, times, values, nan)
-        written = self._native.write(series, *checked, unit, nan == "skip")
+        written = self._native.write(series, *checked, unit, nan == "skip", qualities(quality))
         self._teller(self.progress)
         return written
 

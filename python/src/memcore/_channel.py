@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
@@ -36,6 +36,13 @@ class Channel:
     """How long a value may stand for the present."""
     range: tuple[float, float] | None = None
     """The values that make sense, in ``unit``."""
+    invalid: Sequence[float] = ()
+    """Numbers that mean that nothing was measured, such as 65535, in ``unit``: they become gaps."""
+    register: str | None = None
+    """The Modbus or SunSpec type of the register that is passed on as it is, such as ``uint16`` or ``acc32``: its
+    number for "not implemented" is invalid then, and a counter rolls over at its width."""
+    rollover: float | None = None
+    """How many a counter counts until it begins again at zero, in ``unit``."""
     writable: bool = False
     """Whether it takes commands."""
     labels: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
@@ -54,6 +61,9 @@ def description(channel: Channel) -> dict[str, object]:
         "cadence_us": maybe_span(channel.cadence, "cadence"),
         "max_age_us": maybe_span(channel.max_age, "max_age"),
         "range": channel.range,
+        "invalid": [float(number) for number in channel.invalid],
+        "register": channel.register,
+        "rollover": channel.rollover,
         "writable": channel.writable,
         "labels": dict(channel.labels),
     }
@@ -71,6 +81,9 @@ def described(name: str, fields: Mapping[str, Any]) -> Channel:
         cadence=_timedelta(fields.get("cadence_us")),
         max_age=_timedelta(fields.get("max_age_us")),
         range=tuple(fields["range"]) if "range" in fields else None,
+        invalid=tuple(fields.get("invalid", ())),
+        register=fields.get("register"),
+        rollover=fields.get("rollover"),
         writable=fields.get("writable", False),
         labels=fields.get("labels", {}),
     )

@@ -1,4 +1,4 @@
-"""Columns as users have them, made plain for the native module: bytes of numpy, Arrow as it is, lists of numbers."""
+"""Columns as users have them, made plain for the native module: numpy and Arrow as they are, lists of numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from ._errors import InvalidError
-from ._time import micros
+from ._time import local_micros, micros
 
 
 def little_endian(numbers: array[Any]) -> bytes:
@@ -52,6 +52,21 @@ def times(column: Any, name: str = "times") -> Any:
     )
 
 
+def local_times(column: Any, name: str) -> Any:
+    """Times on wall clocks, which have no zone, as microseconds as if they were UTC."""
+    if library(column) == "pandas" and getattr(column.dtype, "kind", "") == "M":
+        if getattr(column.dtype, "tz", None) is not None:
+            raise InvalidError(f"{name} are {column.dtype} with a zone, expected local times without one")
+        column = column.to_numpy()
+    if library(column) == "numpy" and column.dtype.kind != "O":
+        return _times_of_numpy(column, name)
+    if speaks_arrow(column) and library(column) != "pandas":
+        return column
+    return little_endian(
+        array("q", [local_micros(value, f"{name}[{row}]") for row, value in enumerate(_items(column, name))])
+    )
+
+
 def column(series: str, times_: Any, values_: Any, nan: str) -> tuple[Any, Any]:
     """Times and values of a series: columns, or one of each."""
     if nan not in ("skip", "keep"):
@@ -73,6 +88,41 @@ def values(column: Any, name: str = "values") -> Any:
     if speaks_arrow(column):
         return column
     return [_number(value, f"{name}[{row}]") for row, value in enumerate(_items(column, name))]
+
+
+def samples(times_: Any, values_: Any) -> tuple[Any, Any]:
+    """Times and values; a pandas series that is given alone has its times as its index."""
+    if values_ is None:
+        index = getattr(times_, "index", None)
+        if library(times_) != "pandas" or getattr(getattr(index, "dtype", None), "kind", "") != "M":
+            kind = type(times_).__name__
+            raise InvalidError(f"values are missing beside a {kind}, expected them, or a pandas series indexed by time")
+        times_, values_ = index, times_
+    return times(times_), values(values_)
+
+
+def array_of(native: Any) -> Any:
+    """A column of the native module as an array that shares its memory; without numpy as a list."""
+    try:
+        import numpy as np
+    except ImportError:
+        return native.to_list()
+    return np.asarray(native)
+
+
+def utc(index: Any) -> Any:
+    """The instants of an index as datetime64 in UTC."""
+    return index.tz_convert("UTC").tz_localize(None).to_numpy() if getattr(index, "tz", None) is not None else index
+
+
+def like(native: Any, given: Any) -> Any:
+    """One number for each that was given, as a pandas series with the same index where a series was given."""
+    result = array_of(native)
+    if library(given) == "pandas" and hasattr(given, "index"):
+        import pandas as pd
+
+        return pd.Series(result, index=given.index, name=given.name)
+    return result
 
 
 def _items(column: Any, field: str) -> list[Any]:
@@ -117,10 +167,10 @@ def _times_of_numpy(column: Any, name: str) -> Any:
     if kind in "iu":
         if kind == "u" and column.size and int(column.max()) >= 2**63:
             raise InvalidError(f"{name} are up to {column.max()} microseconds, expected numbers of 64 bits with a sign")
-        return column.astype("<i8").tobytes()
+        return _in_one_piece(column, "<i8")
     if kind != "M":
         raise InvalidError(f"{name} are {column.dtype}, expected datetime64, or int64 microseconds")
-    return _exact_micros(column, name).astype("<i8").tobytes()
+    return _in_one_piece(_exact_micros(column, name), "<M8[us]")
 
 
 def _exact_micros(column: Any, name: str) -> Any:
@@ -128,12 +178,19 @@ def _exact_micros(column: Any, name: str) -> Any:
     import numpy as np
 
     if column.size == 0:
-        return column.astype("datetime64[us]")
+        return column
     if np.isnat(column).any():
         raise InvalidError(f"{name}[{int(np.isnat(column).argmax())}] is NaT, expected an instant")
     for row in {int(column.argmin()), int(column.argmax())}:
         micros(column[row], f"{name}[{row}]")
-    return column.astype("datetime64[us]")
+    return column
+
+
+def _in_one_piece(column: Any, kind: str) -> Any:
+    """The array itself where its memory is as the native module reads it, else a copy."""
+    import numpy as np
+
+    return np.require(column, kind, ["C_CONTIGUOUS", "ALIGNED"])
 
 
 def _values_of_pandas(column: Any, name: str) -> Any:
@@ -152,14 +209,17 @@ def _values_of_numpy(column: Any, name: str) -> Any:
         return [_number(value, f"{name}[{row}]") for row, value in enumerate(column)]
     if column.dtype.kind not in "fiub":
         raise InvalidError(f"{name} are {column.dtype}, expected numbers")
-    numbers = column.astype("<f8")
+    if hasattr(column, "mask"):
+        # What is masked is unknown, as null and None are.
+        column = column.astype("<f8").filled(float("nan"))
+    numbers = _in_one_piece(column, "<f8")
     if column.dtype.kind in "iu" and column.dtype.itemsize == 8:
         # Through objects, since a float of 64 bits does not compare exactly with such integers either.
         far = (abs(numbers) >= 2.0**53).nonzero()[0]
         row = next((int(row) for row in far if int(numbers[row]) != int(column[row])), None)
         if row is not None:
             raise InvalidError(f"{name}[{row}] is {column[row]}, expected what a float of 64 bits holds exactly")
-    return numbers.tobytes()
+    return numbers
 
 
 def _flat(column: Any, field: str) -> Any:

@@ -5,43 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from operator import index
 from os import PathLike, fspath
 from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
-from . import _columns, _frames, _memcore
+from . import _columns, _files, _frames, _memcore
+from ._balance import Selections, SiteBalance, selections
 from ._bulk import Bulk
 from ._channel import Channel, Kind, Label, Sign, described, description
-from ._errors import InvalidError
+from ._doctor import FindingKind, Report, Role, looks
+from ._files import FileMapping, ImportReport
 from ._frames import Units
 from ._progress import Tell, Teller
+from ._quality import QualityLike, qualities
+from ._question import Aggregate, ChartMethod, Gaps, Nan, Rule, count
+from ._question import question as asked
 from ._result import QueryResult
 from ._stream import Stream
 from ._time import Instant, Length, maybe_micros, maybe_moment, maybe_span, micros, moment, span
-
-Aggregate = (
-    Literal[
-        "mean",
-        "time_weighted_mean",
-        "min",
-        "max",
-        "sum",
-        "count",
-        "first",
-        "last",
-        "integral",
-        "increase",
-        "coverage",
-        "median",
-    ]
-    | str
-)
-"""What becomes of the values of a bucket; also percentiles such as ``p5`` and ``p99.9``."""
-Nan = Literal["skip", "keep"]
-Gaps = Literal["absent", "null", "previous", "linear"]
-Rule = Literal["step", "trapezoid"]
-ChartMethod = Literal["minmax", "minmaxlttb"]
 
 
 class SeriesStats(NamedTuple):
@@ -66,69 +47,6 @@ class VerifyReport(NamedTuple):
         return not self.damage
 
 
-def _question(
-    start: Instant | None,
-    end: Instant | None,
-    every: Length | None,
-    agg: Aggregate | Sequence[Aggregate] | None,
-    tz: str | None,
-    gaps: Gaps | None,
-    max_gap: Length | None,
-    rule: Rule | None,
-    as_of: Instant | None,
-    chart: int | tuple[int, ChartMethod] | None,
-    limit: int | None,
-    last: int | None,
-) -> dict[str, object]:
-    """What is asked for, as the native module takes it."""
-    if tz is not None and every is None:
-        raise InvalidError(f"tz is {tz!r} without every, expected both: it says where days begin")
-    return {
-        "start": maybe_micros(start, "start"),
-        "end": maybe_micros(end, "end"),
-        "every": every if every is None or isinstance(every, str) else f"{span(every, 'every')}us",
-        "zone": tz,
-        "aggregates": _aggregates(agg),
-        "gaps": gaps,
-        "max_gap_us": maybe_span(max_gap, "max_gap"),
-        "rule": rule,
-        "as_of": maybe_micros(as_of, "as_of"),
-        "chart": None if chart is None else _chart(chart),
-        "limit": _count(limit, "limit"),
-        "last": _count(last, "last"),
-    }
-
-
-def _aggregates(agg: Any) -> list[str]:
-    if agg is None:
-        return []
-    try:
-        names: list[Any] = [agg] if isinstance(agg, str) else list(agg)
-    except TypeError:
-        names = [agg]
-    if not all(isinstance(name, str) for name in names):
-        raise InvalidError(f"agg is {agg!r}, expected the name of an aggregate such as 'mean', or a list of them")
-    return names
-
-
-def _chart(chart: int | tuple[int, ChartMethod]) -> tuple[int | None, str]:
-    width, method = chart if isinstance(chart, tuple) and len(chart) == 2 else (chart, "minmax")
-    return _count(width, "chart"), method
-
-
-def _count(value: Any, field: str) -> int | None:
-    """A whole number that the native module can hold; None where it is not given."""
-    if value is None:
-        return None
-    try:
-        whole = index(value)
-    except TypeError:
-        whole = -1
-    if not 0 <= whole < 2**63:
-        raise InvalidError(f"{field} is {value!r}, expected a whole number from 0 on")
-    return whole
-
-
 class Memcore:
     """An open site; made by ``memcore.open`` and ``memcore.memory``. Threads may share it.
 
@@ -151,24 +69,52 @@ class Memcore:
         cadence: Length | None = None,
         max_age: Length | None = None,
         range: tuple[float, float] | None = None,  # noqa: A002
+        invalid: Sequence[float] = (),
+        register: str | None = None,
+        rollover: float | None = None,
         writable: bool = False,
         labels: Mapping[str, str] | None = None,
     ) -> None:
         """Say what the numbers of a series mean; see ``Channel``. Doing it again is fine unless the meaning differs."""
-        channel = Channel(series, unit, quantity, kind, sign, label, cadence, max_age, range, writable, labels or {})
+        channel = Channel(
+            name=series,
+            unit=unit,
+            quantity=quantity,
+            kind=kind,
+            sign=sign,
+            label=label,
+            cadence=cadence,
+            max_age=max_age,
+            range=range,
+            invalid=invalid,
+            register=register,
+            rollover=rollover,
+            writable=writable,
+            labels=labels or {},
+        )
         self._native.register(series, description(channel))
 
-    def write(self, series: str, times: Any, values: Any, *, unit: str | None = None, nan: Nan = "skip") -> int:
+    def write(
+        self,
+        series: str,
+        times: Any,
+        values: Any,
+        *,
+        unit: str | None = None,
+        nan: Nan = "skip",
+        quality: QualityLike = None,
+    ) -> int:
         """Write a column, or one reading, and return how many values were written; they are durable then.
 
         ``times``: datetimes with a zone, numpy datetime64 (UTC) or int64 microseconds, a pandas, polars or Arrow column
         with a zone. ``values``: numbers; ``None`` and nulls are no values and write nothing, and neither does NaN, for
         that is how numpy and pandas say it. ``nan="keep"`` stores NaN as a value. What is finer than a microsecond is
         cut off. With ``unit`` values are converted from it, and a series that is new becomes a gauge in it; without
-        one they are in the unit that the series was registered with.
+        one they are in the unit that the series was registered with. ``quality`` says how the values came about, one
+        for all or a column of them; it stands in the channel ``power.quality`` beside ``power``, at the same times.
         """
         columns = _columns.column(series, times, values, nan)
-        return self._native.write(series, *columns, unit, nan == "skip")
+        return self._native.write(series, *columns, unit, nan == "skip", qualities(quality))
 
     def write_reading(self, device: str, time: Instant, values: Mapping[str, float]) -> None:
         """Write what several registered channels of a device measured at one instant, as one row; it is durable
@@ -218,6 +164,7 @@ class Memcore:
         chart: int | tuple[int, ChartMethod] | None = None,
         limit: int | None = None,
         last: int | None = None,
+        quality: bool = False,
     ) -> QueryResult:
         """Read the selected series (``home1.*.power``, ``home1.>{phase=L1}``), from ``start`` to before ``end``.
 
@@ -227,9 +174,10 @@ class Memcore:
         ``previous`` or ``linear``. ``max_gap`` is the longest silence over which a value holds, and ``rule`` how it
         goes over into the next, ``step`` or ``trapezoid``, for what counts time (``time_weighted_mean``, ``integral``,
         ``coverage``). ``as_of`` gives what was known at that instant. ``chart`` gives as few raw samples as a chart of
-        so many pixels needs. ``limit`` and ``last`` keep the first or last rows of each series.
+        so many pixels needs. ``limit`` and ``last`` keep the first or last rows of each series. With
+        ``quality`` raw samples have a column of it beside their value, see ``Quality``.
         """
-        question = _question(start, end, every, agg, tz, gaps, max_gap, rule, as_of, chart, limit, last)
+        question = asked(start, end, every, agg, tz, gaps, max_gap, rule, as_of, chart, limit, last, quality)
         return QueryResult(self._native.query(selection, question))
 
     def stream(
@@ -247,7 +195,7 @@ class Memcore:
         as_of: Instant | None = None,
     ) -> Stream:
         """As ``query``, read batch by batch as it is asked for: memory stays flat, however long the range is."""
-        question = _question(start, end, every, agg, tz, gaps, max_gap, rule, as_of, None, None, None)
+        question = asked(start, end, every, agg, tz, gaps, max_gap, rule, as_of, None, None, None, False)
         return Stream(self._native.stream(selection, question))
 
     def export(
@@ -270,7 +218,7 @@ class Memcore:
         What is exported raw can be imported again and is the same, bit for bit; of a NaN, CSV only keeps that it is
         one. Returns how many ``series``, ``rows`` and ``points`` there are in the file.
         """
-        question = _question(start, end, every, agg, tz, None, None, None, as_of, None, None, None)
+        question = asked(start, end, every, agg, tz, None, None, None, as_of, None, None, None, False)
         with Teller(progress, fspath(path)) as teller:
             report = self._native.export(path, selection, question, format, wide, teller.native)
         done: dict[str, int] = json.loads(report)
@@ -284,19 +232,27 @@ class Memcore:
         time: str = "time",
         units: Units = None,
         tz: str | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        mapping: FileMapping = None,
         dry_run: bool = False,
+        strict: bool = False,
+        refused: str | PathLike[str] | Literal[False] | None = None,
         progress: Tell = False,
-    ) -> dict[str, Any]:
-        """Take history in from a file of CSV, Parquet or Arrow: long, or wide with ``device``, see ``write_frame``.
+    ) -> ImportReport:
+        """Take history in from a file, whose format and meaning are told by its content: CSV and its like, Parquet,
+        Arrow, JSON lines, MongoDB dumps, Home Assistant, Green Button. Doing it again adds nothing twice.
 
-        Doing it again adds nothing twice. ``tz`` is the zone of times in CSV without one. Returns how many ``rows``
-        were read, ``points`` written, ``repeated`` because they were there already, and ``gaps``; and the ``series``.
+        What the content leaves open is said by ``device`` and ``units`` (see ``write_frame``), ``tz`` (the zone of
+        times without one), ``delimiter``, ``decimal``, or by a ``mapping``: a mapping's file, or a dict of the same
+        fields, ``{"columns": {"p_kw": {"series": "home1.pv.power", "unit": "kW"}}}``. With ``dry_run`` nothing is
+        written, and the report says what was understood. A row that cannot be read is left out and goes with its reason
+        to ``FILE.refused.csv``, to ``refused``, or nowhere (``False``); with ``strict`` it ends the import.
         """
         with Teller(progress, fspath(path)) as teller:
             reading = _frames.reading(device, time, units, "keep")
-            report = self._native.import_file(path, reading, tz, dry_run, teller.native)
-        done: dict[str, Any] = json.loads(report)
-        return done
+            file = _files.reading(tz, delimiter, decimal, mapping, strict, refused)
+            return _files.report(self._native.import_file(path, reading, file, dry_run, teller.native))
 
     def at(self, time: Instant, selection: str = ">") -> dict[str, tuple[datetime, float]]:
         """Return the sample that held at an instant, the latest at or before it however old, of every selected
@@ -330,6 +286,58 @@ class Memcore:
         """
         with Teller(progress, "backup") as teller:
             return self._native.backup(to, teller.native)
+
+    def doctor(
+        self,
+        selection: str,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        *,
+        tz: str | None = None,
+        position: tuple[float, float] | None = None,
+        roles: Mapping[str, Role] | None = None,
+        only: FindingKind | Sequence[FindingKind] | None = None,
+    ) -> Report:
+        """Examine the selected series and say what is wrong with them, before anyone calculates with it; see
+        ``memcore.doctor``. They are held against each other, so a site is best examined as a whole: ``home1.>``."""
+        ends = (maybe_micros(start, "start"), maybe_micros(end, "end"))
+        return Report(self._native.examine(selection, *ends, looks(tz, position, roles, only)))
+
+    def balance(
+        self,
+        site: str | None = None,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        *,
+        grid: Selections = None,
+        production: Selections = None,
+        storage: Selections = None,
+        load: Selections = None,
+        every: Length | None = None,
+        tz: str | None = None,
+        step: Length | None = None,
+        max_gap: Length | None = None,
+        rule: Rule = "step",
+    ) -> SiteBalance:
+        """Return the energy balance of a site in Wh: what it imported, exported, made, kept and used, and what no
+        device explains.
+
+        The devices of ``site`` are told by their names (``grid``, ``pv``, ``battery``), or the series of power are
+        named: ``grid="home1.meter.power"``, ``load=["home1.house.power", "home1.car.power"]``. Import and export are
+        told apart from ``step`` to step, a minute by default: what flows both ways within one is netted. A step of
+        which a series is not wholly measured counts nothing, and ``coverage`` says so.
+        """
+        asked = {
+            "start": maybe_micros(start, "start"),
+            "end": maybe_micros(end, "end"),
+            "every": every if every is None or isinstance(every, str) else f"{span(every, 'every')}us",
+            "zone": tz,
+            "step_us": maybe_span(step, "step"),
+            "rule": rule,
+            "max_gap_us": maybe_span(max_gap, "max_gap"),
+        }
+        given = {"grid": grid, "production": production, "storage": storage, "load": load}
+        return SiteBalance(*self._native.balance(site, selections(given), asked), tz)
 
     def verify(self) -> VerifyReport:
         """Read everything that is stored and check it."""
@@ -401,8 +409,8 @@ def open(
         "retention": [
             (devices, span(length, f"retention[{devices!r}]")) for devices, length in (retention or {}).items()
         ],
-        "max_bytes": _count(max_bytes, "max_bytes"),
-        "reserve_bytes": _count(reserve_bytes, "reserve_bytes"),
+        "max_bytes": count(max_bytes, "max_bytes"),
+        "reserve_bytes": count(reserve_bytes, "reserve_bytes"),
         "skip_damaged": skip_damaged,
     }
     return Memcore(_memcore.Site.open(path, read_only, options))

@@ -46,6 +46,19 @@ def micros(value: Any, field: str) -> int:
     )
 
 
+def local_micros(value: Any, field: str) -> int:
+    """Microseconds of a time on a wall clock, as if it were UTC."""
+    expected = "expected a local time without a zone, such as datetime(2024, 3, 31, 2, 30) or 2024-03-31T02:30"
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise InvalidError(f"{field} is {value!r}, {expected}") from None
+    if isinstance(value, datetime) and value.tzinfo is None and value == value:
+        return (value.replace(tzinfo=timezone.utc) - EPOCH) // MICROSECOND
+    raise InvalidError(f"{field} is {value!r}, {expected}")
+
+
 def checked(value: int, field: str) -> int:
     """The number, if it fits 64 bits."""
     if value not in I64:

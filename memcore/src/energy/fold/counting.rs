@@ -1,5 +1,7 @@
 //! Counters in buckets: what each reading adds belongs to the bucket that the reading lies in.
 
+use std::borrow::Cow;
+
 use super::Run;
 use crate::energy::Summary;
 use crate::energy::counter::Climb;
@@ -8,6 +10,8 @@ use crate::energy::counter::Climb;
 #[derive(Debug, Default)]
 pub(crate) struct Counting {
     climb: Climb,
+    /// The register is stored with its sign turned round, so that it falls as it counts, and so does what it counted.
+    turned: bool,
     /// Up to where readings were given.
     seen: Option<i64>,
     /// What the last run that was asked of ends with: its time, its last reading, whether it is open what a fall was.
@@ -15,32 +19,40 @@ pub(crate) struct Counting {
 }
 
 impl Counting {
-    /// Of a register of that width, where one is declared.
-    pub(crate) fn new(width: Option<f64>) -> Self {
-        Self { climb: Climb::new(width), ..Self::default() }
+    /// Of a register of that width, where one is declared; `turned` where its sign was turned round at the edge.
+    pub(crate) fn new(width: Option<f64>, turned: bool) -> Self {
+        Self { climb: Climb::new(width), turned, ..Self::default() }
     }
 
     /// Readings before the range, some of which may have been given before.
     pub(crate) fn context(&mut self, times: &[i64], values: &[f64]) {
         let fresh = self.seen.map_or(0, |seen| times.partition_point(|time| *time <= seen));
-        self.climb.context(&values[fresh..]);
+        self.climb.context(&self.counted(&values[fresh..]));
         self.seen = self.seen.max(times.last().copied());
     }
 
     pub(crate) fn samples(&mut self, times: &[i64], values: &[f64]) {
-        self.climb.push_all(values);
+        self.climb.push_all(&self.counted(values));
         self.seen = self.seen.max(times.last().copied());
     }
 
     /// The increase of the open bucket, and a new one begins.
     pub(crate) fn take(&mut self) -> Option<f64> {
-        self.climb.take()
+        self.climb.take().map(|rise| if self.turned { 0.0 - rise } else { rise })
+    }
+
+    /// The readings as the register counts.
+    fn counted<'a>(&self, values: &'a [f64]) -> Cow<'a, [f64]> {
+        if self.turned { values.iter().map(|value| -value).collect() } else { Cow::Borrowed(values) }
     }
 
     /// Whether the first and the last reading of the run tell its rise: it has none but rising numbers, and its beginning
     /// leaves no doubt whether a fall was a reset or a glitch. Runs may be asked of before the readings in front of them are
     /// given, so that the end of the one before is remembered here.
     pub(crate) fn takes(&mut self, run: &Run<'_>) -> bool {
+        if self.turned {
+            return false;
+        }
         let Summary { first, last, .. } = *run.summary;
         let given = self.climb.counter();
         let given = self.seen.zip(given.last()).map(|(time, last)| (time, last, given.is_in_doubt()));

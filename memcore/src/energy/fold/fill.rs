@@ -1,5 +1,6 @@
 //! Rows for the buckets that have none.
 
+use super::quality::QualityRow;
 use crate::energy::{Aggregate, Borders, GapRule, Gaps, Resampling};
 use crate::error::Result;
 
@@ -42,6 +43,29 @@ impl BucketRows {
         self.starts = self.starts[cut(self.starts.len())].to_vec();
         self.columns.iter_mut().for_each(|column| *column = column[cut(column.len())].to_vec());
         self.spans = self.spans[cut(self.spans.len())].to_vec();
+    }
+
+    /// These rows with what is told of qualities, by their starts. A bucket that only one of both has a row of has one.
+    pub(super) fn join(self, qualities: &[(i64, QualityRow)], aggregates: &[Aggregate]) -> Self {
+        let mut joined = Self::new(aggregates.len(), self.filled);
+        joined.reserve(self.starts.len().max(qualities.len()));
+        let (mut row, mut at) = (0, 0);
+        while row < self.starts.len() || at < qualities.len() {
+            let start = self.starts.get(row).into_iter().chain(qualities.get(at).map(|(start, _)| start)).min();
+            let Some(start) = start.copied() else { break };
+            let own = self.starts.get(row).is_some_and(|own| *own == start);
+            let told = qualities.get(at).filter(|(told, _)| *told == start).map(|(_, told)| told);
+            for (column, (from, aggregate)) in joined.columns.iter_mut().zip(self.columns.iter().zip(aggregates)) {
+                column.push(match (told, own) {
+                    (Some(told), _) if aggregate.is_of_quality() => told.value(*aggregate),
+                    (_, true) => from[row],
+                    (_, false) => of_nothing(*aggregate),
+                });
+            }
+            joined.push(start, if own { self.spans.get(row).copied().flatten() } else { None });
+            (row, at) = (row + usize::from(own), at + usize::from(told.is_some()));
+        }
+        joined
     }
 
     fn take(&mut self, row: usize, from: &Self, at: usize) {
@@ -95,7 +119,7 @@ fn every_bucket(rows: &BucketRows, resampling: &Resampling) -> Result<BucketRows
 
 /// Of a bucket without a number it is known that it has none, and that nothing of it is measured.
 fn of_nothing(aggregate: Aggregate) -> Option<f64> {
-    matches!(aggregate, Aggregate::Count | Aggregate::Coverage | Aggregate::Held).then_some(0.0)
+    (aggregate == Aggregate::Count || aggregate.is_share()).then_some(0.0)
 }
 
 /// The value of the bucket before, as long as the last number in it may hold.

@@ -4,16 +4,18 @@
 
 mod counting;
 mod fill;
+mod quality;
 
 use self::counting::Counting;
 pub(crate) use self::fill::BucketRows;
+use self::quality::QualityFold;
 use super::calendar::{Borders, Bucket, MAX_BUCKETS};
 use super::exact::Wholes;
 use super::instant::first_after;
 use super::integral::{Area, Holding, Stretch};
 use super::{Aggregate, Every, Gaps, Resampling, Summary, Whole};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Timestamp;
+use crate::model::{Quality, Timestamp};
 
 /// So many samples are looked at together.
 const BLOCK: usize = 1024;
@@ -58,6 +60,8 @@ pub(crate) struct BucketFold {
     counting: Option<Counting>,
     /// The numbers of the open bucket, where an aggregate needs all of them. Bound: those of one bucket.
     numbers: Option<Vec<f64>>,
+    /// Tells the qualities of the samples, where any has one; else all were measured.
+    qualities: Option<QualityFold>,
     open: Option<Open>,
     rows: BucketRows,
     /// Where values stand as whole numbers, block by block.
@@ -81,7 +85,7 @@ struct Open {
 
 impl BucketFold {
     pub(crate) fn new(resampling: Resampling) -> Self {
-        let over_time = resampling.aggregates.iter().any(|aggregate| aggregate.is_over_time());
+        let over_time = resampling.aggregates.iter().any(|asked| asked.is_over_time() || asked.is_of_quality());
         let borders = || resampling.every.as_ref().map(Borders::new);
         let asks_for = |asked: fn(&Aggregate) -> bool| resampling.aggregates.iter().any(asked);
         Self {
@@ -89,8 +93,10 @@ impl BucketFold {
             borders: borders(),
             ahead: borders(),
             holding: resampling.gaps.filter(|_| over_time).map(|gaps| Holding::new(resampling.rule, gaps)),
-            counting: asks_for(|asked| *asked == Aggregate::Increase).then(|| Counting::new(resampling.width)),
+            counting: asks_for(|asked| *asked == Aggregate::Increase)
+                .then(|| Counting::new(resampling.width, resampling.turned)),
             numbers: asks_for(|asked| asked.quantile().is_some()).then(Vec::new),
+            qualities: None,
             open: None,
             rows: BucketRows::new(resampling.aggregates.len(), resampling.fill != Gaps::Absent),
             room: Vec::new(),
@@ -98,6 +104,15 @@ impl BucketFold {
             reached: i64::MIN,
             ended: false,
             resampling,
+        }
+    }
+
+    /// The qualities of the samples that will be given: rising times, and the number of the quality of the sample at each, or of
+    /// what the source called invalid then. Memory: that of these.
+    pub(crate) fn qualify(&mut self, times: Vec<i64>, numbers: Vec<f64>) {
+        let asked = self.resampling.aggregates.iter().any(|aggregate| aggregate.is_of_quality());
+        if asked && !times.is_empty() {
+            self.qualities = Some(QualityFold::new(&self.resampling, times, numbers));
         }
     }
 
@@ -120,6 +135,14 @@ impl BucketFold {
             self.spread(stretch)?;
         }
         self.close();
+        if let Some(qualities) = self.qualities.take() {
+            let mut told = qualities.finish()?;
+            // Where everything is one bucket, it is the same one, whatever its first event was.
+            if let (None, Some(start), Some((told, _))) = (&self.borders, self.rows.starts.first(), told.first_mut()) {
+                *told = *start;
+            }
+            self.rows = self.rows.join(&told, &self.resampling.aggregates);
+        }
         if self.resampling.fill == Gaps::Absent {
             return Ok(self.rows);
         }
@@ -229,6 +252,11 @@ impl BucketFold {
                     Aggregate::Increase => increase,
                     Aggregate::Coverage => self.share(&open, open.area.covered()),
                     Aggregate::Held => self.share(&open, open.area.held()),
+                    Aggregate::Measured => self.share(&open, open.area.covered() - open.area.held()),
+                    Aggregate::Estimated | Aggregate::Substituted | Aggregate::Invalid => self.share(&open, 0),
+                    Aggregate::Quality => {
+                        Some(if open.area.held() > 0 { Quality::Held } else { Quality::Measured }.number())
+                    }
                     _ => open.value(*aggregate, numbers.as_deref_mut().unwrap_or_default()),
                 };
                 self.rows.columns[at].push(value);
@@ -260,6 +288,9 @@ impl BucketFold {
 
 impl Fold for BucketFold {
     fn samples(&mut self, times: &[i64], values: &[f64]) -> Result<()> {
+        if let Some(qualities) = &mut self.qualities {
+            qualities.samples(times, values)?;
+        }
         let (first, last) = self.range;
         let start = times.partition_point(|time| *time < first);
         let end = start + times[start..].partition_point(|time| *time <= last);
@@ -294,14 +325,19 @@ impl Fold for BucketFold {
         // A bucket that begins with its first sample needs the time of that.
         let labels = self.borders.is_none() && self.resampling.from.is_none() && self.open.is_none();
         let placed = dated || (self.resampling.fill == Gaps::Absent && !labels);
-        if !(counted && timed && placed) || self.numbers.is_some() || run.first < first || run.last > last {
+        if !(counted && timed && placed)
+            || self.numbers.is_some()
+            || self.qualities.is_some()
+            || run.first < first
+            || run.last > last
+        {
             return Ok(false);
         }
         self.ahead.as_mut().map_or(Ok(true), |borders| Ok(borders.of(run.first)?.contains(run.last)))
     }
 
     fn border(&mut self, time: i64) -> Result<Option<i64>> {
-        if self.numbers.is_some() {
+        if self.numbers.is_some() || self.qualities.is_some() {
             return Ok(None);
         }
         let last = self.ahead.as_mut().map_or(Ok(i64::MAX), |borders| borders.of(time).map(|bucket| bucket.last))?;
@@ -354,7 +390,10 @@ impl Open {
             // Of numbers that hold for no known time it is zero: that much was measured.
             Aggregate::Integral => (summary.count > 0 || self.area.covered() > 0).then(|| self.area.amount()),
             Aggregate::Median | Aggregate::Percentile(_) => quantile(numbers, aggregate.quantile()?),
-            Aggregate::Coverage | Aggregate::Held | Aggregate::Increase => None,
+            // These need to know more than the bucket.
+            Aggregate::Increase | Aggregate::Coverage | Aggregate::Held => None,
+            Aggregate::Measured | Aggregate::Estimated | Aggregate::Substituted => None,
+            Aggregate::Invalid | Aggregate::Quality => None,
         }
     }
 }

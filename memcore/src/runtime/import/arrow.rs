@@ -8,7 +8,11 @@ use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{ImportRequest, Part, ROWS, Source};
+use super::ImportRequest;
+use super::refused::Refused;
+use super::source::{Part, ROWS, Source};
+use super::table::Plan;
+use super::understood::Understood;
 use crate::error::{Error, Result};
 use crate::model::{Channel, SeriesName};
 use crate::runtime::frame::{self, FrameOptions, Rows};
@@ -16,11 +20,14 @@ use crate::runtime::stream::CHANNELS;
 
 /// Batches of a table, from any kind of file.
 struct Batches {
-    batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>,
+    format: &'static str,
+    batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>,
     /// A batch of any size, as pieces of one that is worked on at once.
     pieces: VecDeque<RecordBatch>,
     schema: SchemaRef,
     options: FrameOptions,
+    /// How a wide table of another program is read.
+    plan: Option<Plan>,
     channels: BTreeMap<SeriesName, Channel>,
     row: usize,
     rows: Option<u64>,
@@ -33,20 +40,20 @@ pub(super) fn parquet(file: File, request: &ImportRequest) -> Result<Box<dyn Sou
     let schema = builder.schema().clone();
     let rows = builder.metadata().file_metadata().num_rows();
     let batches = builder.with_batch_size(ROWS).build().map_err(reading)?;
-    Batches::source(Box::new(batches), schema, u64::try_from(rows).ok(), None, request)
+    Batches::source("parquet", Box::new(batches), schema, u64::try_from(rows).ok(), None, request)
 }
 
 pub(super) fn ipc_file(file: File, request: &ImportRequest) -> Result<Box<dyn Source>> {
     let reader = FileReader::try_new_buffered(file, None).map_err(|e| refused(&e))?;
     let schema = reader.schema();
-    Batches::source(Box::new(reader), schema, None, None, request)
+    Batches::source("arrow", Box::new(reader), schema, None, None, request)
 }
 
 pub(super) fn ipc_stream(file: File, bytes: u64, request: &ImportRequest) -> Result<Box<dyn Source>> {
     let (file, part) = Part::of(file, bytes);
     let reader = StreamReader::try_new_buffered(file, None).map_err(|e| refused(&e))?;
     let schema = reader.schema();
-    Batches::source(Box::new(reader), schema, None, Some(part), request)
+    Batches::source("arrow", Box::new(reader), schema, None, Some(part), request)
 }
 
 fn refused(e: &ArrowError) -> Error {
@@ -55,13 +62,17 @@ fn refused(e: &ArrowError) -> Error {
 
 impl Batches {
     fn source(
-        batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>,
+        format: &'static str,
+        batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>,
         schema: SchemaRef,
         rows: Option<u64>,
         part: Option<Part>,
         request: &ImportRequest,
     ) -> Result<Box<dyn Source>> {
         let mut options = request.frame.clone();
+        if let [time] = &request.mapping.time.columns[..] {
+            options.time.clone_from(time);
+        }
         // The only column of instants is the time, whatever it is called.
         let mut instants = schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Timestamp(..)));
         if schema.index_of(&options.time).is_err()
@@ -74,11 +85,17 @@ impl Batches {
             Some(text) => serde_json::from_str(text)
                 .map_err(|e| Error::invalid(format!("its descriptions of series cannot be read: {e}")))?,
         };
-        if !channels.is_empty() {
+        let own = !channels.is_empty();
+        if own {
             options.device = None;
         }
+        let plan = if own || frame::is_long(&schema) {
+            None
+        } else {
+            Some(Plan::new(&schema, &options, &request.effective_mapping())?)
+        };
         let pieces = VecDeque::new();
-        Ok(Box::new(Self { batches, pieces, schema, options, channels, row: 0, rows, part }))
+        Ok(Box::new(Self { format, batches, pieces, schema, options, plan, channels, row: 0, rows, part }))
     }
 
     fn piece(&mut self) -> Result<Option<RecordBatch>> {
@@ -93,9 +110,12 @@ impl Batches {
 }
 
 impl Source for Batches {
-    fn next(&mut self) -> Result<Option<Vec<Rows>>> {
+    fn next(&mut self, refused: &mut Refused) -> Result<Option<Vec<Rows>>> {
         let Some(piece) = self.piece()? else { return Ok(None) };
-        let rows = frame::rows(&piece, self.row, &self.options)?;
+        let rows = match &mut self.plan {
+            Some(plan) => plan.rows(&piece, self.row, refused)?,
+            None => frame::rows(&piece, self.row, &self.options)?,
+        };
         self.row += piece.num_rows();
         Ok(Some(rows))
     }
@@ -111,5 +131,10 @@ impl Source for Batches {
 
     fn channels(&self) -> BTreeMap<SeriesName, Channel> {
         self.channels.clone()
+    }
+
+    fn understood(&self) -> Understood {
+        let columns = self.plan.as_ref().map_or_else(Vec::new, |plan| plan.columns.clone());
+        Understood { format: self.format.into(), columns, ..Understood::default() }
     }
 }

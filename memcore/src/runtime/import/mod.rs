@@ -1,39 +1,66 @@
-//! Takes existing history in from files: CSV, Parquet and Arrow, in the long or the wide layout.
+//! Takes existing history in from files: CSV, Parquet and Arrow in the long or the wide layout, JSON, MongoDB dumps, and what
+//! Home Assistant and Green Button hand out. `docs/energy-data.md` (Imports) has the rules.
 
 mod arrow;
+mod bson;
 mod csv;
+mod document;
+mod document_names;
+mod document_time;
+mod documents;
+mod espi;
+mod espi_types;
+mod gathered;
+mod green_button;
+mod hem;
+mod home_assistant;
+mod home_assistant_csv;
+mod home_assistant_json;
+mod json_lines;
+mod mapping;
+mod refused;
 mod sink;
+mod source;
+mod table;
+mod understood;
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Seek};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::Serialize;
 
+pub use self::mapping::{ColumnMapping, FileMapping, LongMapping, Mapping, SkippedTimes, TimeForm, TimeMapping};
+pub(super) use self::refused::Refused;
+pub use self::refused::{RefusedRow, RefusedRows};
 use self::sink::Sink;
+pub(super) use self::source::{Source, open};
+pub use self::understood::{Dialect, FirstRow, Understood, UnderstoodColumn, UnderstoodTime};
 use super::embedded::Memcore;
-use super::frame::{FrameOptions, Rows};
+use super::frame::FrameOptions;
 use super::progress::Progress;
 use crate::error::{Error, Result};
-use crate::model::{Channel, SeriesName, Timestamp, Unit};
-
-/// Rows that are read at a time.
-const ROWS: usize = 16_384;
+use crate::model::{SeriesName, Timestamp, Unit};
 
 /// A file to take history in from.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ImportRequest {
-    /// CSV (plain or gzip), Parquet, an Arrow file or stream: told by its first bytes.
+    /// Told by its first bytes, plain or gzip: CSV, JSON, a MongoDB dump, an export of Home Assistant, Green Button; Parquet,
+    /// an Arrow file or stream.
     pub file: PathBuf,
     /// How its columns are to be read. A wide file without whole series in its header needs the device.
     pub frame: FrameOptions,
     /// The zone of times in CSV without one; UTC by default.
     pub zone: Option<String>,
-    /// Reads and checks everything, and writes nothing.
+    /// What else is known of the file; options above go before it.
+    pub mapping: Mapping,
+    /// Reads and checks everything, and writes nothing: neither history nor refused rows.
     pub dry_run: bool,
+    /// Ends at the first row that cannot be read. Otherwise such a row is left out and said.
+    pub strict: bool,
+    /// Where rows that were left out go, with reasons; `FILE.refused.csv` by default. No file is made where there are none.
+    pub refused: Option<PathBuf>,
 }
 
 impl ImportRequest {
@@ -41,7 +68,28 @@ impl ImportRequest {
     #[must_use]
     pub fn new(file: impl Into<PathBuf>) -> Self {
         let frame = FrameOptions { keep_nan: true, ..FrameOptions::default() };
-        Self { file: file.into(), frame, zone: None, dry_run: false }
+        let file = file.into();
+        let mut refused = OsString::from(&file);
+        refused.push(".refused.csv");
+        let mapping = Mapping::default();
+        Self { file, frame, zone: None, mapping, dry_run: false, strict: false, refused: Some(refused.into()) }
+    }
+}
+
+impl ImportRequest {
+    /// The mapping with what is said beside it.
+    pub(super) fn effective_mapping(&self) -> Mapping {
+        let mut mapping = self.mapping.clone();
+        mapping.device = self.frame.device.clone().or(mapping.device);
+        mapping.unit = self.frame.unit.or(mapping.unit);
+        mapping.time.zone = self.zone.clone().or(mapping.time.zone);
+        if mapping.time.columns.is_empty() && self.frame.time != FrameOptions::default().time {
+            mapping.time.columns = vec![self.frame.time.clone()];
+        }
+        for (column, unit) in &self.frame.units {
+            mapping.columns.entry(column.clone()).or_default().unit = Some(*unit);
+        }
+        mapping
     }
 }
 
@@ -55,8 +103,15 @@ pub struct ImportReport {
     pub points: u64,
     /// Values that were there already, bit for bit.
     pub repeated: u64,
+    /// Values that another of the same series and time follows in the file, which then holds; counted where both are among
+    /// 16,384 rows that are read at a time.
+    pub replaced: u64,
     /// Empty cells: gaps, which stay gaps.
     pub gaps: u64,
+    /// Values that say "not measured", by what their channel declares: gaps too.
+    pub invalid: u64,
+    /// Values outside the range that their channel declares: gaps too.
+    pub out_of_range: u64,
     /// The earliest time of a value.
     #[serde(skip_serializing_if = "Option::is_none", rename = "first_us")]
     pub first: Option<Timestamp>,
@@ -65,6 +120,12 @@ pub struct ImportReport {
     pub last: Option<Timestamp>,
     /// The series of the file, in order of their names.
     pub series: Vec<ImportedSeries>,
+    /// Rows that were left out, and why.
+    pub refused: RefusedRows,
+    /// What was understood of the file.
+    pub understood: Understood,
+    /// The same as a mapping, by which such files are read again.
+    pub mapping: Mapping,
 }
 
 /// A series of an imported file.
@@ -81,28 +142,12 @@ pub struct ImportedSeries {
     pub points: u64,
 }
 
-/// Where rows come from.
-trait Source {
-    /// The next rows; none at the end. After an error there are no more.
-    fn next(&mut self) -> Result<Option<Vec<Rows>>>;
-
-    /// Which part of the file is read.
-    fn part(&self) -> Option<f64>;
-
-    /// Whether values are as stored, in passive sign, because memcore wrote the file; else as their source counts.
-    fn is_stored_form(&self) -> bool;
-
-    /// The descriptions that the file has of its series.
-    fn channels(&self) -> BTreeMap<SeriesName, Channel> {
-        BTreeMap::new()
-    }
-}
-
 /// Imports a file. Doing it again changes nothing: values that are there already are not written again. `progress` is told
 /// how far it is; an error of it ends the import.
 ///
 /// # Errors
-/// [`Invalid`](crate::ErrorKind::Invalid), naming row, column and value; what stands before that row is stored.
+/// [`Invalid`](crate::ErrorKind::Invalid) where the file is not understood, saying what to declare, and where no row of it can
+/// be read; with `strict`, at the first row that cannot, naming line, column and value: what stands before it is stored.
 /// [`NotFound`](crate::ErrorKind::NotFound) for a series that is neither registered nor has a unit.
 pub fn import_file(
     memcore: &Memcore,
@@ -112,10 +157,15 @@ pub fn import_file(
     let started = Instant::now();
     let named = |e: Error| e.context(request.file.display());
     let mut source = open(request)?;
-    let mut sink = Sink::new(memcore, request, &*source).map_err(named)?;
+    let mut understood = source.understood();
+    let mut sink = Sink::new(memcore, request, &*source, &mut understood).map_err(named)?;
+    let mut refused = Refused::new(request.refused.clone().filter(|_| !request.dry_run), request.strict);
     let ended = loop {
-        match source.next() {
-            Ok(Some(rows)) => rows.into_iter().try_for_each(|rows| sink.take(rows)).map_err(named)?,
+        match source.next(&mut refused) {
+            Ok(Some(rows)) => {
+                understood.keep_first(&rows);
+                sink.take(rows).map_err(named)?;
+            }
             Ok(None) => break Ok(()),
             Err(e) => break Err(named(e)),
         }
@@ -123,57 +173,17 @@ pub fn import_file(
         progress(&Progress { rows, points, part: source.part(), ..Progress::default() }.at(started))?;
     };
     // What stands before a bad row is as good as if the file ended there.
-    let report = sink.finish()?;
-    ended.map(|()| report)
+    let mut report = sink.finish()?;
+    report.refused = refused.finish().map_err(named)?;
+    report.mapping = understood.complete(request.effective_mapping());
+    report.understood = understood;
+    ended?;
+    nothing_read(&report).map_or(Ok(report), |e| Err(named(e)))
 }
 
-fn open(request: &ImportRequest) -> Result<Box<dyn Source>> {
-    let path = request.file.display();
-    let failed = |e| Error::io(format!("read {path}"), e);
-    let file = File::open(&request.file).map_err(|e| Error::io(format!("open {path}"), e))?;
-    let bytes = file.metadata().map_err(failed)?.len();
-    let mut start = BufReader::with_capacity(16, file);
-    let magic = start.fill_buf().map_err(failed)?.to_vec();
-    let mut file = start.into_inner();
-    file.rewind().map_err(failed)?;
-    let opened: Result<Box<dyn Source>> = match &magic[..] {
-        [b'P', b'A', b'R', b'1', ..] => arrow::parquet(file, request),
-        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => arrow::ipc_file(file, request),
-        [0xff, 0xff, 0xff, 0xff, ..] => arrow::ipc_stream(file, bytes, request),
-        _ => csv::open(file, bytes, request),
-    };
-    opened.map_err(|e| e.context(path))
-}
-
-/// How much of a file was read.
-#[derive(Debug)]
-struct Counted<R> {
-    inner: R,
-    read: std::sync::Arc<std::sync::atomic::AtomicU64>,
-}
-
-impl<R: std::io::Read> std::io::Read for Counted<R> {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.inner.read(into)?;
-        self.read.fetch_add(read as u64, std::sync::atomic::Ordering::Relaxed);
-        Ok(read)
-    }
-}
-
-/// The part of a file that a reader of it has taken.
-#[derive(Debug, Clone)]
-struct Part {
-    read: std::sync::Arc<std::sync::atomic::AtomicU64>,
-    bytes: u64,
-}
-
-impl Part {
-    fn of<R>(inner: R, bytes: u64) -> (Counted<R>, Self) {
-        let read = std::sync::Arc::default();
-        (Counted { inner, read: std::sync::Arc::clone(&read) }, Self { read, bytes })
-    }
-
-    fn get(&self) -> f64 {
-        self.read.load(std::sync::atomic::Ordering::Relaxed) as f64 / self.bytes.max(1) as f64
-    }
+/// A file of which nothing can be read was not understood.
+fn nothing_read(report: &ImportReport) -> Option<Error> {
+    let first = report.refused.first.first().filter(|_| report.points + report.repeated + report.gaps == 0)?;
+    let at = first.line.map_or_else(|| format!("row {}", first.row), |line| format!("line {line}"));
+    Some(Error::invalid(format!("no row of it can be read; {at}: {}", first.reason)))
 }

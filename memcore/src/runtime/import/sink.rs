@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::mapping::ColumnMapping;
+use super::understood::{Understood, UnderstoodColumn};
 use super::{ImportReport, ImportRequest, ImportedSeries, Source};
-use crate::error::Result;
-use crate::model::{Channel, LabelPosition, SeriesName, SignConvention, Timestamp, Unit};
+use crate::error::{Error, Result};
+use crate::model::{Channel, LabelPosition, SeriesName, SetAside, SignConvention, Timestamp, Unit};
 use crate::runtime::bulk::Bulk;
 use crate::runtime::embedded::Memcore;
 use crate::runtime::frame::{Cells, Rows};
-use crate::runtime::write::Described;
+use crate::runtime::quality;
+use crate::runtime::write::Stored;
 use crate::store::Query;
 
 /// Where the rows of a file go.
@@ -20,6 +23,10 @@ pub(super) struct Sink {
     /// What the file says of its series.
     channels: BTreeMap<SeriesName, Channel>,
     series: BTreeMap<SeriesName, Known>,
+    /// How the mapping says that values are to be read, whatever the series is registered with.
+    declared: BTreeMap<SeriesName, ColumnMapping>,
+    /// Series without a unit: only shown by a dry run, which leaves them out.
+    unknown: Vec<SeriesName>,
     report: ImportReport,
 }
 
@@ -34,7 +41,12 @@ struct Known {
 }
 
 impl Sink {
-    pub(super) fn new(memcore: &Memcore, request: &ImportRequest, source: &dyn Source) -> Result<Self> {
+    pub(super) fn new(
+        memcore: &Memcore,
+        request: &ImportRequest,
+        source: &dyn Source,
+        understood: &mut Understood,
+    ) -> Result<Self> {
         let mut sink = Self {
             memcore: memcore.clone(),
             bulk: memcore.bulk(),
@@ -42,14 +54,29 @@ impl Sink {
             stored_form: source.is_stored_form(),
             channels: source.channels(),
             series: BTreeMap::new(),
+            declared: declared(request, understood),
+            unknown: Vec::new(),
             report: ImportReport::default(),
         };
+        sink.check_units(understood)?;
         let described: Vec<SeriesName> = sink.channels.keys().cloned().collect();
         for series in described {
-            let unit = sink.channels.get(&series).map(|channel| channel.quantity.base_unit());
+            let unit = sink.channels.get(&series).map(Channel::base_unit);
             sink.meet(series, unit, None)?;
         }
         Ok(sink)
+    }
+
+    /// Takes what was read at a time.
+    pub(super) fn take(&mut self, all: Vec<Rows>) -> Result<()> {
+        for (at, rows) in all.iter().enumerate() {
+            // Rows of a table with columns of several devices are the same rows.
+            let first = rows.numbers.first();
+            if all[..at].iter().all(|before| before.numbers.first() != first) {
+                self.report.rows += rows.times.len() as u64;
+            }
+        }
+        all.into_iter().try_for_each(|rows| self.take_rows(rows))
     }
 
     /// Rows read and values stored so far.
@@ -57,32 +84,80 @@ impl Sink {
         (self.report.rows, self.report.points)
     }
 
-    pub(super) fn take(&mut self, mut rows: Rows) -> Result<()> {
-        self.report.rows += rows.times.len() as u64;
-        let mut described = Vec::with_capacity(rows.columns.len());
-        for Cells { channel, unit, description, values } in &mut rows.columns {
+    /// Each column must have a unit, or a series that is registered with one: all that have none are named at once.
+    fn check_units(&mut self, understood: &mut Understood) -> Result<()> {
+        let mut missing = Vec::new();
+        for column in &understood.columns {
+            let Some(series) = column.series.as_ref().filter(|_| column.unit.is_none()) else { continue };
+            if self.memcore.store().channel(series).is_none() {
+                self.unknown.push(series.clone());
+                missing.push(shown(column));
+            }
+        }
+        let e = match &missing[..] {
+            [] => return Ok(()),
+            [one] => format!(
+                "{} is not registered, and column {one} says no unit: give it (as in --unit {one}=kW), or pass the column over",
+                self.unknown[0]
+            ),
+            many => format!(
+                "columns {} say no unit: give units (as in --unit COLUMN=kW), or choose the columns to take (--columns)",
+                many.join(", ")
+            ),
+        };
+        if self.dry_run {
+            understood.notes.push(e);
+            return Ok(());
+        }
+        Err(Error::not_found(e))
+    }
+
+    fn take_rows(&mut self, mut rows: Rows) -> Result<()> {
+        if !self.unknown.is_empty() {
+            rows.columns.retain(|cells| !self.unknown.contains(&rows.device.channel(cells.channel.clone())));
+        }
+        let rising = rows.times.is_sorted();
+        let distinct = rows.times.is_sorted_by(|a, b| a < b);
+        let mut columns = Vec::with_capacity(rows.columns.len());
+        let (mut aside, mut marked) = (SetAside::default(), Vec::new());
+        for Cells { channel, unit, description, values: reported } in &mut rows.columns {
             let series = rows.device.channel(channel.clone());
             self.meet(series.clone(), *unit, description.take())?;
+            let Some(known) = self.series.get(&series) else { continue };
+            let given = reported.iter().flatten().count() as u64;
+            let mut column = Stored::of(known.channel.clone(), reported, &mut aside);
+            let refused = quality::refused(reported, &column);
+            if !refused.is_empty() {
+                marked.extend(self.memcore.quality_channel(&rows.device, &column.channel).map(|beside| (beside, refused)));
+            }
+            let values = &column.values;
             let there = self.there_already(&series, &rows.times, values)?;
             let Some(known) = self.series.get_mut(&series) else { continue };
             let present = values.iter().flatten().count() as u64;
             known.points += present;
-            self.report.gaps += values.len() as u64 - present;
+            self.report.gaps += values.len() as u64 - given;
             self.report.repeated += there.len() as u64;
             self.report.points += present - there.len() as u64;
-            for (time, _) in rows.times.iter().zip(&*values).filter(|(_, value)| value.is_some()) {
-                self.report.first = Some(self.report.first.map_or(*time, |first| first.min(*time)));
-                self.report.last = Some(self.report.last.map_or(*time, |last| last.max(*time)));
+            if !distinct {
+                self.report.replaced += replaced(&rows.times, values, rising);
             }
-            there.into_iter().for_each(|row| values[row] = None);
-            described.push(known.channel.clone());
+            if let Some((first, last)) = reach(&rows.times, values, rising) {
+                self.report.first = Some(self.report.first.map_or(first, |before| before.min(first)));
+                self.report.last = Some(self.report.last.map_or(last, |before| before.max(last)));
+            }
+            if !there.is_empty() {
+                let values = column.values.to_mut();
+                there.into_iter().for_each(|row| values[row] = None);
+            }
+            columns.push(column);
         }
+        marked.into_iter().for_each(|(beside, refused)| quality::mark(&mut columns, beside, rows.times.len(), refused));
+        self.report.invalid += aside.invalid;
+        self.report.out_of_range += aside.out_of_range;
         if self.dry_run {
             return Ok(());
         }
-        let values = rows.columns.iter().map(|cells| &cells.values[..]);
-        let columns: Vec<Described<'_>> = described.into_iter().zip(values).collect();
-        self.bulk.take(&rows.device, &rows.times, &columns).map(drop)
+        self.bulk.take(&rows.device, &rows.times, columns, aside).map(drop)
     }
 
     /// Registers a series at its first row.
@@ -107,10 +182,17 @@ impl Sink {
         if new && !self.dry_run {
             self.memcore.register(&series, &channel)?;
         }
+        if let Some(declared) = self.declared.get(&series) {
+            declared.read_by(&mut channel);
+            channel.check().map_err(|e| e.context(&series.device))?;
+        }
         if self.stored_form {
             channel.sign = SignConvention::Passive;
             channel.label = LabelPosition::Start;
-            channel.unit = unit.unwrap_or(channel.quantity.base_unit());
+            channel.unit = unit.unwrap_or(channel.base_unit());
+            // What was taken in once is a value, whatever its source called invalid.
+            (channel.range, channel.register) = (None, None);
+            channel.invalid.clear();
         }
         let until = if new { None } else { self.memcore.latest(&series)?.first().map(|(_, sample)| sample.time) };
         self.series.insert(series, Known { channel, new, points: 0, until });
@@ -139,7 +221,7 @@ impl Sink {
         let Some(stored) = found.values() else { return Ok(Vec::new()) };
         let same = |row: &usize| {
             let at = found.times().values().binary_search(&times[*row].saturating_add(shift).as_micros());
-            let value = values[*row].map(|value| channel.to_stored(value).to_bits());
+            let value = values[*row].map(f64::to_bits);
             at.is_ok_and(|at| Some(stored.value(at).to_bits()) == value)
         };
         let there: Vec<usize> = (0..times.len()).filter(same).collect();
@@ -164,4 +246,40 @@ impl Sink {
         report.series = series.into_iter().map(told).collect();
         Ok(report)
     }
+}
+
+/// What a mapping says of series, by their names.
+fn declared(request: &ImportRequest, understood: &Understood) -> BTreeMap<SeriesName, ColumnMapping> {
+    let of = |(name, column): (&String, &ColumnMapping)| {
+        let told = understood.columns.iter().find(|told| told.column == *name).and_then(|told| told.series.clone());
+        Some((told.or_else(|| name.parse().ok())?, column.clone()))
+    };
+    request.mapping.columns.iter().filter_map(of).collect()
+}
+
+/// A column, and what it seems to measure.
+fn shown(column: &UnderstoodColumn) -> String {
+    let guess = column.quantity.map_or_else(String::new, |quantity| format!(" ({quantity})"));
+    format!("{:?}{guess}", column.column)
+}
+
+/// How many values another one of the same time follows, which then holds.
+fn replaced(times: &[Timestamp], values: &[Option<f64>], rising: bool) -> u64 {
+    let present = || times.iter().zip(values).filter(|(_, value)| value.is_some()).map(|(time, _)| *time);
+    if rising {
+        return present().zip(present().skip(1)).filter(|(before, time)| before == time).count() as u64;
+    }
+    let mut seen = HashSet::new();
+    present().filter(|time| !seen.insert(*time)).count() as u64
+}
+
+/// The earliest and the latest time of a value.
+fn reach(times: &[Timestamp], values: &[Option<f64>], rising: bool) -> Option<(Timestamp, Timestamp)> {
+    if rising {
+        let first = values.iter().position(Option::is_some)?;
+        let last = values.iter().rposition(Option::is_some)?;
+        return Some((times[first], times[last]));
+    }
+    let present = || times.iter().zip(values).filter(|(_, value)| value.is_some()).map(|(time, _)| *time);
+    Some((present().min()?, present().max()?))
 }

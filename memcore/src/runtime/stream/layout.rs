@@ -10,7 +10,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::Exported;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Channel, Quantity, SeriesName};
+use crate::model::{Channel, SeriesName, Unit};
 use crate::store::{Aggregate, Query, QueryResult};
 
 /// Under this key the metadata of a raw stream hold the descriptions of its series: JSON, by their names.
@@ -47,7 +47,7 @@ impl Layout {
     pub(super) fn new(series: &[Exported], query: &Query, form: Form) -> Result<Self> {
         let columns = query.column_names();
         let names: Vec<SeriesName> = series.iter().map(|one| one.name.clone()).collect();
-        let ambiguous = series.iter().any(|one| one.channel.quantity.base_unit().only_quantity().is_none());
+        let ambiguous = series.iter().any(|one| one.channel.base_unit().only_quantity().is_none());
         let mut fields = vec![time()];
         let mut titles = vec!["time".to_owned()];
         let long = (!form.wide).then(|| {
@@ -69,7 +69,7 @@ impl Layout {
                 texts(|one| one.channel.quantity.name().to_owned())
             });
             let first = columns[0].clone();
-            let units = series.iter().map(|one| unit(&first, one.channel.quantity));
+            let units = series.iter().map(|one| unit(&first, one.channel.base_unit()));
             let units: ArrayRef = Arc::new(StringArray::from_iter_values(units));
             Long { names: texts(|one| one.name.to_string()), units, quantities }
         });
@@ -158,20 +158,20 @@ fn kind(column: &str) -> DataType {
     if column == "count" { DataType::UInt64 } else { DataType::Float64 }
 }
 
-fn unit(column: &str, quantity: Quantity) -> String {
+fn unit(column: &str, base: Unit) -> String {
     let aggregate = column.parse::<Aggregate>().ok();
-    aggregate.map_or_else(|| quantity.base_unit().symbol().to_owned(), |aggregate| aggregate.unit(quantity).into_owned())
+    aggregate.map_or_else(|| base.symbol().to_owned(), |aggregate| aggregate.unit(base).into_owned())
 }
 
 fn meaning(column: &str, channel: &Channel) -> HashMap<String, String> {
-    let unit = unit(column, channel.quantity);
+    let unit = unit(column, channel.base_unit());
     HashMap::from([("unit".to_owned(), unit), ("quantity".to_owned(), channel.quantity.name().to_owned())])
 }
 
 /// `home1.pv.power [W]`; with the quantity where the unit leaves it open.
 fn title(name: &str, column: &str, channel: &Channel) -> String {
-    let unit = unit(column, channel.quantity);
-    match channel.quantity.base_unit().only_quantity() {
+    let unit = unit(column, channel.base_unit());
+    match channel.base_unit().only_quantity() {
         None if column == "value" => format!("{name} [{unit} {}]", channel.quantity),
         _ => format!("{name} [{unit}]"),
     }

@@ -1,8 +1,8 @@
 //! Plays a CSV file of real telemetry, row by row, as the device that once sent it.
 //!
 //! The header says what the columns mean: one column of times, and channels named with a unit suffix (`p_kw`, `u_v`).
-//! Rows are streamed, so that a file of any size takes the memory of one row; a file that starts with the gzip
-//! signature is unpacked on the way.
+//! Rows are streamed, so that a file of any size takes the memory of one row; a file that starts with the
+//! signature of gzip or xz is unpacked on the way.
 
 mod columns;
 mod times;
@@ -14,15 +14,17 @@ use std::path::{Path, PathBuf};
 use csv::StringRecord;
 use flate2::bufread::MultiGzDecoder;
 use jiff::tz::TimeZone;
+use lzma_rust2::XzReader;
 
 use self::columns::Columns;
 #[cfg(feature = "files")]
 pub(crate) use self::columns::{channel as channel_of_column, is_time};
-pub(crate) use self::times::TimeReader;
+use self::times::TimeReader;
 use crate::error::{Error, Result};
 use crate::model::{Channel, DeviceName, Timestamp};
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+const XZ: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
 const BUFFER: usize = 64 * 1024;
 
 /// Whose telemetry a file holds, and where its clock hung.
@@ -135,10 +137,13 @@ impl std::fmt::Debug for Replay {
     }
 }
 
-/// What a file holds, unpacked where it is gzip.
+/// What a file holds, unpacked where it is gzip or xz.
 pub(crate) fn unpacked(mut file: impl BufRead + Send + 'static) -> std::io::Result<Box<dyn Read + Send>> {
-    let is_gzip = file.fill_buf()?.starts_with(&GZIP);
-    Ok(if is_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+    let start = file.fill_buf()?;
+    if start.starts_with(&GZIP) {
+        return Ok(Box::new(MultiGzDecoder::new(file)));
+    }
+    Ok(if start.starts_with(&XZ) { Box::new(XzReader::new(file, true)) } else { Box::new(file) })
 }
 
 fn read_error(path: &Path, e: csv::Error) -> Error {

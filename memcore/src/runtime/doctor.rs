@@ -1,0 +1,300 @@
+//! The doctor at work: series of the history, and with feature `files` a file that no store has taken yet.
+
+use super::embedded::Memcore;
+use crate::doctor::{Examination, Report, Series, examine};
+use crate::error::Result;
+use crate::model::{LabelPosition, Selection, SignConvention, Timestamp};
+use crate::store::Query;
+
+impl Memcore {
+    /// Examines the selected series from `from` on and before `to`, in base units and passive sign as they are stored: what is
+    /// wrong with them, before anyone calculates with it. They are held against each other, so a site is best examined as a
+    /// whole. [`Timestamp::MIN`] and [`Timestamp::MAX`] stand for everything on their side.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for options that make no sense; else as [`query`](Self::query).
+    pub fn examine(
+        &self,
+        selection: impl Into<Selection>,
+        from: Timestamp,
+        to: Timestamp,
+        options: &Examination,
+    ) -> Result<Report> {
+        let result = self.query(&Query::new(selection).from(from).to(to))?;
+        let names: Vec<String> = result.series().iter().map(|series| series.series().to_string()).collect();
+        let mut all: Vec<Series<'_>> = Vec::with_capacity(names.len());
+        for (name, found) in names.iter().zip(result.series()) {
+            let Some(values) = found.values() else { continue };
+            let mut series = Series::new(name, found.times().values(), values.values())?.described_by(found.channel());
+            // Stored is what the edge made of it.
+            series.unit = Some(found.channel().base_unit());
+            series.sign = Some(SignConvention::Passive);
+            series.label = Some(LabelPosition::Start);
+            series.range = None;
+            all.push(series);
+        }
+        examine(&all, options)
+    }
+}
+
+#[cfg(feature = "files")]
+pub use of_file::{Examined, examine_file, mapping_of};
+
+#[cfg(feature = "files")]
+mod of_file {
+    use std::collections::BTreeMap;
+    use std::time::Instant;
+
+    use serde::Serialize;
+    use serde_json::Value;
+
+    use crate::doctor::{Declaration, Examination, Report, Series, examine};
+    use crate::error::{Error, ErrorKind, Result};
+    use crate::model::{Channel, ChannelName, DeviceName, SeriesName, Unit};
+    use crate::runtime::frame::Rows;
+    use crate::runtime::import::{
+        ColumnMapping, ImportRequest, Mapping, Refused, RefusedRows, Source, TimeForm, Understood, open,
+    };
+    use crate::runtime::progress::Progress;
+
+    /// What was found in a file.
+    #[derive(Debug, Clone, PartialEq, Serialize)]
+    #[non_exhaustive]
+    pub struct Examined {
+        /// What the doctor says.
+        #[serde(flatten)]
+        pub report: Report,
+        /// Rows that were read.
+        pub rows: u64,
+        /// Rows that cannot be read, and why.
+        pub refused: RefusedRows,
+        /// What was understood of the file.
+        pub understood: Understood,
+        /// How to read the file: what was understood, and what the doctor says to declare. An import with it reads it right.
+        pub mapping: Mapping,
+    }
+
+    /// The device of columns that name none. It is left out of all names.
+    const NOBODY: &str = "file.columns";
+
+    /// Examines a file without a store: nothing is written, and no device is needed. Local times without a zone are read as
+    /// they stand, so that the hours of changing clocks can be seen; the zone of the request or of its mapping tells which
+    /// hours these are. `progress` is told how far the reading is; an error of it ends the work.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io) where the file cannot be read, [`Invalid`](crate::ErrorKind::Invalid) where it is not
+    /// understood or an option makes no sense.
+    pub fn examine_file(
+        request: &ImportRequest,
+        options: &Examination,
+        progress: &mut dyn FnMut(&Progress) -> Result<()>,
+    ) -> Result<Examined> {
+        let named = |e: Error| e.context(request.file.display());
+        let mut plain = request.clone();
+        let zone = options.zone.clone().or(plain.zone.take()).or(plain.mapping.time.zone.take());
+        let (mut source, nobody) = opened(&mut plain)?;
+        let understood = source.understood();
+        let mut refused = Refused::new(None, false);
+        let tables = Tables::read(&mut *source, &mut refused, progress).map_err(named)?;
+        let form = understood.time.as_ref().and_then(|time| time.form.parse::<TimeForm>().ok());
+        let naive = matches!(form, Some(TimeForm::Local | TimeForm::DayFirst | TimeForm::MonthFirst));
+        let options = Examination { naive: options.naive || naive, zone, ..options.clone() };
+
+        let declared = source.channels();
+        let names: Vec<(SeriesName, String)> = tables
+            .series()
+            .map(|name| {
+                let shown = told(&name, &understood, nobody.as_ref());
+                (name, shown)
+            })
+            .collect();
+        let all = tables.views(&names, &understood, &declared, source.is_stored_form())?;
+        let report = examine(&all, &options)?;
+        let mut mapping = understood.complete(plain.effective_mapping());
+        mapping.time.zone.clone_from(&options.zone);
+        merge(&mut mapping, &report, &names);
+        without(&mut mapping, nobody.as_ref());
+        Ok(Examined { report, rows: tables.rows, refused: refused.finish()?, understood, mapping })
+    }
+
+    /// Opens a file whose columns may belong to nobody.
+    fn opened(request: &mut ImportRequest) -> Result<(Box<dyn Source>, Option<DeviceName>)> {
+        let first = match open(request) {
+            Err(e) if e.kind() == ErrorKind::Invalid && request.frame.device.is_none() => e,
+            opened => return opened.map(|source| (source, None)),
+        };
+        let nobody: DeviceName = NOBODY.parse()?;
+        request.frame.device = Some(nobody.clone());
+        // What is wrong apart from that is said as of the file itself.
+        open(request).map(|source| (source, Some(nobody))).map_err(|_| first)
+    }
+
+    /// What people call a series of a file: by the title of its column where that has no device, else by its name.
+    fn told(name: &SeriesName, understood: &Understood, nobody: Option<&DeviceName>) -> String {
+        if nobody != Some(&name.device) {
+            return name.to_string();
+        }
+        let column = understood.columns.iter().find(|column| column.series.as_ref() == Some(name));
+        column.map_or_else(|| name.channel.to_string(), |column| column.column.clone())
+    }
+
+    /// Columns that share their rows.
+    struct Table {
+        times: Vec<i64>,
+        numbers: Vec<u64>,
+        columns: Vec<Column>,
+    }
+
+    struct Column {
+        channel: ChannelName,
+        unit: Option<Unit>,
+        description: Option<Channel>,
+        values: Vec<f64>,
+    }
+
+    /// A whole file, in the order of its rows.
+    #[derive(Default)]
+    struct Tables {
+        tables: Vec<(DeviceName, Table)>,
+        /// Where the table of a device stands whose columns begin with that channel.
+        places: BTreeMap<(DeviceName, ChannelName, usize), usize>,
+        rows: u64,
+    }
+
+    impl Tables {
+        fn read(
+            source: &mut dyn Source,
+            refused: &mut Refused,
+            progress: &mut dyn FnMut(&Progress) -> Result<()>,
+        ) -> Result<Self> {
+            let started = Instant::now();
+            let mut tables = Self::default();
+            let mut points = 0;
+            while let Some(read) = source.next(refused)? {
+                for rows in read {
+                    points += (rows.times.len() * rows.columns.len()) as u64;
+                    tables.rows = tables.rows.max(rows.numbers.last().map_or(0, |last| last + 1));
+                    tables.take(rows);
+                }
+                let rows = tables.rows;
+                progress(&Progress { rows, points, part: source.part(), ..Progress::default() }.at(started))?;
+            }
+            Ok(tables)
+        }
+
+        fn take(&mut self, rows: Rows) {
+            let Some(first) = rows.columns.first() else { return };
+            let key = (rows.device.clone(), first.channel.clone(), rows.columns.len());
+            let place = *self.places.entry(key).or_insert_with(|| {
+                let empty = |cells: &crate::runtime::frame::Cells| Column {
+                    channel: cells.channel.clone(),
+                    unit: cells.unit,
+                    description: cells.description.clone(),
+                    values: Vec::new(),
+                };
+                let columns = rows.columns.iter().map(empty).collect();
+                self.tables.push((rows.device.clone(), Table { times: Vec::new(), numbers: Vec::new(), columns }));
+                self.tables.len() - 1
+            });
+            let table = &mut self.tables[place].1;
+            table.times.extend(rows.times.iter().map(|time| time.as_micros()));
+            table.numbers.extend(&rows.numbers);
+            for (column, cells) in table.columns.iter_mut().zip(&rows.columns) {
+                column.values.extend(cells.values.iter().map(|value| value.unwrap_or(f64::NAN)));
+            }
+        }
+
+        fn series(&self) -> impl Iterator<Item = SeriesName> {
+            self.tables
+                .iter()
+                .flat_map(|(device, table)| table.columns.iter().map(|column| device.channel(column.channel.clone())))
+        }
+
+        fn views<'a>(
+            &'a self,
+            names: &'a [(SeriesName, String)],
+            understood: &Understood,
+            declared: &BTreeMap<SeriesName, Channel>,
+            is_stored_form: bool,
+        ) -> Result<Vec<Series<'a>>> {
+            let columns = self.tables.iter().flat_map(|(_, table)| table.columns.iter().map(move |column| (table, column)));
+            let view = |((table, column), (name, shown)): ((&'a Table, &'a Column), &'a (SeriesName, String))| {
+                let mut series = Series::new(shown, &table.times, &column.values)?.with_rows(&table.numbers)?;
+                let told = understood.columns.iter().find(|told| told.series.as_ref() == Some(name));
+                series.quantity = told.and_then(|told| told.quantity);
+                if let Some(unit) = column.unit {
+                    series = series.in_unit(unit);
+                }
+                let channel = column.description.as_ref().or_else(|| declared.get(name));
+                if let Some(channel) = channel {
+                    let unit = column.unit.unwrap_or(channel.unit);
+                    series = series.described_by(channel);
+                    series.unit = Some(if is_stored_form { channel.base_unit() } else { unit });
+                }
+                Ok(series)
+            };
+            columns.zip(names).map(view).collect()
+        }
+    }
+
+    /// What the doctor says to declare, as a mapping whose columns are the series that were examined.
+    #[must_use]
+    pub fn mapping_of(report: &Report) -> Mapping {
+        let mut mapping = Mapping::default();
+        merge(&mut mapping, report, &[]);
+        mapping
+    }
+
+    /// Puts what the doctor declares where an import finds it.
+    fn merge(mapping: &mut Mapping, report: &Report, names: &[(SeriesName, String)]) {
+        for Declaration { series, field, value } in report.declarations() {
+            let Some(series) = series else {
+                if *field == "zone" {
+                    mapping.time.zone = value.as_str().map(str::to_owned);
+                }
+                continue;
+            };
+            let name = names.iter().find(|(_, shown)| shown == series).map(|(name, _)| name.to_string());
+            let is_of = |known: &ColumnMapping| known.series.is_some() && known.series == name;
+            let column = mapping.columns.iter().find(|(column, known)| *column == series || is_of(known));
+            let column = column.map(|(column, _)| column.clone()).or(name).unwrap_or_else(|| series.clone());
+            declare(mapping.columns.entry(column).or_default(), field, value);
+        }
+    }
+
+    /// A value that does not fit its field is left out: the finding has it still.
+    fn declare(column: &mut ColumnMapping, field: &str, value: &Value) {
+        fn set<T: serde::de::DeserializeOwned>(into: &mut Option<T>, value: &Value) {
+            if let Ok(value) = serde_json::from_value(value.clone()) {
+                *into = Some(value);
+            }
+        }
+        fn set_span(into: &mut Option<crate::model::Span>, value: &Value) {
+            if let Some(span) = value.as_str().and_then(|text| text.parse().ok()) {
+                *into = Some(span);
+            }
+        }
+        match field {
+            "unit" => set(&mut column.unit, value),
+            "sign" => set(&mut column.sign, value),
+            "label" => set(&mut column.label, value),
+            "kind" => set(&mut column.kind, value),
+            "range" => set(&mut column.range, value),
+            "rollover" => set(&mut column.rollover, value),
+            "cadence" => set_span(&mut column.cadence, value),
+            "max_age" => set_span(&mut column.max_age, value),
+            "invalid" => column.invalid = serde_json::from_value(value.clone()).unwrap_or_default(),
+            _ => {}
+        }
+    }
+
+    /// Takes the device out again that nobody named.
+    fn without(mapping: &mut Mapping, nobody: Option<&DeviceName>) {
+        let Some(nobody) = nobody else { return };
+        mapping.device = None;
+        let prefix = format!("{nobody}.");
+        for column in mapping.columns.values_mut() {
+            column.series = column.series.take().map(|name| name.strip_prefix(&prefix).unwrap_or(&name).to_owned());
+        }
+    }
+}

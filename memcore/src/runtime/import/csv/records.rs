@@ -1,0 +1,72 @@
+//! The records of a file, one by one, with their numbers and lines.
+
+use std::io::{BufRead, BufReader, Read};
+
+use csv::ByteRecord;
+
+use super::dialect::Start;
+use crate::error::{Error, Result};
+use crate::runtime::import::refused::Refused;
+use crate::runtime::import::source::{Opened, Part};
+
+/// Bytes that are read at a time.
+const BUFFER: usize = 1 << 18;
+
+/// The records of a file.
+pub(super) struct Records {
+    reader: csv::Reader<Box<dyn Read + Send>>,
+    pub(super) record: ByteRecord,
+    delimiter: char,
+    /// How many cells a row has.
+    width: usize,
+    /// Lines before the first that the reader sees.
+    skipped: u64,
+    /// The number of the next row.
+    pub(super) row: u64,
+    pub(super) part: Part,
+}
+
+impl Records {
+    pub(super) fn open(opened: Opened, start: &Start) -> Result<Self> {
+        let (plain, part) = opened.unpacked()?;
+        let mut plain = BufReader::with_capacity(BUFFER, plain);
+        let skipped = start.dialect.skip + u64::from(start.dialect.header);
+        // A header between quotes may span lines: the reader skips it, and the lines before are skipped here.
+        for _ in 0..start.dialect.skip {
+            plain.skip_until(b'\n').map_err(|e| Error::io("read", e))?;
+        }
+        let mut reader = csv::ReaderBuilder::new();
+        let delimiter = start.dialect.delimiter;
+        let reader = reader.buffer_capacity(BUFFER).has_headers(start.dialect.header).flexible(true);
+        let reader = reader.delimiter(u8::try_from(delimiter).unwrap_or(b','));
+        let (width, skipped) = (start.names.len(), skipped - u64::from(start.dialect.header));
+        let reader = reader.from_reader(Box::new(plain) as Box<dyn Read + Send>);
+        Ok(Self { reader, record: ByteRecord::new(), delimiter, width, skipped, row: 0, part })
+    }
+
+    pub(super) fn next(&mut self) -> Result<bool> {
+        let more = self.reader.read_byte_record(&mut self.record);
+        self.row += 1;
+        more.map_err(|e| match e.into_kind() {
+            csv::ErrorKind::Io(e) => Error::io("read", e),
+            other => Error::invalid(format!("{other:?}, expected CSV")),
+        })
+    }
+
+    /// A row has as many cells as the header; a delimiter too many at its end is none.
+    #[inline]
+    pub(super) fn check_width(&self) -> Result<()> {
+        let (have, width) = (self.record.len(), self.width);
+        if have == width || (have > width && self.record.iter().skip(width).all(<[u8]>::is_empty)) {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("{have} cells, expected {width} as in the header")))
+    }
+
+    #[cold]
+    pub(super) fn refuse(&self, refused: &mut Refused, reason: &Error) -> Result<()> {
+        let line = self.record.position().map(|position| position.line() + self.skipped);
+        let cells: Vec<_> = self.record.iter().map(String::from_utf8_lossy).collect();
+        refused.take(self.row - 1, line, &cells.join(&self.delimiter.to_string()), reason)
+    }
+}

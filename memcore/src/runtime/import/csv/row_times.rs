@@ -1,0 +1,67 @@
+//! The times of rows, wherever they stand in them: in one cell, in two, or as seconds since the first row.
+
+use csv::ByteRecord;
+
+use super::dialect::Start;
+use super::forms;
+use super::layout::TimeCells;
+use super::number::Numbers;
+use super::times::Times;
+use crate::energy::LocalClock;
+use crate::error::{Error, Result};
+use crate::model::Timestamp;
+use crate::runtime::import::mapping::TimeForm;
+
+/// Reads the times of rows, wherever they stand in them.
+pub(super) struct RowTimes {
+    cells: TimeCells,
+    times: Times,
+    joined: Vec<u8>,
+    elapsed_title: String,
+    /// When the first row was measured, from which others count.
+    began: Option<Timestamp>,
+}
+
+impl RowTimes {
+    pub(super) fn new(cells: TimeCells, form: TimeForm, start: &Start) -> Self {
+        let times = Times::new(form, &start.names[cells.cell]);
+        let elapsed_title = cells.elapsed.map_or_else(String::new, |cell| start.names[cell].clone());
+        Self { cells, times, joined: Vec::new(), elapsed_title, began: None }
+    }
+
+    #[inline]
+    pub(super) fn read(&mut self, record: &ByteRecord, clock: &mut LocalClock) -> Result<Timestamp> {
+        if let (Some(cell), Some(began)) = (self.cells.elapsed, self.began) {
+            return self.count(record, cell, began);
+        }
+        let cell = |place: usize| record.get(place).unwrap_or_default();
+        let text = match self.cells.of_day {
+            None => cell(self.cells.cell),
+            Some(of_day) => forms::join(cell(self.cells.cell), cell(of_day), &mut self.joined),
+        };
+        let time = self.times.read(text, clock)?;
+        match self.cells.elapsed {
+            None => Ok(time),
+            Some(cell) => {
+                let seconds = self.seconds(record, cell)?;
+                let began = Timestamp::from_micros(time.as_micros() - seconds);
+                self.began = Some(began);
+                Ok(time)
+            }
+        }
+    }
+
+    fn count(&self, record: &ByteRecord, cell: usize, began: Timestamp) -> Result<Timestamp> {
+        Ok(Timestamp::from_micros(began.as_micros().saturating_add(self.seconds(record, cell)?)))
+    }
+
+    fn seconds(&self, record: &ByteRecord, cell: usize) -> Result<i64> {
+        let cell = record.get(cell).unwrap_or_default();
+        let seconds = Numbers { comma: false, own: false }.read(&self.elapsed_title, cell)?;
+        let micros = (seconds.unwrap_or(f64::NAN) * 1e6).round();
+        if micros.abs() < 9e18 {
+            return Ok(micros as i64);
+        }
+        Err(Error::invalid(format!("{} is empty, expected seconds since the first row", self.elapsed_title)))
+    }
+}

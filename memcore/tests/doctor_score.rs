@@ -1,0 +1,41 @@
+//! What the doctor finds of faults that were planted into generated sites, and how often it is right: precision first, for a
+//! doctor that cries wolf is not read. `figures doctor` prints the same table of more sites.
+
+mod doctor_support;
+
+use doctor_support::score::{Score, score};
+use memcore::doctor::FindingKind;
+
+/// The least precision and recall of each kind. What is found less surely hides behind what sites really do: a switch looks
+/// like a spike, a cloud like a clock.
+const FLOORS: [(FindingKind, f64, f64); 17] = [
+    (FindingKind::Sampling, 0.95, 0.95),
+    (FindingKind::Gap, 0.95, 0.95),
+    (FindingKind::Duplicate, 0.95, 0.95),
+    (FindingKind::OutOfOrder, 0.95, 0.95),
+    (FindingKind::Frozen, 0.9, 0.75),
+    (FindingKind::Spike, 0.95, 0.9),
+    (FindingKind::Reset, 0.95, 0.9),
+    (FindingKind::Rollover, 0.95, 0.75),
+    (FindingKind::Glitch, 0.95, 0.9),
+    (FindingKind::CounterBackwards, 0.95, 0.9),
+    (FindingKind::Sentinel, 0.95, 0.95),
+    (FindingKind::UnitSlip, 0.95, 0.8),
+    (FindingKind::Sign, 0.95, 0.95),
+    (FindingKind::ClockShift, 0.85, 0.8),
+    (FindingKind::DaylightSaving, 0.85, 0.7),
+    (FindingKind::Label, 0.95, 0.7),
+    (FindingKind::NightPower, 0.95, 0.95),
+];
+
+#[test]
+fn planted_faults_are_found_and_clean_sites_stay_calm() {
+    let table = score(7000..7002);
+    let text = format!("{}\n{}\n{}", table.markdown(), table.misses.join("\n"), table.false_alarms.join("\n"));
+    for (kind, precision, recall) in FLOORS {
+        let score: Score = table.kinds.get(&kind).copied().unwrap_or_default();
+        assert!(score.planted > 0, "no {kind:?} was planted\n{text}");
+        assert!(score.precision() >= precision && score.recall() >= recall, "{kind:?}: {score:?}\n{text}");
+    }
+    assert!(table.alarms * 10 <= table.clean, "{} alarms on {} clean sites\n{text}", table.alarms, table.clean);
+}
