@@ -287,8 +287,7 @@ mod tests {
                     let civil = Offset::UTC.to_datetime(jiff::Timestamp::from_microsecond(local).unwrap());
                     let alone = zone.to_ambiguous_timestamp(civil);
                     assert_eq!(shown == Shown::Once, !alone.is_ambiguous(), "{civil}");
-                    let expected =
-                        [alone.clone().earlier().unwrap(), alone.clone().later().unwrap(), alone.compatible().unwrap()];
+                    let expected = [alone.earlier().unwrap(), alone.later().unwrap(), alone.compatible().unwrap()];
                     assert!(expected.iter().any(|instant| instant.as_microsecond() == time.as_micros()), "{civil}");
                     assert!(shown == Shown::Twice || time.as_micros() == expected[2].as_microsecond(), "{civil}");
                 }
