@@ -288,7 +288,7 @@ mod tests {
                     let alone = zone.to_ambiguous_timestamp(civil);
                     assert_eq!(shown == Shown::Once, !alone.is_ambiguous(), "{civil}");
                     let expected =
-                        [alone.clone().earlier().unwrap(), alone.clone().later().unwrap(), alone.compatible().unwrap()];
+                        [alone.earlier().unwrap(), alone.later().unwrap(), alone.compatible().unwrap()];
                     assert!(expected.iter().any(|instant| instant.as_microsecond() == time.as_micros()), "{civil}");
                     assert!(shown == Shown::Twice || time.as_micros() == expected[2].as_microsecond(), "{civil}");
                 }
