@@ -132,6 +132,50 @@ fn series_of_a_long_file_each_have_the_hour_that_comes_twice() {
 }
 
 #[test]
+fn a_wide_file_of_several_devices_is_not_thrown_together_as_one() {
+    let text = "time,meter_id,p_kw,volts\n2024-01-01 00:00,7,1,\n2024-01-01 00:00,8,2,\n2024-01-01 00:15,7,1.5,\n";
+    let folder = tempfile::tempdir().unwrap();
+    let mem = Memcore::in_memory();
+    let mut request = of_device(&written(folder.path(), "meters.csv", text));
+    let report = run(&mem, &request).unwrap();
+    assert_eq!((report.points, report.refused.count), (2, 1));
+    let reason = &report.refused.first[0].reason;
+    assert!(reason.starts_with("meter_id is \"8\", expected \"7\" as above since all is imported as"), "{reason}");
+    // A column of which somebody says that it is to be passed over names nobody.
+    request.mapping.columns.entry("meter_id".into()).or_default().skip = true;
+    assert_eq!(run(&mem, &request).unwrap().refused.count, 0);
+    // What a house uses is called after it.
+    let text = "time,house\n2024-01-01 00:00,1\n2024-01-01 00:15,2\n";
+    let mut request = of_device(&written(folder.path(), "house.csv", text));
+    request.frame.unit = Some(Unit::Kilowatt);
+    assert_eq!(run(&mem, &request).unwrap().points, 2);
+}
+
+#[test]
+fn documents_of_several_devices_each_have_the_hour_that_comes_twice() {
+    let mut text = String::new();
+    for (value, time) in ["01:45", "02:00", "02:30", "02:00", "02:30", "03:00"].iter().enumerate() {
+        for device in ["one", "other"] {
+            text += &format!(r#"{{"time":"2024-10-27 {time}","site":"home1","device":"{device}","p_kw":{value}}}"#);
+            text.push('\n');
+        }
+    }
+    let stored = stored(&text, |request| {
+        request.frame.device = None;
+        zone("Europe/Berlin")(request);
+    });
+    assert_eq!(stored.len(), 12, "{stored:?}");
+    for device in ["one", "other"] {
+        assert!(
+            stored.iter().any(|row| row.contains(device) && row.contains("2024-10-27T00:30:00Z") && row.contains("2000"))
+        );
+        assert!(
+            stored.iter().any(|row| row.contains(device) && row.contains("2024-10-27T01:30:00Z") && row.contains("4000"))
+        );
+    }
+}
+
+#[test]
 fn a_time_that_no_clock_showed_is_left_out_unless_the_mapping_knows_what_it_meant() {
     let folder = tempfile::tempdir().unwrap();
     let text = "time,p_w\n2024-03-31 01:45,1\n2024-03-31 02:15,2\n2024-03-31 03:30,3\n";

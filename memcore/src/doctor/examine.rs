@@ -81,10 +81,12 @@ fn each<'a>(series: &[Series<'a>], options: &Examination, changes: &Changes) -> 
 }
 
 fn alone<'a>(series: &Series<'a>, options: &Examination, changes: &Changes) -> (Subject<'a>, Vec<Finding>) {
-    let Ordered { points, folds, mut found } = order::ordered(series, changes);
+    let Ordered { points, folds, found: sketches } = order::ordered(series, changes);
     let mut subject = subject(series, points, options);
-    found.extend(sentinel::taken_out(&mut subject));
+    let sentinels = sentinel::taken_out(&mut subject);
     subject.learn();
+    let mut found: Vec<Finding> = sketches.into_iter().map(|sketch| sketch.drawn(&subject)).collect();
+    found.extend(sentinels);
     found.extend(timeline::sampling(&subject));
     found.extend(timeline::gaps(&subject, changes));
     found.extend(daylight::hours(&subject, changes, &folds));
@@ -120,6 +122,13 @@ fn together(subjects: &[Subject<'_>], alone: &[Finding]) -> Vec<Finding> {
         of_time && alone.iter().any(|known| is_clock(known) && known.from <= finding.to && finding.from <= known.to)
     };
     found.retain(|finding| !is_known(finding));
+    // A value that stands still against its own habit need not be told again.
+    let is_told = |finding: &Finding| {
+        let frozen = |other: &&Finding| other.kind == FindingKind::Frozen && finding.kind == FindingKind::Frozen;
+        let same = |other: &Finding| other.series == finding.series && other.from <= finding.to && finding.from <= other.to;
+        alone.iter().filter(frozen).any(same)
+    };
+    found.retain(|finding| !is_told(finding));
     // A sign or a unit is wrong once, however many ways there are to see it.
     let mut said: Vec<(FindingKind, String)> = alone.iter().flat_map(named).collect();
     found.retain(|finding| {

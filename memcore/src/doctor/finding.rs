@@ -16,7 +16,7 @@ pub(super) const DAY: i64 = 24 * HOUR;
 /// How many ranges of rows a finding names.
 const RANGES: usize = 1000;
 /// How many marks its picture has.
-const MARKS: usize = 24;
+pub(super) const MARKS: usize = 24;
 
 /// One series with what is known of its habits.
 #[derive(Debug)]

@@ -63,7 +63,7 @@ pub(super) fn frozen(subject: &Subject<'_>) -> Option<Finding> {
 }
 
 /// Stretches of equal values, those of a single one left out.
-fn runs(subject: &Subject<'_>) -> Vec<Place> {
+pub(super) fn runs(subject: &Subject<'_>) -> Vec<Place> {
     let values = &subject.points.values;
     let mut runs = Vec::new();
     let mut first = 0;
@@ -135,7 +135,7 @@ impl Resting {
 }
 
 /// A stretch that a gap interrupts is no stretch of reports.
-fn without_gap(subject: &Subject<'_>, place: &Place) -> bool {
+pub(super) fn without_gap(subject: &Subject<'_>, place: &Place) -> bool {
     let times = &subject.points.times[place.first..=place.last];
     let lasting = times[times.len() - 1] - times[0];
     subject.cadence.is_none_or(|cadence| lasting <= 3 * cadence * times.len() as i64)

@@ -9,6 +9,7 @@
 
 mod agree;
 mod balance;
+mod charge;
 mod counter;
 mod daylight;
 mod draw;

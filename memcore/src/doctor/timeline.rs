@@ -2,6 +2,7 @@
 
 use super::daylight::Changes;
 use super::finding::{DAY, HOUR, Place, Subject, counted, instant, length, percent, span};
+use super::plot;
 use super::report::{Finding, FindingKind, Severity};
 use crate::energy::GapRule;
 
@@ -22,7 +23,8 @@ pub(super) fn sampling(subject: &Subject<'_>) -> Vec<Finding> {
             length(rhythm.step),
             percent(rhythm.exact)
         );
-        found.push(Finding::new(FindingKind::Sampling, Severity::Note, 0.95, message).of(subject.name()));
+        let finding = Finding::new(FindingKind::Sampling, Severity::Note, 0.95, message).of(subject.name());
+        found.push(rhythm_of(finding, subject));
     }
     found
 }
@@ -36,7 +38,8 @@ fn irregular(subject: &Subject<'_>) -> Option<Finding> {
         length(last - first)
     );
     let finding = Finding::new(FindingKind::Sampling, Severity::Note, 0.95, message).of(subject.name());
-    Some(finding.spanning(first, last).repair("declare max_age: how long a value of this source is still true"))
+    let finding = rhythm_of(finding.spanning(first, last), subject);
+    Some(finding.repair("declare max_age: how long a value of this source is still true"))
 }
 
 fn other_than_declared(subject: &Subject<'_>, step: i64) -> Option<Finding> {
@@ -47,7 +50,13 @@ fn other_than_declared(subject: &Subject<'_>, step: i64) -> Option<Finding> {
     }
     let message = format!("values come every {}, declared is a cadence of {}", length(step), length(declared));
     let finding = Finding::new(FindingKind::Sampling, Severity::Warning, 0.95, message).of(subject.name());
-    Some(finding.declare(subject.name(), "cadence", span(step)))
+    Some(rhythm_of(finding, subject).declare(subject.name(), "cadence", span(step)))
+}
+
+/// With a picture of distances, in seconds: that of the values says nothing of their rhythm.
+fn rhythm_of(mut finding: Finding, subject: &Subject<'_>) -> Finding {
+    finding.plot = plot::distances(subject);
+    finding
 }
 
 /// Stretches whose rhythm is another than that of the most.

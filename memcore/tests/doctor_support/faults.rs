@@ -20,8 +20,52 @@ pub(crate) struct Planted {
 
 use FindingKind as F;
 
-/// Plants a fault of that kind; none where the site cannot have it.
-pub(crate) fn plant(kind: FindingKind, site: &mut Site, random: &mut Random) -> Option<Planted> {
+/// What may be planted: of each kind the usual fault, and faults of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Usual(FindingKind),
+    /// A state of charge that stands still at full for days, while the battery works.
+    FullAndWorking,
+    /// The same where nobody measures the power of the battery.
+    FullAlone,
+}
+
+impl Fault {
+    const OWN: [Self; 2] = [Self::FullAndWorking, Self::FullAlone];
+
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        FindingKind::ALL.into_iter().map(Self::Usual).chain(Self::OWN)
+    }
+
+    /// Its place among all.
+    pub(crate) fn number(self) -> u64 {
+        Self::all().position(|fault| fault == self).unwrap() as u64
+    }
+
+    /// The name of one that is a part of its kind.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Usual(_) => None,
+            Self::FullAndWorking => Some("frozen: a battery at 100 % that works"),
+            Self::FullAlone => Some("frozen: a battery at 100 %, no power known"),
+        }
+    }
+
+    /// Plants it; none where the site cannot have it.
+    pub(crate) fn plant(self, site: &mut Site, random: &mut Random) -> Option<Planted> {
+        match self {
+            Self::Usual(kind) => plant(kind, site, random),
+            Self::FullAndWorking => full_battery(site, random),
+            Self::FullAlone => {
+                site.columns.retain(|column| column.name != "battery.power");
+                full_battery(site, random)
+            }
+        }
+    }
+}
+
+/// Plants the usual fault of that kind; none where the site cannot have it.
+fn plant(kind: FindingKind, site: &mut Site, random: &mut Random) -> Option<Planted> {
     match kind {
         F::Sampling => sampling(site, random),
         F::Gap => gap(site, random),
@@ -129,6 +173,16 @@ fn frozen(site: &mut Site, random: &mut Random) -> Option<Planted> {
     let value = column.values[first];
     column.values[first..first + points].fill(value);
     Some(Planted { also: &[F::Sign, F::NightPower, F::ClockShift], ..planted(F::Frozen, column, first, first + points) })
+}
+
+/// The state of charge says 100 % for five days.
+fn full_battery(site: &mut Site, random: &mut Random) -> Option<Planted> {
+    let points = (5 * DAY / site.cadence) as usize;
+    let at = site.at("battery.soc")?;
+    let column = &mut site.columns[at];
+    let first = random.below(DAY as usize / site.cadence as usize, column.times.len() - points - 300);
+    column.values[first..first + points].fill(100.0);
+    Some(planted(F::Frozen, column, first, first + points))
 }
 
 fn spike(site: &mut Site, random: &mut Random) -> Option<Planted> {
