@@ -149,9 +149,9 @@ fn interpolate(column: &mut [Option<f64>], starts: &[i64], spans: &[Option<(i64,
             && let (Some(before), Some((_, end)), Some((start, _))) = (column[left], spans[left], spans[right])
             && gaps.bridges(start.saturating_sub(end))
         {
-            let length = (starts[right] - starts[left]) as f64;
+            let length = starts[right].abs_diff(starts[left]) as f64;
             for row in left + 1..right {
-                let share = (starts[row] - starts[left]) as f64 / length;
+                let share = starts[row].abs_diff(starts[left]) as f64 / length;
                 column[row] = Some(before + (after - before) * share);
             }
         }

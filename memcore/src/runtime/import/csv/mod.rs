@@ -7,6 +7,7 @@ pub(super) mod forms;
 mod gathered;
 mod layout;
 mod number;
+mod quotes;
 mod records;
 mod row_times;
 pub(super) mod times;
@@ -51,7 +52,8 @@ enum Body {
 }
 
 /// Opens a file.
-pub(super) fn open(opened: Opened, request: &ImportRequest) -> Result<Box<dyn Source>> {
+pub(super) fn open(mut opened: Opened, request: &ImportRequest) -> Result<Box<dyn Source>> {
+    opened.look_at_lines()?;
     let mut mapping = request.effective_mapping();
     let start = dialect::start(&opened.start, opened.start_is_whole(), &mapping.file)?;
     layout::resolve(&start.names, &mut mapping);
