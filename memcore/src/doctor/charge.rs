@@ -108,7 +108,7 @@ pub(super) fn full_for_days(soc: &Subject<'_>) -> Option<Finding> {
 fn long_runs(soc: &Subject<'_>, least: i64) -> Vec<Place> {
     let times = &soc.points.times;
     let mut runs = runs(soc);
-    runs.retain(|run| times[run.last] - times[run.first] >= least && super::frozen::without_gap(soc, run));
+    runs.retain(|run| times[run.last] - times[run.first] >= least && super::frozen::without_gap(soc, run) && !soc.is_told(run));
     runs
 }
 

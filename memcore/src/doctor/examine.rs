@@ -186,7 +186,12 @@ impl Subject<'_> {
                 matches!(quantity, Quantity::Energy | Quantity::ReactiveEnergy | Quantity::Charge | Quantity::Count)
             }
         };
-        if self.series.kind.is_none() && may_count && counter::counts(&self.points.values) {
+        // Whoever imports a register without a word makes it a gauge.
+        let is_open = match self.series.kind {
+            None => true,
+            Some(kind) => kind == Kind::Gauge && self.quantity == Some(Quantity::Energy),
+        };
+        if is_open && may_count && counter::counts(&self.points.values) {
             self.kind = Kind::Counter;
         }
     }

@@ -5,13 +5,14 @@ use super::finding::{DAY, HOUR, Place, Subject, counted, instant, length, percen
 use super::plot;
 use super::report::{Finding, FindingKind, Severity};
 use crate::energy::GapRule;
+use crate::model::Kind;
 
 /// Points of one window in which the rhythm is looked at by itself.
 const WINDOW: usize = 240;
 
 /// What is wrong with the rhythm of a series: none, several, or another than the declared.
 pub(super) fn sampling(subject: &Subject<'_>) -> Vec<Finding> {
-    let Some(rhythm) = subject.rhythm else { return Vec::new() };
+    let Some(rhythm) = subject.rhythm.filter(|_| comes_in_time(subject)) else { return Vec::new() };
     if !rhythm.is_cadence() {
         return Vec::from_iter(irregular(subject));
     }
@@ -27,6 +28,11 @@ pub(super) fn sampling(subject: &Subject<'_>) -> Vec<Finding> {
         found.push(rhythm_of(finding, subject));
     }
     found
+}
+
+/// States and events are told where they change: only a declared cadence says that they should have come.
+fn comes_in_time(subject: &Subject<'_>) -> bool {
+    !matches!(subject.kind, Kind::State | Kind::Event) || subject.series.cadence.is_some()
 }
 
 fn irregular(subject: &Subject<'_>) -> Option<Finding> {
@@ -103,6 +109,9 @@ fn median_step(times: &[i64]) -> Option<i64> {
 /// Silences longer than the cadence allows.
 pub(super) fn gaps(subject: &Subject<'_>, changes: &Changes) -> Vec<Finding> {
     let times = &subject.points.times;
+    if !comes_in_time(subject) {
+        return Vec::new();
+    }
     let Some(cadence) = subject.cadence.filter(|_| subject.rhythm.is_some_and(|rhythm| rhythm.is_cadence())) else {
         return Vec::new();
     };
