@@ -7,8 +7,10 @@ use super::report::{Finding, FindingKind, Severity};
 use crate::energy::GapRule;
 use crate::model::Kind;
 
-/// Points of one window in which the rhythm is looked at by itself.
+/// Points of one window in which the rhythm is looked at by itself: fewer in a short series.
 const WINDOW: usize = 240;
+const SHORT_WINDOW: usize = 60;
+const WINDOWS: usize = 40;
 
 /// What is wrong with the rhythm of a series: none, several, or another than the declared.
 pub(super) fn sampling(subject: &Subject<'_>) -> Vec<Finding> {
@@ -70,8 +72,9 @@ fn mixed(subject: &Subject<'_>, step: i64) -> Option<Finding> {
     let times = &subject.points.times;
     let mut places: Vec<Place> = Vec::new();
     let mut other_step = 0;
-    for start in (0..times.len().saturating_sub(WINDOW / 2)).step_by(WINDOW) {
-        let end = (start + WINDOW).min(times.len() - 1);
+    let window = (times.len() / WINDOWS).clamp(SHORT_WINDOW, WINDOW);
+    for start in (0..times.len().saturating_sub(window / 2)).step_by(window) {
+        let end = (start + window).min(times.len() - 1);
         let Some(own) = median_step(&times[start..=end]) else { continue };
         if (0.67..1.5).contains(&(own as f64 / step as f64)) {
             continue;
@@ -83,7 +86,7 @@ fn mixed(subject: &Subject<'_>, step: i64) -> Option<Finding> {
         }
     }
     // A single window may be an outage that was filled in pieces.
-    places.retain(|place| place.points() > 2 * WINDOW - 2);
+    places.retain(|place| place.points() > 2 * window - 2);
     let longest = (0..places.len()).max_by_key(|at| places[*at].points())?;
     let points: usize = places.iter().map(|place| place.points()).sum();
     let message = format!(

@@ -268,7 +268,8 @@ mod of_file {
                 })
             };
             let beside = |device: &DeviceName, table: &Table, column: &Column| {
-                if column.channel.qualified().is_some_and(|channel| find(device, &channel).is_some()) && column.is_quality() {
+                if column.channel.qualified().is_some_and(|channel| find(device, &channel).is_some()) && column.is_quality()
+                {
                     return Beside::IsQuality;
                 }
                 let told = column.channel.quality().ok().and_then(|channel| find(device, &channel));
