@@ -30,9 +30,9 @@ pub(super) fn still_while_working(soc: &Subject<'_>, power: &Subject<'_>, passiv
     }
     let mut places: Vec<(Place, f64)> = Vec::new();
     for place in long_runs(soc, SHORTEST) {
-        let flow = Flow::over(soc, power, place, TRICKLE * largest);
+        let flow = Flow::over(soc, power, place, largest);
         let moved = flow.moved(soc, place, passive);
-        if moved > enough {
+        if moved > enough && !stands_too(soc, power, place) {
             places.push((place, moved));
         }
     }
@@ -104,11 +104,21 @@ pub(super) fn full_for_days(soc: &Subject<'_>) -> Option<Finding> {
     Some(finding.repair("see whether the battery was used in these days: if it was, leave these rows out"))
 }
 
+/// Whether the power itself stands still for most of a stretch: then it is that which is frozen.
+fn stands_too(soc: &Subject<'_>, power: &Subject<'_>, place: Place) -> bool {
+    let range = power.points.between(soc.points.times[place.first], soc.points.times[place.last] + 1);
+    let values = &power.points.values[range];
+    let longest = values.chunk_by(|a, b| a == b).filter(|run| run[0] != 0.0).map(<[f64]>::len).max();
+    longest.is_some_and(|longest| longest * 2 > values.len())
+}
+
 /// Stretches of one value that last so long and that no gap interrupts.
 fn long_runs(soc: &Subject<'_>, least: i64) -> Vec<Place> {
     let times = &soc.points.times;
     let mut runs = runs(soc);
-    runs.retain(|run| times[run.last] - times[run.first] >= least && super::frozen::without_gap(soc, run));
+    runs.retain(|run| {
+        times[run.last] - times[run.first] >= least && super::frozen::without_gap(soc, run) && !soc.is_told(run)
+    });
     runs
 }
 
@@ -169,13 +179,14 @@ struct Flow {
 }
 
 impl Flow {
-    fn over(soc: &Subject<'_>, power: &Subject<'_>, place: Place, trickle: f64) -> Self {
+    fn over(soc: &Subject<'_>, power: &Subject<'_>, place: Place, largest: f64) -> Self {
         let points = &power.points;
         let (mut sum, mut lowest, mut highest, mut flow) = (0.0_f64, 0.0_f64, 0.0_f64, Self::default());
         for at in points.between(soc.points.times[place.first], soc.points.times[place.last]) {
-            let value = points.values[at] * power.series.scale();
+            // A spike moves no charge.
+            let value = (points.values[at] * power.series.scale()).clamp(-largest, largest);
             let held = points.times.get(at + 1).map_or(0, |next| next - points.times[at]).min(HOUR);
-            sum += if value.abs() > trickle { value * hours(held) } else { 0.0 };
+            sum += if value.abs() > TRICKLE * largest { value * hours(held) } else { 0.0 };
             (lowest, highest) = (lowest.min(sum), highest.max(sum));
             flow = Self { up: flow.up.max(sum - lowest), down: flow.down.max(highest - sum) };
         }

@@ -5,13 +5,16 @@ use super::finding::{DAY, HOUR, Place, Subject, counted, instant, length, percen
 use super::plot;
 use super::report::{Finding, FindingKind, Severity};
 use crate::energy::GapRule;
+use crate::model::Kind;
 
-/// Points of one window in which the rhythm is looked at by itself.
+/// Points of one window in which the rhythm is looked at by itself: fewer in a short series.
 const WINDOW: usize = 240;
+const SHORT_WINDOW: usize = 60;
+const WINDOWS: usize = 40;
 
 /// What is wrong with the rhythm of a series: none, several, or another than the declared.
 pub(super) fn sampling(subject: &Subject<'_>) -> Vec<Finding> {
-    let Some(rhythm) = subject.rhythm else { return Vec::new() };
+    let Some(rhythm) = subject.rhythm.filter(|_| comes_in_time(subject)) else { return Vec::new() };
     if !rhythm.is_cadence() {
         return Vec::from_iter(irregular(subject));
     }
@@ -27,6 +30,11 @@ pub(super) fn sampling(subject: &Subject<'_>) -> Vec<Finding> {
         found.push(rhythm_of(finding, subject));
     }
     found
+}
+
+/// States and events are told where they change: only a declared cadence says that they should have come.
+fn comes_in_time(subject: &Subject<'_>) -> bool {
+    !matches!(subject.kind, Kind::State | Kind::Event) || subject.series.cadence.is_some()
 }
 
 fn irregular(subject: &Subject<'_>) -> Option<Finding> {
@@ -64,8 +72,9 @@ fn mixed(subject: &Subject<'_>, step: i64) -> Option<Finding> {
     let times = &subject.points.times;
     let mut places: Vec<Place> = Vec::new();
     let mut other_step = 0;
-    for start in (0..times.len().saturating_sub(WINDOW / 2)).step_by(WINDOW) {
-        let end = (start + WINDOW).min(times.len() - 1);
+    let window = (times.len() / WINDOWS).clamp(SHORT_WINDOW, WINDOW);
+    for start in (0..times.len().saturating_sub(window / 2)).step_by(window) {
+        let end = (start + window).min(times.len() - 1);
         let Some(own) = median_step(&times[start..=end]) else { continue };
         if (0.67..1.5).contains(&(own as f64 / step as f64)) {
             continue;
@@ -77,7 +86,7 @@ fn mixed(subject: &Subject<'_>, step: i64) -> Option<Finding> {
         }
     }
     // A single window may be an outage that was filled in pieces.
-    places.retain(|place| place.points() > 2 * WINDOW - 2);
+    places.retain(|place| place.points() > 2 * window - 2);
     let longest = (0..places.len()).max_by_key(|at| places[*at].points())?;
     let points: usize = places.iter().map(|place| place.points()).sum();
     let message = format!(
@@ -103,6 +112,9 @@ fn median_step(times: &[i64]) -> Option<i64> {
 /// Silences longer than the cadence allows.
 pub(super) fn gaps(subject: &Subject<'_>, changes: &Changes) -> Vec<Finding> {
     let times = &subject.points.times;
+    if !comes_in_time(subject) {
+        return Vec::new();
+    }
     let Some(cadence) = subject.cadence.filter(|_| subject.rhythm.is_some_and(|rhythm| rhythm.is_cadence())) else {
         return Vec::new();
     };

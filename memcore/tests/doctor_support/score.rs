@@ -58,13 +58,21 @@ pub(crate) fn score(seeds: std::ops::Range<u64>) -> Table {
 }
 
 fn clean(table: &mut Table, which: usize, seed: u64) {
-    let site = Site::new(which, seed);
+    let mut site = Site::new(which, seed);
+    clean_as_it_is(table, &site, seed);
+    if site.position.is_some() {
+        site.options.position = site.position;
+        clean_as_it_is(table, &site, seed);
+    }
+}
+
+fn clean_as_it_is(table: &mut Table, site: &Site, seed: u64) {
     let report = examine(&site.series(), &site.options).unwrap();
     table.clean += 1;
-    pictures(table, &site, &report.findings);
+    pictures(table, site, &report.findings);
     for finding in report.findings.iter().filter(|finding| finding.severity > Severity::Note) {
         table.alarms += 1;
-        wrong(table, &site, seed, finding, "clean");
+        wrong(table, site, seed, finding, "clean");
     }
 }
 
