@@ -6,6 +6,7 @@
 
 use std::str::FromStr;
 
+#[cfg(any(feature = "sim", test))]
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
@@ -105,6 +106,7 @@ impl LocalClock {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) for a time outside the calendar, or one that no clock showed where those are refused.
+    #[cfg(any(feature = "sim", test))]
     pub(crate) fn read(&mut self, local: DateTime) -> Result<(Timestamp, Shown)> {
         match Offset::UTC.to_timestamp(local) {
             Ok(as_if_utc) => self.read_micros(as_if_utc.as_microsecond()),
@@ -335,8 +337,7 @@ mod tests {
                     let civil = Offset::UTC.to_datetime(jiff::Timestamp::from_microsecond(local).unwrap());
                     let alone = zone.to_ambiguous_timestamp(civil);
                     assert_eq!(shown == Shown::Once, !alone.is_ambiguous(), "{civil}");
-                    let expected =
-                        [alone.clone().earlier().unwrap(), alone.clone().later().unwrap(), alone.compatible().unwrap()];
+                    let expected = [alone.earlier().unwrap(), alone.later().unwrap(), alone.compatible().unwrap()];
                     assert!(expected.iter().any(|instant| instant.as_microsecond() == time.as_micros()), "{civil}");
                     assert!(shown == Shown::Twice || time.as_micros() == expected[2].as_microsecond(), "{civil}");
                 }
