@@ -366,6 +366,12 @@ fn values_of_one_time_are_counted_and_the_last_holds() {
     let report = run(&mem, &of_device(&written(folder.path(), "meter.csv", text))).unwrap();
     assert_eq!((report.points, report.replaced, report.gaps), (4, 1, 1));
     assert_eq!(samples(&mem)[0], "home1.meter.power 1970-01-01T00:00:01Z 6");
+    let again = run(&mem, &of_device(&folder.path().join("meter.csv"))).unwrap();
+    assert_eq!((again.points, again.repeated), (0, 4));
+    // One of them was corrected: both are written, in the order of the file.
+    let corrected = written(folder.path(), "corrected.csv", "time,p_w\n1,6\n1,5\n");
+    assert_eq!(run(&mem, &of_device(&corrected)).unwrap().points, 2);
+    assert_eq!(samples(&mem)[0], "home1.meter.power 1970-01-01T00:00:01Z 5");
 }
 
 #[test]

@@ -101,7 +101,7 @@ pub struct ImportReport {
     pub rows: u64,
     /// Values stored.
     pub points: u64,
-    /// Values that were there already, bit for bit.
+    /// Values that were there already, bit for bit, and those that such a one follows in the file at the same time.
     pub repeated: u64,
     /// Values that another of the same series and time follows in the file, which then holds; counted where both are among
     /// 16,384 rows that are read at a time.

@@ -1,6 +1,6 @@
 //! What an import writes: each series registered once, and no value that is there already.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::csv::named;
 use super::mapping::ColumnMapping;
@@ -201,7 +201,7 @@ impl Sink {
         Ok(())
     }
 
-    /// The rows whose value is stored already, bit for bit, and is not written over by another row of these.
+    /// The rows whose value, or the one that holds in the end at their time, is stored already, bit for bit.
     fn there_already(&mut self, series: &SeriesName, times: &[Timestamp], values: &[Option<f64>]) -> Result<Vec<usize>> {
         let Some(Known { channel, until: Some(until), .. }) = self.series.get(series) else { return Ok(Vec::new()) };
         let Some(first) = times.iter().min() else { return Ok(Vec::new()) };
@@ -220,10 +220,11 @@ impl Sink {
         if times.is_sorted_by(|a, b| a < b) {
             return Ok(there);
         }
-        let kept: HashSet<usize> = there.iter().copied().collect();
-        let written: HashSet<Timestamp> =
-            (0..times.len()).filter(|row| values[*row].is_some() && !kept.contains(row)).map(|row| times[row]).collect();
-        Ok(there.into_iter().filter(|row| !written.contains(&times[*row])).collect())
+        // Of several rows of one time the last holds, and where that is there the others need not be written again.
+        let kept: HashSet<usize> = there.into_iter().collect();
+        let present = || (0..times.len()).filter(|row| values[*row].is_some());
+        let last_is_there: HashMap<Timestamp, bool> = present().map(|row| (times[row], kept.contains(&row))).collect();
+        Ok(present().filter(|row| last_is_there[&times[*row]]).collect())
     }
 
     /// The bits of what is stored at these times, in order of time. Read in pages: rows of a file may lie anywhere among all
@@ -274,15 +275,16 @@ impl Sink {
     }
 }
 
-/// How many rows of the file these are: those of a table with columns of several devices are the same rows.
+/// How many rows of the file these are: those of a table with columns of several devices are the same rows. A document may
+/// have several.
 fn distinct(all: &[Rows]) -> u64 {
     if let [rows] = all {
         return rows.times.len() as u64;
     }
-    let mut numbers: Vec<u64> = all.iter().flat_map(|rows| &rows.numbers).copied().collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers.len() as u64
+    let mut found: Vec<(&u64, &Timestamp)> = all.iter().flat_map(|rows| rows.numbers.iter().zip(&rows.times)).collect();
+    found.sort_unstable();
+    found.dedup();
+    found.len() as u64
 }
 
 /// What a mapping says of series, by their names.
