@@ -82,6 +82,10 @@ pub(super) fn runs(subject: &Subject<'_>) -> Vec<Place> {
 /// values at which the series rests do not count: the nights of an array say nothing of its days.
 fn habit(subject: &Subject<'_>, runs: &[Place], resting: &Resting) -> usize {
     let rests = |run: &Place| run.points() >= LEAST && resting.at(subject.points.values[run.first], 0);
+    // No two values are ever the same, but for what is looked for.
+    if runs.len() <= 2 {
+        return 1;
+    }
     let lengths: Vec<f64> = runs.iter().filter(|run| !rests(run)).map(|run| run.points() as f64).collect();
     let runs = lengths.len();
     let lengths = Sorted::of(lengths.into_iter());
@@ -95,8 +99,8 @@ fn habit(subject: &Subject<'_>, runs: &[Place], resting: &Resting) -> usize {
 
 /// At which values a series rests: the ends of its range, zero, and those at which it stands still over and over.
 struct Resting {
-    low: f64,
-    high: f64,
+    /// The lowest and the highest, with and without a few that lie beyond.
+    ends: [f64; 4],
     near: f64,
     points: usize,
     /// Long runs by value: their points, the longest, and the second longest.
@@ -113,15 +117,17 @@ impl Resting {
             *second = (*second).max(points.min(*longest));
             *longest = points.max(*longest);
         }
-        let (low, high) = (subject.sorted.at(0.0), subject.sorted.at(1.0));
+        let of = |share: f64| subject.sorted.at(share);
         let end = if subject.quantity == Some(Quantity::StateOfCharge) { END_OF_CHARGE } else { END };
-        Self { low, high, near: (high - low).abs() * end, points: subject.points.len(), still }
+        // One spike must not make the range so wide that everything lies at its end.
+        let near = (of(0.998) - of(0.002)).abs() * end;
+        Self { ends: [of(0.0), of(0.002), of(0.998), of(1.0)], near, points: subject.points.len(), still }
     }
 
     /// Whether it rests at that value, apart from so many points of one run.
     fn at(&self, value: f64, apart: usize) -> bool {
         let others = self.still.get(&value.to_bits()).map_or(0, |(points, ..)| points - apart.min(*points));
-        let at_end = (value - self.low).abs() <= self.near || (value - self.high).abs() <= self.near;
+        let at_end = self.ends.iter().any(|end| (value - end).abs() <= self.near);
         value == 0.0 || at_end || others as f64 > RESTING * self.points as f64
     }
 }

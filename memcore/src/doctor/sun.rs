@@ -189,9 +189,10 @@ fn ahead_of_utc(
     let (early, all) = (sorted.at(0.2), sorted.at(0.8) - sorted.at(0.2));
     let two_levels = saves && all > CLOCK;
     let late = if two_levels { early } else { sorted.median() };
-    let hours = (late / 30.0).round() / 2.0;
-    // Near the middle between two, or with long intervals, the hours are not told.
-    if (late - hours * 60.0).abs() > BEYOND || sky.half() > BEYOND || (all > CLOCK && !two_levels) {
+    let whole = (late / 60.0).round();
+    // Few zones lie at half hours; with long intervals hours are not told.
+    let hours = if (late - whole * 60.0).abs() <= 2.0 * SITE { whole } else { (late / 30.0).round() / 2.0 };
+    if sky.half() > BEYOND || (all > CLOCK && !two_levels) {
         return None;
     }
     let spanned = changes.spans_both(subject.points.times[0], subject.points.times[subject.points.len() - 1]);
