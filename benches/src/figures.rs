@@ -1,8 +1,8 @@
 //! Prints the figures of memcore, one JSON object a line.
 //!
-//! `figures GROUP...` measures the groups named (`link`, `store`, `router`, `import`, `energy`, `doctor`, `growth`), all of them but `growth`, which
-//! takes long, without a name. Machines are shared and noisy: compare within one run, and trust CPU time and ratios more than the
-//! clock. `MEMCORE_FIGURES_SCALE`, such as `0.01`, makes what is measured for `growth` and large stores smaller.
+//! `figures GROUP...` measures the groups named (`link`, `store`, `router`, `import`, `energy`, `doctor`, `growth`), all of them
+//! but `growth`, which takes long, without a name. Machines are shared and noisy: compare within one run, and trust CPU time and
+//! ratios more than the clock. `MEMCORE_FIGURES_SCALE`, such as `0.01`, makes what is measured for `growth` and large stores smaller.
 
 mod doctor;
 mod energy;

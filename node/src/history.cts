@@ -377,6 +377,7 @@ export class Memcore {
   /** Asks for the selected series, such as `home1.*.power`, `home1.>` or `home1.>{phase=L1}`. */
   query<const A extends Aggregate>(selection: string, options: QueryOptions & { agg: A | readonly A[] }): Promise<QueryResult<A>>;
   query(selection: string, options: QueryOptions & { every: Duration; agg?: never }): Promise<QueryResult<"mean">>;
+  query(selection: string, options: QueryOptions & { quality: true }): Promise<QueryResult<"value" | "quality">>;
   query(selection: string, options?: QueryOptions & { every?: never; agg?: never }): Promise<QueryResult<"value">>;
   query(selection: string, options?: QueryOptions): Promise<QueryResult>;
   async query(selection: string, options: QueryOptions = {}): Promise<unknown> {

@@ -136,6 +136,7 @@ test("what a series means is said once, and read back", () => {
     kind: "gauge",
     label: "start",
     labels: {},
+    invalid: [],
     ...battery,
     cadence: 60_000,
   });

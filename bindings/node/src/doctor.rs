@@ -33,13 +33,12 @@ pub struct LookSettings {
 
 impl LookSettings {
     fn examination(self) -> memcore::Result<Examination> {
-        let mut examination = Examination::default();
-        examination.zone = self.tz;
-        examination.position = match self.position.as_deref() {
+        let position = match self.position.as_deref() {
             None => None,
             Some(&[north, east]) => Some((north, east)),
             Some(other) => return Err(Error::invalid(format!("position has {} numbers, expected two", other.len()))),
         };
+        let mut examination = Examination { zone: self.tz, position, ..Examination::default() };
         for (name, role) in self.roles.into_iter().flatten() {
             examination.roles.push((name, role.parse::<Role>()?));
         }

@@ -95,12 +95,13 @@ impl Look {
     pub(crate) fn examination(&self) -> PyResult<Examination> {
         let roles = self.roles.iter().map(|(name, role)| Ok((name.clone(), variant("roles", role)?)));
         let kinds = self.only.iter().map(|kind| kind.parse::<FindingKind>());
-        let mut examination = Examination::default();
-        examination.zone.clone_from(&self.zone);
-        examination.position = self.position;
-        examination.roles = roles.collect::<PyResult<_>>()?;
-        examination.only = kinds.collect::<Result<_>>().map_err(raised)?;
-        Ok(examination)
+        Ok(Examination {
+            zone: self.zone.clone(),
+            position: self.position,
+            roles: roles.collect::<PyResult<_>>()?,
+            only: kinds.collect::<Result<_>>().map_err(raised)?,
+            ..Examination::default()
+        })
     }
 }
 
@@ -151,7 +152,7 @@ impl Taken {
             series = series.with_rows(rows)?;
         }
         let ColumnMapping { unit, quantity, kind, sign, label, cadence, range, .. } = &self.about;
-        series = unit.into_iter().fold(series, |series, unit| series.in_unit(*unit));
+        series = unit.iter().fold(series, |series, unit| series.in_unit(*unit));
         series.quantity = quantity.or(series.quantity);
         (series.kind, series.sign, series.label) = (*kind, *sign, *label);
         (series.cadence, series.range) = (*cadence, *range);
