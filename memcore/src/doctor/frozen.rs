@@ -81,13 +81,15 @@ pub(super) fn runs(subject: &Subject<'_>) -> Vec<Place> {
 /// The length below which nearly all runs stay: that of the 50th longest of a long series, of the 4th of a short one. Runs at
 /// values at which the series rests do not count: the nights of an array say nothing of its days.
 fn habit(subject: &Subject<'_>, runs: &[Place], resting: &Resting) -> usize {
-    let rests = |run: &Place| run.points() >= LEAST && resting.at(subject.points.values[run.first], 0);
-    // No two values are ever the same, but for what is looked for.
-    if runs.len() <= 2 {
+    let rests = |run: &Place| resting.at(subject.points.values[run.first], 0);
+    let lengths: Vec<f64> = runs.iter().filter(|run| !rests(run)).map(|run| run.points() as f64).collect();
+    let still: usize = runs.iter().map(|run| run.points()).sum();
+    let moves = (subject.points.len() - still) * 5 >= subject.points.len();
+    let runs = lengths.len();
+    if runs <= 2 && moves {
+        // Where it does not rest, no two values are ever the same, but for what is looked for.
         return 1;
     }
-    let lengths: Vec<f64> = runs.iter().filter(|run| !rests(run)).map(|run| run.points() as f64).collect();
-    let runs = lengths.len();
     let lengths = Sorted::of(lengths.into_iter());
     if runs < 20 {
         // The longest two may be what is looked for.
@@ -99,8 +101,8 @@ fn habit(subject: &Subject<'_>, runs: &[Place], resting: &Resting) -> usize {
 
 /// At which values a series rests: the ends of its range, zero, and those at which it stands still over and over.
 struct Resting {
-    /// The lowest and the highest, with and without a few that lie beyond.
-    ends: [f64; 4],
+    low: f64,
+    high: f64,
     near: f64,
     points: usize,
     /// Long runs by value: their points, the longest, and the second longest.
@@ -120,14 +122,17 @@ impl Resting {
         let of = |share: f64| subject.sorted.at(share);
         let end = if subject.quantity == Some(Quantity::StateOfCharge) { END_OF_CHARGE } else { END };
         // One spike must not make the range so wide that everything lies at its end.
-        let near = (of(0.998) - of(0.002)).abs() * end;
-        Self { ends: [of(0.0), of(0.002), of(0.998), of(1.0)], near, points: subject.points.len(), still }
+        let (low, high) = (of(0.002), of(0.998));
+        let is_far = |beyond: f64| beyond > 2.0 * (high - low);
+        let low = if is_far(low - of(0.0)) { low } else { of(0.0) };
+        let high = if is_far(of(1.0) - high) { high } else { of(1.0) };
+        Self { low, high, near: (high - low) * end, points: subject.points.len(), still }
     }
 
     /// Whether it rests at that value, apart from so many points of one run.
     fn at(&self, value: f64, apart: usize) -> bool {
         let others = self.still.get(&value.to_bits()).map_or(0, |(points, ..)| points - apart.min(*points));
-        let at_end = self.ends.iter().any(|end| (value - end).abs() <= self.near);
+        let at_end = (value - self.low).abs() <= self.near || (value - self.high).abs() <= self.near;
         value == 0.0 || at_end || others as f64 > RESTING * self.points as f64
     }
 }
