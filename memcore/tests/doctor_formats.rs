@@ -205,7 +205,7 @@ fn a_store_with_every_kind_of_channel_is_calm_where_nothing_is_wrong() {
     // States are told where they change; a relay may rest for days.
     let relay = Channel::of("relay", Quantity::Switch, Unit::OnOff).unwrap().build().unwrap();
     write("home1.heater.relay", relay, &|n| {
-        let moves = n < 600 || n > 2400;
+        let moves = !(600..=2400).contains(&n);
         (n % 12 == 0 && moves).then_some((START + n * 300, (n / 12 % 2) as f64))
     });
     // Prices jump as markets do, and stand still over night.

@@ -10,13 +10,16 @@ use crate::error::{Error, Result};
 /// - The first reading gives nothing: what was counted before is not known.
 /// - A reading below the one before is a reset: a new segment begins, whose first reading gives nothing.
 /// - But where the register comes back from one lower value to what it had or more, that value was a glitch: it is left out.
-/// - With a declared width a fall by more than half of it is a rollover, and the rise goes on through it.
+/// - With a declared width a fall by more than half of it is a rollover, and the rise goes on through it. Where the very next
+///   reading is back, it was a glitch all the same: what the rollover counted is taken back, never is a whole width counted.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counter {
     width: Option<f64>,
     last: Option<f64>,
     /// The reading before a fall, while it is open whether that was a reset or a glitch.
     before_fall: Option<f64>,
+    /// The reading before a rollover, until another reading says that the register stayed low.
+    before_rollover: Option<f64>,
     resets: u64,
     glitches: u64,
 }
@@ -69,12 +72,24 @@ impl Counter {
             self.before_fall = None;
             self.resets += 1;
         }
+        if let (Some(before), Some(width)) = (self.before_rollover, self.width) {
+            if value >= before {
+                self.before_rollover = None;
+                self.glitches += 1;
+                return Some(Rise { from: last + width, to: value });
+            }
+            if value == last {
+                return Some(Rise::NONE);
+            }
+            self.before_rollover = None;
+        }
         if value >= last {
             return Some(Rise { from: last, to: value });
         }
         if let Some(width) = self.width
             && last - value > width / 2.0
         {
+            self.before_rollover = Some(last);
             return Some(Rise { from: last, to: value + width });
         }
         self.before_fall = Some(last);
@@ -88,7 +103,7 @@ impl Counter {
 
     /// Whether it is open what the latest fall was.
     pub(crate) fn is_in_doubt(&self) -> bool {
-        self.before_fall.is_some()
+        self.before_fall.is_some() || self.before_rollover.is_some()
     }
 }
 
@@ -260,7 +275,7 @@ pub fn increases(readings: &[f64], width: Option<f64>) -> Result<Increases> {
     let mut found = Increases { amounts: Vec::with_capacity(readings.len()), events: Vec::new() };
     let mut fall = 0;
     for (block, at) in readings.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
-        let last = counter.last.filter(|last| counter.before_fall.is_none() && *last <= block[0]);
+        let last = counter.last.filter(|last| !counter.is_in_doubt() && *last <= block[0]);
         if let Some(last) = last.filter(|_| never_fall(block)) {
             put_differences(last, block, &mut found.amounts);
             counter.last = block.last().copied();
@@ -268,8 +283,14 @@ pub fn increases(readings: &[f64], width: Option<f64>) -> Result<Increases> {
         }
         for (value, row) in block.iter().zip(at..) {
             let (glitches, resets, doubt) = (counter.glitches, counter.resets, counter.before_fall);
+            let rolled = counter.before_rollover;
             let rise = counter.push(*value);
             found.amounts.push(rise.map_or(f64::NAN, Rise::amount));
+            if let Some(before) = rolled.filter(|_| counter.glitches > glitches) {
+                found.events.retain(|event| event.row != fall);
+                found.amounts[fall] = 0.0;
+                found.amounts[row] = Rise { from: before, to: *value }.amount();
+            }
             if counter.glitches > glitches {
                 found.events.push(CounterEvent { row: fall, kind: CounterEventKind::Glitch });
             }
@@ -278,6 +299,7 @@ pub fn increases(readings: &[f64], width: Option<f64>) -> Result<Increases> {
             }
             if rise.is_some_and(|rise| rise.to > *value && rise.to > rise.from) {
                 found.events.push(CounterEvent { row, kind: CounterEventKind::Rollover });
+                fall = row;
             }
             // A fall after a fall is a new one: what the first was is known by then.
             if counter.before_fall.is_some() && (doubt.is_none() || counter.resets > resets) {
@@ -348,6 +370,16 @@ mod tests {
         let found = increase(&[65_530.0, 4.0, 10.0], Some(65_536.0)).unwrap();
         assert_eq!((found.amount, found.resets), (Some(16.0), 0));
         assert_eq!(increase(&[20_000.0, 0.0], Some(65_536.0)).unwrap().resets, 1);
+        // B1 with a width: what comes back at once had a glitch, and never a whole width is counted.
+        let back = [40_000.0, 0.0, 0.0, 40_001.0, 40_003.0];
+        let found = increase(&back, Some(65_536.0)).unwrap();
+        assert_eq!((found.amount, found.resets, found.glitches), (Some(3.0), 0, 1));
+        let each = increases(&back, Some(65_536.0)).unwrap();
+        assert_eq!(each.amounts[1..], [0.0, 0.0, 1.0, 2.0]);
+        assert_eq!(each.events, [CounterEvent { row: 1, kind: CounterEventKind::Glitch }]);
+        let stays = increases(&[65_530.0, 4.0, 4.0, 10.0, 20_000.0], Some(65_536.0)).unwrap();
+        assert_eq!(stays.amounts[1..], [10.0, 0.0, 6.0, 19_990.0]);
+        assert_eq!(stays.events, [CounterEvent { row: 1, kind: CounterEventKind::Rollover }]);
         assert!(increase(&[], Some(0.0)).is_err());
     }
 
