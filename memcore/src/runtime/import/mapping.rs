@@ -290,6 +290,12 @@ impl Mapping {
         })
     }
 
+    /// The unit of a series of which neither its column nor its values say one.
+    pub(super) fn default_unit(&self, series: &SeriesName) -> Option<Unit> {
+        // What its name says needs no unit, and is not of that of the others.
+        if series.channel.qualified().is_some() { Some(Unit::Code) } else { self.unit }
+    }
+
     /// Reads a mapping from its file.
     ///
     /// # Errors

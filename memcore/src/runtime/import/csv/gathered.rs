@@ -159,8 +159,9 @@ impl LongRows {
         }
         let empty = ColumnMapping::default();
         let known = self.mapping.columns.get(&series.to_string()).unwrap_or(&empty);
-        let own = if unit_text.is_empty() { Title::new(&self.title)?.unit } else { Some(unit_text.parse()?) };
-        let unit = known.unit.or(own).or(self.mapping.unit);
+        let of_values = || Title::new(&self.title).map(|title| title.unit.filter(|_| series.channel.qualified().is_none()));
+        let own = if unit_text.is_empty() { of_values()? } else { Some(unit_text.parse()?) };
+        let unit = known.unit.or(own).or_else(|| self.mapping.default_unit(&series));
         let mut known = known.clone();
         known.quantity = match (known.quantity, text(self.cells.quantity)) {
             (None, Some(quantity)) => Some(quantity.parse()?),

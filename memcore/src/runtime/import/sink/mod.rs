@@ -1,12 +1,19 @@
 //! What an import writes: each series registered once, and no value that is there already.
 
+mod before;
+mod qualities;
+mod said;
+
 use std::collections::{BTreeMap, HashSet};
 
+use self::before::Before;
+use self::qualities::Taken;
+use self::said::Said;
 use super::mapping::ColumnMapping;
 use super::understood::{Understood, UnderstoodColumn};
 use super::{ImportReport, ImportRequest, ImportedSeries, Source};
 use crate::error::{Error, Result};
-use crate::model::{Channel, LabelPosition, SeriesName, SetAside, SignConvention, Timestamp, Unit};
+use crate::model::{Channel, DeviceName, LabelPosition, SeriesName, SetAside, SignConvention, Span, Timestamp, Unit};
 use crate::runtime::bulk::Bulk;
 use crate::runtime::embedded::Memcore;
 use crate::runtime::frame::{Cells, Rows};
@@ -27,6 +34,9 @@ pub(super) struct Sink {
     declared: BTreeMap<SeriesName, ColumnMapping>,
     /// Series without a unit: only shown by a dry run, which leaves them out.
     unknown: Vec<SeriesName>,
+    said: Said,
+    /// The latest time of series of qualities that were there before the import, and that the file has not named.
+    qualities_until: BTreeMap<SeriesName, Option<Timestamp>>,
     report: ImportReport,
 }
 
@@ -56,6 +66,8 @@ impl Sink {
             series: BTreeMap::new(),
             declared: declared(request, understood),
             unknown: Vec::new(),
+            said: Said::default(),
+            qualities_until: BTreeMap::new(),
             report: ImportReport::default(),
         };
         sink.check_units(understood)?;
@@ -76,7 +88,9 @@ impl Sink {
                 self.report.rows += rows.times.len() as u64;
             }
         }
-        all.into_iter().try_for_each(|rows| self.take_rows(rows))
+        // Values first: where none comes behind a quality, none has to be said to be measured (S48).
+        let (qualities, values): (Vec<Rows>, Vec<Rows>) = all.into_iter().partition(are_qualities);
+        values.into_iter().chain(qualities).try_for_each(|rows| self.take_rows(rows))
     }
 
     /// Rows read and values stored so far.
@@ -116,48 +130,75 @@ impl Sink {
         if !self.unknown.is_empty() {
             rows.columns.retain(|cells| !self.unknown.contains(&rows.device.channel(cells.channel.clone())));
         }
-        let rising = rows.times.is_sorted();
-        let distinct = rows.times.is_sorted_by(|a, b| a < b);
         let mut columns = Vec::with_capacity(rows.columns.len());
-        let (mut aside, mut marked) = (SetAside::default(), Vec::new());
+        let mut aside = SetAside::default();
         for Cells { channel, unit, description, values: reported } in &mut rows.columns {
             let series = rows.device.channel(channel.clone());
             self.meet(series.clone(), *unit, description.take())?;
             let Some(known) = self.series.get(&series) else { continue };
-            let given = reported.iter().flatten().count() as u64;
-            let mut column = Stored::of(known.channel.clone(), reported, &mut aside);
-            let refused = quality::refused(reported, &column);
-            if !refused.is_empty() {
-                marked.extend(self.memcore.quality_channel(&rows.device, &column.channel).map(|beside| (beside, refused)));
-            }
-            let values = &column.values;
-            let there = self.there_already(&series, &rows.times, values)?;
-            let Some(known) = self.series.get_mut(&series) else { continue };
-            let present = values.iter().flatten().count() as u64;
-            known.points += present;
-            self.report.gaps += values.len() as u64 - given;
-            self.report.repeated += there.len() as u64;
-            self.report.points += present - there.len() as u64;
-            if !distinct {
-                self.report.replaced += replaced(&rows.times, values, rising);
-            }
-            if let Some((first, last)) = reach(&rows.times, values, rising) {
-                self.report.first = Some(self.report.first.map_or(first, |before| before.min(first)));
-                self.report.last = Some(self.report.last.map_or(last, |before| before.max(last)));
-            }
-            if !there.is_empty() {
-                let values = column.values.to_mut();
-                there.into_iter().for_each(|row| values[row] = None);
-            }
-            columns.push(column);
+            let (shift, until) = (known.channel.label_shift(), known.until);
+            let stored = Stored::of(known.channel.clone(), reported, &mut aside);
+            self.report.gaps += reported.len() as u64 - count(reported);
+            let before = self.stored(&series, shift, until, &rows.times)?;
+            let refused = quality::refused(reported, &stored);
+            let refused = self.without_value(&rows.times, &stored, &before, refused);
+            columns.push(Taken { stored, refused, before, there: Vec::new() });
         }
-        marked.into_iter().for_each(|(beside, refused)| quality::mark(&mut columns, beside, rows.times.len(), refused));
+        self.hear(&rows.device, &rows.times, &mut columns)?;
+        self.compare(&rows.device, &rows.times, &mut columns);
         self.report.invalid += aside.invalid;
         self.report.out_of_range += aside.out_of_range;
         if self.dry_run {
             return Ok(());
         }
+        let columns = self.beside(&rows.device, &rows.times, columns)?;
         self.bulk.take(&rows.device, &rows.times, columns, aside).map(drop)
+    }
+
+    /// Finds what is there already, and counts.
+    fn compare(&mut self, device: &DeviceName, times: &[Timestamp], columns: &mut [Taken<'_>]) {
+        let rising = times.is_sorted();
+        let distinct = times.is_sorted_by(|a, b| a < b);
+        for Taken { stored, before, there, .. } in columns {
+            *there = before.there_already(times, &stored.values);
+            let present = count(&stored.values);
+            if let Some(known) = self.series.get_mut(&device.channel(stored.channel.name.clone())) {
+                known.points += present;
+            }
+            self.report.repeated += there.len() as u64;
+            self.report.points += present - there.len() as u64;
+            if !distinct {
+                self.report.replaced += replaced(times, &stored.values, rising);
+            }
+            if let Some((first, last)) = reach(times, &stored.values, rising) {
+                self.report.first = Some(self.report.first.map_or(first, |before| before.min(first)));
+                self.report.last = Some(self.report.last.map_or(last, |before| before.max(last)));
+            }
+        }
+    }
+
+    /// What the store had of a series up to that instant, within the time of rows.
+    fn stored(
+        &mut self,
+        series: &SeriesName,
+        shift: Span,
+        until: Option<Timestamp>,
+        times: &[Timestamp],
+    ) -> Result<Before> {
+        let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else { return Ok(Before::default()) };
+        let (first, last) = (first.saturating_add(shift), last.saturating_add(shift));
+        if until.is_none_or(|until| first > until) {
+            return Ok(Before::default());
+        }
+        // An import of such a file again meets its own rows in the order of the file, not one at the end of all others.
+        let query = Query::new(series).from(first).limit(times.len() * 8);
+        let query = match last.as_micros().checked_add(1) {
+            Some(end) => query.to(Timestamp::from_micros(end)),
+            None => query,
+        };
+        self.bulk.flush()?;
+        let found = self.memcore.query(&query)?;
+        Ok(found.series().first().map_or_else(Before::default, |found| Before::of(found, shift)))
     }
 
     /// Registers a series at its first row.
@@ -179,6 +220,9 @@ impl Sink {
             (None, Some(told)) => (told, true),
             (_, None) => self.memcore.description(&series, unit)?,
         };
+        if let Some((label, cadence)) = channel.qualified().and_then(|name| self.label_of(&series.device.channel(name))) {
+            (channel.label, channel.cadence) = (label, cadence);
+        }
         if new && !self.dry_run {
             self.memcore.register(&series, &channel)?;
         }
@@ -195,43 +239,24 @@ impl Sink {
             channel.invalid.clear();
         }
         let until = if new { None } else { self.memcore.latest(&series)?.first().map(|(_, sample)| sample.time) };
-        self.series.insert(series, Known { channel, new, points: 0, until });
+        let met = Known { channel, new, points: 0, until };
+        if new && met.channel.qualified().is_some() {
+            self.catch_up(&series, &met.channel)?;
+        }
+        self.series.insert(series, met);
         Ok(())
     }
 
-    /// The rows whose value is stored already, bit for bit, and is not written over by another row of these.
-    fn there_already(&mut self, series: &SeriesName, times: &[Timestamp], values: &[Option<f64>]) -> Result<Vec<usize>> {
-        let Some(Known { channel, until: Some(until), .. }) = self.series.get(series) else { return Ok(Vec::new()) };
-        let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else { return Ok(Vec::new()) };
-        let shift = channel.label_shift();
-        let (first, last) = (first.saturating_add(shift), last.saturating_add(shift));
-        if first > *until {
-            return Ok(Vec::new());
+    /// How the times of values are labelled, which those of their qualities are too.
+    fn label_of(&self, values: &SeriesName) -> Option<(LabelPosition, Option<Span>)> {
+        let known = self.series.get(values).map(|known| known.channel.clone());
+        let channel = known.or_else(|| self.memcore.store().channel(values)).or_else(|| self.channels.get(values).cloned());
+        let declared = self.declared.get(values);
+        if let Some(mut channel) = channel {
+            declared.into_iter().for_each(|declared| declared.read_by(&mut channel));
+            return Some((channel.label, channel.cadence));
         }
-        // An import of such a file again meets its own rows in the order of the file, not one at the end of all others.
-        let many = times.len() * 8;
-        let query = Query::new(series).from(first).limit(many);
-        let query = match last.as_micros().checked_add(1) {
-            Some(end) => query.to(Timestamp::from_micros(end)),
-            None => query,
-        };
-        self.bulk.flush()?;
-        let found = self.memcore.query(&query)?;
-        let Some(found) = found.series().first() else { return Ok(Vec::new()) };
-        let Some(stored) = found.values() else { return Ok(Vec::new()) };
-        let same = |row: &usize| {
-            let at = found.times().values().binary_search(&times[*row].saturating_add(shift).as_micros());
-            let value = values[*row].map(f64::to_bits);
-            at.is_ok_and(|at| Some(stored.value(at).to_bits()) == value)
-        };
-        let there: Vec<usize> = (0..times.len()).filter(same).collect();
-        if times.is_sorted_by(|a, b| a < b) {
-            return Ok(there);
-        }
-        let kept: HashSet<usize> = there.iter().copied().collect();
-        let written: HashSet<Timestamp> =
-            (0..times.len()).filter(|row| values[*row].is_some() && !kept.contains(row)).map(|row| times[row]).collect();
-        Ok(there.into_iter().filter(|row| !written.contains(&times[*row])).collect())
+        declared.and_then(|declared| Some((declared.label?, declared.cadence)))
     }
 
     pub(super) fn finish(self) -> Result<ImportReport> {
@@ -246,6 +271,16 @@ impl Sink {
         report.series = series.into_iter().map(told).collect();
         Ok(report)
     }
+}
+
+fn count(values: &[Option<f64>]) -> u64 {
+    values.iter().flatten().count() as u64
+}
+
+/// Whether rows have nothing but qualities, of values that are in others.
+fn are_qualities(rows: &Rows) -> bool {
+    let names = || rows.columns.iter().map(|cells| &cells.channel);
+    names().all(|name| name.qualified().is_some_and(|values| !names().any(|name| *name == values)))
 }
 
 /// What a mapping says of series, by their names.
