@@ -176,6 +176,9 @@ pub struct LongMapping {
     /// The column of quantities.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantity: Option<String>,
+    /// The column of qualities: measured, held, estimated, substituted, invalid, or 0 to 4.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<String>,
 }
 
 /// What a column is.

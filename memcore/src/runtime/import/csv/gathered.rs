@@ -11,7 +11,7 @@ use super::number::Numbers;
 use super::titles::{Title, slug};
 use crate::energy::LocalClock;
 use crate::error::{Error, Result};
-use crate::model::{Channel, ChannelName, DeviceName, SeriesName, Timestamp, Unit, shorten};
+use crate::model::{Channel, ChannelName, DeviceName, Quality, SeriesName, Timestamp, Unit, shorten};
 use crate::runtime::frame::{Cells, Rows};
 use crate::runtime::import::mapping::{ColumnMapping, Mapping};
 
@@ -79,6 +79,8 @@ struct LongSeries {
     times: Vec<Timestamp>,
     numbers: Vec<u64>,
     values: Vec<Option<f64>>,
+    /// As many, where the file has them.
+    qualities: Vec<Option<f64>>,
 }
 
 impl LongRows {
@@ -112,11 +114,13 @@ impl LongRows {
         time: impl FnOnce(&mut LocalClock) -> Result<Timestamp>,
     ) -> Result<()> {
         let value = self.numbers.read(&self.title, record.get(self.cells.value).unwrap_or_default())?;
+        let quality = self.cells.quality.map(|cell| quality(record.get(cell).unwrap_or_default())).transpose()?;
         let place = self.place(record)?;
         let series = &mut self.series[place];
         series.times.push(time(&mut series.clock)?);
         series.numbers.push(row);
         series.values.push(value);
+        series.qualities.extend(quality);
         self.waiting += 1;
         Ok(())
     }
@@ -169,8 +173,9 @@ impl LongRows {
         };
         let description = known.describe(&series, unit)?;
         self.by_name.insert(series.clone(), (self.series.len(), unit_text));
-        let (times, numbers, values) = (Vec::new(), Vec::new(), Vec::new());
-        self.series.push(LongSeries { series, unit, description, clock: self.clock.clone(), times, numbers, values });
+        let clock = self.clock.clone();
+        let (times, numbers, values, qualities) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        self.series.push(LongSeries { series, unit, description, clock, times, numbers, values, qualities });
         Ok(self.series.len() - 1)
     }
 
@@ -208,8 +213,16 @@ impl LongRows {
             let values = std::mem::take(&mut series.values);
             let cells = Cells { channel, unit, description, values };
             let (times, numbers) = (std::mem::take(&mut series.times), std::mem::take(&mut series.numbers));
-            Rows { device, times, numbers, columns: vec![cells] }
+            let beside = cells.quality(std::mem::take(&mut series.qualities));
+            Rows { device, times, numbers, columns: std::iter::once(cells).chain(beside).collect() }
         };
         full.map(of).collect()
     }
+}
+
+/// How a value came about; nothing where it was measured.
+fn quality(text: &[u8]) -> Result<Option<f64>> {
+    let text = decoded(text.trim_ascii());
+    let quality = if text.is_empty() { Quality::Measured } else { text.parse()? };
+    Ok(Some(quality.number()).filter(|_| quality != Quality::Measured))
 }

@@ -138,7 +138,9 @@ impl Sink {
             let Some(known) = self.series.get(&series) else { continue };
             let (shift, until) = (known.channel.label_shift(), known.until);
             let stored = Stored::of(known.channel.clone(), reported, &mut aside);
-            self.report.gaps += reported.len() as u64 - count(reported);
+            if stored.channel.qualified().is_none() {
+                self.report.gaps += reported.len() as u64 - count(reported);
+            }
             let before = self.stored(&series, shift, until, &rows.times)?;
             let refused = quality::refused(reported, &stored);
             let refused = self.without_value(&rows.times, &stored, &before, refused);
