@@ -24,7 +24,12 @@ pub(in crate::runtime::import) fn tell(title: &str, texts: &[&str]) -> Told {
     let most = |count: usize| count > 0 && 2 * count >= texts.len();
     let count = |is: &dyn Fn(&str) -> bool| texts.iter().filter(|text| is(text)).count();
     if most(count(&|text| text.parse::<f64>().is_ok_and(f64::is_finite))) {
-        return Told::Form(epoch(title, &texts));
+        let declared = epoch_declared(title);
+        // As a count since 1970 the digits of a date are of the seventies; those of ten digits, of the thirties of this
+        // century, where a single one may be a date by chance.
+        let is_date = |text: &&str| times::compact(text.as_bytes()).is_some() && (text.len() != 10 || texts.len() > 2);
+        let dates = declared.is_none() && texts.iter().all(is_date);
+        return Told::Form(if dates { TimeForm::Local } else { declared.unwrap_or_else(|| epoch(&texts)) });
     }
     if let Some(form) = PLAIN.into_iter().find(|form| most(count(&|text| times::is_of(*form, text)))) {
         return Told::Form(form);
@@ -43,16 +48,19 @@ pub(in crate::runtime::import) fn tell(title: &str, texts: &[&str]) -> Told {
     }
 }
 
-/// The unit of times since the epoch: as the column's name says it, or else by how large they are. Of today's times, seconds
-/// have 10 digits, milliseconds 13, microseconds 16.
-fn epoch(title: &str, texts: &[&str]) -> TimeForm {
-    match title.rsplit_once(['_', ' ', '[', '(']).map(|(_, unit)| unit.trim_end_matches([']', ')'])) {
-        Some("s" | "sec" | "seconds") => return TimeForm::EpochS,
-        Some("ms") => return TimeForm::EpochMs,
-        Some("us" | "µs") => return TimeForm::EpochUs,
-        Some("ns") => return TimeForm::EpochNs,
-        _ => {}
+/// The unit of times since the epoch, as the column's name says it.
+fn epoch_declared(title: &str) -> Option<TimeForm> {
+    match title.rsplit_once(['_', ' ', '[', '(']).map(|(_, unit)| unit.trim_end_matches([']', ')']))? {
+        "s" | "sec" | "seconds" => Some(TimeForm::EpochS),
+        "ms" => Some(TimeForm::EpochMs),
+        "us" | "µs" => Some(TimeForm::EpochUs),
+        "ns" => Some(TimeForm::EpochNs),
+        _ => None,
     }
+}
+
+/// The same by how large they are. Of today's times, seconds have 10 digits, milliseconds 13, microseconds 16.
+fn epoch(texts: &[&str]) -> TimeForm {
     let mut sizes: Vec<f64> = texts.iter().filter_map(|text| text.parse().ok()).map(f64::abs).collect();
     sizes.sort_by(f64::total_cmp);
     match sizes.get(sizes.len() / 2).copied().unwrap_or(0.0) {
@@ -151,6 +159,9 @@ mod tests {
             ("1175385600250", TimeForm::EpochMs, "2007-04-01T00:00:00.25Z"),
             ("1175385600250000", TimeForm::EpochUs, "2007-04-01T00:00:00.25Z"),
             ("1175385600250000999", TimeForm::EpochNs, "2007-04-01T00:00:00.25Z"),
+            ("20070401", TimeForm::Local, "2007-04-01T00:00:00Z"),
+            ("200704010930", TimeForm::Local, "2007-04-01T09:30:00Z"),
+            ("20070401093015", TimeForm::Local, "2007-04-01T09:30:15Z"),
             ("2016-07-01 00:15:00-07:00", TimeForm::Zoned, "2016-07-01T07:15:00Z"),
             ("2016-07-01T00:15:00.123456789Z", TimeForm::Zoned, "2016-07-01T00:15:00.123456Z"),
             ("2016-07-01 00:15:00 UTC", TimeForm::Zoned, "2016-07-01T00:15:00Z"),
@@ -175,6 +186,11 @@ mod tests {
         for (form, text) in [
             (TimeForm::Local, "2007-02-30 00:00"),
             (TimeForm::Local, "2007-04-01 24:01"),
+            (TimeForm::Local, "20070431"),
+            (TimeForm::Local, "2007040124"),
+            // Nothing is no time, not even before the first date was seen.
+            (TimeForm::Local, ""),
+            (TimeForm::DayFirst, "T10:00"),
             (TimeForm::Local, "2007-04-01 00:60"),
             (TimeForm::Local, "2007-04-01 00:00+02:00"),
             (TimeForm::Zoned, "2007-04-01 00:00"),

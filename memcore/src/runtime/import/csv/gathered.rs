@@ -162,7 +162,10 @@ impl LongRows {
             return Err(Error::invalid(format!("unit is {unit:?}, expected {before:?} as above for {series}")));
         }
         let empty = ColumnMapping::default();
-        let known = self.mapping.columns.get(&series.to_string()).unwrap_or(&empty);
+        // By what the file calls it, or by its whole name.
+        let columns = &self.mapping.columns;
+        let called = text(self.cells.series).and_then(|series| columns.get(&series));
+        let known = called.or_else(|| columns.get(&series.to_string())).unwrap_or(&empty);
         let of_values = || Title::new(&self.title).map(|title| title.unit.filter(|_| series.channel.qualified().is_none()));
         let own = if unit_text.is_empty() { of_values()? } else { Some(unit_text.parse()?) };
         let unit = known.unit.or(own).or_else(|| self.mapping.default_unit(&series));

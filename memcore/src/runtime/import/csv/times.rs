@@ -60,7 +60,10 @@ impl Times {
                 let said = self.calendar(cell).filter(|said| matches!(said, Said::Instant(_)));
                 said.or_else(|| rarer(cell).map(Said::Instant))
             }
-            TimeForm::Local => self.calendar(cell).filter(|said| matches!(said, Said::Local(_))).or_else(|| civil(cell)),
+            TimeForm::Local => {
+                let said = self.calendar(cell).filter(|said| matches!(said, Said::Local(_)));
+                said.or_else(|| compact(cell).map(Said::Local)).or_else(|| civil(cell))
+            }
             TimeForm::DayFirst | TimeForm::MonthFirst => self.calendar(cell),
         }
     }
@@ -68,7 +71,7 @@ impl Times {
     /// A date and perhaps a time of day, which perhaps says its offset.
     fn calendar(&mut self, cell: &[u8]) -> Option<Said> {
         let (date, rest) = split_date(cell);
-        if date != self.date {
+        if date != self.date || date.is_empty() {
             self.midnight = midnight(date, self.form)?;
             self.date.clear();
             self.date.extend_from_slice(date);
@@ -130,6 +133,19 @@ fn rarer(cell: &[u8]) -> Option<i64> {
         return micros.parse().ok();
     }
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
+}
+
+/// `20240101`, and perhaps hours, minutes and seconds in two digits each: the digits of a calendar with nothing between them.
+pub(in crate::runtime::import) fn compact(cell: &[u8]) -> Option<i64> {
+    if !matches!(cell.len(), 8 | 10 | 12 | 14) || !cell.starts_with(b"19") && !cell.starts_with(b"20") {
+        return None;
+    }
+    let midnight = days(digits_of(&cell[..4], 4)?, digits_of(&cell[4..6], 2)?, digits_of(&cell[6..8], 2)?)? * DAY;
+    let part = |at: usize, most: i64| match cell.get(at..at + 2) {
+        Some(digits) => digits_of(digits, 2).filter(|number| *number < most),
+        None => Some(0),
+    };
+    Some(midnight + ((part(8, 24)? * 60 + part(10, 60)?) * 60 + part(12, 60)?) * SECOND)
 }
 
 /// As [`rarer`], without an offset, which would be dropped in silence.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use self::before::Before;
 use self::qualities::Taken;
 use self::said::Said;
+use super::csv::named;
 use super::mapping::ColumnMapping;
 use super::understood::{Understood, UnderstoodColumn};
 use super::{ImportReport, ImportRequest, ImportedSeries, Source};
@@ -19,7 +20,6 @@ use crate::runtime::embedded::Memcore;
 use crate::runtime::frame::{Cells, Rows};
 use crate::runtime::quality;
 use crate::runtime::write::Stored;
-use crate::store::Query;
 
 /// Where the rows of a file go.
 pub(super) struct Sink {
@@ -81,13 +81,7 @@ impl Sink {
 
     /// Takes what was read at a time.
     pub(super) fn take(&mut self, all: Vec<Rows>) -> Result<()> {
-        for (at, rows) in all.iter().enumerate() {
-            // Rows of a table with columns of several devices are the same rows.
-            let first = rows.numbers.first();
-            if all[..at].iter().all(|before| before.numbers.first() != first) {
-                self.report.rows += rows.times.len() as u64;
-            }
-        }
+        self.report.rows += distinct(&all);
         // Values first: where none comes behind a quality, none has to be said to be measured (S48).
         let (qualities, values): (Vec<Rows>, Vec<Rows>) = all.into_iter().partition(are_qualities);
         values.into_iter().chain(qualities).try_for_each(|rows| self.take_rows(rows))
@@ -187,20 +181,12 @@ impl Sink {
         until: Option<Timestamp>,
         times: &[Timestamp],
     ) -> Result<Before> {
-        let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else { return Ok(Before::default()) };
-        let (first, last) = (first.saturating_add(shift), last.saturating_add(shift));
-        if until.is_none_or(|until| first > until) {
+        let first = times.iter().min().map(|first| first.saturating_add(shift));
+        if first.is_none_or(|first| until.is_none_or(|until| first > until)) {
             return Ok(Before::default());
         }
-        // An import of such a file again meets its own rows in the order of the file, not one at the end of all others.
-        let query = Query::new(series).from(first).limit(times.len() * 8);
-        let query = match last.as_micros().checked_add(1) {
-            Some(end) => query.to(Timestamp::from_micros(end)),
-            None => query,
-        };
         self.bulk.flush()?;
-        let found = self.memcore.query(&query)?;
-        Ok(found.series().first().map_or_else(Before::default, |found| Before::of(found, shift)))
+        Before::read(&self.memcore, series, shift, times)
     }
 
     /// Registers a series at its first row.
@@ -222,15 +208,12 @@ impl Sink {
             (None, Some(told)) => (told, true),
             (_, None) => self.memcore.description(&series, unit)?,
         };
-        if let Some((label, cadence)) = channel.qualified().and_then(|name| self.label_of(&series.device.channel(name))) {
-            (channel.label, channel.cadence) = (label, cadence);
+        let label = channel.qualified().and_then(|name| self.label_of(&series.device.channel(name)));
+        if let Some(label) = label {
+            (channel.label, channel.cadence) = label;
         }
         if new && !self.dry_run {
             self.memcore.register(&series, &channel)?;
-        }
-        if let Some(declared) = self.declared.get(&series) {
-            declared.read_by(&mut channel);
-            channel.check().map_err(|e| e.context(&series.device))?;
         }
         if self.stored_form {
             channel.sign = SignConvention::Passive;
@@ -239,6 +222,14 @@ impl Sink {
             // What was taken in once is a value, whatever its source called invalid.
             (channel.range, channel.register) = (None, None);
             channel.invalid.clear();
+        }
+        if let Some(label) = label {
+            (channel.label, channel.cadence) = label;
+        }
+        // What is declared of this very column holds even of a file that memcore wrote.
+        if let Some(declared) = self.declared.get(&series) {
+            declared.read_by(&mut channel);
+            channel.check().map_err(|e| e.context(&series.device))?;
         }
         let until = if new { None } else { self.memcore.latest(&series)?.first().map(|(_, sample)| sample.time) };
         let met = Known { channel, new, points: 0, until };
@@ -251,14 +242,15 @@ impl Sink {
 
     /// How the times of values are labelled, which those of their qualities are too.
     fn label_of(&self, values: &SeriesName) -> Option<(LabelPosition, Option<Span>)> {
-        let known = self.series.get(values).map(|known| known.channel.clone());
-        let channel = known.or_else(|| self.memcore.store().channel(values)).or_else(|| self.channels.get(values).cloned());
-        let declared = self.declared.get(values);
-        if let Some(mut channel) = channel {
-            declared.into_iter().for_each(|declared| declared.read_by(&mut channel));
-            return Some((channel.label, channel.cadence));
+        if let Some(known) = self.series.get(values) {
+            return Some((known.channel.label, known.channel.cadence));
         }
-        declared.and_then(|declared| Some((declared.label?, declared.cadence)))
+        let channel = self.memcore.store().channel(values).or_else(|| self.channels.get(values).cloned());
+        let stored = channel.as_ref().map(|_| LabelPosition::Start).filter(|_| self.stored_form);
+        let declared = self.declared.get(values);
+        let label =
+            declared.and_then(|declared| declared.label).or(stored).or(channel.as_ref().map(|channel| channel.label));
+        Some((label?, declared.and_then(|declared| declared.cadence).or(channel.and_then(|channel| channel.cadence))))
     }
 
     pub(super) fn finish(self) -> Result<ImportReport> {
@@ -285,11 +277,25 @@ fn are_qualities(rows: &Rows) -> bool {
     names().all(|name| name.qualified().is_some_and(|values| !names().any(|name| *name == values)))
 }
 
+/// How many rows of the file these are: those of a table with columns of several devices are the same rows.
+fn distinct(all: &[Rows]) -> u64 {
+    if let [rows] = all {
+        return rows.times.len() as u64;
+    }
+    let mut numbers: Vec<u64> = all.iter().flat_map(|rows| &rows.numbers).copied().collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.len() as u64
+}
+
 /// What a mapping says of series, by their names.
 fn declared(request: &ImportRequest, understood: &Understood) -> BTreeMap<SeriesName, ColumnMapping> {
+    let device = request.frame.device.as_ref().or(request.mapping.device.as_ref());
     let of = |(name, column): (&String, &ColumnMapping)| {
         let told = understood.columns.iter().find(|told| told.column == *name).and_then(|told| told.series.clone());
-        Some((told.or_else(|| name.parse().ok())?, column.clone()))
+        // In a long file no column is called so.
+        let told = told.or_else(|| named(column.series.as_ref().unwrap_or(name), device).ok());
+        Some((told?, column.clone()))
     };
     request.mapping.columns.iter().filter_map(of).collect()
 }
