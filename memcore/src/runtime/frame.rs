@@ -72,10 +72,9 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    /// The column of the qualities of its values; none where nothing is said of any.
-    pub(super) fn quality(&self, values: Vec<Option<f64>>) -> Option<Self> {
-        let channel = self.channel.quality().ok().filter(|_| values.iter().any(Option::is_some))?;
-        Some(Self { channel, unit: Some(Unit::Code), description: None, values })
+    /// The column of the qualities of its values.
+    pub(super) fn quality(&self, values: Vec<Option<f64>>) -> Result<Self> {
+        Ok(Self { channel: self.channel.quality()?, unit: Some(Unit::Code), description: None, values })
     }
 }
 
@@ -181,8 +180,9 @@ fn long(batch: &RecordBatch, first: usize, times: &[Timestamp], options: &FrameO
         };
         let values = rows.iter().map(|row| numbers[*row]).collect();
         let cells = Cells { channel, unit: options.unit_of(&name, own), description: None, values };
-        let beside = qualities.as_ref().map(|all| rows.iter().map(|row| all[*row]).collect());
-        let beside = beside.and_then(|qualities| cells.quality(qualities));
+        let told = qualities.as_ref().map(|all| rows.iter().map(|row| all[*row]).collect::<Vec<_>>());
+        let told = told.filter(|told| told.iter().any(Option::is_some));
+        let beside = told.map(|told| cells.quality(told)).transpose()?;
         let numbers = rows.iter().map(|row| (first + row) as u64).collect();
         let times = rows.iter().map(|row| times[*row]).collect();
         Ok(Rows { device, times, numbers, columns: std::iter::once(cells).chain(beside).collect() })

@@ -216,7 +216,8 @@ impl LongRows {
             let values = std::mem::take(&mut series.values);
             let cells = Cells { channel, unit, description, values };
             let (times, numbers) = (std::mem::take(&mut series.times), std::mem::take(&mut series.numbers));
-            let beside = cells.quality(std::mem::take(&mut series.qualities));
+            let told = Some(std::mem::take(&mut series.qualities)).filter(|told| !told.is_empty());
+            let beside = told.and_then(|told| cells.quality(told).ok());
             Rows { device, times, numbers, columns: std::iter::once(cells).chain(beside).collect() }
         };
         full.map(of).collect()

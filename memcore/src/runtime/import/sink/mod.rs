@@ -124,6 +124,7 @@ impl Sink {
         if !self.unknown.is_empty() {
             rows.columns.retain(|cells| !self.unknown.contains(&rows.device.channel(cells.channel.clone())));
         }
+        rows.columns.retain(|cells| !self.says_nothing(&rows.device, cells));
         let mut columns = Vec::with_capacity(rows.columns.len());
         let mut aside = SetAside::default();
         for Cells { channel, unit, description, values: reported } in &mut rows.columns {
@@ -149,6 +150,13 @@ impl Sink {
         }
         let columns = self.beside(&rows.device, &rows.times, columns)?;
         self.bulk.take(&rows.device, &rows.times, columns, aside).map(drop)
+    }
+
+    /// Whether it is a column of qualities that has none, of a series for which none stand: nothing has to be registered for it.
+    fn says_nothing(&self, device: &DeviceName, cells: &Cells) -> bool {
+        let is_empty = cells.unit == Some(Unit::Code) && cells.channel.qualified().is_some() && count(&cells.values) == 0;
+        let series = || device.channel(cells.channel.clone());
+        is_empty && !self.series.contains_key(&series()) && self.memcore.store().channel(&series()).is_none()
     }
 
     /// Finds what is there already, and counts.
