@@ -28,7 +28,12 @@ impl Memcore {
         progress: &mut dyn FnMut(&Progress) -> Result<()>,
     ) -> Result<Report> {
         let mut told = Halves::begun(progress);
-        let mut selected = self.series(selection);
+        let selection = selection.into();
+        let mut selected = self.series(selection.clone());
+        if selected.is_empty() {
+            // A series that is named and is not there is said.
+            self.query(&Query::new(selection).limit(1))?;
+        }
         selected.retain(|(_, channel)| channel.qualified().is_none());
         let mut results = Vec::with_capacity(selected.len());
         for (at, (series, _)) in selected.iter().enumerate() {
