@@ -68,7 +68,7 @@ export declare class NativeFindings {
 /** A site's history. */
 export declare class NativeHistory {
   /** Examines the selected series. */
-  examine(selection: string, start: bigint | undefined | null, end: bigint | undefined | null, look: LookSettings): Promise<NativeFindings>
+  examine(selection: string, start: bigint | undefined | null, end: bigint | undefined | null, look: LookSettings, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<NativeFindings>
   /** The balance of a site. */
   balance(settings: BalanceSettings, holds: Holds): Promise<NativeSiteBalance>
   /** The folder of the site. */

@@ -154,6 +154,45 @@ fn a_csv_is_imported_once_however_often_and_exported_in_every_format() {
 }
 
 #[test]
+fn a_query_tells_how_values_came_about_and_what_it_writes_comes_back_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    let csv = folder.path().join("house.csv");
+    let rows = "2025-03-30T00:00:00Z,1,\n2025-03-30T00:15:00Z,2,2\n2025-03-30T00:30:00Z,3,3\n";
+    std::fs::write(&csv, format!("time,p_kw,power.quality\n{rows}")).unwrap();
+    text(&memcore(&site, &["import", csv.to_str().unwrap(), "--device", "home1.house"]));
+    let query =
+        |site: &Path, more: &[&str]| text(&memcore(site, &[&["query", "home1.house.power", "--quality"], more].concat()));
+    let expected = "series,time,value,quality,unit\nhome1.house.power,2025-03-30T00:00:00Z,1000,0,W\n\
+        home1.house.power,2025-03-30T00:15:00Z,2000,2,W\nhome1.house.power,2025-03-30T00:30:00Z,3000,3,W\n";
+    assert_eq!(query(&site, &["--format", "csv"]), expected);
+    let table = query(&site, &["--format", "table"]);
+    assert!(table.contains("QUALITY") && table.contains("estimated") && table.contains("measured"), "{table}");
+    for ending in ["csv", "json", "arrow", "parquet"] {
+        let (out, other) = (folder.path().join(format!("out.{ending}")), folder.path().join(ending));
+        query(&site, &["--out", out.to_str().unwrap()]);
+        for points in [5, 0] {
+            let report = text(&memcore(&other, &["import", out.to_str().unwrap(), "--json"]));
+            let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+            assert_eq!((report["points"].as_u64(), report["gaps"].as_u64()), (Some(points), Some(0)), "{ending}: {report}");
+        }
+        assert_eq!(query(&other, &["--format", "csv"]), expected, "{ending}");
+        // Where nothing says more, there is no series of qualities.
+        let first = folder.path().join(format!("first.{ending}"));
+        query(&site, &["--limit", "1", "--out", first.to_str().unwrap()]);
+        let plain = folder.path().join(format!("plain-{ending}"));
+        text(&memcore(&plain, &["import", first.to_str().unwrap()]));
+        assert_eq!(text(&memcore(&plain, &["query", "--format", "csv"])).lines().count(), 2, "{ending}");
+    }
+    let both = memcore(&site, &["query", "home1.house.power", "--quality", "--every", "1h"]);
+    assert!(!both.status.success(), "a bucket has a worst quality: --agg quality");
+    let by_name = expected.replace(",2000,2,", ",2000,estimated,").replace(",3000,3,", ",3000,7,");
+    std::fs::write(&csv, by_name).unwrap();
+    let said = text(&memcore(&folder.path().join("names"), &["import", csv.to_str().unwrap()]));
+    assert!(said.contains("quality is \"7\", expected one of measured held"), "{said}");
+}
+
+#[test]
 fn a_bad_line_of_a_csv_is_named_and_what_stands_before_it_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let site = folder.path().join("site");

@@ -254,7 +254,7 @@ fn from_the_doctor_to_a_mapping_to_an_import_that_reads_the_file_right() {
 
     // The doctor has nothing left to say of what is stored.
     let (from, to) = (memcore::model::Timestamp::MIN, memcore::model::Timestamp::MAX);
-    let stored = mem.examine(memcore::model::Selection::all(), from, to, &Examination::default()).unwrap();
+    let stored = mem.examine(memcore::model::Selection::all(), from, to, &Examination::default(), &mut |_| Ok(())).unwrap();
     assert_eq!(alarms(&stored), [""; 0]);
 }
 
@@ -281,4 +281,51 @@ fn a_report_is_json_that_programs_can_act_on() {
     assert_eq!(json["series"][0]["cadence_us"], 300_000_000);
     let plot = &finding["plot"];
     assert_eq!(plot["times_us"].as_array().unwrap().len(), plot["lines"][0]["values"].as_array().unwrap().len());
+}
+
+/// A house of a day, with a site's meters.
+fn house() -> Memcore {
+    let mem = Memcore::in_memory();
+    let times: Vec<_> = (0..1440).map(|minute| memcore::model::Timestamp::from_seconds(60 * minute)).collect();
+    for (device, scale) in [("grid", 1.0), ("pv", -3.0), ("load", 2.0)] {
+        let values: Vec<Option<f64>> = (0..1440).map(|n| Some(scale * f64::from(n % 97))).collect();
+        let series = format!("home1.{device}.power").parse().unwrap();
+        mem.write(&series, &times, &values, Some(memcore::model::Unit::Watt)).unwrap();
+    }
+    mem
+}
+
+#[test]
+fn an_examination_says_how_far_it_is_and_ends_when_it_is_given_up() {
+    let mem = house();
+    let all = memcore::model::Selection::all;
+    let (from, to) = (memcore::model::Timestamp::MIN, memcore::model::Timestamp::MAX);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("house.csv");
+    let rows: String = (0..1440).map(|n| format!("{},{},{}\n", 60 * n, n % 97, n % 89)).collect();
+    std::fs::write(&file, format!("epoch,p_kw,u_v\n{rows}")).unwrap();
+
+    type Hear<'a> = &'a mut dyn FnMut(&memcore::Progress) -> memcore::Result<()>;
+    let history = |hear: Hear<'_>| mem.examine(all(), from, to, &Examination::default(), hear).map(drop);
+    let of_file =
+        |hear: Hear<'_>| memcore::examine_file(&ImportRequest::new(&file), &Examination::default(), hear).map(drop);
+    let ways: [(&str, &dyn Fn(Hear<'_>) -> memcore::Result<()>); 2] = [("history", &history), ("file", &of_file)];
+    for (name, examined) in ways {
+        let mut parts = Vec::new();
+        examined(&mut |progress| {
+            parts.extend(progress.part);
+            Ok(())
+        })
+        .unwrap();
+        assert!(parts.len() > 20 && parts.is_sorted() && parts.last() == Some(&1.0), "{name}: {parts:?}");
+        // At whatever step it is given up, nothing more is done.
+        for end in 0..parts.len() {
+            let mut told = 0;
+            let stopped = examined(&mut |_| {
+                told += 1;
+                if told > end { Err(memcore::Error::new(memcore::ErrorKind::Closed, "enough")) } else { Ok(()) }
+            });
+            assert_eq!((stopped.unwrap_err().kind(), told), (memcore::ErrorKind::Closed, end + 1), "{name}");
+        }
+    }
 }

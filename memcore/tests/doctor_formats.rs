@@ -227,7 +227,7 @@ fn a_store_with_every_kind_of_channel_is_calm_where_nothing_is_wrong() {
     mem.write_with_quality(&house, &[time], &[Some(90_000.0)], None, Quality::Substituted).unwrap();
 
     let selection: Selection = "home1.>".parse().unwrap();
-    let report = mem.examine(&selection, Timestamp::MIN, Timestamp::MAX, &Examination::default()).unwrap();
+    let report = mem.examine(&selection, Timestamp::MIN, Timestamp::MAX, &Examination::default(), &mut |_| Ok(())).unwrap();
     assert_eq!(report.series.len(), 5, "the qualities of the house are no sixth");
     assert_eq!(alarms(&report), [], "{:?}", report.findings.iter().map(|finding| &finding.message).collect::<Vec<_>>());
     let energy = report.series.iter().find(|series| series.series == "home1.house.energy").unwrap();

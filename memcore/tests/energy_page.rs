@@ -7,8 +7,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use memcore::Every;
-use memcore::energy::{Aggregate, GapRule, Part, Resampling, Role, Rule, balance, increases, integrate, resample};
-use memcore::model::{Span, Timestamp};
+use memcore::doctor::{Examination, Finding, FindingKind, Series, examine};
+use memcore::energy::{
+    Aggregate, GapRule, Part, Resampling, Role, Rule, balance, increases, integrate, resample, resample_with_quality,
+};
+use memcore::model::{Quality, Span, Timestamp, Unit};
 use picture_support::{Chart, Ink};
 use serde_json::Value;
 
@@ -184,9 +187,126 @@ fn mean() -> String {
         .svg()
 }
 
+/// Two hours of quarters, some of which nobody measured, and what each hour says of itself.
+fn quality() -> String {
+    use Quality::{Estimated as E, Measured as M, Substituted as S};
+    let watts = [900.0, 1000.0, 1100.0, 1100.0, 1000.0, 1400.0, 1200.0, 1000.0];
+    let qualities = [M, M, E, E, M, S, M, M];
+    let times: Vec<Timestamp> = (0..8).map(|quarter| hours(f64::from(quarter) / 4.0)).collect();
+    let asked =
+        [Aggregate::Integral, Aggregate::Measured, Aggregate::Estimated, Aggregate::Substituted, Aggregate::Quality];
+    let hourly = Resampling::every(Every::parse("1h", None).unwrap()).from(hours(0.0)).to(hours(2.0));
+    let hourly = asked.into_iter().fold(hourly, Resampling::aggregate);
+    let hourly = hourly.gaps(GapRule::new(minutes(45), Some(minutes(15))).unwrap());
+    let found = resample_with_quality(&times, &watts, &qualities, &hourly).unwrap();
+    let axes = [(0.0, "0:00"), (4.0, "1:00"), (8.0, "2:00")];
+    let mut chart = Chart::new("Two hours of a meter that was not always read", 290.0, 8.0, (0.0, 2400.0))
+        .axes(&axes, &[(0.0, "0"), (1000.0, "1000 W")]);
+    for (at, (watts, quality)) in watts.iter().zip(qualities).enumerate() {
+        let (ink, name) = if quality == M { (Ink::A, "") } else { (Ink::B, quality.name()) };
+        chart = chart.bar(at as f64 + 0.06, at as f64 + 0.94, *watts, ink, name);
+    }
+    for hour in 0..2 {
+        let of = |aggregate| found.column(aggregate).unwrap()[hour];
+        let worst = Quality::of_number(of(Aggregate::Quality)).unwrap();
+        let shares = [Aggregate::Measured, Aggregate::Estimated, Aggregate::Substituted].map(|share| (share, of(share)));
+        let shares: Vec<String> = shares
+            .iter()
+            .filter(|(_, part)| *part > 0.0)
+            .map(|(share, part)| format!("{:.0} % {}", part * 100.0, share.name()))
+            .collect();
+        let middle = 4.0 * hour as f64 + 2.0;
+        chart = chart.text(middle, 2200.0, &format!("{} Wh, {}", of(Aggregate::Integral), shares.join(", "))).text(
+            middle,
+            1950.0,
+            &format!("the worst: {worst}"),
+        );
+    }
+    chart.svg()
+}
+
+/// Days of quarters of an hour in June: a roof whose inverter counts its output as positive and a house that is never still.
+struct House {
+    times: Vec<i64>,
+    roof: Vec<f64>,
+    house: Vec<f64>,
+    register: Vec<f64>,
+}
+
+fn house() -> House {
+    let rows = 96 * 10;
+    let hour = |row: usize| (row % 96) as f64 / 4.0;
+    let wave = |row: usize| ((row * 7919) % 101) as f64;
+    let start = "2024-06-01T00:00:00Z".parse::<Timestamp>().unwrap();
+    let times = (0..rows as i64).map(|row| start.as_micros() + row * minutes(15).as_micros()).collect();
+    let sun = |row: usize| (((hour(row) - 5.0) / 14.0 * std::f64::consts::PI).sin() * 3000.0).max(0.0).round();
+    let house = |row: usize| 300.0 + wave(row) + if (17.0..22.0).contains(&hour(row)) { 800.0 } else { 0.0 };
+    let mut total = 120.0;
+    let mut register = Vec::new();
+    for row in 0..rows {
+        register.push(total);
+        total += (house(row) / 40.0).round() / 100.0;
+    }
+    House { times, roof: (0..rows).map(sun).collect(), house: (0..rows).map(house).collect(), register }
+}
+
+/// What is done to a house, and of which kind the finding is.
+fn found(kind: FindingKind) -> Finding {
+    let House { mut times, mut roof, mut house, mut register } = house();
+    match kind {
+        FindingKind::Sentinel => [300, 301, 700].into_iter().for_each(|row| house[row] = 65_535.0),
+        FindingKind::UnitSlip => house[480..].iter_mut().for_each(|value| *value /= 1000.0),
+        FindingKind::Reset => {
+            let before = register[499];
+            register[500..].iter_mut().for_each(|value| *value -= before);
+        }
+        FindingKind::Gap => {
+            times.drain(400..424);
+            [&mut roof, &mut house, &mut register].into_iter().for_each(|values| drop(values.drain(400..424)));
+        }
+        _ => {}
+    }
+    let series = [
+        Series::new("roof_power", &times, &roof).unwrap().in_unit(Unit::Watt),
+        Series::new("house_power", &times, &house).unwrap().in_unit(Unit::Watt),
+        Series::new("house_energy", &times, &register).unwrap().in_unit(Unit::KilowattHour),
+    ];
+    let options = Examination { roles: vec![("roof_power".into(), memcore::doctor::Role::Pv)], ..Examination::default() };
+    let report = examine(&series, &options).unwrap();
+    let kinds: Vec<FindingKind> = report.findings.iter().map(|finding| finding.kind).collect();
+    report
+        .findings
+        .into_iter()
+        .find(|finding| finding.kind == kind)
+        .unwrap_or_else(|| panic!("{kind:?} is not in {kinds:?}"))
+}
+
+/// A finding as the doctor draws it.
+fn doctor() -> String {
+    found(FindingKind::Sentinel).plot.to_svg()
+}
+
+#[test]
+fn the_doctor_says_what_the_page_has_it_say() {
+    let page = std::fs::read_to_string(docs().join("energy-data.md")).unwrap();
+    let mut lacks = Vec::new();
+    for kind in [FindingKind::Sentinel, FindingKind::Gap, FindingKind::UnitSlip, FindingKind::Sign, FindingKind::Reset] {
+        let finding = found(kind);
+        let declare: Vec<String> = finding.declare.iter().map(|declaration| format!("`{declaration}`")).collect();
+        let declare = if declare.is_empty() { "nothing".to_owned() } else { declare.join(", ") };
+        let row = format!("| {} | {declare} | finding `{}` |", finding.message, kind.name());
+        if !page.contains(&row) {
+            lacks.push(row);
+        }
+    }
+    assert!(lacks.is_empty(), "the page lacks\n{}", lacks.join("\n"));
+}
+
 type Picture = fn() -> String;
 
-const PICTURES: [(&str, Picture); 7] = [
+const PICTURES: [(&str, Picture); 9] = [
+    ("quality", quality),
+    ("doctor", doctor),
     ("signs", signs),
     ("labels", labels),
     ("counter", counter),
@@ -263,6 +383,10 @@ fn every_number_of_the_page_stands_in_a_field_case() {
             in_code = !in_code;
         }
         if in_code || text.starts_with("```") || text.starts_with("![") {
+            continue;
+        }
+        if text.ends_with("` |") && text.contains("| finding `") {
+            // The doctor's own words, which another test compares.
             continue;
         }
         let cells: Vec<&str> = text.trim_matches('|').split(" | ").map(str::trim).collect();

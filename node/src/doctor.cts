@@ -41,7 +41,7 @@ export interface LookOptions {
 export type DoctorOptions = LookOptions & Omit<ImportOptions, "dryRun" | "strict" | "refused">;
 
 /** Over which time history is looked at. */
-export interface ExamineOptions extends LookOptions, Pick<WorkOptions, "signal"> {
+export interface ExamineOptions extends LookOptions, WorkOptions {
   /** Only from this instant on. */
   start?: TimeLike;
   /** Only before this instant. */
@@ -210,11 +210,12 @@ export async function doctor(path: string, options: DoctorOptions = {}): Promise
 }
 
 /** @internal For `Memcore.doctor`. */
-export async function examine(history: native.NativeHistory, selection: string, options: ExamineOptions): Promise<native.NativeFindings> {
+export async function examine(history: native.NativeHistory, selection: string, options: ExamineOptions): Promise<Report> {
   const call = `doctor ${show(selection)}`;
   const end = (name: "start" | "end") => options[name] === undefined ? undefined : toMicros(`${call}: ${name}`, options[name]);
-  checkOptions(call, options, { ...LOOK, start: anything, end: anything, signal: WORK.signal });
-  return settled(sync(() => history.examine(selection, end("start"), end("end"), lookSettings(options))));
+  checkOptions(call, options, { ...LOOK, start: anything, end: anything, ...WORK });
+  const asked = [selection, end("start"), end("end"), lookSettings(options)] as const;
+  return work(options, async (stop, told) => new Report(await settled(sync(() => history.examine(...asked, stop, told)))));
 }
 
 function lookSettings({ tz, position, roles, only }: LookOptions): native.LookSettings {

@@ -5,7 +5,7 @@ import { type BalanceOptions, type BalanceSelections, SiteBalance, balanceSettin
 import { Bulk, type BulkOptions, type Progress } from "./bulk.cjs";
 import { type Values, type WriteOptions, columnsOf } from "./columns.cjs";
 import { anything, bytes, callable, checkNumber, checkOptions, checkText, count, flag, given, number, numbers, oneOf, pair, record, show, signal, text, words } from "./options.cjs";
-import { type ExamineOptions, Report, examine } from "./doctor.cjs";
+import { type ExamineOptions, type Report, examine } from "./doctor.cjs";
 import { QueryResult } from "./result.cjs";
 import { Reading } from "./reading.cjs";
 import { type Duration, type TimeLike, type TimesLike, toDuration, toMicros } from "./time.cjs";
@@ -482,8 +482,7 @@ export class Memcore {
    */
   async doctor(selection: string, options: ExamineOptions = {}): Promise<Report> {
     checkText("doctor", "selection", selection);
-    options.signal?.throwIfAborted();
-    return new Report(await abortable(examine(this.#native, selection, options), options.signal));
+    return examine(this.#native, selection, options);
   }
 
   /**

@@ -65,6 +65,28 @@ test("history is examined", async () => {
   await assert.rejects(mem.doctor("home2.pv.power"), { code: "NOT_FOUND" });
 });
 
+test("an examination of history says how far it is, and a signal ends the work itself", async () => {
+  using mem = memory();
+  const many = BigInt64Array.from({ length: 300_000 }, (_, row) => BigInt(row) * 1_000_000n);
+  const values = Float64Array.from(many, (_, row) => Math.sin(row / 500) + ((row * 7919) % 101) / 101);
+  for (const device of ["pv", "grid", "battery", "load"]) await mem.write(`home1.${device}.power`, many, values, { unit: "W" });
+  const parts: number[] = [];
+  const report = await mem.doctor("home1.>", { onProgress: ({ part }) => parts.push(part ?? NaN) });
+  assert.equal(report.series.length, 4);
+  assert.ok(parts.length > 1 && parts.every((part, at) => part >= (parts[at - 1] ?? 0)), String(parts));
+  const controller = new AbortController();
+  const heard: number[] = [];
+  const onProgress = ({ part }: { part?: number }) => {
+    heard.push(part ?? NaN);
+    controller.abort();
+  };
+  await assert.rejects(mem.doctor("home1.>", { signal: controller.signal, onProgress }), { name: "AbortError" });
+  // Nothing is heard of it any more once its steps have ended.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.ok(Math.max(...heard) < 1, String(heard));
+  await assert.rejects(mem.doctor("home1.>", { signal: AbortSignal.abort() }), { name: "AbortError" });
+});
+
 const site = async (mem: Memcore) => {
   for (const [device, power] of [["grid", -1131], ["pv", -1466], ["battery", 100]] as const) {
     mem.register(`home1.${device}.power`, { unit: "W", cadence: "15m" });

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,23 @@ def test_the_doctor_lets_other_threads_work_and_a_callable_ends_it(house: pd.Dat
     house.to_csv(tmp_path / "house.csv")
     with pytest.raises(KeyboardInterrupt):
         mc.doctor(tmp_path / "house.csv", progress=enough)
+    with pytest.raises(KeyboardInterrupt):
+        mc.doctor(house, units="W", progress=enough)
+
+
+def test_the_doctor_says_how_far_it_is_whatever_it_examines(house: pd.DataFrame, mem: mc.Memcore) -> None:
+    mem.write("home1.pv.power", house.index, -house["pv_power"], unit="W")
+    examinations: list[Callable[[Callable[[mc.Progress], object]], mc.Report]] = [
+        lambda tell: mc.doctor(house, units="W", progress=tell),
+        lambda tell: mem.doctor("home1.>", progress=tell),
+    ]
+    for examined in examinations:
+        parts: list[float | None] = []
+        examined(lambda progress, parts=parts: parts.append(progress.part))  # type: ignore[misc]
+        known = [part for part in parts if part is not None]
+        assert known == sorted(known)
+        assert len(known) > 10
+        assert known[-1] == 1.0
 
 
 def test_the_balance_of_a_site(mem: mc.Memcore) -> None:

@@ -177,6 +177,38 @@ except KeyboardInterrupt:
     assert (process.returncode, errors) == (0, "")
 
 
+@pytest.mark.parametrize("examining", ["mem.doctor('home1.>')", "mc.doctor(table, units='W')"])
+def test_ctrl_c_ends_an_examination(examining: str, tmp_path: Path) -> None:
+    code = f"""
+import numpy as np
+import memcore as mc
+mem, rows = mc.memory(), 1_000_000
+times, noise = np.arange(rows, dtype="int64") * 1_000_000, np.random.default_rng(1)
+table = {{"time": times.view("datetime64[us]")}} | {{f"p{{n}}": noise.normal(size=rows) for n in range(8)}}
+if "mem." in {examining!r}:
+    with mem.bulk() as bulk:
+        for n in range(8):
+            bulk.write(f"home1.device{{n}}.power", times, table[f"p{{n}}"], unit="W")
+print("go", flush=True)
+try:
+    {examining}
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "go\n"
+    time.sleep(0.2)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "interrupted\n"
+    assert time.monotonic() - begun < 1
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+
+
 def test_ctrl_c_ends_the_command_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "memcore", "--set", "gateway.listen=127.0.0.1:0", "serve"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

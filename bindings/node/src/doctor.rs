@@ -187,19 +187,26 @@ impl NativeSiteBalance {
 #[napi]
 impl NativeHistory {
     /// Examines the selected series.
-    #[napi]
-    pub async fn examine(
+    #[napi(catch_unwind, ts_return_type = "Promise<NativeFindings>")]
+    #[expect(clippy::too_many_arguments, reason = "JavaScript's side has one caller, which names them")]
+    pub fn examine<'env>(
         &self,
+        env: &'env Env,
         selection: String,
         start: Option<BigInt>,
         end: Option<BigInt>,
         look: LookSettings,
-    ) -> Result<NativeFindings> {
+        stop: &NativeStop,
+        told: Option<Function<'_, Told, ()>>,
+    ) -> Result<PromiseRaw<'env, NativeFindings>> {
         let (memcore, selection) = (self.0.clone(), selection.parse::<Selection>().to_node()?);
         let at = |time: Option<BigInt>, open| time.map_or(Ok(open), |time| instant(&time)).to_node();
         let (start, end) = (at(start, Timestamp::MIN)?, at(end, Timestamp::MAX)?);
         let examination = look.examination().to_node()?;
-        on_disk(move || memcore.examine(selection, start, end, &examination).and_then(NativeFindings::of)).await
+        let mut tell = tell(hears(told)?, Arc::clone(&stop.0));
+        env.spawn_future(on_disk(move || {
+            memcore.examine(selection, start, end, &examination, &mut tell).and_then(NativeFindings::of)
+        }))
     }
 
     /// The balance of a site.

@@ -1,17 +1,17 @@
 //! The doctor: over files and columns that Python has, and what it found.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use memcore::doctor::{self, Examination, FindingKind, Report, Series};
 use memcore::model::Unit;
-use memcore::{ColumnMapping, Examined, ImportRequest, Result};
+use memcore::{ColumnMapping, Examined, ImportRequest, Progress, Result};
 use pyo3::prelude::*;
 
 use crate::channel::variant;
 use crate::errors::{invalid, json, raised};
 use crate::frame::{FileReading, Reading};
 use crate::lent::{self, Lent};
-use crate::runtime::work;
 use crate::told::work_told;
 
 /// What a doctor found, in columns or history, or in a file.
@@ -162,13 +162,20 @@ impl Taken {
 
 /// Examines columns of one table; `naive` are times on local clocks.
 #[pyfunction]
-pub(crate) fn examine(py: Python<'_>, columns: Vec<Given>, naive: bool, look: Look) -> PyResult<Findings> {
+pub(crate) fn examine(
+    py: Python<'_>,
+    columns: Vec<Given>,
+    naive: bool,
+    look: Look,
+    tell: Option<Py<PyAny>>,
+) -> PyResult<Findings> {
     let mut examination = look.examination()?;
     examination.naive = naive;
     let columns = columns.into_iter().map(|column| column.take(py)).collect::<PyResult<Vec<_>>>()?;
-    work(py, move || {
+    let begun = Instant::now();
+    work_told(py, tell, move |tell| {
         let series = columns.iter().map(Taken::series).collect::<Result<Vec<_>>>()?;
-        doctor::examine(&series, &examination)
+        doctor::examine_told(&series, &examination, &mut |part| tell(&Progress::of_part(part, begun)))
     })
     .and_then(Findings::of)
 }

@@ -199,12 +199,13 @@ impl Site {
         start: Option<i64>,
         end: Option<i64>,
         look: Look,
+        tell: Option<Py<PyAny>>,
     ) -> PyResult<Findings> {
         let (selection, examination) = (selection.parse::<Selection>().map_err(raised)?, look.examination()?);
         let start = start.map_or(Timestamp::MIN, Timestamp::from_micros);
         let end = end.map_or(Timestamp::MAX, Timestamp::from_micros);
         let memcore = self.memcore()?;
-        work(py, move || memcore.examine(selection, start, end, &examination)).and_then(Findings::of)
+        work_told(py, tell, move |tell| memcore.examine(selection, start, end, &examination, tell)).and_then(Findings::of)
     }
 
     /// The balance of a site: borders, what flowed, and which series were read as what. Roles are those that are given, or

@@ -136,7 +136,10 @@ impl Doctor {
         let (from, to) = (end("--from", &self.from, Timestamp::MIN)?, end("--to", &self.to, Timestamp::MAX)?);
         let config = common.config(None)?;
         let memcore = Memcore::open_read_only(&config.path, StoreOptions::default())?;
-        let report = memcore.examine(&selection, from, to, &self.options()?)?;
+        let bar = Bar::new(&self.what);
+        let report = memcore.examine(&selection, from, to, &self.options()?, &mut |progress| bar.tell(progress));
+        drop(bar);
+        let report = report?;
         if self.json {
             format::print(&format::json(&report)?)?;
         } else {

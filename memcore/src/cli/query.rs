@@ -13,7 +13,7 @@ use parquet::file::properties::WriterProperties;
 use super::question::{Question, instant};
 use super::{Common, format};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Clock, Span, SystemClock, Timestamp};
+use crate::model::{Clock, Quality, Span, SystemClock, Timestamp};
 use crate::runtime::{Chart, ChartMethod, Memcore, QueryResult, SeriesResult, StoreOptions};
 
 /// A table longer than this shows its ends only: who wants more wants a file.
@@ -35,6 +35,9 @@ pub(super) struct Query {
     /// As few samples as a chart of so many pixels needs
     #[arg(long, value_name = "PIXELS")]
     chart: Option<usize>,
+    /// How each value came about, in a column beside it: measured held estimated substituted invalid, or 0 to 4 in files
+    #[arg(long, conflicts_with_all = ["every", "aggregates", "chart"])]
+    quality: bool,
     /// Also say, on the standard error, what the answer has cost
     #[arg(long)]
     explain: bool,
@@ -71,6 +74,9 @@ impl Query {
         }
         if let Some(width) = self.chart {
             query = query.chart(Chart { width, method: ChartMethod::default() });
+        }
+        if self.quality {
+            query = query.with_quality();
         }
         let format = self.format()?;
         let memcore = Memcore::open_read_only(&config.path, StoreOptions::default())?;
@@ -169,6 +175,7 @@ fn write_table(result: &QueryResult, mut out: impl Write) -> std::io::Result<()>
         }
         let mut line = vec![series.series().to_string(), time(series, row).to_string()];
         line.extend(columns.iter().map(|column| match cell(series, column, row) {
+            Cell::Number(number) if *column == "quality" => named(number),
             Cell::Number(value) => format::number(value),
             Cell::Count(count) => count.to_string(),
             Cell::Absent => String::new(),
@@ -178,6 +185,11 @@ fn write_table(result: &QueryResult, mut out: impl Write) -> std::io::Result<()>
     }
     writeln!(out, "{table}")?;
     out.flush()
+}
+
+/// A quality as people read it; the worst of a bucket is one too.
+fn named(number: f64) -> String {
+    Quality::of_number(number).map_or_else(String::new, |quality| quality.name().to_owned())
 }
 
 fn write_csv(result: &QueryResult, out: impl Write) -> std::io::Result<()> {

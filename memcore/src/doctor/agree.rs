@@ -2,9 +2,11 @@
 //! clocks that differ.
 
 use super::balance::pairs_unit;
+use super::examine::Tell;
 use super::finding::{DAY, HOUR, MINUTE, Place, Subject, instant, length, number};
 use super::report::{Finding, FindingKind, Severity};
 use super::unit;
+use crate::error::Result;
 use crate::model::{LabelPosition, Quantity};
 
 /// Stretches that are compared one by one.
@@ -76,12 +78,13 @@ struct Fit {
 }
 
 /// All pairs of series that may be held against each other.
-pub(super) fn pairs(subjects: &[Subject<'_>]) -> Vec<Finding> {
+pub(super) fn pairs(subjects: &[Subject<'_>], tell: &mut Tell<'_>) -> Result<Vec<Finding>> {
     const PAIRS: usize = 40;
     let moves: Vec<Moves<'_, '_>> = subjects.iter().filter_map(Moves::of).collect();
     let mut found = Vec::from_iter(counters(&moves).into_iter().flatten());
     let mut lags: Vec<(usize, usize, Vec<Fit>)> = Vec::new();
     for a in 0..moves.len() {
+        tell(0)?;
         for b in a + 1..moves.len() {
             if moves[a].cadence == moves[b].cadence && lags.len() < PAIRS {
                 let fits = fits(&moves[a], &moves[b]);
@@ -93,7 +96,7 @@ pub(super) fn pairs(subjects: &[Subject<'_>]) -> Vec<Finding> {
     }
     found.extend(labels(&moves, &lags));
     found.extend(clocks(&moves, &lags));
-    found
+    Ok(found)
 }
 
 /// How two series lie to each other, stretch by stretch, where they move together.

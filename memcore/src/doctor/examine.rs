@@ -1,7 +1,7 @@
 //! From columns to a report: each series by itself on two threads, then what several say together.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError, mpsc};
 
 use super::daylight::{self, Changes};
 use super::finding::{DAY, Subject};
@@ -17,6 +17,12 @@ use crate::model::{Kind, Quantity, Span, Timestamp};
 
 /// How many series are worked on at once.
 const THREADS: usize = 2;
+/// So many steps are told of a series by itself, and of all together.
+const STEPS_ALONE: usize = 9;
+const STEPS_TOGETHER: usize = 5;
+
+/// Hears how many steps were made; an error ends the work.
+pub(super) type Tell<'a> = dyn FnMut(usize) -> Result<()> + 'a;
 
 /// Examines series of one file, or of one site: they are held against each other.
 ///
@@ -24,11 +30,29 @@ const THREADS: usize = 2;
 /// [`Invalid`](crate::ErrorKind::Invalid) for a zone that is none, a position outside of the Earth, and a role for a series
 /// that is not there.
 pub fn examine(series: &[Series<'_>], options: &Examination) -> Result<Report> {
+    examine_told(series, options, &mut |_| Ok(()))
+}
+
+/// As [`examine`], for whoever waits: `tell` hears which part of it is done, from 0 to 1, after each detector on each series, and
+/// an error of it ends the work within one of these steps.
+///
+/// # Errors
+/// As [`examine`], and those of `tell`.
+pub fn examine_told(
+    series: &[Series<'_>],
+    options: &Examination,
+    tell: &mut dyn FnMut(f64) -> Result<()>,
+) -> Result<Report> {
     check(series, options)?;
+    let (mut done, all) = (0, series.len() * STEPS_ALONE + STEPS_TOGETHER);
+    let mut tell = |steps| {
+        done += steps;
+        tell((done as f64 / all as f64).min(1.0))
+    };
     let (first, last) = extent(series);
     let changes = Changes::new(options, first, last)?;
-    let (subjects, mut findings) = each(series, options, &changes);
-    findings.extend(together(&subjects, &findings));
+    let (subjects, mut findings) = each(series, options, &changes, &mut tell)?;
+    findings.extend(together(&subjects, &findings, &mut tell)?);
     findings.retain(|finding| options.wants(finding.kind));
     let findings = ordered(merged(findings));
     Ok(Report { series: subjects.iter().map(checkup).collect(), findings })
@@ -54,21 +78,34 @@ fn extent(series: &[Series<'_>]) -> (i64, i64) {
 }
 
 /// Every series by itself.
-fn each<'a>(series: &[Series<'a>], options: &Examination, changes: &Changes) -> (Vec<Subject<'a>>, Vec<Finding>) {
+fn each<'a>(
+    series: &[Series<'a>],
+    options: &Examination,
+    changes: &Changes,
+    tell: &mut Tell<'_>,
+) -> Result<(Vec<Subject<'a>>, Vec<Finding>)> {
     let next = AtomicUsize::new(0);
+    let stopped = AtomicBool::new(false);
     let done = Mutex::new(Vec::with_capacity(series.len()));
-    std::thread::scope(|scope| {
-        let work = || {
-            while let Some(one) = series.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let examined = alone(one, options, changes);
-                done.lock().unwrap_or_else(PoisonError::into_inner).push(examined);
-            }
-        };
-        for _ in 1..THREADS.min(series.len()) {
-            scope.spawn(work);
+    let (steps, heard) = mpsc::channel();
+    let told = std::thread::scope(|scope| {
+        for _ in 0..THREADS.min(series.len()) {
+            let steps = Steps { stopped: &stopped, made: steps.clone() };
+            let (next, done) = (&next, &done);
+            scope.spawn(move || {
+                while let Some(one) = series.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Some(examined) = alone(one, options, changes, &steps) else { break };
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push(examined);
+                }
+            });
         }
-        work();
+        drop(steps);
+        // Until both threads are through.
+        let told = heard.iter().try_for_each(|()| tell(1));
+        stopped.store(true, Ordering::Relaxed);
+        told
     });
+    told?;
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     let position = |name: &str| series.iter().position(|series| series.name == name);
     done.sort_by_key(|(subject, _)| position(subject.series.name));
@@ -77,21 +114,47 @@ fn each<'a>(series: &[Series<'a>], options: &Examination, changes: &Changes) -> 
         findings.extend(found);
         subject
     });
-    (subjects.collect(), findings)
+    Ok((subjects.collect(), findings))
 }
 
-fn alone<'a>(series: &Series<'a>, options: &Examination, changes: &Changes) -> (Subject<'a>, Vec<Finding>) {
+/// What a thread says between two detectors. As many wait to be heard as there are steps, each of no size.
+struct Steps<'a> {
+    stopped: &'a AtomicBool,
+    made: mpsc::Sender<()>,
+}
+
+impl Steps<'_> {
+    /// One more is made; nothing where the work is given up.
+    fn made(&self) -> Option<()> {
+        let heard = self.made.send(()).is_ok();
+        (heard && !self.stopped.load(Ordering::Relaxed)).then_some(())
+    }
+}
+
+/// None where the work is given up.
+fn alone<'a>(
+    series: &Series<'a>,
+    options: &Examination,
+    changes: &Changes,
+    steps: &Steps<'_>,
+) -> Option<(Subject<'a>, Vec<Finding>)> {
     let Ordered { points, folds, found: sketches } = order::ordered(series, changes);
+    steps.made()?;
     let mut subject = subject(series, points, options);
     let sentinels = sentinel::taken_out(&mut subject);
     subject.learn();
+    steps.made()?;
     let mut found: Vec<Finding> = sketches.into_iter().map(|sketch| sketch.drawn(&subject)).collect();
     found.extend(sentinels);
     found.extend(timeline::sampling(&subject));
     found.extend(timeline::gaps(&subject, changes));
+    steps.made()?;
     found.extend(daylight::hours(&subject, changes, &folds));
+    steps.made()?;
     found.extend(frozen::frozen(&subject));
+    steps.made()?;
     let solar = Solar::of(&subject);
+    steps.made()?;
     match unit::slipped_part(&subject, solar.as_ref()) {
         Some(slip) => found.push(slip),
         // Where a part has another unit, its peaks are no spikes, and the level says nothing.
@@ -100,23 +163,31 @@ fn alone<'a>(series: &Series<'a>, options: &Examination, changes: &Changes) -> (
             found.extend(spike::spikes(&subject));
         }
     }
+    steps.made()?;
     found.extend(counter::falls(&subject));
+    steps.made()?;
     if let Some(solar) = &solar {
         let of_sun = of_the_sun(&subject, solar, options, changes, &found);
         found.extend(of_sun);
     }
-    (subject, found)
+    steps.made()?;
+    Some((subject, found))
 }
 
 /// What several series say together that each by itself did not.
-fn together(subjects: &[Subject<'_>], alone: &[Finding]) -> Vec<Finding> {
+fn together(subjects: &[Subject<'_>], alone: &[Finding], tell: &mut Tell<'_>) -> Result<Vec<Finding>> {
     let (known, mut found) = partners::batteries(subjects);
+    tell(1)?;
     found.extend(balance::balance(subjects, &known));
+    tell(1)?;
     if !found.iter().any(|finding| finding.kind == FindingKind::Sign) {
         found.extend(partners::grid_against_pv(subjects));
     }
+    tell(1)?;
     found.extend(partners::power_of_current(subjects));
-    found.extend(agree::pairs(subjects));
+    tell(1)?;
+    found.extend(agree::pairs(subjects, tell)?);
+    tell(1)?;
     // What the sun says of a clock is surer than what another meter does.
     let is_known = |finding: &Finding| {
         let of_time = matches!(finding.kind, FindingKind::ClockShift);
@@ -138,7 +209,7 @@ fn together(subjects: &[Subject<'_>], alone: &[Finding]) -> Vec<Finding> {
         said.extend(names);
         !known
     });
-    found
+    Ok(found)
 }
 
 fn is_clock(finding: &Finding) -> bool {

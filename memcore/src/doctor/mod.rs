@@ -33,6 +33,6 @@ mod timeline;
 mod unit;
 mod zones;
 
-pub use examine::examine;
+pub use examine::{examine, examine_told};
 pub use report::{Checkup, Declaration, Finding, FindingKind, Line, Mark, Plot, Report, RowRange, Severity};
 pub use series::{Examination, Role, Series};

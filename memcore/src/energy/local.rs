@@ -2,7 +2,8 @@
 //!
 //! Twice a year a clock in most zones shows an hour twice or skips one. An hour that was shown twice is told by order: where rows
 //! rise, a time is the first of its two instants that lies behind the row before, else the second; where they fall, the
-//! other way round. An hour that was never shown is read with the offset before the clock was set, or refused.
+//! other way round. Which way rows go is told by most of them, not by the first and the last: of a column in hand by all, of rows
+//! one by one by those before; where as many rise as fall, they rise. An hour that was never shown is read with the offset before the clock was set, or refused.
 
 use std::str::FromStr;
 
@@ -204,7 +205,7 @@ pub struct Localized {
 }
 
 /// The instants of local times: microseconds since 1970-01-01T00:00 on the wall clocks of `zone`. The times are those of one
-/// series; they may rise or fall. What comes of hours that clocks show twice or never is said at [`Skipped`] and
+/// series; they may rise or fall, as most of their rows do, and single rows may stand out of order. What comes of hours that clocks show twice or never is said at [`Skipped`] and
 /// [`Localized`].
 ///
 /// # Errors
@@ -212,10 +213,7 @@ pub struct Localized {
 /// those are refused.
 pub fn localize(local: &[i64], zone: &TimeZone, skipped: Skipped) -> Result<Localized> {
     let mut clock = LocalClock::new(zone.clone(), skipped);
-    // The whole is known, so that even a first row within an hour that comes twice knows which way the others go.
-    if let (Some(first), Some(last)) = (local.first(), local.last()) {
-        clock.rising = last.cmp(first) as i8 * SURE;
-    }
+    clock.rising = direction(local) * SURE;
     let mut found = Localized { times: Vec::with_capacity(local.len()), ..Localized::default() };
     for (row, micros) in local.iter().enumerate() {
         let (time, shown) = clock.read_micros(*micros).map_err(|e| e.context(format_args!("row {row}")))?;
@@ -227,6 +225,13 @@ pub fn localize(local: &[i64], zone: &TimeZone, skipped: Skipped) -> Result<Loca
         }
     }
     Ok(found)
+}
+
+/// Which way most of the rows go; the whole is known, so that even a first row within an hour that comes twice knows it, and a
+/// last row that came late does not turn all others round. Where as many rise as fall, they rise, as files do.
+fn direction(local: &[i64]) -> i8 {
+    let balance: i64 = local.windows(2).map(|pair| pair[1].cmp(&pair[0]) as i64).sum();
+    if balance < 0 { -1 } else { 1 }
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The doctor at work: series of the history, and with feature `files` a file that no store has taken yet.
 
+use std::time::Instant;
+
 use super::embedded::Memcore;
-use crate::doctor::{Examination, Report, Series, examine};
+use super::progress::Progress;
+use crate::doctor::{Examination, Report, Series, examine_told};
 use crate::error::Result;
 use crate::model::{LabelPosition, Quality, Selection, SignConvention, Timestamp};
 use crate::store::{Query, SeriesResult};
@@ -9,23 +12,40 @@ use crate::store::{Query, SeriesResult};
 impl Memcore {
     /// Examines the selected series from `from` on and before `to`, in base units and passive sign as they are stored: what is
     /// wrong with them, before anyone calculates with it. They are held against each other, so a site is best examined as a
-    /// whole. Qualities are no series of their own here: they say which values were not measured. [`Timestamp::MIN`] and [`Timestamp::MAX`] stand for everything on their side.
+    /// whole. Qualities are no series of their own here: they say which values were not
+    /// measured. [`Timestamp::MIN`] and [`Timestamp::MAX`] stand for everything on their side. `progress` is told how far it is,
+    /// after each series that is read and each detector; an error of it ends the work.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for options that make no sense; else as [`query`](Self::query).
+    /// [`Invalid`](crate::ErrorKind::Invalid) for options that make no sense, what `progress` returns, else as
+    /// [`query`](Self::query).
     pub fn examine(
         &self,
         selection: impl Into<Selection>,
         from: Timestamp,
         to: Timestamp,
         options: &Examination,
+        progress: &mut dyn FnMut(&Progress) -> Result<()>,
     ) -> Result<Report> {
-        let result = self.query(&Query::new(selection).from(from).to(to).with_quality())?;
-        let measurements = || result.series().iter().filter(|series| series.channel().qualified().is_none());
-        let names: Vec<String> = measurements().map(|series| series.series().to_string()).collect();
-        let qualities: Vec<Option<Vec<Quality>>> = measurements().map(qualities).collect();
+        let mut told = Halves::begun(progress);
+        let selection = selection.into();
+        let mut selected = self.series(selection.clone());
+        if selected.is_empty() {
+            // A series that is named and is not there is said.
+            self.query(&Query::new(selection).limit(1))?;
+        }
+        selected.retain(|(_, channel)| channel.qualified().is_none());
+        let mut results = Vec::with_capacity(selected.len());
+        for (at, (series, _)) in selected.iter().enumerate() {
+            let result = self.query(&Query::new(series).from(from).to(to).with_quality())?;
+            told.reading(result.rows() as u64, Some((at + 1) as f64 / selected.len() as f64))?;
+            results.push(result);
+        }
+        let found = || results.iter().flat_map(|result| result.series());
+        let names: Vec<String> = found().map(|series| series.series().to_string()).collect();
+        let qualities: Vec<Option<Vec<Quality>>> = found().map(qualities).collect();
         let mut all: Vec<Series<'_>> = Vec::with_capacity(names.len());
-        for ((name, quality), found) in names.iter().zip(&qualities).zip(measurements()) {
+        for ((name, quality), found) in names.iter().zip(&qualities).zip(found()) {
             let Some(values) = found.values() else { continue };
             let mut series = Series::new(name, found.times().values(), values.values())?.described_by(found.channel());
             if let Some(quality) = quality {
@@ -38,7 +58,32 @@ impl Memcore {
             series.range = None;
             all.push(series);
         }
-        examine(&all, options)
+        examine_told(&all, options, &mut |part| told.examining(part))
+    }
+}
+
+/// Says how far an examination is: one half is reading, the other looking at what was read.
+struct Halves<'a> {
+    hears: &'a mut dyn FnMut(&Progress) -> Result<()>,
+    progress: Progress,
+    started: Instant,
+}
+
+impl<'a> Halves<'a> {
+    fn begun(hears: &'a mut dyn FnMut(&Progress) -> Result<()>) -> Self {
+        Self { hears, progress: Progress::default(), started: Instant::now() }
+    }
+
+    /// So many values more were read, and that part of all.
+    fn reading(&mut self, points: u64, part: Option<f64>) -> Result<()> {
+        self.progress.points += points;
+        self.progress.part = part.map(|part| part / 2.0);
+        (self.hears)(&self.progress.at(self.started))
+    }
+
+    fn examining(&mut self, part: f64) -> Result<()> {
+        self.progress.part = Some(0.5 + part / 2.0);
+        (self.hears)(&self.progress.at(self.started))
     }
 }
 
@@ -56,12 +101,12 @@ pub use of_file::{Examined, examine_file, mapping_of};
 #[cfg(feature = "files")]
 mod of_file {
     use std::collections::BTreeMap;
-    use std::time::Instant;
 
     use serde::Serialize;
     use serde_json::Value;
 
-    use crate::doctor::{Declaration, Examination, Report, Series, examine};
+    use super::Halves;
+    use crate::doctor::{Declaration, Examination, Report, Series, examine_told};
     use crate::error::{Error, ErrorKind, Result};
     use crate::model::{Channel, ChannelName, DeviceName, Quality, SeriesName, Unit};
     use crate::runtime::frame::Rows;
@@ -92,7 +137,7 @@ mod of_file {
 
     /// Examines a file without a store: nothing is written, and no device is needed. Local times without a zone are read as
     /// they stand, so that the hours of changing clocks can be seen; the zone of the request or of its mapping tells which
-    /// hours these are. `progress` is told how far the reading is; an error of it ends the work.
+    /// hours these are. `progress` is told how far it is, a half for reading and a half for looking; an error of it ends the work.
     ///
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io) where the file cannot be read, [`Invalid`](crate::ErrorKind::Invalid) where it is not
@@ -107,14 +152,15 @@ mod of_file {
         let zone = options.zone.clone().or(plain.zone.take()).or(plain.mapping.time.zone.take());
         let (mut source, mut nobody) = opened(&mut plain)?;
         let mut refused = Refused::new(None, false);
-        let mut tables = Tables::read(&mut *source, &mut refused, progress).map_err(named)?;
+        let mut halves = Halves::begun(progress);
+        let mut tables = Tables::read(&mut *source, &mut refused, &mut halves).map_err(named)?;
         if tables.tables.is_empty() && plain.frame.device.is_none() {
             // Documents name their device one by one: where none does, they are nobody's.
             let device: DeviceName = NOBODY.parse()?;
             plain.frame.device = Some(device.clone());
             let mut other = open(&plain)?;
             let mut left = Refused::new(None, false);
-            let read = Tables::read(&mut *other, &mut left, progress).map_err(named)?;
+            let read = Tables::read(&mut *other, &mut left, &mut halves).map_err(named)?;
             if !read.tables.is_empty() {
                 (source, nobody, refused, tables) = (other, Some(device), left, read);
             }
@@ -134,7 +180,7 @@ mod of_file {
             .collect();
         let qualities = tables.qualities();
         let all = tables.views(&names, &qualities, &understood, &declared, source.is_stored_form())?;
-        let report = examine(&all, &options)?;
+        let report = examine_told(&all, &options, &mut |part| halves.examining(part))?;
         let mut mapping = understood.complete(plain.effective_mapping());
         mapping.time.zone.clone_from(&options.zone);
         merge(&mut mapping, &report, &names);
@@ -211,22 +257,17 @@ mod of_file {
     }
 
     impl Tables {
-        fn read(
-            source: &mut dyn Source,
-            refused: &mut Refused,
-            progress: &mut dyn FnMut(&Progress) -> Result<()>,
-        ) -> Result<Self> {
-            let started = Instant::now();
+        fn read(source: &mut dyn Source, refused: &mut Refused, told: &mut Halves<'_>) -> Result<Self> {
             let mut tables = Self::default();
-            let mut points = 0;
             while let Some(read) = source.next(refused)? {
+                let mut points = 0;
                 for rows in read {
                     points += (rows.times.len() * rows.columns.len()) as u64;
                     tables.rows = tables.rows.max(rows.numbers.last().map_or(0, |last| last + 1));
                     tables.take(rows);
                 }
-                let rows = tables.rows;
-                progress(&Progress { rows, points, part: source.part(), ..Progress::default() }.at(started))?;
+                told.progress.rows = tables.rows;
+                told.reading(points, source.part())?;
             }
             Ok(tables)
         }

@@ -10,7 +10,7 @@ use super::cells;
 use super::embedded::Memcore;
 use super::write::Column;
 use crate::error::{Error, Result};
-use crate::model::{Channel, ChannelName, DeviceName, SeriesName, Timestamp, Unit, shorten};
+use crate::model::{Channel, ChannelName, DeviceName, Quality, SeriesName, Timestamp, Unit, shorten};
 
 /// How a table is to be read.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +69,13 @@ pub(super) struct Cells {
     /// What a file says of the channel, where it does.
     pub(super) description: Option<Channel>,
     pub(super) values: Vec<Option<f64>>,
+}
+
+impl Cells {
+    /// The column of the qualities of its values.
+    pub(super) fn quality(&self, values: Vec<Option<f64>>) -> Result<Self> {
+        Ok(Self { channel: self.channel.quality()?, unit: Some(Unit::Code), description: None, values })
+    }
 }
 
 impl Rows {
@@ -158,6 +165,7 @@ fn long(batch: &RecordBatch, first: usize, times: &[Timestamp], options: &FrameO
     let (names, places) = cells::texts("series", first, required("series")?)?;
     let numbers = values("value", first, required("value")?, options)?;
     let units = column("unit").map(|column| cells::texts("unit", first, column)).transpose()?;
+    let qualities = column("quality").map(|column| qualities(first, column)).transpose()?;
     let schema = batch.schema();
     let own = schema.field_with_name("value").ok().map(own_unit).transpose()?.flatten();
     let mut rows: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
@@ -172,10 +180,30 @@ fn long(batch: &RecordBatch, first: usize, times: &[Timestamp], options: &FrameO
         };
         let values = rows.iter().map(|row| numbers[*row]).collect();
         let cells = Cells { channel, unit: options.unit_of(&name, own), description: None, values };
+        let told = qualities.as_ref().map(|all| rows.iter().map(|row| all[*row]).collect::<Vec<_>>());
+        let told = told.filter(|told| told.iter().any(Option::is_some));
+        let beside = told.map(|told| cells.quality(told)).transpose()?;
         let numbers = rows.iter().map(|row| (first + row) as u64).collect();
-        Ok(Rows { device, times: rows.iter().map(|row| times[*row]).collect(), numbers, columns: vec![cells] })
+        let times = rows.iter().map(|row| times[*row]).collect();
+        Ok(Rows { device, times, numbers, columns: std::iter::once(cells).chain(beside).collect() })
     })
     .collect()
+}
+
+/// How values came about; nothing where one was measured.
+fn qualities(first: usize, column: &dyn Array) -> Result<Vec<Option<f64>>> {
+    let numbers = cells::numbers("quality", first, column)?;
+    let checked = |(row, number): (usize, Option<f64>)| match number.map(|number| (number, Quality::of_number(number))) {
+        Some((number, None)) if !number.is_nan() => {
+            let row = first + row;
+            Err(Error::invalid(format!(
+                "quality[{row}] is {number}, expected 0 to 4: measured held estimated substituted invalid"
+            )))
+        }
+        Some((_, Some(quality))) => Ok(Some(quality.number()).filter(|_| quality != Quality::Measured)),
+        _ => Ok(None),
+    };
+    numbers.into_iter().enumerate().map(checked).collect()
 }
 
 /// The unit of a series' rows, which must be one; none where it is empty.

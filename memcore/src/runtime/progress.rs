@@ -30,8 +30,13 @@ impl Progress {
     /// How far work is that counts in bytes.
     #[must_use]
     pub fn of_bytes(done: u64, total: u64, started: Instant) -> Self {
-        let part = Some(done as f64 / total.max(1) as f64);
-        Self { part, elapsed: started.elapsed(), ..Self::default() }
+        Self::of_part(done as f64 / total.max(1) as f64, started)
+    }
+
+    /// How far work is of which only a part, from 0 to 1, is known.
+    #[must_use]
+    pub fn of_part(part: f64, started: Instant) -> Self {
+        Self { part: Some(part), elapsed: started.elapsed(), ..Self::default() }
     }
 
     pub(super) fn at(mut self, started: Instant) -> Self {

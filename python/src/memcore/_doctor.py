@@ -237,13 +237,14 @@ def doctor(
     A file is read as ``Memcore.import_file`` reads it, and nothing is stored. ``units`` are one for all or one a
     column, ``tz`` is the zone of times without one, or that the site lies in, and ``position`` its degrees north and
     east, to know when the sun shines. ``roles`` say what series are in the energy balance, such as
-    ``{"p_net": "grid"}``. Of a mapping's dict the ``columns`` count for a table too. Ctrl-C ends it.
+    ``{"p_net": "grid"}``. Of a mapping's dict the ``columns`` count for a table too. ``progress`` is ``True`` for a bar
+    in the terminal, or a callable that gets a ``Progress``: one half is reading, the other looking. Ctrl-C ends it.
     """
     look = looks(tz, position, roles, only)
-    if not isinstance(source, (str, PathLike)):
-        columns, naive = _doctor_table.columns(source, time or "time", units, mapping)
-        return Report(_memcore.examine(columns, naive, look))
     with Teller(progress, "doctor") as teller:
+        if not isinstance(source, (str, PathLike)):
+            columns, naive = _doctor_table.columns(source, time or "time", units, mapping)
+            return Report(_memcore.examine(columns, naive, look, teller.native))
         reading = _frames.reading(device, time or "time", units, "keep")
         file = _files.reading(tz, delimiter, decimal, mapping, False, False)
         return Report(_memcore.examine_file(source, reading, file, look, teller.native))

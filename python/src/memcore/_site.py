@@ -297,11 +297,14 @@ class Memcore:
         position: tuple[float, float] | None = None,
         roles: Mapping[str, Role] | None = None,
         only: FindingKind | Sequence[FindingKind] | None = None,
+        progress: Tell = False,
     ) -> Report:
         """Examine the selected series and say what is wrong with them, before anyone calculates with it; see
-        ``memcore.doctor``. They are held against each other, so a site is best examined as a whole: ``home1.>``."""
-        ends = (maybe_micros(start, "start"), maybe_micros(end, "end"))
-        return Report(self._native.examine(selection, *ends, looks(tz, position, roles, only)))
+        ``memcore.doctor``. They are held against each other, so a site is best examined as a whole: ``home1.>``.
+        ``progress`` is ``True`` for a bar in the terminal, or a callable that gets a ``Progress``. Ctrl-C ends it."""
+        ends, look = (maybe_micros(start, "start"), maybe_micros(end, "end")), looks(tz, position, roles, only)
+        with Teller(progress, "doctor") as teller:
+            return Report(self._native.examine(selection, *ends, look, teller.native))
 
     def balance(
         self,

@@ -189,7 +189,10 @@ pub(super) fn known_series(mapping: &Mapping, series: SeriesName, unit: Option<&
         Some(column) => {
             described(mapping, Some(column), renamed(column, &series.device)?.unwrap_or(series), unit).map(Some)
         }
-        None => Ok(Some(Known { series, unit: unit.or(mapping.unit), description: None })),
+        None => {
+            let unit = unit.or_else(|| mapping.default_unit(&series));
+            Ok(Some(Known { series, unit, description: None }))
+        }
     }
 }
 
@@ -248,10 +251,12 @@ fn renamed(column: &ColumnMapping, device: &DeviceName) -> Result<Option<SeriesN
 fn described(mapping: &Mapping, column: Option<&ColumnMapping>, series: SeriesName, unit: Option<Unit>) -> Result<Known> {
     let told = column.and_then(|column| column.unit).or(unit);
     let guessed = told.or_else(|| {
-        let by_quantity = mapping.units.iter().find(|(quantity, _)| series.channel.as_str().contains(quantity.name()));
+        let named = |quantity: &Quantity| series.channel.as_str().contains(quantity.name());
+        let by_quantity =
+            mapping.units.iter().find(|(quantity, _)| named(quantity) && series.channel.qualified().is_none());
         by_quantity.map(|(_, unit)| *unit)
     });
-    let unit = guessed.or(mapping.unit);
+    let unit = guessed.or_else(|| mapping.default_unit(&series));
     let from_column = column.map(|column| column.describe(&series, unit)).transpose()?.flatten();
     let description = match (from_column, unit) {
         (Some(channel), _) => Some(channel),

@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use super::document::{DEPTH_MAX, Object, Value, at_path, field};
 use super::document_names::{self as names, Named, Names};
 use super::document_time::Times;
-use super::gathered::{self, Cell, Gathered, Series, SeriesId};
+use super::gathered::{self, Cell, Gathered, Known, Series, SeriesId};
 use super::hem;
 use super::mapping::Mapping;
 use super::understood::{Understood, UnderstoodColumn};
 use crate::error::{Error, Result};
-use crate::model::{Channel, DeviceName, SeriesName, Timestamp, shorten};
+use crate::model::{Channel, DeviceName, Quality, SeriesName, Timestamp, Unit, shorten};
 
 /// Documents of a file, read one after the other.
 pub(super) struct Documents {
@@ -269,9 +269,27 @@ impl Documents {
             let channel = Channel::of(known.series.channel.as_str(), quantity.parse()?, unit)?;
             known.description = Some(channel.build()?);
         }
-        let id = self.series.id(known)?;
-        found.push((time(context)?, vec![(id, number("value", value)?)]));
+        let mut row = Vec::with_capacity(2);
+        if let Some(quality) = self.quality(object)? {
+            let series = known.series.device.channel(known.series.channel.quality()?);
+            let beside = Known { series, unit: Some(Unit::Code), description: None };
+            row.push((self.series.id(beside)?, Some(quality.number())));
+        }
+        row.push((self.series.id(known)?, number("value", value)?));
+        found.push((time(context)?, row));
         Ok(())
+    }
+
+    /// How the value of such a document came about, where that says more than that it was measured.
+    fn quality(&self, object: &Object) -> Result<Option<Quality>> {
+        let said = match &self.mapping.long {
+            Some(long) => long.quality.as_deref().and_then(|path| at_path(object, path)),
+            // Others mean something else by that word.
+            None => field(object, "quality").filter(|_| is_own(object)),
+        };
+        let text = said.filter(|said| !matches!(said, Value::Null)).and_then(Value::text).filter(|text| !text.is_empty());
+        let quality: Option<Quality> = text.map(|text| text.parse()).transpose()?;
+        Ok(quality.filter(|quality| *quality != Quality::Measured))
     }
 }
 
@@ -305,7 +323,10 @@ fn number(path: &str, value: &Value) -> Result<Option<f64>> {
 
 /// Whether a document is one that memcore wrote: a series, its time and its value.
 pub(super) fn is_memcore(document: &Value) -> bool {
-    let Value::Object(object) = document else { return false };
+    matches!(document, Value::Object(object) if is_own(object))
+}
+
+fn is_own(object: &Object) -> bool {
     let has = |name| field(object, name).is_some();
     has("series") && has("value") && (has("time") || has("time_us"))
 }

@@ -176,6 +176,9 @@ pub struct LongMapping {
     /// The column of quantities.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantity: Option<String>,
+    /// The column of qualities: measured, held, estimated, substituted, invalid, or 0 to 4.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<String>,
 }
 
 /// What a column is.
@@ -288,6 +291,12 @@ impl Mapping {
             let what = what.split(" at line ").next().unwrap_or_default();
             Error::invalid(if path == "." { format!("mapping: {what}") } else { format!("mapping: {path}: {what}") })
         })
+    }
+
+    /// The unit of a series of which neither its column nor its values say one.
+    pub(super) fn default_unit(&self, series: &SeriesName) -> Option<Unit> {
+        // What its name says needs no unit, and is not of that of the others.
+        if series.channel.qualified().is_some() { Some(Unit::Code) } else { self.unit }
     }
 
     /// Reads a mapping from its file.

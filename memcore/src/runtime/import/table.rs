@@ -93,7 +93,7 @@ impl Plan {
         };
         let own = field.metadata().get("unit").map(|unit| unit.parse::<Unit>()).transpose();
         let own = own.map_err(|e| e.context(format_args!("column {}", shorten(name))))?;
-        let unit = known.unit.or(own).or(mapping.unit);
+        let unit = known.unit.or(own).or_else(|| mapping.default_unit(&series));
         let description = known.describe(&series, unit)?;
         if let Some(unit) = unit {
             self.options.units.insert(series.to_string(), unit);

@@ -86,10 +86,14 @@ fn tell_apart(columns: &mut [WideColumn]) -> Result<()> {
 impl WideColumn {
     fn new(cell: usize, title: &str, known: &ColumnMapping, mapping: &Mapping) -> Result<Self> {
         let told = Title::new(title)?;
-        let guess = known.quantity.or(told.quantity).or_else(|| told.guess());
+        let mut guess = known.quantity.or(told.quantity).or_else(|| told.guess());
         let by_quantity = guess.and_then(|quantity| mapping.units.get(&quantity).copied());
-        let unit = known.unit.or(told.unit).or(by_quantity).or(mapping.unit);
-        let series = series(title, &told, unit, known, mapping)?;
+        let own = known.unit.or(told.unit);
+        let series = series(title, &told, own.or(by_quantity).or(mapping.unit), known, mapping)?;
+        let mut unit = own.or(by_quantity).or(mapping.unit);
+        if own.is_none() && series.channel.qualified().is_some() {
+            (unit, guess) = (mapping.default_unit(&series), Some(Quantity::Quality));
+        }
         let mut known = known.clone();
         known.quantity = known.quantity.or(told.quantity).or_else(|| open_quantity(unit, guess));
         let own = told.channel.filter(|channel| Some(channel.unit) == unit && whole_series(title).is_none());

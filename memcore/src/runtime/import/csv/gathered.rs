@@ -11,7 +11,7 @@ use super::number::Numbers;
 use super::titles::{Title, slug};
 use crate::energy::LocalClock;
 use crate::error::{Error, Result};
-use crate::model::{Channel, ChannelName, DeviceName, SeriesName, Timestamp, Unit, shorten};
+use crate::model::{Channel, ChannelName, DeviceName, Quality, SeriesName, Timestamp, Unit, shorten};
 use crate::runtime::frame::{Cells, Rows};
 use crate::runtime::import::mapping::{ColumnMapping, Mapping};
 
@@ -79,6 +79,8 @@ struct LongSeries {
     times: Vec<Timestamp>,
     numbers: Vec<u64>,
     values: Vec<Option<f64>>,
+    /// As many, where the file has them.
+    qualities: Vec<Option<f64>>,
 }
 
 impl LongRows {
@@ -112,11 +114,13 @@ impl LongRows {
         time: impl FnOnce(&mut LocalClock) -> Result<Timestamp>,
     ) -> Result<()> {
         let value = self.numbers.read(&self.title, record.get(self.cells.value).unwrap_or_default())?;
+        let quality = self.cells.quality.map(|cell| quality(record.get(cell).unwrap_or_default())).transpose()?;
         let place = self.place(record)?;
         let series = &mut self.series[place];
         series.times.push(time(&mut series.clock)?);
         series.numbers.push(row);
         series.values.push(value);
+        series.qualities.extend(quality);
         self.waiting += 1;
         Ok(())
     }
@@ -162,8 +166,9 @@ impl LongRows {
         let columns = &self.mapping.columns;
         let called = text(self.cells.series).and_then(|series| columns.get(&series));
         let known = called.or_else(|| columns.get(&series.to_string())).unwrap_or(&empty);
-        let own = if unit_text.is_empty() { Title::new(&self.title)?.unit } else { Some(unit_text.parse()?) };
-        let unit = known.unit.or(own).or(self.mapping.unit);
+        let of_values = || Title::new(&self.title).map(|title| title.unit.filter(|_| series.channel.qualified().is_none()));
+        let own = if unit_text.is_empty() { of_values()? } else { Some(unit_text.parse()?) };
+        let unit = known.unit.or(own).or_else(|| self.mapping.default_unit(&series));
         let mut known = known.clone();
         known.quantity = match (known.quantity, text(self.cells.quantity)) {
             (None, Some(quantity)) => Some(quantity.parse()?),
@@ -171,8 +176,9 @@ impl LongRows {
         };
         let description = known.describe(&series, unit)?;
         self.by_name.insert(series.clone(), (self.series.len(), unit_text));
-        let (times, numbers, values) = (Vec::new(), Vec::new(), Vec::new());
-        self.series.push(LongSeries { series, unit, description, clock: self.clock.clone(), times, numbers, values });
+        let clock = self.clock.clone();
+        let (times, numbers, values, qualities) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        self.series.push(LongSeries { series, unit, description, clock, times, numbers, values, qualities });
         Ok(self.series.len() - 1)
     }
 
@@ -210,8 +216,17 @@ impl LongRows {
             let values = std::mem::take(&mut series.values);
             let cells = Cells { channel, unit, description, values };
             let (times, numbers) = (std::mem::take(&mut series.times), std::mem::take(&mut series.numbers));
-            Rows { device, times, numbers, columns: vec![cells] }
+            let told = Some(std::mem::take(&mut series.qualities)).filter(|told| !told.is_empty());
+            let beside = told.and_then(|told| cells.quality(told).ok());
+            Rows { device, times, numbers, columns: std::iter::once(cells).chain(beside).collect() }
         };
         full.map(of).collect()
     }
+}
+
+/// How a value came about; nothing where it was measured.
+fn quality(text: &[u8]) -> Result<Option<f64>> {
+    let text = decoded(text.trim_ascii());
+    let quality = if text.is_empty() { Quality::Measured } else { text.parse()? };
+    Ok(Some(quality.number()).filter(|_| quality != Quality::Measured))
 }

@@ -30,6 +30,8 @@ pub(super) struct LongCells {
     pub(super) channel: Option<usize>,
     pub(super) unit: Option<usize>,
     pub(super) quantity: Option<usize>,
+    /// How the value came about, which does not tell the series.
+    pub(super) quality: Option<usize>,
 }
 
 /// What stands where.
@@ -202,8 +204,8 @@ pub(super) fn layout(start: &Start, time: &TimeCells, mapping: &Mapping) -> Resu
 fn own(names: &[String]) -> Option<LongCells> {
     let at = |name: &str| names.iter().position(|known| known == name);
     let (value, series) = (at("value")?, at("series")?);
-    let (unit, quantity) = (at("unit"), at("quantity"));
-    Some(LongCells { value, series: Some(series), site: None, device: None, channel: None, unit, quantity })
+    let (unit, quantity, quality) = (at("unit"), at("quantity"), at("quality"));
+    Some(LongCells { value, series: Some(series), site: None, device: None, channel: None, unit, quantity, quality })
 }
 
 fn declared(start: &Start, long: &LongMapping) -> Result<LongCells> {
@@ -221,6 +223,7 @@ fn declared(start: &Start, long: &LongMapping) -> Result<LongCells> {
         channel: maybe("channel", &long.channel)?,
         unit: maybe("unit", &long.unit)?,
         quantity: maybe("quantity", &long.quantity)?,
+        quality: maybe("quality", &long.quality)?,
     })
 }
 
@@ -239,7 +242,8 @@ fn told(start: &Start, time: &TimeCells) -> Option<LongCells> {
     };
     let mut numbers = (0..start.names.len()).filter(|place| !taken(*place) && !is_text(start, *place));
     let value = numbers.next().filter(|_| numbers.next().is_none() && series.or(device).or(channel).is_some())?;
-    Some(LongCells { value, series, site, device, channel, unit, quantity: named(&["quantity"]) })
+    let quantity = named(&["quantity"]);
+    Some(LongCells { value, series, site, device, channel, unit, quantity, quality: None })
 }
 
 impl LongCells {
@@ -254,6 +258,7 @@ impl LongCells {
             channel: name(self.channel),
             unit: name(self.unit),
             quantity: name(self.quantity),
+            quality: name(self.quality),
         }
     }
 

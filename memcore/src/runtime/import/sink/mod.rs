@@ -1,25 +1,25 @@
 //! What an import writes: each series registered once, and no value that is there already.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod before;
+mod qualities;
+mod said;
 
+use std::collections::{BTreeMap, HashSet};
+
+use self::before::Before;
+use self::qualities::Taken;
+use self::said::Said;
 use super::csv::named;
 use super::mapping::ColumnMapping;
 use super::understood::{Understood, UnderstoodColumn};
 use super::{ImportReport, ImportRequest, ImportedSeries, Source};
 use crate::error::{Error, Result};
-use crate::model::{Channel, LabelPosition, SeriesName, SetAside, SignConvention, Timestamp, Unit};
+use crate::model::{Channel, DeviceName, LabelPosition, SeriesName, SetAside, SignConvention, Span, Timestamp, Unit};
 use crate::runtime::bulk::Bulk;
 use crate::runtime::embedded::Memcore;
 use crate::runtime::frame::{Cells, Rows};
 use crate::runtime::quality;
 use crate::runtime::write::Stored;
-use crate::store::Query;
-
-/// Stored rows that are looked at together, at least and at most: one way it costs a query, the other way reading.
-const PAGE_MIN: usize = 256;
-const PAGE_MAX: usize = 1 << 20;
-/// Where a page has as many that are wanted, the next is larger.
-const WANTED: usize = 8;
 
 /// Where the rows of a file go.
 pub(super) struct Sink {
@@ -34,6 +34,9 @@ pub(super) struct Sink {
     declared: BTreeMap<SeriesName, ColumnMapping>,
     /// Series without a unit: only shown by a dry run, which leaves them out.
     unknown: Vec<SeriesName>,
+    said: Said,
+    /// The latest time of series of qualities that were there before the import, and that the file has not named.
+    qualities_until: BTreeMap<SeriesName, Option<Timestamp>>,
     report: ImportReport,
 }
 
@@ -63,6 +66,8 @@ impl Sink {
             series: BTreeMap::new(),
             declared: declared(request, understood),
             unknown: Vec::new(),
+            said: Said::default(),
+            qualities_until: BTreeMap::new(),
             report: ImportReport::default(),
         };
         sink.check_units(understood)?;
@@ -77,7 +82,9 @@ impl Sink {
     /// Takes what was read at a time.
     pub(super) fn take(&mut self, all: Vec<Rows>) -> Result<()> {
         self.report.rows += distinct(&all);
-        all.into_iter().try_for_each(|rows| self.take_rows(rows))
+        // Values first: where none comes behind a quality, none has to be said to be measured (S48).
+        let (qualities, values): (Vec<Rows>, Vec<Rows>) = all.into_iter().partition(are_qualities);
+        values.into_iter().chain(qualities).try_for_each(|rows| self.take_rows(rows))
     }
 
     /// Rows read and values stored so far.
@@ -117,48 +124,77 @@ impl Sink {
         if !self.unknown.is_empty() {
             rows.columns.retain(|cells| !self.unknown.contains(&rows.device.channel(cells.channel.clone())));
         }
-        let rising = rows.times.is_sorted();
-        let distinct = rows.times.is_sorted_by(|a, b| a < b);
+        rows.columns.retain(|cells| !self.says_nothing(&rows.device, cells));
         let mut columns = Vec::with_capacity(rows.columns.len());
-        let (mut aside, mut marked) = (SetAside::default(), Vec::new());
+        let mut aside = SetAside::default();
         for Cells { channel, unit, description, values: reported } in &mut rows.columns {
             let series = rows.device.channel(channel.clone());
             self.meet(series.clone(), *unit, description.take())?;
             let Some(known) = self.series.get(&series) else { continue };
-            let given = reported.iter().flatten().count() as u64;
-            let mut column = Stored::of(known.channel.clone(), reported, &mut aside);
-            let refused = quality::refused(reported, &column);
-            if !refused.is_empty() {
-                marked.extend(self.memcore.quality_channel(&rows.device, &column.channel).map(|beside| (beside, refused)));
+            let (shift, until) = (known.channel.label_shift(), known.until);
+            let stored = Stored::of(known.channel.clone(), reported, &mut aside);
+            if stored.channel.qualified().is_none() {
+                self.report.gaps += reported.len() as u64 - count(reported);
             }
-            let values = &column.values;
-            let there = self.there_already(&series, &rows.times, values)?;
-            let Some(known) = self.series.get_mut(&series) else { continue };
-            let present = values.iter().flatten().count() as u64;
-            known.points += present;
-            self.report.gaps += values.len() as u64 - given;
-            self.report.repeated += there.len() as u64;
-            self.report.points += present - there.len() as u64;
-            if !distinct {
-                self.report.replaced += replaced(&rows.times, values, rising);
-            }
-            if let Some((first, last)) = reach(&rows.times, values, rising) {
-                self.report.first = Some(self.report.first.map_or(first, |before| before.min(first)));
-                self.report.last = Some(self.report.last.map_or(last, |before| before.max(last)));
-            }
-            if !there.is_empty() {
-                let values = column.values.to_mut();
-                there.into_iter().for_each(|row| values[row] = None);
-            }
-            columns.push(column);
+            let before = self.stored(&series, shift, until, &rows.times)?;
+            let refused = quality::refused(reported, &stored);
+            let refused = self.without_value(&rows.times, &stored, &before, refused);
+            columns.push(Taken { stored, refused, before, there: Vec::new() });
         }
-        marked.into_iter().for_each(|(beside, refused)| quality::mark(&mut columns, beside, rows.times.len(), refused));
+        self.hear(&rows.device, &rows.times, &mut columns)?;
+        self.compare(&rows.device, &rows.times, &mut columns);
         self.report.invalid += aside.invalid;
         self.report.out_of_range += aside.out_of_range;
         if self.dry_run {
             return Ok(());
         }
+        let columns = self.beside(&rows.device, &rows.times, columns)?;
         self.bulk.take(&rows.device, &rows.times, columns, aside).map(drop)
+    }
+
+    /// Whether it is a column of qualities that has none, of a series for which none stand: nothing has to be registered for it.
+    fn says_nothing(&self, device: &DeviceName, cells: &Cells) -> bool {
+        let is_empty = cells.unit == Some(Unit::Code) && cells.channel.qualified().is_some() && count(&cells.values) == 0;
+        let series = || device.channel(cells.channel.clone());
+        is_empty && !self.series.contains_key(&series()) && self.memcore.store().channel(&series()).is_none()
+    }
+
+    /// Finds what is there already, and counts.
+    fn compare(&mut self, device: &DeviceName, times: &[Timestamp], columns: &mut [Taken<'_>]) {
+        let rising = times.is_sorted();
+        let distinct = times.is_sorted_by(|a, b| a < b);
+        for Taken { stored, before, there, .. } in columns {
+            *there = before.there_already(times, &stored.values);
+            let present = count(&stored.values);
+            if let Some(known) = self.series.get_mut(&device.channel(stored.channel.name.clone())) {
+                known.points += present;
+            }
+            self.report.repeated += there.len() as u64;
+            self.report.points += present - there.len() as u64;
+            if !distinct {
+                self.report.replaced += replaced(times, &stored.values, rising);
+            }
+            if let Some((first, last)) = reach(times, &stored.values, rising) {
+                self.report.first = Some(self.report.first.map_or(first, |before| before.min(first)));
+                self.report.last = Some(self.report.last.map_or(last, |before| before.max(last)));
+            }
+        }
+    }
+
+    /// What the store had of a series up to that instant, within the time of rows.
+    fn stored(
+        &mut self,
+        series: &SeriesName,
+        shift: Span,
+        until: Option<Timestamp>,
+        times: &[Timestamp],
+    ) -> Result<Before> {
+        let first = times.iter().min().map(|first| first.saturating_add(shift));
+        if first.is_none_or(|first| until.is_none_or(|until| first > until)) {
+            return Ok(Before::default());
+        }
+        self.bulk.flush()?;
+        Before::read(&self.memcore, series, shift, times)
     }
 
     /// Registers a series at its first row.
@@ -180,6 +216,10 @@ impl Sink {
             (None, Some(told)) => (told, true),
             (_, None) => self.memcore.description(&series, unit)?,
         };
+        let label = channel.qualified().and_then(|name| self.label_of(&series.device.channel(name)));
+        if let Some(label) = label {
+            (channel.label, channel.cadence) = label;
+        }
         if new && !self.dry_run {
             self.memcore.register(&series, &channel)?;
         }
@@ -191,74 +231,34 @@ impl Sink {
             (channel.range, channel.register) = (None, None);
             channel.invalid.clear();
         }
+        if let Some(label) = label {
+            (channel.label, channel.cadence) = label;
+        }
         // What is declared of this very column holds even of a file that memcore wrote.
         if let Some(declared) = self.declared.get(&series) {
             declared.read_by(&mut channel);
             channel.check().map_err(|e| e.context(&series.device))?;
         }
         let until = if new { None } else { self.memcore.latest(&series)?.first().map(|(_, sample)| sample.time) };
-        self.series.insert(series, Known { channel, new, points: 0, until });
+        let met = Known { channel, new, points: 0, until };
+        if new && met.channel.qualified().is_some() {
+            self.catch_up(&series, &met.channel)?;
+        }
+        self.series.insert(series, met);
         Ok(())
     }
 
-    /// The rows whose value, or the one that holds in the end at their time, is stored already, bit for bit.
-    fn there_already(&mut self, series: &SeriesName, times: &[Timestamp], values: &[Option<f64>]) -> Result<Vec<usize>> {
-        let Some(Known { channel, until: Some(until), .. }) = self.series.get(series) else { return Ok(Vec::new()) };
-        let Some(first) = times.iter().min() else { return Ok(Vec::new()) };
-        let shift = channel.label_shift();
-        if first.saturating_add(shift) > *until {
-            return Ok(Vec::new());
+    /// How the times of values are labelled, which those of their qualities are too.
+    fn label_of(&self, values: &SeriesName) -> Option<(LabelPosition, Option<Span>)> {
+        if let Some(known) = self.series.get(values) {
+            return Some((known.channel.label, known.channel.cadence));
         }
-        self.bulk.flush()?;
-        let stored = self.stored(series, times.iter().map(|time| time.saturating_add(shift).as_micros()).collect())?;
-        let same = |row: &usize| {
-            let at = stored.binary_search_by_key(&times[*row].saturating_add(shift).as_micros(), |(time, _)| *time);
-            let value = values[*row].map(f64::to_bits);
-            at.is_ok_and(|at| Some(stored[at].1) == value)
-        };
-        let there: Vec<usize> = (0..times.len()).filter(same).collect();
-        if times.is_sorted_by(|a, b| a < b) {
-            return Ok(there);
-        }
-        // Of several rows of one time the last holds, and where that is there the others need not be written again.
-        let kept: HashSet<usize> = there.into_iter().collect();
-        let present = || (0..times.len()).filter(|row| values[*row].is_some());
-        let last_is_there: HashMap<Timestamp, bool> = present().map(|row| (times[row], kept.contains(&row))).collect();
-        Ok(present().filter(|row| last_is_there[&times[*row]]).collect())
-    }
-
-    /// The bits of what is stored at these times, in order of time. Read in pages: rows of a file may lie anywhere among all
-    /// that is stored, so that a page begins at the first time that is still wanted, and is larger where many were in the last.
-    fn stored(&self, series: &SeriesName, mut wanted: Vec<i64>) -> Result<Vec<(i64, u64)>> {
-        wanted.sort_unstable();
-        wanted.dedup();
-        let (mut found, mut left, mut page) = (Vec::new(), &wanted[..], (wanted.len() * 2).max(PAGE_MIN));
-        while let (Some(first), Some(last)) = (left.first(), left.last()) {
-            let query = Query::new(series).from(Timestamp::from_micros(*first)).limit(page);
-            let query = match last.checked_add(1) {
-                Some(end) => query.to(Timestamp::from_micros(end)),
-                None => query,
-            };
-            let result = self.memcore.query(&query)?;
-            let Some((times, values)) = result.series().first().and_then(|found| Some((found.times(), found.values()?)))
-            else {
-                break;
-            };
-            let before = left.len();
-            for (time, value) in times.values().iter().zip(values.values()) {
-                left = &left[left.partition_point(|wanted| wanted < time)..];
-                if left.first() == Some(time) {
-                    found.push((*time, value.to_bits()));
-                    left = &left[1..];
-                }
-            }
-            if times.len() < page {
-                break;
-            }
-            let many = before - left.len() >= WANTED;
-            page = if many { page.saturating_mul(2).min(PAGE_MAX) } else { (page / 4).max(PAGE_MIN) };
-        }
-        Ok(found)
+        let channel = self.memcore.store().channel(values).or_else(|| self.channels.get(values).cloned());
+        let stored = channel.as_ref().map(|_| LabelPosition::Start).filter(|_| self.stored_form);
+        let declared = self.declared.get(values);
+        let label =
+            declared.and_then(|declared| declared.label).or(stored).or(channel.as_ref().map(|channel| channel.label));
+        Some((label?, declared.and_then(|declared| declared.cadence).or(channel.and_then(|channel| channel.cadence))))
     }
 
     pub(super) fn finish(self) -> Result<ImportReport> {
@@ -273,6 +273,16 @@ impl Sink {
         report.series = series.into_iter().map(told).collect();
         Ok(report)
     }
+}
+
+fn count(values: &[Option<f64>]) -> u64 {
+    values.iter().flatten().count() as u64
+}
+
+/// Whether rows have nothing but qualities, of values that are in others.
+fn are_qualities(rows: &Rows) -> bool {
+    let names = || rows.columns.iter().map(|cells| &cells.channel);
+    names().all(|name| name.qualified().is_some_and(|values| !names().any(|name| *name == values)))
 }
 
 /// How many rows of the file these are: those of a table with columns of several devices are the same rows. A document may
