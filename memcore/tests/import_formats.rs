@@ -26,7 +26,7 @@ fn each_document_may_name_its_own_device_and_hold_readings_with_their_own_times(
 {"device":"home1.meter","time":"2026-01-01T00:00:00Z","currents_a":[1,2.5,3]}
 "#;
     let (mem, report) = imported("site.json", text, |_| {});
-    assert_eq!((report.rows, report.points, report.refused.count), (3, 6, 0));
+    assert_eq!((report.rows, report.points, report.refused.count), (4, 6, 0));
     assert_eq!(values(&mem, "home1.pv.power"), [("2026-01-01T00:00:00Z".into(), -2500.0)]);
     assert_eq!(values(&mem, "home1.battery.soc"), rows(&[("2026-01-01T00:00:00Z", 0.5), ("2026-01-01T00:01:00Z", 0.51)]));
     assert_eq!(values(&mem, "home1.meter.currents.1"), [("2026-01-01T00:00:00Z".into(), 2.5)]);
