@@ -155,7 +155,7 @@ fn a_time_that_no_clock_showed_is_left_out_unless_the_mapping_knows_what_it_mean
 #[test]
 fn bad_cells_and_bad_rows_go_to_a_side_file_and_the_rest_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let text = "time,p_kw,u_v\n1,5,230\n2,bad,231\nsoon,6,232\n4,7\n5,\"1,234\",\n6,8,233,\n";
+    let text = "time,p_kw,u_v\n1175385601,5,230\n1175385602,bad,231\nsoon,6,232\n1175385604,7\n1175385605,\"1,234\",\n1175385606,8,233,\n";
     let request = of_device(&written(folder.path(), "meter.csv", text));
     let mem = Memcore::in_memory();
     let report = run(&mem, &request).unwrap();
@@ -168,16 +168,64 @@ fn bad_cells_and_bad_rows_go_to_a_side_file_and_the_rest_is_kept() {
     let aside = std::fs::read_to_string(report.refused.file.unwrap()).unwrap();
     assert_eq!((aside.lines().count(), aside.lines().next()), (5, Some("row,line,reason,text")));
     // The voltage of the row with a bad power is there.
-    assert!(samples(&mem).contains(&"home1.meter.voltage 1970-01-01T00:00:02Z 231".to_owned()));
+    assert!(samples(&mem).contains(&"home1.meter.voltage 2007-04-01T00:00:02Z 231".to_owned()));
     let nothing = of_device(&written(folder.path(), "none.csv", "time,p_kw\nsoon,x\nlater,y\n"));
     let e = run(&Memcore::in_memory(), &nothing).unwrap_err();
-    assert!(e.message().contains("no row of it can be read; line 2"), "{e}");
+    assert!(e.message().contains("time is \"soon\" and the like, expected times such as 2007-04-01 00:00"), "{e}");
+}
+
+#[test]
+fn no_time_ends_in_1970_because_nobody_said_how_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |times: [&str; 3]| {
+        let text = format!("time,p_w\n{},1\n{},2\n{},3\n", times[0], times[1], times[2]);
+        of_device(&written(folder.path(), "meter.csv", &text))
+    };
+    let first = |request: &ImportRequest| {
+        let mem = Memcore::in_memory();
+        run(&mem, request).map(|_| samples(&mem)[0].clone())
+    };
+    for times in [
+        ["20070401", "20070402", "20070403"],
+        ["200704010000", "200704010015", "200704010030"],
+        ["20070401000000", "20070401001500", "20070401003000"],
+        ["20070401T0000", "20070401T0015", "20070401T0030"],
+        ["2007-04", "2007-05", "2007-06"],
+    ] {
+        assert_eq!(first(&file(times)).unwrap(), "home1.meter.power 2007-04-01T00:00:00Z 1", "{times:?}");
+    }
+    let pair = "Datum,Uhrzeit,p_w\n20070401,00:00,1\n20070401,00:15,2\n";
+    assert_eq!(
+        first(&of_device(&written(folder.path(), "pair.csv", pair))).unwrap(),
+        "home1.meter.power 2007-04-01T00:00:00Z 1"
+    );
+    // Days as spreadsheets count them, hours that may be seconds, and seconds since the first row.
+    for (times, form, time) in [
+        (["39173", "39173.25", "39173.5"], "excel", "2007-04-01T00:00:00Z"),
+        (["2007040100", "2007040101", "2007040102"], "local", "2007-04-01T00:00:00Z"),
+        (["0", "60", "120"], "epoch-s", "1970-01-01T00:00:00Z"),
+    ] {
+        let mut request = file(times);
+        let e = first(&request).unwrap_err();
+        assert!(e.kind() == ErrorKind::Invalid && e.message().contains(&format!("{form} makes it ")), "{e}");
+        request.mapping = Mapping::from_toml(&format!("[time]\nform = \"{form}\"")).unwrap();
+        assert_eq!(first(&request).unwrap(), format!("home1.meter.power {time} 1"));
+    }
+    // A clock that was not set yet spoils its own rows only, also by the mapping that tells what was understood.
+    let mut request = file(["1175385600", "0", "1175385660"]);
+    let mem = Memcore::in_memory();
+    let report = run(&mem, &request).unwrap();
+    let reason = &report.refused.first[0].reason;
+    assert!(reason.contains("time is \"0\", which would be 1970-01-01T00:00:00Z"), "{reason}");
+    request.mapping = report.mapping;
+    let again = run(&mem, &request).unwrap();
+    assert_eq!((report.refused.count, again.refused.count, again.points, again.repeated), (1, 1, 0, 2));
 }
 
 #[test]
 fn columns_that_say_no_unit_are_named_all_at_once_with_what_they_seem_to_measure() {
     let folder = tempfile::tempdir().unwrap();
-    let text = "time,ambient_temp__1053,inv2_power,wind_speed\n1,20,5,3\n";
+    let text = "time,ambient_temp__1053,inv2_power,wind_speed\n1175385601,20,5,3\n";
     let mut request = of_device(&written(folder.path(), "pv.csv", text));
     let mem = Memcore::in_memory();
     let e = run(&mem, &request).unwrap_err();
@@ -192,7 +240,7 @@ fn columns_that_say_no_unit_are_named_all_at_once_with_what_they_seem_to_measure
     request.frame.units.insert("power".into(), Unit::Kilowatt);
     request.mapping.columns.entry("wind_speed".into()).or_default().skip = true;
     run(&mem, &request).unwrap();
-    let expected = ["home1.meter.ambient_temp 1970-01-01T00:00:01Z 20", "home1.meter.inv2_power 1970-01-01T00:00:01Z 5000"];
+    let expected = ["home1.meter.ambient_temp 2007-04-01T00:00:01Z 20", "home1.meter.inv2_power 2007-04-01T00:00:01Z 5000"];
     assert_eq!(samples(&mem), expected);
 }
 
@@ -242,7 +290,7 @@ fn an_import_that_was_cut_off_or_whose_file_was_corrected_adds_only_what_is_new(
     let folder = tempfile::tempdir().unwrap();
     let text = |rows: usize, change: bool| {
         let value = |row: usize| if change && row == 7 { 99.0 } else { row as f64 };
-        let rows: String = (0..rows).map(|row| format!("{},{}\n", row * 60, value(row))).collect();
+        let rows: String = (0..rows).map(|row| format!("{},{}\n", 1_175_385_600 + row * 60, value(row))).collect();
         format!("time,p_w\n{rows}")
     };
     let mem = Memcore::in_memory();
@@ -291,14 +339,15 @@ fn a_parquet_with_local_times_needs_their_zone_and_a_mapping_chooses_its_columns
 #[test]
 fn a_packed_file_is_unpacked_on_the_way() {
     use flate2::write::GzEncoder;
-    let text = b"time,p_w\n1,5\n2,6\n";
+    let text = b"time,p_w\n1175385601,5\n1175385602,6\n";
     let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(text).unwrap();
     // The same text as `xz` packs it.
-    let xz: [u8; 76] = [
-        253, 55, 122, 88, 90, 0, 0, 4, 230, 214, 180, 70, 2, 0, 33, 1, 22, 0, 0, 0, 116, 47, 229, 163, 1, 0, 16, 116, 105,
-        109, 101, 44, 112, 95, 119, 10, 49, 44, 53, 10, 50, 44, 54, 10, 0, 0, 0, 0, 70, 245, 185, 217, 173, 149, 190, 133,
-        0, 1, 41, 17, 50, 10, 112, 14, 31, 182, 243, 125, 1, 0, 0, 0, 0, 4, 89, 90,
+    let xz: [u8; 92] = [
+        253, 55, 122, 88, 90, 0, 0, 4, 230, 214, 180, 70, 2, 0, 33, 1, 22, 0, 0, 0, 116, 47, 229, 163, 224, 0, 34, 0, 31,
+        93, 0, 58, 26, 73, 250, 224, 157, 194, 78, 37, 65, 142, 101, 128, 214, 173, 116, 47, 212, 143, 77, 244, 79, 200,
+        102, 207, 233, 28, 166, 243, 27, 0, 0, 0, 253, 169, 1, 89, 35, 242, 246, 98, 0, 1, 59, 35, 97, 43, 83, 190, 31,
+        182, 243, 125, 1, 0, 0, 0, 0, 4, 89, 90,
     ];
     let folder = tempfile::tempdir().unwrap();
     for (name, packed) in [("meter.csv.gz", gzip.finish().unwrap()), ("meter.csv.xz", xz.to_vec())] {
@@ -306,7 +355,7 @@ fn a_packed_file_is_unpacked_on_the_way() {
         std::fs::write(&file, packed).unwrap();
         let mem = Memcore::in_memory();
         run(&mem, &of_device(&file)).unwrap();
-        assert_eq!(samples(&mem)[1], "home1.meter.power 1970-01-01T00:00:02Z 6", "{name}");
+        assert_eq!(samples(&mem)[1], "home1.meter.power 2007-04-01T00:00:02Z 6", "{name}");
         // One that was cut off says so.
         let whole = std::fs::read(&file).unwrap();
         std::fs::write(&file, &whole[..whole.len() - 12]).unwrap();
@@ -318,22 +367,26 @@ fn a_packed_file_is_unpacked_on_the_way() {
 fn values_of_one_time_are_counted_and_the_last_holds() {
     let folder = tempfile::tempdir().unwrap();
     let mem = Memcore::in_memory();
-    let text = "time,p_w\n1,5\n1,6\n3,1\n2,1\n2,\n";
+    let text = "time,p_w\n1175385601,5\n1175385601,6\n1175385603,1\n1175385602,1\n1175385602,\n";
     let report = run(&mem, &of_device(&written(folder.path(), "meter.csv", text))).unwrap();
     assert_eq!((report.points, report.replaced, report.gaps), (4, 1, 1));
-    assert_eq!(samples(&mem)[0], "home1.meter.power 1970-01-01T00:00:01Z 6");
+    assert_eq!(samples(&mem)[0], "home1.meter.power 2007-04-01T00:00:01Z 6");
 }
 
 #[test]
 fn numbers_that_mean_not_measured_are_gaps_by_the_mapping() {
     let folder = tempfile::tempdir().unwrap();
-    let mut request = of_device(&written(folder.path(), "meter.csv", "time,p_w\n1,5\n2,65535\n3,-999\n4,7000\n"));
+    let mut request = of_device(&written(
+        folder.path(),
+        "meter.csv",
+        "time,p_w\n1175385601,5\n1175385602,65535\n1175385603,-999\n1175385604,7000\n",
+    ));
     let mapping = "[columns.p_w]\ninvalid = [-999.0]\nregister = \"uint16\"\nrange = [0.0, 6000.0]\n";
     request.mapping = Mapping::from_toml(mapping).unwrap();
     let mem = Memcore::in_memory();
     let report = run(&mem, &request).unwrap();
     assert_eq!((report.points, report.invalid, report.out_of_range), (1, 2, 1));
-    assert_eq!(samples(&mem), ["home1.meter.power 1970-01-01T00:00:01Z 5"]);
+    assert_eq!(samples(&mem), ["home1.meter.power 2007-04-01T00:00:01Z 5"]);
 }
 
 /// The real files, with as little said as they need.

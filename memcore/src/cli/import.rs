@@ -39,7 +39,7 @@ pub(super) struct Import {
     /// The column of times, or the two of date and time of day [default: told by name and content]
     #[arg(long, value_name = "COLUMN[,COLUMN]", value_delimiter = ',')]
     time: Vec<String>,
-    /// How times are written: epoch-s, epoch-ms, epoch-us, epoch-ns, zoned, local, day-first or month-first
+    /// How times are written: epoch-s, epoch-ms, epoch-us, epoch-ns, zoned, local, day-first, month-first or excel
     #[arg(long, value_name = "FORM")]
     time_form: Option<String>,
     /// The zone of times without one, such as Europe/Paris [default: UTC]

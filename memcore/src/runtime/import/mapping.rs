@@ -110,16 +110,18 @@ pub enum TimeForm {
     EpochNs,
     /// Year first, with an offset or Z: `2007-04-01T00:00:00+02:00`.
     Zoned,
-    /// Year first, without: `2007-04-01 00:00`.
+    /// Year first, without: `2007-04-01 00:00`, `200704010000`.
     Local,
     /// Day first: `01.04.2007 00:00`, `1/4/2007 12:00 AM`.
     DayFirst,
     /// Month first: `4/1/2007 0:00`.
     MonthFirst,
+    /// Days as spreadsheets count them, local: 39173.5 is noon of 2007-04-01.
+    Excel,
 }
 
 impl TimeForm {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::EpochS,
         Self::EpochMs,
         Self::EpochUs,
@@ -128,6 +130,7 @@ impl TimeForm {
         Self::Local,
         Self::DayFirst,
         Self::MonthFirst,
+        Self::Excel,
     ];
 
     /// The form of that name.
@@ -147,7 +150,13 @@ impl TimeForm {
             Self::Local => "local",
             Self::DayFirst => "day-first",
             Self::MonthFirst => "month-first",
+            Self::Excel => "excel",
         }
+    }
+
+    /// Whether it is what a wall clock showed, so that a zone tells the instant.
+    pub(crate) const fn is_local(self) -> bool {
+        matches!(self, Self::Local | Self::DayFirst | Self::MonthFirst | Self::Excel)
     }
 }
 
