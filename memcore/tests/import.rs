@@ -160,6 +160,7 @@ fn bad_cells_and_bad_rows_go_to_a_side_file_and_the_rest_is_kept() {
     let mem = Memcore::in_memory();
     let report = run(&mem, &request).unwrap();
     assert_eq!((report.rows, report.points, report.refused.count), (4, 5, 4));
+    assert_eq!((report.gaps, report.refused.whole, report.refused.cells), (1, 2, 2));
     let reasons: Vec<_> = report.refused.first.iter().map(|row| (row.line.unwrap(), row.reason.as_str())).collect();
     let words = ["p_kw is \"bad\"", "time is \"soon\"", "2 cells, expected 3", "without separators of thousands"];
     for (((line, reason), at), word) in reasons.iter().zip([3, 4, 5, 6]).zip(words) {
@@ -172,6 +173,41 @@ fn bad_cells_and_bad_rows_go_to_a_side_file_and_the_rest_is_kept() {
     let nothing = of_device(&written(folder.path(), "none.csv", "time,p_kw\nsoon,x\nlater,y\n"));
     let e = run(&Memcore::in_memory(), &nothing).unwrap_err();
     assert!(e.message().contains("time is \"soon\" and the like, expected times such as 2007-04-01 00:00"), "{e}");
+    let nothing = of_device(&written(folder.path(), "none.csv", "time,p_kw\n2007-04-01 00:00,x\n2007-04-01 00:01,y\n"));
+    let e = run(&Memcore::in_memory(), &nothing).unwrap_err();
+    assert!(e.message().contains("no row of it can be read; line 2"), "{e}");
+}
+
+#[test]
+fn every_row_and_every_cell_of_a_file_is_counted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let minute = |row: u32| format!("2007-04-01 {:02}:{:02}", row / 60 % 24, row % 60);
+    // Of seven rows each: a gap, a number that means none, one out of range, a word, a time that is none, a cell too few.
+    let row = |row: u32| match row % 7 {
+        0 => format!("{},{row},\n", minute(row)),
+        1 => format!("{},-999,230\n", minute(row)),
+        2 => format!("{},5,9000\n", minute(row)),
+        3 => format!("{},five,230\n", minute(row)),
+        4 => "then,5,230\n".to_owned(),
+        5 => format!("{},5\n", minute(row)),
+        _ => format!("{},5,230\n{},6,231\n", minute(row), minute(row)),
+    };
+    let text = format!("time,p_w,u_v\n{}", (0..1400).map(row).collect::<String>());
+    let mut request = of_device(&written(folder.path(), "meter.csv", &text));
+    request.mapping =
+        Mapping::from_toml("[columns.p_w]\ninvalid = [-999.0]\n[columns.u_v]\nrange = [0.0, 500.0]\n").unwrap();
+    let mem = Memcore::in_memory();
+    for again in [false, true] {
+        let report = run(&mem, &request).unwrap();
+        let refused = &report.refused;
+        assert_eq!((report.rows, refused.whole, refused.cells, refused.count), (1200, 400, 200, 600));
+        assert_eq!((report.gaps, report.invalid, report.out_of_range), (200, 200, 200));
+        assert_eq!(report.rows + refused.whole, text.lines().count() as u64 - 1);
+        let cells = report.points + report.repeated + report.gaps + report.invalid + report.out_of_range + refused.cells;
+        assert_eq!(cells, 2 * report.rows, "{report:?}");
+        assert_eq!((report.points, report.repeated), if again { (0, 1600) } else { (1600, 0) });
+        assert_eq!(report.replaced, 400);
+    }
 }
 
 #[test]

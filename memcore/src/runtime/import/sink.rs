@@ -1,6 +1,6 @@
 //! What an import writes: each series registered once, and no value that is there already.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::mapping::ColumnMapping;
 use super::understood::{Understood, UnderstoodColumn};
@@ -199,7 +199,7 @@ impl Sink {
         Ok(())
     }
 
-    /// The rows whose value is stored already, bit for bit, and is not written over by another row of these.
+    /// The rows whose value is stored already, bit for bit, or that one of the same time follows which is.
     fn there_already(&mut self, series: &SeriesName, times: &[Timestamp], values: &[Option<f64>]) -> Result<Vec<usize>> {
         let Some(Known { channel, until: Some(until), .. }) = self.series.get(series) else { return Ok(Vec::new()) };
         let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else { return Ok(Vec::new()) };
@@ -228,10 +228,11 @@ impl Sink {
         if times.is_sorted_by(|a, b| a < b) {
             return Ok(there);
         }
-        let kept: HashSet<usize> = there.iter().copied().collect();
-        let written: HashSet<Timestamp> =
-            (0..times.len()).filter(|row| values[*row].is_some() && !kept.contains(row)).map(|row| times[row]).collect();
-        Ok(there.into_iter().filter(|row| !written.contains(&times[*row])).collect())
+        // The last value of a time holds. Where that one is stored, those before it would change nothing.
+        let there: HashSet<usize> = there.into_iter().collect();
+        let present = || (0..times.len()).filter(|row| values[*row].is_some());
+        let last: HashMap<Timestamp, usize> = present().map(|row| (times[row], row)).collect();
+        Ok(present().filter(|row| there.contains(&last[&times[*row]])).collect())
     }
 
     pub(super) fn finish(self) -> Result<ImportReport> {

@@ -167,7 +167,7 @@ impl Csv {
                 values.push(match value {
                     Ok(value) => value,
                     Err(e) => {
-                        records.refuse(refused, &e)?;
+                        records.refuse_cell(refused, &e)?;
                         None
                     }
                 });
