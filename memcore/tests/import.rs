@@ -117,6 +117,36 @@ fn a_value_a_row_with_words_that_say_of_what() {
 }
 
 #[test]
+fn units_of_a_long_file_are_asked_for_by_what_can_be_typed_and_a_dry_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "site,meas_name,ts,sensor,value\n\
+        S1,ac_power,2016-03-05 19:45,inv1,2.5\nS1,ac_power,2016-03-05 19:45,inv2,1.5\nS1,temp,2016-03-05 19:45,inv1,40\n";
+    let mut request = ImportRequest::new(written(folder.path(), "pv.csv", text));
+    let mem = Memcore::in_memory();
+    let e = run(&mem, &request).unwrap_err();
+    let asked = "S1.inv1.ac_power is not registered, and no row says its unit: give it (as in --unit S1.inv1.ac_power=kW";
+    assert!(e.kind() == ErrorKind::NotFound && e.message().contains(asked), "{e}");
+    request.dry_run = true;
+    let dry = run(&mem, &request).unwrap();
+    let said = "S1.inv1.ac_power, S1.inv2.ac_power, S1.inv1.temp are not registered";
+    assert!(dry.understood.notes.iter().any(|note| note.starts_with(said)), "{:?}", dry.understood.notes);
+    assert_eq!((dry.rows, dry.points, dry.understood.first.len()), (3, 0, 3));
+    // Of one series, of all with a channel, of what seems to be measured.
+    request.dry_run = false;
+    let units = [("S1.inv2.ac_power", Unit::Watt), ("ac_power", Unit::Kilowatt), ("temperature", Unit::Celsius)];
+    request.frame.units.extend(units.map(|(name, unit)| (name.to_owned(), unit)));
+    let sign = "[columns.ac_power]\nsign = \"generator\"";
+    request.mapping = Mapping::from_toml(sign).unwrap();
+    let time = "2016-03-05T19:45:00Z";
+    let expected = [("ac_power", 1, -2500.0), ("temp", 1, 40.0), ("ac_power", 2, 1.5)];
+    let expected = expected.map(|(name, inverter, value)| format!("S1.inv{inverter}.{name} {time} {value}"));
+    for points in [3, 0] {
+        assert_eq!(run(&mem, &request).unwrap().points, points);
+        assert_eq!(samples(&mem), expected);
+    }
+}
+
+#[test]
 fn series_of_a_long_file_each_have_the_hour_that_comes_twice() {
     // Both series are written for every time: the hour repeats once for each of them, not with every row.
     let times = ["01:30", "02:00", "02:30", "02:00", "02:30", "03:00"];

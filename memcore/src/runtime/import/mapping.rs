@@ -318,6 +318,14 @@ impl Mapping {
     }
 }
 
+/// What is declared of a series of a file that has a value a row: by its name, or for all with its channel.
+pub(super) fn mapping_of<'a>(
+    columns: &'a BTreeMap<String, ColumnMapping>,
+    series: &SeriesName,
+) -> Option<&'a ColumnMapping> {
+    columns.get(&series.to_string()).or_else(|| columns.get(series.channel.as_str()))
+}
+
 impl ColumnMapping {
     /// The description of the series, where it says more than a unit does.
     pub(super) fn describe(&self, series: &SeriesName, unit: Option<Unit>) -> Result<Option<Channel>> {

@@ -23,6 +23,7 @@ mod sink;
 mod source;
 mod table;
 mod understood;
+mod unit_hints;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -176,6 +177,7 @@ pub fn import_file(
         progress(&Progress { rows, points, part: source.part(), ..Progress::default() }.at(started))?;
     };
     // What stands before a bad row is as good as if the file ended there.
+    sink.note(&mut understood);
     let mut report = sink.finish()?;
     report.refused = refused.finish().map_err(named)?;
     // A cell that cannot be read comes as an empty one.

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::mapping::ColumnMapping;
+use super::csv::named;
+use super::mapping::{ColumnMapping, mapping_of};
 use super::understood::{Understood, UnderstoodColumn};
-use super::{ImportReport, ImportRequest, ImportedSeries, Source};
+use super::{ImportReport, ImportRequest, ImportedSeries, Source, unit_hints};
 use crate::error::{Error, Result};
 use crate::model::{Channel, LabelPosition, SeriesName, SetAside, SignConvention, Timestamp, Unit};
 use crate::runtime::bulk::Bulk;
@@ -25,8 +26,12 @@ pub(super) struct Sink {
     series: BTreeMap<SeriesName, Known>,
     /// How the mapping says that values are to be read, whatever the series is registered with.
     declared: BTreeMap<SeriesName, ColumnMapping>,
+    /// The same by names that are no column's: those of series and channels, in a file with a value a row.
+    by_name: BTreeMap<String, ColumnMapping>,
     /// Series without a unit: only shown by a dry run, which leaves them out.
-    unknown: Vec<SeriesName>,
+    unknown: HashSet<SeriesName>,
+    /// Those of them that no column names, in the order of the file.
+    untold: Vec<SeriesName>,
     report: ImportReport,
 }
 
@@ -55,7 +60,9 @@ impl Sink {
             channels: source.channels(),
             series: BTreeMap::new(),
             declared: declared(request, understood),
-            unknown: Vec::new(),
+            by_name: if understood.columns.is_empty() { request.mapping.columns.clone() } else { BTreeMap::new() },
+            unknown: HashSet::new(),
+            untold: Vec::new(),
             report: ImportReport::default(),
         };
         sink.check_units(understood)?;
@@ -86,25 +93,16 @@ impl Sink {
 
     /// Each column must have a unit, or a series that is registered with one: all that have none are named at once.
     fn check_units(&mut self, understood: &mut Understood) -> Result<()> {
-        let mut missing = Vec::new();
-        for column in &understood.columns {
-            let Some(series) = column.series.as_ref().filter(|_| column.unit.is_none()) else { continue };
-            if self.memcore.store().channel(series).is_none() {
-                self.unknown.push(series.clone());
-                missing.push(shown(column));
-            }
-        }
-        let e = match &missing[..] {
-            [] => return Ok(()),
-            [one] => format!(
-                "{} is not registered, and column {one} says no unit: give it (as in --unit {one}=kW), or pass the column over",
-                self.unknown[0]
-            ),
-            many => format!(
-                "columns {} say no unit: give units (as in --unit COLUMN=kW), or choose the columns to take (--columns)",
-                many.join(", ")
-            ),
+        let store = self.memcore.store();
+        let is_open = |column: &&UnderstoodColumn| {
+            column.unit.is_none() && column.series.as_ref().is_some_and(|series| store.channel(series).is_none())
         };
+        let open: Vec<&UnderstoodColumn> = understood.columns.iter().filter(is_open).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        self.unknown.extend(open.iter().filter_map(|column| column.series.clone()));
+        let e = unit_hints::of_columns(&open);
         if self.dry_run {
             understood.notes.push(e);
             return Ok(());
@@ -112,7 +110,34 @@ impl Sink {
         Err(Error::not_found(e))
     }
 
+    /// A series that a row names must have a unit too.
+    fn check_unit(&mut self, series: &SeriesName, cells: &Cells) -> Result<()> {
+        let told = cells.unit.is_some() || cells.description.is_some() || self.channels.contains_key(series);
+        if told || self.series.contains_key(series) || self.unknown.contains(series) {
+            return Ok(());
+        }
+        if self.memcore.store().channel(series).is_some() {
+            return Ok(());
+        }
+        if !self.dry_run {
+            return Err(Error::not_found(unit_hints::of_series(std::slice::from_ref(series))));
+        }
+        self.unknown.insert(series.clone());
+        self.untold.push(series.clone());
+        Ok(())
+    }
+
+    /// What a person has to declare, once all rows were seen.
+    pub(super) fn note(&self, understood: &mut Understood) {
+        if !self.untold.is_empty() {
+            understood.notes.push(unit_hints::of_series(&self.untold));
+        }
+    }
+
     fn take_rows(&mut self, mut rows: Rows) -> Result<()> {
+        for cells in &rows.columns {
+            self.check_unit(&rows.device.channel(cells.channel.clone()), cells)?;
+        }
         if !self.unknown.is_empty() {
             rows.columns.retain(|cells| !self.unknown.contains(&rows.device.channel(cells.channel.clone())));
         }
@@ -182,7 +207,7 @@ impl Sink {
         if new && !self.dry_run {
             self.memcore.register(&series, &channel)?;
         }
-        if let Some(declared) = self.declared.get(&series) {
+        if let Some(declared) = self.declared.get(&series).or_else(|| mapping_of(&self.by_name, &series)) {
             declared.read_by(&mut channel);
             channel.check().map_err(|e| e.context(&series.device))?;
         }
@@ -253,15 +278,12 @@ impl Sink {
 fn declared(request: &ImportRequest, understood: &Understood) -> BTreeMap<SeriesName, ColumnMapping> {
     let of = |(name, column): (&String, &ColumnMapping)| {
         let told = understood.columns.iter().find(|told| told.column == *name).and_then(|told| told.series.clone());
-        Some((told.or_else(|| name.parse().ok())?, column.clone()))
+        // A row's own word for a series stands for the name that it is given.
+        let given =
+            || named(column.series.as_ref()?, request.frame.device.as_ref().or(request.mapping.device.as_ref())).ok();
+        Some((told.or_else(|| name.parse().ok()).or_else(given)?, column.clone()))
     };
     request.mapping.columns.iter().filter_map(of).collect()
-}
-
-/// A column, and what it seems to measure.
-fn shown(column: &UnderstoodColumn) -> String {
-    let guess = column.quantity.map_or_else(String::new, |quantity| format!(" ({quantity})"));
-    format!("{:?}{guess}", column.column)
 }
 
 /// How many values another one of the same time follows, which then holds.
