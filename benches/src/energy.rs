@@ -60,12 +60,14 @@ fn operations(column: &Column) -> Vec<Figure> {
     let Column { times, values, register, .. } = column;
     let range = (Timestamp::from_micros(times[0]), Timestamp::from_micros(times[times.len() - 1]));
     let gaps = GapRule::new(Span::from_seconds(180), Some(Span::from_seconds(60))).expect("a rule");
-    let quarters = |aggregates: &[Aggregate]| {
-        let every = Every::parse("15m", Some("Europe/Paris")).expect("a length");
+    let buckets_of = |length: &str, aggregates: &[Aggregate]| {
+        let every = Every::parse(length, Some("Europe/Paris")).expect("a length");
         aggregates.iter().fold(Resampling::every(every).gaps(gaps), |resampling, of| resampling.aggregate(*of))
     };
     let integrate = |rule| energy::integrate(times, values, range, rule, gaps).expect("an integral").amount;
-    let buckets = |of: &[Aggregate]| energy::resample(times, values, &quarters(of)).expect("buckets").starts.len();
+    let buckets = |length: &str, of: &[Aggregate]| {
+        energy::resample(times, values, &buckets_of(length, of)).expect("buckets").starts.len()
+    };
     let grid: Vec<i64> = (0..times.len() as i64 / 15).map(|quarter| times[0] + quarter * 900_000_000).collect();
     vec![
         column.figure("integrate, step", || integrate(Rule::Step)),
@@ -74,11 +76,13 @@ fn operations(column: &Column) -> Vec<Figure> {
         column.figure("increases, reading by reading", || {
             energy::increases(register, None).expect("increases").amounts.len()
         }),
-        column.figure("quarters of an hour in a zone, mean", || buckets(&[Aggregate::Mean])),
-        column.figure("quarters of an hour in a zone, integral", || buckets(&[Aggregate::Integral])),
+        column.figure("quarters of an hour in a zone, mean", || buckets("15m", &[Aggregate::Mean])),
+        column.figure("quarters of an hour in a zone, integral", || buckets("15m", &[Aggregate::Integral])),
         column.figure("quarters of an hour in a zone, mean min max", || {
-            buckets(&[Aggregate::Mean, Aggregate::Min, Aggregate::Max])
+            buckets("15m", &[Aggregate::Mean, Aggregate::Min, Aggregate::Max])
         }),
+        column.figure("hours in a zone, mean and integral", || buckets("1h", &[Aggregate::Mean, Aggregate::Integral])),
+        column.figure("days in a zone, mean and integral", || buckets("1d", &[Aggregate::Mean, Aggregate::Integral])),
         column.figure("values at quarters of an hour", || {
             energy::at(times, values, &grid, Rule::Step, gaps).expect("values").len()
         }),

@@ -5,7 +5,8 @@ mod store_support;
 use std::path::Path;
 
 use arrow_array::{Array, Float64Array};
-use memcore::model::{Batch, Channel, Span, Timestamp};
+use memcore::Memcore;
+use memcore::model::{Batch, Channel, Quality, Span, Timestamp};
 use memcore::store::{Every, Query, SeriesResult, Store, StoreOptions};
 use serde_json::Value;
 use store_support::*;
@@ -36,17 +37,25 @@ fn channel(of: &Value) -> Channel {
     serde_json::from_value(json).unwrap()
 }
 
-fn samples(case: &Value) -> Vec<(Timestamp, Option<f64>)> {
+/// A time, a value, and how it came about where that is said.
+type Sample = (Timestamp, Option<f64>, Option<Quality>);
+
+fn samples(case: &Value) -> Vec<Sample> {
+    written(&case["samples"])
+}
+
+fn written(entries: &Value) -> Vec<Sample> {
     let mut samples = Vec::new();
-    for entry in case["samples"].as_array().unwrap() {
-        if let Some(pair) = entry.as_array() {
-            samples.push((pair[0].as_str().unwrap().parse().unwrap(), pair[1].as_f64()));
+    for entry in entries.as_array().unwrap() {
+        if let Some(parts) = entry.as_array() {
+            let quality = parts.get(2).and_then(Value::as_str).map(|quality| quality.parse().unwrap());
+            samples.push((parts[0].as_str().unwrap().parse().unwrap(), parts[1].as_f64(), quality));
             continue;
         }
         let mut time: Timestamp = text(entry, "from").unwrap().parse().unwrap();
         let to: Timestamp = text(entry, "to").unwrap().parse().unwrap();
         while time < to {
-            samples.push((time, entry["value"].as_f64()));
+            samples.push((time, entry["value"].as_f64(), None));
             time = time.saturating_add(span(text(entry, "step").unwrap()));
         }
     }
@@ -59,6 +68,9 @@ fn query(case: &Value) -> Query {
     for name in of["aggregates"].as_array().unwrap() {
         query = query.aggregate(name.as_str().unwrap().parse().unwrap());
     }
+    if of.get("quality") == Some(&Value::Bool(true)) {
+        query = query.with_quality();
+    }
     for (key, value) in of.as_object().unwrap() {
         let value = || value.as_str().unwrap();
         query = match key.as_str() {
@@ -68,23 +80,26 @@ fn query(case: &Value) -> Query {
             "gaps" => query.gaps(value().parse().unwrap()),
             "rule" => query.rule(value().parse().unwrap()),
             "max_gap" => query.max_gap(span(value())),
-            "aggregates" | "tz" => query,
+            "aggregates" | "tz" | "quality" => query,
             other => panic!("{case}: what is {other}?"),
         };
     }
     query
 }
 
-/// The same samples in the head, in sealed chunks, and in both.
+/// The same samples in the head, in sealed chunks, and in both; what tells qualities is written as a program writes it.
 fn stores(case: &Value) -> Vec<Store> {
     let described = channel(&case["channel"]);
     let samples = samples(case);
+    if samples.iter().any(|(_, _, quality)| quality.is_some()) {
+        return [[false, false], [true, false], [true, true]].map(|seals| told(case, &described, seals)).into();
+    }
     let store_of = |seal_rows: usize| {
         let store = Store::in_memory(StoreOptions::default().seal_rows(seal_rows));
         store.register(&device("home1.meter"), std::slice::from_ref(&described)).unwrap();
         for part in samples.chunks(7) {
-            let times = part.iter().map(|(time, _)| *time).collect();
-            let values = part.iter().map(|(_, value)| value.map(|value| described.to_stored(value))).collect();
+            let times = part.iter().map(|(time, ..)| *time).collect();
+            let values = part.iter().map(|(_, value, _)| value.map(|value| described.to_stored(value))).collect();
             store.write(&Batch::new(device("home1.meter"), names(&["value"]), times, values).unwrap()).unwrap();
         }
         store
@@ -92,6 +107,27 @@ fn stores(case: &Value) -> Vec<Store> {
     let sealed = store_of(50);
     sealed.seal().unwrap();
     vec![store_of(65_536), store_of(20), sealed]
+}
+
+/// Samples with qualities, and what is written over them; `seals` says after which of the two the store is sealed.
+fn told(case: &Value, described: &Channel, seals: [bool; 2]) -> Store {
+    let (mem, series) = (Memcore::in_memory(), "home1.meter.value".parse().unwrap());
+    mem.register(&series, described).unwrap();
+    let corrected = case.get("corrected").map(written).unwrap_or_default();
+    for (samples, seal) in [samples(case), corrected].iter().zip(seals) {
+        let times: Vec<Timestamp> = samples.iter().map(|(time, ..)| *time).collect();
+        let values: Vec<Option<f64>> = samples.iter().map(|(_, value, _)| *value).collect();
+        if samples.iter().any(|(_, _, quality)| quality.is_some()) {
+            let each: Vec<Quality> = samples.iter().map(|(_, _, quality)| quality.unwrap_or_default()).collect();
+            mem.write_with_quality(&series, &times, &values, None, each).unwrap();
+        } else {
+            mem.write(&series, &times, &values, None).unwrap();
+        }
+        if seal {
+            mem.store().seal().unwrap();
+        }
+    }
+    mem.store().clone()
 }
 
 /// The time of each row and its columns; a count as a number.
@@ -110,8 +146,10 @@ fn rows(series: &SeriesResult, columns: &[&str]) -> Vec<(Timestamp, Vec<Option<f
 fn every_field_case_has_its_right_outcome() {
     for case in cases() {
         let name = text(&case, "name").unwrap();
-        let columns: Vec<&str> =
-            case["query"]["aggregates"].as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
+        let columns: Vec<&str> = match case["query"]["aggregates"].as_array().unwrap() {
+            none if none.is_empty() => vec!["value", "quality"],
+            some => some.iter().map(|name| name.as_str().unwrap()).collect(),
+        };
         for (number, store) in stores(&case).iter().enumerate() {
             let result = store.query(&query(&case)).unwrap_or_else(|e| panic!("{name}: {e}"));
             let rows = rows(&result.series()[0], &columns);

@@ -138,7 +138,7 @@ fn units_of_a_long_file_are_asked_for_by_what_can_be_typed_and_a_dry_run_goes_on
     let sign = "[columns.ac_power]\nsign = \"generator\"";
     request.mapping = Mapping::from_toml(sign).unwrap();
     let time = "2016-03-05T19:45:00Z";
-    let expected = [("ac_power", 1, -2500.0), ("temp", 1, 40.0), ("ac_power", 2, 1.5)];
+    let expected = [("ac_power", 1, -2500.0), ("temp", 1, 40.0), ("ac_power", 2, -1.5)];
     let expected = expected.map(|(name, inverter, value)| format!("S1.inv{inverter}.{name} {time} {value}"));
     for points in [3, 0] {
         assert_eq!(run(&mem, &request).unwrap().points, points);
@@ -159,6 +159,50 @@ fn series_of_a_long_file_each_have_the_hour_that_comes_twice() {
     let utc = ["26T23:30", "27T00:00", "27T00:30", "27T01:00", "27T01:30", "27T02:00"];
     let expected = ["p", "q"].map(|tag| utc.map(|time| format!("home1.meter.{tag} 2024-10-{time}:00Z 1"))).concat();
     assert_eq!(seen, expected);
+}
+
+#[test]
+fn a_wide_file_of_several_devices_is_not_thrown_together_as_one() {
+    let text = "time,meter_id,p_kw,volts\n2024-01-01 00:00,7,1,\n2024-01-01 00:00,8,2,\n2024-01-01 00:15,7,1.5,\n";
+    let folder = tempfile::tempdir().unwrap();
+    let mem = Memcore::in_memory();
+    let mut request = of_device(&written(folder.path(), "meters.csv", text));
+    let report = run(&mem, &request).unwrap();
+    assert_eq!((report.points, report.refused.count), (2, 1));
+    let reason = &report.refused.first[0].reason;
+    assert!(reason.starts_with("meter_id is \"8\", expected \"7\" as above since all is imported as"), "{reason}");
+    // A column of which somebody says that it is to be passed over names nobody.
+    request.mapping.columns.entry("meter_id".into()).or_default().skip = true;
+    assert_eq!(run(&mem, &request).unwrap().refused.count, 0);
+    // What a house uses is called after it.
+    let text = "time,house\n2024-01-01 00:00,1\n2024-01-01 00:15,2\n";
+    let mut request = of_device(&written(folder.path(), "house.csv", text));
+    request.frame.unit = Some(Unit::Kilowatt);
+    assert_eq!(run(&mem, &request).unwrap().points, 2);
+}
+
+#[test]
+fn documents_of_several_devices_each_have_the_hour_that_comes_twice() {
+    let mut text = String::new();
+    for (value, time) in ["01:45", "02:00", "02:30", "02:00", "02:30", "03:00"].iter().enumerate() {
+        for device in ["one", "other"] {
+            text += &format!(r#"{{"time":"2024-10-27 {time}","site":"home1","device":"{device}","p_kw":{value}}}"#);
+            text.push('\n');
+        }
+    }
+    let stored = stored(&text, |request| {
+        request.frame.device = None;
+        zone("Europe/Berlin")(request);
+    });
+    assert_eq!(stored.len(), 12, "{stored:?}");
+    for device in ["one", "other"] {
+        assert!(
+            stored.iter().any(|row| row.contains(device) && row.contains("2024-10-27T00:30:00Z") && row.contains("2000"))
+        );
+        assert!(
+            stored.iter().any(|row| row.contains(device) && row.contains("2024-10-27T01:30:00Z") && row.contains("4000"))
+        );
+    }
 }
 
 #[test]
@@ -255,6 +299,7 @@ fn no_time_ends_in_1970_because_nobody_said_how_it_is_written() {
         ["20070401", "20070402", "20070403"],
         ["200704010000", "200704010015", "200704010030"],
         ["20070401000000", "20070401001500", "20070401003000"],
+        ["2007040100", "2007040101", "2007040102"],
         ["20070401T0000", "20070401T0015", "20070401T0030"],
         ["2007-04", "2007-05", "2007-06"],
     ] {
@@ -265,10 +310,9 @@ fn no_time_ends_in_1970_because_nobody_said_how_it_is_written() {
         first(&of_device(&written(folder.path(), "pair.csv", pair))).unwrap(),
         "home1.meter.power 2007-04-01T00:00:00Z 1"
     );
-    // Days as spreadsheets count them, hours that may be seconds, and seconds since the first row.
+    // Days as spreadsheets count them, and seconds since the first row.
     for (times, form, time) in [
         (["39173", "39173.25", "39173.5"], "excel", "2007-04-01T00:00:00Z"),
-        (["2007040100", "2007040101", "2007040102"], "local", "2007-04-01T00:00:00Z"),
         (["0", "60", "120"], "epoch-s", "1970-01-01T00:00:00Z"),
     ] {
         let mut request = file(times);
@@ -503,4 +547,70 @@ fn real_files_come_in_with_few_options() {
         assert_eq!((report.rows, report.series.len()), expected, "{name}: {:?}", report.refused);
         assert!(report.points > 0 && run(&mem, &request).unwrap().points == 0, "{name}");
     }
+}
+
+#[test]
+fn rows_in_no_order_that_come_again_add_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = String::from("time,p_kw\n");
+    // 7919 has no divisor in common with 200,000: every minute once, near ones far apart in the file.
+    (0..200_000_u64).for_each(|row| text += &format!("{},1.5\n", 1_700_000_000 + row * 7919 % 200_000 * 60));
+    let mem = Memcore::in_memory();
+    let request = of_device(&written(folder.path(), "shuffled.csv", &text));
+    assert_eq!(run(&mem, &request).unwrap().points, 200_000);
+    let again = run(&mem, &request).unwrap();
+    assert_eq!((again.points, again.repeated), (0, 200_000));
+    // A few rows among many that are stored.
+    let request =
+        of_device(&written(folder.path(), "few.csv", "time,p_kw\n1711999940,1.5\n1700000000,1.5\n1705000040,2\n"));
+    let few = run(&mem, &request).unwrap();
+    assert_eq!((few.points, few.repeated), (1, 2));
+}
+
+#[test]
+fn what_is_refused_is_never_written_over_the_file_and_does_not_outlive_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(folder.path(), "meter.csv", "time,p_kw\n2024-01-01,x\n2024-01-02,1\n");
+    let mem = Memcore::in_memory();
+    let mut request = of_device(&file);
+    request.refused = Some(folder.path().join(".").join("meter.csv"));
+    assert!(run(&mem, &request).unwrap_err().message().contains("expected another file than the one to import"));
+    request.refused = of_device(&file).refused;
+    let side = run(&mem, &request).unwrap().refused.file.unwrap();
+    assert!(side.exists());
+    written(folder.path(), "meter.csv", "time,p_kw\n2024-01-01,0\n2024-01-02,1\n");
+    assert_eq!(run(&mem, &request).unwrap().refused.count, 0);
+    assert!(!side.exists(), "the rows that it has are in history now");
+}
+
+#[test]
+fn a_mapping_names_the_series_of_a_long_file_as_the_file_does() {
+    let text = "time,sensor,v\n2024-01-01 00:00,P1,1\n2024-01-01 00:15,P1,2\n";
+    let mapping = |sign: &str| {
+        let text =
+            format!("[long]\nvalue = \"v\"\nseries = \"sensor\"\n[columns.P1]\nseries = \"power\"\nunit = \"kW\"\n{sign}");
+        Mapping::from_toml(&text).unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mem = Memcore::in_memory();
+    let mut request = of_device(&written(folder.path(), "long.csv", text));
+    request.mapping = mapping("");
+    run(&mem, &request).unwrap();
+    assert_eq!(samples(&mem)[0], "home1.meter.power 2024-01-01T00:00:00Z 1000");
+    // What it declares of a file holds whatever the series is registered with.
+    request.mapping = mapping("sign = \"generator\"");
+    run(&mem, &request).unwrap();
+    assert_eq!(samples(&mem)[0], "home1.meter.power 2024-01-01T00:00:00Z -1000");
+    // So it does of a file whose columns are called as an export calls them.
+    let mut request = ImportRequest::new(written(folder.path(), "wide.csv", "time,home1.pv.power [kW]\n2024-01-01,1\n"));
+    request.mapping = Mapping::from_toml("[columns.\"home1.pv.power [kW]\"]\nsign = \"generator\"").unwrap();
+    run(&mem, &request).unwrap();
+    assert!(samples(&mem).contains(&"home1.pv.power 2024-01-01T00:00:00Z -1000".to_owned()));
+}
+
+#[test]
+fn a_header_of_thousands_of_columns_is_read_to_its_end() {
+    let titles: Vec<String> = (0..4000).map(|column| format!("inverter_string_{column} [W]")).collect();
+    let text = format!("time,{}\n2024-01-01{}\n", titles.join(","), ",1".repeat(4000));
+    assert_eq!(stored(&text, |_| {}).len(), 4000);
 }

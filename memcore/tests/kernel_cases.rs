@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use memcore::energy::{self, Every, GapRule, Part, Resampling, Rule, Skipped};
-use memcore::model::{Span, Timestamp};
+use memcore::model::{Quality, Span, Timestamp};
 use memcore::{Error, Result};
 use serde_json::{Map, Value, json};
 
@@ -44,6 +44,11 @@ fn samples(case: &Case) -> (Vec<Timestamp>, Vec<f64>) {
         }
     }
     samples.into_iter().unzip()
+}
+
+fn qualities(case: &Case) -> Option<Vec<Quality>> {
+    let each = case.get("qualities")?.as_array().unwrap().iter();
+    Some(each.map(|quality| quality.as_str().unwrap().parse().unwrap()).collect())
 }
 
 fn rule(case: &Case) -> Rule {
@@ -147,7 +152,10 @@ fn resample(case: &Case) -> Result<Value> {
     if let Some(fill) = text(case, "fill") {
         resampling = resampling.fill(fill.parse()?);
     }
-    let found = energy::resample(&times, &values, &resampling)?;
+    let found = match qualities(case) {
+        Some(qualities) => energy::resample_with_quality(&times, &values, &qualities, &resampling)?,
+        None => energy::resample(&times, &values, &resampling)?,
+    };
     let mut answer = json!({ "starts": instants(&found.starts) });
     for (aggregate, column) in &found.columns {
         answer[aggregate.name().as_ref()] = told(column);

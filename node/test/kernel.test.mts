@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { energy } from "memcore";
+import { energy, type Quality } from "memcore";
 
 type Case = Record<string, unknown>;
 type Entry = [string, number | null] | { from: string; to: string; step: string; value: number | null };
@@ -56,8 +56,9 @@ const calls: Record<string, (of: Case) => unknown> = {
   mean_power: (of) => energy.meanPower(...samples(of), given(of, "max_gap", "cadence")),
   mean_power_of_register: (of) => energy.meanPowerOfRegister(...samples(of), given(of, "max_gap", "cadence", "width")),
   resample: (of) => {
-    const asked = given(of, "from", "to", "every", "tz", "aggregates", "fill", "width", ...HOLDS);
-    const { times, columns } = energy.resample(...samples(of), asked);
+    const asked: energy.ResampleOptions = given(of, "from", "to", "every", "tz", "aggregates", "fill", "width", ...HOLDS);
+    const told = "qualities" in of ? { quality: of["qualities"] as Quality[] } : {};
+    const { times, columns } = energy.resample(...samples(of), { ...asked, ...told });
     return { starts: times, ...columns };
   },
   at: (of) => energy.at(...samples(of), of["grid"] as string[], given(of, ...HOLDS)),

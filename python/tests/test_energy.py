@@ -22,9 +22,9 @@ def instant(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def samples(entry: Any) -> Iterator[tuple[datetime, float | None]]:
+def samples(entry: Any) -> Iterator[tuple[datetime, float | None, str | None]]:
     if "step" not in entry:
-        yield instant(entry[0]), entry[1]
+        yield instant(entry[0]), entry[1], entry[2] if len(entry) > 2 else None
         return
     time, until, step = (
         instant(entry["from"]),
@@ -32,17 +32,19 @@ def samples(entry: Any) -> Iterator[tuple[datetime, float | None]]:
         timedelta(microseconds=span(entry["step"], "step")),
     )
     while time < until:
-        yield time, entry["value"]
+        yield time, entry["value"], None
         time += step
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_a_field_case(mem: mc.Memcore, case: dict[str, Any]) -> None:
     mem.register(SERIES, **case["channel"])
-    rows = [sample for entry in case["samples"] for sample in samples(entry)]
-    mem.write(SERIES, [time for time, _ in rows], [value for _, value in rows])
+    for written in case["samples"], case.get("corrected", []):
+        rows = [sample for entry in written for sample in samples(entry)]
+        times, values, told = ([row[part] for row in rows] for part in range(3))
+        mem.write(SERIES, times, values, quality=told if any(told) else None)
     asked = dict(case["query"])
-    start, end, agg = asked.pop("from", None), asked.pop("to", None), asked.pop("aggregates")
+    start, end, agg = asked.pop("from", None), asked.pop("to", None), asked.pop("aggregates") or None
     answer = list(mem.query(SERIES, start, end, agg=agg, **asked))
     assert len(answer) == case.get("row_count", len(case.get("rows", answer)))
     for row, expected in zip(answer, case.get("rows", []), strict=False):

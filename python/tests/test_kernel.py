@@ -74,7 +74,7 @@ def integrate(case: Case) -> object:
 
 def resample(case: Case) -> object:
     asked: Case = {"agg": case["aggregates"], "gaps": case.get("fill")}
-    asked |= given(case, "every", "tz", "width", *HOLDS)
+    asked |= given(case, "every", "tz", "width", *HOLDS) | {"quality": case.get("qualities")}
     found = energy.resample(*samples(case), *ends(case), **asked)
     return {"starts": found.times, **found.columns}
 

@@ -34,6 +34,7 @@ pub(super) fn falls(subject: &Subject<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let mut falls = classified(subject);
+    falls.glitches.retain(|place| !subject.is_told(place));
     let backwards = backwards(subject, &mut falls);
     let mut found = Vec::from_iter(rollover(subject, &falls.rollovers));
     found.extend(glitch(subject, &falls.glitches));

@@ -8,6 +8,7 @@ use super::finding::{DAY, HOUR, MINUTE, Place, Subject, counted, instant};
 use super::points::Points;
 use super::report::{Finding, FindingKind, Severity};
 use super::series::Examination;
+use super::zones;
 use crate::error::{Error, Result};
 
 /// A change of the clocks, on an axis of local times as if they were UTC.
@@ -22,6 +23,13 @@ pub(super) struct Change {
     pub(super) forward: bool,
 }
 
+impl Change {
+    /// The local hour that is skipped or repeated.
+    pub(super) fn hour(self) -> i64 {
+        self.from.rem_euclid(DAY) / HOUR
+    }
+}
+
 /// All changes that a range of times may have seen: those of the zone that is given, else those of the three common rules.
 #[derive(Debug, Clone)]
 pub(super) struct Changes {
@@ -29,6 +37,8 @@ pub(super) struct Changes {
     pub(super) zone: Option<String>,
     clock: Option<TimeZone>,
     naive: bool,
+    /// Degrees east, where the site's position is known.
+    pub(super) longitude: Option<f64>,
 }
 
 /// More years are no telemetry but a broken clock.
@@ -41,7 +51,13 @@ impl Changes {
             Some(zone) => of_zone(zone, first, last),
             None => of_rules(first, last),
         };
-        Ok(Self { all, zone: options.zone.clone(), clock: zone, naive: options.naive })
+        Ok(Self {
+            all,
+            zone: options.zone.clone(),
+            clock: zone,
+            naive: options.naive,
+            longitude: options.position.map(|(_, east)| east),
+        })
     }
 
     /// Whether times are local ones without a zone.
@@ -72,6 +88,11 @@ impl Changes {
     /// The repeated hour that holds all times of a stretch.
     pub(super) fn repeated(&self, from: i64, to: i64) -> Option<&Change> {
         self.all.iter().filter(|change| !change.forward).find(|change| change.from <= from && to < change.to)
+    }
+
+    /// Whether some clocks change between two times, with a month on either side.
+    pub(super) fn spans_both(&self, first: i64, last: i64) -> bool {
+        self.all.iter().any(|change| change.from > first + 30 * DAY && change.from < last - 30 * DAY)
     }
 
     /// The rule by which clocks changed within a day and a half of that time, in that direction.
@@ -163,7 +184,10 @@ fn holes(points: &Points<'_>, changes: &Changes, cadence: i64) -> Vec<(Place, Ch
         let after = points.at_or_after(change.from);
         let before = after.checked_sub(1)?;
         let (start, end) = (*times.get(before)?, *times.get(after)?);
-        let is_long = end - start > cadence * 3 / 2;
+        // Where values come so seldom on either side, nothing is missing.
+        let step = |at: usize| points.times.get(at + 1).map_or(0, |next| next - points.times[at]);
+        let usual = before == 0 || step(before - 1) <= cadence * 3 / 2;
+        let is_long = end - start > cadence * 3 / 2 && usual && step(after) <= cadence * 3 / 2;
         let found = changes.hole(start, end, cadence).filter(|found| *found == change && is_long)?;
         Some((Place::of(before, after), *found))
     };
@@ -178,13 +202,13 @@ fn skipped_or_repeated(subject: &Subject<'_>, changes: &Changes, folds: &[Fold])
     if seen == 0 || (folds.is_empty() && holes.len() == 1 && changes.zone.is_none() && cadence < MINUTE) {
         return None;
     }
-    let of_fold = |fold: &Fold| changes.repeated(fold.from, fold.from).map(|change| change.family);
-    let family = holes.first().map(|(_, change)| change.family).or_else(|| folds.iter().find_map(of_fold));
+    let of_fold = |fold: &Fold| changes.repeated(fold.from, fold.from).copied();
+    let rule = holes.first().map(|(_, change)| *change).or_else(|| folds.iter().find_map(of_fold));
     let expected = changes.naive && changes.zone.is_some();
     let confidence = if expected || seen > 2 || (!holes.is_empty() && !folds.is_empty()) { 0.97 } else { 0.8 };
     let message = format!(
         "clocks change in these times, by the rule of {}: {} skipped, {} doubled. They are local times{}",
-        family.unwrap_or("an unknown zone"),
+        rule.map_or("an unknown zone", |change| change.family),
         counted(holes.len(), "hour", "hours"),
         counted(folds.len(), "hour", "hours"),
         if changes.naive { "" } else { " that were taken for UTC" }
@@ -204,16 +228,11 @@ fn skipped_or_repeated(subject: &Subject<'_>, changes: &Changes, folds: &[Fold])
     let mut in_folds = Finding::clone(&finding).at_rows(&subject.series, rows).rows;
     in_folds.append(&mut finding.rows);
     finding.rows = in_folds;
-    Some(with_zone(finding.counting(seen), changes))
-}
-
-fn with_zone(finding: Finding, changes: &Changes) -> Finding {
-    match &changes.zone {
-        Some(zone) => finding.declare_file("zone", zone.clone()),
-        None => {
-            finding.repair("declare the zone of the times; rows of the doubled hour are then told apart by their order")
-        }
-    }
+    let finding = match rule {
+        Some(rule) => zones::advised(finding, changes, rule.family, Some(rule.hour())),
+        None => finding,
+    };
+    Some(zones::add(finding.counting(seen), "rows of the doubled hour are told apart by their order"))
 }
 
 /// Hours that clocks skip, filled with a copy of the hour after or before.
@@ -240,11 +259,8 @@ fn made_up(subject: &Subject<'_>, changes: &Changes) -> Option<Finding> {
     let confidence = if copies.len() > 1 { 0.99 } else { 0.9 };
     let finding = Finding::new(FindingKind::DaylightSaving, Severity::Warning, confidence, message).of(subject.name());
     let finding = finding.counting(copies.len()).at(subject, &places, 0);
-    let finding = match &changes.zone {
-        Some(zone) => finding.declare_file("zone", zone.clone()),
-        None => finding,
-    };
-    Some(finding.repair("declare the zone; leave the rows of skipped hours out (they name no instant)"))
+    let finding = zones::advised(finding, changes, change.family, Some(change.hour()));
+    Some(zones::add(finding, "leave the rows of skipped hours out: they name no instant"))
 }
 
 /// Whether the points of a stretch come again bit for bit after that time, and are not just one value that stands still.

@@ -10,7 +10,7 @@ use super::points::{Rhythm, Sorted};
 use super::report::{Checkup, Finding, FindingKind, Report};
 use super::series::{Examination, Series, role_of};
 use super::solar::{self, Solar};
-use super::{agree, balance, counter, frozen, night, partners, sentinel, spike, timeline, unit};
+use super::{agree, balance, counter, frozen, night, partners, sentinel, spike, sun, timeline, unit};
 use crate::energy::GapRule;
 use crate::error::{Error, Result};
 use crate::model::{Kind, Quantity, Span, Timestamp};
@@ -81,10 +81,12 @@ fn each<'a>(series: &[Series<'a>], options: &Examination, changes: &Changes) -> 
 }
 
 fn alone<'a>(series: &Series<'a>, options: &Examination, changes: &Changes) -> (Subject<'a>, Vec<Finding>) {
-    let Ordered { points, folds, mut found } = order::ordered(series, changes);
+    let Ordered { points, folds, found: sketches } = order::ordered(series, changes);
     let mut subject = subject(series, points, options);
-    found.extend(sentinel::taken_out(&mut subject));
+    let sentinels = sentinel::taken_out(&mut subject);
     subject.learn();
+    let mut found: Vec<Finding> = sketches.into_iter().map(|sketch| sketch.drawn(&subject)).collect();
+    found.extend(sentinels);
     found.extend(timeline::sampling(&subject));
     found.extend(timeline::gaps(&subject, changes));
     found.extend(daylight::hours(&subject, changes, &folds));
@@ -100,7 +102,8 @@ fn alone<'a>(series: &Series<'a>, options: &Examination, changes: &Changes) -> (
     }
     found.extend(counter::falls(&subject));
     if let Some(solar) = &solar {
-        found.extend(of_the_sun(&subject, solar, options, changes));
+        let of_sun = of_the_sun(&subject, solar, options, changes, &found);
+        found.extend(of_sun);
     }
     (subject, found)
 }
@@ -120,6 +123,13 @@ fn together(subjects: &[Subject<'_>], alone: &[Finding]) -> Vec<Finding> {
         of_time && alone.iter().any(|known| is_clock(known) && known.from <= finding.to && finding.from <= known.to)
     };
     found.retain(|finding| !is_known(finding));
+    // A value that stands still against its own habit need not be told again.
+    let is_told = |finding: &Finding| {
+        let frozen = |other: &&Finding| other.kind == FindingKind::Frozen && finding.kind == FindingKind::Frozen;
+        let same = |other: &Finding| other.series == finding.series && other.from <= finding.to && finding.from <= other.to;
+        alone.iter().filter(frozen).any(same)
+    };
+    found.retain(|finding| !is_told(finding));
     // A sign or a unit is wrong once, however many ways there are to see it.
     let mut said: Vec<(FindingKind, String)> = alone.iter().flat_map(named).collect();
     found.retain(|finding| {
@@ -140,11 +150,17 @@ fn named(finding: &Finding) -> Vec<(FindingKind, String)> {
     finding.series.iter().filter(|_| once).map(|name| (finding.kind, name.clone())).collect()
 }
 
-fn of_the_sun(subject: &Subject<'_>, solar: &Solar, options: &Examination, changes: &Changes) -> Vec<Finding> {
+fn of_the_sun(
+    subject: &Subject<'_>,
+    solar: &Solar,
+    options: &Examination,
+    changes: &Changes,
+    known: &[Finding],
+) -> Vec<Finding> {
     let mut found = solar::clock(subject, solar, changes);
-    // Without a zone nobody knows how far local times are ahead.
-    if let Some(position) = options.position.filter(|_| !options.naive || options.zone.is_some()) {
-        found.extend(solar::against_the_sun(subject, solar, position, changes));
+    if let Some(position) = options.position {
+        let saves = found.iter().chain(known).any(|finding| finding.kind == FindingKind::DaylightSaving);
+        found.extend(sun::against_the_sun(subject, solar, position, changes, saves));
     }
     found.extend(night::night_power(subject, solar));
     found.extend(night::sign(subject, solar));
@@ -155,6 +171,8 @@ fn subject<'a>(series: &Series<'a>, points: super::points::Points<'a>, options: 
     let rhythm = Rhythm::of(&points.times);
     let regular = rhythm.filter(|rhythm| rhythm.is_cadence()).map(|rhythm| rhythm.step);
     let given = options.roles.iter().find(|(name, _)| name == series.name).map(|(_, role)| *role);
+    // The lowest and highest of a power within each hour are no part of a balance.
+    let is_extreme = [".min", ".max"].iter().any(|end| series.name.ends_with(end));
     Subject {
         series: *series,
         points,
@@ -163,7 +181,7 @@ fn subject<'a>(series: &Series<'a>, points: super::points::Points<'a>, options: 
         sorted: Sorted::default(),
         kind: series.kind.unwrap_or_default(),
         quantity: series.quantity,
-        role: given.or(series.role).or_else(|| role_of(series.name)),
+        role: given.or(series.role).or_else(|| role_of(series.name).filter(|_| !is_extreme)),
     }
 }
 
@@ -177,7 +195,12 @@ impl Subject<'_> {
                 matches!(quantity, Quantity::Energy | Quantity::ReactiveEnergy | Quantity::Charge | Quantity::Count)
             }
         };
-        if self.series.kind.is_none() && may_count && counter::counts(&self.points.values) {
+        // Whoever imports a register without a word makes it a gauge.
+        let is_open = match self.series.kind {
+            None => true,
+            Some(kind) => kind == Kind::Gauge && self.quantity == Some(Quantity::Energy),
+        };
+        if is_open && may_count && counter::counts(&self.points.values) {
             self.kind = Kind::Counter;
         }
     }

@@ -6,7 +6,7 @@ use super::plot;
 use super::points::{Points, Rhythm, Sorted};
 use super::report::{Declaration, Finding, FindingKind, RowRange, Severity};
 use super::series::{Role, Series};
-use crate::model::{Kind, Quantity, Span, Timestamp};
+use crate::model::{Kind, Quality, Quantity, Span, Timestamp};
 
 pub(super) const SECOND: i64 = 1_000_000;
 pub(super) const MINUTE: i64 = 60 * SECOND;
@@ -16,7 +16,7 @@ pub(super) const DAY: i64 = 24 * HOUR;
 /// How many ranges of rows a finding names.
 const RANGES: usize = 1000;
 /// How many marks its picture has.
-const MARKS: usize = 24;
+pub(super) const MARKS: usize = 24;
 
 /// One series with what is known of its habits.
 #[derive(Debug)]
@@ -40,6 +40,18 @@ impl Subject<'_> {
     /// Whether it is a level that may be judged as one.
     pub(super) fn is_gauge(&self) -> bool {
         self.kind == Kind::Gauge
+    }
+
+    /// Whether it says what energy costs or emits: that stands still, and jumps as far as a market does.
+    pub(super) fn is_of_a_market(&self) -> bool {
+        matches!(self.quantity, Some(Quantity::Price | Quantity::Money | Quantity::CarbonIntensity))
+    }
+
+    /// Whether the source said of most values of a stretch that it did not measure them.
+    pub(super) fn is_told(&self, place: &Place) -> bool {
+        let Some(quality) = self.series.quality else { return false };
+        let told = (place.first..=place.last).filter(|at| quality[self.points.in_file(*at)] != Quality::Measured).count();
+        told * 2 > place.points()
     }
 
     pub(super) fn name(&self) -> &str {

@@ -21,7 +21,7 @@ const END_OF_CHARGE: f64 = 0.015;
 /// A run of equal values counts only against the habit of the series: how long its runs usually are, and whether this value is
 /// one at which it rests, as an idle appliance, PV at night or a full battery does.
 pub(super) fn frozen(subject: &Subject<'_>) -> Option<Finding> {
-    if !subject.is_gauge() || subject.points.len() < 200 {
+    if !subject.is_gauge() || subject.is_of_a_market() || subject.points.len() < 200 {
         return None;
     }
     let runs = runs(subject);
@@ -36,7 +36,7 @@ pub(super) fn frozen(subject: &Subject<'_>) -> Option<Finding> {
         .filter(|run| resting.longest_other(subject.points.values[run.first], run.points()) * 3 < run.points())
         .copied()
         .collect();
-    places.retain(|place| without_gap(subject, place));
+    places.retain(|place| without_gap(subject, place) && !subject.is_told(place));
     // What happens all the time is a habit after all.
     if places.is_empty() || places.len() * 400 > subject.points.len() {
         return None;
@@ -63,7 +63,7 @@ pub(super) fn frozen(subject: &Subject<'_>) -> Option<Finding> {
 }
 
 /// Stretches of equal values, those of a single one left out.
-fn runs(subject: &Subject<'_>) -> Vec<Place> {
+pub(super) fn runs(subject: &Subject<'_>) -> Vec<Place> {
     let values = &subject.points.values;
     let mut runs = Vec::new();
     let mut first = 0;
@@ -135,7 +135,7 @@ impl Resting {
 }
 
 /// A stretch that a gap interrupts is no stretch of reports.
-fn without_gap(subject: &Subject<'_>, place: &Place) -> bool {
+pub(super) fn without_gap(subject: &Subject<'_>, place: &Place) -> bool {
     let times = &subject.points.times[place.first..=place.last];
     let lasting = times[times.len() - 1] - times[0];
     subject.cadence.is_none_or(|cadence| lasting <= 3 * cadence * times.len() as i64)

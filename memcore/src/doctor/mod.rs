@@ -9,8 +9,10 @@
 
 mod agree;
 mod balance;
+mod charge;
 mod counter;
 mod daylight;
+mod digits;
 mod draw;
 mod examine;
 mod finding;
@@ -26,8 +28,10 @@ mod sentinel;
 mod series;
 mod solar;
 mod spike;
+mod sun;
 mod timeline;
 mod unit;
+mod zones;
 
 pub use examine::examine;
 pub use report::{Checkup, Declaration, Finding, FindingKind, Line, Mark, Plot, Report, RowRange, Severity};

@@ -1,7 +1,8 @@
 //! From the order of a file to the order of time: rows that stand in the wrong place, that come twice, and hours that do.
 
 use super::daylight::{Changes, Fold};
-use super::finding::{HOUR, MINUTE, counted, instant, length, percent};
+use super::finding::{HOUR, MARKS, MINUTE, Subject, counted, instant, length, percent};
+use super::plot;
 use super::points::{Points, Rhythm};
 use super::report::{Finding, FindingKind, Severity};
 use super::series::Series;
@@ -11,7 +12,35 @@ use super::series::Series;
 pub(super) struct Ordered<'a> {
     pub(super) points: Points<'a>,
     pub(super) folds: Vec<Fold>,
-    pub(super) found: Vec<Finding>,
+    pub(super) found: Vec<Sketch>,
+}
+
+/// A finding that waits for its picture: that is drawn of the values in order, which stand only when all rows are read.
+#[derive(Debug)]
+pub(super) struct Sketch {
+    finding: Finding,
+    /// What the picture points at.
+    marks: Vec<(i64, i64)>,
+    /// Values that are left out of the series, shown beside it.
+    beside: Vec<(i64, f64)>,
+}
+
+impl Sketch {
+    fn of(finding: Finding) -> Self {
+        Self { finding, marks: Vec::new(), beside: Vec::new() }
+    }
+
+    pub(super) fn drawn(mut self, subject: &Subject<'_>) -> Finding {
+        let text = self.finding.kind.name().replace('_', " ");
+        self.finding.plot = match self.marks.first() {
+            Some(_) => plot::around(&[subject], &self.marks, 0, &text),
+            None => plot::whole(subject),
+        };
+        if !self.beside.is_empty() {
+            plot::add_beside(&mut self.finding.plot, "other rows of these times", &self.beside);
+        }
+        self.finding
+    }
 }
 
 /// From so many rows on, a block that goes back in time tells more than that a row came late.
@@ -48,7 +77,7 @@ struct Sorting<'s, 'a> {
     /// Indices that belong between them.
     late: Vec<u32>,
     folds: Vec<Fold>,
-    found: Vec<Finding>,
+    found: Vec<Sketch>,
 }
 
 impl<'a> Sorting<'_, 'a> {
@@ -63,7 +92,7 @@ impl<'a> Sorting<'_, 'a> {
         let message = "the newest row stands first".to_owned();
         let finding = Finding::new(FindingKind::OutOfOrder, Severity::Note, 0.99, message).of(self.series.name);
         let finding = finding.counting(rows).at_rows(self.series, [(0, rows - 1)].into_iter());
-        self.found.push(finding.repair("nothing: rows are put in order of time"));
+        self.found.push(Sketch::of(finding.repair("nothing: rows are put in order of time")));
     }
 
     fn follow(&mut self) {
@@ -154,7 +183,10 @@ impl<'a> Sorting<'_, 'a> {
         );
         let finding = Finding::new(FindingKind::ClockShift, Severity::Warning, 0.85, message).of(self.series.name);
         let finding = finding.at_rows(self.series, [(first, last)].into_iter()).spanning(from, from + back);
-        self.found.push(finding.repair("move these rows forward by that time, or leave them out"));
+        let finding = finding.repair("move these rows forward by that time, or leave them out");
+        let rows = (first..=last).filter(|at| !self.series.values[*at].is_nan());
+        let beside = rows.map(|at| (self.series.times[at], self.series.values[at])).collect();
+        self.found.push(Sketch { finding, marks: vec![(from, from + back)], beside });
     }
 
     fn say_displaced(&mut self, displaced: Vec<(usize, usize)>) {
@@ -163,6 +195,8 @@ impl<'a> Sorting<'_, 'a> {
             return;
         }
         let times = displaced.iter().map(|(first, _)| self.series.times[*first]);
+        let ends = |(first, last): &(usize, usize)| (self.series.times[*first], self.series.times[*last]);
+        let marks = displaced.iter().take(MARKS).map(ends).map(|(from, to)| (from.min(to), to.max(from))).collect();
         let (from, to) = (times.clone().min().unwrap_or(0), times.max().unwrap_or(0));
         let message = format!(
             "{} below rows that are later ({} of all)",
@@ -171,7 +205,8 @@ impl<'a> Sorting<'_, 'a> {
         );
         let finding = Finding::new(FindingKind::OutOfOrder, Severity::Note, 0.98, message).of(self.series.name);
         let finding = finding.counting(rows).at_rows(self.series, displaced.into_iter()).spanning(from, to);
-        self.found.push(finding.repair("nothing where the file is imported: rows are put in order of time"));
+        let finding = finding.repair("nothing where the file is imported: rows are put in order of time");
+        self.found.push(Sketch { finding, marks, beside: Vec::new() });
     }
 
     /// Chain and late rows as one, each time once: of several values the last in the file counts.
@@ -197,7 +232,8 @@ impl<'a> Sorting<'_, 'a> {
             match kept.last().copied().filter(|last| self.time(*last) == self.time(at)) {
                 None => kept.push(at),
                 Some(last) => {
-                    doubles.add(at, self.time(at), self.series.values[last as usize] != value);
+                    let before = self.series.values[last as usize];
+                    doubles.add(Double { at, time: self.time(at), before }, before != value);
                     kept.pop();
                     kept.push(at);
                 }
@@ -210,7 +246,9 @@ impl<'a> Sorting<'_, 'a> {
     fn say_doubles(&mut self, mut doubles: Doubles) {
         self.take_doubled_hours(&mut doubles);
         for (rows, conflicting) in [(doubles.same, false), (doubles.conflicting, true)] {
-            let (Some((_, from)), Some((_, to))) = (rows.first(), rows.last()) else { continue };
+            let (Some(Double { time: from, .. }), Some(Double { time: to, .. })) = (rows.first(), rows.last()) else {
+                continue;
+            };
             let coarse = rows.len() * 10 > self.series.times.len();
             let message = format!(
                 "{} of a time that was there already{}, the first at {}{}",
@@ -221,19 +259,23 @@ impl<'a> Sorting<'_, 'a> {
             );
             let severity = if conflicting { Severity::Warning } else { Severity::Note };
             let finding = Finding::new(FindingKind::Duplicate, severity, 0.99, message).of(self.series.name);
-            let at = rows.iter().map(|(at, _)| (*at as usize, *at as usize));
+            let at = rows.iter().map(|double| (double.at as usize, double.at as usize));
             let finding = finding.counting(rows.len()).at_rows(self.series, at).spanning(*from, *to);
-            self.found.push(finding.repair(match conflicting {
+            let finding = finding.repair(match conflicting {
                 true => "find out which is right: on import the last in the file counts",
                 false => "nothing: a value that is there already is not stored again",
-            }));
+            });
+            let marks = rows.iter().take(MARKS).map(|double| (double.time, double.time)).collect();
+            let beside =
+                if conflicting { rows.iter().map(|double| (double.time, double.before)).collect() } else { Vec::new() };
+            self.found.push(Sketch { finding, marks, beside });
         }
     }
 
     /// A whole hour that stands doubled, row beside row, on the day on which clocks went back.
     fn take_doubled_hours(&mut self, doubles: &mut Doubles) {
         let mut of_hours: Vec<(i64, usize, u32, u32)> = Vec::new();
-        for (at, time) in &doubles.conflicting {
+        for Double { at, time, .. } in &doubles.conflicting {
             let Some(change) = self.changes.repeated(*time, *time) else { continue };
             match of_hours.iter_mut().find(|(from, ..)| *from == change.from) {
                 Some((_, count, first, last)) => {
@@ -247,22 +289,30 @@ impl<'a> Sorting<'_, 'a> {
         for (from, _, first, last) in of_hours {
             self.folds.push(Fold { first: first as usize, last: last as usize, from });
             let within = |time: &i64| self.changes.repeated(*time, *time).is_some_and(|change| change.from == from);
-            doubles.conflicting.retain(|(_, time)| !within(time));
-            doubles.same.retain(|(_, time)| !within(time));
+            doubles.conflicting.retain(|double| !within(&double.time));
+            doubles.same.retain(|double| !within(&double.time));
         }
     }
 }
 
-/// Rows whose time was there already, with that time.
+/// A row whose time was there already.
+#[derive(Debug, Clone, Copy)]
+struct Double {
+    at: u32,
+    time: i64,
+    /// The value that stood there before.
+    before: f64,
+}
+
 #[derive(Debug, Default)]
 struct Doubles {
-    same: Vec<(u32, i64)>,
-    conflicting: Vec<(u32, i64)>,
+    same: Vec<Double>,
+    conflicting: Vec<Double>,
 }
 
 impl Doubles {
-    fn add(&mut self, at: u32, time: i64, differs: bool) {
+    fn add(&mut self, double: Double, differs: bool) {
         let rows = if differs { &mut self.conflicting } else { &mut self.same };
-        rows.push((at, time));
+        rows.push(double);
     }
 }

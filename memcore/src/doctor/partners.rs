@@ -1,6 +1,7 @@
 //! What two or three series of a site say of each other: a battery and its charge, the grid and an array, power and current.
 
 use super::balance::{advance, pairs_unit};
+use super::charge;
 use super::finding::{Place, Subject, number, percent};
 use super::night;
 use super::points::median;
@@ -9,26 +10,42 @@ use super::series::Role;
 use super::unit;
 use crate::model::{Quantity, SignConvention};
 
-/// Batteries against their state of charge: it rises while they charge. Says for each whether its power is in passive sign.
+/// Batteries against their state of charge: it rises while they charge, and it moves while they work. Says for each whether its
+/// power is in passive sign.
 pub(super) fn batteries(subjects: &[Subject<'_>]) -> (Vec<(String, bool)>, Vec<Finding>) {
-    let is_soc = |subject: &&Subject<'_>| {
-        subject.quantity == Some(Quantity::StateOfCharge)
-            || subject.quantity.is_none() && subject.name().to_ascii_lowercase().contains("soc")
-    };
-    let socs: Vec<&Subject<'_>> = subjects.iter().filter(is_soc).collect();
+    let socs: Vec<&Subject<'_>> = subjects.iter().filter(|subject| is_soc(subject)).collect();
     let (mut known, mut found) = (Vec::new(), Vec::new());
+    let mut watched: Vec<&str> = Vec::new();
     for power in subjects.iter().filter(|subject| subject.role == Some(Role::Battery) && subject.is_gauge()) {
-        if !matches!(power.quantity, None | Some(Quantity::Power)) || is_soc(&power) {
+        if !matches!(power.quantity, None | Some(Quantity::Power)) || is_soc(power) {
             continue;
         }
         let device = |name: &str| name.rsplit_once(['.', '_']).map(|(device, _)| device.to_owned());
         let own = socs.iter().find(|soc| device(soc.name()) == device(power.name()));
         let Some(soc) = own.or(if socs.len() == 1 { socs.first() } else { None }) else { continue };
-        let Some(agreement) = charging(power, soc) else { continue };
+        let agreement = charging(power, soc);
+        if charge::goes_both_ways(power) && (agreement.is_some() || own.is_some()) {
+            watched.push(soc.name());
+            found.extend(charge::still_while_working(soc, power, agreement.map(|agreement| agreement > 0.0)));
+        }
+        let Some(agreement) = agreement else { continue };
         known.push((power.name().to_owned(), agreement > 0.0));
         found.extend(battery_sign(power, soc, agreement));
     }
+    let alone = socs.iter().filter(|soc| !watched.contains(&soc.name()) && !is_of_vehicle(soc));
+    found.extend(alone.filter_map(|soc| charge::full_for_days(soc)));
     (known, found)
+}
+
+fn is_soc(subject: &Subject<'_>) -> bool {
+    subject.quantity == Some(Quantity::StateOfCharge)
+        || subject.quantity.is_none() && subject.name().to_ascii_lowercase().contains("soc")
+}
+
+/// Cars stand full for days, and give their charge where nobody measures it.
+fn is_of_vehicle(soc: &Subject<'_>) -> bool {
+    let lower = soc.name().to_ascii_lowercase();
+    soc.role == Some(Role::Load) || ["car", "vehicle", "tesla"].iter().any(|word| lower.contains(word))
 }
 
 fn battery_sign(power: &Subject<'_>, soc: &Subject<'_>, agreement: f64) -> Option<Finding> {

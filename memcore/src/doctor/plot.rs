@@ -1,6 +1,6 @@
 //! Pictures: the few hundred points around what was found.
 
-use super::finding::Subject;
+use super::finding::{SECOND, Subject};
 use super::report::{Line, Mark, Plot};
 
 /// How many points a line has at most.
@@ -34,6 +34,36 @@ pub(super) fn over(subjects: &[&Subject<'_>], from: i64, to: i64) -> Plot {
     let lines =
         subjects.iter().map(|subject| Line { name: subject.name().to_owned(), values: values(subject, &times) }).collect();
     Plot { title: names.join(", "), unit: first.series.symbol().to_owned(), times, lines, marks: Vec::new() }
+}
+
+/// All of a series.
+pub(super) fn whole(subject: &Subject<'_>) -> Plot {
+    let times = &subject.points.times;
+    let (Some(from), Some(to)) = (times.first(), times.last()) else { return Plot::default() };
+    over(&[subject], *from, *to)
+}
+
+/// How long after the one before each of the first values comes, in seconds.
+pub(super) fn distances(subject: &Subject<'_>) -> Plot {
+    let shown = &subject.points.times[..subject.points.len().min(POINTS)];
+    let seconds = |pair: &[i64]| Some((pair[1] - pair[0]) as f64 / SECOND as f64);
+    let name = format!("{}: time since the value before", subject.name());
+    let line = Line { name: name.clone(), values: shown.windows(2).map(seconds).collect() };
+    let times = shown.get(1..).unwrap_or_default().to_vec();
+    Plot { title: name, unit: "s".into(), times, lines: vec![line], marks: Vec::new() }
+}
+
+/// Adds a line of values that are none of the series: each at the time of the picture that lies nearest.
+pub(super) fn add_beside(plot: &mut Plot, name: &str, beside: &[(i64, f64)]) {
+    let (Some(from), Some(to)) = (plot.times.first().copied(), plot.times.last().copied()) else { return };
+    let mut values = vec![None; plot.times.len()];
+    for (time, value) in beside.iter().filter(|(time, _)| (from..=to).contains(time)) {
+        let after = plot.times.partition_point(|known| known < time);
+        let is_nearer = |at: &usize| plot.times[*at] - time < time - plot.times[at - 1];
+        let at = if after == 0 || is_nearer(&after) { after } else { after - 1 };
+        values[at] = Some(*value);
+    }
+    plot.lines.push(Line { name: name.to_owned(), values });
 }
 
 /// Of each stretch of equal length its lowest and its highest, so that what is short stays visible.

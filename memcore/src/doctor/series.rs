@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::report::FindingKind;
 use crate::error::{Error, Result};
-use crate::model::{Channel, Kind, LabelPosition, Quantity, SignConvention, Span, Unit, ValidRange};
+use crate::model::{Channel, Kind, LabelPosition, Quality, Quantity, SignConvention, Span, Unit, ValidRange};
 
 /// The part that a series has in the energy balance of a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -57,6 +57,9 @@ pub struct Series<'a> {
     pub values: &'a [f64],
     /// The number of each row in its file; counted from 0 where none are given.
     pub rows: Option<&'a [u64]>,
+    /// How each value came about, one a value; all were measured where none are given. What the source itself calls estimated,
+    /// held or substituted is no fault that it does not know of.
+    pub quality: Option<&'a [Quality]>,
     /// What is measured.
     pub quantity: Option<Quantity>,
     /// The unit of the values.
@@ -94,6 +97,7 @@ impl<'a> Series<'a> {
             times,
             values,
             rows: None,
+            quality: None,
             quantity: None,
             unit: None,
             kind: None,
@@ -115,6 +119,19 @@ impl<'a> Series<'a> {
             return Err(Error::invalid(format!("series {name} has {rows} row numbers, expected {times}")));
         }
         self.rows = Some(rows);
+        Ok(self)
+    }
+
+    /// With how its values came about.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) where there are not as many as values.
+    pub fn with_quality(mut self, quality: &'a [Quality]) -> Result<Self> {
+        if quality.len() != self.times.len() {
+            let (name, told, times) = (self.name, quality.len(), self.times.len());
+            return Err(Error::invalid(format!("series {name} has {told} qualities, expected {times}, one a value")));
+        }
+        self.quality = Some(quality);
         Ok(self)
     }
 
@@ -235,5 +252,6 @@ mod tests {
     fn columns_of_different_lengths_are_refused() {
         assert!(Series::new("x", &[1, 2], &[1.0]).is_err());
         assert!(Series::new("x", &[1], &[1.0]).unwrap().with_rows(&[1, 2]).is_err());
+        assert!(Series::new("x", &[1], &[1.0]).unwrap().with_quality(&[]).is_err());
     }
 }

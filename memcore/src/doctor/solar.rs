@@ -2,9 +2,10 @@
 
 use super::daylight::Changes;
 use super::finding::{DAY, HOUR, MINUTE, Place, Subject, counted, date};
-use super::points::{Sorted, median};
+use super::points::median;
 use super::report::{Finding, FindingKind, Severity};
 use super::series::Role;
+use super::zones;
 use crate::model::Quantity;
 
 /// The share of its peak from which on an array is said to be in the sun.
@@ -54,7 +55,7 @@ impl Solar {
         }
         let mut solar = Self { positive, peak, noon: 0, days: Vec::new() };
         solar.noon = solar.find_noon(subject)?;
-        solar.days = solar.find_days(subject, cadence);
+        solar.days = solar.days_above(subject, cadence, SUNLIT * peak);
         Some(solar)
     }
 
@@ -99,7 +100,8 @@ impl Solar {
         (lit * 20 <= dark || dark + lit == 0).then_some(solar.noon)
     }
 
-    fn find_days(&self, subject: &Subject<'_>, cadence: i64) -> Vec<SunDay> {
+    /// Its days, from the first production above that power to the last.
+    pub(super) fn days_above(&self, subject: &Subject<'_>, cadence: i64, sunlit: f64) -> Vec<SunDay> {
         let points = &subject.points;
         let Some(first) = points.times.first() else { return Vec::new() };
         let offset = self.noon - DAY / 2;
@@ -111,16 +113,17 @@ impl Solar {
                 start += (points.times[at] - start).div_euclid(DAY) * DAY;
             }
             let end = at + points.times[at..].partition_point(|time| *time < start + DAY);
-            days.extend(self.day(subject, at..end, start, cadence));
+            days.extend(self.day(subject, at..end, start, (cadence, sunlit)));
             at = end;
         }
         days
     }
 
     /// None for a day without enough sun, or with holes in it.
-    fn day(&self, subject: &Subject<'_>, range: std::ops::Range<usize>, start: i64, cadence: i64) -> Option<SunDay> {
+    fn day(&self, subject: &Subject<'_>, range: std::ops::Range<usize>, start: i64, by: (i64, f64)) -> Option<SunDay> {
         let points = &subject.points;
-        let lit = |at: &usize| self.production(points.values[*at]) > SUNLIT * self.peak;
+        let (cadence, sunlit) = by;
+        let lit = |at: &usize| self.production(points.values[*at]) > sunlit;
         let first = range.clone().find(lit)?;
         let last = range.clone().rfind(lit)?;
         let highest = (first..=last).map(|at| self.production(points.values[at])).fold(0.0, f64::max);
@@ -132,20 +135,20 @@ impl Solar {
         if highest < 0.15 * self.peak || !complete || cut || short {
             return None;
         }
-        let rise = self.crossing(subject, first.checked_sub(1)?, first, cadence);
-        let set = self.crossing(subject, last + 1, last, cadence);
+        let rise = self.crossing(subject, (first.checked_sub(1)?, first), by);
+        let set = self.crossing(subject, (last + 1, last), by);
         Some(SunDay { start, late: (rise + set) / 2.0 - (start + DAY / 2) as f64, length: set - rise })
     }
 
     /// When between a dark and a lit point the line was crossed.
-    fn crossing(&self, subject: &Subject<'_>, dark: usize, lit: usize, cadence: i64) -> f64 {
+    fn crossing(&self, subject: &Subject<'_>, (dark, lit): (usize, usize), (cadence, sunlit): (i64, f64)) -> f64 {
         let points = &subject.points;
         let time = points.times[lit] as f64;
         let Some(other) = points.times.get(dark).filter(|other| (*other - points.times[lit]).abs() <= 2 * cadence) else {
             return time;
         };
         let (low, high) = (self.production(points.values[dark]), self.production(points.values[lit]));
-        let share = ((high - SUNLIT * self.peak) / (high - low).max(1e-12)).clamp(0.0, 1.0);
+        let share = ((high - sunlit) / (high - low).max(1e-12)).clamp(0.0, 1.0);
         time + (*other as f64 - time) * share
     }
 
@@ -240,7 +243,7 @@ pub(super) fn clock(subject: &Subject<'_>, solar: &Solar, changes: &Changes) -> 
     // One step alone may fall on such a day by chance: where it is undone on another day, or not quite on it, it is no change.
     let undone = |step: &Step| others.iter().any(|other| is_undone(step, other));
     if let [only] = of_changes[..]
-        && (undone(&only) || !is_change(&only, changes, 0))
+        && (undone(&only) || !is_change(&only, changes, i64::from(is_hour(&only))))
     {
         of_changes.clear();
         others = steps;
@@ -257,6 +260,11 @@ fn is_change(step: &Step, changes: &Changes, blur: i64) -> bool {
     let (from, to) = (step.before - blur * DAY, step.from + blur * DAY / 2);
     let close = (0..=(to - from) / DAY).any(|day| changes.near(from + day * DAY + DAY / 2, forward).is_some());
     hour && close
+}
+
+/// Whether a step is an hour nearly to the minute.
+fn is_hour(step: &Step) -> bool {
+    (step.size.abs() - HOUR as f64).abs() <= 8.0 * MINUTE as f64
 }
 
 /// Whether a later step takes back the one before.
@@ -279,10 +287,10 @@ fn daylight_saving(subject: &Subject<'_>, steps: &[Step], changes: &Changes) -> 
     let severity = if changes.zone.is_some() && changes.naive() { Severity::Note } else { Severity::Fault };
     let finding = Finding::new(FindingKind::DaylightSaving, severity, confidence, message).of(subject.name());
     let finding = finding.counting(steps.len()).at(subject, &around(subject, steps), 0);
+    let finding = zones::advised(finding, changes, family, None);
     Some(match &changes.zone {
-        Some(zone) => finding.declare_file("zone", zone.clone()),
-        None => finding
-            .repair("read the file again with the zone of the site; an hour of each autumn is doubled, told by order"),
+        Some(_) => finding,
+        None => zones::add(finding, "an hour of each autumn is doubled, told by order"),
     })
 }
 
@@ -315,7 +323,7 @@ fn shifted(subject: &Subject<'_>, steps: &[Step]) -> Vec<Finding> {
     found
 }
 
-fn with_picture(mut finding: Finding, subject: &Subject<'_>, from: i64) -> Finding {
+pub(super) fn with_picture(mut finding: Finding, subject: &Subject<'_>, from: i64) -> Finding {
     finding.plot = super::plot::over(&[subject], from - 3 * DAY, from + 3 * DAY);
     let to = from + 3 * DAY;
     finding.plot.marks.push(super::report::Mark { from, to, text: "clock shift".into() });
@@ -330,64 +338,6 @@ fn around(subject: &Subject<'_>, steps: &[Step]) -> Vec<Place> {
         Place::of(at, subject.points.at_or_after(step.from).clamp(at, last))
     };
     steps.iter().map(place).collect()
-}
-
-/// Whole series whose days lie elsewhere than the sun stands, where the position is known.
-pub(super) fn against_the_sun(
-    subject: &Subject<'_>,
-    solar: &Solar,
-    position: (f64, f64),
-    changes: &Changes,
-) -> Option<Finding> {
-    let mut offsets: Vec<f64> = Vec::with_capacity(solar.days.len());
-    for day in &solar.days {
-        let noon = (day.start + DAY / 2) as f64 + day.late;
-        offsets.push(noon - solar_noon(changes.to_utc_offset(noon as i64), noon as i64, position.1));
-    }
-    if offsets.len() < 5 {
-        return None;
-    }
-    let spread = Sorted::of(offsets.iter().copied());
-    let late = spread.median() / MINUTE as f64;
-    // A roof to the east or west, or a hill, moves the day by less.
-    if late.abs() < 40.0 {
-        return None;
-    }
-    let hours = (late / 30.0).round() / 2.0;
-    let message = format!(
-        "the sun's day lies {} min {} in these times than the sun stands at {}, {}: they are not {}, but {} h {} it",
-        number_of(late),
-        if late > 0.0 { "later" } else { "earlier" },
-        position.0,
-        position.1,
-        if changes.naive() { "of that zone" } else { "UTC" },
-        hours.abs(),
-        if late > 0.0 { "ahead of" } else { "behind" }
-    );
-    let finding = Finding::new(FindingKind::ClockShift, Severity::Fault, 0.85, message).of(subject.name());
-    let last = subject.points.len() - 1;
-    let finding = finding.at(subject, &[Place::of(0, last)], 0);
-    Some(with_picture(finding, subject, subject.points.times[last / 2]).repair("read the file again with its zone"))
-}
-
-fn number_of(minutes: f64) -> i64 {
-    minutes.abs().round() as i64
-}
-
-/// When the sun stands highest on the day of that time, in times `offset` microseconds ahead of UTC.
-///
-/// Equation of time: J. W. Spencer, "Fourier series representation of the position of the sun", Search 2(5), 172 (1971).
-fn solar_noon(offset: i64, time: i64, longitude: f64) -> f64 {
-    const YEAR: f64 = 365.2425 * DAY as f64;
-    /// 2000-01-01T00:00:00Z.
-    const YEAR_2000: i64 = 946_684_800_000_000;
-    let angle = std::f64::consts::TAU * ((time - YEAR_2000) as f64 / YEAR).rem_euclid(1.0);
-    let ((s1, c1), (s2, c2)) = (angle.sin_cos(), (2.0 * angle).sin_cos());
-    let equation = 0.000_007_5 + 0.001_868 * c1 - 0.032_077 * s1 - 0.014_615 * c2 - 0.040_849 * s2;
-    let turn = 0.5 - longitude / 360.0 - equation / std::f64::consts::TAU;
-    let noon = turn * DAY as f64 + offset as f64;
-    let days = ((time as f64 - noon) / DAY as f64).round();
-    noon + days * DAY as f64
 }
 
 #[cfg(test)]
@@ -405,13 +355,5 @@ mod tests {
         steps.clear();
         divide(&(0..300).map(noise).collect::<Vec<_>>(), 0, 12.0 * MINUTE as f64, &mut steps);
         assert!(steps.is_empty(), "{steps:?}");
-    }
-
-    #[test]
-    fn the_sun_is_highest_when_the_almanac_says() {
-        // 2024-06-20 at Greenwich: 12:01:45 UTC.
-        let noon = "2024-06-20T12:00:00Z".parse::<crate::model::Timestamp>().unwrap().as_micros();
-        assert!((solar_noon(0, noon, 0.0) - noon as f64 - 105e6).abs() < 60e6);
-        assert!((solar_noon(HOUR, noon, 15.0) - noon as f64 - 105e6).abs() < 60e6);
     }
 }

@@ -13,7 +13,7 @@ const HABIT: f64 = 0.002;
 /// than its width; or, where a series moves smoothly, jumps and returns by a multiple of its largest ordinary step.
 pub(super) fn spikes(subject: &Subject<'_>) -> Option<Finding> {
     let points = &subject.points;
-    if !subject.is_gauge() || points.len() < 100 {
+    if !subject.is_gauge() || subject.is_of_a_market() || points.len() < 100 {
         return None;
     }
     let limits = Limits::of(subject);
@@ -28,6 +28,7 @@ pub(super) fn spikes(subject: &Subject<'_>) -> Option<Finding> {
             None => at += 1,
         }
     }
+    places.retain(|place| !subject.is_told(place));
     let count: usize = places.iter().map(|place| place.points()).sum();
     if places.is_empty() || count as f64 > (HABIT * points.len() as f64).max(4.0) {
         return None;

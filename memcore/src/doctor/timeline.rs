@@ -2,15 +2,19 @@
 
 use super::daylight::Changes;
 use super::finding::{DAY, HOUR, Place, Subject, counted, instant, length, percent, span};
+use super::plot;
 use super::report::{Finding, FindingKind, Severity};
 use crate::energy::GapRule;
+use crate::model::Kind;
 
-/// Points of one window in which the rhythm is looked at by itself.
+/// Points of one window in which the rhythm is looked at by itself: fewer in a short series.
 const WINDOW: usize = 240;
+const SHORT_WINDOW: usize = 60;
+const WINDOWS: usize = 40;
 
 /// What is wrong with the rhythm of a series: none, several, or another than the declared.
 pub(super) fn sampling(subject: &Subject<'_>) -> Vec<Finding> {
-    let Some(rhythm) = subject.rhythm else { return Vec::new() };
+    let Some(rhythm) = subject.rhythm.filter(|_| comes_in_time(subject)) else { return Vec::new() };
     if !rhythm.is_cadence() {
         return Vec::from_iter(irregular(subject));
     }
@@ -22,9 +26,15 @@ pub(super) fn sampling(subject: &Subject<'_>) -> Vec<Finding> {
             length(rhythm.step),
             percent(rhythm.exact)
         );
-        found.push(Finding::new(FindingKind::Sampling, Severity::Note, 0.95, message).of(subject.name()));
+        let finding = Finding::new(FindingKind::Sampling, Severity::Note, 0.95, message).of(subject.name());
+        found.push(rhythm_of(finding, subject));
     }
     found
+}
+
+/// States and events are told where they change: only a declared cadence says that they should have come.
+fn comes_in_time(subject: &Subject<'_>) -> bool {
+    !matches!(subject.kind, Kind::State | Kind::Event) || subject.series.cadence.is_some()
 }
 
 fn irregular(subject: &Subject<'_>) -> Option<Finding> {
@@ -36,7 +46,8 @@ fn irregular(subject: &Subject<'_>) -> Option<Finding> {
         length(last - first)
     );
     let finding = Finding::new(FindingKind::Sampling, Severity::Note, 0.95, message).of(subject.name());
-    Some(finding.spanning(first, last).repair("declare max_age: how long a value of this source is still true"))
+    let finding = rhythm_of(finding.spanning(first, last), subject);
+    Some(finding.repair("declare max_age: how long a value of this source is still true"))
 }
 
 fn other_than_declared(subject: &Subject<'_>, step: i64) -> Option<Finding> {
@@ -47,7 +58,13 @@ fn other_than_declared(subject: &Subject<'_>, step: i64) -> Option<Finding> {
     }
     let message = format!("values come every {}, declared is a cadence of {}", length(step), length(declared));
     let finding = Finding::new(FindingKind::Sampling, Severity::Warning, 0.95, message).of(subject.name());
-    Some(finding.declare(subject.name(), "cadence", span(step)))
+    Some(rhythm_of(finding, subject).declare(subject.name(), "cadence", span(step)))
+}
+
+/// With a picture of distances, in seconds: that of the values says nothing of their rhythm.
+fn rhythm_of(mut finding: Finding, subject: &Subject<'_>) -> Finding {
+    finding.plot = plot::distances(subject);
+    finding
 }
 
 /// Stretches whose rhythm is another than that of the most.
@@ -55,8 +72,9 @@ fn mixed(subject: &Subject<'_>, step: i64) -> Option<Finding> {
     let times = &subject.points.times;
     let mut places: Vec<Place> = Vec::new();
     let mut other_step = 0;
-    for start in (0..times.len().saturating_sub(WINDOW / 2)).step_by(WINDOW) {
-        let end = (start + WINDOW).min(times.len() - 1);
+    let window = (times.len() / WINDOWS).clamp(SHORT_WINDOW, WINDOW);
+    for start in (0..times.len().saturating_sub(window / 2)).step_by(window) {
+        let end = (start + window).min(times.len() - 1);
         let Some(own) = median_step(&times[start..=end]) else { continue };
         if (0.67..1.5).contains(&(own as f64 / step as f64)) {
             continue;
@@ -68,7 +86,7 @@ fn mixed(subject: &Subject<'_>, step: i64) -> Option<Finding> {
         }
     }
     // A single window may be an outage that was filled in pieces.
-    places.retain(|place| place.points() > 2 * WINDOW - 2);
+    places.retain(|place| place.points() > 2 * window - 2);
     let longest = (0..places.len()).max_by_key(|at| places[*at].points())?;
     let points: usize = places.iter().map(|place| place.points()).sum();
     let message = format!(
@@ -94,6 +112,9 @@ fn median_step(times: &[i64]) -> Option<i64> {
 /// Silences longer than the cadence allows.
 pub(super) fn gaps(subject: &Subject<'_>, changes: &Changes) -> Vec<Finding> {
     let times = &subject.points.times;
+    if !comes_in_time(subject) {
+        return Vec::new();
+    }
     let Some(cadence) = subject.cadence.filter(|_| subject.rhythm.is_some_and(|rhythm| rhythm.is_cadence())) else {
         return Vec::new();
     };

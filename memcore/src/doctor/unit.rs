@@ -1,5 +1,6 @@
 //! Units that are a thousand times off: in a part of a series, or in all of it.
 
+use super::digits;
 use super::finding::{HOUR, Place, Subject, counted, instant, number, percent};
 use super::points::{Sorted, median};
 use super::report::{Finding, FindingKind, Severity};
@@ -30,7 +31,7 @@ fn slipped_among(subject: &Subject<'_>, values: &[f64], point: &dyn Fn(usize) ->
     if values.len() < 50 {
         return None;
     }
-    let (places, ratio) = jumping(values).or_else(|| by_level(values))?;
+    let (places, ratio) = jumping(values).or_else(|| by_level(values)).or_else(|| digits::by_digits(values))?;
     let larger = ratio > 1.0;
     let points: usize = places.iter().map(|place| place.points()).sum();
     let worst = (0..places.len()).max_by_key(|at| places[*at].points())?;
@@ -181,7 +182,7 @@ fn between(jumps: &[(usize, bool)], up: bool, end: usize) -> Vec<Place> {
 }
 
 /// The sizes of the values in the places, and of those outside; zeros left out.
-fn split(values: &[f64], places: &[Place]) -> (Vec<f64>, Vec<f64>) {
+pub(super) fn split(values: &[f64], places: &[Place]) -> (Vec<f64>, Vec<f64>) {
     let (mut inside, mut outside) = (Vec::new(), Vec::new());
     let mut next = 0;
     for (at, value) in values.iter().enumerate().filter(|(_, value)| **value != 0.0) {

@@ -193,6 +193,13 @@ impl Balance {
         Ok(gathered)
     }
 
+    /// All amounts divided by a number above zero: into another unit.
+    pub(crate) fn over(&self, divisor: f64) -> Self {
+        let mut divided = self.clone();
+        divided.amounts_mut().into_iter().flatten().for_each(|amount| *amount /= divisor);
+        divided
+    }
+
     /// Adds later intervals.
     pub(crate) fn append(&mut self, later: &Self) {
         for row in 0..later.coverage.len() {

@@ -1,16 +1,15 @@
 //! Columns of values from one unit into another.
 
 use crate::error::{Error, Result};
-use crate::model::{Quantity, Unit};
+use crate::model::Unit;
 
 /// The values in another unit of the same quantity: through its base unit, as values are stored. Base units change no bit, and
 /// decimals stay decimals: 1.001 kW is 1001 W. NaN stays NaN.
 ///
 /// # Errors
-/// [`Invalid`](crate::ErrorKind::Invalid) where the units measure different quantities.
+/// [`Invalid`](crate::ErrorKind::Invalid) where the units measure different quantities, or prices in different currencies.
 pub fn convert(values: &[f64], from: Unit, to: Unit) -> Result<Vec<f64>> {
-    let alike = Quantity::ALL.iter().any(|quantity| from.measures(*quantity) && to.measures(*quantity));
-    if !alike {
+    if from.base() != to.base() {
         return Err(Error::invalid(format!("unit is {from}, expected one of the quantity that {to} measures")));
     }
     if from == to {
@@ -38,5 +37,8 @@ mod tests {
     fn other_quantities_are_refused() {
         let e = convert(&[1.0], Unit::Kilowatt, Unit::KilowattHour).unwrap_err();
         assert_eq!(e.message(), "unit is kW, expected one of the quantity that kWh measures");
+        let unit = |text: &str| text.parse::<Unit>().unwrap();
+        assert_eq!(convert(&[82.5], unit("EUR/MWh"), unit("EUR/kWh")).unwrap(), [0.0825]);
+        assert!(convert(&[0.0825], unit("EUR/kWh"), unit("SEK/kWh")).is_err());
     }
 }

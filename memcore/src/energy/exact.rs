@@ -68,12 +68,6 @@ fn decimals_of(values: &[f64], scale: f64) -> usize {
     decimals.iter().sum::<u64>() as usize
 }
 
-/// The whole number that a value is in that scale, which is one of [`kind_of`].
-#[inline]
-pub(super) fn whole_in(value: f64, scale: f64) -> i64 {
-    (value * scale + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()) as i64
-}
-
 /// Decimals as whole numbers of one size.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wholes<'a> {
@@ -83,12 +77,24 @@ pub(super) struct Wholes<'a> {
 }
 
 impl<'a> Wholes<'a> {
-    /// The values as whole numbers, which are put into `room`; None where they are not [`Decimals`](Kind::Decimals).
+    /// The values as whole numbers, which are put into `room`; None where one is no decimal of the largest one's size.
     pub(super) fn of(values: &[f64], room: &'a mut Vec<i64>) -> Option<Self> {
-        let Kind::Decimals(scale, units) = kind_of(values) else { return None };
-        room.clear();
-        room.extend(values.iter().map(|value| whole_in(*value, scale)));
-        Some(Self { numbers: room, units })
+        // A first look tells the scale that the largest one has, mostly: then one pass does it all.
+        let glance = values.iter().step_by(64).fold(0.0, |largest: f64, value| largest.max(value.abs()));
+        let (below, scale, units) = scale_of(glance)?;
+        // Where the first value is none, there is nothing to look for.
+        if !values.first().is_some_and(|first| is_exact(*first, scaled(*first, scale), scale)) {
+            return None;
+        }
+        let mut largest = put_wholes(values, scale, room);
+        let mut found = (below, scale, units);
+        if largest.is_some_and(|largest| largest >= below) {
+            found = scale_of(largest.unwrap_or_default())?;
+            largest = put_wholes(values, found.1, room);
+        }
+        let (below, _, units) = found;
+        let fits = largest.is_some_and(|largest| largest < below);
+        fits.then_some(Self { numbers: room, units })
     }
 
     /// Those at these places.
@@ -105,6 +111,31 @@ impl<'a> Wholes<'a> {
     pub(super) fn sum(self) -> ExactSum {
         ExactSum { whole: i128::from(self.numbers.iter().sum::<i64>()) * self.units, ..ExactSum::default() }
     }
+}
+
+/// Puts the values into `room` as whole numbers of that scale, and says the largest magnitude; what it puts there means
+/// nothing where that is not below the bound of the scale. None where a value is no decimal, or may be none.
+fn put_wholes(values: &[f64], scale: f64, room: &mut Vec<i64>) -> Option<f64> {
+    room.clear();
+    room.resize(values.len(), 0);
+    let (mut largest, mut others) = ([0.0f64; LANES], [0u64; LANES]);
+    let mut put = |lane: usize, value: f64, whole: &mut i64| {
+        let shifted = value * scale + ROUNDER;
+        let size = value.abs();
+        largest[lane] = if size > largest[lane] { size } else { largest[lane] };
+        others[lane] |= ((shifted - ROUNDER) / scale).to_bits() ^ value.to_bits();
+        others[lane] |= u64::from(value.is_nan());
+        *whole = shifted.to_bits().wrapping_sub(ROUNDER.to_bits()) as i64;
+    };
+    let ((blocks, rest), (wholes, more)) = (values.as_chunks::<LANES>(), room.as_chunks_mut::<LANES>());
+    for (block, wholes) in blocks.iter().zip(wholes) {
+        (0..LANES).for_each(|lane| put(lane, block[lane], &mut wholes[lane]));
+    }
+    rest.iter().zip(more).enumerate().for_each(|(lane, (value, whole))| put(lane, *value, whole));
+    let largest = largest.into_iter().fold(0.0, f64::max);
+    // A value too large for the scale is taken in another one.
+    let too_large = SCALES.iter().any(|(below, of, _)| *of == scale && largest >= *below);
+    (too_large || others.iter().all(|others| *others == 0)).then_some(largest)
 }
 
 /// The largest and the smallest magnitude; None where a value is NaN.
@@ -275,6 +306,13 @@ impl ExactSum {
         if self.rest == 0.0 && self.error == 0.0 {
             return ratio(self.whole, divisor.saturating_mul(UNITS.unsigned_abs()));
         }
+        self.over_with_rest(divisor)
+    }
+
+    /// Apart, so that sums of decimals do not pay for it.
+    #[cold]
+    #[inline(never)]
+    fn over_with_rest(&self, divisor: u128) -> f64 {
         // With an infinity among the values the error means nothing.
         if !self.rest.is_finite() || !self.error.is_finite() {
             return self.rest;

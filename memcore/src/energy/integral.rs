@@ -45,7 +45,7 @@ impl Stretch {
             Some(_) if time == self.start => self.value,
             Some(later) if time == self.next => later,
             Some(later) => {
-                let share = (time - self.start) as f64 / (self.next - self.start) as f64;
+                let share = time.abs_diff(self.start) as f64 / self.next.abs_diff(self.start) as f64;
                 self.value + (later - self.value) * share
             }
         }
@@ -119,10 +119,11 @@ impl Holding {
 
     /// Evenly spaced numbers are known by their sum.
     fn take_even(&mut self, times: &[i64], values: &[f64], wholes: Option<Wholes<'_>>, area: &mut Area) -> bool {
-        let step = times[1] - times[0];
+        // Below zero where it is longer than there are numbers for.
+        let step = times[1].wrapping_sub(times[0]);
         let last = times.len() - 1;
         let uneven = times.iter().zip(&times[1..]).fold(0, |uneven, (a, b)| uneven | (b.wrapping_sub(*a) ^ step));
-        if last < EVEN || uneven != 0 || !self.bridges(step) || (wholes.is_none() && has_nan(values)) {
+        if last < EVEN || uneven != 0 || step < 0 || !self.bridges(step) || (wholes.is_none() && has_nan(values)) {
             return false;
         }
         let sum = wholes.map_or_else(|| ExactSum::of(values), Wholes::sum);
@@ -146,7 +147,7 @@ impl Holding {
         };
         let fits = area.twice.add_units(twice, wholes.units);
         if fits {
-            area.covered += times[last] - times[0];
+            area.covered = area.covered.saturating_add(times[last].saturating_sub(times[0]));
             self.previous = Some((times[last], values[last]));
         }
         fits
@@ -156,7 +157,7 @@ impl Holding {
     fn take_each(&mut self, times: &[i64], values: &[f64], area: &mut Area, told: &mut impl FnMut(&Stretch)) {
         let mut at = 0;
         while at + 1 < times.len() {
-            let step = times[at + 1] - times[at];
+            let step = times[at + 1].wrapping_sub(times[at]);
             let even = at + even_numbers(&times[at..], &values[at..], step);
             if even - at >= EVEN && self.take_even(&times[at..=even], &values[at..=even], None, area) {
                 at = even;
@@ -177,7 +178,7 @@ impl Holding {
 
     /// Takes in evenly spaced numbers by their sum; `first` was given to [`next`](Self::next) before.
     pub(crate) fn run(&mut self, sum: &ExactSum, step: i64, (first, last): ((i64, f64), (i64, f64)), area: &mut Area) {
-        area.covered += last.0 - first.0;
+        area.covered = area.covered.saturating_add(last.0.saturating_sub(first.0));
         area.twice.merge(&sum.times(step.saturating_mul(2)));
         match self.rule {
             Rule::Step => area.twice.add_times(last.1, step.saturating_mul(-2)),
@@ -200,7 +201,7 @@ fn even_numbers(times: &[i64], values: &[f64], step: i64) -> usize {
         return 0;
     }
     let steps = times.windows(2).zip(&values[1..]);
-    steps.take_while(|(pair, value)| pair[1] - pair[0] == step && !value.is_nan()).count()
+    steps.take_while(|(pair, value)| pair[1].wrapping_sub(pair[0]) == step && !value.is_nan()).count()
 }
 
 /// Value times time, and the time that was measured.

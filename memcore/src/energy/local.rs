@@ -6,6 +6,7 @@
 
 use std::str::FromStr;
 
+#[cfg(any(feature = "sim", test))]
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
@@ -59,8 +60,15 @@ pub(crate) struct LocalClock {
     last: Option<Timestamp>,
     /// Above zero where rows rise, below where they fall.
     rising: i8,
+    /// From one row to the next, the last time that it was sure and went the way of the others; 0 where that is not known.
+    pace: i64,
+    /// The furthest that a row was behind the one before it, but for jumps.
+    late: i64,
     steady: Steady,
 }
+
+/// From so much on a row is not late, but the first of another part of the file.
+const JUMP: i64 = 3_600_000_000;
 
 /// Local times, as if they were UTC, that differ from UTC by one offset and are no others.
 #[derive(Debug, Clone, Copy)]
@@ -91,13 +99,14 @@ impl Steady {
 
 impl LocalClock {
     pub(crate) fn new(zone: TimeZone, skipped: Skipped) -> Self {
-        Self { zone, skipped, last: None, rising: 0, steady: Steady::NONE }
+        Self { zone, skipped, last: None, rising: 0, pace: 0, late: 0, steady: Steady::NONE }
     }
 
     /// The instant of the next row.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) for a time outside the calendar, or one that no clock showed where those are refused.
+    #[cfg(any(feature = "sim", test))]
     pub(crate) fn read(&mut self, local: DateTime) -> Result<(Timestamp, Shown)> {
         match Offset::UTC.to_timestamp(local) {
             Ok(as_if_utc) => self.read_micros(as_if_utc.as_microsecond()),
@@ -117,8 +126,14 @@ impl LocalClock {
     }
 
     fn step(&mut self, time: Timestamp) {
-        let way = self.last.map_or(0, |last| time.cmp(&last) as i8);
+        let step = self.last.map_or(0, |last| time.since(last).as_micros());
+        let way = step.signum() as i8;
         self.rising = (self.rising + way).clamp(-SURE, SURE);
+        if way != 0 && (way < 0) == (self.rising < 0) {
+            self.pace = step.saturating_abs();
+        } else if step.saturating_abs() < JUMP {
+            self.late = self.late.max(step.abs());
+        }
         self.last = Some(time);
     }
 
@@ -150,6 +165,9 @@ impl LocalClock {
                 let first = time(ambiguous.earlier().map_err(outside)?);
                 let second = time(ambiguous.later().map_err(outside)?);
                 let told = self.tell(first, second);
+                if let (0, Some(last)) = (self.pace, self.last) {
+                    self.pace = told.since(last).as_micros().saturating_abs();
+                }
                 self.last = Some(told);
                 Ok((told, Shown::Twice))
             }
@@ -158,10 +176,14 @@ impl LocalClock {
 
     /// Which of the two instants of a time that was shown twice goes on from the row before.
     fn tell(&self, first: Timestamp, second: Timestamp) -> Timestamp {
-        if self.rising < 0 {
-            return if self.last.is_none_or(|last| second < last) { second } else { first };
-        }
-        if self.last.is_none_or(|last| first > last) { first } else { second }
+        let (near, far) = if self.rising < 0 { (second, first) } else { (first, second) };
+        let Some(last) = self.last else { return near };
+        let beyond = |time: Timestamp| if self.rising < 0 { last.since(time) } else { time.since(last) }.as_micros();
+        let (back, ahead) = (beyond(near).saturating_neg(), beyond(far));
+        let is_late = self.pace > 0
+            && back <= self.pace.max(self.late)
+            && back.saturating_add(self.pace) < ahead.saturating_sub(self.pace).abs();
+        if back < 0 || is_late { near } else { far }
     }
 }
 
@@ -251,6 +273,36 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_is_doubled_or_late_does_not_begin_the_second_hour() {
+        let quarters =
+            "01:30 01:45 02:00 02:15 02:15 02:30 02:45 02:00 02:15 02:15 02:45 03:00 03:15".split(' ').collect::<Vec<_>>();
+        let utc = "23:30 23:45 00:00 00:15 00:15 00:30 00:45 01:00 01:15 01:15 01:45 02:00 02:15".split(' ').collect();
+        // A minute late, before the hour that comes twice as in it.
+        let minutes = "01:57 01:59 01:58 02:00 02:02 02:01 02:03 02:59 02:00 02:02 02:01 03:00 03:01".split(' ').collect();
+        let minutes_utc: Vec<&str> =
+            "23:57 23:59 23:58 00:00 00:02 00:01 00:03 00:59 01:00 01:02 01:01 02:00 02:01".split(' ').collect();
+        for (local, utc) in [(quarters, utc), (minutes, minutes_utc)] {
+            let date = |time: &str| format!("2024-10-2{}T{time}:00Z", if time.starts_with('2') { 6 } else { 7 });
+            let local: Vec<String> = local.iter().map(|time| format!("2024-10-27 {time}")).collect();
+            let mut local: Vec<&str> = local.iter().map(String::as_str).collect();
+            let mut utc: Vec<String> = utc.iter().map(|time| date(time)).collect();
+            assert_eq!(times(&read("Europe/Berlin", &local)), utc);
+            local.reverse();
+            utc.reverse();
+            assert_eq!(times(&read("Europe/Berlin", &local)), utc);
+        }
+        // Where rows are an hour apart, the same time again is the hour that comes again.
+        let hours =
+            read("Europe/Berlin", &["2024-10-27 01:00", "2024-10-27 02:00", "2024-10-27 02:00", "2024-10-27 03:00"]);
+        assert_eq!(times(&hours)[1..], ["00:00", "01:00", "02:00"].map(|time| format!("2024-10-27T{time}:00Z")));
+        // Clocks of Lord Howe go back by half an hour.
+        let island = ["01:25", "01:30", "01:30", "01:35", "01:55", "01:30"].map(|time| format!("2024-04-07 {time}"));
+        let island = read("Australia/Lord_Howe", &island.iter().map(String::as_str).collect::<Vec<_>>());
+        let utc = ["14:25", "14:30", "14:30", "14:35", "14:55", "15:00"];
+        assert_eq!(times(&island), utc.map(|time| format!("2024-04-06T{time}:00Z")));
+    }
+
+    #[test]
     fn an_hour_that_never_was_is_read_with_the_offset_before_or_refused() {
         let found = read("Europe/Berlin", &["2024-03-31 01:45", "2024-03-31 02:15", "2024-03-31 03:15"]);
         assert_eq!(times(&found)[1..], ["2024-03-31T01:15:00Z", "2024-03-31T01:15:00Z"]);
@@ -285,8 +337,7 @@ mod tests {
                     let civil = Offset::UTC.to_datetime(jiff::Timestamp::from_microsecond(local).unwrap());
                     let alone = zone.to_ambiguous_timestamp(civil);
                     assert_eq!(shown == Shown::Once, !alone.is_ambiguous(), "{civil}");
-                    let expected =
-                        [alone.clone().earlier().unwrap(), alone.clone().later().unwrap(), alone.compatible().unwrap()];
+                    let expected = [alone.earlier().unwrap(), alone.later().unwrap(), alone.compatible().unwrap()];
                     assert!(expected.iter().any(|instant| instant.as_microsecond() == time.as_micros()), "{civil}");
                     assert!(shown == Shown::Twice || time.as_micros() == expected[2].as_microsecond(), "{civil}");
                 }

@@ -192,6 +192,13 @@ impl Summary {
         if self.rest == 0.0 && self.error == 0.0 {
             return ratio(self.whole, UNIT.unsigned_abs());
         }
+        self.sum_with_rest()
+    }
+
+    /// Apart, so that sums of decimals do not pay for it.
+    #[cold]
+    #[inline(never)]
+    fn sum_with_rest(&self) -> f64 {
         if !self.error.is_finite() {
             // With an infinity among the values the error term means nothing.
             return self.rest + ratio(self.whole, UNIT.unsigned_abs());

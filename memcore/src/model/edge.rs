@@ -111,7 +111,7 @@ impl Channel {
         same.invalid
             .extend(self.register.map(|register| convert(register.not_implemented())).filter(|none| !none.is_nan()));
         same.register = self.register.filter(|register| register.not_implemented().is_nan());
-        same.rollover = self.width_declared().map(convert);
+        same.rollover = self.width_declared().filter(|_| self.kind == Kind::Counter).map(convert);
         same.unit = unit;
         same
     }
@@ -156,6 +156,14 @@ mod tests {
         assert_eq!((plain.take(65_535.0), plain.take(0.0)), (Taken::Value(65_535.0), Taken::Value(0.0)));
         assert!(plain.take(f64::NAN).value().is_some_and(f64::is_nan));
         assert_eq!(plain.take(u64::MAX as f64), Taken::Invalid);
+    }
+
+    #[test]
+    fn a_register_in_another_unit_describes_a_channel_that_may_be() {
+        let power = Channel::gauge("power", Unit::Watt).unwrap().register(RegisterType::Int16).build().unwrap();
+        let power = power.in_unit(Unit::Kilowatt);
+        power.check().unwrap();
+        assert_eq!((power.take(-32.768), power.take(1.5)), (Taken::Invalid, Taken::Value(1500.0)));
     }
 
     #[test]

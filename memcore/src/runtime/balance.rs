@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::model::{Channel, Quantity, Selection, SeriesName, Span, Timestamp};
 use crate::store::{Aggregate, Gaps, Query, SeriesResult};
 
+const SECONDS_PER_HOUR: f64 = 3600.0;
 /// What flows in and out within this time is netted, where the request says nothing else.
 const STEP: Span = Span::from_seconds(60);
 
@@ -114,7 +115,7 @@ impl Memcore {
         let mut found = Balance::default();
         for pair in borders.windows(2) {
             let steps = self.steps(request, &series, (pair[0], pair[1]))?;
-            found.append(&steps.gather(&[steps.coverage.len()])?);
+            found.append(&steps.gather(&[steps.coverage.len()])?.over(SECONDS_PER_HOUR));
         }
         Ok(SiteBalance { borders, balance: found, series })
     }
@@ -194,7 +195,7 @@ impl Memcore {
         }
     }
 
-    /// The balance of each step of a bucket.
+    /// The balance of each step of a bucket in watt seconds: decimals of watts stay decimals, and add up without rounding.
     fn steps(
         &self,
         request: &BalanceRequest,
@@ -204,10 +205,10 @@ impl Memcore {
         let mut columns = Vec::with_capacity(series.len());
         for (series, role) in series {
             let query = Query::new(series).from(range.0).to(range.1).every(Every::Fixed(request.step)).gaps(Gaps::Null);
-            let query = query.aggregate(Aggregate::Integral).aggregate(Aggregate::Coverage).rule(request.rule);
+            let query = query.aggregate(Aggregate::TimeWeightedMean).aggregate(Aggregate::Coverage).rule(request.rule);
             let query = request.max_gap.into_iter().fold(query, Query::max_gap);
             let result = self.query(&query)?;
-            let amounts = result.series().first().map(measured).unwrap_or_default();
+            let amounts = result.series().first().map(|series| measured(series, range)).unwrap_or_default();
             columns.push((*role, amounts));
         }
         let parts: Vec<Part<'_>> = columns.iter().map(|(role, amounts)| Part { role: *role, amounts }).collect();
@@ -215,13 +216,19 @@ impl Memcore {
     }
 }
 
-/// The integral of each step that was measured from its start to its end; NaN of the others.
-fn measured(series: &SeriesResult) -> Vec<f64> {
-    let (Some(integral), Some(coverage)) = (series.column("integral"), series.column("coverage")) else {
+/// What flowed in each step that was measured from its start to its end, in watt seconds; NaN of the others.
+fn measured(series: &SeriesResult, (from, to): (Timestamp, Timestamp)) -> Vec<f64> {
+    let (Some(mean), Some(coverage)) = (series.column("time_weighted_mean"), series.column("coverage")) else {
         return Vec::new();
     };
-    let whole = |(amount, share): (&f64, &f64)| if *share >= 1.0 { *amount } else { f64::NAN };
-    integral.values().iter().zip(coverage.values()).map(whole).collect()
+    let starts = series.times().values();
+    let amount = |row: usize| {
+        // The first and the last step end with the bucket.
+        let start = Timestamp::from_micros(starts[row]).max(from);
+        let end = starts.get(row + 1).map_or(to, |next| Timestamp::from_micros(*next));
+        if coverage.value(row) >= 1.0 { mean.value(row) * end.since(start).as_seconds() } else { f64::NAN }
+    };
+    (0..starts.len()).map(amount).collect()
 }
 
 fn role_of(device: &str) -> Option<Role> {

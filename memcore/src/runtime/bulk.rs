@@ -1,5 +1,6 @@
 //! Loading much at once: no sync for each write, and series of one device that share their times become rows of it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Instant;
 
@@ -12,6 +13,12 @@ use crate::store::Ticket;
 
 /// Values that wait to be joined into rows: 64 MiB at most. Beyond it they are appended.
 const WAITING_VALUES: usize = 4 << 20;
+
+/// What a column that waits takes beside its values, counted as so many of them.
+const COLUMN_VALUES: usize = 64;
+
+/// So many of a device's that wait are looked through for one that has the same times.
+const LOOKED_AT: usize = 64;
 
 /// Values between two syncs.
 const COMMIT_VALUES: usize = 32 << 20;
@@ -27,6 +34,8 @@ type Hear = Box<dyn FnMut(&Progress) + Send>;
 pub struct Bulk {
     memcore: Memcore,
     waiting: Vec<Waiting>,
+    /// The places of each device's among them.
+    by_device: HashMap<DeviceName, Vec<usize>>,
     waiting_values: usize,
     uncommitted: usize,
     last: Option<Ticket>,
@@ -55,6 +64,7 @@ impl Memcore {
         Bulk {
             memcore: self.clone(),
             waiting: Vec::new(),
+            by_device: HashMap::new(),
             waiting_values: 0,
             uncommitted: 0,
             last: None,
@@ -157,15 +167,16 @@ impl Bulk {
 
     /// Columns join those of the same times, unless that would put a later value of a series before an earlier one.
     fn wait(&mut self, device: &DeviceName, times: &[Timestamp], columns: Vec<Stored<'_>>) {
-        let of_device = self.waiting.iter_mut().rev().filter(|waiting| waiting.device == *device);
-        let mut free = of_device.take_while(|waiting| !columns.iter().any(|column| waiting.has(&column.channel)));
-        self.waiting_values += columns.len() * times.len();
-        let owned = |column: Stored<'_>| Stored { values: column.values.into_owned().into(), ..column };
-        match free.find(|waiting| waiting.times == times) {
-            Some(waiting) => waiting.columns.extend(columns.into_iter().map(owned)),
+        self.waiting_values += columns.len() * (times.len() + COLUMN_VALUES);
+        let owned = columns.into_iter().map(|column| Stored { values: column.values.into_owned().into(), ..column });
+        let columns: Vec<Stored<'static>> = owned.collect();
+        let of_device = self.by_device.get(device).map_or(&[][..], Vec::as_slice);
+        let is_free = |place: &&usize| !columns.iter().any(|column| self.waiting[**place].has(&column.channel));
+        let mut free = of_device.iter().rev().take(LOOKED_AT).take_while(is_free);
+        match free.find(|place| self.waiting[**place].times == times).copied() {
+            Some(place) => self.waiting[place].columns.extend(columns),
             None => {
-                drop(free);
-                let columns = columns.into_iter().map(owned).collect();
+                self.by_device.entry(device.clone()).or_default().push(self.waiting.len());
                 self.waiting.push(Waiting { device: device.clone(), times: times.to_vec(), columns });
             }
         }
@@ -181,8 +192,12 @@ impl Bulk {
             taken += 1;
             Ok(())
         });
-        let width = |waiting: Waiting| waiting.columns.len() * waiting.times.len();
+        let width = |waiting: Waiting| waiting.columns.len() * (waiting.times.len() + COLUMN_VALUES);
         self.waiting_values -= self.waiting.drain(..taken).map(width).sum::<usize>();
+        self.by_device.clear();
+        for (place, Waiting { device, .. }) in self.waiting.iter().enumerate() {
+            self.by_device.entry(device.clone()).or_default().push(place);
+        }
         flushed
     }
 }

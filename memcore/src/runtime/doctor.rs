@@ -3,13 +3,13 @@
 use super::embedded::Memcore;
 use crate::doctor::{Examination, Report, Series, examine};
 use crate::error::Result;
-use crate::model::{LabelPosition, Selection, SignConvention, Timestamp};
-use crate::store::Query;
+use crate::model::{LabelPosition, Quality, Selection, SignConvention, Timestamp};
+use crate::store::{Query, SeriesResult};
 
 impl Memcore {
     /// Examines the selected series from `from` on and before `to`, in base units and passive sign as they are stored: what is
     /// wrong with them, before anyone calculates with it. They are held against each other, so a site is best examined as a
-    /// whole. [`Timestamp::MIN`] and [`Timestamp::MAX`] stand for everything on their side.
+    /// whole. Qualities are no series of their own here: they say which values were not measured. [`Timestamp::MIN`] and [`Timestamp::MAX`] stand for everything on their side.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) for options that make no sense; else as [`query`](Self::query).
@@ -20,12 +20,17 @@ impl Memcore {
         to: Timestamp,
         options: &Examination,
     ) -> Result<Report> {
-        let result = self.query(&Query::new(selection).from(from).to(to))?;
-        let names: Vec<String> = result.series().iter().map(|series| series.series().to_string()).collect();
+        let result = self.query(&Query::new(selection).from(from).to(to).with_quality())?;
+        let measurements = || result.series().iter().filter(|series| series.channel().qualified().is_none());
+        let names: Vec<String> = measurements().map(|series| series.series().to_string()).collect();
+        let qualities: Vec<Option<Vec<Quality>>> = measurements().map(qualities).collect();
         let mut all: Vec<Series<'_>> = Vec::with_capacity(names.len());
-        for (name, found) in names.iter().zip(result.series()) {
+        for ((name, quality), found) in names.iter().zip(&qualities).zip(measurements()) {
             let Some(values) = found.values() else { continue };
             let mut series = Series::new(name, found.times().values(), values.values())?.described_by(found.channel());
+            if let Some(quality) = quality {
+                series = series.with_quality(quality)?;
+            }
             // Stored is what the edge made of it.
             series.unit = Some(found.channel().base_unit());
             series.sign = Some(SignConvention::Passive);
@@ -35,6 +40,14 @@ impl Memcore {
         }
         examine(&all, options)
     }
+}
+
+/// How the values of a series came about; none where all were measured.
+fn qualities(series: &SeriesResult) -> Option<Vec<Quality>> {
+    let told = series.qualities()?;
+    let quality = |number: &f64| Quality::of_number(*number).unwrap_or_default();
+    let each: Vec<Quality> = told.values().iter().map(quality).collect();
+    each.iter().any(|quality| *quality != Quality::Measured).then_some(each)
 }
 
 #[cfg(feature = "files")]
@@ -50,7 +63,7 @@ mod of_file {
 
     use crate::doctor::{Declaration, Examination, Report, Series, examine};
     use crate::error::{Error, ErrorKind, Result};
-    use crate::model::{Channel, ChannelName, DeviceName, SeriesName, Unit};
+    use crate::model::{Channel, ChannelName, DeviceName, Quality, SeriesName, Unit};
     use crate::runtime::frame::Rows;
     use crate::runtime::import::{
         ColumnMapping, ImportRequest, Mapping, Refused, RefusedRows, Source, TimeForm, Understood, open,
@@ -92,10 +105,21 @@ mod of_file {
         let named = |e: Error| e.context(request.file.display());
         let mut plain = request.clone();
         let zone = options.zone.clone().or(plain.zone.take()).or(plain.mapping.time.zone.take());
-        let (mut source, nobody) = opened(&mut plain)?;
-        let understood = source.understood();
+        let (mut source, mut nobody) = opened(&mut plain)?;
         let mut refused = Refused::new(None, false);
-        let tables = Tables::read(&mut *source, &mut refused, progress).map_err(named)?;
+        let mut tables = Tables::read(&mut *source, &mut refused, progress).map_err(named)?;
+        if tables.tables.is_empty() && plain.frame.device.is_none() {
+            // Documents name their device one by one: where none does, they are nobody's.
+            let device: DeviceName = NOBODY.parse()?;
+            plain.frame.device = Some(device.clone());
+            let mut other = open(&plain)?;
+            let mut left = Refused::new(None, false);
+            let read = Tables::read(&mut *other, &mut left, progress).map_err(named)?;
+            if !read.tables.is_empty() {
+                (source, nobody, refused, tables) = (other, Some(device), left, read);
+            }
+        }
+        let understood = source.understood();
         let form = understood.time.as_ref().and_then(|time| time.form.parse::<TimeForm>().ok());
         let naive = form.is_some_and(TimeForm::is_local);
         let options = Examination { naive: options.naive || naive, zone, ..options.clone() };
@@ -108,7 +132,8 @@ mod of_file {
                 (name, shown)
             })
             .collect();
-        let all = tables.views(&names, &understood, &declared, source.is_stored_form())?;
+        let qualities = tables.qualities();
+        let all = tables.views(&names, &qualities, &understood, &declared, source.is_stored_form())?;
         let report = examine(&all, &options)?;
         let mut mapping = understood.complete(plain.effective_mapping());
         mapping.time.zone.clone_from(&options.zone);
@@ -150,6 +175,30 @@ mod of_file {
         unit: Option<Unit>,
         description: Option<Channel>,
         values: Vec<f64>,
+    }
+
+    impl Column {
+        /// Whether it holds numbers of qualities and nothing else.
+        fn is_quality(&self) -> bool {
+            let known = |value: &f64| value.is_nan() || Quality::of_number(*value).is_some();
+            self.values.iter().all(known)
+        }
+    }
+
+    /// What stands beside a series.
+    enum Beside {
+        Nothing,
+        /// The qualities of its values.
+        Each(Vec<Quality>),
+        /// It is itself that of another.
+        IsQuality,
+    }
+
+    /// The quality of the value at each time, as another column has them at times of its own.
+    fn told_of(times: &[i64], told_at: &[i64], told: &[f64]) -> Vec<Quality> {
+        let known: BTreeMap<i64, Quality> =
+            told_at.iter().zip(told).filter_map(|(time, number)| Some((*time, Quality::of_number(*number)?))).collect();
+        times.iter().map(|time| known.get(time).copied().unwrap_or_default()).collect()
     }
 
     /// A whole file, in the order of its rows.
@@ -210,16 +259,47 @@ mod of_file {
                 .flat_map(|(device, table)| table.columns.iter().map(|column| device.channel(column.channel.clone())))
         }
 
+        /// How the values of each series came about, where a column beside it says so. That column is no series itself.
+        fn qualities(&self) -> Vec<Beside> {
+            let find = |device: &DeviceName, channel: &ChannelName| {
+                self.tables.iter().filter(|(known, _)| known == device).find_map(|(_, table)| {
+                    let column = table.columns.iter().find(|column| column.channel == *channel)?;
+                    Some((table, column))
+                })
+            };
+            let beside = |device: &DeviceName, table: &Table, column: &Column| {
+                if column.channel.qualified().is_some_and(|channel| find(device, &channel).is_some()) && column.is_quality()
+                {
+                    return Beside::IsQuality;
+                }
+                let told = column.channel.quality().ok().and_then(|channel| find(device, &channel));
+                match told.filter(|(_, told)| told.is_quality()) {
+                    Some((other, told)) => Beside::Each(told_of(&table.times, &other.times, &told.values)),
+                    None => Beside::Nothing,
+                }
+            };
+            let beside = &beside;
+            let of_table = |(device, table): &'_ (DeviceName, Table)| -> Vec<Beside> {
+                table.columns.iter().map(|column| beside(device, table, column)).collect()
+            };
+            self.tables.iter().flat_map(of_table).collect()
+        }
+
         fn views<'a>(
             &'a self,
             names: &'a [(SeriesName, String)],
+            qualities: &'a [Beside],
             understood: &Understood,
             declared: &BTreeMap<SeriesName, Channel>,
             is_stored_form: bool,
         ) -> Result<Vec<Series<'a>>> {
             let columns = self.tables.iter().flat_map(|(_, table)| table.columns.iter().map(move |column| (table, column)));
-            let view = |((table, column), (name, shown)): ((&'a Table, &'a Column), &'a (SeriesName, String))| {
+            type View<'v> = (((&'v Table, &'v Column), &'v (SeriesName, String)), &'v Beside);
+            let view = |(((table, column), (name, shown)), beside): View<'a>| {
                 let mut series = Series::new(shown, &table.times, &column.values)?.with_rows(&table.numbers)?;
+                if let Beside::Each(quality) = beside {
+                    series = series.with_quality(quality)?;
+                }
                 let told = understood.columns.iter().find(|told| told.series.as_ref() == Some(name));
                 series.quantity = told.and_then(|told| told.quantity);
                 if let Some(unit) = column.unit {
@@ -233,7 +313,8 @@ mod of_file {
                 }
                 Ok(series)
             };
-            columns.zip(names).map(view).collect()
+            let measured = columns.zip(names).zip(qualities).filter(|(_, beside)| !matches!(beside, Beside::IsQuality));
+            measured.map(view).collect()
         }
     }
 

@@ -7,6 +7,7 @@ mod doctor;
 mod embedded;
 mod frame;
 mod progress;
+mod quality;
 #[cfg_attr(
     not(feature = "files"),
     allow(dead_code, unused_imports, reason = "files need more of a stream than its batches")
@@ -55,7 +56,6 @@ mod local_socket;
 #[cfg(feature = "gateway")]
 mod payload;
 #[cfg(feature = "gateway")]
-mod quality;
 mod recorder;
 #[cfg(feature = "gateway")]
 mod server;

@@ -74,7 +74,7 @@ pub(super) fn start(shared: &Shared, query: &Query) -> Result<QueryStream> {
         let wanted = wanted.clone();
         empty.series.push(match query.is_raw() {
             true => SeriesResult::raw(wanted, Vec::new(), Vec::new(), query.with_quality.then(Vec::new)),
-            false => SeriesResult::bucketed(wanted, BucketRows::new(query.columns().len()), &query.columns()),
+            false => SeriesResult::bucketed(wanted, BucketRows::new(query.columns().len(), false), &query.columns()),
         });
     }
     let schema = empty.long(&[])?.schema();

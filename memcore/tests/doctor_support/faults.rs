@@ -20,8 +20,98 @@ pub(crate) struct Planted {
 
 use FindingKind as F;
 
-/// Plants a fault of that kind; none where the site cannot have it.
-pub(crate) fn plant(kind: FindingKind, site: &mut Site, random: &mut Random) -> Option<Planted> {
+/// What may be planted: of each kind the usual fault, and faults of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Usual(FindingKind),
+    /// A state of charge that stands still at full for days, while the battery works.
+    FullAndWorking,
+    /// The same where nobody measures the power of the battery.
+    FullAlone,
+    /// Times that are whole hours ahead of UTC or behind, where the position is known.
+    HoursOff,
+    /// A longitude with the wrong sign.
+    Mirrored,
+    /// An array alone, labelled by the end of its intervals, where the position is known.
+    LabelBySun,
+    /// A part of a power that passes through zero, in kW instead of W.
+    SlipThroughZero,
+}
+
+impl Fault {
+    const OWN: [Self; 6] =
+        [Self::FullAndWorking, Self::FullAlone, Self::HoursOff, Self::Mirrored, Self::LabelBySun, Self::SlipThroughZero];
+
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        FindingKind::ALL.into_iter().map(Self::Usual).chain(Self::OWN)
+    }
+
+    /// Its place among all.
+    pub(crate) fn number(self) -> u64 {
+        Self::all().position(|fault| fault == self).unwrap() as u64
+    }
+
+    /// The name of one that is a part of its kind.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Usual(_) => None,
+            Self::FullAndWorking => Some("frozen: a battery at 100 % that works"),
+            Self::FullAlone => Some("frozen: a battery at 100 %, no power known"),
+            Self::HoursOff => Some("clock_shift: times hours off, by the position"),
+            Self::Mirrored => Some("clock_shift: a longitude with the wrong sign"),
+            Self::LabelBySun => Some("label: an array by the sun, 30 or 60 min"),
+            Self::SlipThroughZero => Some("unit_slip: a part of what passes through zero"),
+        }
+    }
+
+    /// Plants it; none where the site cannot have it.
+    pub(crate) fn plant(self, site: &mut Site, random: &mut Random) -> Option<Planted> {
+        match self {
+            Self::Usual(kind) => plant(kind, site, random),
+            Self::FullAndWorking => full_battery(site, random),
+            Self::FullAlone => {
+                site.columns.retain(|column| column.name != "battery.power");
+                full_battery(site, random)
+            }
+            Self::HoursOff => hours_off(site, random),
+            Self::Mirrored => mirrored(site),
+            Self::LabelBySun => label_by_sun(site),
+            Self::SlipThroughZero => slip_through_zero(site, random),
+        }
+    }
+}
+
+fn hours_off(site: &mut Site, random: &mut Random) -> Option<Planted> {
+    site.options.position = Some(site.position?);
+    let shift = random.pick(&[-8, -5, -2, -1, 1, 2, 3, 9]) * HOUR;
+    // An hour is as long as the interval there, and may be its label.
+    let shift = if site.cadence == HOUR { 2 * shift } else { shift };
+    site.columns.iter_mut().flat_map(|column| &mut column.times).for_each(|time| *time += shift);
+    let at = site.at("pv.power")?;
+    Some(planted(F::ClockShift, &site.columns[at], 0, site.columns[at].times.len() - 1))
+}
+
+fn mirrored(site: &mut Site) -> Option<Planted> {
+    let (latitude, longitude) = site.position.filter(|(_, longitude)| longitude.abs() > 8.0)?;
+    site.options.position = Some((latitude, -longitude));
+    let at = site.at("pv.power")?;
+    Some(planted(F::ClockShift, &site.columns[at], 0, site.columns[at].times.len() - 1))
+}
+
+fn label_by_sun(site: &mut Site) -> Option<Planted> {
+    if site.cadence < 30 * MINUTE {
+        return None;
+    }
+    site.options.position = site.position;
+    let at = site.at("pv.power")?;
+    let column = &mut site.columns[at];
+    column.values.pop();
+    column.values.insert(0, 0.0);
+    Some(planted(F::Label, column, 0, column.times.len() - 1))
+}
+
+/// Plants the usual fault of that kind; none where the site cannot have it.
+fn plant(kind: FindingKind, site: &mut Site, random: &mut Random) -> Option<Planted> {
     match kind {
         F::Sampling => sampling(site, random),
         F::Gap => gap(site, random),
@@ -131,6 +221,16 @@ fn frozen(site: &mut Site, random: &mut Random) -> Option<Planted> {
     Some(Planted { also: &[F::Sign, F::NightPower, F::ClockShift], ..planted(F::Frozen, column, first, first + points) })
 }
 
+/// The state of charge says 100 % for five days.
+fn full_battery(site: &mut Site, random: &mut Random) -> Option<Planted> {
+    let points = (5 * DAY / site.cadence) as usize;
+    let at = site.at("battery.soc")?;
+    let column = &mut site.columns[at];
+    let first = random.below(DAY as usize / site.cadence as usize, column.times.len() - points - 300);
+    column.values[first..first + points].fill(100.0);
+    Some(planted(F::Frozen, column, first, first + points))
+}
+
 fn spike(site: &mut Site, random: &mut Random) -> Option<Planted> {
     let column = any(site, random, is_gauge)?;
     let (low, high) = extremes(&column.values);
@@ -238,6 +338,17 @@ fn unit_slip(site: &mut Site, random: &mut Random) -> Option<Planted> {
     Some(Planted { also: &[F::ClockShift, F::Sign, F::NightPower, F::Frozen], ..planted(F::UnitSlip, column, first, last) })
 }
 
+fn slip_through_zero(site: &mut Site, random: &mut Random) -> Option<Planted> {
+    site.at("battery.power")?;
+    let column = any(site, random, |column| ["grid.power", "battery.power"].contains(&column.name.as_str()))?;
+    let length = column.times.len();
+    let first = random.below(length / 10, length / 2);
+    let last = first + random.below(length / 10, length / 3);
+    // Division, as kW with three decimals are read.
+    column.values[first..=last].iter_mut().for_each(|value| *value /= 1000.0);
+    Some(Planted { also: &[F::Sign, F::Frozen, F::ClockShift], ..planted(F::UnitSlip, column, first, last) })
+}
+
 fn sign(site: &mut Site, random: &mut Random) -> Option<Planted> {
     let is_part = |column: &Column| ["pv.power", "battery.power", "grid.power"].contains(&column.name.as_str());
     if site.what.starts_with("EV") {
@@ -262,7 +373,7 @@ fn clock_shift(site: &mut Site, random: &mut Random) -> Option<Planted> {
     let first = random.below(length / 4, length / 2);
     let last = (first + random.below(length / 4, length / 3)).min(length - 1);
     let shift = random.pick(&[45 * MINUTE, HOUR, 90 * MINUTE]) * random.pick(&[-1, 1]) / cadence;
-    if days < 9 {
+    if days < 9 || shift == 0 {
         return None;
     }
     // What was measured at one time is reported under another; the grid of times stays.
@@ -299,6 +410,10 @@ fn daylight_saving(site: &mut Site, random: &mut Random) -> Option<Planted> {
 fn label(site: &mut Site, random: &mut Random) -> Option<Planted> {
     let names: &[&str] =
         if site.at("ev.power").is_some() { &["ev.power", "grid.power"] } else { &["house.power", "pv.power"] };
+    // Where nothing else moves with it, nobody can tell.
+    if site.columns.len() < 3 {
+        return None;
+    }
     let column = any(site, random, |column| names.contains(&column.name.as_str()))?;
     column.values.pop();
     column.values.insert(0, column.values[0]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use memcore::doctor::{Finding, FindingKind, Severity, examine};
 
-use super::faults::{Planted, plant};
+use super::faults::{Fault, Planted};
 use super::random::Random;
 use super::sites::{DAY, SITES, Site};
 
@@ -30,12 +30,16 @@ impl Score {
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     pub(crate) kinds: BTreeMap<FindingKind, Score>,
+    /// Of faults that are a part of their kind: how many were planted and how many found. The kind counts them too.
+    pub(crate) faults: BTreeMap<&'static str, Score>,
     /// Clean sites, and warnings and faults on them.
     pub(crate) clean: usize,
     pub(crate) alarms: usize,
     /// What went wrong, for people who mend it.
     pub(crate) misses: Vec<String>,
     pub(crate) false_alarms: Vec<String>,
+    /// Findings that have no picture, or one that shows nothing.
+    pub(crate) without_picture: Vec<String>,
     /// Confidence given and whether it was right.
     pub(crate) given: Vec<(f64, bool)>,
 }
@@ -45,8 +49,8 @@ pub(crate) fn score(seeds: std::ops::Range<u64>) -> Table {
     for seed in seeds {
         for which in 0..SITES.len() {
             clean(&mut table, which, seed);
-            for kind in FindingKind::ALL {
-                faulty(&mut table, which, seed, kind);
+            for fault in Fault::all() {
+                faulty(&mut table, which, seed, fault);
             }
         }
     }
@@ -54,12 +58,21 @@ pub(crate) fn score(seeds: std::ops::Range<u64>) -> Table {
 }
 
 fn clean(table: &mut Table, which: usize, seed: u64) {
-    let site = Site::new(which, seed);
+    let mut site = Site::new(which, seed);
+    clean_as_it_is(table, &site, seed);
+    if site.position.is_some() {
+        site.options.position = site.position;
+        clean_as_it_is(table, &site, seed);
+    }
+}
+
+fn clean_as_it_is(table: &mut Table, site: &Site, seed: u64) {
     let report = examine(&site.series(), &site.options).unwrap();
     table.clean += 1;
+    pictures(table, site, &report.findings);
     for finding in report.findings.iter().filter(|finding| finding.severity > Severity::Note) {
         table.alarms += 1;
-        wrong(table, &site, seed, finding, "clean");
+        wrong(table, site, seed, finding, "clean");
     }
 }
 
@@ -71,24 +84,34 @@ fn wrong(table: &mut Table, site: &Site, seed: u64, finding: &Finding, of: &str)
         .push(format!("{} seed {seed} {of}: {:?} {:?} {}", site.what, finding.kind, finding.series, finding.message));
 }
 
-fn faulty(table: &mut Table, which: usize, seed: u64, kind: FindingKind) {
+fn pictures(table: &mut Table, site: &Site, findings: &[Finding]) {
+    let shows = |finding: &Finding| finding.plot.lines.iter().any(|line| line.values.iter().any(Option::is_some));
+    let without = findings.iter().filter(|finding| !shows(finding));
+    table.without_picture.extend(without.map(|finding| format!("{}: {:?} {}", site.what, finding.kind, finding.message)));
+}
+
+fn faulty(table: &mut Table, which: usize, seed: u64, fault: Fault) {
     let mut site = Site::new(which, seed);
-    let mut random = Random::new(seed * 977 + which as u64 * 31 + kind as u64);
-    let Some(planted) = plant(kind, &mut site, &mut random) else { return };
+    let mut random = Random::new(seed * 977 + which as u64 * 31 + fault.number());
+    let Some(planted) = fault.plant(&mut site, &mut random) else { return };
+    let kind = planted.kind;
     let report = examine(&site.series(), &site.options).unwrap();
+    pictures(table, &site, &report.findings);
     let hit = report.findings.iter().any(|finding| fits(&planted, finding));
-    let score = table.kinds.entry(kind).or_default();
-    score.planted += 1;
-    score.found += usize::from(hit);
+    let part = fault.name().map(|name| table.faults.entry(name).or_default());
+    for score in part.into_iter().chain([table.kinds.entry(kind).or_default()]) {
+        score.planted += 1;
+        score.found += usize::from(hit);
+    }
     if !hit {
-        table.misses.push(format!("{} seed {seed}: {planted:?}", site.what));
+        table.misses.push(format!("{} seed {seed} {fault:?}: {planted:?}", site.what));
     }
     for finding in &report.findings {
         if fits(&planted, finding) {
             table.kinds.entry(kind).or_default().right += 1;
             table.given.push((finding.confidence, true));
         } else if finding.severity > Severity::Note && !planted.also.contains(&finding.kind) {
-            wrong(table, &site, seed, finding, kind.name());
+            wrong(table, &site, seed, finding, &format!("{fault:?}"));
         }
     }
 }
@@ -114,6 +137,10 @@ impl Table {
                 score.right + score.wrong,
                 score.precision()
             );
+        }
+        text += "\n| among them | planted | recall |\n|---|---|---|\n";
+        for (name, score) in &self.faults {
+            text += &format!("| {name} | {} | {:.2} |\n", score.planted, score.recall());
         }
         text + &format!("\n{} clean sites, {} warnings or faults on them\n", self.clean, self.alarms)
     }

@@ -43,11 +43,20 @@ pub(crate) struct Site {
     pub(crate) columns: Vec<Column>,
     pub(crate) cadence: i64,
     pub(crate) options: Examination,
+    /// Where it lies, for whoever wants to tell the doctor.
+    pub(crate) position: Option<(f64, f64)>,
 }
 
 /// The kinds of sites.
-pub(crate) const SITES: [&str; 6] =
-    ["household, 1 min", "PV, 5 min", "PV, 15 min", "PV and battery, 5 min", "EV, 1 min", "HEM nodes, 1 min"];
+pub(crate) const SITES: [&str; 7] = [
+    "household, 1 min",
+    "PV, 5 min",
+    "PV, 15 min",
+    "PV and battery, 5 min",
+    "EV, 1 min",
+    "HEM nodes, 1 min",
+    "roofs to any side, 30 or 60 min",
+];
 
 impl Site {
     pub(crate) fn new(which: usize, seed: u64) -> Self {
@@ -58,7 +67,8 @@ impl Site {
             2 => pv(&mut random, 15 * MINUTE, 120, SITES[2]),
             3 => battery(&mut random),
             4 => ev(&mut random),
-            _ => hem(&mut random),
+            5 => hem(&mut random),
+            _ => roof(&mut random),
         }
     }
 
@@ -91,7 +101,7 @@ impl Site {
     }
 
     fn empty(what: &'static str, cadence: i64) -> Self {
-        Self { what, columns: Vec::new(), cadence, options: Examination::default() }
+        Self { what, columns: Vec::new(), cadence, options: Examination::default(), position: None }
     }
 }
 
@@ -158,6 +168,48 @@ fn production(random: &mut Random, times: &[i64], cadence: i64, latitude: f64, l
         .collect()
 }
 
+/// The sun as it stands: upwards, to the north, to the east.
+fn sun(time: i64, latitude: f64, longitude: f64) -> [f64; 3] {
+    let days = (time - YEAR_2024) as f64 / DAY as f64;
+    let declination = (23.45_f64).to_radians() * (std::f64::consts::TAU * (284.0 + days) / 365.25).sin();
+    let (sine, cosine) = (std::f64::consts::TAU * (days.fract() - 0.5 + longitude / 360.0)).sin_cos();
+    let (south, flat) = latitude.to_radians().sin_cos();
+    let (up, along) = declination.sin_cos();
+    [south * up + flat * along * cosine, flat * up - south * along * cosine, -along * sine]
+}
+
+/// An array on a roof that looks anywhere from east to west, with the light of the sky beside that of the sun; means of each
+/// interval.
+fn roof(random: &mut Random) -> Site {
+    let cadence = random.pick(&[30 * MINUTE, HOUR]);
+    let mut site = Site::empty(SITES[6], cadence);
+    let times = clock(random, cadence, 150);
+    let (latitude, longitude) = (random.uniform(30.0, 55.0), random.uniform(-100.0, 25.0));
+    site.position = Some((latitude, longitude));
+    let (tilt, west) = (random.uniform(5.0, 45.0).to_radians(), random.uniform(-80.0, 80.0).to_radians());
+    let peak = random.uniform(3000.0, 10_000.0);
+    let made: Vec<f64> = times
+        .iter()
+        .map(|time| {
+            let cover = random.uniform(-0.3, 1.0).max(0.0);
+            let moment = |n: i64| {
+                let [up, north, east] = sun(time + (2 * n + 1) * cadence / 24, latitude, longitude);
+                if up <= 0.0 {
+                    return 0.0;
+                }
+                let facing = up * tilt.cos() - tilt.sin() * (north * west.cos() + east * west.sin());
+                let beam = 0.95 * (-0.12 / up).exp() * facing.max(0.0) * (1.0 - cover);
+                beam + 0.15 * up.powf(0.7) * (1.0 - 0.4 * cover)
+            };
+            peak * (0..12).map(moment).sum::<f64>() / 12.0
+        })
+        .collect();
+    let used = load(random, &times, cadence);
+    site.add("pv.power", Unit::Watt, Quantity::Power, &times, rounded(made.iter().map(|made| 0.0 - made).collect(), 1.0));
+    site.add("house.power", Unit::Watt, Quantity::Power, &times, rounded(used, 1.0));
+    site
+}
+
 /// Cooper's declination (1969); the equation of time is left out, a few minutes that drift slowly.
 fn elevation_sine(time: i64, latitude: f64, longitude: f64) -> f64 {
     let days = (time - YEAR_2024) as f64 / DAY as f64;
@@ -220,6 +272,7 @@ fn pv(random: &mut Random, cadence: i64, days: usize, what: &'static str) -> Sit
     let mut site = Site::empty(what, cadence);
     let times = clock(random, cadence, days);
     let (latitude, longitude) = (random.uniform(30.0, 55.0), random.uniform(-100.0, 25.0));
+    site.position = Some((latitude, longitude));
     let made = production(random, &times, cadence, latitude, longitude);
     let used = load(random, &times, cadence);
     let own = if random.happens(0.4) { random.uniform(1.0, 8.0) } else { 0.0 };
@@ -255,6 +308,7 @@ fn battery(random: &mut Random) -> Site {
     let mut site = Site::empty(SITES[3], 5 * MINUTE);
     let times = clock(random, 5 * MINUTE, 30);
     let (latitude, longitude) = (random.uniform(30.0, 52.0), random.uniform(-10.0, 25.0));
+    site.position = Some((latitude, longitude));
     let made = production(random, &times, site.cadence, latitude, longitude);
     let used = load(random, &times, site.cadence);
     let capacity = random.uniform(5000.0, 12_000.0);

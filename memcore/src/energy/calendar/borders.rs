@@ -8,6 +8,9 @@ use super::{CalendarUnit, Every};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 
+/// Hours that no day has: a part of a day that is longer is the whole of it.
+const DAYS: i64 = 72;
+
 /// From `start` up to and including `last`: half open but for the end of time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Bucket {
@@ -61,8 +64,12 @@ impl Borders {
             })?,
         };
         Ok(match unit {
-            CalendarUnit::Minutes(minutes) => part_of_day(period, i64::from(minutes) * 60_000_000, time, self.latest),
-            CalendarUnit::Hours(hours) => part_of_day(period, i64::from(hours) * 3_600_000_000, time, self.latest),
+            CalendarUnit::Minutes(minutes) => {
+                part_of_day(period, i64::from(minutes).min(DAYS * 60) * 60_000_000, time, self.latest)
+            }
+            CalendarUnit::Hours(hours) => {
+                part_of_day(period, i64::from(hours).min(DAYS) * 3_600_000_000, time, self.latest)
+            }
             _ => period,
         })
     }

@@ -82,7 +82,7 @@ impl Every {
             Self::Fixed(span) => span.as_micros(),
             Self::Calendar { unit, .. } => match unit {
                 CalendarUnit::Minutes(minutes) => i64::from(*minutes) * MINUTE,
-                CalendarUnit::Hours(hours) => i64::from(*hours) * 60 * MINUTE,
+                CalendarUnit::Hours(hours) => (i64::from(*hours) * 60).saturating_mul(MINUTE),
                 CalendarUnit::Day => 23 * 60 * MINUTE,
                 CalendarUnit::Week => 6 * 24 * 60 * MINUTE,
                 CalendarUnit::Month => 27 * 24 * 60 * MINUTE,

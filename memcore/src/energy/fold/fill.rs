@@ -13,23 +13,28 @@ pub(crate) struct BucketRows {
     pub(crate) columns: Vec<Vec<Option<f64>>>,
     /// The times of the first and last number of each bucket, where it has one and filling needs it.
     spans: Vec<Option<(i64, i64)>>,
+    /// Whether they are kept.
+    filled: bool,
 }
 
 impl BucketRows {
-    pub(crate) fn new(columns: usize) -> Self {
-        Self { starts: Vec::new(), columns: vec![Vec::new(); columns], spans: Vec::new() }
+    /// Of so many columns; filled ones need more.
+    pub(crate) fn new(columns: usize, filled: bool) -> Self {
+        Self { starts: Vec::new(), columns: vec![Vec::new(); columns], spans: Vec::new(), filled }
     }
 
     pub(crate) fn reserve(&mut self, rows: usize) {
         self.starts.reserve(rows);
-        self.spans.reserve(rows);
+        self.spans.reserve(if self.filled { rows } else { 0 });
         self.columns.iter_mut().for_each(|column| column.reserve(rows));
     }
 
     /// Ends a row, each of whose columns has its value.
     pub(crate) fn push(&mut self, start: i64, span: Option<(i64, i64)>) {
         self.starts.push(start);
-        self.spans.push(span);
+        if self.filled {
+            self.spans.push(span);
+        }
     }
 
     /// Those from one row until before another.
@@ -42,7 +47,7 @@ impl BucketRows {
 
     /// These rows with what is told of qualities, by their starts. A bucket that only one of both has a row of has one.
     pub(super) fn join(self, qualities: &[(i64, QualityRow)], aggregates: &[Aggregate]) -> Self {
-        let mut joined = Self::new(aggregates.len());
+        let mut joined = Self::new(aggregates.len(), self.filled);
         joined.reserve(self.starts.len().max(qualities.len()));
         let (mut row, mut at) = (0, 0);
         while row < self.starts.len() || at < qualities.len() {
@@ -57,7 +62,7 @@ impl BucketRows {
                     (_, false) => of_nothing(*aggregate),
                 });
             }
-            joined.push(start, if own { self.spans[row] } else { None });
+            joined.push(start, if own { self.spans.get(row).copied().flatten() } else { None });
             (row, at) = (row + usize::from(own), at + usize::from(told.is_some()));
         }
         joined
@@ -65,7 +70,7 @@ impl BucketRows {
 
     fn take(&mut self, row: usize, from: &Self, at: usize) {
         self.columns.iter_mut().zip(&from.columns).for_each(|(column, from)| column[row] = from[at]);
-        self.spans[row] = from.spans[at];
+        self.spans[row] = from.spans.get(at).copied().flatten();
     }
 }
 
@@ -86,7 +91,7 @@ pub(crate) fn fill(rows: BucketRows, resampling: &Resampling, before: Option<(i6
 
 fn every_bucket(rows: &BucketRows, resampling: &Resampling) -> Result<BucketRows> {
     let aggregates = &resampling.aggregates;
-    let mut all = BucketRows::new(aggregates.len());
+    let mut all = BucketRows::new(aggregates.len(), true);
     let (Some(every), Some((first, last))) = (&resampling.every, resampling.range()) else { return Ok(all) };
     let first = resampling.from.map_or(rows.starts.first().copied(), |_| Some(first));
     let last = resampling.to.map_or(rows.starts.last().copied(), |_| Some(last));
@@ -144,9 +149,9 @@ fn interpolate(column: &mut [Option<f64>], starts: &[i64], spans: &[Option<(i64,
             && let (Some(before), Some((_, end)), Some((start, _))) = (column[left], spans[left], spans[right])
             && gaps.bridges(start.saturating_sub(end))
         {
-            let length = (starts[right] - starts[left]) as f64;
+            let length = starts[right].abs_diff(starts[left]) as f64;
             for row in left + 1..right {
-                let share = (starts[row] - starts[left]) as f64 / length;
+                let share = starts[row].abs_diff(starts[left]) as f64 / length;
                 column[row] = Some(before + (after - before) * share);
             }
         }

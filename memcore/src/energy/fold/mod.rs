@@ -98,7 +98,7 @@ impl BucketFold {
             numbers: asks_for(|asked| asked.quantile().is_some()).then(Vec::new),
             qualities: None,
             open: None,
-            rows: BucketRows::new(resampling.aggregates.len()),
+            rows: BucketRows::new(resampling.aggregates.len(), resampling.fill != Gaps::Absent),
             room: Vec::new(),
             before: None,
             reached: i64::MIN,

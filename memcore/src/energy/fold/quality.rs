@@ -199,8 +199,11 @@ impl Tally {
         let number = stretch.value();
         // What is invalid does not come to be held.
         let held = if number == Quality::Invalid.number() { 0 } else { stretch.held(from, to) };
-        self.time[number as usize] += to - from - held;
-        self.time[Quality::Held as usize] += held;
+        for (quality, time) in
+            [(number as usize, to.saturating_sub(from).saturating_sub(held)), (Quality::Held as usize, held)]
+        {
+            self.time[quality] = self.time[quality].saturating_add(time);
+        }
         self.see(number);
         if held > 0 {
             self.see(Quality::Held.number());

@@ -103,6 +103,14 @@ impl Names {
         }
     }
 
+    /// What tells apart the documents that follow one another in time: of each device, or of each series where they name one.
+    pub(super) fn whose(&self, object: &Object, named: &Named) -> String {
+        let channel = self.long(object).and_then(|(channel, _)| channel);
+        let parts =
+            [named.operator.as_deref(), named.site.as_deref(), named.device.as_deref(), channel, self.series(object)];
+        parts.map(Option::unwrap_or_default).join("\n")
+    }
+
     /// The value of a document that says in other fields what it is of: the channel, where it says one.
     pub(super) fn long<'a>(&self, object: &'a Object) -> Option<(Option<&'a str>, &'a Value)> {
         let text = |value: Option<&'a Value>| match value {

@@ -1,5 +1,7 @@
 //! The time of a document: which field it is, and how it is written.
 
+use std::collections::HashMap;
+
 use jiff::tz::TimeZone;
 
 use super::csv::forms::{Told, tell};
@@ -22,7 +24,10 @@ pub(super) struct Times {
     columns: Vec<String>,
     form: Option<TimeForm>,
     zone: Option<String>,
+    /// As none has read a time yet.
     clock: LocalClock,
+    /// Of whom local times were met, each with a clock that knows the order of its rows only.
+    clocks: HashMap<String, LocalClock>,
     /// Of each form that texts were met in.
     texts: Vec<(TimeForm, Texts)>,
     /// The field that it was found in first.
@@ -41,24 +46,25 @@ impl Times {
             form: mapping.time.form,
             zone: mapping.time.zone.clone(),
             clock: LocalClock::new(zone.unwrap_or(TimeZone::UTC), skipped),
+            clocks: HashMap::new(),
             texts: Vec::new(),
             found: None,
         })
     }
 
-    /// The field of a document's own time, and that time.
+    /// The field of a document's own time, and that time; `whose` tells apart what has an order of rows of its own.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) where a field that should be the time cannot be read as one, and where several
     /// fields might be it.
-    pub(super) fn of(&mut self, object: &Object) -> Result<Option<(String, Timestamp)>> {
+    pub(super) fn of(&mut self, object: &Object, whose: &str) -> Result<Option<(String, Timestamp)>> {
         if let [date, clock, ..] = &self.columns[..] {
             let (Some(Value::Text(date_text)), Some(Value::Text(clock))) = (at_path(object, date), at_path(object, clock))
             else {
                 return Ok(None);
             };
             let (date, text) = (date.clone(), Value::Text(format!("{date_text} {clock}")));
-            let time = self.read(&date, &text)?;
+            let time = self.read(&date, &text, whose)?;
             return Ok(Some((date, time)));
         }
         let name = match &self.columns[..] {
@@ -69,7 +75,7 @@ impl Times {
         let Some(value) = at_path(object, &name) else { return Ok(None) };
         let time = match value {
             Value::Text(id) if name == "_id" => object_id(id)?,
-            value => self.read(&name, value)?,
+            value => self.read(&name, value, whose)?,
         };
         self.found.get_or_insert_with(|| name.clone());
         Ok(Some((name, time)))
@@ -79,14 +85,14 @@ impl Times {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), naming the field, its value and what was expected.
-    pub(super) fn read(&mut self, name: &str, value: &Value) -> Result<Timestamp> {
+    pub(super) fn read(&mut self, name: &str, value: &Value, whose: &str) -> Result<Timestamp> {
         let time = match value {
             Value::Time(time) => return Ok(*time),
             Value::Whole(number) if self.form.is_some_and(TimeForm::is_local) => {
-                return self.read_text(name, &number.to_string());
+                return self.read_text(name, &number.to_string(), whose);
             }
             Value::Number(number) if self.form.is_some_and(TimeForm::is_local) => {
-                return self.read_text(name, &number.to_string());
+                return self.read_text(name, &number.to_string(), whose);
             }
             Value::Whole(number) => {
                 self.unit(name, *number as f64).and_then(|nanos| from_nanos(i128::from(*number) * nanos))
@@ -96,7 +102,7 @@ impl Times {
                 #[expect(clippy::cast_possible_truncation, reason = "inside the range of the type")]
                 (micros.abs() < 9e18).then_some(Timestamp::from_micros(micros as i64))
             }),
-            Value::Text(text) => return self.read_text(name, text.trim()),
+            Value::Text(text) => return self.read_text(name, text.trim(), whose),
             _ => None,
         };
         match (time, value) {
@@ -107,8 +113,8 @@ impl Times {
                 Ok(time)
             }
             // A date without separators perhaps; else it is said what it might be.
-            (Some(_), Value::Whole(number)) => self.read_text(name, &number.to_string()),
-            (Some(_), Value::Number(number)) => self.read_text(name, &number.to_string()),
+            (Some(_), Value::Whole(number)) => self.read_text(name, &number.to_string(), whose),
+            (Some(_), Value::Number(number)) => self.read_text(name, &number.to_string(), whose),
             _ => {
                 let value = value.describe();
                 Err(Error::invalid(format!("{} is {value}, expected RFC 3339 or a number since 1970", shorten(name))))
@@ -142,7 +148,7 @@ impl Times {
         }
     }
 
-    fn read_text(&mut self, name: &str, text: &str) -> Result<Timestamp> {
+    fn read_text(&mut self, name: &str, text: &str, whose: &str) -> Result<Timestamp> {
         // Outside the calendar memcore writes an instant as its microseconds.
         if let Some(micros) = text.strip_suffix("us").and_then(|micros| micros.parse().ok()) {
             return Ok(Timestamp::from_micros(micros));
@@ -165,7 +171,16 @@ impl Times {
             self.texts.push((form, Texts::new(form, name)));
             self.texts.len() - 1
         });
-        self.texts[at].1.read(text.as_bytes(), &mut self.clock)
+        if !self.clocks.contains_key(whose) {
+            self.clocks.insert(whose.to_owned(), self.clock.clone());
+        }
+        let clock = self.clocks.get_mut(whose).unwrap_or(&mut self.clock);
+        self.texts[at].1.read(text.as_bytes(), clock)
+    }
+
+    /// As if no time had been read: the order of rows begins anew.
+    pub(super) fn forget(&mut self) {
+        self.clocks.clear();
     }
 
     pub(super) fn understood(&self) -> Option<UnderstoodTime> {
@@ -228,25 +243,28 @@ mod tests {
     fn numbers_since_1970_are_told_by_their_size() {
         let mut times = times(None, None);
         for number in [1_700_000_000_i64, 1_700_000_000_000, 1_700_000_000_000_000, 1_700_000_000_000_000_000] {
-            let time = times.read("t", &Value::Whole(number)).unwrap();
+            let time = times.read("t", &Value::Whole(number), "").unwrap();
             assert_eq!(time, Timestamp::from_seconds(1_700_000_000), "{number}");
         }
-        let fraction = times.read("t", &Value::Number(1_700_000_000.5)).unwrap();
-        assert_eq!(fraction.as_micros(), 1_700_000_000_500_000);
-        assert_eq!(times.read("time_us", &Value::Whole(7)).unwrap(), Timestamp::from_micros(7));
-        assert_eq!(times.read("t", &Value::Text("1700000000.25".into())).unwrap().as_micros(), 1_700_000_000_250_000);
-        // Dates without separators are dates; other numbers are no times before somebody says so.
-        assert_eq!(times.read("t", &Value::Whole(20_231_114)).unwrap().to_string(), "2023-11-14T00:00:00Z");
-        let e = times.read("t", &Value::Number(39_173.5)).unwrap_err();
+        assert_eq!(
+            times.read("t_us", &Value::Whole(1_700_000_000_000_000), "").unwrap(),
+            Timestamp::from_seconds(1_700_000_000)
+        );
+        assert_eq!(times.read("time_us", &Value::Whole(7), "").unwrap(), Timestamp::from_micros(7));
+        assert_eq!(times.read("t", &Value::Text("1700000000.25".into()), "").unwrap().as_micros(), 1_700_000_000_250_000);
+        let date = times.read("t", &Value::Whole(20_240_101), "").unwrap();
+        assert_eq!(date.to_string(), "2024-01-01T00:00:00Z", "the digits of a date");
+        // Other numbers are no times before somebody says so.
+        let e = times.read("t", &Value::Number(39_173.5), "").unwrap_err();
         assert!(e.message().contains("excel makes it 2007-04-01T12:00:00, epoch-s makes it 1970-01-01T10:52:53.5Z"), "{e}");
-        assert!(times.read("t", &Value::Number(f64::INFINITY)).is_err());
-        assert!(times.read("t", &Value::Bool(true)).is_err());
+        assert!(times.read("t", &Value::Number(f64::INFINITY), "").is_err());
+        assert!(times.read("t", &Value::Bool(true), "").is_err());
     }
 
     #[test]
     fn local_times_are_read_in_the_zone_and_dates_in_their_order() {
         let mut berlin = times(Some("Europe/Berlin"), None);
-        let mut read = |text: &str| berlin.read("start", &Value::Text(text.into())).map(|time| time.to_string());
+        let mut read = |text: &str| berlin.read("start", &Value::Text(text.into()), "").map(|time| time.to_string());
         for text in ["2024-03-17 02:00", "17.03.2024 02:00", "2024/03/17 02:00", "17/03/2024 02:00", "03/17/2024 02:00"] {
             assert_eq!(read(text).unwrap(), "2024-03-17T01:00:00Z", "{text}");
         }
@@ -257,9 +275,9 @@ mod tests {
         assert!(e.message().contains("2024-03-31"), "a time that no clock showed: {e}");
         assert!(read("yesterday").unwrap_err().message().starts_with("start is \"yesterday\", expected RFC 3339"));
         let mut days = times(None, Some(TimeForm::Excel));
-        assert_eq!(days.read("t", &Value::Number(39_173.5)).unwrap().to_string(), "2007-04-01T12:00:00Z");
+        assert_eq!(days.read("t", &Value::Number(39_173.5), "").unwrap().to_string(), "2007-04-01T12:00:00Z");
         let mut month_first = times(None, Some(TimeForm::MonthFirst));
-        let time = month_first.read("start", &Value::Text("03/04/2024 02:00".into())).unwrap();
+        let time = month_first.read("start", &Value::Text("03/04/2024 02:00".into()), "").unwrap();
         assert_eq!(time.to_string(), "2024-03-04T02:00:00Z");
     }
 
@@ -267,8 +285,24 @@ mod tests {
     fn an_hour_that_comes_twice_is_told_by_order() {
         let mut berlin = times(Some("Europe/Berlin"), None);
         let texts = ["27.10.2024 01:00", "27.10.2024 02:00", "27.10.2024 02:00", "27.10.2024 03:00"];
-        let told = texts.map(|text| berlin.read("start", &Value::Text(text.into())).unwrap().to_string());
+        let told = texts.map(|text| berlin.read("start", &Value::Text(text.into()), "").unwrap().to_string());
         assert_eq!(told, ["2024-10-26T23:00:00Z", "2024-10-27T00:00:00Z", "2024-10-27T01:00:00Z", "2024-10-27T02:00:00Z"]);
+    }
+
+    #[test]
+    fn each_has_an_order_of_rows_of_its_own() {
+        let mut berlin = times(Some("Europe/Berlin"), None);
+        for (text, utc) in
+            [("01:45", "23:45"), ("02:00", "00:00"), ("02:45", "00:45"), ("02:00", "01:00"), ("03:00", "02:00")]
+        {
+            for meter in ["one", "other"] {
+                let time = berlin.read("start", &Value::Text(format!("27.10.2024 {text}")), meter).unwrap();
+                assert!(time.to_string().ends_with(&format!("T{utc}:00Z")), "{meter} {text}: {time}");
+            }
+        }
+        berlin.forget();
+        let again = berlin.read("start", &Value::Text("27.10.2024 02:00".into()), "one").unwrap();
+        assert_eq!(again.to_string(), "2024-10-27T00:00:00Z");
     }
 
     #[test]

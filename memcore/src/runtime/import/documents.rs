@@ -77,6 +77,7 @@ impl Documents {
         };
         into.columns = columns.into_iter().map(column).collect();
         self.names.forget();
+        self.times.forget();
     }
 
     /// Takes one document, whole or, with the reason, not at all.
@@ -101,11 +102,11 @@ impl Documents {
 
     fn read(&mut self, object: &Object, outer: &Context, depth: usize, found: &mut Found) -> Result<()> {
         let mut context = outer.clone();
-        if let Some((key, time)) = self.times.of(object)? {
+        self.names.of(object, &mut context.named);
+        if let Some((key, time)) = self.times.of(object, &self.names.whose(object, &context.named))? {
             context.time = Some(time);
             context.named.time = Some(key);
         }
-        self.names.of(object, &mut context.named);
         if let Some(reply) = hem::Reply::of(object)? {
             return self.reply(&reply, &context, found);
         }

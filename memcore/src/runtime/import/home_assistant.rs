@@ -164,7 +164,7 @@ impl HomeAssistant {
         if !self.times.contains_key(id) {
             self.times.insert(id.to_owned(), Times::new(&self.mapping)?);
         }
-        self.times.get_mut(id).map_or_else(|| Err(Error::invalid("no time")), |times| times.read(name, value))
+        self.times.get_mut(id).map_or_else(|| Err(Error::invalid("no time")), |times| times.read(name, value, id))
     }
 
     fn field(&mut self, row: &Row<'_>, field: &str, is_counter: bool, length: Span) -> Result<Option<SeriesId>> {

@@ -318,15 +318,27 @@ impl Mapping {
     }
 }
 
-/// What is declared of a series of a file that has a value a row: by its name, or for all with its channel.
-pub(super) fn mapping_of<'a>(
-    columns: &'a BTreeMap<String, ColumnMapping>,
-    series: &SeriesName,
-) -> Option<&'a ColumnMapping> {
-    columns.get(&series.to_string()).or_else(|| columns.get(series.channel.as_str()))
-}
-
 impl ColumnMapping {
+    /// What this says, and what the general one says beyond it.
+    pub(super) fn over(&self, general: &Self) -> Self {
+        let (own, general) = (self.clone(), general.clone());
+        Self {
+            series: own.series.or(general.series),
+            unit: own.unit.or(general.unit),
+            quantity: own.quantity.or(general.quantity),
+            kind: own.kind.or(general.kind),
+            sign: own.sign.or(general.sign),
+            label: own.label.or(general.label),
+            cadence: own.cadence.or(general.cadence),
+            max_age: own.max_age.or(general.max_age),
+            range: own.range.or(general.range),
+            invalid: if own.invalid.is_empty() { general.invalid } else { own.invalid },
+            register: own.register.or(general.register),
+            rollover: own.rollover.or(general.rollover),
+            skip: own.skip || general.skip,
+        }
+    }
+
     /// The description of the series, where it says more than a unit does.
     pub(super) fn describe(&self, series: &SeriesName, unit: Option<Unit>) -> Result<Option<Channel>> {
         let plain = Self { series: None, unit: None, skip: false, ..self.clone() } == Self::default();

@@ -160,6 +160,7 @@ pub fn import_file(
 ) -> Result<ImportReport> {
     let started = Instant::now();
     let named = |e: Error| e.context(request.file.display());
+    check_side_file(request)?;
     let mut source = open(request)?;
     let mut understood = source.understood();
     let mut sink = Sink::new(memcore, request, &*source, &mut understood).map_err(named)?;
@@ -186,6 +187,18 @@ pub fn import_file(
     report.understood = understood;
     ended?;
     nothing_read(&report).map_or(Ok(report), |e| Err(named(e)))
+}
+
+/// Refused rows would be written over the file that they are read from.
+fn check_side_file(request: &ImportRequest) -> Result<()> {
+    let same =
+        |side: &PathBuf| side.canonicalize().is_ok_and(|side| request.file.canonicalize().is_ok_and(|file| file == side));
+    match request.refused.as_ref().filter(|side| !request.dry_run && same(side)) {
+        Some(side) => {
+            Err(Error::invalid(format!("refused is {}, expected another file than the one to import", side.display())))
+        }
+        None => Ok(()),
+    }
 }
 
 /// A file of which nothing can be read was not understood.

@@ -1,7 +1,7 @@
 //! Rows that a file has and history does not get: counted, the first of them kept, all of them written to a side file.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -109,14 +109,30 @@ impl Refused {
         if let (Some(side), Some(path)) = (&mut self.side, &path) {
             side.flush().map_err(|e| Error::io(format!("write refused rows to {}", path.display()), e))?;
         }
+        if let (None, Some(path)) = (&self.side, &path)
+            && is_side_file(path)
+        {
+            std::fs::remove_file(path).map_err(|e| Error::io(format!("remove {}", path.display()), e))?;
+        }
         let file = path.filter(|_| self.side.is_some());
         Ok(RefusedRows { count: self.count, whole: self.whole, cells: self.cells, first: self.first, file })
     }
 }
 
+/// What a side file begins with.
+const HEADER: [&str; 4] = ["row", "line", "reason", "text"];
+
+/// Whether an earlier import left it there.
+fn is_side_file(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let header = HEADER.join(",");
+    let read = File::open(path).and_then(|file| file.take(header.len() as u64).read_to_end(&mut start));
+    read.is_ok() && start == header.as_bytes()
+}
+
 fn begin(path: &Path) -> std::io::Result<csv::Writer<BufWriter<File>>> {
     let mut side = csv::Writer::from_writer(BufWriter::new(File::create(path)?));
-    side.write_record(["row", "line", "reason", "text"])?;
+    side.write_record(HEADER)?;
     Ok(side)
 }
 

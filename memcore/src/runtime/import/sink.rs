@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::csv::named;
-use super::mapping::{ColumnMapping, mapping_of};
+use super::mapping::ColumnMapping;
 use super::understood::{Understood, UnderstoodColumn};
 use super::{ImportReport, ImportRequest, ImportedSeries, Source, unit_hints};
 use crate::error::{Error, Result};
@@ -14,6 +14,12 @@ use crate::runtime::frame::{Cells, Rows};
 use crate::runtime::quality;
 use crate::runtime::write::Stored;
 use crate::store::Query;
+
+/// Stored rows that are looked at together, at least and at most: one way it costs a query, the other way reading.
+const PAGE_MIN: usize = 256;
+const PAGE_MAX: usize = 1 << 20;
+/// Where a page has as many that are wanted, the next is larger.
+const WANTED: usize = 8;
 
 /// Where the rows of a file go.
 pub(super) struct Sink {
@@ -26,8 +32,8 @@ pub(super) struct Sink {
     series: BTreeMap<SeriesName, Known>,
     /// How the mapping says that values are to be read, whatever the series is registered with.
     declared: BTreeMap<SeriesName, ColumnMapping>,
-    /// The same by names that are no column's: those of series and channels, in a file with a value a row.
-    by_name: BTreeMap<String, ColumnMapping>,
+    /// The same by the names of channels, in a file with a value a row.
+    by_channel: BTreeMap<String, ColumnMapping>,
     /// Series without a unit: only shown by a dry run, which leaves them out.
     unknown: HashSet<SeriesName>,
     /// Those of them that no column names, in the order of the file.
@@ -60,7 +66,7 @@ impl Sink {
             channels: source.channels(),
             series: BTreeMap::new(),
             declared: declared(request, understood),
-            by_name: if understood.columns.is_empty() { request.mapping.columns.clone() } else { BTreeMap::new() },
+            by_channel: if understood.columns.is_empty() { request.mapping.columns.clone() } else { BTreeMap::new() },
             unknown: HashSet::new(),
             untold: Vec::new(),
             report: ImportReport::default(),
@@ -76,13 +82,7 @@ impl Sink {
 
     /// Takes what was read at a time.
     pub(super) fn take(&mut self, all: Vec<Rows>) -> Result<()> {
-        for (at, rows) in all.iter().enumerate() {
-            // Rows of a table with columns of several devices are the same rows.
-            let first = rows.numbers.first();
-            if all[..at].iter().all(|before| before.numbers.first() != first) {
-                self.report.rows += rows.times.len() as u64;
-            }
-        }
+        self.report.rows += distinct(&all);
         all.into_iter().try_for_each(|rows| self.take_rows(rows))
     }
 
@@ -207,10 +207,6 @@ impl Sink {
         if new && !self.dry_run {
             self.memcore.register(&series, &channel)?;
         }
-        if let Some(declared) = self.declared.get(&series).or_else(|| mapping_of(&self.by_name, &series)) {
-            declared.read_by(&mut channel);
-            channel.check().map_err(|e| e.context(&series.device))?;
-        }
         if self.stored_form {
             channel.sign = SignConvention::Passive;
             channel.label = LabelPosition::Start;
@@ -218,6 +214,11 @@ impl Sink {
             // What was taken in once is a value, whatever its source called invalid.
             (channel.range, channel.register) = (None, None);
             channel.invalid.clear();
+        }
+        // What is declared of this very column holds even of a file that memcore wrote.
+        if let Some(declared) = self.declared_of(&series) {
+            declared.read_by(&mut channel);
+            channel.check().map_err(|e| e.context(&series.device))?;
         }
         let until = if new { None } else { self.memcore.latest(&series)?.first().map(|(_, sample)| sample.time) };
         self.series.insert(series, Known { channel, new, points: 0, until });
@@ -227,27 +228,17 @@ impl Sink {
     /// The rows whose value is stored already, bit for bit, or that one of the same time follows which is.
     fn there_already(&mut self, series: &SeriesName, times: &[Timestamp], values: &[Option<f64>]) -> Result<Vec<usize>> {
         let Some(Known { channel, until: Some(until), .. }) = self.series.get(series) else { return Ok(Vec::new()) };
-        let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else { return Ok(Vec::new()) };
+        let Some(first) = times.iter().min() else { return Ok(Vec::new()) };
         let shift = channel.label_shift();
-        let (first, last) = (first.saturating_add(shift), last.saturating_add(shift));
-        if first > *until {
+        if first.saturating_add(shift) > *until {
             return Ok(Vec::new());
         }
-        // An import of such a file again meets its own rows in the order of the file, not one at the end of all others.
-        let many = times.len() * 8;
-        let query = Query::new(series).from(first).limit(many);
-        let query = match last.as_micros().checked_add(1) {
-            Some(end) => query.to(Timestamp::from_micros(end)),
-            None => query,
-        };
         self.bulk.flush()?;
-        let found = self.memcore.query(&query)?;
-        let Some(found) = found.series().first() else { return Ok(Vec::new()) };
-        let Some(stored) = found.values() else { return Ok(Vec::new()) };
+        let stored = self.stored(series, times.iter().map(|time| time.saturating_add(shift).as_micros()).collect())?;
         let same = |row: &usize| {
-            let at = found.times().values().binary_search(&times[*row].saturating_add(shift).as_micros());
+            let at = stored.binary_search_by_key(&times[*row].saturating_add(shift).as_micros(), |(time, _)| *time);
             let value = values[*row].map(f64::to_bits);
-            at.is_ok_and(|at| Some(stored.value(at).to_bits()) == value)
+            at.is_ok_and(|at| Some(stored[at].1) == value)
         };
         let there: Vec<usize> = (0..times.len()).filter(same).collect();
         if times.is_sorted_by(|a, b| a < b) {
@@ -258,6 +249,49 @@ impl Sink {
         let present = || (0..times.len()).filter(|row| values[*row].is_some());
         let last: HashMap<Timestamp, usize> = present().map(|row| (times[row], row)).collect();
         Ok(present().filter(|row| there.contains(&last[&times[*row]])).collect())
+    }
+
+    /// In a file with a value a row, what is declared of all with a channel is declared of this one too.
+    fn declared_of(&self, series: &SeriesName) -> Option<ColumnMapping> {
+        let own = self.declared.get(series);
+        match (own, self.by_channel.get(series.channel.as_str())) {
+            (Some(own), Some(all)) => Some(own.over(all)),
+            (own, all) => own.or(all).cloned(),
+        }
+    }
+
+    /// The bits of what is stored at these times, in order of time. Read in pages: rows of a file may lie anywhere among all
+    /// that is stored, so that a page begins at the first time that is still wanted, and is larger where many were in the last.
+    fn stored(&self, series: &SeriesName, mut wanted: Vec<i64>) -> Result<Vec<(i64, u64)>> {
+        wanted.sort_unstable();
+        wanted.dedup();
+        let (mut found, mut left, mut page) = (Vec::new(), &wanted[..], (wanted.len() * 2).max(PAGE_MIN));
+        while let (Some(first), Some(last)) = (left.first(), left.last()) {
+            let query = Query::new(series).from(Timestamp::from_micros(*first)).limit(page);
+            let query = match last.checked_add(1) {
+                Some(end) => query.to(Timestamp::from_micros(end)),
+                None => query,
+            };
+            let result = self.memcore.query(&query)?;
+            let Some((times, values)) = result.series().first().and_then(|found| Some((found.times(), found.values()?)))
+            else {
+                break;
+            };
+            let before = left.len();
+            for (time, value) in times.values().iter().zip(values.values()) {
+                left = &left[left.partition_point(|wanted| wanted < time)..];
+                if left.first() == Some(time) {
+                    found.push((*time, value.to_bits()));
+                    left = &left[1..];
+                }
+            }
+            if times.len() < page {
+                break;
+            }
+            let many = before - left.len() >= WANTED;
+            page = if many { page.saturating_mul(2).min(PAGE_MAX) } else { (page / 4).max(PAGE_MIN) };
+        }
+        Ok(found)
     }
 
     pub(super) fn finish(self) -> Result<ImportReport> {
@@ -274,14 +308,27 @@ impl Sink {
     }
 }
 
+/// How many rows of the file these are: those of a table with columns of several devices are the same rows, and a document's
+/// readings with times of their own are several.
+fn distinct(all: &[Rows]) -> u64 {
+    if let [rows] = all {
+        return rows.times.len() as u64;
+    }
+    let of = |rows: &Rows| std::iter::zip(rows.numbers.clone(), rows.times.clone()).collect::<Vec<_>>();
+    let mut numbers: Vec<(u64, Timestamp)> = all.iter().flat_map(of).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.len() as u64
+}
+
 /// What a mapping says of series, by their names.
 fn declared(request: &ImportRequest, understood: &Understood) -> BTreeMap<SeriesName, ColumnMapping> {
+    let device = request.frame.device.as_ref().or(request.mapping.device.as_ref());
     let of = |(name, column): (&String, &ColumnMapping)| {
         let told = understood.columns.iter().find(|told| told.column == *name).and_then(|told| told.series.clone());
-        // A row's own word for a series stands for the name that it is given.
-        let given =
-            || named(column.series.as_ref()?, request.frame.device.as_ref().or(request.mapping.device.as_ref())).ok();
-        Some((told.or_else(|| name.parse().ok()).or_else(given)?, column.clone()))
+        // In a long file no column is called so.
+        let told = told.or_else(|| named(column.series.as_ref().unwrap_or(name), device).ok());
+        Some((told?, column.clone()))
     };
     request.mapping.columns.iter().filter_map(of).collect()
 }

@@ -20,6 +20,10 @@ pub(super) const ROWS: usize = 16_384;
 
 /// Bytes of a file, unpacked, that its format is told by.
 const START: u64 = 64 * 1024;
+/// As many as are looked at for lines at most.
+const START_MAX: u64 = 4 << 20;
+/// So many lines tell how a text is cut.
+const LINES: usize = 8;
 
 /// Where rows come from.
 pub(crate) trait Source: Send {
@@ -71,25 +75,42 @@ pub(super) struct Opened {
     pub(super) file: File,
     /// As it stands on disk.
     pub(super) bytes: u64,
-    /// The first 64 KiB, unpacked.
+    /// The first 64 KiB, unpacked, or more where lines are long.
     pub(super) start: Vec<u8>,
+    most: u64,
 }
 
 impl Opened {
     fn new(path: &Path) -> Result<Self> {
         let failed = |e| Error::io(format!("read {}", path.display()), e);
-        let mut file = File::open(path).map_err(|e| Error::io(format!("open {}", path.display()), e))?;
+        let file = File::open(path).map_err(|e| Error::io(format!("open {}", path.display()), e))?;
         let bytes = file.metadata().map_err(failed)?.len();
-        let mut start = Vec::new();
-        let again = file.try_clone().map_err(failed)?;
-        sim::unpacked(BufReader::new(again)).and_then(|file| file.take(START).read_to_end(&mut start)).map_err(failed)?;
-        file.rewind().map_err(failed)?;
-        Ok(Self { path: path.to_owned(), file, bytes, start })
+        let mut opened = Self { path: path.to_owned(), file, bytes, start: Vec::new(), most: 0 };
+        opened.look(START).map_err(failed)?;
+        Ok(opened)
+    }
+
+    /// Knows so many of its first bytes.
+    fn look(&mut self, most: u64) -> std::io::Result<()> {
+        self.start.clear();
+        self.most = most;
+        let again = self.file.try_clone()?;
+        sim::unpacked(BufReader::new(again))?.take(most).read_to_end(&mut self.start)?;
+        self.file.rewind()
+    }
+
+    /// Knows a few lines: thousands of columns may have a header that is longer than the start of a file.
+    pub(super) fn look_at_lines(&mut self) -> Result<()> {
+        let has_lines = |start: &[u8]| memchr::memchr_iter(b'\n', start).nth(LINES).is_some();
+        while !self.start_is_whole() && !has_lines(&self.start) && self.most < START_MAX {
+            self.look(self.most * 8).map_err(|e| Error::io("read", e))?;
+        }
+        Ok(())
     }
 
     /// Whether nothing comes behind what is known.
     pub(super) fn start_is_whole(&self) -> bool {
-        (self.start.len() as u64) < START
+        (self.start.len() as u64) < self.most
     }
 
     /// The same file once more, to look ahead.

@@ -1,5 +1,7 @@
 //! The columns of a wide file as series.
 
+use std::collections::HashMap;
+
 use super::titles::{Title, slug};
 use crate::error::{Error, Result};
 use crate::model::{Channel, ChannelName, DeviceName, Quantity, SeriesName, Unit, shorten};
@@ -51,16 +53,19 @@ pub(super) fn wide(
     }
     tell_apart(&mut columns)?;
     understood.extend(columns.iter().map(WideColumn::understood));
-    understood.sort_by_key(|column| names.iter().position(|name| *name == column.column));
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    names.iter().enumerate().for_each(|(place, name)| {
+        places.entry(name).or_insert(place);
+    });
+    understood.sort_by_key(|column: &UnderstoodColumn| places.get(column.column.as_str()).copied());
     Ok((columns, understood))
 }
 
 /// Columns whose short names are one get their whole titles as names; what is still one is an error.
 fn tell_apart(columns: &mut [WideColumn]) -> Result<()> {
-    let twice = |columns: &[WideColumn], at: usize| {
-        (0..columns.len()).find(|other| *other != at && columns[*other].series == columns[at].series)
-    };
-    let same: Vec<usize> = (0..columns.len()).filter(|at| twice(columns, *at).is_some()).collect();
+    let mut count: HashMap<SeriesName, usize> = HashMap::new();
+    columns.iter().for_each(|column| *count.entry(column.series.clone()).or_default() += 1);
+    let same: Vec<usize> = (0..columns.len()).filter(|at| count[&columns[*at].series] > 1).collect();
     for at in same {
         let column = &mut columns[at];
         if whole_series(&column.title).is_none()
@@ -69,10 +74,10 @@ fn tell_apart(columns: &mut [WideColumn]) -> Result<()> {
             column.series.channel = name;
         }
     }
-    for at in 0..columns.len() {
-        if let Some(other) = twice(columns, at) {
-            let (first, second, series) = (&columns[at].title, &columns[other].title, &columns[at].series);
-            return Err(Error::invalid(format!("columns {first:?} and {second:?} are both {series}, expected one")));
+    let mut known: HashMap<&SeriesName, &str> = HashMap::new();
+    for WideColumn { title, series, .. } in columns.iter() {
+        if let Some(first) = known.insert(series, title) {
+            return Err(Error::invalid(format!("columns {first:?} and {title:?} are both {series}, expected one")));
         }
     }
     Ok(())

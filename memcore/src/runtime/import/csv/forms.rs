@@ -143,6 +143,9 @@ mod tests {
             ("1175385600250", TimeForm::EpochMs, "2007-04-01T00:00:00.25Z"),
             ("1175385600250000", TimeForm::EpochUs, "2007-04-01T00:00:00.25Z"),
             ("1175385600250000999", TimeForm::EpochNs, "2007-04-01T00:00:00.25Z"),
+            ("20070401", TimeForm::Local, "2007-04-01T00:00:00Z"),
+            ("200704010930", TimeForm::Local, "2007-04-01T09:30:00Z"),
+            ("20070401093015", TimeForm::Local, "2007-04-01T09:30:15Z"),
             ("2016-07-01 00:15:00-07:00", TimeForm::Zoned, "2016-07-01T07:15:00Z"),
             ("2016-07-01T00:15:00.123456789Z", TimeForm::Zoned, "2016-07-01T00:15:00.123456Z"),
             ("2016-07-01 00:15:00 UTC", TimeForm::Zoned, "2016-07-01T00:15:00Z"),
@@ -171,6 +174,11 @@ mod tests {
         for (form, text) in [
             (TimeForm::Local, "2007-02-30 00:00"),
             (TimeForm::Local, "2007-04-01 24:01"),
+            (TimeForm::Local, "20070431"),
+            (TimeForm::Local, "2007040124"),
+            // Nothing is no time, not even before the first date was seen.
+            (TimeForm::Local, ""),
+            (TimeForm::DayFirst, "T10:00"),
             (TimeForm::Local, "2007-04-01 00:60"),
             (TimeForm::Local, "2007-04-01 00:00+02:00"),
             (TimeForm::Zoned, "2007-04-01 00:00"),

@@ -13,7 +13,7 @@ use crate::energy::LocalClock;
 use crate::error::{Error, Result};
 use crate::model::{Channel, ChannelName, DeviceName, SeriesName, Timestamp, Unit, shorten};
 use crate::runtime::frame::{Cells, Rows};
-use crate::runtime::import::mapping::{ColumnMapping, Mapping, mapping_of};
+use crate::runtime::import::mapping::{ColumnMapping, Mapping};
 
 /// Rows of a wide file, column by column.
 #[derive(Debug, Default)]
@@ -158,14 +158,16 @@ impl LongRows {
             return Err(Error::invalid(format!("unit is {unit:?}, expected {before:?} as above for {series}")));
         }
         let empty = ColumnMapping::default();
+        // By what the file calls it, by its whole name, or with all of that channel.
         let columns = &self.mapping.columns;
-        let by_word = text(self.cells.series).and_then(|word| columns.get(&word));
-        let known = by_word.or_else(|| mapping_of(columns, &series)).unwrap_or(&empty);
+        let called = text(self.cells.series).and_then(|series| columns.get(&series));
+        let own = called.or_else(|| columns.get(&series.to_string())).unwrap_or(&empty);
+        let known = own.over(columns.get(series.channel.as_str()).unwrap_or(&empty));
         let own = if unit_text.is_empty() { Title::new(&self.title)?.unit } else { Some(unit_text.parse()?) };
         let guess = known.quantity.or_else(|| Title::new(series.channel.as_str()).ok()?.guess());
         let by_quantity = guess.and_then(|quantity| self.mapping.units.get(&quantity).copied());
         let unit = known.unit.or(own).or(by_quantity).or(self.mapping.unit);
-        let mut known = known.clone();
+        let mut known = known;
         known.quantity = match (known.quantity, text(self.cells.quantity)) {
             (None, Some(quantity)) => Some(quantity.parse()?),
             (quantity, _) => quantity,

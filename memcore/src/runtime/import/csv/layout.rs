@@ -128,8 +128,25 @@ fn is_text(start: &Start, place: usize) -> bool {
     words > others
 }
 
+/// Whether a column says whose a row is, in words or by a number. A wide file of several devices would throw them together.
+fn is_name(start: &Start, place: usize) -> bool {
+    let name = start.names[place].to_lowercase();
+    let is_known = [&SERIES[..], &SITES, &DEVICES].iter().any(|names| names.contains(&name.as_str()));
+    // A column of numbers called `house` or `inverter` is more likely what that one uses.
+    is_known && (name.ends_with("_id") || is_text(start, place))
+}
+
+/// The places of such columns in a wide file, but for those of which the mapping says what they are.
+pub(super) fn names(start: &Start, mapping: &Mapping) -> Vec<usize> {
+    let declared = |place: &usize| mapping.columns.contains_key(&start.names[*place]);
+    (0..start.names.len()).filter(|place| is_name(start, *place) && !declared(place)).collect()
+}
+
 /// Why a column is none of values, as far as its first cells tell.
 fn no_values(start: &Start, place: usize) -> Option<&'static str> {
+    if is_name(start, place) {
+        return Some("says whose the rows are");
+    }
     let unnamed = start.names[place].starts_with("column") && cells(start, place).next().is_none();
     match is_text(start, place) {
         true => Some("text"),

@@ -8,10 +8,12 @@ mod gathered;
 mod layout;
 mod number;
 pub(super) mod plain_times;
+mod quotes;
 mod records;
 mod row_times;
 pub(super) mod times;
 mod titles;
+mod whose;
 
 use self::columns::WideColumn;
 pub(super) use self::columns::named;
@@ -22,6 +24,7 @@ use self::layout::{Layout, TimeCells};
 use self::number::Numbers;
 use self::records::Records;
 use self::row_times::RowTimes;
+use self::whose::Whose;
 use super::ImportRequest;
 use super::mapping::{Mapping, SkippedTimes, TimeForm};
 use super::refused::Refused;
@@ -45,12 +48,13 @@ struct Csv {
 
 /// Where rows go as they are read.
 enum Body {
-    Wide { columns: Vec<WideColumn>, rows: WideRows, clock: Box<LocalClock> },
+    Wide { columns: Vec<WideColumn>, rows: WideRows, clock: Box<LocalClock>, whose: Whose },
     Long(Box<LongRows>),
 }
 
 /// Opens a file.
-pub(super) fn open(opened: Opened, request: &ImportRequest) -> Result<Box<dyn Source>> {
+pub(super) fn open(mut opened: Opened, request: &ImportRequest) -> Result<Box<dyn Source>> {
+    opened.look_at_lines()?;
     let mut mapping = request.effective_mapping();
     let start = dialect::start(&opened.start, opened.start_is_whole(), &mapping.file)?;
     layout::resolve(&start.names, &mut mapping);
@@ -84,7 +88,8 @@ impl Body {
         let clock = LocalClock::new(zone, mapping.time.skipped.unwrap_or_default().into());
         Ok(match layout {
             Layout::Wide(columns) => {
-                Self::Wide { rows: WideRows::new(columns.len(), ROWS), columns, clock: Box::new(clock) }
+                let whose = Whose::new(start, mapping);
+                Self::Wide { rows: WideRows::new(columns.len(), ROWS), columns, clock: Box::new(clock), whose }
             }
             Layout::Long(cells) => {
                 let title = start.names[cells.value].clone();
@@ -146,13 +151,16 @@ fn form_of(opened: &Opened, start: &Start, time: &TimeCells) -> Result<TimeForm>
 impl Csv {
     /// Reads rows until there are enough of them or none are left.
     fn fill_wide(&mut self, refused: &mut Refused) -> Result<()> {
-        let Self { records, times, numbers, body: Body::Wide { columns, rows, clock }, .. } = self else { return Ok(()) };
+        let Self { records, times, numbers, body: Body::Wide { columns, rows, clock, whose }, .. } = self else {
+            return Ok(());
+        };
         while rows.times.len() < ROWS {
             if !records.next()? {
                 self.done = true;
                 break;
             }
-            let time = match records.check_width().and_then(|()| times.read(&records.record, clock)) {
+            let known = records.check_width().and_then(|()| whose.check(&records.record));
+            let time = match known.and_then(|()| times.read(&records.record, clock)) {
                 Ok(time) => time,
                 Err(e) => {
                     records.refuse(refused, &e)?;

@@ -36,7 +36,7 @@ pub(super) fn compact(cell: &[u8]) -> Option<i64> {
     let digits = times::digits_of(of_day, 6);
     let seconds = match (of_day.len(), digits) {
         (0, _) => 0,
-        (2, Some(hour)) => hour * 3_600,
+        (2, Some(hour)) if hour < 24 => hour * 3_600,
         (4, Some(digits)) => sixty(digits)? * 60,
         (6, Some(digits)) => sixty(digits / 100)? * 60 + Some(digits % 100).filter(|second| *second < 60)?,
         _ => return None,
@@ -61,6 +61,8 @@ pub(super) fn tell(title: &str, texts: &[&str]) -> Option<TimeForm> {
     let all_compact = texts.iter().all(|text| compact(text.as_bytes()).is_some_and(is_likely));
     match (most_likely(epoch, texts), all_compact) {
         (true, false) => Some(epoch),
+        // Ten digits that are all hours of a calendar would be seconds of the thirties of this century: one is so by chance.
+        (_, true) if texts.len() > 2 => Some(TimeForm::Local),
         (false, true) => Some(TimeForm::Local),
         _ => None,
     }
@@ -147,6 +149,7 @@ mod tests {
             (&["20070401153000"], Some(TimeForm::Local)),
             // An hour of 2007, or a second of 2033.
             (&["2007040115"], None),
+            (&["2007040115", "2007040116", "2007040117"], Some(TimeForm::Local)),
             (&["39173.5"], None),
             (&["20071301"], None),
             (&["2007", "2008"], None),
@@ -183,7 +186,8 @@ mod tests {
         for (text, time) in [
             ("20070401T1530", Some("2007-04-01T15:30:00Z")),
             ("20070401 153059", Some("2007-04-01T15:30:59Z")),
-            ("2007040124", Some("2007-04-02T00:00:00Z")),
+            ("20070401 2400", Some("2007-04-02T00:00:00Z")),
+            ("2007040124", None),
             ("200704011560", None),
             ("20070401153060", None),
             ("2007040125", None),

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use csv::ByteRecord;
 
 use super::dialect::Start;
+use super::quotes::Quotes;
 use crate::error::{Error, Result};
 use crate::runtime::import::refused::Refused;
 use crate::runtime::import::source::{Opened, Part};
@@ -38,9 +39,10 @@ impl Records {
         let mut reader = csv::ReaderBuilder::new();
         let delimiter = start.dialect.delimiter;
         let reader = reader.buffer_capacity(BUFFER).has_headers(start.dialect.header).flexible(true);
-        let reader = reader.delimiter(u8::try_from(delimiter).unwrap_or(b','));
+        let cut = u8::try_from(delimiter).unwrap_or(b',');
+        let reader = reader.delimiter(cut);
         let (width, skipped) = (start.names.len(), skipped - u64::from(start.dialect.header));
-        let reader = reader.from_reader(Box::new(plain) as Box<dyn Read + Send>);
+        let reader = reader.from_reader(Box::new(Quotes::new(plain, cut, width)) as Box<dyn Read + Send>);
         Ok(Self { reader, record: ByteRecord::new(), delimiter, width, skipped, row: 0, part })
     }
 

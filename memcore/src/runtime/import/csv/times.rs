@@ -79,7 +79,10 @@ impl Times {
                 let said = self.calendar(cell).filter(|said| matches!(said, Said::Instant(_)));
                 said.or_else(|| rarer(cell).map(Said::Instant))
             }
-            TimeForm::Local => self.calendar(cell).filter(|said| matches!(said, Said::Local(_))).or_else(|| civil(cell)),
+            TimeForm::Local => {
+                let said = self.calendar(cell).filter(|said| matches!(said, Said::Local(_)));
+                said.or_else(|| plain_times::compact(cell).map(Said::Local)).or_else(|| civil(cell))
+            }
             TimeForm::DayFirst | TimeForm::MonthFirst => self.calendar(cell),
             TimeForm::Excel => plain_times::spreadsheet(cell).map(Said::Local),
         }
@@ -88,7 +91,7 @@ impl Times {
     /// A date and perhaps a time of day, which perhaps says its offset.
     fn calendar(&mut self, cell: &[u8]) -> Option<Said> {
         let (date, rest) = split_date(cell);
-        if date != self.date {
+        if date != self.date || date.is_empty() {
             self.midnight = midnight(date, self.form)?;
             self.date.clear();
             self.date.extend_from_slice(date);
@@ -153,7 +156,7 @@ fn rarer(cell: &[u8]) -> Option<i64> {
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
 }
 
-/// As [`rarer`], without an offset, which would be dropped in silence; also dates without separators, and months.
+/// As [`rarer`], without an offset, which would be dropped in silence; also months.
 fn civil(cell: &[u8]) -> Option<Said> {
     let of_day = cell.iter().position(|byte| *byte == b':').map_or(&[][..], |colon| &cell[colon..]);
     if of_day.iter().any(|byte| matches!(byte, b'+' | b'-' | b'Z' | b'z' | b'[')) {
@@ -163,9 +166,6 @@ fn civil(cell: &[u8]) -> Option<Said> {
         && let (4, Some(year), Some(month)) = (year.len(), digits_of(year, 4), digits_of(&[*month_1, *month_2], 2))
     {
         return days(year, month, 1).map(|days| Said::Local(days * DAY));
-    }
-    if let Some(micros) = plain_times::compact(cell) {
-        return Some(Said::Local(micros));
     }
     let local = std::str::from_utf8(cell).ok()?.parse::<DateTime>().ok()?;
     Offset::UTC.to_timestamp(local).ok().map(|time| Said::Local(time.as_microsecond()))
