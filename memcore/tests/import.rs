@@ -117,36 +117,6 @@ fn a_value_a_row_with_words_that_say_of_what() {
 }
 
 #[test]
-fn units_of_a_long_file_are_asked_for_by_what_can_be_typed_and_a_dry_run_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let text = "site,meas_name,ts,sensor,value\n\
-        S1,ac_power,2016-03-05 19:45,inv1,2.5\nS1,ac_power,2016-03-05 19:45,inv2,1.5\nS1,temp,2016-03-05 19:45,inv1,40\n";
-    let mut request = ImportRequest::new(written(folder.path(), "pv.csv", text));
-    let mem = Memcore::in_memory();
-    let e = run(&mem, &request).unwrap_err();
-    let asked = "S1.inv1.ac_power is not registered, and no row says its unit: give it (as in --unit S1.inv1.ac_power=kW";
-    assert!(e.kind() == ErrorKind::NotFound && e.message().contains(asked), "{e}");
-    request.dry_run = true;
-    let dry = run(&mem, &request).unwrap();
-    let said = "S1.inv1.ac_power, S1.inv2.ac_power, S1.inv1.temp are not registered";
-    assert!(dry.understood.notes.iter().any(|note| note.starts_with(said)), "{:?}", dry.understood.notes);
-    assert_eq!((dry.rows, dry.points, dry.understood.first.len()), (3, 0, 3));
-    // Of one series, of all with a channel, of what seems to be measured.
-    request.dry_run = false;
-    let units = [("S1.inv2.ac_power", Unit::Watt), ("ac_power", Unit::Kilowatt), ("temperature", Unit::Celsius)];
-    request.frame.units.extend(units.map(|(name, unit)| (name.to_owned(), unit)));
-    let sign = "[columns.ac_power]\nsign = \"generator\"";
-    request.mapping = Mapping::from_toml(sign).unwrap();
-    let time = "2016-03-05T19:45:00Z";
-    let expected = [("ac_power", 1, -2500.0), ("temp", 1, 40.0), ("ac_power", 2, -1.5)];
-    let expected = expected.map(|(name, inverter, value)| format!("S1.inv{inverter}.{name} {time} {value}"));
-    for points in [3, 0] {
-        assert_eq!(run(&mem, &request).unwrap().points, points);
-        assert_eq!(samples(&mem), expected);
-    }
-}
-
-#[test]
 fn series_of_a_long_file_each_have_the_hour_that_comes_twice() {
     // Both series are written for every time: the hour repeats once for each of them, not with every row.
     let times = ["01:30", "02:00", "02:30", "02:00", "02:30", "03:00"];
@@ -250,86 +220,6 @@ fn bad_cells_and_bad_rows_go_to_a_side_file_and_the_rest_is_kept() {
     let nothing = of_device(&written(folder.path(), "none.csv", "time,p_kw\n2007-04-01 00:00,x\n2007-04-01 00:01,y\n"));
     let e = run(&Memcore::in_memory(), &nothing).unwrap_err();
     assert!(e.message().contains("no row of it can be read; line 2"), "{e}");
-}
-
-#[test]
-fn every_row_and_every_cell_of_a_file_is_counted_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let minute = |row: u32| format!("2007-04-01 {:02}:{:02}", row / 60 % 24, row % 60);
-    // Of seven rows each: a gap, a number that means none, one out of range, a word, a time that is none, a cell too few.
-    let row = |row: u32| match row % 7 {
-        0 => format!("{},{row},\n", minute(row)),
-        1 => format!("{},-999,230\n", minute(row)),
-        2 => format!("{},5,9000\n", minute(row)),
-        3 => format!("{},five,230\n", minute(row)),
-        4 => "then,5,230\n".to_owned(),
-        5 => format!("{},5\n", minute(row)),
-        _ => format!("{},5,230\n{},6,231\n", minute(row), minute(row)),
-    };
-    let text = format!("time,p_w,u_v\n{}", (0..1400).map(row).collect::<String>());
-    let mut request = of_device(&written(folder.path(), "meter.csv", &text));
-    request.mapping =
-        Mapping::from_toml("[columns.p_w]\ninvalid = [-999.0]\n[columns.u_v]\nrange = [0.0, 500.0]\n").unwrap();
-    let mem = Memcore::in_memory();
-    for again in [false, true] {
-        let report = run(&mem, &request).unwrap();
-        let refused = &report.refused;
-        assert_eq!((report.rows, refused.whole, refused.cells, refused.count), (1200, 400, 200, 600));
-        assert_eq!((report.gaps, report.invalid, report.out_of_range), (200, 200, 200));
-        assert_eq!(report.rows + refused.whole, text.lines().count() as u64 - 1);
-        let cells = report.points + report.repeated + report.gaps + report.invalid + report.out_of_range + refused.cells;
-        assert_eq!(cells, 2 * report.rows, "{report:?}");
-        assert_eq!((report.points, report.repeated), if again { (0, 1600) } else { (1600, 0) });
-        assert_eq!(report.replaced, 400);
-    }
-}
-
-#[test]
-fn no_time_ends_in_1970_because_nobody_said_how_it_is_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = |times: [&str; 3]| {
-        let text = format!("time,p_w\n{},1\n{},2\n{},3\n", times[0], times[1], times[2]);
-        of_device(&written(folder.path(), "meter.csv", &text))
-    };
-    let first = |request: &ImportRequest| {
-        let mem = Memcore::in_memory();
-        run(&mem, request).map(|_| samples(&mem)[0].clone())
-    };
-    for times in [
-        ["20070401", "20070402", "20070403"],
-        ["200704010000", "200704010015", "200704010030"],
-        ["20070401000000", "20070401001500", "20070401003000"],
-        ["2007040100", "2007040101", "2007040102"],
-        ["20070401T0000", "20070401T0015", "20070401T0030"],
-        ["2007-04", "2007-05", "2007-06"],
-    ] {
-        assert_eq!(first(&file(times)).unwrap(), "home1.meter.power 2007-04-01T00:00:00Z 1", "{times:?}");
-    }
-    let pair = "Datum,Uhrzeit,p_w\n20070401,00:00,1\n20070401,00:15,2\n";
-    assert_eq!(
-        first(&of_device(&written(folder.path(), "pair.csv", pair))).unwrap(),
-        "home1.meter.power 2007-04-01T00:00:00Z 1"
-    );
-    // Days as spreadsheets count them, and seconds since the first row.
-    for (times, form, time) in [
-        (["39173", "39173.25", "39173.5"], "excel", "2007-04-01T00:00:00Z"),
-        (["0", "60", "120"], "epoch-s", "1970-01-01T00:00:00Z"),
-    ] {
-        let mut request = file(times);
-        let e = first(&request).unwrap_err();
-        assert!(e.kind() == ErrorKind::Invalid && e.message().contains(&format!("{form} makes it ")), "{e}");
-        request.mapping = Mapping::from_toml(&format!("[time]\nform = \"{form}\"")).unwrap();
-        assert_eq!(first(&request).unwrap(), format!("home1.meter.power {time} 1"));
-    }
-    // A clock that was not set yet spoils its own rows only, also by the mapping that tells what was understood.
-    let mut request = file(["1175385600", "0", "1175385660"]);
-    let mem = Memcore::in_memory();
-    let report = run(&mem, &request).unwrap();
-    let reason = &report.refused.first[0].reason;
-    assert!(reason.contains("time is \"0\", which would be 1970-01-01T00:00:00Z"), "{reason}");
-    request.mapping = report.mapping;
-    let again = run(&mem, &request).unwrap();
-    assert_eq!((report.refused.count, again.refused.count, again.points, again.repeated), (1, 1, 0, 2));
 }
 
 #[test]
@@ -481,6 +371,12 @@ fn values_of_one_time_are_counted_and_the_last_holds() {
     let report = run(&mem, &of_device(&written(folder.path(), "meter.csv", text))).unwrap();
     assert_eq!((report.points, report.replaced, report.gaps), (4, 1, 1));
     assert_eq!(samples(&mem)[0], "home1.meter.power 2007-04-01T00:00:01Z 6");
+    let again = run(&mem, &of_device(&folder.path().join("meter.csv"))).unwrap();
+    assert_eq!((again.points, again.repeated), (0, 4));
+    // One of them was corrected: both are written, in the order of the file.
+    let corrected = written(folder.path(), "corrected.csv", "time,p_w\n1175385601,6\n1175385601,5\n");
+    assert_eq!(run(&mem, &of_device(&corrected)).unwrap().points, 2);
+    assert_eq!(samples(&mem)[0], "home1.meter.power 2007-04-01T00:00:01Z 5");
 }
 
 #[test]
@@ -613,4 +509,17 @@ fn a_header_of_thousands_of_columns_is_read_to_its_end() {
     let titles: Vec<String> = (0..4000).map(|column| format!("inverter_string_{column} [W]")).collect();
     let text = format!("time,{}\n2024-01-01{}\n", titles.join(","), ",1".repeat(4000));
     assert_eq!(stored(&text, |_| {}).len(), 4000);
+}
+
+#[test]
+fn seconds_since_the_first_row_have_the_decimals_of_the_file_and_no_end_of_time() {
+    let elapsed = |request: &mut ImportRequest| request.mapping.time.elapsed = Some("s".into());
+    let rows = stored("time;s;p_kw\n2024-01-01 00:00;0,5;1,5\n2024-01-01 00:00;2,0;2,5\n", elapsed);
+    assert_eq!(rows[1], "home1.meter.power 2024-01-01T00:00:01.5Z 2500");
+    let far = "time_us,s,p_kw\n9223372036854775000,-8000000000000,1\n9223372036854775000,1e13,1\n0,0,2\n";
+    let declared = |request: &mut ImportRequest| {
+        elapsed(request);
+        request.mapping.time.form = Some(memcore::TimeForm::EpochUs);
+    };
+    assert_eq!(stored(far, declared).len(), 2, "one row is later than can be said");
 }

@@ -1,7 +1,9 @@
 //! How values came about: told beside them, kept through everything a store does, and weighed in buckets.
 
 use memcore::energy::{Aggregate, Resampling, resample_with_quality};
-use memcore::model::{Channel, DeviceName, Kind, Quality, RegisterType, Selection, SeriesName, Span, Timestamp, Unit};
+use memcore::model::{
+    Channel, DeviceName, Kind, LabelPosition, Quality, RegisterType, Selection, SeriesName, Span, Timestamp, Unit,
+};
 use memcore::{ErrorKind, Every, Gaps, Memcore, Query, StoreOptions};
 
 const HOUR: i64 = 3600;
@@ -45,6 +47,21 @@ const TOLD: [Aggregate; 6] = [
     Aggregate::Invalid,
     Aggregate::Quality,
 ];
+
+#[test]
+fn qualities_stand_at_the_times_of_the_values_when_those_come_to_be_labelled_otherwise() {
+    let (mem, power) = meter();
+    mem.write_with_quality(&power, &[at(0)], &[Some(1.0)], None, Quality::Estimated).unwrap();
+    let quarter = Channel::gauge("power", Unit::Watt).unwrap().cadence(Span::from_seconds(QUARTER));
+    let by_end = quarter.label(LabelPosition::End).invalid([-1.0]).build().unwrap();
+    mem.register(&power, &by_end).unwrap();
+    let times = [at(2 * QUARTER), at(3 * QUARTER)];
+    mem.write_with_quality(&power, &times, &[Some(2.0), Some(3.0)], None, Quality::Substituted).unwrap();
+    assert_eq!(raw(&mem, &power), [(0, 1.0, 2.0), (1, 2.0, 3.0), (2, 3.0, 3.0)]);
+    // So does what the edge says of a value that is none.
+    mem.write(&power, &[at(3 * QUARTER)], &[Some(-1.0)], None).unwrap();
+    assert_eq!(raw(&mem, &power)[2], (2, 3.0, 4.0));
+}
 
 /// Of each bucket: the shares measured, held, estimated, substituted, invalid, and the worst quality.
 fn told(mem: &Memcore, query: Query) -> Vec<Vec<Option<f64>>> {

@@ -56,7 +56,7 @@ fn last_digit(chunk: &[f64]) -> Option<i32> {
 fn most_common(chunks: &[Option<i32>]) -> Option<i32> {
     let told: Vec<i32> = chunks.iter().flatten().copied().collect();
     let often = |digit: &i32| told.iter().filter(|known| *known == digit).count();
-    DIGITS.into_iter().max_by_key(often).filter(|digit| told.len() >= 8 && often(digit) * 2 >= told.len())
+    DIGITS.max_by_key(often).filter(|digit| told.len() >= 8 && often(digit) * 2 >= told.len())
 }
 
 /// Runs of chunks for which that holds; chunks that tell nothing go on as the one before. None where it is no clear stretch.

@@ -81,9 +81,15 @@ pub(super) fn runs(subject: &Subject<'_>) -> Vec<Place> {
 /// The length below which nearly all runs stay: that of the 50th longest of a long series, of the 4th of a short one. Runs at
 /// values at which the series rests do not count: the nights of an array say nothing of its days.
 fn habit(subject: &Subject<'_>, runs: &[Place], resting: &Resting) -> usize {
-    let rests = |run: &Place| run.points() >= LEAST && resting.at(subject.points.values[run.first], 0);
+    let rests = |run: &Place| resting.at(subject.points.values[run.first], 0);
     let lengths: Vec<f64> = runs.iter().filter(|run| !rests(run)).map(|run| run.points() as f64).collect();
+    let still: usize = runs.iter().map(|run| run.points()).sum();
+    let moves = (subject.points.len() - still) * 5 >= subject.points.len();
     let runs = lengths.len();
+    if runs <= 2 && moves {
+        // Where it does not rest, no two values are ever the same, but for what is looked for.
+        return 1;
+    }
     let lengths = Sorted::of(lengths.into_iter());
     if runs < 20 {
         // The longest two may be what is looked for.
@@ -113,9 +119,14 @@ impl Resting {
             *second = (*second).max(points.min(*longest));
             *longest = points.max(*longest);
         }
-        let (low, high) = (subject.sorted.at(0.0), subject.sorted.at(1.0));
+        let of = |share: f64| subject.sorted.at(share);
         let end = if subject.quantity == Some(Quantity::StateOfCharge) { END_OF_CHARGE } else { END };
-        Self { low, high, near: (high - low).abs() * end, points: subject.points.len(), still }
+        // One spike must not make the range so wide that everything lies at its end.
+        let (low, high) = (of(0.002), of(0.998));
+        let is_far = |beyond: f64| beyond > 2.0 * (high - low);
+        let low = if is_far(low - of(0.0)) { low } else { of(0.0) };
+        let high = if is_far(of(1.0) - high) { high } else { of(1.0) };
+        Self { low, high, near: (high - low) * end, points: subject.points.len(), still }
     }
 
     /// Whether it rests at that value, apart from so many points of one run.

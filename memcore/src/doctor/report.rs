@@ -279,14 +279,14 @@ impl Finding {
     pub fn place(&self) -> String {
         let rows = match &self.rows[..] {
             [] => String::new(),
-            [one] if one.first == one.last => format!("row {}", one.first),
-            [one] => format!("rows {} to {}", one.first, one.last),
-            [first, .., last] => format!("{} places in rows {} to {}", self.rows.len(), first.first, last.last),
+            [one] if one.first == one.last => format!("row {}, ", one.first),
+            [one] => format!("rows {} to {}, ", one.first, one.last),
+            [first, .., last] => format!("{} places in rows {} to {}, ", self.rows.len(), first.first, last.last),
         };
         match (self.from, self.to) {
-            (Some(from), Some(to)) if from == to => format!("{rows}, {}", instant(from.as_micros())),
-            (Some(from), Some(to)) => format!("{rows}, {} to {}", instant(from.as_micros()), instant(to.as_micros())),
-            _ => rows,
+            (Some(from), Some(to)) if from == to => format!("{rows}{}", instant(from.as_micros())),
+            (Some(from), Some(to)) => format!("{rows}{} to {}", instant(from.as_micros()), instant(to.as_micros())),
+            _ => rows.trim_end_matches(", ").to_owned(),
         }
     }
 }

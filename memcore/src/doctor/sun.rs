@@ -16,13 +16,17 @@ const LIGHT: f64 = 0.006;
 const SITE: f64 = 9.0;
 /// Minutes from which on it is the clock, and what they must be beyond half a cadence.
 const CLOCK: f64 = 40.0;
-const BEYOND: f64 = 12.0;
+const BEYOND: f64 = 2.0 * SITE;
 /// Shorter intervals have labels that no sun tells.
 const SHORTEST: i64 = 10 * MINUTE;
 /// From that length on, the two labels lie farther apart than roofs and hills move a day.
 const LONG: i64 = 25 * MINUTE;
+/// Longer intervals do not tell the hours that local times are ahead.
+const LONGEST: i64 = 24 * MINUTE;
 /// Days that are needed to tell a clock, and a label.
-const DAYS: usize = 5;
+const DAYS: usize = 7;
+/// An error of the median in minutes with which nothing is said.
+const UNSURE: f64 = 8.0;
 const DAYS_OF_LABEL: usize = 12;
 
 /// What an array's days say of its times and its position. `saves` is whether clocks are known to change in these times.
@@ -40,12 +44,15 @@ pub(super) fn against_the_sun(
         found.extend(ahead_of_utc(subject, &sky, position, changes, saves));
         return found;
     }
-    let late = sky.late(position.1, changes);
-    if late.minutes.abs() > CLOCK.max(sky.half() + BEYOND) {
-        found.extend(other_clock(subject, &sky, &late, position, changes));
-    } else {
-        found.extend(label(subject, &sky, &late));
+    let late = sky.late(position.1, changes, saves);
+    if late.error > UNSURE {
+        return found;
     }
+    let clock = Some(&late).filter(|late| late.minutes.abs() > CLOCK.max(sky.half() + BEYOND));
+    let clock = clock.and_then(|late| other_clock(subject, &sky, late, position, (changes, saves)));
+    // Where clocks are known to change in these times, that is to be mended first.
+    let label = if clock.is_some() || saves { None } else { label(subject, &sky, &late) };
+    found.extend(clock.or(label));
     found
 }
 
@@ -87,8 +94,32 @@ impl Sky {
         self.days.iter().map(late).collect()
     }
 
-    fn late(&self, longitude: f64, changes: &Changes) -> Late {
-        Late::of(self.each_late(longitude, |time| changes.to_utc_offset(time)))
+    /// As the times say; of clocks that change, in winter.
+    fn late(&self, longitude: f64, changes: &Changes, saves: bool) -> Late {
+        let each = self.each_late(longitude, |time| changes.to_utc_offset(time));
+        let late = Late::of(each.clone());
+        match Levels::of(&each) {
+            levels if saves && levels.are_two() => Late { minutes: levels.early, ..late },
+            _ => late,
+        }
+    }
+}
+
+/// Where most of the days lie: those of winter are the earlier ones where clocks change.
+struct Levels {
+    early: f64,
+    late: f64,
+    median: f64,
+}
+
+impl Levels {
+    fn of(each: &[f64]) -> Self {
+        let sorted = Sorted::of(each.iter().copied());
+        Self { early: sorted.at(0.2), late: sorted.at(0.8), median: sorted.median() }
+    }
+
+    fn are_two(&self) -> bool {
+        self.late - self.early > CLOCK
     }
 }
 
@@ -108,7 +139,7 @@ fn other_clock(
     sky: &Sky,
     late: &Late,
     (latitude, longitude): (f64, f64),
-    changes: &Changes,
+    (changes, saves): (&Changes, bool),
 ) -> Option<Finding> {
     let label = match subject.series.label {
         Some(LabelPosition::End) => sky.half(),
@@ -120,6 +151,9 @@ fn other_clock(
         }
     };
     let hours = ((late.minutes - label) / 30.0).round() / 2.0;
+    if hours.abs() < 1.0 {
+        return None;
+    }
     let message = format!(
         "the sun's day lies {} {} in these times than the sun stands at {latitude}, {longitude}: they are not {}, but about {} h {} it",
         length((late.minutes.abs().round() as i64) * MINUTE),
@@ -131,7 +165,7 @@ fn other_clock(
         hours.abs(),
         if late.minutes > 0.0 { "ahead of" } else { "behind" }
     );
-    let mirrored = sky.late(-longitude, changes).minutes.abs() <= CLOCK && hours.abs() >= 2.0;
+    let mirrored = sky.late(-longitude, changes, saves).minutes.abs() <= CLOCK && hours.abs() >= 2.0;
     let repair = match mirrored {
         true => format!(
             "see whether the longitude should be {}, where the sun fits; else read the file again with the zone of its times",
@@ -184,14 +218,14 @@ fn ahead_of_utc(
     saves: bool,
 ) -> Option<Finding> {
     let each = sky.each_late(longitude, |_| 0);
-    // With daylight saving the days of winter are the earlier ones.
-    let sorted = Sorted::of(each.into_iter());
-    let (early, all) = (sorted.at(0.2), sorted.at(0.8) - sorted.at(0.2));
-    let two_levels = saves && all > CLOCK;
-    let late = if two_levels { early } else { sorted.median() };
-    let hours = (late / 30.0).round() / 2.0;
-    // Near the middle between two, or with long intervals, the hours are not told.
-    if (late - hours * 60.0).abs() > BEYOND || sky.half() > BEYOND || (all > CLOCK && !two_levels) {
+    let levels = Levels::of(&each);
+    let two_levels = saves && levels.are_two();
+    let late = if two_levels { levels.early } else { levels.median };
+    let whole = (late / 60.0).round();
+    // Few zones lie at half hours; with long intervals hours are not told.
+    let hours = if (late - whole * 60.0).abs() <= 2.0 * SITE { whole } else { (late / 30.0).round() / 2.0 };
+    let unsure = Late::of(each).error > UNSURE || sky.days.len() < DAYS_OF_LABEL;
+    if unsure || sky.cadence > LONGEST || (levels.are_two() && !two_levels) {
         return None;
     }
     let spanned = changes.spans_both(subject.points.times[0], subject.points.times[subject.points.len() - 1]);

@@ -15,7 +15,8 @@ pub fn convert(values: &[f64], from: Unit, to: Unit) -> Result<Vec<f64>> {
     if from == to {
         return Ok(values.to_vec());
     }
-    Ok(values.iter().map(|value| to.from_base(from.to_base(*value))).collect())
+    let (from, to) = (from.conversion(), to.conversion());
+    Ok(values.iter().map(|value| to.invert(from.apply(*value))).collect())
 }
 
 #[cfg(test)]

@@ -242,21 +242,48 @@ impl Unit {
     /// scales below one are applied as divisions, so that 250 mA is exactly 0.25 A.
     #[must_use]
     pub fn to_base(self, value: f64) -> f64 {
-        let (scale, offset) = self.scale_offset();
-        if scale == 1.0 && offset == 0.0 {
-            return value;
-        }
-        if scale < 1.0 { value / (1.0 / scale).round_if_whole() + offset } else { nearest_decimal(value * scale) + offset }
+        self.conversion().apply(value)
     }
 
     /// The inverse of [`to_base`](Self::to_base), up to rounding.
     #[must_use]
     pub fn from_base(self, value: f64) -> f64 {
+        self.conversion().invert(value)
+    }
+
+    /// Looked up once for a column of values.
+    pub(crate) fn conversion(self) -> Conversion {
         let (scale, offset) = self.scale_offset();
-        if scale == 1.0 && offset == 0.0 {
-            return value;
+        Conversion { scale, inverse: (1.0 / scale).round_if_whole(), offset }
+    }
+}
+
+/// How values in a unit become those in its base unit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Conversion {
+    scale: f64,
+    /// Of scales below one: 1,000 for a thousandth.
+    inverse: f64,
+    offset: f64,
+}
+
+impl Conversion {
+    #[inline]
+    pub(crate) fn apply(self, value: f64) -> f64 {
+        match self {
+            Self { scale: 1.0, offset: 0.0, .. } => value,
+            Self { scale, inverse, offset } if scale < 1.0 => value / inverse + offset,
+            Self { scale, offset, .. } => nearest_decimal(value * scale) + offset,
         }
-        if scale < 1.0 { (value - offset) * (1.0 / scale).round_if_whole() } else { (value - offset) / scale }
+    }
+
+    #[inline]
+    pub(crate) fn invert(self, value: f64) -> f64 {
+        match self {
+            Self { scale: 1.0, offset: 0.0, .. } => value,
+            Self { scale, inverse, offset } if scale < 1.0 => (value - offset) * inverse,
+            Self { scale, offset, .. } => (value - offset) / scale,
+        }
     }
 }
 

@@ -31,7 +31,10 @@ impl Memcore {
     /// The registered channel of the qualities of that channel's values.
     pub(super) fn quality_channel(&self, device: &DeviceName, channel: &Channel) -> Option<Channel> {
         let name = channel.name.quality().ok()?;
-        self.store().channel(&device.channel(name)).filter(|registered| registered.quantity == Quantity::Quality)
+        let registered = self.store().channel(&device.channel(name));
+        registered
+            .filter(|registered| registered.quantity == Quantity::Quality)
+            .map(|registered| beside(registered, channel))
     }
 }
 
@@ -51,6 +54,12 @@ impl Bulk {
         let column = Column { channel: series.channel.clone(), values, unit, quality: Some(quality.into()) };
         self.write_rows(&series.device, times, &[column])
     }
+}
+
+/// The channel of qualities as they come with values of that channel: at the values' own times, so labelled as these are,
+/// whatever both were registered with.
+pub(super) fn beside(qualities: Channel, channel: &Channel) -> Channel {
+    Channel { label: channel.label, cadence: channel.cadence, ..qualities }
 }
 
 /// What is to stand in a series of qualities, by row.

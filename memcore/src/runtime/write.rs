@@ -197,7 +197,10 @@ impl Memcore {
             return Err(Error::invalid(format!("{series} has its qualities in two columns, expected one")));
         }
         match self.store().channel(&series.device.channel(quality.name.clone())) {
-            Some(registered) => registered.check_compatible(&quality).map(|()| (registered, false)),
+            Some(registered) => {
+                registered.check_compatible(&quality)?;
+                Ok((quality::beside(registered, channel), false))
+            }
             None => Ok((quality, true)),
         }
     }

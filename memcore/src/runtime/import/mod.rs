@@ -105,7 +105,7 @@ pub struct ImportReport {
     pub rows: u64,
     /// Values stored, new or in place of others.
     pub points: u64,
-    /// Values that were there already, bit for bit, or that one of the same time follows which was.
+    /// Values that were there already, bit for bit, and those that such a one follows in the file at the same time.
     pub repeated: u64,
     /// Of `points` and `repeated`, those that another of the same series and time follows in the file, which then holds; counted
     /// where both are among 16,384 rows that are read at a time.

@@ -225,7 +225,7 @@ impl Sink {
         Ok(())
     }
 
-    /// The rows whose value is stored already, bit for bit, or that one of the same time follows which is.
+    /// The rows whose value, or the one that holds in the end at their time, is stored already, bit for bit.
     fn there_already(&mut self, series: &SeriesName, times: &[Timestamp], values: &[Option<f64>]) -> Result<Vec<usize>> {
         let Some(Known { channel, until: Some(until), .. }) = self.series.get(series) else { return Ok(Vec::new()) };
         let Some(first) = times.iter().min() else { return Ok(Vec::new()) };
@@ -244,11 +244,11 @@ impl Sink {
         if times.is_sorted_by(|a, b| a < b) {
             return Ok(there);
         }
-        // The last value of a time holds. Where that one is stored, those before it would change nothing.
-        let there: HashSet<usize> = there.into_iter().collect();
+        // Of several rows of one time the last holds, and where that is there the others need not be written again.
+        let kept: HashSet<usize> = there.into_iter().collect();
         let present = || (0..times.len()).filter(|row| values[*row].is_some());
-        let last: HashMap<Timestamp, usize> = present().map(|row| (times[row], row)).collect();
-        Ok(present().filter(|row| there.contains(&last[&times[*row]])).collect())
+        let last_is_there: HashMap<Timestamp, bool> = present().map(|row| (times[row], kept.contains(&row))).collect();
+        Ok(present().filter(|row| last_is_there[&times[*row]]).collect())
     }
 
     /// In a file with a value a row, what is declared of all with a channel is declared of this one too.
@@ -308,17 +308,16 @@ impl Sink {
     }
 }
 
-/// How many rows of the file these are: those of a table with columns of several devices are the same rows, and a document's
-/// readings with times of their own are several.
+/// How many rows of the file these are: those of a table with columns of several devices are the same rows. A document may
+/// have several.
 fn distinct(all: &[Rows]) -> u64 {
     if let [rows] = all {
         return rows.times.len() as u64;
     }
-    let of = |rows: &Rows| std::iter::zip(rows.numbers.clone(), rows.times.clone()).collect::<Vec<_>>();
-    let mut numbers: Vec<(u64, Timestamp)> = all.iter().flat_map(of).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers.len() as u64
+    let mut found: Vec<(&u64, &Timestamp)> = all.iter().flat_map(|rows| rows.numbers.iter().zip(&rows.times)).collect();
+    found.sort_unstable();
+    found.dedup();
+    found.len() as u64
 }
 
 /// What a mapping says of series, by their names.

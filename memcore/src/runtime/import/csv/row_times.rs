@@ -10,7 +10,7 @@ use super::plain_times;
 use super::times::Times;
 use crate::energy::LocalClock;
 use crate::error::{Error, Result};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, shorten};
 use crate::runtime::import::mapping::TimeForm;
 
 /// Reads the times of rows, wherever they stand in them.
@@ -19,6 +19,7 @@ pub(super) struct RowTimes {
     times: Times,
     joined: Vec<u8>,
     elapsed_title: String,
+    numbers: Numbers,
     /// When the first row was measured, from which others count.
     began: Option<Timestamp>,
 }
@@ -30,8 +31,9 @@ impl RowTimes {
         let texts: Vec<&str> = start.rows.iter().filter_map(|row| row.get(cells.cell)).map(String::as_str).collect();
         let likely = plain_times::most_likely(form, &texts);
         let times = if likely { times.only_likely() } else { times };
+        let numbers = Numbers { comma: start.dialect.decimal == ',', own: false };
         let elapsed_title = cells.elapsed.map_or_else(String::new, |cell| start.names[cell].clone());
-        Self { cells, times, joined: Vec::new(), elapsed_title, began: None }
+        Self { cells, times, joined: Vec::new(), elapsed_title, numbers, began: None }
     }
 
     #[inline]
@@ -49,7 +51,7 @@ impl RowTimes {
             None => Ok(time),
             Some(cell) => {
                 let seconds = self.seconds(record, cell)?;
-                let began = Timestamp::from_micros(time.as_micros() - seconds);
+                let began = Timestamp::from_micros(time.as_micros().saturating_sub(seconds));
                 self.began = Some(began);
                 Ok(time)
             }
@@ -62,11 +64,11 @@ impl RowTimes {
 
     fn seconds(&self, record: &ByteRecord, cell: usize) -> Result<i64> {
         let cell = record.get(cell).unwrap_or_default();
-        let seconds = Numbers { comma: false, own: false }.read(&self.elapsed_title, cell)?;
-        let micros = (seconds.unwrap_or(f64::NAN) * 1e6).round();
-        if micros.abs() < 9e18 {
-            return Ok(micros as i64);
-        }
-        Err(Error::invalid(format!("{} is empty, expected seconds since the first row", self.elapsed_title)))
+        let seconds = self.numbers.read(&self.elapsed_title, cell)?;
+        let micros = seconds.map(|seconds| (seconds * 1e6).round()).filter(|micros| micros.abs() < 9e18);
+        micros.map(|micros| micros as i64).ok_or_else(|| {
+            let (title, text) = (&self.elapsed_title, String::from_utf8_lossy(cell));
+            Error::invalid(format!("{title} is {:?}, expected seconds since the first row", shorten(&text)))
+        })
     }
 }
