@@ -16,7 +16,7 @@ mod titles;
 mod whose;
 
 use self::columns::WideColumn;
-pub(super) use self::columns::named;
+pub(super) use self::columns::{is_generated, named};
 use self::dialect::Start;
 use self::forms::{DayOrMonth, Told};
 use self::gathered::{LongRows, WideRows};
