@@ -191,13 +191,22 @@ fn csv(folder: &Path, text: &str) -> PathBuf {
 fn a_strict_import_ends_at_a_bad_row_and_keeps_what_stands_before_it() {
     let folder = tempfile::tempdir().unwrap();
     for (text, words) in [
-        ("series,time,value,unit\nhome1.pv.power,1,5,W\nhome1.pv.power,2,x,W\n", ["line 3", "value is \"x\""]),
-        ("series,time,value,unit\nhome1.pv.power,1,5,W\nhome1.pv.power,soon,5,W\n", ["line 3", "time is \"soon\""]),
-        ("series,time,value,unit\nhome1.pv.power,1,5,W\nhome1.pv.power,2,5,kW\n", ["line 3", "unit is \"kW\""]),
-        ("series,time,value,unit\nhome1.pv.power,1,5,W\nhome1.pv,2,5,W\n", ["line 3", "home1.pv"]),
-        ("series,time,value,unit\nhome1.pv.power,1,5,W\nhome1.pv.x,2,5,parsec\n", ["line 3", "parsec"]),
-        ("series,time,value,unit\nhome1.pv.power,1,5,W\nhome1.pv.power,2\n", ["line 3", "2 cells"]),
-        ("time,home1.pv.power [W]\n1,5\n2,x\n", ["line 3", "home1.pv.power [W] is \"x\""]),
+        (
+            "series,time,value,unit\nhome1.pv.power,1175385601,5,W\nhome1.pv.power,1175385602,x,W\n",
+            ["line 3", "value is \"x\""],
+        ),
+        (
+            "series,time,value,unit\nhome1.pv.power,1175385601,5,W\nhome1.pv.power,soon,5,W\n",
+            ["line 3", "time is \"soon\""],
+        ),
+        (
+            "series,time,value,unit\nhome1.pv.power,1175385601,5,W\nhome1.pv.power,1175385602,5,kW\n",
+            ["line 3", "unit is \"kW\""],
+        ),
+        ("series,time,value,unit\nhome1.pv.power,1175385601,5,W\nhome1.pv,1175385602,5,W\n", ["line 3", "home1.pv"]),
+        ("series,time,value,unit\nhome1.pv.power,1175385601,5,W\nhome1.pv.x,1175385602,5,parsec\n", ["line 3", "parsec"]),
+        ("series,time,value,unit\nhome1.pv.power,1175385601,5,W\nhome1.pv.power,1175385602\n", ["line 3", "2 cells"]),
+        ("time,home1.pv.power [W]\n1175385601,5\n1175385602,x\n", ["line 3", "home1.pv.power [W] is \"x\""]),
     ] {
         let mem = Memcore::in_memory();
         let e = strict(&mem, &csv(folder.path(), text)).unwrap_err();
@@ -205,11 +214,11 @@ fn a_strict_import_ends_at_a_bad_row_and_keeps_what_stands_before_it() {
         assert_eq!(bits(&mem).len(), 1, "{text}");
     }
     for (text, word) in [
-        ("time,p_kw\n1,5\n", "without a device"),
+        ("time,p_kw\n1175385601,5\n", "without a device"),
         ("p_kw\n5\n", "a column of times"),
-        ("time,home1.pv.power [W],home1.pv.power [kW]\n1,5,5\n", "both home1.pv.power"),
-        ("time,home1.pv.power\n1,5\n", "home1.pv.power is not registered"),
-        ("series,time,value\nhome1.pv.power,1,5\n", "home1.pv.power is not registered"),
+        ("time,home1.pv.power [W],home1.pv.power [kW]\n1175385601,5,5\n", "both home1.pv.power"),
+        ("time,home1.pv.power\n1175385601,5\n", "home1.pv.power is not registered"),
+        ("series,time,value\nhome1.pv.power,1175385601,5\n", "home1.pv.power is not registered"),
     ] {
         let mem = Memcore::in_memory();
         let e = import(&mem, &csv(folder.path(), text)).unwrap_err();
@@ -247,10 +256,10 @@ fn a_dry_run_says_what_would_be_written_and_writes_nothing() {
 fn a_changed_value_replaces_the_old_one_and_the_order_of_a_file_holds() {
     let folder = tempfile::tempdir().unwrap();
     let mem = Memcore::in_memory();
-    let first = "series,time,value,unit\nhome1.pv.power,1,5,W\nhome1.pv.power,2,6,W\n";
+    let first = "series,time,value,unit\nhome1.pv.power,1175385601,5,W\nhome1.pv.power,1175385602,6,W\n";
     import(&mem, &csv(folder.path(), first)).unwrap();
     // The last row of a time holds, although it says what is there already.
-    let second = "series,time,value,unit\nhome1.pv.power,1,7,W\nhome1.pv.power,1,5,W\nhome1.pv.power,2,8,W\n";
+    let second = "series,time,value,unit\nhome1.pv.power,1175385601,7,W\nhome1.pv.power,1175385601,5,W\nhome1.pv.power,1175385602,8,W\n";
     let report = import(&mem, &csv(folder.path(), second)).unwrap();
     assert_eq!((report.points, report.repeated, report.replaced), (1, 2, 1));
     let values: Vec<f64> = bits(&mem).into_values().map(f64::from_bits).collect();

@@ -199,11 +199,12 @@ fn a_time_that_no_clock_showed_is_left_out_unless_the_mapping_knows_what_it_mean
 #[test]
 fn bad_cells_and_bad_rows_go_to_a_side_file_and_the_rest_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let text = "time,p_kw,u_v\n1,5,230\n2,bad,231\nsoon,6,232\n4,7\n5,\"1,234\",\n6,8,233,\n";
+    let text = "time,p_kw,u_v\n1175385601,5,230\n1175385602,bad,231\nsoon,6,232\n1175385604,7\n1175385605,\"1,234\",\n1175385606,8,233,\n";
     let request = of_device(&written(folder.path(), "meter.csv", text));
     let mem = Memcore::in_memory();
     let report = run(&mem, &request).unwrap();
     assert_eq!((report.rows, report.points, report.refused.count), (4, 5, 4));
+    assert_eq!((report.gaps, report.refused.whole, report.refused.cells), (1, 2, 2));
     let reasons: Vec<_> = report.refused.first.iter().map(|row| (row.line.unwrap(), row.reason.as_str())).collect();
     let words = ["p_kw is \"bad\"", "time is \"soon\"", "2 cells, expected 3", "without separators of thousands"];
     for (((line, reason), at), word) in reasons.iter().zip([3, 4, 5, 6]).zip(words) {
@@ -212,8 +213,11 @@ fn bad_cells_and_bad_rows_go_to_a_side_file_and_the_rest_is_kept() {
     let aside = std::fs::read_to_string(report.refused.file.unwrap()).unwrap();
     assert_eq!((aside.lines().count(), aside.lines().next()), (5, Some("row,line,reason,text")));
     // The voltage of the row with a bad power is there.
-    assert!(samples(&mem).contains(&"home1.meter.voltage 1970-01-01T00:00:02Z 231".to_owned()));
+    assert!(samples(&mem).contains(&"home1.meter.voltage 2007-04-01T00:00:02Z 231".to_owned()));
     let nothing = of_device(&written(folder.path(), "none.csv", "time,p_kw\nsoon,x\nlater,y\n"));
+    let e = run(&Memcore::in_memory(), &nothing).unwrap_err();
+    assert!(e.message().contains("time is \"soon\" and the like, expected times such as 2007-04-01 00:00"), "{e}");
+    let nothing = of_device(&written(folder.path(), "none.csv", "time,p_kw\n2007-04-01 00:00,x\n2007-04-01 00:01,y\n"));
     let e = run(&Memcore::in_memory(), &nothing).unwrap_err();
     assert!(e.message().contains("no row of it can be read; line 2"), "{e}");
 }
@@ -221,7 +225,7 @@ fn bad_cells_and_bad_rows_go_to_a_side_file_and_the_rest_is_kept() {
 #[test]
 fn columns_that_say_no_unit_are_named_all_at_once_with_what_they_seem_to_measure() {
     let folder = tempfile::tempdir().unwrap();
-    let text = "time,ambient_temp__1053,inv2_power,wind_speed\n1,20,5,3\n";
+    let text = "time,ambient_temp__1053,inv2_power,wind_speed\n1175385601,20,5,3\n";
     let mut request = of_device(&written(folder.path(), "pv.csv", text));
     let mem = Memcore::in_memory();
     let e = run(&mem, &request).unwrap_err();
@@ -236,7 +240,7 @@ fn columns_that_say_no_unit_are_named_all_at_once_with_what_they_seem_to_measure
     request.frame.units.insert("power".into(), Unit::Kilowatt);
     request.mapping.columns.entry("wind_speed".into()).or_default().skip = true;
     run(&mem, &request).unwrap();
-    let expected = ["home1.meter.ambient_temp 1970-01-01T00:00:01Z 20", "home1.meter.inv2_power 1970-01-01T00:00:01Z 5000"];
+    let expected = ["home1.meter.ambient_temp 2007-04-01T00:00:01Z 20", "home1.meter.inv2_power 2007-04-01T00:00:01Z 5000"];
     assert_eq!(samples(&mem), expected);
 }
 
@@ -286,7 +290,7 @@ fn an_import_that_was_cut_off_or_whose_file_was_corrected_adds_only_what_is_new(
     let folder = tempfile::tempdir().unwrap();
     let text = |rows: usize, change: bool| {
         let value = |row: usize| if change && row == 7 { 99.0 } else { row as f64 };
-        let rows: String = (0..rows).map(|row| format!("{},{}\n", row * 60, value(row))).collect();
+        let rows: String = (0..rows).map(|row| format!("{},{}\n", 1_175_385_600 + row * 60, value(row))).collect();
         format!("time,p_w\n{rows}")
     };
     let mem = Memcore::in_memory();
@@ -335,14 +339,15 @@ fn a_parquet_with_local_times_needs_their_zone_and_a_mapping_chooses_its_columns
 #[test]
 fn a_packed_file_is_unpacked_on_the_way() {
     use flate2::write::GzEncoder;
-    let text = b"time,p_w\n1,5\n2,6\n";
+    let text = b"time,p_w\n1175385601,5\n1175385602,6\n";
     let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(text).unwrap();
     // The same text as `xz` packs it.
-    let xz: [u8; 76] = [
-        253, 55, 122, 88, 90, 0, 0, 4, 230, 214, 180, 70, 2, 0, 33, 1, 22, 0, 0, 0, 116, 47, 229, 163, 1, 0, 16, 116, 105,
-        109, 101, 44, 112, 95, 119, 10, 49, 44, 53, 10, 50, 44, 54, 10, 0, 0, 0, 0, 70, 245, 185, 217, 173, 149, 190, 133,
-        0, 1, 41, 17, 50, 10, 112, 14, 31, 182, 243, 125, 1, 0, 0, 0, 0, 4, 89, 90,
+    let xz: [u8; 92] = [
+        253, 55, 122, 88, 90, 0, 0, 4, 230, 214, 180, 70, 2, 0, 33, 1, 22, 0, 0, 0, 116, 47, 229, 163, 224, 0, 34, 0, 31,
+        93, 0, 58, 26, 73, 250, 224, 157, 194, 78, 37, 65, 142, 101, 128, 214, 173, 116, 47, 212, 143, 77, 244, 79, 200,
+        102, 207, 233, 28, 166, 243, 27, 0, 0, 0, 253, 169, 1, 89, 35, 242, 246, 98, 0, 1, 59, 35, 97, 43, 83, 190, 31,
+        182, 243, 125, 1, 0, 0, 0, 0, 4, 89, 90,
     ];
     let folder = tempfile::tempdir().unwrap();
     for (name, packed) in [("meter.csv.gz", gzip.finish().unwrap()), ("meter.csv.xz", xz.to_vec())] {
@@ -350,7 +355,7 @@ fn a_packed_file_is_unpacked_on_the_way() {
         std::fs::write(&file, packed).unwrap();
         let mem = Memcore::in_memory();
         run(&mem, &of_device(&file)).unwrap();
-        assert_eq!(samples(&mem)[1], "home1.meter.power 1970-01-01T00:00:02Z 6", "{name}");
+        assert_eq!(samples(&mem)[1], "home1.meter.power 2007-04-01T00:00:02Z 6", "{name}");
         // One that was cut off says so.
         let whole = std::fs::read(&file).unwrap();
         std::fs::write(&file, &whole[..whole.len() - 12]).unwrap();
@@ -362,28 +367,32 @@ fn a_packed_file_is_unpacked_on_the_way() {
 fn values_of_one_time_are_counted_and_the_last_holds() {
     let folder = tempfile::tempdir().unwrap();
     let mem = Memcore::in_memory();
-    let text = "time,p_w\n1,5\n1,6\n3,1\n2,1\n2,\n";
+    let text = "time,p_w\n1175385601,5\n1175385601,6\n1175385603,1\n1175385602,1\n1175385602,\n";
     let report = run(&mem, &of_device(&written(folder.path(), "meter.csv", text))).unwrap();
     assert_eq!((report.points, report.replaced, report.gaps), (4, 1, 1));
-    assert_eq!(samples(&mem)[0], "home1.meter.power 1970-01-01T00:00:01Z 6");
+    assert_eq!(samples(&mem)[0], "home1.meter.power 2007-04-01T00:00:01Z 6");
     let again = run(&mem, &of_device(&folder.path().join("meter.csv"))).unwrap();
     assert_eq!((again.points, again.repeated), (0, 4));
     // One of them was corrected: both are written, in the order of the file.
-    let corrected = written(folder.path(), "corrected.csv", "time,p_w\n1,6\n1,5\n");
+    let corrected = written(folder.path(), "corrected.csv", "time,p_w\n1175385601,6\n1175385601,5\n");
     assert_eq!(run(&mem, &of_device(&corrected)).unwrap().points, 2);
-    assert_eq!(samples(&mem)[0], "home1.meter.power 1970-01-01T00:00:01Z 5");
+    assert_eq!(samples(&mem)[0], "home1.meter.power 2007-04-01T00:00:01Z 5");
 }
 
 #[test]
 fn numbers_that_mean_not_measured_are_gaps_by_the_mapping() {
     let folder = tempfile::tempdir().unwrap();
-    let mut request = of_device(&written(folder.path(), "meter.csv", "time,p_w\n1,5\n2,65535\n3,-999\n4,7000\n"));
+    let mut request = of_device(&written(
+        folder.path(),
+        "meter.csv",
+        "time,p_w\n1175385601,5\n1175385602,65535\n1175385603,-999\n1175385604,7000\n",
+    ));
     let mapping = "[columns.p_w]\ninvalid = [-999.0]\nregister = \"uint16\"\nrange = [0.0, 6000.0]\n";
     request.mapping = Mapping::from_toml(mapping).unwrap();
     let mem = Memcore::in_memory();
     let report = run(&mem, &request).unwrap();
     assert_eq!((report.points, report.invalid, report.out_of_range), (1, 2, 1));
-    assert_eq!(samples(&mem), ["home1.meter.power 1970-01-01T00:00:01Z 5"]);
+    assert_eq!(samples(&mem), ["home1.meter.power 2007-04-01T00:00:01Z 5"]);
 }
 
 /// The real files, with as little said as they need.
@@ -508,5 +517,9 @@ fn seconds_since_the_first_row_have_the_decimals_of_the_file_and_no_end_of_time(
     let rows = stored("time;s;p_kw\n2024-01-01 00:00;0,5;1,5\n2024-01-01 00:00;2,0;2,5\n", elapsed);
     assert_eq!(rows[1], "home1.meter.power 2024-01-01T00:00:01.5Z 2500");
     let far = "time_us,s,p_kw\n9223372036854775000,-8000000000000,1\n9223372036854775000,1e13,1\n0,0,2\n";
-    assert_eq!(stored(far, elapsed).len(), 2, "one row is later than can be said");
+    let declared = |request: &mut ImportRequest| {
+        elapsed(request);
+        request.mapping.time.form = Some(memcore::TimeForm::EpochUs);
+    };
+    assert_eq!(stored(far, declared).len(), 2, "one row is later than can be said");
 }

@@ -69,7 +69,7 @@ fn a_bad_document_is_left_out_with_its_reason_and_the_others_are_taken() {
 
 #[test]
 fn several_devices_are_not_thrown_together_under_one_name() {
-    let text = "{\"time\":1,\"device\":\"a\",\"p_w\":1}\n{\"time\":2,\"device\":\"b\",\"p_w\":2}\n";
+    let text = "{\"time\":1767225600,\"device\":\"a\",\"p_w\":1}\n{\"time\":1767225660,\"device\":\"b\",\"p_w\":2}\n";
     let (_, report) = imported("two.jsonl", text, |request| request.frame.device = from("home1.meter"));
     assert_eq!((report.points, report.refused.count), (1, 1));
     assert!(report.refused.first[0].reason.contains("device is \"b\", expected \"a\" as above"));

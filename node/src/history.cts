@@ -225,13 +225,17 @@ export interface ImportReport {
   points: number;
   /** Values that were there already. */
   repeated: number;
+  /** Of these values, those that another of their series and time follows, which holds. */
+  replaced: number;
   /** Empty cells. */
   gaps: number;
+  /** Values that say "not measured". */
+  invalid: number;
   first?: Date;
   last?: Date;
   series: { series: string; unit: string; new: boolean; points: number }[];
-  /** Rows that could not be read: how many, the first hundred, and the file that has all. */
-  refused: { count: number; first: RefusedRow[]; file?: string };
+  /** Rows that could not be read: how many, in whole (these are none of `rows`) or in some cells, the first hundred, and the file that has all. */
+  refused: { count: number; whole: number; cells: number; first: RefusedRow[]; file?: string };
   understood: Understood;
 }
 

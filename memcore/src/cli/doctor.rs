@@ -111,7 +111,7 @@ impl Doctor {
         drop(bar);
         let examined = examined?;
         if let Some(to) = &self.write_mapping {
-            write(to, &examined.mapping.to_toml()?)?;
+            write(to, &examined.understood.written(&examined.mapping)?)?;
         }
         if self.json {
             format::print(&format::json(&examined)?)?;
@@ -136,6 +136,9 @@ impl Doctor {
         let (from, to) = (end("--from", &self.from, Timestamp::MIN)?, end("--to", &self.to, Timestamp::MAX)?);
         let config = common.config(None)?;
         let memcore = Memcore::open_read_only(&config.path, StoreOptions::default())?;
+        if memcore.series(&selection).is_empty() {
+            return Err(Error::not_found(format!("no series is {selection}, and there is no such file")));
+        }
         let bar = Bar::new(&self.what);
         let report = memcore.examine(&selection, from, to, &self.options()?, &mut |progress| bar.tell(progress));
         drop(bar);

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Serialize;
+use serde_json::json;
 
 use super::progress::Bar;
 use super::understood;
@@ -16,7 +18,8 @@ const LAYOUTS: &str = "How text is cut, how times are written and which units co
 file is wide, with a column of times and a column a channel, or long, with a value a row and columns that say of what. Wide \
 columns are named by whole series (home1.pv.power), or belong to --device; their units stand in their titles (p_kw, power \
 [kW]), in the metadata `unit` of Parquet and Arrow, or are given by --unit. --dry-run shows what is understood, and \
---write-mapping writes it down, to be corrected and used again by --mapping. Doing an import again adds nothing twice.";
+--write-mapping writes it down, to be corrected and used again by --mapping. Doing an import again adds nothing twice. Exit code 0 also where rows were left \
+out, which is said; 1 where a file could not be imported: the other files are, unless --strict.";
 
 #[derive(Debug, Args)]
 #[command(after_help = LAYOUTS)]
@@ -39,7 +42,7 @@ pub(super) struct Import {
     /// The column of times, or the two of date and time of day [default: told by name and content]
     #[arg(long, value_name = "COLUMN[,COLUMN]", value_delimiter = ',')]
     time: Vec<String>,
-    /// How times are written: epoch-s, epoch-ms, epoch-us, epoch-ns, zoned, local, day-first or month-first
+    /// How times are written: epoch-s, epoch-ms, epoch-us, epoch-ns, zoned, local, day-first, month-first or excel
     #[arg(long, value_name = "FORM")]
     time_form: Option<String>,
     /// The zone of times without one, such as Europe/Paris [default: UTC]
@@ -66,7 +69,7 @@ pub(super) struct Import {
     /// Read and check everything, write nothing, and show what is understood
     #[arg(long)]
     dry_run: bool,
-    /// Ends with one JSON object for each file
+    /// One JSON object for each file instead of text
     #[arg(long)]
     json: bool,
 }
@@ -79,14 +82,35 @@ impl Import {
         }
         let requests = self.files.iter().map(|file| self.request(file)).collect::<Result<Vec<_>>>()?;
         let memcore = self.open(&config.path)?;
-        let done = requests.iter().try_for_each(|request| {
-            let bar = Bar::new(&request.file.display().to_string());
-            let imported = import_file(&memcore, request, &mut |progress| bar.tell(progress));
-            drop(bar);
-            self.say(&request.file, &imported?)
-        });
+        let done = self.import_all(&memcore, &requests);
         let closed = memcore.close();
-        done.and(closed).map(|()| 0)
+        done.and_then(|code| closed.map(|()| code))
+    }
+
+    /// One file that cannot be imported keeps none of the others out, unless the import is strict.
+    fn import_all(&self, memcore: &Memcore, requests: &[ImportRequest]) -> Result<u8> {
+        let mut failed = 0;
+        for request in requests {
+            let bar = Bar::new(&request.file.display().to_string());
+            let imported = import_file(memcore, request, &mut |progress| bar.tell(progress));
+            drop(bar);
+            match imported {
+                Ok(report) => self.say(&request.file, &report)?,
+                Err(e) if requests.len() == 1 || self.strict => return Err(e),
+                Err(e) => {
+                    failed += 1;
+                    format::note(&format!("memcore: {e}"));
+                    if self.json {
+                        let (file, error) = (request.file.display().to_string(), e.to_string());
+                        format::print(&json!({"file": file, "error": error}).to_string())?;
+                    }
+                }
+            }
+        }
+        if failed > 0 {
+            format::note(&format!("{failed} of {} files could not be imported", requests.len()));
+        }
+        Ok(u8::from(failed > 0))
     }
 
     fn open(&self, site: &Path) -> Result<Memcore> {
@@ -156,11 +180,12 @@ impl Import {
 
     fn say(&self, file: &Path, report: &ImportReport) -> Result<()> {
         if let Some(path) = &self.write_mapping {
-            let text = report.mapping.to_toml()?;
+            let text = report.understood.written(&report.mapping)?;
             std::fs::write(path, text).map_err(|e| Error::io(format!("write {}", path.display()), e))?;
         }
         if self.json {
-            return format::print(&format::json(report)?).map(drop);
+            let told = Told { file: &file.display().to_string(), dry_run: self.dry_run, report };
+            return format::print(&format::json(&told)?).map(drop);
         }
         if self.dry_run {
             format::print(&understood::shown(report))?;
@@ -175,6 +200,15 @@ impl Import {
             format!("{file}: {rows} rows, {points} points {what}, {repeated} there already, {gaps} gaps, {series} series");
         format::print(&line).map(drop)
     }
+}
+
+/// A report of one file among several.
+#[derive(Serialize)]
+struct Told<'a> {
+    file: &'a str,
+    dry_run: bool,
+    #[serde(flatten)]
+    report: &'a ImportReport,
 }
 
 fn delimiter(text: &str) -> Result<char> {

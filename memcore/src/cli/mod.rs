@@ -76,7 +76,7 @@ enum Action {
     Query(query::Query),
     /// The energy balance of a site: import, export, production, consumption, and what no device explains
     Balance(balance::Balance),
-    /// Take existing history in from files of CSV, Parquet or Arrow
+    /// Take existing history in from files: CSV, Parquet, Arrow, JSON, MongoDB, Home Assistant, Green Button
     Import(import::Import),
     Doctor(doctor::Doctor),
     /// Write history to a file of CSV, Parquet or Arrow, however long it is

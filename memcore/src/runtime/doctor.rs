@@ -167,7 +167,7 @@ mod of_file {
         }
         let understood = source.understood();
         let form = understood.time.as_ref().and_then(|time| time.form.parse::<TimeForm>().ok());
-        let naive = matches!(form, Some(TimeForm::Local | TimeForm::DayFirst | TimeForm::MonthFirst));
+        let naive = form.is_some_and(TimeForm::is_local);
         let options = Examination { naive: options.naive || naive, zone, ..options.clone() };
 
         let declared = source.channels();

@@ -40,6 +40,10 @@ class RefusedRows(TypedDict):
     """The rows that could not be read."""
 
     count: int
+    whole: int
+    """Those left out in whole; they are none of the rows read."""
+    cells: int
+    """Cells left out of rows that were read."""
     first: list[RefusedRow]
     """The first of them, a hundred at most."""
     file: str | None
@@ -47,14 +51,23 @@ class RefusedRows(TypedDict):
 
 
 class ImportReport(TypedDict):
-    """What an import did, or would do."""
+    """What an import did, or would do.
+
+    Everything is counted once: the rows of a file are ``rows`` and ``refused["whole"]``; the cells of its ``rows`` are
+    ``points``, ``repeated``, ``gaps``, ``invalid``, ``out_of_range`` and ``refused["cells"]``.
+    """
 
     rows: int
     points: int
     repeated: int
     """Values that were there already."""
+    replaced: int
+    """Of these values, those that another of their series and time follows, which holds."""
     gaps: int
     """Empty cells."""
+    invalid: int
+    """Values that say "not measured"."""
+    out_of_range: int
     first: datetime | None
     last: datetime | None
     series: list[ImportedSeries]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 
 use super::csv::forms::{Told, tell};
+use super::csv::plain_times;
 use super::csv::times::Times as Texts;
 use super::document::{Object, Value, at_path};
 use super::mapping::{Mapping, SkippedTimes, TimeForm};
@@ -87,13 +88,11 @@ impl Times {
     pub(super) fn read(&mut self, name: &str, value: &Value, whose: &str) -> Result<Timestamp> {
         let time = match value {
             Value::Time(time) => return Ok(*time),
-            // The digits of a date: 20240101.
-            Value::Whole(number) if self.form.is_none_or(|form| form == TimeForm::Local) => {
-                let text = number.to_string();
-                match tell(name, &[&text]) {
-                    Told::Form(TimeForm::Local) => return self.read_text(name, &text, whose),
-                    _ => self.unit(name, *number as f64).and_then(|nanos| from_nanos(i128::from(*number) * nanos)),
-                }
+            Value::Whole(number) if self.form.is_some_and(TimeForm::is_local) => {
+                return self.read_text(name, &number.to_string(), whose);
+            }
+            Value::Number(number) if self.form.is_some_and(TimeForm::is_local) => {
+                return self.read_text(name, &number.to_string(), whose);
             }
             Value::Whole(number) => {
                 self.unit(name, *number as f64).and_then(|nanos| from_nanos(i128::from(*number) * nanos))
@@ -106,10 +105,21 @@ impl Times {
             Value::Text(text) => return self.read_text(name, text.trim(), whose),
             _ => None,
         };
-        time.ok_or_else(|| {
-            let value = value.describe();
-            Error::invalid(format!("{} is {value}, expected RFC 3339 or a number since 1970", shorten(name)))
-        })
+        match (time, value) {
+            // What memcore writes says so by its name, and is of any time.
+            (Some(time), _)
+                if self.form.is_some() || name.ends_with("time_us") || plain_times::is_likely(time.as_micros()) =>
+            {
+                Ok(time)
+            }
+            // A date without separators perhaps; else it is said what it might be.
+            (Some(_), Value::Whole(number)) => self.read_text(name, &number.to_string(), whose),
+            (Some(_), Value::Number(number)) => self.read_text(name, &number.to_string(), whose),
+            _ => {
+                let value = value.describe();
+                Err(Error::invalid(format!("{} is {value}, expected RFC 3339 or a number since 1970", shorten(name))))
+            }
+        }
     }
 
     /// Nanoseconds of the unit that times since 1970 are counted in: as declared, as the name ends, or by their size.
@@ -150,6 +160,7 @@ impl Times {
             (None, Told::DayOrMonth) => {
                 return Err(refuse("to be told whether the day or the month is first, as [time] form = \"day-first\""));
             }
+            (None, Told::Numbers) => return Err(plain_times::doubt(name, &[text])),
             (None, Told::Nothing) => {
                 return Err(refuse(
                     "RFC 3339, a local time such as 2007-04-01 00:00 or 01.04.2007 00:00, or a number since 1970",
@@ -235,11 +246,17 @@ mod tests {
             let time = times.read("t", &Value::Whole(number), "").unwrap();
             assert_eq!(time, Timestamp::from_seconds(1_700_000_000), "{number}");
         }
-        assert_eq!(times.read("t", &Value::Number(1.5), "").unwrap(), Timestamp::from_micros(1_500_000));
+        assert_eq!(
+            times.read("t_us", &Value::Whole(1_700_000_000_000_000), "").unwrap(),
+            Timestamp::from_seconds(1_700_000_000)
+        );
         assert_eq!(times.read("time_us", &Value::Whole(7), "").unwrap(), Timestamp::from_micros(7));
         assert_eq!(times.read("t", &Value::Text("1700000000.25".into()), "").unwrap().as_micros(), 1_700_000_000_250_000);
         let date = times.read("t", &Value::Whole(20_240_101), "").unwrap();
         assert_eq!(date.to_string(), "2024-01-01T00:00:00Z", "the digits of a date");
+        // Other numbers are no times before somebody says so.
+        let e = times.read("t", &Value::Number(39_173.5), "").unwrap_err();
+        assert!(e.message().contains("excel makes it 2007-04-01T12:00:00, epoch-s makes it 1970-01-01T10:52:53.5Z"), "{e}");
         assert!(times.read("t", &Value::Number(f64::INFINITY), "").is_err());
         assert!(times.read("t", &Value::Bool(true), "").is_err());
     }
@@ -257,6 +274,8 @@ mod tests {
         let e = read("2024-03-31 02:30").unwrap_err();
         assert!(e.message().contains("2024-03-31"), "a time that no clock showed: {e}");
         assert!(read("yesterday").unwrap_err().message().starts_with("start is \"yesterday\", expected RFC 3339"));
+        let mut days = times(None, Some(TimeForm::Excel));
+        assert_eq!(days.read("t", &Value::Number(39_173.5), "").unwrap().to_string(), "2007-04-01T12:00:00Z");
         let mut month_first = times(None, Some(TimeForm::MonthFirst));
         let time = month_first.read("start", &Value::Text("03/04/2024 02:00".into()), "").unwrap();
         assert_eq!(time.to_string(), "2024-03-04T02:00:00Z");

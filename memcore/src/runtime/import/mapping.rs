@@ -110,16 +110,18 @@ pub enum TimeForm {
     EpochNs,
     /// Year first, with an offset or Z: `2007-04-01T00:00:00+02:00`.
     Zoned,
-    /// Year first, without: `2007-04-01 00:00`.
+    /// Year first, without: `2007-04-01 00:00`, `200704010000`.
     Local,
     /// Day first: `01.04.2007 00:00`, `1/4/2007 12:00 AM`.
     DayFirst,
     /// Month first: `4/1/2007 0:00`.
     MonthFirst,
+    /// Days as spreadsheets count them, local: 39173.5 is noon of 2007-04-01.
+    Excel,
 }
 
 impl TimeForm {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::EpochS,
         Self::EpochMs,
         Self::EpochUs,
@@ -128,6 +130,7 @@ impl TimeForm {
         Self::Local,
         Self::DayFirst,
         Self::MonthFirst,
+        Self::Excel,
     ];
 
     /// The form of that name.
@@ -147,7 +150,13 @@ impl TimeForm {
             Self::Local => "local",
             Self::DayFirst => "day-first",
             Self::MonthFirst => "month-first",
+            Self::Excel => "excel",
         }
+    }
+
+    /// Whether it is what a wall clock showed, so that a zone tells the instant.
+    pub(crate) const fn is_local(self) -> bool {
+        matches!(self, Self::Local | Self::DayFirst | Self::MonthFirst | Self::Excel)
     }
 }
 
@@ -319,6 +328,26 @@ impl Mapping {
 }
 
 impl ColumnMapping {
+    /// What this says, and what the general one says beyond it.
+    pub(super) fn over(&self, general: &Self) -> Self {
+        let (own, general) = (self.clone(), general.clone());
+        Self {
+            series: own.series.or(general.series),
+            unit: own.unit.or(general.unit),
+            quantity: own.quantity.or(general.quantity),
+            kind: own.kind.or(general.kind),
+            sign: own.sign.or(general.sign),
+            label: own.label.or(general.label),
+            cadence: own.cadence.or(general.cadence),
+            max_age: own.max_age.or(general.max_age),
+            range: own.range.or(general.range),
+            invalid: if own.invalid.is_empty() { general.invalid } else { own.invalid },
+            register: own.register.or(general.register),
+            rollover: own.rollover.or(general.rollover),
+            skip: own.skip || general.skip,
+        }
+    }
+
     /// The description of the series, where it says more than a unit does.
     pub(super) fn describe(&self, series: &SeriesName, unit: Option<Unit>) -> Result<Option<Channel>> {
         let plain = Self { series: None, unit: None, skip: false, ..self.clone() } == Self::default();

@@ -23,6 +23,7 @@ mod sink;
 mod source;
 mod table;
 mod understood;
+mod unit_hints;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -94,17 +95,20 @@ impl ImportRequest {
 }
 
 /// What an import did, or with `dry_run` would do.
+///
+/// Everything in the file is counted once: its rows are `rows` and `refused.whole`; the cells of its `rows` are `points`,
+/// `repeated`, `gaps`, `invalid`, `out_of_range` and `refused.cells`. (A dry run leaves out the columns that have no unit yet.)
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct ImportReport {
-    /// Rows read.
+    /// Rows read; in a file with a value a row, values.
     pub rows: u64,
-    /// Values stored.
+    /// Values stored, new or in place of others.
     pub points: u64,
     /// Values that were there already, bit for bit, and those that such a one follows in the file at the same time.
     pub repeated: u64,
-    /// Values that another of the same series and time follows in the file, which then holds; counted where both are among
-    /// 16,384 rows that are read at a time.
+    /// Of `points` and `repeated`, those that another of the same series and time follows in the file, which then holds; counted
+    /// where both are among 16,384 rows that are read at a time.
     pub replaced: u64,
     /// Empty cells: gaps, which stay gaps.
     pub gaps: u64,
@@ -174,8 +178,11 @@ pub fn import_file(
         progress(&Progress { rows, points, part: source.part(), ..Progress::default() }.at(started))?;
     };
     // What stands before a bad row is as good as if the file ended there.
+    sink.note(&mut understood);
     let mut report = sink.finish()?;
     report.refused = refused.finish().map_err(named)?;
+    // A cell that cannot be read comes as an empty one.
+    report.gaps = report.gaps.saturating_sub(report.refused.cells);
     report.mapping = understood.complete(request.effective_mapping());
     report.understood = understood;
     ended?;

@@ -33,6 +33,8 @@ pub struct RefusedRow {
 pub(crate) struct Refused {
     strict: bool,
     count: u64,
+    whole: u64,
+    cells: u64,
     first: Vec<RefusedRow>,
     /// Where all of them go; opened with the first.
     path: Option<PathBuf>,
@@ -43,15 +45,29 @@ pub(crate) struct Refused {
 impl Refused {
     /// Writes them to that file, if there is one. When `strict`, the first refused row is an error.
     pub(crate) fn new(path: Option<PathBuf>, strict: bool) -> Self {
-        Self { strict, count: 0, first: Vec::new(), path, side: None, last_row: None }
+        Self { strict, count: 0, whole: 0, cells: 0, first: Vec::new(), path, side: None, last_row: None }
     }
 
-    /// Leaves out a row, or one cell of a row, with the reason.
+    /// Leaves out a row, with the reason.
     ///
     /// # Errors
     /// The reason, naming the line (or the row), when strict; [`Io`](crate::ErrorKind::Io) where the side file cannot be
     /// written.
     pub(crate) fn take(&mut self, row: u64, line: Option<u64>, text: &str, reason: &Error) -> Result<()> {
+        self.whole += 1;
+        self.leave_out(row, line, text, reason)
+    }
+
+    /// Leaves out one cell of a row, which is given on as an empty one.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub(crate) fn take_cell(&mut self, row: u64, line: Option<u64>, text: &str, reason: &Error) -> Result<()> {
+        self.cells += 1;
+        self.leave_out(row, line, text, reason)
+    }
+
+    fn leave_out(&mut self, row: u64, line: Option<u64>, text: &str, reason: &Error) -> Result<()> {
         if self.strict {
             let at = line.map_or_else(|| format!("row {row}"), |line| format!("line {line}"));
             return Err(Error::new(reason.kind(), format!("{at}: {}", reason.message())));
@@ -99,7 +115,7 @@ impl Refused {
             std::fs::remove_file(path).map_err(|e| Error::io(format!("remove {}", path.display()), e))?;
         }
         let file = path.filter(|_| self.side.is_some());
-        Ok(RefusedRows { count: self.count, first: self.first, file })
+        Ok(RefusedRows { count: self.count, whole: self.whole, cells: self.cells, first: self.first, file })
     }
 }
 
@@ -126,6 +142,10 @@ fn begin(path: &Path) -> std::io::Result<csv::Writer<BufWriter<File>>> {
 pub struct RefusedRows {
     /// How many rows, in whole or in part.
     pub count: u64,
+    /// Those left out in whole; they are none of the rows read.
+    pub whole: u64,
+    /// Cells left out of rows that were read.
+    pub cells: u64,
     /// The first hundred reasons.
     pub first: Vec<RefusedRow>,
     /// Where all of them stand.
@@ -143,11 +163,12 @@ mod tests {
         let path = folder.path().join("house.csv.refused.csv");
         let mut refused = Refused::new(Some(path.clone()), false);
         for row in 0..250 {
-            refused.take(row, Some(row + 2), "1,\"x\"", &Error::invalid("power is \"x\"")).unwrap();
-            refused.take(row, Some(row + 2), "1,\"x\"", &Error::invalid("voltage is \"y\"")).unwrap();
+            refused.take_cell(row, Some(row + 2), "1,\"x\"", &Error::invalid("power is \"x\"")).unwrap();
+            refused.take_cell(row, Some(row + 2), "1,\"x\"", &Error::invalid("voltage is \"y\"")).unwrap();
         }
         let told = refused.finish().unwrap();
-        assert_eq!((told.count, told.first.len(), told.file), (250, KEPT, Some(path.clone())));
+        assert_eq!((told.count, told.whole, told.cells), (250, 0, 500));
+        assert_eq!((told.first.len(), told.file), (KEPT, Some(path.clone())));
         let text = std::fs::read_to_string(path).unwrap();
         assert_eq!(text.lines().nth(1), Some("0,2,\"power is \"\"x\"\"\",\"1,\"\"x\"\"\""));
         assert_eq!(text.lines().count(), 501);

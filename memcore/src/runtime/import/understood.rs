@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
+use super::csv::is_generated;
 use super::mapping::{ColumnMapping, FileMapping, LongMapping, Mapping, TimeForm};
+use super::unit_hints;
+use crate::error::Result;
 use crate::model::{Channel, Kind, Quantity, SeriesName, Timestamp, Unit};
 use crate::runtime::frame::Rows;
 
@@ -89,7 +92,9 @@ impl UnderstoodColumn {
     /// Says in a mapping what is understood; what it says beyond that stays.
     fn declare(&self, known: &mut ColumnMapping) {
         known.skip = self.skipped.is_some();
-        known.series = self.series.as_ref().map(SeriesName::to_string);
+        // A column without a name is called by what it measures, which its unit will tell.
+        let is_open = self.unit.is_none() && is_generated(&self.column) && known.series.is_none();
+        known.series = self.series.as_ref().filter(|_| !is_open).map(SeriesName::to_string);
         known.unit = self.unit;
         if let Some(channel) = &self.channel {
             known.kind = Some(channel.kind).filter(|kind| *kind != Kind::default());
@@ -101,6 +106,17 @@ impl UnderstoodColumn {
         let (column, skipped) = (column.to_owned(), Some(why.to_owned()));
         Self { column, series: None, unit: None, quantity: None, channel: None, skipped }
     }
+}
+
+/// The column whose table begins in that line of a mapping.
+fn column_of(line: &str) -> Option<String> {
+    let table: toml::Table = line.strip_prefix("[columns.").and_then(|_| line.parse().ok())?;
+    table.get("columns")?.as_table()?.keys().next().cloned()
+}
+
+/// Whether a column is taken whose unit nobody says.
+fn is_open(mapping: &Mapping, column: &str) -> bool {
+    mapping.columns.get(column).is_some_and(|known| known.unit.is_none() && !known.skip)
 }
 
 /// A row as it was read, in the units of the file.
@@ -133,6 +149,27 @@ impl Understood {
             column.declare(mapping.columns.entry(column.column.clone()).or_default());
         }
         mapping
+    }
+
+    /// The text of a mapping for a person to complete: columns that say no unit stand there with what is to be filled in, and what
+    /// is to be checked stands above all.
+    ///
+    /// # Errors
+    /// As [`Mapping::to_toml`].
+    pub fn written(&self, mapping: &Mapping) -> Result<String> {
+        let mut text = String::new();
+        for note in &self.notes {
+            text += &format!("# {note}\n");
+        }
+        for line in mapping.to_toml()?.lines() {
+            text += &format!("{line}\n");
+            let Some(column) = column_of(line).filter(|column| is_open(mapping, column)) else { continue };
+            let quantity = self.columns.iter().find(|told| told.column == column).and_then(|told| told.quantity);
+            let guess = quantity.map_or_else(String::new, |quantity| format!("; it seems to be {quantity}"));
+            text +=
+                &format!("# unit = \"{}\"  # not said by the file{guess}\n# skip = true\n", unit_hints::example(quantity));
+        }
+        Ok(text)
     }
 
     /// Keeps the first rows of a file, whatever series they are of.

@@ -142,7 +142,7 @@ fn series(title: &str, told: &Title, unit: Option<Unit>, known: &ColumnMapping, 
 }
 
 /// `column2`, the name of a column in a file that names none.
-fn is_generated(title: &str) -> bool {
+pub(in crate::runtime::import) fn is_generated(title: &str) -> bool {
     title.strip_prefix("column").is_some_and(|number| number.parse::<usize>().is_ok())
 }
 

@@ -1,6 +1,6 @@
 //! Which form the times of a file have, told by their content.
 
-use super::times;
+use super::{plain_times, times};
 use crate::error::{Error, Result};
 use crate::model::shorten;
 use crate::runtime::import::mapping::TimeForm;
@@ -14,6 +14,8 @@ pub(in crate::runtime::import) enum Told {
     Form(TimeForm),
     /// Day or month first: more of the file has to be seen.
     DayOrMonth,
+    /// Numbers that may mean several times, or none: [`plain_times::doubt`] says why.
+    Numbers,
     /// These are no times.
     Nothing,
 }
@@ -23,13 +25,8 @@ pub(in crate::runtime::import) fn tell(title: &str, texts: &[&str]) -> Told {
     let texts: Vec<&str> = texts.iter().copied().filter(|text| !text.is_empty()).collect();
     let most = |count: usize| count > 0 && 2 * count >= texts.len();
     let count = |is: &dyn Fn(&str) -> bool| texts.iter().filter(|text| is(text)).count();
-    if most(count(&|text| text.parse::<f64>().is_ok_and(f64::is_finite))) {
-        let declared = epoch_declared(title);
-        // As a count since 1970 the digits of a date are of the seventies; those of ten digits, of the thirties of this
-        // century, where a single one may be a date by chance.
-        let is_date = |text: &&str| times::compact(text.as_bytes()).is_some() && (text.len() != 10 || texts.len() > 2);
-        let dates = declared.is_none() && texts.iter().all(is_date);
-        return Told::Form(if dates { TimeForm::Local } else { declared.unwrap_or_else(|| epoch(&texts)) });
+    if most(count(&|text| plain_times::number(text).is_some())) {
+        return plain_times::tell(title, &texts).map_or(Told::Numbers, Told::Form);
     }
     if let Some(form) = PLAIN.into_iter().find(|form| most(count(&|text| times::is_of(*form, text)))) {
         return Told::Form(form);
@@ -48,27 +45,14 @@ pub(in crate::runtime::import) fn tell(title: &str, texts: &[&str]) -> Told {
     }
 }
 
-/// The unit of times since the epoch, as the column's name says it.
-fn epoch_declared(title: &str) -> Option<TimeForm> {
-    match title.rsplit_once(['_', ' ', '[', '(']).map(|(_, unit)| unit.trim_end_matches([']', ')']))? {
-        "s" | "sec" | "seconds" => Some(TimeForm::EpochS),
-        "ms" => Some(TimeForm::EpochMs),
-        "us" | "µs" => Some(TimeForm::EpochUs),
-        "ns" => Some(TimeForm::EpochNs),
-        _ => None,
-    }
-}
-
-/// The same by how large they are. Of today's times, seconds have 10 digits, milliseconds 13, microseconds 16.
-fn epoch(texts: &[&str]) -> TimeForm {
-    let mut sizes: Vec<f64> = texts.iter().filter_map(|text| text.parse().ok()).map(f64::abs).collect();
-    sizes.sort_by(f64::total_cmp);
-    match sizes.get(sizes.len() / 2).copied().unwrap_or(0.0) {
-        size if size < 1e11 => TimeForm::EpochS,
-        size if size < 1e14 => TimeForm::EpochMs,
-        size if size < 1e17 => TimeForm::EpochUs,
-        _ => TimeForm::EpochNs,
-    }
+/// Why texts that say [`Told::Nothing`] are no times.
+#[cold]
+pub(super) fn unknown(title: &str, texts: &[&str]) -> Error {
+    let first = shorten(texts.iter().copied().find(|text| !text.is_empty()).unwrap_or_default());
+    Error::invalid(format!(
+        "{title} is {first:?} and the like, expected times such as 2007-04-01 00:00, 2007-04-01T00:00:00+02:00 or seconds since \
+         1970, or another column to be named (--time)"
+    ))
 }
 
 /// Watches the dates of a file until one tells whether days or months come first.
@@ -170,6 +154,10 @@ mod tests {
             ("2007-04-01 00:01", TimeForm::Local, "2007-04-01T00:01:00Z"),
             ("2007/04/01 24:00", TimeForm::Local, "2007-04-02T00:00:00Z"),
             ("2007-04-01", TimeForm::Local, "2007-04-01T00:00:00Z"),
+            ("2007-04", TimeForm::Local, "2007-04-01T00:00:00Z"),
+            ("20070401", TimeForm::Local, "2007-04-01T00:00:00Z"),
+            ("20070401T1530", TimeForm::Local, "2007-04-01T15:30:00Z"),
+            ("200704011530", TimeForm::Local, "2007-04-01T15:30:00Z"),
             ("01.04.2007 00:15", TimeForm::DayFirst, "2007-04-01T00:15:00Z"),
             ("16/12/2006 17:24:00", TimeForm::DayFirst, "2006-12-16T17:24:00Z"),
             ("12/19/2020 12:18:27", TimeForm::MonthFirst, "2020-12-19T12:18:27Z"),
@@ -196,6 +184,7 @@ mod tests {
             (TimeForm::Zoned, "2007-04-01 00:00"),
             (TimeForm::MonthFirst, "13/1/2007 0:00"),
             (TimeForm::EpochS, "soon"),
+            (TimeForm::Excel, "soon"),
             (TimeForm::MonthFirst, "1/1/2007 13:00 PM"),
         ] {
             assert!(read(form, text).contains(&format!("ts is {text:?}, expected ")), "{text}: {}", read(form, text));

@@ -162,14 +162,17 @@ impl LongRows {
             return Err(Error::invalid(format!("unit is {unit:?}, expected {before:?} as above for {series}")));
         }
         let empty = ColumnMapping::default();
-        // By what the file calls it, or by its whole name.
+        // By what the file calls it, by its whole name, or with all of that channel.
         let columns = &self.mapping.columns;
         let called = text(self.cells.series).and_then(|series| columns.get(&series));
-        let known = called.or_else(|| columns.get(&series.to_string())).unwrap_or(&empty);
+        let own = called.or_else(|| columns.get(&series.to_string())).unwrap_or(&empty);
+        let known = own.over(columns.get(series.channel.as_str()).unwrap_or(&empty));
         let of_values = || Title::new(&self.title).map(|title| title.unit.filter(|_| series.channel.qualified().is_none()));
         let own = if unit_text.is_empty() { of_values()? } else { Some(unit_text.parse()?) };
-        let unit = known.unit.or(own).or_else(|| self.mapping.default_unit(&series));
-        let mut known = known.clone();
+        let guess = known.quantity.or_else(|| Title::new(series.channel.as_str()).ok()?.guess());
+        let by_quantity = guess.and_then(|quantity| self.mapping.units.get(&quantity).copied());
+        let unit = known.unit.or(own).or(by_quantity).or(self.mapping.unit);
+        let mut known = known;
         known.quantity = match (known.quantity, text(self.cells.quantity)) {
             (None, Some(quantity)) => Some(quantity.parse()?),
             (quantity, _) => quantity,

@@ -7,6 +7,7 @@ pub(super) mod forms;
 mod gathered;
 mod layout;
 mod number;
+pub(super) mod plain_times;
 mod quotes;
 mod records;
 mod row_times;
@@ -15,7 +16,7 @@ mod titles;
 mod whose;
 
 use self::columns::WideColumn;
-pub(super) use self::columns::named;
+pub(super) use self::columns::{is_generated, named};
 use self::dialect::Start;
 use self::forms::{DayOrMonth, Told};
 use self::gathered::{LongRows, WideRows};
@@ -63,7 +64,7 @@ pub(super) fn open(mut opened: Opened, request: &ImportRequest) -> Result<Box<dy
         Some(form) => form,
         None => form_of(&opened, &start, &time)?,
     };
-    let local = matches!(form, TimeForm::Local | TimeForm::DayFirst | TimeForm::MonthFirst);
+    let local = form.is_local();
     let mut understood =
         Understood { format: "csv".into(), text: Some(start.dialect.clone()), columns, ..Default::default() };
     understood.time = Some(told_time(&start, &time, form, local, &mapping));
@@ -130,8 +131,10 @@ fn form_of(opened: &Opened, start: &Start, time: &TimeCells) -> Result<TimeForm>
     let texts: Vec<&str> = start.rows.iter().filter_map(|row| row.get(time.cell)).map(String::as_str).collect();
     match forms::tell(title, &texts) {
         Told::Form(form) => Ok(form),
-        // Every row will say that it is none.
-        Told::Nothing => Ok(TimeForm::Zoned),
+        Told::Numbers => Err(plain_times::doubt(title, &texts)),
+        // Nothing says anything where nothing stands.
+        Told::Nothing if start.rows.is_empty() => Ok(TimeForm::Zoned),
+        Told::Nothing => Err(forms::unknown(title, &texts)),
         Told::DayOrMonth => {
             let mut records = Records::open(opened.again()?, start)?;
             let mut watch = DayOrMonth::default();
@@ -172,7 +175,7 @@ impl Csv {
                 values.push(match value {
                     Ok(value) => value,
                     Err(e) => {
-                        records.refuse(refused, &e)?;
+                        records.refuse_cell(refused, &e)?;
                         None
                     }
                 });

@@ -67,8 +67,21 @@ impl Records {
 
     #[cold]
     pub(super) fn refuse(&self, refused: &mut Refused, reason: &Error) -> Result<()> {
-        let line = self.record.position().map(|position| position.line() + self.skipped);
+        refused.take(self.row - 1, self.line(), &self.text(), reason)
+    }
+
+    /// Leaves out one cell of the row.
+    #[cold]
+    pub(super) fn refuse_cell(&self, refused: &mut Refused, reason: &Error) -> Result<()> {
+        refused.take_cell(self.row - 1, self.line(), &self.text(), reason)
+    }
+
+    fn line(&self) -> Option<u64> {
+        self.record.position().map(|position| position.line() + self.skipped)
+    }
+
+    fn text(&self) -> String {
         let cells: Vec<_> = self.record.iter().map(String::from_utf8_lossy).collect();
-        refused.take(self.row - 1, line, &cells.join(&self.delimiter.to_string()), reason)
+        cells.join(&self.delimiter.to_string())
     }
 }

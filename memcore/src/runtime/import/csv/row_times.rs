@@ -6,6 +6,7 @@ use super::dialect::Start;
 use super::forms;
 use super::layout::TimeCells;
 use super::number::Numbers;
+use super::plain_times;
 use super::times::Times;
 use crate::energy::LocalClock;
 use crate::error::{Error, Result};
@@ -26,6 +27,10 @@ pub(super) struct RowTimes {
 impl RowTimes {
     pub(super) fn new(cells: TimeCells, form: TimeForm, start: &Start) -> Self {
         let times = Times::new(form, &start.names[cells.cell]);
+        // A clock that was not set yet writes 1970 between the others. Where most times are so, somebody declared it.
+        let texts: Vec<&str> = start.rows.iter().filter_map(|row| row.get(cells.cell)).map(String::as_str).collect();
+        let likely = plain_times::most_likely(form, &texts);
+        let times = if likely { times.only_likely() } else { times };
         let numbers = Numbers { comma: start.dialect.decimal == ',', own: false };
         let elapsed_title = cells.elapsed.map_or_else(String::new, |cell| start.names[cell].clone());
         Self { cells, times, joined: Vec::new(), elapsed_title, numbers, began: None }

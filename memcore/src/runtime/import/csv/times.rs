@@ -3,19 +3,22 @@
 use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 
+use super::plain_times;
 use crate::energy::LocalClock;
 use crate::error::{Error, Result};
 use crate::model::{Timestamp, shorten};
 use crate::runtime::import::mapping::TimeForm;
 
-const SECOND: i64 = 1_000_000;
-const DAY: i64 = 86_400 * SECOND;
+pub(super) const SECOND: i64 = 1_000_000;
+pub(super) const DAY: i64 = 86_400 * SECOND;
 
 /// Reads times of one form. Which instant a local time is, a clock tells.
 #[derive(Debug, Clone)]
 pub(in crate::runtime::import) struct Times {
     form: TimeForm,
     title: String,
+    /// Whether instants since 1970 must be such as measurements are of.
+    likely: bool,
     /// The text of the last date, and its midnight as if it were UTC.
     date: Vec<u8>,
     midnight: i64,
@@ -30,7 +33,13 @@ enum Said {
 
 impl Times {
     pub(in crate::runtime::import) fn new(form: TimeForm, title: &str) -> Self {
-        Self { form, title: title.to_owned(), date: Vec::new(), midnight: 0 }
+        Self { form, title: title.to_owned(), likely: false, date: Vec::new(), midnight: 0 }
+    }
+
+    /// Instants since 1970 that are no measurement's are refused.
+    pub(super) fn only_likely(mut self) -> Self {
+        self.likely = !self.form.is_local() && self.form != TimeForm::Zoned;
+        self
     }
 
     /// The instant of a cell.
@@ -40,13 +49,23 @@ impl Times {
     #[inline]
     pub(in crate::runtime::import) fn read(&mut self, cell: &[u8], clock: &mut LocalClock) -> Result<Timestamp> {
         match self.say(cell) {
-            Some(Said::Instant(micros)) => Ok(Timestamp::from_micros(micros)),
+            Some(Said::Instant(micros)) => {
+                if self.likely {
+                    plain_times::check(&self.title, cell, micros)?;
+                }
+                Ok(Timestamp::from_micros(micros))
+            }
             Some(Said::Local(micros)) => match clock.read_micros(micros) {
                 Ok((time, _)) => Ok(time),
                 Err(e) => Err(e.context(&self.title)),
             },
             None => Err(self.refuse(cell)),
         }
+    }
+
+    /// The instant of a cell, where a clock of UTC showed local ones.
+    pub(super) fn as_if_utc(&mut self, cell: &[u8]) -> Option<i64> {
+        self.say(cell).map(|(Said::Instant(micros) | Said::Local(micros))| micros)
     }
 
     fn say(&mut self, cell: &[u8]) -> Option<Said> {
@@ -62,9 +81,10 @@ impl Times {
             }
             TimeForm::Local => {
                 let said = self.calendar(cell).filter(|said| matches!(said, Said::Local(_)));
-                said.or_else(|| compact(cell).map(Said::Local)).or_else(|| civil(cell))
+                said.or_else(|| plain_times::compact(cell).map(Said::Local)).or_else(|| civil(cell))
             }
             TimeForm::DayFirst | TimeForm::MonthFirst => self.calendar(cell),
+            TimeForm::Excel => plain_times::spreadsheet(cell).map(Said::Local),
         }
     }
 
@@ -99,6 +119,7 @@ impl Times {
             TimeForm::Local => "a local time such as 2007-04-01 00:00",
             TimeForm::DayFirst => "a local time with the day first such as 01.04.2007 00:00",
             TimeForm::MonthFirst => "a local time with the month first such as 4/1/2007 0:00",
+            TimeForm::Excel => "days as spreadsheets count them such as 39173.5",
         };
         Error::invalid(format!("{} is {:?}, expected {expected}", self.title, shorten(&text)))
     }
@@ -117,7 +138,7 @@ fn epoch(cell: &[u8], unit: i64) -> Option<i64> {
     if let Ok(whole) = text.parse::<i64>() {
         return whole.checked_mul(unit);
     }
-    let micros = (text.parse::<f64>().ok()? * unit as f64).round();
+    let micros = (plain_times::number(text)? * unit as f64).round();
     (micros.abs() < 9e18).then_some(micros as i64)
 }
 
@@ -135,25 +156,16 @@ fn rarer(cell: &[u8]) -> Option<i64> {
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
 }
 
-/// `20240101`, and perhaps hours, minutes and seconds in two digits each: the digits of a calendar with nothing between them.
-pub(in crate::runtime::import) fn compact(cell: &[u8]) -> Option<i64> {
-    if !matches!(cell.len(), 8 | 10 | 12 | 14) || !cell.starts_with(b"19") && !cell.starts_with(b"20") {
-        return None;
-    }
-    let midnight = days(digits_of(&cell[..4], 4)?, digits_of(&cell[4..6], 2)?, digits_of(&cell[6..8], 2)?)? * DAY;
-    let part = |at: usize, most: i64| match cell.get(at..at + 2) {
-        Some(digits) => digits_of(digits, 2).filter(|number| *number < most),
-        None => Some(0),
-    };
-    Some(midnight + ((part(8, 24)? * 60 + part(10, 60)?) * 60 + part(12, 60)?) * SECOND)
-}
-
-/// As [`rarer`], without an offset, which would be dropped in silence.
-#[cold]
+/// As [`rarer`], without an offset, which would be dropped in silence; also months.
 fn civil(cell: &[u8]) -> Option<Said> {
     let of_day = cell.iter().position(|byte| *byte == b':').map_or(&[][..], |colon| &cell[colon..]);
     if of_day.iter().any(|byte| matches!(byte, b'+' | b'-' | b'Z' | b'z' | b'[')) {
         return None;
+    }
+    if let [year @ .., b'-', month_1, month_2] = cell
+        && let (4, Some(year), Some(month)) = (year.len(), digits_of(year, 4), digits_of(&[*month_1, *month_2], 2))
+    {
+        return days(year, month, 1).map(|days| Said::Local(days * DAY));
     }
     let local = std::str::from_utf8(cell).ok()?.parse::<DateTime>().ok()?;
     Offset::UTC.to_timestamp(local).ok().map(|time| Said::Local(time.as_microsecond()))
@@ -179,7 +191,7 @@ pub(super) fn parts(date: &[u8]) -> Option<([i64; 3], u8)> {
     numbers.next().is_none().then_some((parts, separator))
 }
 
-fn digits_of(digits: &[u8], most: usize) -> Option<i64> {
+pub(super) fn digits_of(digits: &[u8], most: usize) -> Option<i64> {
     let fits = !digits.is_empty() && digits.len() <= most && digits.iter().all(u8::is_ascii_digit);
     fits.then(|| digits.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')))
 }
@@ -280,5 +292,6 @@ pub(super) fn is_time_of_day(text: &str) -> bool {
 /// Whether a text is a date alone.
 pub(super) fn is_date(text: &str) -> bool {
     let forms = [TimeForm::Local, TimeForm::DayFirst, TimeForm::MonthFirst];
-    parts(text.as_bytes()).is_some() && forms.into_iter().any(|form| is_of(form, text))
+    let compact = text.len() == 8 && plain_times::compact(text.as_bytes()).is_some_and(plain_times::is_likely);
+    compact || parts(text.as_bytes()).is_some() && forms.into_iter().any(|form| is_of(form, text))
 }

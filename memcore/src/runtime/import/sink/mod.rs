@@ -12,7 +12,7 @@ use self::said::Said;
 use super::csv::named;
 use super::mapping::ColumnMapping;
 use super::understood::{Understood, UnderstoodColumn};
-use super::{ImportReport, ImportRequest, ImportedSeries, Source};
+use super::{ImportReport, ImportRequest, ImportedSeries, Source, unit_hints};
 use crate::error::{Error, Result};
 use crate::model::{Channel, DeviceName, LabelPosition, SeriesName, SetAside, SignConvention, Span, Timestamp, Unit};
 use crate::runtime::bulk::Bulk;
@@ -32,8 +32,12 @@ pub(super) struct Sink {
     series: BTreeMap<SeriesName, Known>,
     /// How the mapping says that values are to be read, whatever the series is registered with.
     declared: BTreeMap<SeriesName, ColumnMapping>,
+    /// The same by the names of channels, in a file with a value a row.
+    by_channel: BTreeMap<String, ColumnMapping>,
     /// Series without a unit: only shown by a dry run, which leaves them out.
-    unknown: Vec<SeriesName>,
+    unknown: HashSet<SeriesName>,
+    /// Those of them that no column names, in the order of the file.
+    untold: Vec<SeriesName>,
     said: Said,
     /// The latest time of series of qualities that were there before the import, and that the file has not named.
     qualities_until: BTreeMap<SeriesName, Option<Timestamp>>,
@@ -65,7 +69,9 @@ impl Sink {
             channels: source.channels(),
             series: BTreeMap::new(),
             declared: declared(request, understood),
-            unknown: Vec::new(),
+            by_channel: if understood.columns.is_empty() { request.mapping.columns.clone() } else { BTreeMap::new() },
+            unknown: HashSet::new(),
+            untold: Vec::new(),
             said: Said::default(),
             qualities_until: BTreeMap::new(),
             report: ImportReport::default(),
@@ -94,25 +100,16 @@ impl Sink {
 
     /// Each column must have a unit, or a series that is registered with one: all that have none are named at once.
     fn check_units(&mut self, understood: &mut Understood) -> Result<()> {
-        let mut missing = Vec::new();
-        for column in &understood.columns {
-            let Some(series) = column.series.as_ref().filter(|_| column.unit.is_none()) else { continue };
-            if self.memcore.store().channel(series).is_none() {
-                self.unknown.push(series.clone());
-                missing.push(shown(column));
-            }
-        }
-        let e = match &missing[..] {
-            [] => return Ok(()),
-            [one] => format!(
-                "{} is not registered, and column {one} says no unit: give it (as in --unit {one}=kW), or pass the column over",
-                self.unknown[0]
-            ),
-            many => format!(
-                "columns {} say no unit: give units (as in --unit COLUMN=kW), or choose the columns to take (--columns)",
-                many.join(", ")
-            ),
+        let store = self.memcore.store();
+        let is_open = |column: &&UnderstoodColumn| {
+            column.unit.is_none() && column.series.as_ref().is_some_and(|series| store.channel(series).is_none())
         };
+        let open: Vec<&UnderstoodColumn> = understood.columns.iter().filter(is_open).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        self.unknown.extend(open.iter().filter_map(|column| column.series.clone()));
+        let e = unit_hints::of_columns(&open);
         if self.dry_run {
             understood.notes.push(e);
             return Ok(());
@@ -120,7 +117,34 @@ impl Sink {
         Err(Error::not_found(e))
     }
 
+    /// A series that a row names must have a unit too.
+    fn check_unit(&mut self, series: &SeriesName, cells: &Cells) -> Result<()> {
+        let told = cells.unit.is_some() || cells.description.is_some() || self.channels.contains_key(series);
+        if told || self.series.contains_key(series) || self.unknown.contains(series) {
+            return Ok(());
+        }
+        if self.memcore.store().channel(series).is_some() {
+            return Ok(());
+        }
+        if !self.dry_run {
+            return Err(Error::not_found(unit_hints::of_series(std::slice::from_ref(series))));
+        }
+        self.unknown.insert(series.clone());
+        self.untold.push(series.clone());
+        Ok(())
+    }
+
+    /// What a person has to declare, once all rows were seen.
+    pub(super) fn note(&self, understood: &mut Understood) {
+        if !self.untold.is_empty() {
+            understood.notes.push(unit_hints::of_series(&self.untold));
+        }
+    }
+
     fn take_rows(&mut self, mut rows: Rows) -> Result<()> {
+        for cells in &rows.columns {
+            self.check_unit(&rows.device.channel(cells.channel.clone()), cells)?;
+        }
         if !self.unknown.is_empty() {
             rows.columns.retain(|cells| !self.unknown.contains(&rows.device.channel(cells.channel.clone())));
         }
@@ -235,7 +259,7 @@ impl Sink {
             (channel.label, channel.cadence) = label;
         }
         // What is declared of this very column holds even of a file that memcore wrote.
-        if let Some(declared) = self.declared.get(&series) {
+        if let Some(declared) = self.declared_of(&series) {
             declared.read_by(&mut channel);
             channel.check().map_err(|e| e.context(&series.device))?;
         }
@@ -255,10 +279,22 @@ impl Sink {
         }
         let channel = self.memcore.store().channel(values).or_else(|| self.channels.get(values).cloned());
         let stored = channel.as_ref().map(|_| LabelPosition::Start).filter(|_| self.stored_form);
-        let declared = self.declared.get(values);
-        let label =
-            declared.and_then(|declared| declared.label).or(stored).or(channel.as_ref().map(|channel| channel.label));
+        let declared = self.declared_of(values);
+        let label = declared
+            .as_ref()
+            .and_then(|declared| declared.label)
+            .or(stored)
+            .or(channel.as_ref().map(|channel| channel.label));
         Some((label?, declared.and_then(|declared| declared.cadence).or(channel.and_then(|channel| channel.cadence))))
+    }
+
+    /// In a file with a value a row, what is declared of all with a channel is declared of this one too.
+    fn declared_of(&self, series: &SeriesName) -> Option<ColumnMapping> {
+        let own = self.declared.get(series);
+        match (own, self.by_channel.get(series.channel.as_str())) {
+            (Some(own), Some(all)) => Some(own.over(all)),
+            (own, all) => own.or(all).cloned(),
+        }
     }
 
     pub(super) fn finish(self) -> Result<ImportReport> {
@@ -307,12 +343,6 @@ fn declared(request: &ImportRequest, understood: &Understood) -> BTreeMap<Series
         Some((told?, column.clone()))
     };
     request.mapping.columns.iter().filter_map(of).collect()
-}
-
-/// A column, and what it seems to measure.
-fn shown(column: &UnderstoodColumn) -> String {
-    let guess = column.quantity.map_or_else(String::new, |quantity| format!(" ({quantity})"));
-    format!("{:?}{guess}", column.column)
 }
 
 /// How many values another one of the same time follows, which then holds.
