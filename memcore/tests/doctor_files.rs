@@ -306,10 +306,12 @@ fn an_examination_says_how_far_it_is_and_ends_when_it_is_given_up() {
     std::fs::write(&file, format!("epoch,p_kw,u_v\n{rows}")).unwrap();
 
     type Hear<'a> = &'a mut dyn FnMut(&memcore::Progress) -> memcore::Result<()>;
+    /// Examines something, and says how far it is.
+    type Way<'a> = &'a dyn Fn(Hear<'_>) -> memcore::Result<()>;
     let history = |hear: Hear<'_>| mem.examine(all(), from, to, &Examination::default(), hear).map(drop);
     let of_file =
         |hear: Hear<'_>| memcore::examine_file(&ImportRequest::new(&file), &Examination::default(), hear).map(drop);
-    let ways: [(&str, &dyn Fn(Hear<'_>) -> memcore::Result<()>); 2] = [("history", &history), ("file", &of_file)];
+    let ways: [(&str, Way<'_>); 2] = [("history", &history), ("file", &of_file)];
     for (name, examined) in ways {
         let mut parts = Vec::new();
         examined(&mut |progress| {
