@@ -35,7 +35,7 @@ const PARTS: [(&str, f64); 6] = [
     ("clock_shift: times hours off, by the position", 0.9),
     ("clock_shift: a longitude with the wrong sign", 0.9),
     ("label: an array by the sun, 30 or 60 min", 0.8),
-    ("unit_slip: a part of what passes through zero", 0.75),
+    ("unit_slip: a part of what passes through zero", 0.95),
 ];
 
 #[test]

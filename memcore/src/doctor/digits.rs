@@ -24,7 +24,10 @@ pub(super) fn by_digits(values: &[f64]) -> Option<(Vec<Place>, f64)> {
     let usual = most_common(&chunks)?;
     [3_i32, -3].into_iter().find_map(|shift| {
         let is_slipped = |digit: i32| if shift > 0 { digit >= usual + 2 } else { digit <= usual - 3 };
-        let places = stretches(&chunks, values.len(), is_slipped)?;
+        let mut places = stretches(&chunks, values.len(), is_slipped)?;
+        let is_inside =
+            |value: f64| value != 0.0 && if shift > 0 { !ends_at(value, usual) } else { ends_at(value, usual - 3) };
+        places.iter_mut().for_each(|place| sharpen(place, values, is_inside));
         let (inside, outside) = split(values, &places);
         if different(&inside) < DIFFERENT || different(&outside) < DIFFERENT {
             return None;
@@ -43,13 +46,29 @@ fn last_digit(chunk: &[f64]) -> Option<i32> {
     if moving().count() < LEAST {
         return None;
     }
-    DIGITS.into_iter().find(|digits| {
-        let scale = 10f64.powi(*digits);
-        moving().all(|value| {
-            let scaled = value * scale;
-            (scaled - scaled.round()).abs() <= 1e-9 * scaled.abs().max(1.0) && scaled.abs() >= 0.5
-        })
-    })
+    DIGITS.into_iter().find(|digits| moving().all(|value| ends_at(*value, *digits)))
+}
+
+/// Whether a value needs no more than so many digits behind the point.
+fn ends_at(value: f64, digits: i32) -> bool {
+    let scaled = value * 10f64.powi(digits);
+    (scaled - scaled.round()).abs() <= 1e-9 * scaled.abs().max(1.0) && scaled.abs() >= 0.5
+}
+
+/// Moves the ends of a stretch from the border of a chunk to the first and the last value that is of it.
+fn sharpen(place: &mut Place, values: &[f64], is_inside: impl Fn(f64) -> bool) {
+    while place.first < place.last && !is_inside(values[place.first]) {
+        place.first += 1;
+    }
+    while place.first > 0 && is_inside(values[place.first - 1]) {
+        place.first -= 1;
+    }
+    while place.last > place.first && !is_inside(values[place.last]) {
+        place.last -= 1;
+    }
+    while place.last + 1 < values.len() && is_inside(values[place.last + 1]) {
+        place.last += 1;
+    }
 }
 
 /// The digit that at least half of all chunks have.
@@ -94,12 +113,12 @@ mod tests {
 
     #[test]
     fn thousandths_among_whole_watts_are_kilowatts() {
-        let values: Vec<f64> = (0..4000).map(|n| watts(n) / if (960..1920).contains(&n) { 1000.0 } else { 1.0 }).collect();
+        let values: Vec<f64> = (0..4000).map(|n| watts(n) / if (970..1930).contains(&n) { 1000.0 } else { 1.0 }).collect();
         let (places, ratio) = by_digits(&values).unwrap();
-        assert_eq!(places, [Place::of(960, 1919)]);
+        assert_eq!(places, [Place::of(970, 1929)]);
         assert!((ratio.log10() + 3.0).abs() < 0.3, "{ratio}");
-        let values: Vec<f64> = (0..4000).map(|n| watts(n) * if n >= 2400 { 1000.0 } else { 1.0 }).collect();
-        assert_eq!(by_digits(&values).unwrap().0, [Place::of(2400, 3999)]);
+        let values: Vec<f64> = (0..4000).map(|n| watts(n) * if n >= 2410 { 1000.0 } else { 1.0 }).collect();
+        assert_eq!(by_digits(&values).unwrap().0, [Place::of(2410, 3999)]);
     }
 
     #[test]
