@@ -302,7 +302,7 @@ fn an_examination_says_how_far_it_is_and_ends_when_it_is_given_up() {
     let (from, to) = (memcore::model::Timestamp::MIN, memcore::model::Timestamp::MAX);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("house.csv");
-    let rows: String = (0..1440).map(|n| format!("{},{},{}\n", 60 * n, n % 97, n % 89)).collect();
+    let rows: String = (0..1440).map(|n| format!("{},{},{}\n", 1_700_000_000 + 60 * n, n % 97, n % 89)).collect();
     std::fs::write(&file, format!("epoch,p_kw,u_v\n{rows}")).unwrap();
 
     type Hear<'a> = &'a mut dyn FnMut(&memcore::Progress) -> memcore::Result<()>;
