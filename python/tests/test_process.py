@@ -191,7 +191,9 @@ if "mem." in {examining!r}:
             bulk.write(f"home1.device{{n}}.power", times, table[f"p{{n}}"], unit="W")
 print("go", flush=True)
 try:
-    {examining}
+    # Again and again, so that one is under way on any machine.
+    while True:
+        {examining}
 except KeyboardInterrupt:
     print("interrupted")
 """
