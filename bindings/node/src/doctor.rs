@@ -188,6 +188,7 @@ impl NativeSiteBalance {
 impl NativeHistory {
     /// Examines the selected series.
     #[napi(catch_unwind, ts_return_type = "Promise<NativeFindings>")]
+    #[allow(clippy::too_many_arguments, reason = "JavaScript's side has one caller, which names them")]
     pub fn examine<'env>(
         &self,
         env: &'env Env,
