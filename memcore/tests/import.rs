@@ -197,6 +197,22 @@ fn a_time_that_no_clock_showed_is_left_out_unless_the_mapping_knows_what_it_mean
 }
 
 #[test]
+fn a_refused_row_is_named_by_its_line_however_lines_end() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, skipped, titles) in [("titles.csv", "", "time,p_kw\n"), ("preamble.csv", "a log\n", "time,p_kw\n")] {
+        let text = format!("{skipped}{titles}2007-04-01 00:00,bad\n2007-04-01 00:01,2\n2007-04-01 00:02,worse\n");
+        let lines = |text: &str| {
+            let request = of_device(&written(folder.path(), name, text));
+            let report = run(&Memcore::in_memory(), &request).unwrap();
+            report.refused.first.iter().map(|row| row.line.unwrap()).collect::<Vec<_>>()
+        };
+        let first = text.lines().position(|line| line.ends_with("bad")).unwrap() as u64 + 1;
+        assert_eq!(lines(&text), [first, first + 2], "{name}");
+        assert_eq!(lines(&text.replace('\n', "\r\n")), [first, first + 2], "{name} in CR LF");
+    }
+}
+
+#[test]
 fn bad_cells_and_bad_rows_go_to_a_side_file_and_the_rest_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let text = "time,p_kw,u_v\n1175385601,5,230\n1175385602,bad,231\nsoon,6,232\n1175385604,7\n1175385605,\"1,234\",\n1175385606,8,233,\n";

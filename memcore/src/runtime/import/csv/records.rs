@@ -22,6 +22,8 @@ pub(super) struct Records {
     width: usize,
     /// Lines before the first that the reader sees.
     skipped: u64,
+    /// Lines end in CR LF: the reader says where a record begins before it has passed the LF of the one above.
+    ends_in_two: bool,
     /// The number of the next row.
     pub(super) row: u64,
     pub(super) part: Part,
@@ -31,19 +33,20 @@ impl Records {
     pub(super) fn open(opened: Opened, start: &Start) -> Result<Self> {
         let (plain, part) = opened.unpacked()?;
         let mut plain = BufReader::with_capacity(BUFFER, plain);
-        let skipped = start.dialect.skip + u64::from(start.dialect.header);
         // A header between quotes may span lines: the reader skips it, and the lines before are skipped here.
         for _ in 0..start.dialect.skip {
             plain.skip_until(b'\n').map_err(|e| Error::io("read", e))?;
         }
+        let block = plain.fill_buf().map_err(|e| Error::io("read", e))?;
+        let ends_in_two = memchr::memchr(b'\n', block).is_some_and(|end| block[..end].ends_with(b"\r"));
         let mut reader = csv::ReaderBuilder::new();
         let delimiter = start.dialect.delimiter;
         let reader = reader.buffer_capacity(BUFFER).has_headers(start.dialect.header).flexible(true);
         let cut = u8::try_from(delimiter).unwrap_or(b',');
         let reader = reader.delimiter(cut);
-        let (width, skipped) = (start.names.len(), skipped - u64::from(start.dialect.header));
+        let (width, skipped) = (start.names.len(), start.dialect.skip);
         let reader = reader.from_reader(Box::new(Quotes::new(plain, cut, width)) as Box<dyn Read + Send>);
-        Ok(Self { reader, record: ByteRecord::new(), delimiter, width, skipped, row: 0, part })
+        Ok(Self { reader, record: ByteRecord::new(), delimiter, width, skipped, ends_in_two, row: 0, part })
     }
 
     pub(super) fn next(&mut self) -> Result<bool> {
@@ -77,7 +80,9 @@ impl Records {
     }
 
     fn line(&self) -> Option<u64> {
-        self.record.position().map(|position| position.line() + self.skipped)
+        let position = self.record.position()?;
+        let passed = self.ends_in_two && position.byte() > 0;
+        Some(position.line() + self.skipped + u64::from(passed))
     }
 
     fn text(&self) -> String {
