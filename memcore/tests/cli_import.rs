@@ -1,28 +1,11 @@
 //! Files at the command line: several at once, mappings that a person completes, and what scripts read of it.
 #![cfg(feature = "cli")]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod cli_support;
 
 use serde_json::Value;
 
-fn memcore(site: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_memcore")).arg("--site").arg(site).args(args).output().unwrap()
-}
-
-fn written(folder: &Path, name: &str, text: &str) -> String {
-    let file: PathBuf = folder.join(name);
-    std::fs::write(&file, text).unwrap();
-    file.to_str().unwrap().to_owned()
-}
-
-fn out(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn err(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use cli_support::*;
 
 #[test]
 fn one_bad_file_of_several_keeps_the_others_from_nothing_and_is_seen_in_the_exit_code() {

@@ -4,38 +4,15 @@
 //! read in any case.
 #![cfg(feature = "files")]
 
+mod import_support;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use memcore::model::{Kind, Quantity, Selection, SignConvention, Unit};
-use memcore::{ErrorKind, ImportReport, ImportRequest, Mapping, Memcore, Query, Result, import_file};
+use memcore::{ErrorKind, ImportRequest, Mapping, Memcore, import_file};
 
-fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
-    let file = folder.join(name);
-    std::fs::write(&file, text).unwrap();
-    file
-}
-
-fn of_device(file: &Path) -> ImportRequest {
-    let mut request = ImportRequest::new(file);
-    request.frame.device = Some("home1.meter".parse().unwrap());
-    request
-}
-
-fn run(mem: &Memcore, request: &ImportRequest) -> Result<ImportReport> {
-    import_file(mem, request, &mut |_| Ok(()))
-}
-
-/// Every stored sample as `series time value`, in base unit and passive sign.
-fn samples(mem: &Memcore) -> Vec<String> {
-    let result = mem.query(&Query::new(Selection::all())).unwrap();
-    let of = |series: &memcore::SeriesResult| {
-        let name = series.series().to_string();
-        let pairs = std::iter::zip(series.times().values().to_vec(), series.values().unwrap().values().to_vec());
-        pairs.map(move |(time, value)| format!("{name} {} {value}", memcore::model::Timestamp::from_micros(time))).collect()
-    };
-    result.series().iter().flat_map(of as fn(&_) -> Vec<String>).collect()
-}
+use import_support::{of_device, run, samples, written};
 
 /// What an import of that text stores, with options.
 fn stored(text: &str, set: impl Fn(&mut ImportRequest)) -> Vec<String> {

@@ -1,6 +1,8 @@
 //! Files to import, and what history has of them afterwards.
+#![allow(dead_code, reason = "each test file uses some of it")]
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use memcore::model::{Channel, DeviceName, Selection, Timestamp};
 use memcore::{ImportReport, ImportRequest, Memcore, Query, Result, import_file};
@@ -71,4 +73,31 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packed.write_all(bytes).unwrap();
     packed.finish().unwrap()
+}
+
+pub(crate) fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let file = folder.join(name);
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+pub(crate) fn of_device(file: &Path) -> ImportRequest {
+    let mut request = ImportRequest::new(file);
+    request.frame.device = Some("home1.meter".parse().unwrap());
+    request
+}
+
+pub(crate) fn run(mem: &Memcore, request: &ImportRequest) -> Result<ImportReport> {
+    import_file(mem, request, &mut |_| Ok(()))
+}
+
+/// Every stored sample as `series time value`, in base unit and passive sign.
+pub(crate) fn samples(mem: &Memcore) -> Vec<String> {
+    let result = mem.query(&Query::new(Selection::all())).unwrap();
+    let of = |series: &memcore::SeriesResult| {
+        let name = series.series().to_string();
+        let pairs = std::iter::zip(series.times().values().to_vec(), series.values().unwrap().values().to_vec());
+        pairs.map(move |(time, value)| format!("{name} {} {value}", Timestamp::from_micros(time))).collect()
+    };
+    result.series().iter().flat_map(of as fn(&_) -> Vec<String>).collect()
 }
