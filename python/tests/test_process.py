@@ -141,6 +141,22 @@ mem.close()
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def interrupt_once_it_goes(code: str, folder: Path) -> None:
+    """Ctrl-C in a program that has said "go" ends what it does, and nothing is said of it."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "go\n"
+    time.sleep(0.3)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "interrupted\n"
+    assert time.monotonic() - begun < 1
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+
+
 @pytest.mark.parametrize(
     "waiting",
     [
@@ -163,18 +179,7 @@ except KeyboardInterrupt:
     print("interrupted")
     server.close()
 """
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout
-    assert process.stdout.readline() == "go\n"
-    time.sleep(0.3)
-    begun = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    assert process.stdout.readline() == "interrupted\n"
-    assert time.monotonic() - begun < 1
-    _, errors = process.communicate(timeout=20)
-    assert (process.returncode, errors) == (0, "")
+    interrupt_once_it_goes(code, tmp_path)
 
 
 @pytest.mark.parametrize("examining", ["mem.doctor('home1.>')", "mc.doctor(table, units='W')"])
@@ -197,18 +202,7 @@ try:
 except KeyboardInterrupt:
     print("interrupted")
 """
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout
-    assert process.stdout.readline() == "go\n"
-    time.sleep(0.2)
-    begun = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    assert process.stdout.readline() == "interrupted\n"
-    assert time.monotonic() - begun < 1
-    _, errors = process.communicate(timeout=20)
-    assert (process.returncode, errors) == (0, "")
+    interrupt_once_it_goes(code, tmp_path)
 
 
 def test_ctrl_c_ends_the_command_line(tmp_path: Path) -> None:
