@@ -11,7 +11,7 @@ BIN := $(abspath $(VENV)/bin)
 NODE_MODULES := node/node_modules
 NODE_BIN := $(abspath $(NODE_MODULES)/.bin)
 # Always the whole workspace with the same features: another choice would compile the dependencies again.
-ALL := --workspace --features memcore/cli,memcore/nats
+ALL := --workspace --features memcore/cli,memcore/nats,memcore/highs
 
 # One folder of build results for tests, wheel, addon and demo.
 export CARGO_TARGET_DIR ?= $(abspath target)
@@ -20,6 +20,12 @@ TARGET = $(shell rustc --version --verbose | sed -n 's/^host: //p')
 # The tests that need a NATS server start the one of the virtual environment, and fail where it is missing.
 export PATH := $(PATH):$(BIN)
 export MEMCORE_REQUIRE_NATS := 1
+# HiGHS is built by cmake with a C++ compiler; its bindings are made with libclang. Both tools come from PyPI into the virtual
+# environment, so that nothing has to be installed; a LIBCLANG_PATH of your own is kept.
+ifeq ($(origin LIBCLANG_PATH), undefined)
+export LIBCLANG_PATH = $(shell ls -d $(abspath $(VENV))/lib/python3*/site-packages/clang/native 2>/dev/null)
+endif
+HIGHS := need-cxx $(VENV)/.stamp
 ifdef CI
 # In a clean clone nothing is built a second time, and Cargo.lock is what was reviewed.
 export CARGO_INCREMENTAL := 0
@@ -34,7 +40,7 @@ help: ## List the targets
 demo: need-rust ## A simulated street over TLS on this machine; options: ARGS="--for 20s --json"
 	cargo run $(LOCKED) --release -p memcore --features cli --bin memcore -- demo $(ARGS)
 
-bench: need-rust ## Measure the figures of the README on this machine
+bench: need-rust $(HIGHS) ## Measure the figures of the README on this machine
 	cargo run $(LOCKED) --release -p memcore-benches --bin figures -- $(ARGS)
 
 peers: wheel ## The same points through SQLite, DuckDB, Parquet, VictoriaMetrics and memcore; ARGS="--points 700000 --write"
@@ -45,7 +51,7 @@ peers: wheel ## The same points through SQLite, DuckDB, Parquet, VictoriaMetrics
 peers-energy: wheel ## The energy kernel and pandas doing the same work; ARGS="--rows 200000 --write"
 	$(BIN)/python benches/peers/energy.py $(ARGS)
 
-docs: need-rust ## The Rust documentation, into target/doc
+docs: need-rust $(HIGHS) ## The Rust documentation, into target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) $(ALL) --no-deps
 	@echo "open $(CARGO_TARGET_DIR)/doc/memcore/index.html"
 
@@ -64,7 +70,7 @@ test: ## Everything below, in this order
 check: check-rust check-python check-node check-deny ## Format, lints, types and documentation
 
 RUST_TESTS = $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run || echo cargo test --lib --bins --tests)
-test-rust: need-rust $(VENV)/.stamp ## The core's tests and documentation tests
+test-rust: need-rust $(HIGHS) ## The core's tests and documentation tests
 	cargo test $(LOCKED) $(ALL) --doc
 	$(RUST_TESTS) $(LOCKED) $(ALL) $(ARGS)
 
@@ -99,7 +105,7 @@ STORE:
 
 ##@ Parts
 .PHONY: check-rust check-python check-node check-deny wheel addon format clean
-check-rust: need-rust
+check-rust: need-rust $(HIGHS)
 	cargo fmt --all --check
 	cargo clippy $(LOCKED) $(ALL) --all-targets -- -D warnings
 	cargo clippy $(LOCKED) -p memcore --no-default-features -- -D warnings
@@ -119,12 +125,12 @@ check-deny: need-rust
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --all-features check bans licenses sources; \
 	else echo "skipped: cargo-deny is not installed; get it with: cargo install --locked cargo-deny"; fi
 
-wheel: need-rust $(VENV)/.stamp ## Build the Python wheel and install it into .venv
+wheel: need-rust $(HIGHS) ## Build the Python wheel and install it into .venv
 	rm -rf $(CARGO_TARGET_DIR)/wheels
 	cd python && $(BIN)/maturin build $(LOCKED) --release --target $(TARGET) --interpreter $(BIN)/python --out $(CARGO_TARGET_DIR)/wheels
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(CARGO_TARGET_DIR)/wheels/*.whl
 
-addon: need-rust $(NODE_MODULES)/.stamp ## Build the Node addon (and the types it generates) and its TypeScript layer
+addon: need-rust $(HIGHS) $(NODE_MODULES)/.stamp ## Build the Node addon (and the types it generates) and its TypeScript layer
 	@mkdir -p $(CARGO_TARGET_DIR) && cp node/native.d.cts $(CARGO_TARGET_DIR)/committed.d.cts
 	cd node && npm run --silent build
 
@@ -137,8 +143,8 @@ clean: ## Remove everything that was built or installed here
 	rm -rf $(VENV) $(NODE_MODULES) node/dist node/*.node node/native.cjs
 	cargo clean
 
-.PHONY: need-rust need-python need-node
-need-rust need-python need-node:
+.PHONY: need-rust need-cxx need-python need-node
+need-rust need-cxx need-python need-node:
 	@PYTHON="$(PYTHON)" .ci/need $(@:need-%=%)
 
 # A stamp is newer than the list that was installed, so nothing is installed twice.

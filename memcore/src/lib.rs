@@ -34,6 +34,7 @@ mod error;
 #[cfg(feature = "gateway")]
 pub mod gateway;
 pub mod model;
+pub mod optimize;
 pub mod protocol;
 pub mod router;
 mod runtime;

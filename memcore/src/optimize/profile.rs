@@ -1,0 +1,97 @@
+//! One number for every step, or one for all of them.
+
+use serde::{Deserialize, Serialize};
+
+/// A value over the horizon: the same in every step, or one per step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Profile {
+    /// The same in every step.
+    Constant(f64),
+    /// One per step; as many as the horizon has steps.
+    Steps(Vec<f64>),
+}
+
+impl Profile {
+    /// The value in a step. NaN past the end, which [`Site::check`](super::Site::check) refuses.
+    #[must_use]
+    pub fn at(&self, step: usize) -> f64 {
+        match self {
+            Self::Constant(value) => *value,
+            Self::Steps(values) => values.get(step).copied().unwrap_or(f64::NAN),
+        }
+    }
+
+    /// How many values there are; None for a constant.
+    #[must_use]
+    pub fn len(&self) -> Option<usize> {
+        match self {
+            Self::Constant(_) => None,
+            Self::Steps(values) => Some(values.len()),
+        }
+    }
+
+    /// Whether it holds no value at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+
+    /// The values that it holds, one for a constant.
+    #[must_use]
+    pub fn values(&self) -> &[f64] {
+        match self {
+            Self::Constant(value) => std::slice::from_ref(value),
+            Self::Steps(values) => values,
+        }
+    }
+
+    /// The part that belongs to a range of steps.
+    #[must_use]
+    pub fn part(&self, steps: std::ops::Range<usize>) -> Self {
+        match self {
+            Self::Constant(value) => Self::Constant(*value),
+            Self::Steps(values) => Self::Steps(values.get(steps).unwrap_or_default().to_vec()),
+        }
+    }
+
+    /// Every value through a function.
+    #[must_use]
+    pub fn map(&self, change: impl Fn(f64) -> f64) -> Self {
+        match self {
+            Self::Constant(value) => Self::Constant(change(*value)),
+            Self::Steps(values) => Self::Steps(values.iter().map(|value| change(*value)).collect()),
+        }
+    }
+}
+
+impl Default for Profile {
+    /// Not given, which [`Site::check`](super::Site::check) refuses where a value is needed.
+    fn default() -> Self {
+        Self::Constant(f64::NAN)
+    }
+}
+
+impl From<f64> for Profile {
+    fn from(value: f64) -> Self {
+        Self::Constant(value)
+    }
+}
+
+impl From<Vec<f64>> for Profile {
+    fn from(values: Vec<f64>) -> Self {
+        Self::Steps(values)
+    }
+}
+
+impl From<&[f64]> for Profile {
+    fn from(values: &[f64]) -> Self {
+        Self::Steps(values.to_vec())
+    }
+}
+
+impl<const N: usize> From<[f64; N]> for Profile {
+    fn from(values: [f64; N]) -> Self {
+        Self::Steps(values.to_vec())
+    }
+}
