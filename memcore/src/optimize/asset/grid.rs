@@ -29,7 +29,8 @@ asset! {
     }
 }
 
-/// A charge for the highest mean power imported over any of its intervals: `per_kw * max(peak_so_far, highest mean)`.
+/// A charge for the highest mean power imported over any of its intervals. A plan pays what it adds to the peak so far:
+/// `per_kw * max(0, highest mean - peak_so_far)`, in kW.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DemandCharge {
