@@ -10,6 +10,7 @@ mod check;
 mod checked;
 mod explain;
 mod horizon;
+mod meaning;
 mod options;
 mod plan;
 mod profile;
@@ -20,6 +21,7 @@ mod solve;
 mod state;
 mod structured;
 mod verify;
+mod words;
 mod written;
 
 pub use asset::{
