@@ -12,6 +12,7 @@ mod explain;
 mod horizon;
 mod meaning;
 mod options;
+mod output;
 mod plan;
 mod profile;
 mod program;
@@ -31,6 +32,7 @@ pub use asset::{
 pub use explain::{ConflictingLimit, Infeasible, Relaxation};
 pub use horizon::{Horizon, MAX_STEPS};
 pub use options::Options;
+pub use output::{ChartSeries, ChartStyle, Panel, PlanChart};
 pub use plan::{
     BusPrices, Certificate, Cost, CostCause, Engine, EngineReport, Outcome, Plan, ShadowPrice, Status, Timings, Undecided,
     Violation, WaterValues,
