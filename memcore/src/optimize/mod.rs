@@ -8,6 +8,7 @@ mod answer;
 mod asset;
 mod check;
 mod checked;
+mod description;
 mod explain;
 mod horizon;
 mod meaning;
@@ -21,6 +22,8 @@ mod site;
 mod solve;
 mod state;
 mod structured;
+mod table;
+mod told;
 mod verify;
 mod words;
 mod written;
@@ -29,6 +32,7 @@ pub use asset::{
     Asset, Battery, Building, Charging, Deferrable, DemandCharge, Ev, Genset, Given, Grid, Heat, HeatPump, Link, Load,
     MAIN_BUS, Phases, Session, Side, Source, Tank, Terminal,
 };
+pub use description::Description;
 pub use explain::{ConflictingLimit, Infeasible, Relaxation};
 pub use horizon::{Horizon, MAX_STEPS};
 pub use options::Options;
