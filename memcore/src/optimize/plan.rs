@@ -291,9 +291,12 @@ pub struct EngineReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Timings {
     /// Checking the site and preparing the problem.
+    #[serde(rename = "prepare_us")]
     pub prepare: Span,
     /// The engine.
+    #[serde(rename = "solve_us")]
     pub solve: Span,
     /// Verifying, prices and costs.
+    #[serde(rename = "verify_us")]
     pub verify: Span,
 }
