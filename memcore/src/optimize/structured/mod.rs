@@ -4,18 +4,8 @@ use super::Engine;
 use super::answer::Answer;
 use super::checked::Checked;
 
-mod automaton;
-mod bus;
-mod commitment;
-mod course;
-mod dispatch;
-mod envelope;
 mod modes;
-mod pieces;
-mod problem;
 mod storage;
-mod store;
-mod supply;
 
 /// Solves with one of the structured engines.
 pub(in crate::optimize) fn solve(checked: &Checked<'_>, engine: Engine) -> Answer {

@@ -4,11 +4,24 @@
 //! second ([`dispatch`]) settles how much, with prices and water values: those of the convex problem in which all modes are fixed. A
 //! price that would make a plant start by itself need not exist in such problems, and none is claimed.
 
-use super::course;
-use super::dispatch::{self, Step};
-use super::problem::Problem;
-use super::store::Stored;
-use super::supply::Give;
+mod automaton;
+mod bus;
+mod commitment;
+mod course;
+mod dispatch;
+mod envelope;
+mod pieces;
+mod problem;
+mod store;
+mod supply;
+#[cfg(test)]
+mod tests;
+
+use dispatch::Step;
+use problem::Problem;
+use store::Stored;
+use supply::Give;
+
 use crate::optimize::answer::{Answer, Solved};
 use crate::optimize::checked::Checked;
 use crate::optimize::{Asset, Quantity, Schedule};

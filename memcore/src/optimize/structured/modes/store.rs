@@ -156,7 +156,7 @@ fn battery_step(checked: &Checked<'_>, battery: &Battery, step: usize) -> StoreS
     let mut hinges = Vec::new();
     let mut range = (min, max);
     if checked.starts_outside(battery) {
-        range = (0.0, battery.capacity_wh / 1e3);
+        range = (0.0, battery.capacity_wh.max(battery.initial_wh) / 1e3);
         hinges.push(Hinge::at_least(min, checked.shortage_per_kwh * hours));
         hinges.push(Hinge::at_most(max, checked.shortage_per_kwh * hours));
     }
