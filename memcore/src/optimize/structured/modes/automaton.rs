@@ -79,6 +79,16 @@ impl Automaton<'_> {
         self.members.iter().zip(states).map(|(member, state)| member.ending_cost(state)).sum()
     }
 
+    /// What it costs to go from one state to another into a step.
+    pub(super) fn cost(&self, step: usize, from: usize, to: usize) -> f64 {
+        let (from, to) = (self.state_of_members(from), self.state_of_members(to));
+        let cost = |member: &dyn Member, from: usize, to: usize| {
+            let moves = member.moves(step, from);
+            moves.iter().find(|own| own.to == to).map_or(f64::INFINITY, |own| own.cost)
+        };
+        self.members.iter().zip(from.iter().zip(&to)).map(|(member, (from, to))| cost(member.as_ref(), *from, *to)).sum()
+    }
+
     /// All moves into a step, by the state that they lead from.
     pub(super) fn moves(&self, step: usize) -> Vec<Move> {
         let of_members: Vec<Vec<Vec<Move>>> = self.members.iter().map(|member| moves_of(member.as_ref(), step)).collect();

@@ -28,13 +28,7 @@ impl<'a> Commitment<'a> {
             (0..checked.steps()).map(|step| covered(step).max(1) - 1).collect()
         };
         let (binds_up, binds_down) = (binds(genset.min_up), binds(genset.min_down));
-        let least = if genset.initially_on { genset.min_up } else { genset.min_down };
-        let left = match (least, genset.initial_since) {
-            (Some(least), Some(since)) if since < least => {
-                checked.steps_to_cover(0, Span::from_micros(least.as_micros() - since.as_micros()))
-            }
-            _ => 0,
-        };
+        let left = checked.steps_bound(genset);
         let longest = |binds: &[usize], left: usize| binds.iter().copied().fold(left, usize::max);
         let longest_up = longest(&binds_up, if genset.initially_on { left } else { 0 });
         let longest_down = longest(&binds_down, if genset.initially_on { 0 } else { left });

@@ -225,6 +225,14 @@ impl Pieces {
         }));
     }
 
+    /// Every point piece (the energy is one number) as a constant over a range: what comes later does not depend on the energy here.
+    pub(super) fn spread(&mut self, range: (f64, f64)) {
+        let old = std::mem::take(self);
+        for piece in 0..old.len() {
+            self.push_flat(range, old.get(piece).value, old.origin(piece));
+        }
+    }
+
     /// Adds a hinge to every piece.
     pub(super) fn bend(&mut self, hinge: Hinge) {
         let old = std::mem::take(self);
