@@ -28,6 +28,8 @@ mod verify;
 mod words;
 mod written;
 
+pub mod network;
+
 pub use asset::{
     Asset, Battery, Building, Charging, Deferrable, DemandCharge, Ev, Genset, Given, Grid, Heat, HeatPump, Link, Load,
     MAIN_BUS, Phases, Session, Side, Source, Tank, Terminal,
