@@ -19,9 +19,7 @@ impl Plan {
         let mut columns = Vec::new();
         for (part, name) in self.parts.iter().enumerate() {
             let quantities = self.schedule.quantities(part).iter();
-            columns.extend(
-                quantities.map(|held| (format!("{name}.{}", held.name()), self.schedule.column(part, *held))),
-            );
+            columns.extend(quantities.map(|held| (format!("{name}.{}", held.name()), self.schedule.column(part, *held))));
         }
         columns.extend(self.prices.iter().map(|of| (format!("{}.price_per_kwh", of.bus), &of.per_kwh[..])));
         columns.extend(self.water_values.iter().map(|of| (format!("{}.water_value_per_kwh", of.part), &of.per_kwh[..])));
