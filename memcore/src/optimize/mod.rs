@@ -11,7 +11,9 @@ mod checked;
 mod description;
 mod explain;
 mod horizon;
+mod meaning;
 mod options;
+mod output;
 mod plan;
 mod profile;
 mod program;
@@ -23,6 +25,7 @@ mod structured;
 mod table;
 mod told;
 mod verify;
+mod words;
 mod written;
 
 pub use asset::{
@@ -33,6 +36,7 @@ pub use description::Description;
 pub use explain::{ConflictingLimit, Infeasible, Relaxation};
 pub use horizon::{Horizon, MAX_STEPS};
 pub use options::Options;
+pub use output::{ChartSeries, ChartStyle, Panel, PlanChart};
 pub use plan::{
     BusPrices, Certificate, Cost, CostCause, Engine, EngineReport, Outcome, Plan, ShadowPrice, Status, Timings, Undecided,
     Violation, WaterValues,
