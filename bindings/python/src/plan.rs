@@ -200,17 +200,35 @@ impl Planned {
         Ok(parts.collect())
     }
 
-    /// A column of the table beside its times.
-    fn column(&self, name: &str) -> PyResult<Column> {
-        let columns = self.plan()?.columns();
-        let found = columns.iter().find(|(column, _)| column == name);
-        let missing = || raised(Error::not_found(format!("the plan has no column {name:?}")));
-        Column::numbers(found.ok_or_else(missing)?.1.to_vec())
+    /// A column of an asset or link.
+    fn column(&self, part: usize, quantity: usize) -> PyResult<Column> {
+        let plan = self.plan()?;
+        let held = plan.schedule.quantities(part).get(quantity);
+        let held = held.ok_or_else(|| raised(Error::not_found(format!("part {part} has no column {quantity}"))))?;
+        Column::numbers(plan.schedule.column(part, *held).to_vec())
     }
 
-    /// The names of the table's columns beside its times.
-    fn columns(&self) -> PyResult<Vec<String>> {
-        Ok(self.plan()?.columns().into_iter().map(|(name, _)| name).collect())
+    /// What another kWh taken from each bus would cost.
+    fn prices(&self) -> PyResult<Vec<(&str, Column)>> {
+        let of = self.plan()?.prices.iter();
+        of.map(|of| Ok((of.bus.as_str(), Column::numbers(of.per_kwh.clone())?))).collect()
+    }
+
+    /// What another kWh in each store is worth.
+    fn water_values(&self) -> PyResult<Vec<(&str, Column)>> {
+        let of = self.plan()?.water_values.iter();
+        of.map(|of| Ok((of.part.as_str(), Column::numbers(of.per_kwh.clone())?))).collect()
+    }
+
+    /// What more of each limit is worth: part, limit, values.
+    fn shadow_prices(&self) -> PyResult<Vec<(&str, &'static str, Column)>> {
+        let of = self.plan()?.shadow_prices.iter();
+        of.map(|of| Ok((of.part.as_str(), of.limit, Column::numbers(of.values.clone())?))).collect()
+    }
+
+    /// What a chart of it is drawn from, as JSON.
+    fn chart(&self) -> PyResult<String> {
+        json(&self.plan()?.chart())
     }
 
     /// One more than there are steps.
@@ -223,12 +241,10 @@ impl Planned {
         Ok(self.plan()?.costs.iter().map(|cost| (cost.part.as_str(), cost.cause.name(), cost.amount)).collect())
     }
 
-    /// The net powers of all parts, positive into the part.
-    fn net_powers(&self) -> PyResult<Vec<(&str, Column)>> {
-        let plan = self.plan()?;
-        let powers = |part: usize| (0..plan.schedule.steps()).map(|step| plan.schedule.net_power(part, step)).collect();
-        let named = plan.parts.iter().enumerate();
-        named.map(|(part, name)| Ok((name.as_str(), Column::numbers(powers(part))?))).collect()
+    /// The net power of an asset or link, positive into it.
+    fn net_power(&self, part: usize) -> PyResult<Column> {
+        let schedule = &self.plan()?.schedule;
+        Column::numbers((0..schedule.steps()).map(|step| schedule.net_power(part, step)).collect())
     }
 
     /// The plan that keeps everything but what must give; None where no plan is possible at all.
@@ -239,6 +255,6 @@ impl Planned {
     }
 
     fn table_stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        stream(py, vec![self.plan()?.table().map_err(raised)?])
+        stream(py, vec![self.plan()?.to_record_batch().map_err(raised)?])
     }
 }
