@@ -106,6 +106,11 @@ impl PlanSite {
         PlanHorizon(self.0.horizon.clone())
     }
 
+    /// The names of its assets.
+    fn names(&self) -> Vec<&str> {
+        self.0.assets.iter().map(Asset::name).collect()
+    }
+
     /// What was changed or assumed.
     fn check(&self) -> PyResult<Vec<String>> {
         self.0.check().map_err(raised)
@@ -173,6 +178,10 @@ impl Planned {
     /// Objective, bound and gap.
     fn figures(&self) -> PyResult<(f64, f64, f64)> {
         self.plan().map(|plan| (plan.objective, plan.bound, plan.gap()))
+    }
+
+    fn currency(&self) -> &'static str {
+        self.site.currency.code()
     }
 
     fn explain(&self) -> String {
