@@ -30,10 +30,10 @@ pub(crate) fn describe(value: &Bound<'_, PyAny>) -> PyResult<Description<'static
         return described_fields(fields);
     }
     if let Ok(list) = value.cast::<PyList>() {
-        return described_items(list.len(), list.iter());
+        return described_items(list.len(), || list.iter());
     }
     if let Ok(tuple) = value.cast::<PyTuple>() {
-        return described_items(tuple.len(), tuple.iter());
+        return described_items(tuple.len(), || tuple.iter());
     }
     Ok(Description::Numbers(Cow::Owned(lent::numbers("the column", value)?.to_vec())))
 }
@@ -46,21 +46,21 @@ fn described_fields(fields: &Bound<'_, PyDict>) -> PyResult<Description<'static>
     described.collect::<PyResult<_>>().map(Description::Fields)
 }
 
-/// Numbers are a column; anything else is a list.
-fn described_items<'py>(
+/// Numbers, true and false among them, are a column; anything else is a list.
+fn described_items<'py, I: Iterator<Item = Bound<'py, PyAny>>>(
     length: usize,
-    items: impl Iterator<Item = Bound<'py, PyAny>> + Clone,
+    items: impl Fn() -> I,
 ) -> PyResult<Description<'static>> {
     let mut numbers = Vec::with_capacity(length);
-    for item in items.clone() {
+    for item in items() {
         match item.cast::<PyFloat>() {
             Ok(number) => numbers.push(number.value()),
-            Err(_) if item.is_instance_of::<PyInt>() && !item.is_instance_of::<PyBool>() => numbers.push(item.extract()?),
+            Err(_) if item.is_instance_of::<PyInt>() => numbers.push(item.extract()?),
             Err(_) => break,
         }
     }
     if length > 0 && numbers.len() == length {
         return Ok(Description::Numbers(Cow::Owned(numbers)));
     }
-    items.map(|item| describe(&item)).collect::<PyResult<_>>().map(Description::List)
+    items().map(|item| describe(&item)).collect::<PyResult<_>>().map(Description::List)
 }

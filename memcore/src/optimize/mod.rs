@@ -22,8 +22,6 @@ mod site;
 mod solve;
 mod state;
 mod structured;
-mod table;
-mod told;
 mod verify;
 mod words;
 mod written;
