@@ -135,8 +135,8 @@ impl Fields<'_> {
             None => Ok(()),
             Some(step) => {
                 let (value, limit) = (low.1.at(step), high.1.at(step));
-                let at = words::step(self.horizon, step);
-                Err(self.refused(low.0, format_args!("is {value} in {at}, expected at most {} of {limit}", high.0)))
+                let at = if steps == 1 { String::new() } else { format!(" in {}", words::step(self.horizon, step)) };
+                Err(self.refused(low.0, format_args!("is {value}{at}, expected at most {} of {limit}", high.0)))
             }
         }
     }

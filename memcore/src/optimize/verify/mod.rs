@@ -9,6 +9,8 @@ mod flows;
 mod machines;
 mod misses;
 mod stores;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use self::walk::Walk;
