@@ -3,6 +3,7 @@
 use super::answer::{Answer, Solved};
 use super::check::clamped;
 use super::checked::Checked;
+use super::structured::Workspace;
 use super::{Engine, EngineReport, Options, Outcome, Plan, Site, Timings, explain, program, structured, verify};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Span;
@@ -17,7 +18,12 @@ impl Site {
     /// Invalid where the site says what it cannot mean, or where `options.engine` cannot solve a site of this shape. That no plan
     /// keeps all limits is no error but an [`Outcome`]. Internal where no engine's plan passes the verifier.
     pub fn solve(&self, options: &Options) -> Result<Outcome> {
-        match found(self, options)? {
+        self.solve_in(options, &mut Workspace::default())
+    }
+
+    /// [`solve`](Self::solve) in memory that is used again from site to site.
+    pub(in crate::optimize) fn solve_in(&self, options: &Options, workspace: &mut Workspace) -> Result<Outcome> {
+        match found(self, options, workspace)? {
             Found::Plan(plan) => Ok(Outcome::Plan(plan)),
             Found::Infeasible => explain::explain(self, options),
             Found::Stopped { bound } => explain::undecided(self, options, bound),
@@ -33,16 +39,16 @@ pub(in crate::optimize) enum Found {
 }
 
 /// Checks a site, asks the engines, and verifies.
-pub(in crate::optimize) fn found(site: &Site, options: &Options) -> Result<Found> {
+pub(in crate::optimize) fn found(site: &Site, options: &Options, workspace: &mut Workspace) -> Result<Found> {
     let begun = options.now();
     let checked = site.checked()?;
     match clamped(site) {
-        None => Routed { checked: &checked, options, begun }.found(),
+        None => Routed { checked: &checked, options, begun }.found(workspace),
         Some(site) => {
             let mut settled = site.checked()?;
             // What the site said itself, not what it looks like after clamping.
             settled.notices.clone_from(&checked.notices);
-            Routed { checked: &settled, options, begun }.found()
+            Routed { checked: &settled, options, begun }.found(workspace)
         }
     }
 }
@@ -63,14 +69,14 @@ enum Next {
 }
 
 impl Routed<'_> {
-    fn found(&self) -> Result<Found> {
+    fn found(&self, workspace: &mut Workspace) -> Result<Found> {
         let mut reasons = Vec::new();
         for engine in [Engine::Storage, Engine::Modes] {
             if self.options.engine.is_some_and(|asked| asked != engine) {
                 continue;
             }
             let prepared = self.options.now();
-            match self.take(engine, structured::solve(self.checked, engine), &reasons, prepared)? {
+            match self.take(engine, structured::solve(self.checked, engine, workspace), &reasons, prepared)? {
                 Next::Done(found) => return Ok(found),
                 Next::Another(why) => reasons.push(why),
             }

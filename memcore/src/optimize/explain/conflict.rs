@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::ConflictingLimit;
 use super::limits::{self, Limit};
 use crate::optimize::solve::{Found, found};
+use crate::optimize::structured::Workspace;
 use crate::optimize::{Asset, Options, Profile, Site};
 
 /// Any plan will do where the question is whether there is one.
@@ -71,7 +72,7 @@ impl<'a> Question<'a> {
             }
         }
         let options = Options { gap: ANY_GAP, ..self.options.clone() };
-        matches!(found(&site, &options), Ok(Found::Infeasible))
+        matches!(found(&site, &options, &mut Workspace::default()), Ok(Found::Infeasible))
     }
 
     /// The shortest span that ends as early as one can, by halving.

@@ -3,6 +3,7 @@
 use super::Relaxation;
 use super::limits::{self, Limit};
 use crate::optimize::solve::{Found, found};
+use crate::optimize::structured::Workspace;
 use crate::optimize::{Asset, Options, Plan, Quantity, Site};
 
 /// A limit gives way at this many times the price of shortage: money is no reason to.
@@ -21,7 +22,7 @@ pub(super) fn least(site: &Site, options: &Options) -> Option<(Vec<Relaxation>, 
         limit.soften(&mut soft, per_kw * limit.weight().unwrap_or(1.0));
         asides.push((soft.assets.len() > before).then_some(before));
     }
-    let Ok(Found::Plan(plan)) = found(&soft, options) else { return None };
+    let Ok(Found::Plan(plan)) = found(&soft, options, &mut Workspace::default()) else { return None };
     let mut mended = site.clone();
     let mut relaxations = Vec::new();
     for (limit, aside) in limits.iter().zip(asides) {
@@ -33,7 +34,7 @@ pub(super) fn least(site: &Site, options: &Options) -> Option<(Vec<Relaxation>, 
             limit.raise(&mut mended, &amounts);
         }
     }
-    let plan = match found(&mended, options) {
+    let plan = match found(&mended, options, &mut Workspace::default()) {
         Ok(Found::Plan(plan)) => Some(plan),
         _ => None,
     };

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::optimize::solve::{Found, found};
+use crate::optimize::structured::Workspace;
 use crate::optimize::{Asset, Options, Outcome, Plan, Site, Status, Undecided};
 
 /// A plan for a site whose loads run as early as they may and whose vehicles charge at any power that their chargers can give at once;
@@ -21,7 +22,7 @@ pub(in crate::optimize) fn undecided(site: &Site, options: &Options, bound: f64)
 }
 
 fn plan_of(site: &Site, options: &Options) -> Option<Box<Plan>> {
-    match found(site, options) {
+    match found(site, options, &mut Workspace::default()) {
         Ok(Found::Plan(plan)) => Some(plan),
         _ => None,
     }
