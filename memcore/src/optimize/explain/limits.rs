@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::optimize::{Asset, DemandCharge, Grid, Profile, Site, words};
+use crate::optimize::{Asset, Battery, DemandCharge, Grid, Profile, Site, Terminal, words};
 
 /// A hard limit, over the whole horizon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,13 @@ pub(super) enum Limit {
     Link(usize),
     /// What is asked of a bus: its loads are served, and no more comes than goes.
     Balance(usize),
+}
+
+/// What it costs that a limit gives way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Toll {
+    pub(super) per_kwh: f64,
+    pub(super) per_kw: Option<f64>,
 }
 
 /// Every limit that a site sets, those first that a person would rather keep: the ones left in a conflict are those at the end.
@@ -170,7 +177,7 @@ impl Limit {
                 (Self::Discharge(_), Asset::Battery(battery)) => {
                     battery.discharge_limit_w = within(&battery.discharge_limit_w, ample);
                 }
-                (Self::MinEnergy(_), Asset::Battery(battery)) => battery.min_wh = within(&battery.min_wh, 0.0),
+                (Self::MinEnergy(_), Asset::Battery(battery)) => deepen(battery, &within(&battery.min_wh, -ample), ample),
                 (Self::MaxEnergy(_), Asset::Battery(battery)) => {
                     let max = battery.max_wh.clone().unwrap_or(Profile::Constant(battery.capacity_wh));
                     battery.capacity_wh += ample;
@@ -200,12 +207,12 @@ impl Limit {
         }
     }
 
-    /// Lets the limit give way at a price per kW of its highest excess, and a hundredth of it per kWh. Where that is another asset, it
-    /// is the last one then.
-    pub(super) fn soften(self, site: &mut Site, per_kw: f64) {
+    /// Lets the limit give way at a price per kWh and, where peaks count, per kW of its highest excess. Where that takes another asset,
+    /// it is the last one then.
+    pub(super) fn soften(self, site: &mut Site, Toll { per_kwh, per_kw }: Toll) {
         let aside = |name: String, bus: &str| {
-            let charge = DemandCharge::new(per_kw);
-            Grid::new(name, per_kw / 100.0).sell_per_kwh(-per_kw / 100.0).demand_charges(vec![charge]).bus(bus)
+            let charges = per_kw.map(DemandCharge::new).into_iter().collect::<Vec<_>>();
+            Grid::new(name, per_kwh).sell_per_kwh(-per_kwh).demand_charges(charges).bus(bus)
         };
         match self {
             Self::Import(part) | Self::Export(part) => {
@@ -221,7 +228,7 @@ impl Limit {
             }
             Self::MinEnergy(part) | Self::MaxEnergy(part) => {
                 if let Asset::Battery(battery) = &mut site.assets[part] {
-                    battery.preference_per_kwh_h = Some(per_kw / 4.0);
+                    battery.preference_per_kwh_h = Some(per_kwh);
                     if matches!(self, Self::MinEnergy(_)) {
                         battery.preferred_min_wh = Some(std::mem::replace(&mut battery.min_wh, 0.0.into()));
                     } else {
@@ -270,6 +277,17 @@ impl Limit {
             _ => {}
         }
     }
+}
+
+/// Lets a battery go below empty: all its energies count from `ample` further down, and nothing of them is lost.
+fn deepen(battery: &mut Battery, min_wh: &Profile, ample: f64) {
+    let max = battery.max_wh.take().unwrap_or(Profile::Constant(battery.capacity_wh));
+    battery.max_wh = Some(max.map(|max| max + ample));
+    battery.min_wh = min_wh.map(|min| min + ample);
+    battery.initial_wh += ample;
+    battery.capacity_wh += ample;
+    battery.self_discharge_per_hour = 0.0;
+    (battery.preferred_min_wh, battery.preferred_max_wh, battery.terminal) = (None, None, Terminal::Free);
 }
 
 /// A profile that keeps its values in a range and is something else outside of it.
