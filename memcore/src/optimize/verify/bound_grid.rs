@@ -42,7 +42,10 @@ fn best(cost: f64, square: f64, limit: f64) -> f64 {
     if cost >= 0.0 || limit == 0.0 {
         return 0.0;
     }
-    let x = if square > 0.0 { (-cost / (2.0 * square)).min(limit) } else { limit };
+    if square == 0.0 {
+        return cost * limit;
+    }
+    let x = (-cost / (2.0 * square)).min(limit);
     cost * x + square * x * x
 }
 
