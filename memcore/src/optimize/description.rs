@@ -39,7 +39,7 @@ impl Description<'_> {
     /// # Errors
     /// Invalid, with the path to the field, where one is unknown, missing, or not what it must be.
     pub fn read<T: DeserializeOwned>(self) -> Result<T> {
-        T::deserialize(self).map_err(|refused| Error::invalid(refused.to_string()))
+        T::deserialize(Reading(self)).map_err(|refused| Error::invalid(refused.to_string()))
     }
 
     /// An asset of a type such as `battery`, from its other fields.
@@ -95,6 +95,12 @@ impl Description<'_> {
     }
 }
 
+impl From<i64> for Description<'_> {
+    fn from(number: i64) -> Self {
+        Self::Whole(number)
+    }
+}
+
 /// Why a description is not what it should be, and where in it.
 #[derive(Debug)]
 struct Refused {
@@ -135,26 +141,29 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-impl<'de> Deserializer<'de> for Description<'_> {
+/// A description that is being read.
+struct Reading<'a>(Description<'a>);
+
+impl<'de> Deserializer<'de> for Reading<'_> {
     type Error = Refused;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
-        match self {
-            Self::Nothing => visitor.visit_unit(),
-            Self::Flag(flag) => visitor.visit_bool(flag),
-            Self::Whole(number) => visitor.visit_i64(number),
-            Self::Number(number) => visitor.visit_f64(number),
-            Self::Text(text) => visitor.visit_str(&text),
-            Self::Numbers(numbers) => visitor.visit_seq(Column(numbers.iter())),
-            Self::List(list) => visitor.visit_seq(Items { left: list.into_iter(), at: 0 }),
-            Self::Fields(fields) => visitor.visit_map(Entries { left: fields.into_iter(), value: None }),
+        match self.0 {
+            Description::Nothing => visitor.visit_unit(),
+            Description::Flag(flag) => visitor.visit_bool(flag),
+            Description::Whole(number) => visitor.visit_i64(number),
+            Description::Number(number) => visitor.visit_f64(number),
+            Description::Text(text) => visitor.visit_str(&text),
+            Description::Numbers(numbers) => visitor.visit_seq(Column(numbers.iter())),
+            Description::List(list) => visitor.visit_seq(Items { left: list.into_iter(), at: 0 }),
+            Description::Fields(fields) => visitor.visit_map(Entries { left: fields.into_iter(), value: None }),
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
-        match self {
-            Self::Nothing => visitor.visit_none(),
-            given => visitor.visit_some(given),
+        match self.0 {
+            Description::Nothing => visitor.visit_none(),
+            given => visitor.visit_some(Self(given)),
         }
     }
 
@@ -164,13 +173,13 @@ impl<'de> Deserializer<'de> for Description<'_> {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refused> {
-        match self {
-            Self::Text(text) => visitor.visit_enum(StringDeserializer::new(text.into_owned())),
-            Self::Fields(fields) => {
+        match self.0 {
+            Description::Text(text) => visitor.visit_enum(StringDeserializer::new(text.into_owned())),
+            Description::Fields(fields) => {
                 let entries = Entries { left: fields.into_iter(), value: None };
                 visitor.visit_enum(MapAccessDeserializer::new(entries))
             }
-            other => other.deserialize_any(visitor),
+            other => Self(other).deserialize_any(visitor),
         }
     }
 
@@ -226,7 +235,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         let Some(item) = self.left.next() else { return Ok(None) };
         let at = self.at;
         self.at += 1;
-        seed.deserialize(item).map(Some).map_err(|e| e.within(&format!("[{at}]")))
+        seed.deserialize(Reading(item)).map(Some).map_err(|e| e.within(&format!("[{at}]")))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -250,7 +259,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refused> {
         let (name, value) = self.value.take().unwrap_or((Cow::Borrowed(""), Description::Nothing));
-        seed.deserialize(value).map_err(|e| e.within(&name))
+        seed.deserialize(Reading(value)).map_err(|e| e.within(&name))
     }
 }
 
