@@ -45,13 +45,14 @@ fn random_site(numbers: &mut Numbers) -> Site {
     }
     let mut grid = Grid::new("grid", numbers.each(steps, &[0.1, 0.2, 0.2, 0.3, 0.5, -0.1]));
     grid = grid.sell_per_kwh(numbers.each(steps, &[0.0, 0.1, -0.05, -0.2]));
-    grid.exclusive = !numbers.chance(4);
     if numbers.chance(2) {
         grid = grid.import_limit_w(numbers.each(steps, &[1000.0, 2000.0, 4000.0]));
     }
     if numbers.chance(2) {
         grid = grid.export_limit_w(numbers.of(&[0.0, 1000.0, 3000.0]));
     }
+    let limited = grid.import_limit_w.is_some() && grid.export_limit_w.is_some();
+    grid.exclusive = !limited || numbers.chance(2);
     let mut roof = Source::new("roof", numbers.each(steps, &[0.0, 0.0, 1000.0, 3000.0]));
     roof.curtailable = !numbers.chance(3);
     roof.curtailment_per_kwh = numbers.of(&[0.0, 0.05]);
