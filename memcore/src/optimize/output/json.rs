@@ -46,7 +46,7 @@ struct WrittenPlan<'a> {
 impl Plan {
     /// Every column of the schedule: the part, what it holds, its name with part and unit (`battery.charge_w`), its values.
     pub fn columns(&self) -> impl Iterator<Item = (&str, Quantity, String, &[f64])> {
-        self.parts.iter().enumerate().flat_map(|(part, name)| {
+        self.parts.iter().enumerate().flat_map(move |(part, name)| {
             self.schedule.quantities(part).iter().map(move |quantity| {
                 let values = self.schedule.column(part, *quantity);
                 (name.as_str(), *quantity, format!("{name}.{}", quantity.name()), values)

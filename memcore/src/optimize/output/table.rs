@@ -1,5 +1,6 @@
 //! A plan as a table of Arrow: a row a step, a column for each quantity of each part, then prices and water values.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, TimestampMicrosecondArray};
@@ -56,7 +57,7 @@ pub(in crate::optimize) fn steps_table<'a>(
         fields.push(Field::new(name, DataType::Float64, false));
         arrays.push(Arc::new(Float64Array::from(values.to_vec())));
     }
-    let metadata = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let metadata: HashMap<String, String> = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     let schema = Arc::new(Schema::new(fields).with_metadata(metadata));
     RecordBatch::try_new(schema, arrays)
         .map_err(|e| Error::new(ErrorKind::Internal, format!("cannot make a table of the plan: {e}")).caused_by(e))
