@@ -8,8 +8,10 @@ mod answer;
 mod asset;
 mod check;
 mod checked;
+mod description;
 mod explain;
 mod horizon;
+mod meaning;
 mod options;
 mod output;
 mod plan;
@@ -21,12 +23,16 @@ mod solve;
 mod state;
 mod structured;
 mod verify;
+mod words;
 mod written;
+
+pub mod network;
 
 pub use asset::{
     Asset, Battery, Building, Charging, Deferrable, DemandCharge, Ev, Genset, Given, Grid, Heat, HeatPump, Link, Load,
     MAIN_BUS, Phases, Session, Side, Source, Tank, Terminal,
 };
+pub use description::Description;
 pub use explain::{ConflictingLimit, Infeasible, Relaxation};
 pub use horizon::{Horizon, MAX_STEPS};
 pub use options::Options;

@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, Solved};
 use super::checked::Checked;
+use super::structured::Workspace;
 use super::{Engine, EngineReport, Options, Outcome, Site, Timings, explain, program, structured, verify};
 use crate::error::{Error, Result};
 use crate::model::Span;
@@ -13,10 +14,15 @@ impl Site {
     /// Invalid where the site says what it cannot mean, or where `options.engine` cannot solve a site of this shape. That no plan
     /// keeps all limits is no error but an [`Outcome`].
     pub fn solve(&self, options: &Options) -> Result<Outcome> {
+        self.solve_in(options, &mut Workspace::default())
+    }
+
+    /// [`solve`](Self::solve) in memory that is used again from site to site.
+    pub(in crate::optimize) fn solve_in(&self, options: &Options, workspace: &mut Workspace) -> Result<Outcome> {
         let begun = options.now();
         let checked = self.checked()?;
         let prepared = options.now();
-        let (engine, why, answer) = answer(&checked, options)?;
+        let (engine, why, answer) = answer(&checked, options, workspace)?;
         let solved_at = options.now();
         match answer {
             Answer::Solved(solved) => {
@@ -38,13 +44,13 @@ fn report(solved: &Solved, engine: Engine, why: String, [begun, prepared, solved
 }
 
 /// The first engine, fastest first, that the site is of the right shape for; or the one that was asked for.
-fn answer(checked: &Checked<'_>, options: &Options) -> Result<(Engine, String, Answer)> {
+fn answer(checked: &Checked<'_>, options: &Options, workspace: &mut Workspace) -> Result<(Engine, String, Answer)> {
     let mut reasons = Vec::new();
     for engine in [Engine::Storage, Engine::Modes] {
         if options.engine.is_some_and(|asked| asked != engine) {
             continue;
         }
-        match structured::solve(checked, engine) {
+        match structured::solve(checked, engine, workspace) {
             Answer::NotMine(why) if options.engine.is_none() => reasons.push(format!("not {}: {why}", engine.name())),
             answer => return Ok((engine, why(reasons, engine, options), answer)),
         }

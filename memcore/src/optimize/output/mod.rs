@@ -3,5 +3,6 @@
 mod chart;
 mod json;
 mod table;
+mod told;
 
 pub use chart::{ChartSeries, ChartStyle, Panel, PlanChart};

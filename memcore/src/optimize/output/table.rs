@@ -57,7 +57,7 @@ pub(in crate::optimize) fn steps_table<'a>(
         fields.push(Field::new(name, DataType::Float64, false));
         arrays.push(Arc::new(Float64Array::from(values.to_vec())));
     }
-    let metadata: HashMap<String, String> = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let metadata: HashMap<_, _> = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     let schema = Arc::new(Schema::new(fields).with_metadata(metadata));
     RecordBatch::try_new(schema, arrays)
         .map_err(|e| Error::new(ErrorKind::Internal, format!("cannot make a table of the plan: {e}")).caused_by(e))

@@ -1,0 +1,166 @@
+//! The exact power flow of a radial network by backward and forward sweeps (Shirmohammadi et al. 1988): currents are summed from the
+//! ends towards the reference, voltages follow from the reference outwards, until they stay.
+
+use serde::Serialize;
+
+use super::Network;
+use super::complex::Complex;
+use super::radial::{Fed, FlowPu, RadialFlow, Tree};
+use super::resolved::Resolved;
+use crate::error::Result;
+
+/// Voltages stay when no one moves by more than this, per unit.
+const SETTLED_PU: f64 = 1e-12;
+/// A network that it can carry settles within tens of sweeps.
+const MOST_SWEEPS: usize = 500;
+
+/// What became of an exact power flow.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PowerFlow {
+    /// Voltages and flows that fit.
+    Flow(Box<RadialFlow>),
+    /// No voltages were found: the network is loaded beyond what it can carry, or near to it.
+    Collapsed {
+        /// The bus whose voltage was the lowest when it was given up.
+        bus: String,
+        /// After how many sweeps.
+        sweeps: usize,
+    },
+}
+
+impl PowerFlow {
+    /// The flow, where there is one.
+    #[must_use]
+    pub fn flow(&self) -> Option<&RadialFlow> {
+        match self {
+            Self::Flow(flow) => Some(flow),
+            Self::Collapsed { .. } => None,
+        }
+    }
+}
+
+impl Network {
+    /// The exact power flow of a radial network, with losses, charging, shunts, taps and phase shifts. Generators give what they are
+    /// set to, the reference gives the rest and holds its voltage.
+    ///
+    /// # Errors
+    /// Invalid as [`check`](Self::check) says, or where a branch closes a loop.
+    pub fn power_flow(&self) -> Result<PowerFlow> {
+        let resolved = self.resolved()?;
+        let tree = resolved.tree()?;
+        let mut sweep = Sweep::new(&resolved, &tree);
+        for sweeps in 1..=MOST_SWEEPS {
+            let moved = sweep.once();
+            if moved <= SETTLED_PU {
+                return Ok(PowerFlow::Flow(Box::new(sweep.flow().told(&resolved, &tree))));
+            }
+            if !moved.is_finite() {
+                return Ok(sweep.collapsed(sweeps));
+            }
+        }
+        Ok(sweep.collapsed(MOST_SWEEPS))
+    }
+}
+
+struct Sweep<'a> {
+    resolved: &'a Resolved<'a>,
+    tree: &'a Tree<'a>,
+    loads: Vec<(f64, f64)>,
+    voltages: Vec<Complex>,
+    /// For each branch of the tree, the current in its impedance and the one that it draws from its parent.
+    currents: Vec<(Complex, Complex)>,
+    reference_current: Complex,
+}
+
+impl<'a> Sweep<'a> {
+    fn new(resolved: &'a Resolved<'a>, tree: &'a Tree<'a>) -> Self {
+        let held = Complex::new(resolved.network.buses[resolved.reference].voltage_pu, 0.0);
+        let mut voltages = vec![held; resolved.network.buses.len()];
+        for fed in &tree.fed {
+            // Without load, a bus has the voltage of its parent behind the transformer.
+            let ratio = ratio(fed);
+            voltages[fed.bus] = if fed.forward() { voltages[fed.parent] / ratio } else { voltages[fed.parent] * ratio };
+        }
+        let currents = vec![Default::default(); tree.fed.len()];
+        Self { resolved, tree, loads: resolved.net_loads_pu(), voltages, currents, reference_current: Complex::default() }
+    }
+
+    /// One sweep backward and forward; how far the voltage moved that moved the farthest.
+    fn once(&mut self) -> f64 {
+        self.backward();
+        let mut moved = 0.0_f64;
+        for (fed, (inner, _)) in self.tree.fed.iter().zip(&self.currents) {
+            let drop = impedance(fed) * *inner;
+            let voltage = match fed.forward() {
+                true => self.voltages[fed.parent] / ratio(fed) - drop,
+                false => (self.voltages[fed.parent] - drop) * ratio(fed),
+            };
+            let step = (voltage - self.voltages[fed.bus]).length();
+            // A maximum would pass over what is no number.
+            moved = if step > moved || step.is_nan() { step } else { moved };
+            self.voltages[fed.bus] = voltage;
+        }
+        if self.voltages.iter().any(|voltage| voltage.squared().is_nan()) { f64::NAN } else { moved }
+    }
+
+    /// The currents that the voltages of now would draw, summed from the ends of the tree towards the reference.
+    fn backward(&mut self) {
+        let mut drawn: Vec<Complex> = (0..self.voltages.len()).map(|bus| self.drawn(bus)).collect();
+        for (place, fed) in self.tree.fed.iter().enumerate().rev() {
+            let half = Complex::new(0.0, fed.joined.branch.b_pu / 2.0);
+            let ratio = ratio(fed);
+            let (parent, bus) = (self.voltages[fed.parent], self.voltages[fed.bus]);
+            let (inner, from_parent) = if fed.forward() {
+                let inner = drawn[fed.bus] + half * bus;
+                (inner, (inner + half * (parent / ratio)) / ratio.conjugate())
+            } else {
+                let inner = drawn[fed.bus] * ratio.conjugate() + half * (bus / ratio);
+                (inner, inner + half * parent)
+            };
+            self.currents[place] = (inner, from_parent);
+            drawn[fed.parent] = drawn[fed.parent] + from_parent;
+        }
+        self.reference_current = drawn[self.resolved.reference];
+    }
+
+    /// The current of a bus's load and shunt at its voltage of now.
+    fn drawn(&self, bus: usize) -> Complex {
+        let base = self.resolved.network.base_va;
+        let (power, reactive) = self.loads[bus];
+        let voltage = self.voltages[bus];
+        let shunt = &self.resolved.network.buses[bus];
+        (Complex::new(power, reactive) / voltage).conjugate()
+            + Complex::new(shunt.shunt_w / base, shunt.shunt_var / base) * voltage
+    }
+
+    fn flow(&mut self) -> FlowPu {
+        // The currents of the voltages that were found.
+        self.backward();
+        let branch = |(fed, (inner, from_parent)): (&Fed<'_>, &(Complex, Complex))| {
+            let entering = self.voltages[fed.parent] * from_parent.conjugate();
+            (entering.re, entering.im, fed.joined.branch.r_pu * inner.squared())
+        };
+        let reference = self.voltages[self.resolved.reference] * self.reference_current.conjugate();
+        FlowPu {
+            voltages: self.voltages.iter().map(|voltage| voltage.length()).collect(),
+            branches: self.tree.fed.iter().zip(&self.currents).map(branch).collect(),
+            reference: (reference.re, reference.im),
+        }
+    }
+
+    fn collapsed(&self, sweeps: usize) -> PowerFlow {
+        let lowest = |left: &usize, right: &usize| self.voltages[*left].length().total_cmp(&self.voltages[*right].length());
+        let bus = (0..self.voltages.len()).min_by(lowest).unwrap_or(self.resolved.reference);
+        PowerFlow::Collapsed { bus: self.resolved.bus_name(bus).to_owned(), sweeps }
+    }
+}
+
+/// The ratio of the ideal transformer, with its shift.
+fn ratio(fed: &Fed<'_>) -> Complex {
+    Complex::polar(fed.joined.branch.tap, fed.joined.branch.shift_deg.to_radians())
+}
+
+fn impedance(fed: &Fed<'_>) -> Complex {
+    Complex::new(fed.joined.branch.r_pu, fed.joined.branch.x_pu)
+}
