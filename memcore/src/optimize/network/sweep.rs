@@ -164,3 +164,67 @@ fn ratio(fed: &Fed<'_>) -> Complex {
 fn impedance(fed: &Fed<'_>) -> Complex {
     Complex::new(fed.joined.branch.r_pu, fed.joined.branch.x_pu)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Branch, Bus, Load};
+    use super::*;
+
+    /// The power that leaves each bus, by the admittance matrix of MATPOWER's manual (equations 3.2 to 3.5): another way to the same
+    /// physics, with the ideal transformer at `from`.
+    fn injections(resolved: &Resolved<'_>, voltages: &[Complex]) -> Vec<Complex> {
+        let base = resolved.network.base_va;
+        let mut currents: Vec<Complex> = resolved
+            .network
+            .buses
+            .iter()
+            .zip(voltages)
+            .map(|(bus, voltage)| Complex::new(bus.shunt_w / base, bus.shunt_var / base) * *voltage)
+            .collect();
+        for joined in &resolved.branches {
+            let branch = joined.branch;
+            let series = Complex::new(1.0, 0.0) / Complex::new(branch.r_pu, branch.x_pu);
+            let own = series + Complex::new(0.0, branch.b_pu / 2.0);
+            let ratio = Complex::polar(branch.tap, branch.shift_deg.to_radians());
+            let (from, to) = (voltages[joined.from], voltages[joined.to]);
+            let squared = Complex::new(ratio.squared(), 0.0);
+            currents[joined.from] = currents[joined.from] + own / squared * from - series / ratio.conjugate() * to;
+            currents[joined.to] = currents[joined.to] + own * to - series / ratio * from;
+        }
+        voltages.iter().zip(currents).map(|(voltage, current)| *voltage * current.conjugate()).collect()
+    }
+
+    #[test]
+    fn taps_shifts_charging_and_shunts_fit_the_admittance_matrix_from_either_side() {
+        let mut shunted = Bus::new("c", 400.0);
+        (shunted.shunt_w, shunted.shunt_var) = (1_000.0, 3_000.0);
+        let charged = |mut branch: Branch| {
+            branch.b_pu = 0.03;
+            branch
+        };
+        let buses = [Bus::new("a", 20_000.0).reference(1.02), Bus::new("b", 400.0), shunted, Bus::new("d", 400.0)];
+        let network = Network::new(100_000.0, buses)
+            .branch(charged(Branch::new("down", "a", "b", 0.01, 0.04).tap(0.97, 30.0)))
+            // Begins at the bus that it feeds: its transformer is on the far side.
+            .branch(charged(Branch::new("back", "c", "b", 0.02, 0.03).tap(1.04, -10.0)))
+            .branch(charged(Branch::new("line", "c", "d", 0.03, 0.02)))
+            .load(Load::new("shop", "c", 20_000.0, 5_000.0))
+            .load(Load::new("home", "d", 10_000.0, -2_000.0));
+        let resolved = network.resolved().unwrap();
+        let tree = resolved.tree().unwrap();
+        let mut sweep = Sweep::new(&resolved, &tree);
+        while sweep.once() > SETTLED_PU {}
+        let injected = injections(&resolved, &sweep.voltages);
+        for (bus, (power, reactive)) in resolved.net_loads_pu().iter().enumerate().skip(1) {
+            let miss = injected[bus] + Complex::new(*power, *reactive);
+            assert!(miss.length() < 1e-10, "{}: {miss:?}", resolved.bus_name(bus));
+        }
+        let outcome = network.power_flow().unwrap();
+        let flow = outcome.flow().unwrap();
+        assert!((flow.reference_w / 100_000.0 - injected[0].re).abs() < 1e-10, "{}", flow.reference_w);
+        assert!((flow.reference_var / 100_000.0 - injected[0].im).abs() < 1e-10, "{}", flow.reference_var);
+        // What the reference gives is drawn, burnt in the shunt or lost.
+        let shunt = 1_000.0 * flow.buses[2].voltage_pu.powi(2);
+        assert!((flow.reference_w - 30_000.0 - shunt - flow.losses_w).abs() < 1e-5, "{}", flow.losses_w);
+    }
+}
