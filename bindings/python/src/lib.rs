@@ -6,6 +6,7 @@
 mod bulk;
 mod channel;
 mod columns;
+mod describe;
 mod device;
 mod doctor;
 mod energy;
@@ -15,6 +16,7 @@ mod lent;
 mod live;
 mod logging;
 mod owned;
+mod plan;
 mod question;
 mod result;
 mod runtime;
@@ -41,6 +43,8 @@ mod _memcore {
     use super::energy::{Balance, at, buckets, convert, increase, increases, integrate, localize, mean_power, resample};
     #[pymodule_export]
     use super::live::Feed;
+    #[pymodule_export]
+    use super::plan::{PlanAsset, PlanHorizon, PlanSite, Planned};
     #[pymodule_export]
     use super::result::{Batch, Column, Stream, Table};
     #[pymodule_export]

@@ -133,7 +133,7 @@ fn schema_of(batches: &[RecordBatch]) -> SchemaRef {
     batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema)
 }
 
-fn stream(py: Python<'_>, batches: Vec<RecordBatch>) -> PyResult<Bound<'_, PyCapsule>> {
+pub(crate) fn stream(py: Python<'_>, batches: Vec<RecordBatch>) -> PyResult<Bound<'_, PyCapsule>> {
     let schema = schema_of(&batches);
     let batches = batches.into_iter().map(Ok::<_, ArrowError>);
     let stream = FFI_ArrowArrayStream::new(Box::new(RecordBatchIterator::new(batches, schema)));

@@ -8,9 +8,12 @@ mod answer;
 mod asset;
 mod check;
 mod checked;
+mod description;
 mod explain;
 mod horizon;
+mod meaning;
 mod options;
+mod output;
 mod plan;
 mod profile;
 mod program;
@@ -20,6 +23,7 @@ mod solve;
 mod state;
 mod structured;
 mod verify;
+mod words;
 mod written;
 
 pub mod network;
@@ -28,9 +32,11 @@ pub use asset::{
     Asset, Battery, Building, Charging, Deferrable, DemandCharge, Ev, Genset, Given, Grid, Heat, HeatPump, Link, Load,
     MAIN_BUS, Phases, Session, Side, Source, Tank, Terminal,
 };
+pub use description::Description;
 pub use explain::{ConflictingLimit, Infeasible, Relaxation};
 pub use horizon::{Horizon, MAX_STEPS};
 pub use options::Options;
+pub use output::{ChartSeries, ChartStyle, Panel, PlanChart};
 pub use plan::{
     BusPrices, Certificate, Cost, CostCause, Engine, EngineReport, Outcome, Plan, ShadowPrice, Status, Timings, Undecided,
     Violation, WaterValues,

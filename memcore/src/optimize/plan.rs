@@ -182,6 +182,34 @@ pub enum CostCause {
     Stay,
 }
 
+impl CostCause {
+    /// Its name, as JSON writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Import => "import",
+            Self::Export => "export",
+            Self::Demand => "demand",
+            Self::Quadratic => "quadratic",
+            Self::Energy => "energy",
+            Self::Curtailment => "curtailment",
+            Self::Wear => "wear",
+            Self::NoLoad => "no_load",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Shed => "shed",
+            Self::Transfer => "transfer",
+            Self::Carbon => "carbon",
+            Self::StoredValue => "stored_value",
+            Self::Shortfall => "shortfall",
+            Self::Preference => "preference",
+            Self::Reserve => "reserve",
+            Self::Smoothness => "smoothness",
+            Self::Stay => "stay",
+        }
+    }
+}
+
 /// The price of each step at a bus.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BusPrices {
@@ -291,9 +319,12 @@ pub struct EngineReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Timings {
     /// Checking the site and preparing the problem.
+    #[serde(rename = "prepare_us")]
     pub prepare: Span,
     /// The engine.
+    #[serde(rename = "solve_us")]
     pub solve: Span,
     /// Verifying, prices and costs.
+    #[serde(rename = "verify_us")]
     pub verify: Span,
 }

@@ -1,9 +1,12 @@
 //! One number for every step, or one for all of them.
 
+use std::fmt;
+
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 /// A value over the horizon: the same in every step, or one per step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Profile {
     /// The same in every step.
@@ -62,6 +65,43 @@ impl Profile {
             Self::Constant(value) => Self::Constant(change(*value)),
             Self::Steps(values) => Self::Steps(values.iter().map(|value| change(*value)).collect()),
         }
+    }
+}
+
+/// Read without a detour: a year of steps is long, and what is wrong is said as it is.
+impl<'de> Deserialize<'de> for Profile {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Given;
+
+        impl<'de> Visitor<'de> for Given {
+            type Value = Profile;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, or one number per step")
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Profile, E> {
+                Ok(Profile::Constant(value))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Profile, E> {
+                Ok(Profile::Constant(value as f64))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Profile, E> {
+                Ok(Profile::Constant(value as f64))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut steps: A) -> Result<Profile, A::Error> {
+                let mut values = Vec::with_capacity(steps.size_hint().unwrap_or(0).min(super::MAX_STEPS));
+                while let Some(value) = steps.next_element()? {
+                    values.push(value);
+                }
+                Ok(Profile::Steps(values))
+            }
+        }
+
+        from.deserialize_any(Given)
     }
 }
 

@@ -22,10 +22,10 @@ pub struct Site {
     /// The steps to decide about.
     pub horizon: Horizon,
     /// What it is made of, in the order in which results list it.
-    #[serde(default, rename = "asset")]
+    #[serde(default, rename = "asset", alias = "assets")]
     pub assets: Vec<Asset>,
     /// Connections between buses. Without any, all assets are on one bus.
-    #[serde(default, rename = "link")]
+    #[serde(default, rename = "link", alias = "links")]
     pub links: Vec<Link>,
     /// Spare power to be kept.
     #[serde(default)]

@@ -3,6 +3,28 @@
 import atexit as _atexit
 
 from . import energy
+from ._assets import (
+    Battery,
+    Building,
+    CurrentCharging,
+    Deferrable,
+    DemandCharge,
+    Ev,
+    Genset,
+    Grid,
+    HeatPump,
+    Link,
+    Load,
+    PowerCharging,
+    Pv,
+    Reserve,
+    Session,
+    Smoothness,
+    Source,
+    Stay,
+    Tank,
+    Terminal,
+)
 from ._bulk import Bulk
 from ._channel import Channel
 from ._device import Device
@@ -29,6 +51,8 @@ from ._files import ImportReport
 from ._live import Events, Reading, Subscription
 from ._memcore import __version__
 from ._memcore import leave as _leave
+from ._plan import Plan
+from ._plan_site import Horizon, Site
 from ._progress import Progress
 from ._quality import Quality
 from ._result import QueryResult, WideResult
@@ -39,6 +63,8 @@ from ._stream import Batch, Stream
 
 __all__ = [
     "Batch",
+    "Battery",
+    "Building",
     "Bulk",
     "Channel",
     "Checkup",
@@ -46,32 +72,53 @@ __all__ = [
     "CommandResult",
     "ConflictError",
     "ConnectionError",
+    "CurrentCharging",
     "DamagedError",
     "Declaration",
+    "Deferrable",
+    "DemandCharge",
     "Device",
+    "Ev",
     "Events",
     "Finding",
+    "Genset",
+    "Grid",
+    "HeatPump",
+    "Horizon",
     "ImportReport",
     "InternalError",
     "InvalidError",
     "IoError",
     "LimitReachedError",
+    "Link",
+    "Load",
     "LockedError",
     "Memcore",
     "MemcoreError",
     "NotFoundError",
+    "Plan",
+    "PowerCharging",
     "Progress",
+    "Pv",
     "Quality",
     "QueryResult",
     "ReadOnlyError",
     "Reading",
     "Report",
+    "Reserve",
     "Retry",
     "SeriesStats",
     "Server",
+    "Session",
     "Simulation",
+    "Site",
+    "Smoothness",
+    "Source",
+    "Stay",
     "Stream",
     "Subscription",
+    "Tank",
+    "Terminal",
     "TimeoutError",
     "UnauthorizedError",
     "UnsupportedError",

@@ -8,6 +8,7 @@ mod grid;
 mod heat_pump;
 mod link;
 mod load;
+mod profiles;
 mod source;
 
 pub use battery::{Battery, Side, Terminal};

@@ -1,5 +1,9 @@
 //! Any site as a linear, quadratic or integer program, and the solvers of such programs.
 
+pub(in crate::optimize) mod linear;
+pub(in crate::optimize) mod solver;
+pub(in crate::optimize) mod tags;
+
 use super::answer::Answer;
 use super::checked::Checked;
 use super::{Engine, Options};

@@ -4,13 +4,22 @@ use super::Engine;
 use super::answer::Answer;
 use super::checked::Checked;
 
+mod curve;
+mod demand;
+mod market;
 mod modes;
+mod path;
 mod storage;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub(in crate::optimize) use storage::Workspace;
 
 /// Solves with one of the structured engines.
-pub(in crate::optimize) fn solve(checked: &Checked<'_>, engine: Engine) -> Answer {
+pub(in crate::optimize) fn solve(checked: &Checked<'_>, engine: Engine, workspace: &mut Workspace) -> Answer {
     match engine {
-        Engine::Storage => storage::solve(checked),
+        Engine::Storage => storage::solve(checked, workspace),
         Engine::Modes => modes::solve(checked),
         _ => Answer::NotMine(format!("{} is no structured engine", engine.name())),
     }

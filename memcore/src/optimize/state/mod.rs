@@ -1,5 +1,8 @@
 //! What a site is in at an instant: what one plan hands to the next.
 
+pub(in crate::optimize) mod after;
+mod before;
+
 use serde::{Deserialize, Serialize};
 
 use super::{PreviousPower, written};

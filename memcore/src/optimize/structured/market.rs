@@ -1,0 +1,233 @@
+//! Who can give or take power on a bus in each step, cheapest first: the merit order that a store trades against.
+//!
+//! A bus starts from its lowest state: all export that is possible, nothing used, imported or shed. Every *offer* raises the supply
+//! from there: exporting less, using a source, importing, shedding load. Taking them in order of price meets any net demand at the
+//! least cost, because each is bounded and none depends on another; what must not go together (import with export of one grid where
+//! selling earns more than buying costs) is looked for in the answer instead, see [`storage`](super::storage).
+
+use crate::optimize::checked::Checked;
+use crate::optimize::{Asset, Grid, Link, Load, Site, Source};
+
+use super::curve::SAME_LENGTH;
+
+/// Powers below this (kW: a thousandth of a mW) are rounding.
+pub(super) const SAME_KW: f64 = 1e-9;
+
+/// What an offer does. At the same price the earlier comes first: sun is used before export is given up, and export is given up
+/// before anything is imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Flow {
+    /// A source is used.
+    Used,
+    /// Less is exported.
+    Export,
+    /// Energy is imported.
+    Import,
+    /// Load is shed.
+    Shed,
+}
+
+/// Power that may be had at a price.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Offer {
+    pub(super) flow: Flow,
+    /// The asset, by its place in the site.
+    pub(super) part: usize,
+    pub(super) per_kwh: f64,
+    /// What of the price is no money but keeps a demand charge's peak: see [`demand`](super::demand).
+    pub(super) surcharge: f64,
+    pub(super) kw: f64,
+}
+
+/// A step of a market.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Step {
+    /// Its offers, as a range.
+    pub(super) first: usize,
+    pub(super) past: usize,
+    /// The supply with no offer taken: minus all export.
+    pub(super) lowest_kw: f64,
+    /// The demand that must be met before a store does anything: loads less what sources give that cannot be curtailed.
+    pub(super) need_kw: f64,
+    /// What costs the same whatever is done, for each hour.
+    pub(super) fixed_per_h: f64,
+}
+
+/// A threshold of import of a grid in a step, above which each kWh bears a surcharge.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Threshold {
+    pub(super) grid: usize,
+    /// The demand charge that sets it, by its place.
+    pub(super) charge: usize,
+    pub(super) kw: f64,
+    pub(super) per_kwh: f64,
+}
+
+/// The parts of a site that trade on its one bus.
+#[derive(Debug)]
+pub(super) struct Parts<'a> {
+    pub(super) grids: Vec<(usize, &'a Grid)>,
+    pub(super) sources: Vec<(usize, &'a Source)>,
+    pub(super) loads: Vec<(usize, &'a Load)>,
+    /// A kg of carbon, in money.
+    carbon_price_per_kg: f64,
+}
+
+impl<'a> Parts<'a> {
+    /// The trading parts of a site.
+    ///
+    /// # Errors
+    /// Why the site is not of this shape.
+    pub(super) fn of(site: &'a Site) -> Result<Self, String> {
+        if let Some(Link { name, .. }) = site.links.first() {
+            return Err(format!("link {name} makes it more than one bus"));
+        }
+        let mut parts = Parts {
+            grids: Vec::new(),
+            sources: Vec::new(),
+            loads: Vec::new(),
+            carbon_price_per_kg: site.carbon_price_per_kg,
+        };
+        for (part, asset) in site.assets.iter().enumerate() {
+            match asset {
+                Asset::Grid(grid) if grid.quadratic_per_kw2h != 0.0 => {
+                    return Err(format!("{} has a quadratic cost", grid.name));
+                }
+                Asset::Grid(grid) => parts.grids.push((part, grid)),
+                Asset::Pv(source) => parts.sources.push((part, source)),
+                Asset::Load(load) => parts.loads.push((part, load)),
+                Asset::Battery(_) => {}
+                other => return Err(format!("{} is of type {}", other.name(), other.kind())),
+            }
+        }
+        Ok(parts)
+    }
+
+    /// What a kWh imported costs, carbon included.
+    pub(super) fn buy_per_kwh(&self, grid: &Grid, step: usize) -> f64 {
+        grid.buy_per_kwh.at(step) + grid.carbon_g_per_kwh.at(step) / 1000.0 * self.carbon_price_per_kg
+    }
+}
+
+/// The merit orders of all steps, in memory that is used again.
+#[derive(Debug, Default)]
+pub(super) struct Market {
+    pub(super) offers: Vec<Offer>,
+    pub(super) steps: Vec<Step>,
+}
+
+impl Market {
+    /// Forgets all steps.
+    pub(super) fn clear(&mut self) {
+        self.offers.clear();
+        self.steps.clear();
+    }
+
+    /// The offers of a step, cheapest first.
+    pub(super) fn offers_of(&self, step: usize) -> &[Offer] {
+        &self.offers[self.steps[step].first..self.steps[step].past]
+    }
+
+    /// Adds the next step; a store on the bus takes or gives at most `store_kw`. Thresholds ascend by power.
+    ///
+    /// # Errors
+    /// Why no best plan exists: a grid sells for less than another buys, both without a limit.
+    pub(super) fn add_step(
+        &mut self,
+        checked: &Checked<'_>,
+        parts: &Parts<'_>,
+        store_kw: f64,
+        thresholds: &[Threshold],
+    ) -> Result<(), String> {
+        let at = self.steps.len();
+        let first = self.offers.len();
+        self.steps.push(Step { first, past: first, ..Step::default() });
+        self.add_sources(parts, at);
+        self.add_loads(checked, parts, at);
+        let reach = store_kw + self.offers[first..].iter().map(|offer| offer.kw).sum::<f64>();
+        self.add_grids(parts, at, reach + self.steps[at].need_kw.abs(), thresholds)?;
+        self.steps[at].past = self.offers.len();
+        Ok(())
+    }
+
+    fn add_sources(&mut self, parts: &Parts<'_>, at: usize) {
+        for (part, source) in &parts.sources {
+            let kw = source.available_w.at(at).max(0.0) / 1000.0;
+            if source.curtailable {
+                let per_kwh = source.cost_per_kwh - source.curtailment_per_kwh;
+                self.steps[at].fixed_per_h += source.curtailment_per_kwh * kw;
+                self.offer(at, Offer { flow: Flow::Used, part: *part, per_kwh, surcharge: 0.0, kw });
+            } else {
+                self.steps[at].fixed_per_h += source.cost_per_kwh * kw;
+                self.steps[at].need_kw -= kw;
+            }
+        }
+    }
+
+    fn add_loads(&mut self, checked: &Checked<'_>, parts: &Parts<'_>, at: usize) {
+        for (part, load) in &parts.loads {
+            let kw = load.power_w.at(at) / 1000.0;
+            self.steps[at].need_kw += kw;
+            if let Some((per_kwh, share)) = checked.shedding(load) {
+                self.offer(at, Offer { flow: Flow::Shed, part: *part, per_kwh, surcharge: 0.0, kw: kw * share });
+            }
+        }
+    }
+
+    /// A limit that is not there becomes what the step could need at most, given that nobody trades between two grids without end.
+    fn add_grids(&mut self, parts: &Parts<'_>, at: usize, reach: f64, thresholds: &[Threshold]) -> Result<(), String> {
+        let limits = |grid: &Grid| {
+            let kw = |limit: &Option<crate::optimize::Profile>| limit.as_ref().map(|limit| limit.at(at) / 1000.0);
+            (kw(&grid.import_limit_w), kw(&grid.export_limit_w))
+        };
+        let given = |grid: &Grid| {
+            let (import, export) = limits(grid);
+            import.unwrap_or(0.0) + export.unwrap_or(0.0)
+        };
+        let reach = reach + parts.grids.iter().map(|(_, grid)| given(grid)).sum::<f64>();
+        let (mut cheapest, mut dearest) = (f64::INFINITY, f64::NEG_INFINITY);
+        for (part, grid) in &parts.grids {
+            let (import, export) = limits(grid);
+            let (buy, sell) = (parts.buy_per_kwh(grid, at), grid.sell_per_kwh.at(at));
+            cheapest = if import.is_none() { cheapest.min(buy) } else { cheapest };
+            dearest = if export.is_none() { dearest.max(sell) } else { dearest };
+            let (import, export) = (import.unwrap_or(reach), export.unwrap_or(reach));
+            self.steps[at].lowest_kw -= export;
+            self.offer(at, Offer { flow: Flow::Export, part: *part, per_kwh: sell, surcharge: 0.0, kw: export });
+            self.add_import(
+                at,
+                Offer { flow: Flow::Import, part: *part, per_kwh: buy, surcharge: 0.0, kw: import },
+                thresholds,
+            );
+        }
+        if cheapest < dearest {
+            return Err(format!(
+                "a kWh bought at {cheapest} and sold at {dearest}, without a limit, would earn without end"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Import up to its limit, dearer from threshold to threshold.
+    fn add_import(&mut self, at: usize, whole: Offer, thresholds: &[Threshold]) {
+        let (mut from, mut surcharge) = (0.0, 0.0);
+        for threshold in thresholds.iter().filter(|threshold| threshold.grid == whole.part) {
+            let to = threshold.kw.clamp(from, whole.kw);
+            self.offer(at, Offer { per_kwh: whole.per_kwh + surcharge, surcharge, kw: to - from, ..whole });
+            from = to;
+            surcharge += threshold.per_kwh;
+        }
+        self.offer(at, Offer { per_kwh: whole.per_kwh + surcharge, surcharge, kw: whole.kw - from, ..whole });
+    }
+
+    /// Puts an offer in its place.
+    fn offer(&mut self, at: usize, offer: Offer) {
+        if offer.kw <= SAME_LENGTH {
+            return;
+        }
+        let first = self.steps[at].first;
+        let before = |other: &Offer| (other.per_kwh, other.flow) <= (offer.per_kwh, offer.flow);
+        let place = self.offers[first..].iter().rposition(before).map_or(first, |last| first + last + 1);
+        self.offers.insert(place, offer);
+    }
+}

@@ -1,0 +1,1 @@
+//! Gensets: minimum times, starts, minimum output.
