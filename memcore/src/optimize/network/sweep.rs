@@ -22,7 +22,7 @@ pub enum PowerFlow {
     Flow(Box<RadialFlow>),
     /// No voltages were found: the network is loaded beyond what it can carry, or near to it.
     Collapsed {
-        /// The bus whose voltage was the lowest when it was given up.
+        /// The bus whose voltage moved the farthest in the last sweep.
         bus: String,
         /// After how many sweeps.
         sweeps: usize,
@@ -50,16 +50,18 @@ impl Network {
         let resolved = self.resolved()?;
         let tree = resolved.tree()?;
         let mut sweep = Sweep::new(&resolved, &tree);
+        let mut farthest = resolved.reference;
         for sweeps in 1..=MOST_SWEEPS {
-            let moved = sweep.once();
+            let (moved, bus) = sweep.once();
             if moved <= SETTLED_PU {
                 return Ok(PowerFlow::Flow(Box::new(sweep.flow().told(&resolved, &tree))));
             }
             if !moved.is_finite() {
-                return Ok(sweep.collapsed(sweeps));
+                return Ok(sweep.collapsed(bus, sweeps));
             }
+            farthest = bus;
         }
-        Ok(sweep.collapsed(MOST_SWEEPS))
+        Ok(sweep.collapsed(farthest, MOST_SWEEPS))
     }
 }
 
@@ -86,22 +88,24 @@ impl<'a> Sweep<'a> {
         Self { resolved, tree, loads: resolved.net_loads_pu(), voltages, currents, reference_current: Complex::default() }
     }
 
-    /// One sweep backward and forward; how far the voltage moved that moved the farthest.
-    fn once(&mut self) -> f64 {
+    /// One sweep backward and forward; how far the voltage moved that moved the farthest, and at which bus.
+    fn once(&mut self) -> (f64, usize) {
         self.backward();
-        let mut moved = 0.0_f64;
+        let mut farthest = (0.0, self.resolved.reference);
         for (fed, (inner, _)) in self.tree.fed.iter().zip(&self.currents) {
             let drop = impedance(fed) * *inner;
             let voltage = match fed.forward() {
                 true => self.voltages[fed.parent] / ratio(fed) - drop,
                 false => (self.voltages[fed.parent] - drop) * ratio(fed),
             };
-            let step = (voltage - self.voltages[fed.bus]).length();
-            // A maximum would pass over what is no number.
-            moved = if step > moved || step.is_nan() { step } else { moved };
+            let moved = (voltage - self.voltages[fed.bus]).length();
+            // A step that is no number is the farthest, and stays it: no later one compares as farther.
+            if moved > farthest.0 || moved.is_nan() {
+                farthest = (moved, fed.bus);
+            }
             self.voltages[fed.bus] = voltage;
         }
-        if self.voltages.iter().any(|voltage| voltage.squared().is_nan()) { f64::NAN } else { moved }
+        farthest
     }
 
     /// The currents that the voltages of now would draw, summed from the ends of the tree towards the reference.
@@ -149,9 +153,7 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    fn collapsed(&self, sweeps: usize) -> PowerFlow {
-        let lowest = |left: &usize, right: &usize| self.voltages[*left].length().total_cmp(&self.voltages[*right].length());
-        let bus = (0..self.voltages.len()).min_by(lowest).unwrap_or(self.resolved.reference);
+    fn collapsed(&self, bus: usize, sweeps: usize) -> PowerFlow {
         PowerFlow::Collapsed { bus: self.resolved.bus_name(bus).to_owned(), sweeps }
     }
 }
@@ -213,7 +215,7 @@ mod tests {
         let resolved = network.resolved().unwrap();
         let tree = resolved.tree().unwrap();
         let mut sweep = Sweep::new(&resolved, &tree);
-        while sweep.once() > SETTLED_PU {}
+        while sweep.once().0 > SETTLED_PU {}
         let injected = injections(&resolved, &sweep.voltages);
         for (bus, (power, reactive)) in resolved.net_loads_pu().iter().enumerate().skip(1) {
             let miss = injected[bus] + Complex::new(*power, *reactive);
