@@ -20,6 +20,7 @@ mod radial;
 mod resolved;
 mod sources;
 mod sweep;
+mod voltage;
 
 pub use case::{Branch, Bus, CostPoint, GenerationCost, Generator, Load, Network};
 pub use dc::{DcDispatch, DcFlow, DcOptions, DcOutcome, NodalPrice, Susceptance};
@@ -27,6 +28,7 @@ pub use limits::{BindingLimit, ConflictingPart, NetworkInfeasible, NetworkRelaxa
 pub use radial::{BranchFlow, BusVoltage, RadialFlow};
 pub use sources::{GeneratorPower, ShedLoad};
 pub use sweep::PowerFlow;
+pub use voltage::{VoltageDispatch, VoltageOutcome};
 
 #[cfg(test)]
 mod tests;

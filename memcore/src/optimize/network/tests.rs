@@ -188,6 +188,89 @@ mod dispatch {
     }
 }
 
+#[cfg(feature = "solvers")]
+mod voltage {
+    use super::*;
+
+    /// A PV plant of 800 kW at the end of the cable: at full power it would lift the voltage to the root of 1.16.
+    fn sunny(reactive_var: f64) -> Network {
+        let grid = Generator::new("grid", "substation", -900_000.0, 900_000.0, 0.20);
+        let mut network = cable(0.0, 0.0)
+            .generator(grid.reactive_limits_var(-900_000.0, 900_000.0))
+            .generator(Generator::new("pv", "farm", 0.0, 800_000.0, 0.0).reactive_limits_var(-reactive_var, reactive_var));
+        network.buses[1].max_pu = 1.05;
+        network
+    }
+
+    fn dispatched(network: &Network) -> VoltageDispatch {
+        network.voltage_opf(None).unwrap().dispatch().expect("there is a dispatch").clone()
+    }
+
+    #[test]
+    fn pv_is_curtailed_to_the_power_that_lifts_its_bus_to_the_limit() {
+        let dispatch = dispatched(&sunny(0.0));
+        // 1.05^2 - 1 = 2 x 0.01 x P: 5.125 per unit of 100 kVA.
+        near(dispatch.generators[1].power_w, 512_500.0, 1e-2);
+        near(dispatch.voltages[1].voltage_pu, 1.05, 1e-9);
+        near(dispatch.cost_per_h, -102.5, 1e-6);
+        near(dispatch.bound_per_h, -102.5, 1e-5);
+        let [binding] = &dispatch.binding[..] else { panic!("{:?}", dispatch.binding) };
+        assert_eq!((binding.part.as_str(), binding.limit), ("farm", "max_pu"));
+        // Another kWh drawn at the farm lets the plant give one more, for nothing.
+        near(dispatch.prices_per_kwh[1], 0.0, 1e-7);
+    }
+
+    #[test]
+    fn an_inverter_that_takes_reactive_power_curtails_less() {
+        let dispatch = dispatched(&sunny(100_000.0));
+        // 1.05^2 - 1 = 2 (0.01 P - 0.02 x 1)
+        near(dispatch.generators[1].power_w, 712_500.0, 1e-1);
+        near(dispatch.reactive_var[1], -100_000.0, 1e-2);
+        // With room enough, reactive power is left alone.
+        let mut roomy = sunny(100_000.0);
+        roomy.buses[1].max_pu = 1.2;
+        near(dispatched(&roomy).reactive_var[1], 0.0, 1e-3);
+    }
+
+    #[test]
+    fn the_voltages_of_a_dispatch_are_those_of_lindistflow() {
+        let dispatch = dispatched(&sunny(100_000.0));
+        let mut network = sunny(100_000.0);
+        network.generators[1] =
+            network.generators[1].clone().giving(dispatch.generators[1].power_w, dispatch.reactive_var[1]);
+        let flow = network.lindistflow().unwrap();
+        near(flow.buses[1].voltage_pu, dispatch.voltages[1].voltage_pu, 1e-8);
+        near(flow.reference_w, dispatch.generators[0].power_w, 1e-2);
+    }
+
+    #[test]
+    fn a_rating_limits_power_and_reactive_power_together() {
+        let mut network = sunny(0.0);
+        network.branches[0].rating_va = Some(300_000.0);
+        let dispatch = dispatched(&network);
+        let apparent = dispatch.generators[1].power_w;
+        assert!((300_000.0 * 0.995..=300_000.0).contains(&apparent), "{apparent}");
+        assert_eq!(dispatch.binding[0].limit, "rating_va");
+    }
+
+    #[test]
+    fn a_load_that_lowers_its_voltage_too_far_is_shed_or_explained() {
+        let heavy = |load: Load| {
+            let mut network = cable(0.0, 0.0).generator(Generator::new("grid", "substation", 0.0, 2e6, 0.20));
+            network.loads[0] = load;
+            network
+        };
+        // 1 - 0.9^2 = 2 x 0.01 x P: 950 kW is what the farm can draw.
+        let shed = dispatched(&heavy(Load::new("mill", "farm", 1_000_000.0, 0.0).sheddable(1.0)));
+        near(shed.shed[0].shed_w, 50_000.0, 1e-1);
+        let outcome = heavy(Load::new("mill", "farm", 1_000_000.0, 0.0)).voltage_opf(None).unwrap();
+        let VoltageOutcome::Infeasible(why) = outcome else { panic!("{outcome:?}") };
+        let [relaxation] = &why.relaxations[..] else { panic!("{why:?}") };
+        assert_eq!((relaxation.part.as_str(), relaxation.limit, relaxation.unit), ("farm", "min_pu", "pu"));
+        near(relaxation.amount, 0.9 - 0.8_f64.sqrt(), 1e-6);
+    }
+}
+
 #[test]
 fn a_cable_drops_by_its_resistance_and_reactance() {
     let flow = cable(50_000.0, 20_000.0).lindistflow().unwrap();
