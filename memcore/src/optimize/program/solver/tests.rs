@@ -18,7 +18,8 @@ fn solved(program: &Program, solver: Solver) -> Solution {
 
 /// Two hours of a load of 4 and 6 kW, a cheap source of 3 kW, a dear one without a limit, and at most 7 kWh of the cheap one.
 fn sources() -> Program {
-    let mut program = Program { constant: 10.0, ..Program::default() };
+    let mut program = Program::default();
+    program.constant = 10.0;
     let mut cheap_used = Vec::new();
     for load in [4.0, 6.0] {
         let given = program.column(0.0, load..=load);
