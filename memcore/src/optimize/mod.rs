@@ -10,6 +10,7 @@ mod check;
 mod checked;
 mod description;
 mod explain;
+mod fleet;
 mod horizon;
 mod meaning;
 mod options;
@@ -34,6 +35,7 @@ pub use asset::{
 };
 pub use description::Description;
 pub use explain::{ConflictingLimit, Infeasible, Relaxation};
+pub use fleet::{Planner, solve_many};
 pub use horizon::{Horizon, MAX_STEPS};
 pub use options::Options;
 pub use output::{ChartSeries, ChartStyle, Panel, PlanChart};
