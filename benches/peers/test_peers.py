@@ -86,11 +86,8 @@ def test_a_plan_of_memcore_is_as_cheap_as_those_of_others_that_are_here(tmp_path
     page = tmp_path / "page.md"
     page.write_text("before\n")
     optimize.write(optimize.table(results), page)
-    text = page.read_text()
-    assert (
-        text.startswith("before\n\n## optimize")
-        and "| P4: island with two gensets, 48 hours | 294.50469694 | -" in text
-    )
+    assert page.read_text().startswith("before\n\n## optimize")
+    assert "| P4: island with two gensets, 48 hours | 294.50469694 | -" in page.read_text()
 
 
 def test_another_optimum_is_told_and_a_missing_planner_named() -> None:

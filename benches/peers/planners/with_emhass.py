@@ -27,7 +27,7 @@ NIGHT, EVENING = (11_000, 20 / 0.9 / 11, 0, 28), (11_000, 10 / 0.9 / 11, 72, 96)
 
 
 class Prepared:
-    """A problem that was built and solved once, on other data."""
+    """A problem that was built, and solved on other data before."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -44,9 +44,12 @@ class Prepared:
             {},
             logging.getLogger("emhass"),
         )
-        self._solve(home.load_kw[1:] + home.load_kw[:1])
 
-    def solve(self) -> float:
+    def before(self) -> None:
+        """Solve on other data, as the last time of a controller."""
+        self._solve(self.home.load_kw[1:] + self.home.load_kw[:1])
+
+    def __call__(self) -> float:
         """Solve again on the data of the problem, and return what the plan costs."""
         plan = self._solve(self.home.load_kw)
         if self.optimization.optim_status.lower() != "optimal":
@@ -77,7 +80,7 @@ def prepare(problem: Home | Island) -> Callable[[], float] | None:
     """Build the problem, and return what solves it again; None for what EMHASS cannot say."""
     if isinstance(problem, Island) or len(problem.load_kw) > MOST_STEPS:
         return None
-    return Prepared(problem).solve
+    return Prepared(problem)
 
 
 def _config(home: Home) -> dict[str, Any]:
