@@ -16,7 +16,7 @@ mod walk;
 use self::walk::Walk;
 use super::answer::Solved;
 use super::checked::Checked;
-use super::{Asset, BusPrices, Certificate, EngineReport, Options, Plan, Status, WaterValues};
+use super::{Asset, BusPrices, Certificate, Cost, EngineReport, Options, Plan, Schedule, Status, Violation, WaterValues};
 use crate::error::{Error, ErrorKind, Result};
 
 /// An engine's claim may differ from the bill by this share of the money that flows (at least of 1).
@@ -73,6 +73,29 @@ pub(in crate::optimize) fn plan(
         engine,
         schedule,
     })
+}
+
+/// What a schedule that was carried out costs by the bill of plans, whether or not it kept every rule.
+pub(in crate::optimize) struct Account {
+    pub(in crate::optimize) costs: Vec<Cost>,
+    /// The sum of `costs`.
+    pub(in crate::optimize) total: f64,
+    pub(in crate::optimize) carbon_g: f64,
+    pub(in crate::optimize) violations: Vec<Violation>,
+    /// The first hard rule that was broken, and where.
+    pub(in crate::optimize) broken: Option<String>,
+}
+
+/// The bill of a schedule that was carried out.
+pub(in crate::optimize) fn account(checked: &Checked<'_>, schedule: &Schedule) -> Account {
+    let mut walk = Walk::new(checked, schedule);
+    rules(&mut walk);
+    let missed = misses::missed(&walk);
+    let (costs, carbon_g) = costs::bill(&walk, &missed);
+    let violations = misses::violations(&walk, missed);
+    let total = costs::compensated(costs.iter().map(|cost| cost.amount));
+    let broken = walk.end().err().map(|error| error.to_string());
+    Account { costs, total, carbon_g, violations, broken }
 }
 
 fn prices(checked: &Checked<'_>, bus_prices: Option<Vec<Vec<f64>>>) -> Vec<BusPrices> {
