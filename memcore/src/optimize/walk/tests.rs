@@ -14,13 +14,13 @@ fn hours(days: usize) -> Horizon {
     Horizon::even(start, Span::from_seconds(3_600), days * DAY).unwrap()
 }
 
-/// A home whose days are alike but for weather: cheap nights, dear evenings, sun at noon.
+/// A home whose days are alike but for weather: cheap nights, dear evenings, some sun at noon.
 fn home(days: usize) -> Site {
     let each = |of: &dyn Fn(usize) -> f64| (0..days * DAY).map(of).collect::<Vec<f64>>();
     let price = each(&|hour| [0.20, 0.30, 0.45][(hour % DAY) / 8]);
-    let load = each(&|hour| 400.0 + 150.0 * ((hour * 7919) % 13) as f64 + if hour % DAY >= 18 { 1_500.0 } else { 0.0 });
+    let load = each(&|hour| 400.0 + 20.0 * ((hour * 7919) % 13) as f64 + if hour % DAY >= 18 { 1_500.0 } else { 0.0 });
     let cloudy = |day: usize| [1.0, 0.3, 0.7][day % 3];
-    let pv = each(&|hour| cloudy(hour / DAY) * (4_000.0 - 700.0 * (hour % DAY).abs_diff(12) as f64).max(0.0));
+    let pv = each(&|hour| cloudy(hour / DAY) * (1_500.0 - 250.0 * (hour % DAY).abs_diff(12) as f64).max(0.0));
     let grid = Grid::new("grid", price).sell_per_kwh(0.08).import_limit_w(10_000.0);
     let battery = Battery::new("battery", 10_000.0, 5_000.0, 5_000.0, 5_000.0).wear_per_kwh(0.02);
     let assets = [grid.into(), Load::new("load", load).into(), Source::new("pv", pv).into(), battery.into()];
