@@ -165,7 +165,7 @@ impl Planned {
     }
 
     fn plan(&self) -> PyResult<&Plan> {
-        self.outcome.plan().ok_or_else(|| raised(Error::invalid(self.outcome.explain())))
+        self.outcome.plan().ok_or_else(|| raised(Error::invalid(format!("there is no plan: {}", self.outcome.explain()))))
     }
 }
 

@@ -10,6 +10,7 @@ mod check;
 mod checked;
 mod description;
 mod explain;
+mod fleet;
 mod forecast;
 mod horizon;
 mod meaning;
@@ -36,6 +37,7 @@ pub use asset::{
 };
 pub use description::Description;
 pub use explain::{ConflictingLimit, Infeasible, Relaxation};
+pub use fleet::{Planner, solve_many};
 pub use forecast::{
     Asked, ClearSky, Forecast, Forecaster, Foresight, IssuedForecasts, Method, Naive, Quantile, Score, Sun, Trust, score,
     score_method, sun_at,

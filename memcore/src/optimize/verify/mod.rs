@@ -3,11 +3,14 @@
 //! Balances, limits and transitions hold within 1e-3 W or Wh plus a millionth of the numbers around them; what is logical (a least
 //! time, a window, a run in one go) holds exactly. The objective of a plan is the verifier's own bill, not its engine's.
 
+mod bound;
+mod bound_grid;
 mod clean;
 mod costs;
 mod flows;
 mod machines;
 mod misses;
+mod shadow;
 mod stores;
 #[cfg(test)]
 mod tests;
@@ -42,11 +45,15 @@ pub(in crate::optimize) fn plan(
     let (costs, carbon_g) = costs::bill(&walk, &missed);
     let violations = misses::violations(&walk, missed);
     let objective = costs::compensated(costs.iter().map(|cost| cost.amount));
+    let (shadow_prices, price_bound) = match &bus_prices {
+        Some(prices) => (shadow::prices(&walk, prices, &water_values), bound::price_bound(checked, prices, &water_values)),
+        None => (Vec::new(), None),
+    };
     let (largest_residual, at) = walk.end()?;
     let money = costs.iter().map(|cost| cost.amount.abs()).fold(1.0, f64::max);
     same_money(claimed, objective, money)?;
     let bound = bound.min(objective);
-    let certificate = Certificate { largest_residual, at, objective_difference: claimed - objective, price_bound: None };
+    let certificate = Certificate { largest_residual, at, objective_difference: claimed - objective, price_bound };
     let mut engine = report;
     let verify = options.now().as_micros() - begun.as_micros();
     engine.timings.verify = crate::model::Span::from_micros(verify);
@@ -66,7 +73,7 @@ pub(in crate::optimize) fn plan(
             .into_iter()
             .map(|(part, per_kwh)| WaterValues { part: checked.part_name(part).to_owned(), per_kwh })
             .collect(),
-        shadow_prices: Vec::new(),
+        shadow_prices,
         violations,
         notices: checked.notices.clone(),
         certificate,
