@@ -6,7 +6,7 @@
 //! selling earns more than buying costs) is looked for in the answer instead, see [`storage`](super::storage).
 
 use crate::optimize::checked::Checked;
-use crate::optimize::{Asset, Grid, Link, Load, Site, Source};
+use crate::optimize::{Asset, Grid, Link, Load, Profile, Site, Source};
 
 use super::curve::SAME_LENGTH;
 
@@ -61,6 +61,13 @@ pub(super) struct Threshold {
     pub(super) charge: usize,
     pub(super) kw: f64,
     pub(super) per_kwh: f64,
+}
+
+/// The most that all else on a bus could take and give in a step, in kW.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    import: f64,
+    export: f64,
 }
 
 /// The parts of a site that trade on its one bus.
@@ -128,7 +135,7 @@ impl Market {
         &self.offers[self.steps[step].first..self.steps[step].past]
     }
 
-    /// Adds the next step; a store on the bus takes or gives at most `store_kw`. Thresholds ascend by power.
+    /// Adds the next step; a store on the bus takes and gives at most `store_kw`. Thresholds ascend by power.
     ///
     /// # Errors
     /// Why no best plan exists: a grid sells for less than another buys, both without a limit.
@@ -136,7 +143,7 @@ impl Market {
         &mut self,
         checked: &Checked<'_>,
         parts: &Parts<'_>,
-        store_kw: f64,
+        store_kw: (f64, f64),
         thresholds: &[Threshold],
     ) -> Result<(), String> {
         let at = self.steps.len();
@@ -144,8 +151,10 @@ impl Market {
         self.steps.push(Step { first, past: first, ..Step::default() });
         self.add_sources(parts, at);
         self.add_loads(checked, parts, at);
-        let reach = store_kw + self.offers[first..].iter().map(|offer| offer.kw).sum::<f64>();
-        self.add_grids(parts, at, reach + self.steps[at].need_kw.abs(), thresholds)?;
+        let offered: f64 = self.offers[first..].iter().map(|offer| offer.kw).sum();
+        let need = self.steps[at].need_kw;
+        let most = Most { import: (need + store_kw.0).max(0.0), export: (offered + store_kw.1 - need).max(0.0) };
+        self.add_grids(parts, at, most, thresholds)?;
         self.steps[at].past = self.offers.len();
         Ok(())
     }
@@ -175,23 +184,19 @@ impl Market {
     }
 
     /// A limit that is not there becomes what the step could need at most, given that nobody trades between two grids without end.
-    fn add_grids(&mut self, parts: &Parts<'_>, at: usize, reach: f64, thresholds: &[Threshold]) -> Result<(), String> {
-        let limits = |grid: &Grid| {
-            let kw = |limit: &Option<crate::optimize::Profile>| limit.as_ref().map(|limit| limit.at(at) / 1000.0);
-            (kw(&grid.import_limit_w), kw(&grid.export_limit_w))
-        };
-        let given = |grid: &Grid| {
-            let (import, export) = limits(grid);
-            import.unwrap_or(0.0) + export.unwrap_or(0.0)
-        };
-        let reach = reach + parts.grids.iter().map(|(_, grid)| given(grid)).sum::<f64>();
-        let (mut cheapest, mut dearest) = (f64::INFINITY, f64::NEG_INFINITY);
+    fn add_grids(&mut self, parts: &Parts<'_>, at: usize, most: Most, thresholds: &[Threshold]) -> Result<(), String> {
+        self.refuse_endless(parts, at)?;
+        let kw = |limit: &Option<Profile>| limit.as_ref().map(|limit| limit.at(at) / 1000.0);
+        let given = |grid: &Grid| kw(&grid.import_limit_w).unwrap_or(0.0) + kw(&grid.export_limit_w).unwrap_or(0.0);
+        let all = most.import + most.export + parts.grids.iter().map(|(_, grid)| given(grid)).sum::<f64>() + 1.0;
         for (part, grid) in &parts.grids {
-            let (import, export) = limits(grid);
+            let (mut import, mut export) =
+                (kw(&grid.import_limit_w).unwrap_or(all), kw(&grid.export_limit_w).unwrap_or(all));
             let (buy, sell) = (parts.buy_per_kwh(grid, at), grid.sell_per_kwh.at(at));
-            cheapest = if import.is_none() { cheapest.min(buy) } else { cheapest };
-            dearest = if export.is_none() { dearest.max(sell) } else { dearest };
-            let (import, export) = (import.unwrap_or(reach), export.unwrap_or(reach));
+            // Where one meter sells dearer than it buys, what it would take or give by itself bounds what may be mixed.
+            if sell > buy && grid.exclusive && parts.grids.len() == 1 {
+                (import, export) = (import.min(most.import), export.min(most.export));
+            }
             self.steps[at].lowest_kw -= export;
             self.offer(at, Offer { flow: Flow::Export, part: *part, per_kwh: sell, surcharge: 0.0, kw: export });
             self.add_import(
@@ -200,10 +205,22 @@ impl Market {
                 thresholds,
             );
         }
-        if cheapest < dearest {
-            return Err(format!(
-                "a kWh bought at {cheapest} and sold at {dearest}, without a limit, would earn without end"
-            ));
+        Ok(())
+    }
+
+    /// Refuses prices at which buying without a limit and selling without a limit earns.
+    fn refuse_endless(&self, parts: &Parts<'_>, at: usize) -> Result<(), String> {
+        for (from, bought) in parts.grids.iter().filter(|(_, grid)| grid.import_limit_w.is_none()) {
+            for (to, sold) in parts.grids.iter().filter(|(_, grid)| grid.export_limit_w.is_none()) {
+                let (buy, sell) = (parts.buy_per_kwh(bought, at), sold.sell_per_kwh.at(at));
+                let apart = from == to && bought.exclusive;
+                if buy < sell && !apart {
+                    let (from, to) = (&bought.name, &sold.name);
+                    return Err(format!(
+                        "a kWh of {from} for {buy} sold to {to} for {sell}, without a limit, earns without end"
+                    ));
+                }
+            }
         }
         Ok(())
     }

@@ -188,11 +188,11 @@ impl Workspace {
         let losses = problem.losses();
         let mut thresholds = Vec::new();
         for step in 0..problem.steps() {
-            let (charge, discharge) = problem.store_kw(step);
+            let store_kw = problem.store_kw(step);
             demand::thresholds(problem, peaks, step, &mut thresholds);
-            let added = self.market.add_step(problem.checked, &problem.parts, charge + discharge, &thresholds);
+            let added = self.market.add_step(problem.checked, &problem.parts, store_kw, &thresholds);
             added.map_err(|why| Answer::NotMine(format!("at {} {why}", problem.time(step))))?;
-            if !self.add_stage(step, problem.checked.hours[step], (charge, discharge), losses) {
+            if !self.add_stage(step, problem.checked.hours[step], store_kw, losses) {
                 return Err(Answer::Infeasible);
             }
         }
