@@ -10,7 +10,12 @@ use crate::optimize::{
 
 /// The 10 kWh, 5 kW battery of the guide's cases, at 5 kWh at both ends.
 fn battery() -> Battery {
-    Battery::new("battery", 10_000.0, 5_000.0, 5_000.0, 5_000.0).terminal(Terminal::ExactlyWh(5_000.0))
+    battery_with(5_000.0).terminal(Terminal::ExactlyWh(5_000.0))
+}
+
+/// The same with another energy in it at first.
+fn battery_with(initial_wh: f64) -> Battery {
+    Battery::new("battery", 10_000.0, 5_000.0, 5_000.0, initial_wh)
 }
 
 fn house(power_w: impl Into<Profile>) -> Asset {
@@ -44,8 +49,8 @@ fn a_meter_does_not_turn_both_ways_at_once() {
 
 #[test]
 fn money_without_end_is_refused_in_words() {
-    let grid = Grid::new("grid", 0.10).sell_per_kwh(0.40).exclusive(false);
-    let site = site(even(60, 1), [grid.into(), house(1_000.0)]);
+    let (cheap, dear) = (Grid::new("cheap", 0.10), Grid::new("dear", 0.50).sell_per_kwh(0.40));
+    let site = site(even(60, 1), [cheap.into(), dear.into(), house(1_000.0)]);
     for solver in solvers() {
         let refused = crate::optimize::program::solve(&site.checked().unwrap(), &with(solver)).unwrap_err().to_string();
         assert!(refused.contains("without end"), "{solver:?}: {refused}");
@@ -95,7 +100,7 @@ fn energy_that_is_worth_something_is_kept() {
     // 1 kW for 4 h from 8 kWh, export at 0.10: selling now earns less than a kWh kept is worth.
     for solver in solvers() {
         let grid = Grid::new("grid", 0.40).sell_per_kwh(0.10);
-        let battery = battery().initial_wh(8_000.0).terminal(Terminal::ValuePerKwh(0.25));
+        let battery = battery_with(8_000.0).terminal(Terminal::ValuePerKwh(0.25));
         let plan = solved(&site(even(60, 4), [grid.into(), battery.into(), house(1_000.0)]), &with(solver));
         let left = plan.schedule.column(1, Quantity::Energy)[3];
         assert!((left - (8_000.0 - 4_000.0 / 0.95)).abs() < 0.1, "{solver:?}: {left}");
@@ -108,7 +113,7 @@ fn energy_that_is_worth_something_is_kept() {
 #[test]
 fn a_battery_that_starts_below_its_minimum_recovers_first() {
     for solver in solvers() {
-        let battery = battery().initial_wh(1_400.0).min_wh(1_500.0).terminal(Terminal::Free);
+        let battery = battery_with(1_400.0).min_wh(1_500.0).terminal(Terminal::Free);
         let grid = Grid::new("grid", [0.3, 0.1]);
         let plan = solved(&site(even(15, 2), [grid.into(), battery.into(), house(0.0)]), &with(solver));
         assert!(plan.schedule.column(1, Quantity::Energy)[0] > 1_500.0 - 1e-2, "{solver:?}");
@@ -253,7 +258,7 @@ fn a_site_an_hour_later_is_solved_from_the_one_before_and_costs_the_same() {
     let prices = [0.3, 0.1, 0.2, 0.4, 0.2, 0.1, 0.3, 0.5];
     for from in 0..4 {
         let grid = Grid::new("grid", &prices[from..from + 4]).sell_per_kwh(0.05);
-        let battery = battery().initial_wh(3_000.0 + 500.0 * from as f64).terminal(Terminal::AtLeastInitial);
+        let battery = battery_with(3_000.0 + 500.0 * from as f64).terminal(Terminal::AtLeastInitial);
         let site = site(even(60, 4), [grid.into(), battery.into(), house(1_000.0 + 100.0 * from as f64)]);
         let Answer::Solved(later) = warm.solve(&site.checked().unwrap(), &Options::default()).unwrap().1 else {
             panic!("hour {from}")
@@ -262,4 +267,45 @@ fn a_site_an_hour_later_is_solved_from_the_one_before_and_costs_the_same() {
     }
     #[cfg(feature = "highs")]
     assert_eq!(warm.hot.hot_solves, 3);
+}
+
+#[test]
+fn a_limit_of_nodes_ends_with_a_plan_and_how_good_it_is_at_least() {
+    // A fleet of washers under one limit: many plans of nearly the same cost.
+    let prices: Vec<f64> = (0..48).map(|step| 0.2 + 0.1 * f64::from(step * 7 % 11) / 11.0).collect();
+    let mut assets: Vec<Asset> = vec![Grid::new("grid", prices).import_limit_w(5_300.0).into()];
+    for (at, power_w) in [900.0, 1_100.0, 1_300.0, 1_700.0, 1_900.0, 2_300.0].into_iter().enumerate() {
+        assets.push(Deferrable::new(format!("washer {at}"), power_w, hours(2)).into());
+    }
+    let site = site(even(15, 48), assets);
+    for solver in linear_solvers() {
+        let best = solved(&site, &with(solver));
+        let options = Options { node_limit: Some(1), ..with(solver) };
+        match answer(&site, &options) {
+            Answer::Solved(some) => {
+                assert!(some.bound <= best.objective + 1e-6 && best.objective <= some.objective + 1e-6, "{solver:?}");
+            }
+            Answer::Stopped { bound } => assert!(bound <= best.objective + 1e-6, "{solver:?}"),
+            other => panic!("{solver:?}: {other:?}"),
+        }
+        let wide = solved(&site, &Options { gap: 0.2, ..with(solver) });
+        assert!(wide.objective <= best.objective + 0.2 * wide.objective.abs().max(1.0), "{solver:?}");
+    }
+}
+
+#[test]
+fn a_limit_of_no_time_is_no_fault() {
+    let genset = |name: &str| Genset::new(name, 500.0, 2_000.0, 0.3).start_cost(0.5).min_up(hours(2));
+    let load: Vec<f64> = (0..24).map(|step| 500.0 + 150.0 * f64::from(step * 5 % 13)).collect();
+    let village = Load::new("village", load).value_of_lost_load_per_kwh(3.0);
+    let site = site(even(60, 24), [genset("one").into(), genset("two").into(), village.into(), battery().into()]);
+    for solver in linear_solvers() {
+        let best = solved(&site, &with(solver)).objective;
+        let options = Options { time_limit: Some(Span::from_micros(1)), ..with(solver) };
+        match answer(&site, &options) {
+            Answer::Solved(some) => assert!(some.bound <= best + 1e-6 && best <= some.objective + 1e-6, "{solver:?}"),
+            Answer::Stopped { bound } => assert!(bound <= best + 1e-6, "{solver:?}"),
+            other => panic!("{solver:?}: {other:?}"),
+        }
+    }
 }
