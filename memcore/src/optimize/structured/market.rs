@@ -32,7 +32,7 @@ pub(super) enum Flow {
 pub(super) struct Offer {
     pub(super) flow: Flow,
     /// The asset, by its place in the site.
-    pub(super) part: usize,
+    pub(super) part: u32,
     pub(super) per_kwh: f64,
     /// What of the price is no money but keeps a demand charge's peak: see [`demand`](super::demand).
     pub(super) surcharge: f64,
@@ -51,6 +51,8 @@ pub(super) struct Step {
     pub(super) need_kw: f64,
     /// What costs the same whatever is done, for each hour.
     pub(super) fixed_per_h: f64,
+    /// Whether the merit order may import and export at once by one meter.
+    pub(super) may_mix: bool,
 }
 
 /// A threshold of import of a grid in a step, above which each kWh bears a surcharge.
@@ -165,7 +167,7 @@ impl Market {
             if source.curtailable {
                 let per_kwh = source.cost_per_kwh - source.curtailment_per_kwh;
                 self.steps[at].fixed_per_h += source.curtailment_per_kwh * kw;
-                self.offer(at, Offer { flow: Flow::Used, part: *part, per_kwh, surcharge: 0.0, kw });
+                self.offer(at, Offer { flow: Flow::Used, part: *part as u32, per_kwh, surcharge: 0.0, kw });
             } else {
                 self.steps[at].fixed_per_h += source.cost_per_kwh * kw;
                 self.steps[at].need_kw -= kw;
@@ -178,7 +180,7 @@ impl Market {
             let kw = load.power_w.at(at) / 1000.0;
             self.steps[at].need_kw += kw;
             if let Some((per_kwh, share)) = checked.shedding(load) {
-                self.offer(at, Offer { flow: Flow::Shed, part: *part, per_kwh, surcharge: 0.0, kw: kw * share });
+                self.offer(at, Offer { flow: Flow::Shed, part: *part as u32, per_kwh, surcharge: 0.0, kw: kw * share });
             }
         }
     }
@@ -194,14 +196,17 @@ impl Market {
                 (kw(&grid.import_limit_w).unwrap_or(all), kw(&grid.export_limit_w).unwrap_or(all));
             let (buy, sell) = (parts.buy_per_kwh(grid, at), grid.sell_per_kwh.at(at));
             // Where one meter sells dearer than it buys, what it would take or give by itself bounds what may be mixed.
-            if sell > buy && grid.exclusive && parts.grids.len() == 1 {
-                (import, export) = (import.min(most.import), export.min(most.export));
+            if sell > buy && grid.exclusive {
+                self.steps[at].may_mix = true;
+                if parts.grids.len() == 1 {
+                    (import, export) = (import.min(most.import), export.min(most.export));
+                }
             }
             self.steps[at].lowest_kw -= export;
-            self.offer(at, Offer { flow: Flow::Export, part: *part, per_kwh: sell, surcharge: 0.0, kw: export });
+            self.offer(at, Offer { flow: Flow::Export, part: *part as u32, per_kwh: sell, surcharge: 0.0, kw: export });
             self.add_import(
                 at,
-                Offer { flow: Flow::Import, part: *part, per_kwh: buy, surcharge: 0.0, kw: import },
+                Offer { flow: Flow::Import, part: *part as u32, per_kwh: buy, surcharge: 0.0, kw: import },
                 thresholds,
             );
         }
@@ -228,7 +233,7 @@ impl Market {
     /// Import up to its limit, dearer from threshold to threshold.
     fn add_import(&mut self, at: usize, whole: Offer, thresholds: &[Threshold]) {
         let (mut from, mut surcharge) = (0.0, 0.0);
-        for threshold in thresholds.iter().filter(|threshold| threshold.grid == whole.part) {
+        for threshold in thresholds.iter().filter(|threshold| threshold.grid == whole.part as usize) {
             let to = threshold.kw.clamp(from, whole.kw);
             self.offer(at, Offer { per_kwh: whole.per_kwh + surcharge, surcharge, kw: to - from, ..whole });
             from = to;
@@ -242,9 +247,15 @@ impl Market {
         if offer.kw <= SAME_LENGTH {
             return;
         }
-        let first = self.steps[at].first;
-        let before = |other: &Offer| (other.per_kwh, other.flow) <= (offer.per_kwh, offer.flow);
-        let place = self.offers[first..].iter().rposition(before).map_or(first, |last| first + last + 1);
-        self.offers.insert(place, offer);
+        self.offers.push(offer);
+        let offers = &mut self.offers[self.steps[at].first..];
+        let after =
+            |other: &Offer| other.per_kwh > offer.per_kwh || (other.per_kwh == offer.per_kwh && other.flow > offer.flow);
+        let mut place = offers.len() - 1;
+        while place > 0 && after(&offers[place - 1]) {
+            offers[place] = offers[place - 1];
+            place -= 1;
+        }
+        offers[place] = offer;
     }
 }

@@ -4,7 +4,7 @@ use crate::optimize::answer::Answer;
 use crate::optimize::{Quantity, Schedule};
 
 use super::curve::{SAME_LENGTH, TOUCHING};
-use super::market::{Flow, Offer, SAME_KW, Step};
+use super::market::{Flow, Market, Offer, SAME_KW, Step};
 use super::storage::{Losses, Problem, Workspace};
 
 /// Costs per kWh that differ by less are the same.
@@ -110,14 +110,21 @@ impl Path {
         if self.mixed.is_some() {
             return;
         }
-        let market = &workspace.market;
+        if workspace.market.steps[step].may_mix {
+            self.look_for_passing_on(&workspace.market, problem, step);
+        }
+        self.look_for_burning(workspace, problem, step, change);
+    }
+
+    /// Import and export at once.
+    fn look_for_passing_on(&mut self, market: &Market, problem: &Problem<'_>, step: usize) {
         for (part, grid) in problem.parts.grids.iter().filter(|(_, grid)| grid.exclusive) {
             let (mut import, mut export) = (0.0, 0.0);
             for place in market.steps[step].first..market.steps[step].past {
                 let (offer, taken) = (&market.offers[place], self.taken[place]);
                 match offer.flow {
-                    Flow::Import if offer.part == *part => import += taken,
-                    Flow::Export if offer.part == *part => export += offer.kw - taken,
+                    Flow::Import if offer.part as usize == *part => import += taken,
+                    Flow::Export if offer.part as usize == *part => export += offer.kw - taken,
                     _ => {}
                 }
             }
@@ -130,12 +137,14 @@ impl Path {
                 ));
             }
         }
-        self.look_for_burning(workspace, problem, step, change);
     }
 
     /// The same for charging and discharging at once.
     fn look_for_burning(&mut self, workspace: &Workspace, problem: &Problem<'_>, step: usize, change: f64) {
         let Some(store) = problem.store else { return };
+        if workspace.hulls.is_empty() && store.battery.exclusive {
+            return;
+        }
         let hull = workspace.hulls.binary_search_by_key(&step, |hull| hull.step).ok().map(|at| workspace.hulls[at]);
         let losses = problem.losses();
         let burns = if store.battery.exclusive {

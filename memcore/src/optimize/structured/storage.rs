@@ -189,7 +189,9 @@ impl Workspace {
         let mut thresholds = Vec::new();
         for step in 0..problem.steps() {
             let store_kw = problem.store_kw(step);
-            demand::thresholds(problem, peaks, step, &mut thresholds);
+            if !problem.charges.is_empty() {
+                demand::thresholds(problem, peaks, step, &mut thresholds);
+            }
             let added = self.market.add_step(problem.checked, &problem.parts, store_kw, &thresholds);
             added.map_err(|why| Answer::NotMine(format!("at {} {why}", problem.time(step))))?;
             if !self.add_stage(step, problem.checked.hours[step], store_kw, losses) {
@@ -210,18 +212,19 @@ impl Workspace {
         }
         let first = self.stage_segments.len();
         let (mut supply, mut kink) = (at.lowest_kw, first);
+        let (per_kw_out, per_kw_in, per_kwh_in) = (hours / losses.discharge, hours * losses.charge, 1.0 / losses.charge);
         for offer in offers {
             let (begin, end) = (supply.max(from), (supply + offer.kw).min(to));
             supply += offer.kw;
-            let discharged = (end.min(at.need_kw) - begin) * hours / losses.discharge;
+            let discharged = (end.min(at.need_kw) - begin) * per_kw_out;
             if discharged > SAME_LENGTH {
                 let slope = (offer.per_kwh - losses.wear_per_kwh) * losses.discharge;
                 self.stage_segments.push(Segment { slope, length: discharged });
                 kink = self.stage_segments.len();
             }
-            let charged = (end - begin.max(at.need_kw)) * hours * losses.charge;
+            let charged = (end - begin.max(at.need_kw)) * per_kw_in;
             if charged > SAME_LENGTH {
-                self.stage_segments.push(Segment { slope: offer.per_kwh / losses.charge, length: charged });
+                self.stage_segments.push(Segment { slope: offer.per_kwh * per_kwh_in, length: charged });
             }
         }
         let lowest = losses.change(from - at.need_kw, hours);
@@ -354,7 +357,7 @@ impl Workspace {
         for (at, step) in self.market.steps.iter().enumerate() {
             for place in step.first..step.past {
                 let offer = &self.market.offers[place];
-                if offer.part == part && offer.flow == flow {
+                if offer.part as usize == part && offer.flow == flow {
                     column[at] += amount(at, self.path.taken[place], offer.kw);
                 }
             }
