@@ -25,9 +25,8 @@ pub(super) struct Path {
     /// The price of the bus and the worth of stored energy, per kWh.
     pub(super) prices: Vec<f64>,
     pub(super) water: Vec<f64>,
-    /// The cost in money without demand charges, and what surcharges add.
+    /// The cost, with surcharges and without demand charges.
     pub(super) cost: f64,
-    pub(super) surcharged: f64,
     /// Why this is no schedule but only a bound: what happens at once in a step that cannot.
     pub(super) mixed: Option<String>,
 }
@@ -49,11 +48,12 @@ impl Path {
         for column in [&mut self.energy, &mut self.power, &mut self.taken, &mut self.prices, &mut self.water] {
             column.clear();
         }
-        (self.cost, self.surcharged, self.mixed) = (0.0, 0.0, None);
+        (self.cost, self.mixed) = (0.0, None);
     }
 
     fn steps(&mut self, workspace: &Workspace, problem: &Problem<'_>) -> Result<(), Answer> {
         let losses = problem.losses();
+        self.taken.resize(workspace.market.offers.len(), 0.0);
         let mut energy = problem.store.map_or(0.0, |store| store.initial_kwh());
         let mut pushed = (f64::NEG_INFINITY, f64::INFINITY);
         for step in 0..problem.steps() {
@@ -81,27 +81,29 @@ impl Path {
     }
 
     /// Meets a step's demand in merit order, and gives the prices between which one more kWh lies.
+    #[inline]
     fn trade(&mut self, step: &Step, offers: &[Offer], power: f64, hours: f64) -> Range {
         let mut left = step.need_kw + power - step.lowest_kw;
+        let mut money = step.fixed_per_h;
         let mut range = (f64::NEG_INFINITY, f64::INFINITY);
-        let (mut money, mut surcharges) = (step.fixed_per_h, 0.0);
-        for offer in offers {
-            let taken = if left < SAME_LENGTH { 0.0 } else { left.min(offer.kw) };
-            let taken = if offer.kw - taken < SAME_LENGTH { offer.kw } else { taken };
-            left -= taken;
-            self.taken.push(taken);
-            let paid = if offer.flow == Flow::Export { taken - offer.kw } else { taken };
-            money += (offer.per_kwh - offer.surcharge) * paid;
-            surcharges += offer.surcharge * paid;
-            if taken > 0.0 {
-                range.0 = offer.per_kwh;
+        let taken = &mut self.taken[step.first..step.past];
+        for (offer, taken) in offers.iter().zip(taken) {
+            if left < SAME_LENGTH {
+                range.1 = offer.per_kwh;
+                break;
             }
-            if taken < offer.kw {
-                range.1 = range.1.min(offer.per_kwh);
+            range.0 = offer.per_kwh;
+            if left < offer.kw - SAME_LENGTH {
+                range.1 = offer.per_kwh;
+                *taken = left;
+                money += offer.per_kwh * left;
+                break;
             }
+            *taken = offer.kw;
+            money += offer.per_kwh * offer.kw;
+            left -= offer.kw;
         }
         self.cost += money * hours;
-        self.surcharged += surcharges * hours;
         range
     }
 

@@ -27,7 +27,7 @@ use crate::optimize::{Quantity, Schedule};
 
 use super::curve::{Curve, Curves, SAME_LENGTH, Segment, TOUCHING};
 use super::demand::{self, Charge};
-use super::market::{Flow, Market, Parts};
+use super::market::{Flow, Market, Parts, Step};
 use super::path::Path;
 use super::store::Store;
 
@@ -54,7 +54,7 @@ pub(super) struct Problem<'a> {
 impl<'a> Problem<'a> {
     fn of(checked: &'a Checked<'a>) -> Result<Self, String> {
         let site = checked.site;
-        let parts = Parts::of(site)?;
+        let parts = Parts::of(checked)?;
         let store = Store::of(checked)?;
         if checked.buses.len() > 1 {
             return Err(format!("it has {} buses", checked.buses.len()));
@@ -192,7 +192,7 @@ impl Workspace {
             if !problem.charges.is_empty() {
                 demand::thresholds(problem, peaks, step, &mut thresholds);
             }
-            let added = self.market.add_step(problem.checked, &problem.parts, store_kw, &thresholds);
+            let added = self.market.add_step(&problem.parts, store_kw, &thresholds);
             added.map_err(|why| Answer::NotMine(format!("at {} {why}", problem.time(step))))?;
             if !self.add_stage(step, problem.checked.hours[step], store_kw, losses) {
                 return Err(Answer::Infeasible);
@@ -300,7 +300,7 @@ impl Workspace {
             return Err(Answer::NotMine(mixed.clone()));
         }
         let schedule = self.schedule(problem);
-        let objective = self.path.cost + demand::cost(problem, &schedule);
+        let objective = self.path.cost - self.surcharged(problem) + demand::cost(problem, &schedule);
         let water_values = problem.store.iter().map(|store| (store.part, self.path.water.clone())).collect();
         Ok(Solved {
             schedule,
@@ -311,6 +311,16 @@ impl Workspace {
             iterations: self.segments(),
             nodes: 0,
         })
+    }
+
+    /// What surcharges add to the cost of the path.
+    fn surcharged(&self, problem: &Problem<'_>) -> f64 {
+        let of_step = |step: &Step| {
+            let taken = self.path.taken[step.first..step.past].iter();
+            taken.zip(&self.market.offers[step.first..step.past]).map(|(taken, offer)| taken * offer.surcharge).sum::<f64>()
+        };
+        let steps = self.market.steps.iter().zip(&problem.checked.hours);
+        if problem.charges.is_empty() { 0.0 } else { steps.map(|(step, hours)| hours * of_step(step)).sum() }
     }
 
     fn schedule(&self, problem: &Problem<'_>) -> Schedule {
@@ -324,15 +334,19 @@ impl Workspace {
             if source.curtailable {
                 let used = |step, taken, kw| if taken == kw { available(step) } else { taken * 1000.0 };
                 self.fill(&mut schedule, *part, Quantity::Used, Flow::Used, used);
-                let curtailed = |step, taken, kw| available(step) - used(step, taken, kw);
-                self.fill(&mut schedule, *part, Quantity::Curtailed, Flow::Used, curtailed);
+                for step in 0..problem.steps() {
+                    let curtailed = available(step) - schedule.column(*part, Quantity::Used)[step];
+                    schedule.column_mut(*part, Quantity::Curtailed)[step] = curtailed;
+                }
             } else {
                 let column = schedule.column_mut(*part, Quantity::Used);
                 column.iter_mut().enumerate().for_each(|(step, used)| *used = available(step));
             }
         }
         for (part, load) in &problem.parts.loads {
-            self.fill(&mut schedule, *part, Quantity::Shed, Flow::Shed, |_, taken, _| taken * 1000.0);
+            if problem.checked.shedding(load).is_some() {
+                self.fill(&mut schedule, *part, Quantity::Shed, Flow::Shed, |_, taken, _| taken * 1000.0);
+            }
             for step in 0..problem.steps() {
                 let served = load.power_w.at(step) - schedule.column(*part, Quantity::Shed)[step];
                 schedule.column_mut(*part, Quantity::Served)[step] = served;
