@@ -20,6 +20,28 @@ export {
 } from "./errors.cjs";
 export type { ErrorCode, Retry } from "./errors.cjs";
 
+export type {
+  Asset,
+  BatteryAsset,
+  Building,
+  Charging,
+  DeferrableAsset,
+  DemandCharge,
+  EvAsset,
+  GensetAsset,
+  GridAsset,
+  HeatPumpAsset,
+  HorizonLike,
+  Link,
+  LoadAsset,
+  Profile,
+  Reserve,
+  Session,
+  SiteOptions,
+  SourceAsset,
+  Tank,
+  Terminal,
+} from "./assets.cjs";
 export { SiteBalance } from "./balance.cjs";
 export type { BalanceOptions, BalanceSelections } from "./balance.cjs";
 export { doctor, Finding, Report } from "./doctor.cjs";
@@ -52,6 +74,22 @@ export type {
 } from "./history.cjs";
 export { Events, LiveStream, Subscription } from "./live.cjs";
 export type { CommandState, Event } from "./live.cjs";
+export { Plan, PlanChart, PlanPart, Site, solveMany } from "./plan.cjs";
+export type {
+  Certificate,
+  ConflictingLimit,
+  CostItem,
+  Engine,
+  EngineReport,
+  PlanColumn,
+  PlanPanel,
+  PlanSeries,
+  PlanStatus,
+  Relaxation,
+  SolveManyOptions,
+  SolveOptions,
+  Violation,
+} from "./plan.cjs";
 export { Reading } from "./reading.cjs";
 export { QueryResult, SeriesResult } from "./result.cjs";
 export type { Column, Row, Wide } from "./result.cjs";

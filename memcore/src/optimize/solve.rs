@@ -23,16 +23,32 @@ impl Site {
 
     /// [`solve`](Self::solve) in memory that is used again from site to site.
     pub(in crate::optimize) fn solve_in(&self, options: &Options, workspace: &mut Workspace) -> Result<Outcome> {
-        let begun = options.now();
-        let checked = self.checked()?;
-        match clamped(self) {
-            None => Routed { checked: &checked, options, begun }.outcome(workspace),
-            Some(site) => {
-                let mut settled = site.checked()?;
-                // What the site said itself, not what it looks like after clamping.
-                settled.notices.clone_from(&checked.notices);
-                Routed { checked: &settled, options, begun }.outcome(workspace)
-            }
+        match found(self, options, workspace)? {
+            Found::Plan(plan) => Ok(Outcome::Plan(plan)),
+            Found::Infeasible => explain::explain(self, options),
+            Found::Stopped { bound } => explain::undecided(self, options, bound),
+        }
+    }
+}
+
+/// What the engines found, before anything is explained.
+pub(in crate::optimize) enum Found {
+    Plan(Box<Plan>),
+    Infeasible,
+    Stopped { bound: f64 },
+}
+
+/// Checks a site, asks the engines, and verifies.
+pub(in crate::optimize) fn found(site: &Site, options: &Options, workspace: &mut Workspace) -> Result<Found> {
+    let begun = options.now();
+    let checked = site.checked()?;
+    match clamped(site) {
+        None => Routed { checked: &checked, options, begun }.found(workspace),
+        Some(site) => {
+            let mut settled = site.checked()?;
+            // What the site said itself, not what it looks like after clamping.
+            settled.notices.clone_from(&checked.notices);
+            Routed { checked: &settled, options, begun }.found(workspace)
         }
     }
 }
@@ -47,13 +63,13 @@ struct Routed<'a> {
 
 /// What an engine's answer leads to.
 enum Next {
-    Done(Outcome),
+    Done(Found),
     /// The next engine is to be asked; why this one was not the one.
     Another(String),
 }
 
 impl Routed<'_> {
-    fn outcome(&self, workspace: &mut Workspace) -> Result<Outcome> {
+    fn found(&self, workspace: &mut Workspace) -> Result<Found> {
         let mut reasons = Vec::new();
         for engine in [Engine::Storage, Engine::Modes] {
             if self.options.engine.is_some_and(|asked| asked != engine) {
@@ -61,7 +77,7 @@ impl Routed<'_> {
             }
             let prepared = self.options.now();
             match self.take(engine, structured::solve(self.checked, engine, workspace), &reasons, prepared)? {
-                Next::Done(outcome) => return Ok(outcome),
+                Next::Done(found) => return Ok(found),
                 Next::Another(why) => reasons.push(why),
             }
         }
@@ -69,7 +85,7 @@ impl Routed<'_> {
     }
 
     /// With a solver of programs; where its answer is refused, with another one.
-    fn program(&self, mut reasons: Vec<String>) -> Result<Outcome> {
+    fn program(&self, mut reasons: Vec<String>) -> Result<Found> {
         let mut options = self.options.clone();
         let mut tried: Vec<Engine> = Vec::new();
         for retry in [self.options.engine, Some(Engine::Highs), Some(Engine::Microlp)] {
@@ -85,7 +101,7 @@ impl Routed<'_> {
                 continue;
             }
             match self.take(engine, answer, &reasons, prepared)? {
-                Next::Done(outcome) => return Ok(outcome),
+                Next::Done(found) => return Ok(found),
                 Next::Another(why) => reasons.push(why),
             }
             tried.push(engine);
@@ -94,19 +110,19 @@ impl Routed<'_> {
         Err(Error::new(ErrorKind::Internal, format!("no engine has a plan that passes the verifier: {refused}")))
     }
 
-    /// Verifies an answer, or explains why there is none.
+    /// Verifies an answer; says why it is another engine's turn.
     fn take(&self, engine: Engine, answer: Answer, reasons: &[String], prepared: Span) -> Result<Next> {
         let asked = self.options.engine.is_some();
         match answer {
             Answer::Solved(solved) => match self.verified(engine, *solved, reasons, prepared) {
-                Ok(plan) => Ok(Next::Done(Outcome::Plan(Box::new(plan)))),
+                Ok(plan) => Ok(Next::Done(Found::Plan(Box::new(plan)))),
                 Err(error) if error.kind() == ErrorKind::Internal && !asked => {
                     Ok(Next::Another(format!("the plan of {} was refused: {error}", engine.name())))
                 }
                 Err(error) => Err(error.context(format_args!("engine {}", engine.name()))),
             },
-            Answer::Infeasible => explain::explain(self.checked, self.options).map(Next::Done),
-            Answer::Stopped { bound } => explain::undecided(self.checked, self.options, bound).map(Next::Done),
+            Answer::Infeasible => Ok(Next::Done(Found::Infeasible)),
+            Answer::Stopped { bound } => Ok(Next::Done(Found::Stopped { bound })),
             Answer::NotMine(why) if asked => {
                 Err(Error::invalid(format!("engine {} cannot solve this site: {why}", engine.name())))
             }

@@ -47,18 +47,20 @@ impl Network {
     }
 }
 
-/// What is drawn at each bus at nominal voltage, per unit: loads, shunts and the charging of branches, less what generators give.
-pub(super) fn drawn_at_nominal(resolved: &Resolved<'_>) -> Vec<(f64, f64)> {
-    let base = resolved.network.base_va;
-    let mut drawn = resolved.net_loads_pu();
-    for (place, bus) in resolved.network.buses.iter().enumerate() {
-        drawn[place].0 += bus.shunt_w / base;
-        drawn[place].1 -= bus.shunt_var / base;
-    }
+/// What is drawn at each bus at nominal voltage, per unit: loads, shunts and the charging of branches, whatever generators give.
+pub(super) fn fixed_at_nominal(resolved: &Resolved<'_>) -> Vec<(f64, f64)> {
+    let mut drawn = resolved.drawn_pu();
     for joined in &resolved.branches {
         drawn[joined.from].1 -= joined.branch.b_pu / 2.0;
         drawn[joined.to].1 -= joined.branch.b_pu / 2.0;
     }
+    drawn
+}
+
+/// The same, less what generators are set to.
+fn drawn_at_nominal(resolved: &Resolved<'_>) -> Vec<(f64, f64)> {
+    let mut drawn = fixed_at_nominal(resolved);
+    resolved.subtract_generators(&mut drawn);
     drawn
 }
 

@@ -11,13 +11,24 @@
 
 mod case;
 mod complex;
+mod dc;
+mod limits;
 mod lindistflow;
 mod matpower;
 mod pandapower;
 mod radial;
 mod resolved;
+mod sources;
 mod sweep;
+mod voltage;
 
 pub use case::{Branch, Bus, CostPoint, GenerationCost, Generator, Load, Network};
+pub use dc::{DcDispatch, DcFlow, DcOptions, DcOutcome, NodalPrice, Susceptance};
+pub use limits::{BindingLimit, ConflictingPart, NetworkInfeasible, NetworkRelaxation};
 pub use radial::{BranchFlow, BusVoltage, RadialFlow};
+pub use sources::{GeneratorPower, ShedLoad};
 pub use sweep::PowerFlow;
+pub use voltage::{VoltageDispatch, VoltageOutcome};
+
+#[cfg(test)]
+mod tests;

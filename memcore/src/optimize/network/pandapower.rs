@@ -48,8 +48,10 @@ impl Network {
         let Some(Value::Object(net)) = whole.get("_object") else {
             return Err(Error::invalid("the JSON has no object `_object`, expected a network of pandapower"));
         };
-        if let Some(name) = REFUSED.iter().find(|name| Table::read(net, name).is_ok_and(|table| !table.rows.is_empty())) {
-            return Err(Error::invalid(format!("table {name} has rows and is not read")));
+        for name in REFUSED {
+            if !Table::read(net, name)?.rows.is_empty() {
+                return Err(Error::invalid(format!("table {name} has rows and is not read")));
+            }
         }
         let base_va = number(net, "sn_mva")? * MEGA;
         let buses = buses(net)?;
@@ -234,5 +236,71 @@ impl Row {
 
     fn refused(&self, column: &str, value: &str, expected: &str) -> Error {
         Error::invalid(format!("table {} row {}: {column} is {value}, expected {expected}", self.table, self.index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two buses at 10 kV, a line of 2 km in two systems, a load and a PV plant.
+    fn net() -> Value {
+        let table = |columns: &[&str], index: &[i64], data: Value| {
+            let split = serde_json::json!({ "columns": columns, "index": index, "data": data });
+            serde_json::json!({ "_class": "DataFrame", "_object": split.to_string() })
+        };
+        let line =
+            ["from_bus", "to_bus", "length_km", "r_ohm_per_km", "x_ohm_per_km", "c_nf_per_km", "max_i_ka", "parallel"];
+        let grid = ["bus", "vm_pu", "min_p_mw", "max_p_mw", "min_q_mvar", "max_q_mvar"];
+        let cost = ["element", "et", "cp0_eur", "cp1_eur_per_mw", "cp2_eur_per_mw2"];
+        serde_json::json!({ "_class": "pandapowerNet", "_object": {
+            "sn_mva": 1, "f_hz": 50,
+            "bus": table(&["vn_kv", "in_service"], &[10, 2], serde_json::json!([[10, true], [10.0, true]])),
+            "ext_grid": table(&grid, &[0], serde_json::json!([[2, 1.01, -1, 5, -2, 2]])),
+            "line": table(&line, &[0], serde_json::json!([[2, 10, 2.0, 0.5, 0.3, 200.0, 0.1, 2]])),
+            "load": table(&["bus", "p_mw", "q_mvar", "scaling"], &[0], serde_json::json!([[10, 0.4, 0.1, 0.5]])),
+            "sgen": table(&["bus", "p_mw", "q_mvar"], &[0], serde_json::json!([[10, 0.3, 0.0]])),
+            "poly_cost": table(&cost, &[0], serde_json::json!([[0, "ext_grid", 1.0, 80.0, 0.0]])),
+            "trafo": table(&["hv_bus"], &[], serde_json::json!([])),
+        }})
+    }
+
+    #[test]
+    fn tables_become_a_network() {
+        let network = Network::from_pandapower(&net().to_string()).unwrap();
+        let names: Vec<&str> = network.buses.iter().map(|bus| bus.name.as_str()).collect();
+        assert_eq!(names, ["2", "10"], "by index, not by its text");
+        assert_eq!((network.buses[0].reference, network.buses[0].voltage_pu), (true, 1.01));
+        // 2 km of 0.5 ohm, two in parallel: 0.5 ohm of 100 ohm.
+        let line = &network.branches[0];
+        assert!((line.r_pu - 0.005).abs() < 1e-15 && (line.x_pu - 0.003).abs() < 1e-15);
+        assert!((line.b_pu - 2.0 * std::f64::consts::PI * 50.0 * 200e-9 * 4.0 * 100.0).abs() < 1e-12, "{}", line.b_pu);
+        assert!((line.rating_va.unwrap() - 3.0_f64.sqrt() * 10_000.0 * 200.0).abs() < 1e-6);
+        assert_eq!((network.loads[0].power_w, network.generators[1].power_w), (200_000.0, 300_000.0));
+        assert_eq!(network.generators[0].cost, GenerationCost::Polynomial { per_kw2h: 0.0, per_kwh: 0.08, per_h: 1.0 });
+        let flow = network.lindistflow().unwrap();
+        assert!((flow.reference_w + 100_000.0).abs() < 1e-6, "PV flows back: {}", flow.reference_w);
+    }
+
+    #[test]
+    fn what_is_malformed_is_refused_by_table_and_column() {
+        let refused = |from: &str, to: &str, expected: &str| {
+            let text = net().to_string();
+            assert!(text.contains(from), "{from} is not in {text}");
+            let message = Network::from_pandapower(&text.replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(message.contains(expected), "{from} -> {to}: {message}");
+        };
+        refused("_object", "object", "no object `_object`");
+        refused("{", "[", "no JSON");
+        refused("sn_mva", "sn_kva", "sn_mva is missing");
+        refused(
+            "p_mw\\\",\\\"q_mvar\\\",\\\"scaling",
+            "p_kw\\\",\\\"q_mvar\\\",\\\"scaling",
+            "table load row 0 has no column p_mw",
+        );
+        refused("[[10,0.4,", "[[10,\\\"much\\\",", "table load row 0: p_mw is \"much\", expected a number");
+        refused("[[2,10,2.0", "[[2,1.5,2.0", "table line row 0: to_bus is 1.5, expected the index of a bus");
+        refused("[[2,10,2.0", "[[2,3,2.0", "branch line 0.to is \"3\"");
+        refused("\\\"index\\\":[]", "\\\"index\\\":[1]", "has 1 indices for 0 rows");
     }
 }

@@ -152,10 +152,16 @@ impl Resolved<'_> {
             net[*bus].0 += load.power_w / base;
             net[*bus].1 += load.reactive_var / base;
         }
-        for (generator, bus) in self.generators.iter().filter(|(_, bus)| *bus != self.reference) {
-            net[*bus].0 -= generator.power_w / base;
-            net[*bus].1 -= generator.reactive_var / base;
-        }
+        self.subtract_generators(&mut net);
         net
+    }
+
+    /// Subtracts what generators are set to, per unit; those at the reference are left out.
+    pub(super) fn subtract_generators(&self, drawn: &mut [(f64, f64)]) {
+        let base = self.network.base_va;
+        for (generator, bus) in self.generators.iter().filter(|(_, bus)| *bus != self.reference) {
+            drawn[*bus].0 -= generator.power_w / base;
+            drawn[*bus].1 -= generator.reactive_var / base;
+        }
     }
 }

@@ -22,7 +22,7 @@ pub enum PowerFlow {
     Flow(Box<RadialFlow>),
     /// No voltages were found: the network is loaded beyond what it can carry, or near to it.
     Collapsed {
-        /// The bus whose voltage was the lowest when it was given up.
+        /// The bus whose voltage moved the farthest in the last sweep.
         bus: String,
         /// After how many sweeps.
         sweeps: usize,
@@ -50,16 +50,18 @@ impl Network {
         let resolved = self.resolved()?;
         let tree = resolved.tree()?;
         let mut sweep = Sweep::new(&resolved, &tree);
+        let mut farthest = resolved.reference;
         for sweeps in 1..=MOST_SWEEPS {
-            let moved = sweep.once();
+            let (moved, bus) = sweep.once();
             if moved <= SETTLED_PU {
                 return Ok(PowerFlow::Flow(Box::new(sweep.flow().told(&resolved, &tree))));
             }
             if !moved.is_finite() {
-                return Ok(sweep.collapsed(sweeps));
+                return Ok(sweep.collapsed(bus, sweeps));
             }
+            farthest = bus;
         }
-        Ok(sweep.collapsed(MOST_SWEEPS))
+        Ok(sweep.collapsed(farthest, MOST_SWEEPS))
     }
 }
 
@@ -86,22 +88,24 @@ impl<'a> Sweep<'a> {
         Self { resolved, tree, loads: resolved.net_loads_pu(), voltages, currents, reference_current: Complex::default() }
     }
 
-    /// One sweep backward and forward; how far the voltage moved that moved the farthest.
-    fn once(&mut self) -> f64 {
+    /// One sweep backward and forward; how far the voltage moved that moved the farthest, and at which bus.
+    fn once(&mut self) -> (f64, usize) {
         self.backward();
-        let mut moved = 0.0_f64;
+        let mut farthest = (0.0, self.resolved.reference);
         for (fed, (inner, _)) in self.tree.fed.iter().zip(&self.currents) {
             let drop = impedance(fed) * *inner;
             let voltage = match fed.forward() {
                 true => self.voltages[fed.parent] / ratio(fed) - drop,
                 false => (self.voltages[fed.parent] - drop) * ratio(fed),
             };
-            let step = (voltage - self.voltages[fed.bus]).length();
-            // A maximum would pass over what is no number.
-            moved = if step > moved || step.is_nan() { step } else { moved };
+            let moved = (voltage - self.voltages[fed.bus]).length();
+            // A step that is no number is the farthest, and stays it: no later one compares as farther.
+            if moved > farthest.0 || moved.is_nan() {
+                farthest = (moved, fed.bus);
+            }
             self.voltages[fed.bus] = voltage;
         }
-        if self.voltages.iter().any(|voltage| voltage.squared().is_nan()) { f64::NAN } else { moved }
+        farthest
     }
 
     /// The currents that the voltages of now would draw, summed from the ends of the tree towards the reference.
@@ -149,9 +153,7 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    fn collapsed(&self, sweeps: usize) -> PowerFlow {
-        let lowest = |left: &usize, right: &usize| self.voltages[*left].length().total_cmp(&self.voltages[*right].length());
-        let bus = (0..self.voltages.len()).min_by(lowest).unwrap_or(self.resolved.reference);
+    fn collapsed(&self, bus: usize, sweeps: usize) -> PowerFlow {
         PowerFlow::Collapsed { bus: self.resolved.bus_name(bus).to_owned(), sweeps }
     }
 }
@@ -163,4 +165,68 @@ fn ratio(fed: &Fed<'_>) -> Complex {
 
 fn impedance(fed: &Fed<'_>) -> Complex {
     Complex::new(fed.joined.branch.r_pu, fed.joined.branch.x_pu)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Branch, Bus, Load};
+    use super::*;
+
+    /// The power that leaves each bus, by the admittance matrix of MATPOWER's manual (equations 3.2 to 3.5): another way to the same
+    /// physics, with the ideal transformer at `from`.
+    fn injections(resolved: &Resolved<'_>, voltages: &[Complex]) -> Vec<Complex> {
+        let base = resolved.network.base_va;
+        let mut currents: Vec<Complex> = resolved
+            .network
+            .buses
+            .iter()
+            .zip(voltages)
+            .map(|(bus, voltage)| Complex::new(bus.shunt_w / base, bus.shunt_var / base) * *voltage)
+            .collect();
+        for joined in &resolved.branches {
+            let branch = joined.branch;
+            let series = Complex::new(1.0, 0.0) / Complex::new(branch.r_pu, branch.x_pu);
+            let own = series + Complex::new(0.0, branch.b_pu / 2.0);
+            let ratio = Complex::polar(branch.tap, branch.shift_deg.to_radians());
+            let (from, to) = (voltages[joined.from], voltages[joined.to]);
+            let squared = Complex::new(ratio.squared(), 0.0);
+            currents[joined.from] = currents[joined.from] + own / squared * from - series / ratio.conjugate() * to;
+            currents[joined.to] = currents[joined.to] + own * to - series / ratio * from;
+        }
+        voltages.iter().zip(currents).map(|(voltage, current)| *voltage * current.conjugate()).collect()
+    }
+
+    #[test]
+    fn taps_shifts_charging_and_shunts_fit_the_admittance_matrix_from_either_side() {
+        let mut shunted = Bus::new("c", 400.0);
+        (shunted.shunt_w, shunted.shunt_var) = (1_000.0, 3_000.0);
+        let charged = |mut branch: Branch| {
+            branch.b_pu = 0.03;
+            branch
+        };
+        let buses = [Bus::new("a", 20_000.0).reference(1.02), Bus::new("b", 400.0), shunted, Bus::new("d", 400.0)];
+        let network = Network::new(100_000.0, buses)
+            .branch(charged(Branch::new("down", "a", "b", 0.01, 0.04).tap(0.97, 30.0)))
+            // Begins at the bus that it feeds: its transformer is on the far side.
+            .branch(charged(Branch::new("back", "c", "b", 0.02, 0.03).tap(1.04, -10.0)))
+            .branch(charged(Branch::new("line", "c", "d", 0.03, 0.02)))
+            .load(Load::new("shop", "c", 20_000.0, 5_000.0))
+            .load(Load::new("home", "d", 10_000.0, -2_000.0));
+        let resolved = network.resolved().unwrap();
+        let tree = resolved.tree().unwrap();
+        let mut sweep = Sweep::new(&resolved, &tree);
+        while sweep.once().0 > SETTLED_PU {}
+        let injected = injections(&resolved, &sweep.voltages);
+        for (bus, (power, reactive)) in resolved.net_loads_pu().iter().enumerate().skip(1) {
+            let miss = injected[bus] + Complex::new(*power, *reactive);
+            assert!(miss.length() < 1e-10, "{}: {miss:?}", resolved.bus_name(bus));
+        }
+        let outcome = network.power_flow().unwrap();
+        let flow = outcome.flow().unwrap();
+        assert!((flow.reference_w / 100_000.0 - injected[0].re).abs() < 1e-10, "{}", flow.reference_w);
+        assert!((flow.reference_var / 100_000.0 - injected[0].im).abs() < 1e-10, "{}", flow.reference_var);
+        // What the reference gives is drawn, burnt in the shunt or lost.
+        let shunt = 1_000.0 * flow.buses[2].voltage_pu.powi(2);
+        assert!((flow.reference_w - 30_000.0 - shunt - flow.losses_w).abs() < 1e-5, "{}", flow.losses_w);
+    }
 }

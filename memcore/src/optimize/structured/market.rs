@@ -6,7 +6,7 @@
 //! selling earns more than buying costs) is looked for in the answer instead, see [`storage`](super::storage).
 
 use crate::optimize::checked::Checked;
-use crate::optimize::{Asset, Grid, Link, Load, Profile, Site, Source};
+use crate::optimize::{Asset, Grid, Link, Load, Profile, Source};
 
 use super::curve::SAME_LENGTH;
 

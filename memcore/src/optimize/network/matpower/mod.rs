@@ -336,3 +336,6 @@ fn piecewise(numbers: &[f64]) -> GenerationCost {
     let point = |pair: &[f64]| CostPoint { power_w: pair[0] * MEGA, per_h: pair[1] };
     GenerationCost::Piecewise { points: numbers.chunks_exact(2).map(point).collect() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,6 @@ fn a_battery_does_not_burn_energy_that_is_paid_for_by_charging_and_discharging_a
         site(hourly(2), [grid.into(), battery().exclusive(exclusive).into(), load.into()])
     };
     let solved = plan(&negative(true));
-    eprintln!("{}", solved.objective);
     let (charge, discharge) = (solved.schedule.column(1, Quantity::Charge), solved.schedule.column(1, Quantity::Discharge));
     assert!(charge.iter().zip(discharge).all(|(charge, discharge)| charge.min(*discharge) == 0.0));
     assert!(why_not(&negative(false)).contains("battery may charge and discharge at once"));

@@ -58,7 +58,7 @@ fn timings() {
         let took = begun.elapsed().as_secs_f64() * 1e3;
         eprintln!(
             "{name}: {:.8} in {took:.2} ms, {} convolutions, bound {:.8}",
-            solved.objective, solved.iterations, solved.bound
+            solved.objective, solved.engine.iterations, solved.bound
         );
     }
 }

@@ -1,0 +1,1 @@
+//! Conflicts of small sites, told in their words.
