@@ -225,10 +225,10 @@ fn store_prices(power: f64, (charge, discharge): (f64, f64), water: f64, losses:
     let (buys_at, sells_at) = (water * losses.charge, losses.wear_per_kwh + water / losses.discharge);
     let full = |power: f64, limit: f64| power > limit - SAME_KW;
     if power > 0.0 {
-        return (if full(power, charge) { f64::NEG_INFINITY } else { buys_at }, buys_at);
+        return if full(power, charge) { (f64::NEG_INFINITY, buys_at.min(sells_at)) } else { (buys_at, buys_at) };
     }
     if power < 0.0 {
-        return (sells_at, if full(-power, discharge) { f64::INFINITY } else { sells_at });
+        return if full(-power, discharge) { (buys_at.max(sells_at), f64::INFINITY) } else { (sells_at, sells_at) };
     }
     let buys_at = if charge > 0.0 { buys_at } else { f64::NEG_INFINITY };
     (buys_at, if discharge > 0.0 { sells_at } else { f64::INFINITY })
