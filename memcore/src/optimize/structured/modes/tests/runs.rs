@@ -154,7 +154,7 @@ impl Pump {
         let allowed = if self.contiguous {
             runs.len() <= 1 && (!self.running || ran == 0 || on[0])
         } else {
-            runs.iter().filter(begun).all(|(first, past)| past - first >= self.min_on || *past == on.len())
+            runs.iter().filter(begun).all(|(first, past)| past - first >= self.min_on)
         };
         let starts = runs.iter().filter(begun).count();
         let missing = self.needed.saturating_sub(ran);
