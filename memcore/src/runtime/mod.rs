@@ -55,6 +55,8 @@ mod live;
 mod local_socket;
 #[cfg(feature = "gateway")]
 mod payload;
+#[cfg(feature = "files")]
+mod plan;
 #[cfg(feature = "gateway")]
 mod recorder;
 #[cfg(feature = "gateway")]
@@ -90,5 +92,7 @@ pub use import::{
     RefusedRow, RefusedRows, SkippedTimes, TimeForm, TimeMapping, Understood, UnderstoodColumn, UnderstoodTime,
     import_file,
 };
+#[cfg(feature = "files")]
+pub use plan::{SiteRequest, parse_site, read_site};
 #[cfg(feature = "sim")]
 pub use simulate::{ReplayRequest, SimulationRequest, replay, simulate};
