@@ -2,8 +2,9 @@
 import native = require("../native.cjs");
 import { type SiteOptions, camel, siteText } from "./assets.cjs";
 import { abortable, settled, sync } from "./call.cjs";
-import { NotFoundError } from "./errors.cjs";
-import { anything, checkOptions, checkText, given, number, oneOf, show, signal, whole } from "./options.cjs";
+import { InvalidError, NotFoundError } from "./errors.cjs";
+import { WORK, type WorkOptions, work } from "./history.cjs";
+import { anything, checkOptions, checkText, count, given, number, oneOf, show, signal, whole } from "./options.cjs";
 import { type Duration, toDate, toDuration } from "./time.cjs";
 
 /** What finds a plan: two exact engines of memcore's own for sites of their shape, and solvers for all others. */
@@ -414,6 +415,7 @@ export class Site {
   constructor(options: SiteOptions) {
     // What `fromJSON` has read is not read again.
     this.#native = options instanceof native.NativePlanSite ? options : made(siteText(options));
+    natives.set(this, this.#native);
   }
 
   /** A site out of the JSON form of its file, as `JSON.stringify(site)` writes it: fields are as in the file. */
@@ -461,6 +463,28 @@ export class Site {
     return JSON.parse(sync(() => this.#native.json())) as Record<string, unknown>;
   }
 }
+
+/** How many plans are to be made. */
+export interface SolveManyOptions extends Omit<SolveOptions, "signal">, WorkOptions {
+  /** As many as the machine has processors unless told. */
+  threads?: number;
+}
+
+/**
+ * The best plans of many sites, in their order, found in parallel off Node's thread. A site that says what it cannot mean rejects
+ * with its place. The points of `onProgress` are sites.
+ */
+export async function solveMany(sites: readonly Site[], options: SolveManyOptions = {}): Promise<Plan[]> {
+  checkOptions("solveMany", options, { ...SOLVE, ...WORK, threads: count });
+  const asked = sites.map((site) => natives.get(site)).filter((site) => site !== undefined);
+  if (asked.length !== sites.length) throw new InvalidError("solveMany: sites are something else, expected an array of Site");
+  const { threads } = options;
+  const plans = await work(options, (stop, told) => settled(sync(() => native.planMany(asked, settings(options), threads, stop, told))));
+  return plans.map((plan, at) => new Plan(plan, sites[at] as Site));
+}
+
+/** The native half of each site, for calls with many of them. */
+const natives = new WeakMap<Site, native.NativePlanSite>();
 
 function made({ text, columns }: { text: string; columns: Float64Array[] }): native.NativePlanSite {
   return sync(() => native.NativePlanSite.of(text, columns));

@@ -8,13 +8,15 @@ use std::sync::Arc;
 use memcore::model::{Span, SystemClock};
 use memcore::optimize::{Asset, BusPrices, Description, Engine, Options, Outcome, Plan, Site, WaterValues};
 use memcore::{Error, QueryResult};
-use napi::bindgen_prelude::{BigInt64Array, Buffer, Float64Array};
+use napi::Env;
+use napi::bindgen_prelude::{BigInt64Array, Buffer, Float64Array, Function, PromiseRaw};
 use napi_derive::napi;
 use serde_json::Value;
 
+use crate::bulk::Told;
 use crate::channel::span;
 use crate::error::{Result, ToNode, on_disk};
-use crate::upkeep::json;
+use crate::upkeep::{NativeStop, hears, json, tell};
 
 /// What JSON says, with its columns.
 fn described(value: Value, columns: &[Float64Array]) -> memcore::Result<Description<'_>> {
@@ -123,6 +125,25 @@ impl NativePlanSite {
         let outcome = on_disk(move || site.solve(&settings.options()?)).await?;
         Ok(NativePlan::new(outcome, &self.0))
     }
+}
+
+/// The best plans of many sites, in their order.
+#[napi(catch_unwind, ts_return_type = "Promise<Array<NativePlan>>")]
+pub(crate) fn plan_many<'env>(
+    env: &'env Env,
+    sites: Vec<&NativePlanSite>,
+    settings: SolveSettings,
+    threads: Option<u32>,
+    stop: &NativeStop,
+    told: Option<Function<'_, Told, ()>>,
+) -> Result<PromiseRaw<'env, Vec<NativePlan>>> {
+    let sites: Vec<Arc<Site>> = sites.iter().map(|site| Arc::clone(&site.0)).collect();
+    let options = settings.options().to_node()?;
+    let mut tell = tell(hears(told)?, Arc::clone(&stop.0));
+    env.spawn_future(on_disk(move || {
+        let outcomes = memcore::plan_many(&sites, &options, threads.map(|threads| threads as usize), &mut tell)?;
+        Ok(outcomes.into_iter().zip(&sites).map(|(outcome, site)| NativePlan::new(outcome, site)).collect())
+    }))
 }
 
 /// An asset or link of a plan.

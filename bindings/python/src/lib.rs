@@ -44,7 +44,7 @@ mod _memcore {
     #[pymodule_export]
     use super::live::Feed;
     #[pymodule_export]
-    use super::plan::{PlanAsset, PlanHorizon, PlanSite, Planned};
+    use super::plan::{PlanAsset, PlanHorizon, PlanSite, Planned, plan_many};
     #[pymodule_export]
     use super::result::{Batch, Column, Stream, Table};
     #[pymodule_export]

@@ -15,6 +15,7 @@ use crate::errors::{json, raised};
 use crate::lent;
 use crate::result::{Column, stream};
 use crate::runtime::work;
+use crate::told::work_told;
 
 /// The steps of a plan.
 #[pyclass(frozen, module = "memcore._memcore")]
@@ -122,6 +123,23 @@ impl PlanSite {
         let outcome = work(py, move || site.solve(&options))?;
         Ok(Planned::new(outcome, &self.0))
     }
+}
+
+/// The best plans of many sites, in their order.
+#[pyfunction]
+pub(crate) fn plan_many(
+    py: Python<'_>,
+    sites: Vec<PyRef<'_, PlanSite>>,
+    how: How,
+    threads: Option<usize>,
+    tell: Option<Py<PyAny>>,
+) -> PyResult<Vec<Planned>> {
+    let sites: Vec<Arc<Site>> = sites.iter().map(|site| Arc::clone(&site.0)).collect();
+    let options = how.options()?;
+    work_told(py, tell, move |tell| {
+        let outcomes = memcore::plan_many(&sites, &options, threads, tell)?;
+        Ok(outcomes.into_iter().zip(&sites).map(|(outcome, site)| Planned::new(outcome, site)).collect())
+    })
 }
 
 /// How to solve; what is `None` is as the core has it.

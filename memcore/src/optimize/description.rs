@@ -122,6 +122,10 @@ impl de::Error for Refused {
     }
 
     fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        let expected = match expected.to_string().as_str() {
+            "f64" => "a number".to_owned(),
+            other => other.to_owned(),
+        };
         Self { path: String::new(), message: format!(" is {found}, expected {expected}") }
     }
 

@@ -53,6 +53,7 @@ pub use profile::Profile;
 pub use schedule::{Quantity, Schedule};
 pub use site::{PreviousPower, Reserve, Site, Smoothness, Stay};
 pub use state::{DeferrableState, Running, State};
+pub use verify::Verified;
 pub use walk::{Backtest, Comparison, Walk, backtest};
 
 #[cfg(test)]

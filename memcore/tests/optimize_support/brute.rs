@@ -31,7 +31,7 @@ fn kilo(value: f64) -> i64 {
 }
 
 /// The least cost of a site on the lattice; None where no plan keeps all limits.
-pub fn least(site: &Site) -> Option<f64> {
+pub(crate) fn least(site: &Site) -> Option<f64> {
     let shortage = shortage_per_kwh(site);
     let mut costs: BTreeMap<State, f64> = BTreeMap::from([(initial(site), 0.0)]);
     for step in 0..site.horizon.len() {

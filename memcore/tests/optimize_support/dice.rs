@@ -1,9 +1,9 @@
 //! Random numbers from a seed, the same on every machine: splitmix64 (Steele, Lea and Flood 2014).
 
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5EED)
     }
 
@@ -16,28 +16,28 @@ impl Dice {
     }
 
     /// From `low` to `high`, both among them.
-    pub fn whole(&mut self, low: i64, high: i64) -> i64 {
+    pub(crate) fn whole(&mut self, low: i64, high: i64) -> i64 {
         low + (self.next() % (high - low + 1) as u64) as i64
     }
 
     /// A number of two digits after the point, from `low` to below `high`.
-    pub fn number(&mut self, low: f64, high: f64) -> f64 {
+    pub(crate) fn number(&mut self, low: f64, high: f64) -> f64 {
         let share = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
         ((low + share * (high - low)) * 100.0).round() / 100.0
     }
 
     /// True `percent` times of a hundred.
-    pub fn often(&mut self, percent: i64) -> bool {
+    pub(crate) fn often(&mut self, percent: i64) -> bool {
         self.whole(1, 100) <= percent
     }
 
     /// One number per step.
-    pub fn numbers(&mut self, steps: usize, low: f64, high: f64) -> Vec<f64> {
+    pub(crate) fn numbers(&mut self, steps: usize, low: f64, high: f64) -> Vec<f64> {
         (0..steps).map(|_| self.number(low, high)).collect()
     }
 
     /// One whole number of thousands per step.
-    pub fn thousands(&mut self, steps: usize, low: i64, high: i64) -> Vec<f64> {
+    pub(crate) fn thousands(&mut self, steps: usize, low: i64, high: i64) -> Vec<f64> {
         (0..steps).map(|_| 1_000.0 * self.whole(low, high) as f64).collect()
     }
 }

@@ -11,7 +11,7 @@ use super::dice::Dice;
 
 const START: &str = "2026-01-01T00:00:00Z";
 
-pub fn hours(count: i64) -> Span {
+pub(crate) fn hours(count: i64) -> Span {
     Span::from_seconds(3600 * count)
 }
 
@@ -26,7 +26,7 @@ fn at_hour(hour: i64) -> Timestamp {
 
 /// A site in whole kW, kWh and hours without losses: then a best plan is in whole kW too, because with every mode given the rest is a
 /// flow in a network. At most one of each kind.
-pub fn lattice(dice: &mut Dice) -> Site {
+pub(crate) fn lattice(dice: &mut Dice) -> Site {
     let steps = dice.whole(1, 5) as usize;
     let mut site = Site::new(Currency::EUR, horizon(steps, 60), []);
     if dice.often(85) {
@@ -104,7 +104,7 @@ fn lattice_car(dice: &mut Dice, steps: i64) -> Ev {
 }
 
 /// A site of one store against a grid, as the structured engines take it.
-pub fn one_store(dice: &mut Dice) -> Site {
+pub(crate) fn one_store(dice: &mut Dice) -> Site {
     let steps = dice.whole(1, 24) as usize;
     let minutes = [15, 30, 60][dice.whole(0, 2) as usize];
     let sell_below = dice.often(50);
@@ -148,7 +148,7 @@ fn battery(dice: &mut Dice) -> Battery {
 }
 
 /// A site with any assets and wishes.
-pub fn any(dice: &mut Dice) -> Site {
+pub(crate) fn any(dice: &mut Dice) -> Site {
     let mut site = one_store(dice);
     let steps = site.horizon.len();
     let quarter = site.horizon.hours(0);

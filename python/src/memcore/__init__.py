@@ -52,7 +52,7 @@ from ._live import Events, Reading, Subscription
 from ._memcore import __version__
 from ._memcore import leave as _leave
 from ._plan import Plan
-from ._plan_site import Horizon, Site
+from ._plan_site import Horizon, Site, solve_many
 from ._progress import Progress
 from ._quality import Quality
 from ._result import QueryResult, WideResult
@@ -132,6 +132,7 @@ __all__ = [
     "restore",
     "serve",
     "simulate",
+    "solve_many",
 ]
 
 # Threads of the core must be out of the interpreter before it ends.

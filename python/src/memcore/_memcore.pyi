@@ -34,6 +34,7 @@ __all__ = [
     "leave",
     "localize",
     "mean_power",
+    "plan_many",
     "resample",
     "restore",
 ]
@@ -289,6 +290,10 @@ class PlanSite:
     def names(self) -> list[str]: ...
     def check(self) -> list[str]: ...
     def solve(self, how: Mapping[str, object]) -> Planned: ...
+
+def plan_many(
+    sites: Sequence[PlanSite], how: Mapping[str, object], threads: int | None, tell: object
+) -> list[Planned]: ...
 
 @final
 class Planned:

@@ -11,6 +11,7 @@ from . import _columns, _memcore
 from ._assets import Asset, Link, Reserve, Smoothness, Starts, Stay, plain
 from ._errors import InvalidError
 from ._plan import Plan
+from ._progress import Tell, Teller
 from ._time import Instant, Length, maybe_span, micros, moment, span
 
 Engine = Literal["storage", "modes", "highs", "microlp", "clarabel"]
@@ -186,6 +187,29 @@ class Site:
 
     def __repr__(self) -> str:
         return f"<memcore.Site of {', '.join(self.names)}: {len(self.horizon)} steps from {self.horizon.start.isoformat()}>"
+
+
+def solve_many(
+    sites: Iterable[Site],
+    *,
+    threads: int | None = None,
+    engine: Engine | None = None,
+    time_limit: Length | None = None,
+    node_limit: int | None = None,
+    gap: float = 0.0,
+    progress: Tell = False,
+) -> list[Plan]:
+    """Find the best plans of many sites, in their order, in parallel and with other Python threads running.
+
+    A plan is what ``Site.solve`` finds, whatever the number of ``threads``: as many as the machine has processors unless
+    told. A site that says what it cannot mean raises ``InvalidError`` with its place. ``progress`` is ``True`` for a bar in
+    the terminal, or a callable that gets a ``Progress``, whose points are sites. Ctrl-C ends the work.
+    """
+    asked = list(sites)
+    with Teller(progress, "plans") as teller:
+        options = how(engine, time_limit, node_limit, gap)
+        planned = _memcore.plan_many([site._native for site in asked], options, threads, teller.native)
+    return [Plan(native, site) for native, site in zip(planned, asked, strict=True)]
 
 
 def how(engine: Engine | None, time_limit: Length | None, node_limit: int | None, gap: float) -> dict[str, object]:

@@ -129,7 +129,7 @@ impl<'a> Pass<'a> {
             }
         }
         self.convolutions += (stages.len() * later.len()) as u64;
-        self.candidates.stretch(kept);
+        self.candidates.stretch(kept, opening);
         let pieces = &mut self.within[state];
         self.envelope.of(&self.candidates, pieces);
         for piece in 0..pieces.len() {
