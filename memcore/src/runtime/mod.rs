@@ -30,6 +30,11 @@ pub use write::Column;
 pub(crate) use crate::doctor::{Examination, Finding, FindingKind, Report, Role, Severity};
 #[cfg(feature = "cli")]
 pub(crate) use crate::energy::Role as BalanceRole;
+#[cfg(feature = "cli")]
+pub(crate) use crate::optimize::{
+    Backtest, Cost, Engine as PlanEngine, Foresight, Naive, Options as PlanOptions, Outcome, Plan, Site,
+    State as PlanState, Status, Undecided, Walk, backtest,
+};
 pub use crate::store::{
     Aggregate, BackupReport, Chart, ChartMethod, CompactOptions, CompactReport, Deleted, Every, Gaps, Query, QueryResult,
     Rule, SeriesResult, StoreOptions, StoreStats,
