@@ -124,12 +124,14 @@ fn envelope() -> String {
         .svg()
 }
 
+type Picture = (&'static str, fn() -> String);
+const PICTURES: [Picture; 2] = [("value", value), ("envelope", envelope)];
+
 /// Draws them anew with `MEMCORE_DRAW=1 cargo test -p memcore --test optimization_page`.
 #[test]
 fn the_pictures_are_what_the_engines_answer() {
     let page = std::fs::read_to_string(docs().join("optimization.md")).unwrap();
-    let pictures: [(&str, fn() -> String); 2] = [("value", value), ("envelope", envelope)];
-    for (name, draw) in pictures {
+    for (name, draw) in PICTURES {
         let path = docs().join("pictures").join(format!("{name}.svg"));
         if std::env::var_os("MEMCORE_DRAW").is_some() {
             std::fs::write(&path, draw()).unwrap();
