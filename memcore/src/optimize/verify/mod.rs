@@ -69,14 +69,20 @@ impl Site {
 ///
 /// # Errors
 /// Internal where a rule is broken.
-fn verified(mut walk: Walk<'_>) -> Result<Verified> {
+fn verified(walk: Walk<'_>) -> Result<Verified> {
+    let (Account { costs, total, carbon_g, violations, .. }, kept) = gone_through(walk);
+    let (largest_residual, at) = kept?;
+    Ok(Verified { objective: total, costs, carbon_g, violations, largest_residual, at })
+}
+
+/// The bill of a schedule, and the largest miss of any rule with its place, or the first rule that is broken.
+fn gone_through(mut walk: Walk<'_>) -> (Account, Result<(f64, String)>) {
     rules::all(&mut walk);
     let missed = misses::missed(&walk);
     let (costs, carbon_g) = costs::bill(&walk, &missed);
     let violations = misses::violations(&walk, missed);
-    let objective = costs::compensated(costs.iter().map(|cost| cost.amount));
-    let (largest_residual, at) = walk.end()?;
-    Ok(Verified { objective, costs, carbon_g, violations, largest_residual, at })
+    let total = costs::compensated(costs.iter().map(|cost| cost.amount));
+    (Account { costs, total, carbon_g, violations, broken: None }, walk.end())
 }
 
 /// The plan of a schedule, verified, with its costs, prices, violations and certificate.
@@ -125,6 +131,23 @@ pub(in crate::optimize) fn plan(
         engine,
         schedule,
     })
+}
+
+/// What a schedule that was carried out costs by the bill of plans, whether or not it kept every rule.
+pub(in crate::optimize) struct Account {
+    pub(in crate::optimize) costs: Vec<Cost>,
+    /// The sum of `costs`.
+    pub(in crate::optimize) total: f64,
+    pub(in crate::optimize) carbon_g: f64,
+    pub(in crate::optimize) violations: Vec<Violation>,
+    /// The first hard rule that was broken, and where.
+    pub(in crate::optimize) broken: Option<String>,
+}
+
+/// The bill of a schedule that was carried out.
+pub(in crate::optimize) fn account(checked: &Checked<'_>, schedule: &Schedule) -> Account {
+    let (account, kept) = gone_through(Walk::new(checked, schedule));
+    Account { broken: kept.err().map(|error| error.to_string()), ..account }
 }
 
 fn prices(checked: &Checked<'_>, bus_prices: Option<Vec<Vec<f64>>>) -> Vec<BusPrices> {
