@@ -100,10 +100,11 @@ def _remember_start(column: Any, field: str, starts: Starts) -> None:
 
 
 def _short(value: Any) -> str:
+    shown: Any = value
     if isinstance(value, (float, int, str, Described)) or value is None:
-        return repr(value)
+        return repr(shown)
     try:
-        shown: Any = value
-        return f"<{len(shown)} values>" if len(shown) > 4 or not isinstance(value, (list, tuple)) else repr(shown)
+        long = len(shown) > 4 or not isinstance(value, (list, tuple))
     except TypeError:
-        return repr(value)
+        return repr(shown)
+    return f"<{len(shown)} values>" if long else repr(shown)
