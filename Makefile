@@ -33,7 +33,7 @@ LOCKED := --locked
 endif
 
 ##@ Use
-.PHONY: help demo bench peers peers-energy docs
+.PHONY: help demo bench peers peers-energy peers-optimize docs
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -50,6 +50,14 @@ peers: wheel ## The same points through SQLite, DuckDB, Parquet, VictoriaMetrics
 
 peers-energy: wheel ## The energy kernel and pandas doing the same work; ARGS="--rows 200000 --write"
 	$(BIN)/python benches/peers/energy.py $(ARGS)
+
+# The other planners need hundreds of packages, so they get a virtual environment of their own beside what is built.
+PLANNERS := $(CARGO_TARGET_DIR)/peers-optimize-venv
+peers-optimize: wheel ## The same plans by EMHASS, PyPSA, oemof.solph, cvxpy and memcore; ARGS="--only memcore cvxpy --write"
+	[ -d $(PLANNERS) ] || $(PYTHON) -m venv $(PLANNERS)
+	$(PLANNERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benches/peers/requirements-optimize.txt
+	$(PLANNERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(CARGO_TARGET_DIR)/wheels/*.whl
+	$(PLANNERS)/bin/python benches/peers/optimize.py $(ARGS)
 
 docs: need-rust $(HIGHS) ## The Rust documentation, into target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) $(ALL) --no-deps

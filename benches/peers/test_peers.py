@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import energy
+import optimize
 import peers
 import points
 
@@ -74,3 +75,28 @@ def test_pandas_and_memcore_answer_the_same_of_energy(tmp_path: Path) -> None:
     page.write_text("before\n")
     energy.write(energy.table(results, 20_000), page)
     assert "| | pandas | memcore | pandas over memcore |" in page.read_text()
+
+
+def test_a_plan_of_memcore_is_as_cheap_as_those_of_others_that_are_here(tmp_path: Path) -> None:
+    data = optimize.DATA if optimize.DATA.exists() else None
+    # The year is for the benchmark.
+    results = optimize.run(list(optimize.NAMES), data, 20, ["P1"])
+    assert optimize.compare(results, data is not None) == []
+    assert results["memcore"]["answers"]["P1"][0] > 0
+    page = tmp_path / "page.md"
+    page.write_text("before\n")
+    optimize.write(optimize.table(results), page)
+    assert page.read_text().startswith("before\n\n## optimize")
+    assert "| P4: island with two gensets, 48 hours | 294.50469694 | -" in page.read_text()
+
+
+def test_another_optimum_is_told_and_a_missing_planner_named() -> None:
+    results = {
+        "memcore": {"version": "1", "answers": {"P1": [0.01, -0.05362864], "P2": [1.0, 3.7]}},
+        "cvxpy": {"version": "1", "answers": {"P1": [20.0, -0.05362864]}},
+        "PyPSA": {"missing": "No module named 'pypsa'"},
+    }
+    assert optimize.compare(results, real=True) == ["P2 by memcore: 3.7, expected 3.61725412"]
+    results["cvxpy"]["answers"]["P1"][1] = -0.06
+    assert optimize.compare(results, real=False) == ["P1 by cvxpy: -0.06, expected -0.05362864"]
+    assert "PyPSA: left out: No module named 'pypsa'." in optimize.table(results)

@@ -51,6 +51,11 @@ impl<'a> Checked<'a> {
         self.site.assets.iter().enumerate()
     }
 
+    /// How many parts there are: assets, then links.
+    pub(in crate::optimize) fn parts(&self) -> usize {
+        self.site.assets.len() + self.site.links.len()
+    }
+
     /// The name of a part.
     pub(in crate::optimize) fn part_name(&self, part: usize) -> &'a str {
         let assets = &self.site.assets;

@@ -11,6 +11,7 @@ mod checked;
 mod description;
 mod explain;
 mod fleet;
+mod forecast;
 mod horizon;
 mod meaning;
 mod options;
@@ -24,6 +25,7 @@ mod solve;
 mod state;
 mod structured;
 mod verify;
+mod walk;
 mod words;
 mod written;
 
@@ -36,6 +38,10 @@ pub use asset::{
 pub use description::Description;
 pub use explain::{ConflictingLimit, Infeasible, Relaxation};
 pub use fleet::{Planner, solve_many};
+pub use forecast::{
+    Asked, ClearSky, Forecast, Forecaster, Foresight, IssuedForecasts, Method, Naive, Quantile, Score, Sun, Trust, score,
+    score_method, sun_at,
+};
 pub use horizon::{Horizon, MAX_STEPS};
 pub use options::Options;
 pub use output::{ChartSeries, ChartStyle, Panel, PlanChart};
@@ -47,6 +53,8 @@ pub use profile::Profile;
 pub use schedule::{Quantity, Schedule};
 pub use site::{PreviousPower, Reserve, Site, Smoothness, Stay};
 pub use state::{DeferrableState, Running, State};
+pub use verify::Verified;
+pub use walk::{Backtest, Comparison, Walk, backtest};
 
 #[cfg(test)]
 mod tests {

@@ -118,6 +118,15 @@ impl Schedule {
         Self { steps, parts, values: vec![0.0; columns * steps] }
     }
 
+    /// Whether it has the steps and the columns of a site.
+    #[must_use]
+    pub fn is_of(&self, site: &Site) -> bool {
+        let mut held = site.assets.iter().map(Quantity::of_asset).chain(site.links.iter().map(|_| Quantity::OF_LINK));
+        self.steps == site.horizon.len()
+            && self.parts.iter().all(|(quantities, _)| held.next() == Some(*quantities))
+            && held.next().is_none()
+    }
+
     /// How many steps it has.
     #[must_use]
     pub fn steps(&self) -> usize {

@@ -9,7 +9,7 @@ asset! {
     Deferrable {
         /// What it takes while it runs, in W.
         power_w: f64,
-        /// How long it must run. What is no whole number of steps is rounded up to one, and reported.
+        /// How long it must run. What is no whole number of steps is rounded up to one, and reported. Zero: its run is over.
         #[serde(with = "written::length")]
         run_time: Span,
         ;

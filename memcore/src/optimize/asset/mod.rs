@@ -159,7 +159,7 @@ impl Missing for Profile {
 
 impl Missing for Span {
     fn missing() -> Self {
-        Self::from_micros(0)
+        Self::from_micros(-1)
     }
 }
 

@@ -165,9 +165,12 @@ fn deferrable(fields: Fields<'_>, load: &Deferrable) -> Result<()> {
     if load.shape_w.is_empty() || !load.power_w.is_nan() {
         fields.number("power_w", load.power_w, Allowed::ZeroOrAbove)?;
     }
-    if load.run_time.as_micros() <= 0 {
-        let run_time = load.run_time;
-        return Err(fields.refused("run_time", format_args!("is {run_time} or not given, expected a length such as 2h")));
+    if load.run_time.as_micros() == 0 {
+        // Its run is over: nothing else matters.
+        return Ok(());
+    }
+    if load.run_time.as_micros() < 0 {
+        return Err(fields.refused("run_time", "is not given, expected a length such as 2h"));
     }
     fields.span_or_zero("min_on", load.min_on)?;
     fields.number("start_cost", load.start_cost, Allowed::ZeroOrAbove)?;

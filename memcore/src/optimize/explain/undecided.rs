@@ -5,8 +5,8 @@ use crate::optimize::solve::{Found, found};
 use crate::optimize::structured::Workspace;
 use crate::optimize::{Asset, Options, Outcome, Plan, Site, Status, Undecided};
 
-/// A plan for a site whose loads run as early as they may and whose vehicles charge at any power that their chargers can give at once;
-/// the same limit holds. Where that has none either, why there is no answer.
+/// A plan for the site with its deferrable loads as early as they may run, under the same limit. Where that has none either, why there
+/// is no answer.
 pub(in crate::optimize) fn undecided(site: &Site, options: &Options, bound: f64) -> Result<Outcome> {
     if let Some(mut plan) = simpler(site).and_then(|simple| plan_of(&simple, options)) {
         plan.bound = bound.min(plan.objective);

@@ -6,3 +6,4 @@ mod table;
 mod told;
 
 pub use chart::{ChartSeries, ChartStyle, Panel, PlanChart};
+pub(in crate::optimize) use table::steps_table;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::super::{Certificate, ConflictingLimit, EngineReport, Infeasible, Outcome, Plan, Relaxation, Status, Violation};
+use super::super::{Certificate, ConflictingLimit, EngineReport, Outcome, Plan, Relaxation, Status, Violation};
 
 impl Status {
     /// Its name, as JSON writes it.

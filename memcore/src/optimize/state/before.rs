@@ -12,7 +12,7 @@ impl Site {
     ///
     /// What is asked of stores at the end is asked at the end of the part: where that was "at least what it started with", it goes on
     /// to be what the whole starts with. Sessions of vehicles that lie outside of the part are left out, one that has begun keeps the
-    /// energy that it came with. States are those of the whole's start: see [`at_state`](Self::at_state).
+    /// energy that it came with. A deferrable load whose window lies outside has nothing to run. States are those of the whole's start: see [`at_state`](Self::at_state).
     ///
     /// # Errors
     /// Invalid where no step is left, or where the horizon has not so many.
@@ -153,6 +153,11 @@ impl Asset {
                     |departure: Timestamp, arrival: Timestamp| departure > horizon.start() && arrival < horizon.end();
                 let sessions = whole.sessions.iter().filter(|session| meets(session.departure, session.arrival));
                 part.sessions = sessions.cloned().collect();
+            }
+            (Self::Deferrable(part), Self::Deferrable(whole)) => {
+                let is_over = whole.latest.is_some_and(|latest| latest <= horizon.start());
+                let is_later = whole.earliest.is_some_and(|earliest| earliest >= horizon.end());
+                part.run_time = if is_over || is_later { Span::from_micros(0) } else { whole.run_time };
             }
             _ => {}
         }

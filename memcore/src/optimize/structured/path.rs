@@ -3,7 +3,7 @@
 use crate::optimize::answer::Answer;
 use crate::optimize::{Quantity, Schedule};
 
-use super::curve::{SAME_LENGTH, TOUCHING};
+use super::curve::{Curve, SAME_LENGTH, TOUCHING};
 use super::market::{Flow, Offer, SAME_KW, Step};
 use super::storage::{Losses, Problem, Workspace};
 
@@ -59,7 +59,8 @@ impl Path {
         for step in 0..problem.steps() {
             let hours = problem.checked.hours[step];
             let before = problem.kept(step) * energy;
-            let Some((after, worth)) = best(workspace, step, before) else { return Err(Answer::Infeasible) };
+            let (stage, to_come) = (workspace.stage(step), workspace.to_come(step));
+            let Some((after, worth)) = best(stage, to_come, before) else { return Err(Answer::Infeasible) };
             energy = after;
             let limits = problem.store_kw(step);
             let power = losses.power(after - before, hours).clamp(-limits.1, limits.0);
@@ -167,8 +168,7 @@ impl Path {
 
 /// The best energy after a step, the nearest to `before` of equally good ones, with the range of what a kWh is then worth. None where
 /// none is in reach.
-fn best(workspace: &Workspace, step: usize, before: f64) -> Option<(f64, Range)> {
-    let (stage, to_come) = (workspace.stage(step), workspace.to_come(step));
+pub(super) fn best(stage: Curve<'_>, to_come: Curve<'_>, before: f64) -> Option<(f64, Range)> {
     let (lowest, highest) = ((before + stage.lowest).max(to_come.lowest), (before + stage.highest).min(to_come.highest));
     if lowest > highest + TOUCHING {
         return None;
@@ -224,7 +224,7 @@ fn store_prices(power: f64, (charge, discharge): (f64, f64), water: f64, losses:
 }
 
 /// A number within both ranges (where rounding parts them, between them): the upper end or the lower, or `otherwise` without ends.
-fn within(a: Range, b: Range, (upper, otherwise): (bool, f64)) -> f64 {
+pub(super) fn within(a: Range, b: Range, (upper, otherwise): (bool, f64)) -> f64 {
     let (low, high) = (a.0.max(b.0), a.1.min(b.1));
     let ends = if upper { [high, low] } else { [low, high] };
     ends.into_iter().find(|end| end.is_finite()).unwrap_or(otherwise)

@@ -3,24 +3,87 @@
 //! Balances, limits and transitions hold within 1e-3 W or Wh plus a millionth of the numbers around them; what is logical (a least
 //! time, a window, a run in one go) holds exactly. The objective of a plan is the verifier's own bill, not its engine's.
 
+mod bound;
+mod bound_grid;
 mod clean;
 mod costs;
 mod flows;
 mod machines;
 mod misses;
+mod rules;
+mod shadow;
 mod stores;
 #[cfg(test)]
 mod tests;
 mod walk;
 
+use serde::Serialize;
+
 use self::walk::Walk;
 use super::answer::Solved;
+use super::check::clamped;
 use super::checked::Checked;
-use super::{Asset, BusPrices, Certificate, EngineReport, Options, Plan, Status, WaterValues};
+use super::{BusPrices, Certificate, Cost, EngineReport, Options, Plan, Schedule, Site, Status, Violation, WaterValues};
 use crate::error::{Error, ErrorKind, Result};
 
 /// An engine's claim may differ from the bill by this share of the money that flows (at least of 1).
 const SAME_MONEY: f64 = 1e-6;
+
+/// A schedule that keeps every rule of its site, with what it costs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verified {
+    /// The sum of [`costs`](Self::costs).
+    pub objective: f64,
+    /// What it costs, by asset and cause.
+    pub costs: Vec<Cost>,
+    /// Carbon emitted, in g.
+    pub carbon_g: f64,
+    /// Wishes and soft limits that are not met.
+    pub violations: Vec<Violation>,
+    /// The largest miss of any balance, limit or transition, in W or Wh; within tolerance.
+    pub largest_residual: f64,
+    /// Where that is, in the site's words; empty where there is none.
+    pub at: String,
+}
+
+impl Site {
+    /// Goes through a schedule from anywhere, as through every plan: whether it keeps all rules, and what it costs.
+    ///
+    /// # Errors
+    /// Invalid where the site is, where the schedule is of another site, or where it breaks a balance, a limit or a transition, naming
+    /// the first one with its step and by how much.
+    pub fn verify(&self, schedule: &Schedule) -> Result<Verified> {
+        let settled = clamped(self.checked()?.site);
+        let checked = settled.as_ref().unwrap_or(self).checked()?;
+        if !schedule.is_of(self) {
+            return Err(Error::invalid("the schedule is of another site: its steps or its columns differ"));
+        }
+        let mut schedule = schedule.clone();
+        clean::clean(&checked, &mut schedule);
+        let walk = Walk::new(&checked, &schedule);
+        verified(walk).map_err(|error| Error::invalid(error.message()))
+    }
+}
+
+/// Every rule, and the bill.
+///
+/// # Errors
+/// Internal where a rule is broken.
+fn verified(walk: Walk<'_>) -> Result<Verified> {
+    let (Account { costs, total, carbon_g, violations, .. }, kept) = gone_through(walk);
+    let (largest_residual, at) = kept?;
+    Ok(Verified { objective: total, costs, carbon_g, violations, largest_residual, at })
+}
+
+/// The bill of a schedule, and the largest miss of any rule with its place, or the first rule that is broken.
+fn gone_through(mut walk: Walk<'_>) -> (Account, Result<(f64, String)>) {
+    rules::all(&mut walk);
+    let missed = misses::missed(&walk);
+    let (costs, carbon_g) = costs::bill(&walk, &missed);
+    let violations = misses::violations(&walk, missed);
+    let total = costs::compensated(costs.iter().map(|cost| cost.amount));
+    (Account { costs, total, carbon_g, violations, broken: None }, walk.end())
+}
 
 /// The plan of a schedule, verified, with its costs, prices, violations and certificate.
 ///
@@ -36,43 +99,55 @@ pub(in crate::optimize) fn plan(
     let begun = options.now();
     let Solved { mut schedule, objective: claimed, bound, bus_prices, water_values, .. } = solved;
     clean::clean(checked, &mut schedule);
-    let mut walk = Walk::new(checked, &schedule);
-    rules(&mut walk);
-    let missed = misses::missed(&walk);
-    let (costs, carbon_g) = costs::bill(&walk, &missed);
-    let violations = misses::violations(&walk, missed);
-    let objective = costs::compensated(costs.iter().map(|cost| cost.amount));
-    let (largest_residual, at) = walk.end()?;
+    let Verified { objective, costs, carbon_g, violations, largest_residual, at } =
+        verified(Walk::new(checked, &schedule))?;
     let money = costs.iter().map(|cost| cost.amount.abs()).fold(1.0, f64::max);
     same_money(claimed, objective, money)?;
+    let (shadow_prices, price_bound) = match &bus_prices {
+        Some(prices) => {
+            let walk = Walk::new(checked, &schedule);
+            (shadow::prices(&walk, prices, &water_values), bound::price_bound(checked, prices, &water_values))
+        }
+        None => (Vec::new(), None),
+    };
     let bound = bound.min(objective);
-    let certificate = Certificate { largest_residual, at, objective_difference: claimed - objective, price_bound: None };
     let mut engine = report;
-    let verify = options.now().as_micros() - begun.as_micros();
-    engine.timings.verify = crate::model::Span::from_micros(verify);
+    engine.timings.verify = crate::model::Span::from_micros(options.now().as_micros() - begun.as_micros());
     Ok(Plan {
         status: status(objective, bound, money, options.gap),
         objective,
         bound,
         currency: checked.site.currency,
         horizon: checked.site.horizon.clone(),
-        parts: (0..checked.site.assets.len() + checked.site.links.len())
-            .map(|part| checked.part_name(part).to_owned())
-            .collect(),
+        parts: (0..checked.parts()).map(|part| checked.part_name(part).to_owned()).collect(),
         costs,
         carbon_g,
         prices: prices(checked, bus_prices),
-        water_values: water_values
-            .into_iter()
-            .map(|(part, per_kwh)| WaterValues { part: checked.part_name(part).to_owned(), per_kwh })
-            .collect(),
-        shadow_prices: Vec::new(),
+        water_values: named(checked, water_values),
+        shadow_prices,
         violations,
         notices: checked.notices.clone(),
-        certificate,
+        certificate: Certificate { largest_residual, at, objective_difference: claimed - objective, price_bound },
         engine,
         schedule,
     })
+}
+
+/// What a schedule that was carried out costs by the bill of plans, whether or not it kept every rule.
+pub(in crate::optimize) struct Account {
+    pub(in crate::optimize) costs: Vec<Cost>,
+    /// The sum of `costs`.
+    pub(in crate::optimize) total: f64,
+    pub(in crate::optimize) carbon_g: f64,
+    pub(in crate::optimize) violations: Vec<Violation>,
+    /// The first hard rule that was broken, and where.
+    pub(in crate::optimize) broken: Option<String>,
+}
+
+/// The bill of a schedule that was carried out.
+pub(in crate::optimize) fn account(checked: &Checked<'_>, schedule: &Schedule) -> Account {
+    let (account, kept) = gone_through(Walk::new(checked, schedule));
+    Account { broken: kept.err().map(|error| error.to_string()), ..account }
 }
 
 fn prices(checked: &Checked<'_>, bus_prices: Option<Vec<Vec<f64>>>) -> Vec<BusPrices> {
@@ -80,28 +155,9 @@ fn prices(checked: &Checked<'_>, bus_prices: Option<Vec<Vec<f64>>>) -> Vec<BusPr
     named.map(|(bus, per_kwh)| BusPrices { bus: (*bus).to_owned(), per_kwh }).collect()
 }
 
-/// Every rule of the site.
-fn rules(walk: &mut Walk<'_>) {
-    flows::signs(walk);
-    for (part, asset) in walk.checked.assets() {
-        match asset {
-            Asset::Grid(grid) => flows::grid(walk, part, grid),
-            Asset::Pv(source) => flows::source(walk, part, source),
-            Asset::Battery(battery) => {
-                stores::battery(walk, part, battery);
-                machines::battery_reserve(walk, part, battery);
-            }
-            Asset::Ev(ev) => stores::ev(walk, part, ev),
-            Asset::Deferrable(load) => machines::deferrable(walk, part, load),
-            Asset::HeatPump(pump) => machines::heat_pump(walk, part, pump),
-            Asset::Genset(genset) => machines::genset(walk, part, genset),
-            Asset::Load(load) => flows::load(walk, part, load),
-        }
-    }
-    for (place, link) in walk.checked.site.links.iter().enumerate() {
-        flows::link(walk, walk.checked.site.assets.len() + place, link);
-    }
-    flows::balances(walk);
+fn named(checked: &Checked<'_>, water_values: Vec<(usize, Vec<f64>)>) -> Vec<WaterValues> {
+    let named = |(part, per_kwh)| WaterValues { part: checked.part_name(part).to_owned(), per_kwh };
+    water_values.into_iter().map(named).collect()
 }
 
 fn same_money(claimed: f64, objective: f64, money: f64) -> Result<()> {

@@ -3,8 +3,8 @@
 use super::*;
 use crate::model::{Currency, Span};
 use crate::optimize::{
-    Battery, Building, Charging, CostCause, Deferrable, DemandCharge, Engine, Ev, Genset, Grid, HeatPump, Horizon, Link,
-    Load, Quantity, Reserve, Session, Site, Source, Tank, Terminal, Timings,
+    Asset, Battery, Building, Charging, CostCause, Deferrable, DemandCharge, Engine, Ev, Genset, Grid, HeatPump, Horizon,
+    Link, Load, Quantity, Reserve, Session, Source, Tank, Terminal, Timings,
 };
 
 fn hours(steps: usize) -> Horizon {

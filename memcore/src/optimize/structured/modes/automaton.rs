@@ -31,8 +31,8 @@ pub(super) trait Member: std::fmt::Debug {
     fn activity(&self, state: usize) -> usize;
     /// The moves into a step from a state, the calmest first.
     fn moves(&self, step: usize, from: usize) -> Vec<Move>;
-    /// What it costs that the horizon ends in a state.
-    fn ending_cost(&self, _state: usize) -> f64 {
+    /// What it costs whatever is done.
+    fn standing_cost(&self) -> f64 {
         0.0
     }
 }
@@ -74,9 +74,8 @@ impl Automaton<'_> {
         self.split(state, |member| member.states())
     }
 
-    pub(super) fn ending_cost(&self, state: usize) -> f64 {
-        let states = self.state_of_members(state);
-        self.members.iter().zip(states).map(|(member, state)| member.ending_cost(state)).sum()
+    pub(super) fn standing_cost(&self) -> f64 {
+        self.members.iter().map(|member| member.standing_cost()).sum()
     }
 
     /// What it costs to go from one state to another into a step.

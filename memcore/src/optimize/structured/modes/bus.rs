@@ -3,7 +3,7 @@
 use super::store::Flow;
 use super::supply::{Block, Give, Supply};
 use crate::optimize::checked::Checked;
-use crate::optimize::{Asset, Genset, Grid, Load, Source};
+use crate::optimize::{Asset, Deferrable, Genset, Grid, Load, Source};
 
 /// The direction of the power at the grid connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub(super) struct Bus<'a> {
     loads: Vec<(usize, &'a Load)>,
     sources: Vec<(usize, &'a Source)>,
     pub(super) gensets: Vec<(usize, &'a Genset)>,
+    pub(super) deferrables: Vec<(usize, &'a Deferrable)>,
 }
 
 /// What is bought and sold at the grid connection in a step.
@@ -32,22 +33,27 @@ struct Connection {
     export: f64,
 }
 
-/// What runs in a step: which gensets, and what deferrable loads take, in kW.
+/// What runs in a step.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Running {
     pub(super) gensets: Vec<bool>,
-    pub(super) deferred: f64,
+    /// What each deferrable load takes, in kW; None where it does not run.
+    pub(super) deferrables: Vec<Option<f64>>,
+    /// Whether the store charges; None where that is left open.
+    pub(super) charging: Option<bool>,
 }
 
 impl<'a> Bus<'a> {
     pub(super) fn new(checked: &'a Checked<'a>) -> Self {
-        let mut bus = Self { checked, grid: None, loads: Vec::new(), sources: Vec::new(), gensets: Vec::new() };
+        let (loads, sources, gensets, deferrables) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut bus = Self { checked, grid: None, loads, sources, gensets, deferrables };
         for (part, asset) in checked.assets() {
             match asset {
                 Asset::Grid(grid) => bus.grid = Some((part, grid)),
                 Asset::Load(load) => bus.loads.push((part, load)),
                 Asset::Pv(source) => bus.sources.push((part, source)),
                 Asset::Genset(genset) => bus.gensets.push((part, genset)),
+                Asset::Deferrable(load) => bus.deferrables.push((part, load)),
                 _ => {}
             }
         }
@@ -75,7 +81,8 @@ impl<'a> Bus<'a> {
 
     /// What can be had in a step.
     pub(super) fn supply(&self, step: usize, running: &Running, direction: Direction, flow: Flow) -> Supply {
-        let mut supply = Supply { hours: self.checked.hours[step], demand: running.deferred, ..Supply::default() };
+        let demand = running.deferrables.iter().flatten().sum();
+        let mut supply = Supply { hours: self.checked.hours[step], demand, ..Supply::default() };
         self.add_loads(step, &mut supply);
         self.add_sources(step, &mut supply);
         self.add_gensets(running, &mut supply);
@@ -139,8 +146,9 @@ impl<'a> Bus<'a> {
             |limit: &Option<crate::optimize::Profile>| limit.as_ref().map_or(f64::INFINITY, |limit| limit.at(step) / 1e3);
         let (import, export) = (limit(&grid.import_limit_w), limit(&grid.export_limit_w));
         let given: f64 = supply.blocks.iter().map(|block| block.power).sum();
-        let most_out = (given + supply.base - supply.demand + flow.discharge).max(0.0);
-        let most_in = (supply.demand - supply.base + flow.charge.1).max(0.0);
+        // A kW beyond what can flow, so that another kWh has its price in any case.
+        let most_out = (given + supply.base - supply.demand + flow.discharge).max(0.0) + 1.0;
+        let most_in = (supply.demand - supply.base + flow.charge.1).max(0.0) + 1.0;
         let through = direction == Direction::Either && sell > buy;
         let export = export.min(most_out + if through { import } else { 0.0 });
         let import = import.min(most_in + if through { export } else { 0.0 });

@@ -70,15 +70,11 @@ struct Pass<'a> {
 impl<'a> Pass<'a> {
     fn new(problem: &'a Problem<'a>) -> Self {
         let states = problem.automaton.states();
-        let ended = |state| {
-            let mut pieces = Pieces::default();
-            let origin = Origin { trail: END, ..Origin::default() };
-            pieces.push_flat((0.0, 0.0), problem.automaton.ending_cost(state), origin);
-            pieces
-        };
+        let mut ended = Pieces::default();
+        ended.push_flat((0.0, 0.0), 0.0, Origin { trail: END, ..Origin::default() });
         Self {
             problem,
-            value: (0..states).map(ended).collect(),
+            value: vec![ended; states],
             within: vec![Pieces::default(); states],
             taken_out: 0.0,
             links: Vec::new(),
@@ -133,7 +129,7 @@ impl<'a> Pass<'a> {
             }
         }
         self.convolutions += (stages.len() * later.len()) as u64;
-        self.candidates.stretch(kept);
+        self.candidates.stretch(kept, opening);
         let pieces = &mut self.within[state];
         self.envelope.of(&self.candidates, pieces);
         for piece in 0..pieces.len() {
@@ -174,7 +170,7 @@ impl<'a> Pass<'a> {
             decisions.push(Decision { state: link.state as usize, mode: link.mode as usize });
             next = link.next;
         }
-        let value = self.taken_out + start.get(first).value + self.problem.store.fixed_cost;
+        let value = self.taken_out + start.get(first).value + self.problem.automaton.standing_cost();
         Some(Course { decisions, value, convolutions: self.convolutions })
     }
 }

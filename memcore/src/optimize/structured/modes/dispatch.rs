@@ -1,19 +1,20 @@
 //! How much, once it is settled what runs: the convex problem with all modes fixed, its schedule and its prices.
 //!
-//! A backward pass builds one convex value function per step, a forward pass reads the schedule from them: in every step the draw where
-//! the slopes of now and later meet, and of several equally good ones the one nearest to none, so that nothing cycles for no gain.
+//! A backward pass builds one convex value function per step, a forward pass reads the schedule from them, as the engine of one store
+//! does: of several equally good energies the one nearest to where the store is, so that nothing cycles for no gain.
 //!
 //! Prices are those of this convex problem. What another kWh is worth must agree from step to step: it stays what it was while the
-//! energy moves freely, and may change only where a bound or a soft bound is met. So the forward pass carries the worth along and
-//! moves it no further than the slopes at hand force it to.
+//! energy moves freely, and changes only where a bound or a soft bound pushes.
 
+use super::super::curve::{Curve, Curves, Segment};
+use super::super::path::{best, within};
 use super::course::Course;
-use super::pieces::{Convex, Origin, Pieces};
+use super::pieces::SAME_ENERGY;
 use super::problem::{Problem, Stage};
 use super::supply::{SAME_POWER, Supply};
 
-/// Slopes this close meet, in money per kWh.
-const SAME_SLOPE: f64 = 1e-11;
+/// Any number.
+const ANY: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 
 /// What happens in a step, in kW and kWh.
 #[derive(Debug)]
@@ -30,187 +31,136 @@ pub(super) struct Step {
     pub(super) cost: f64,
 }
 
-/// The best schedule with the modes of a course.
-pub(super) fn dispatch(problem: &Problem<'_>, course: &Course) -> Option<Vec<Step>> {
-    let stages: Option<Vec<Stage>> = course
-        .decisions
-        .iter()
-        .enumerate()
-        .map(|(step, decision)| problem.stages(step, problem.activity(decision.state)).into_iter().nth(decision.mode))
-        .collect();
-    let stages = stages?;
-    let ends = ends(problem, &stages);
-    let mut walk = Walk { problem, energy: 0.0, slope: None };
-    let step = |step: usize| {
-        let later = ends.get(stages.len() - 1 - step);
-        walk.step(step, course.decisions[step].state, &stages[step], later)
-    };
-    Some((0..stages.len()).map(step).collect())
+/// The mode of a step with its cost by what the store gains, in kWh: the mirror image of what is drawn from it.
+struct Mode {
+    stage: Stage,
+    lowest: f64,
+    highest: f64,
+    gains: Vec<Segment>,
 }
 
-/// The value of the energy at the end of every step, the last step first.
-fn ends(problem: &Problem<'_>, stages: &[Stage]) -> Pieces {
-    let mut ends = Pieces::default();
-    let mut value = Pieces::default();
-    value.push_flat((0.0, 0.0), 0.0, Origin::default());
-    for step in (0..problem.steps()).rev() {
-        let store = &problem.store.steps[step];
-        if !problem.store.carries(step) {
-            value.spread(store.range);
-        }
-        for hinge in &store.hinges {
-            value.bend(*hinge);
-        }
-        ends.append_raised(&value, 0.0, 0);
-        let opening = problem.store.opening(step);
-        let within = (opening.0 * store.kept, opening.1 * store.kept);
-        let mut earlier = Pieces::default();
-        earlier.push_convolved(value.get(0), stages[step].curve.get(), within, Origin::default());
-        earlier.stretch(store.kept);
-        value = earlier;
+impl Mode {
+    fn new(stage: Stage) -> Self {
+        let cost = stage.curve.get();
+        let mirrored = |segment: &Segment| Segment { slope: -segment.slope, length: segment.length };
+        let gains = cost.segments.iter().rev().map(mirrored).collect();
+        Self { lowest: -cost.to(), highest: -cost.from, gains, stage }
     }
-    ends
+
+    fn curve(&self) -> Curve<'_> {
+        Curve { lowest: self.lowest, highest: self.highest, segments: &self.gains }
+    }
+}
+
+/// The best schedule with the modes of a course.
+pub(super) fn dispatch(problem: &Problem<'_>, course: &Course) -> Option<Vec<Step>> {
+    let mode = |(step, decision): (usize, &super::course::Decision)| {
+        let stages = problem.stages(step, problem.activity(decision.state));
+        stages.into_iter().nth(decision.mode).map(Mode::new)
+    };
+    let modes: Vec<Mode> = course.decisions.iter().enumerate().map(mode).collect::<Option<_>>()?;
+    let ends = Ends::new(problem, &modes)?;
+    let mut walk = Walk { problem, energy: 0.0, pushed: ANY };
+    let step = |step: usize| walk.step(step, course.decisions[step].state, &modes[step], ends.at(step));
+    (0..modes.len()).map(step).collect()
+}
+
+/// The value of the energy at the end of every step.
+struct Ends {
+    curves: Curves,
+    /// By step, the last one first: the place among the curves.
+    places: Vec<usize>,
+}
+
+impl Ends {
+    fn new(problem: &Problem<'_>, modes: &[Mode]) -> Option<Self> {
+        let mut ends = Self { curves: Curves::default(), places: Vec::with_capacity(modes.len()) };
+        let mut count = 0;
+        for (step, mode) in modes.iter().enumerate().rev() {
+            let store = &problem.store.steps[step];
+            if !problem.store.carries(step) {
+                ends.curves.push_flat(store.range.0, store.range.1);
+                count += 1;
+            }
+            for hinge in &store.hinges {
+                ends.curves.add_slope(hinge.left);
+                ends.curves.add_kink(hinge.place, 0.0, hinge.right - hinge.left);
+            }
+            ends.places.push(count - 1);
+            if !ends.curves.push_before(mode.curve(), store.kept, problem.store.opening(step)) {
+                return None;
+            }
+            count += 1;
+        }
+        Some(ends)
+    }
+
+    fn at(&self, step: usize) -> Curve<'_> {
+        self.curves.get(self.places[self.places.len() - 1 - step])
+    }
 }
 
 /// The forward pass, at the start of a step.
 struct Walk<'a> {
     problem: &'a Problem<'a>,
     energy: f64,
-    /// The slope of the value by the energy at the end of the step before.
-    slope: Option<f64>,
+    /// What a kWh may be worth from here on, so as to agree with the step before.
+    pushed: (f64, f64),
 }
 
 impl Walk<'_> {
-    fn step(&mut self, step: usize, state: usize, stage: &Stage, later: Convex<'_>) -> Step {
-        let store = &self.problem.store.steps[step];
-        if let Some(energy) = store.arrives_with {
-            (self.energy, self.slope) = (energy, None);
+    fn step(&mut self, step: usize, state: usize, mode: &Mode, to_come: Curve<'_>) -> Option<Step> {
+        let store = &self.problem.store;
+        if let Some(energy) = store.steps[step].arrives_with {
+            (self.energy, self.pushed) = (energy, ANY);
         }
-        let before = self.energy;
-        let cost = stage.curve.get();
-        let held = before * store.kept;
-        let draw = meet(cost, later, held);
-        // Where the range says so, to the last digit: a sum of thousands of draws does not.
-        self.energy = (held - draw).clamp(store.range.0, store.range.1);
-        let (now, then) = (cost.slopes(draw), later.slopes(self.energy));
-        let free = (now.0.max(then.0), now.1.min(then.1));
-        let slope = self.carried(step, before).map_or_else(|| outermost(free), |wish| nearest(wish, free));
-        self.slope = Some(slope);
-        let supply = self.problem.supply(step, state, stage);
-        let charge = self.problem.conversion().power(draw, supply.hours);
-        let price = self.price(&supply, stage, charge, slope);
-        let cost = cost.at(draw) + self.problem.store.holding_cost(step, self.energy);
-        Step { supply, charge, energy: self.energy, price, worth: -slope, cost }
+        let before = self.energy * store.steps[step].kept;
+        let (after, worth) = best(mode.curve(), to_come, before)?;
+        let worth = within(worth, self.pushed, (false, 0.0));
+        (self.energy, self.pushed) = (after, self.carried(step, after, worth));
+        let supply = self.problem.supply(step, state, &mode.stage);
+        let charge = self.problem.conversion().power(before - after, supply.hours);
+        let price = self.price(&supply, &mode.stage, charge, worth);
+        let wear = store.wear * supply.hours * (-charge).max(0.0);
+        let cost = supply.cost(supply.demand + charge) + wear + store.holding_cost(step, after);
+        Some(Step { supply, charge, energy: after, price, worth, cost })
     }
 
-    /// Where the slope may lie if it is to agree with the step before: one number, or a range at a soft bound.
-    fn carried(&self, step: usize, energy: f64) -> Option<(f64, f64)> {
-        let slope = self.slope?;
-        let store = &self.problem.store;
-        let hinges = store.steps[step - 1].hinges.iter().map(|hinge| hinge.slopes(energy));
-        let (left, right) = hinges.fold((0.0, 0.0), |sum, hinge| (sum.0 + hinge.0, sum.1 + hinge.1));
-        let kept = store.steps[step].kept;
-        Some(((slope - right) / kept, (slope - left) / kept))
+    /// What a kWh may be worth at the end of the next step, where it is worth `worth` at the end of this one.
+    fn carried(&self, step: usize, energy: f64, worth: f64) -> (f64, f64) {
+        let steps = &self.problem.store.steps;
+        let (Some(next), range) = (steps.get(step + 1), steps[step].range) else { return ANY };
+        if next.kept == 0.0 {
+            return ANY;
+        }
+        let slopes = steps[step].hinges.iter().map(|hinge| hinge.slopes(energy));
+        let (left, right) = slopes.fold((0.0, 0.0), |sum, slopes| (sum.0 + slopes.0, sum.1 + slopes.1));
+        let least = if energy <= range.0 + SAME_ENERGY { f64::NEG_INFINITY } else { worth + left };
+        let most = if energy >= range.1 - SAME_ENERGY { f64::INFINITY } else { worth + right };
+        (least / next.kept, most / next.kept)
     }
 
     /// The price on the bus: what another kWh costs there, be it from the bus itself or from the store.
-    fn price(&self, supply: &Supply, stage: &Stage, charge: f64, slope: f64) -> f64 {
+    fn price(&self, supply: &Supply, stage: &Stage, charge: f64, worth: f64) -> f64 {
         let conversion = self.problem.conversion();
-        let if_charging = -slope * conversion.charge_efficiency;
-        let if_discharging = -slope / conversion.discharge_efficiency + conversion.wear;
-        let (least, most) = (stage.flow.charge.0, stage.flow.charge.1);
-        let mut range = supply.prices(supply.demand + charge);
-        // More could be charged, less could be charged, more could be discharged, less could be discharged.
-        let can = |yes: bool, bound: f64, otherwise: f64| if yes { bound } else { otherwise };
-        range.0 = range.0.max(can(charge >= -SAME_POWER && charge < most - SAME_POWER, if_charging, f64::NEG_INFINITY));
-        range.1 = range.1.min(can(charge > least + SAME_POWER, if_charging, f64::INFINITY));
-        let more_out = charge <= SAME_POWER && -charge < stage.flow.discharge - SAME_POWER;
-        range.1 = range.1.min(can(more_out, if_discharging, f64::INFINITY));
-        range.0 = range.0.max(can(charge < -SAME_POWER, if_discharging, f64::NEG_INFINITY));
-        outermost(range)
-    }
-}
-
-/// The upper end of a range, which is what *more* costs; where there is no more, the lower end.
-fn outermost((low, high): (f64, f64)) -> f64 {
-    match (low.is_finite(), high.is_finite()) {
-        (_, true) => high,
-        (true, false) => low,
-        _ => 0.0,
-    }
-}
-
-/// The place in `free` that is nearest to `wish`.
-fn nearest(wish: (f64, f64), free: (f64, f64)) -> f64 {
-    let low = wish.0.max(free.0).min(free.1);
-    let high = wish.1.min(free.1).max(free.0);
-    if low <= high { 0.0_f64.clamp(low, high) } else { low }
-}
-
-/// The draw at which `cost(draw) + later(held - draw)` is least; of several, the one nearest to none.
-fn meet(cost: Convex<'_>, later: Convex<'_>, held: f64) -> f64 {
-    let low = cost.from.max(held - later.to());
-    let high = cost.to().min(held - later.from).max(low);
-    let mut balance = Balance::new(cost, later, low, held - low);
-    let mut least = None;
-    let mut draw = low;
-    while draw < high {
-        let (slope, length) = balance.next();
-        if slope >= -SAME_SLOPE {
-            least.get_or_insert(draw);
+        let if_charging = worth * conversion.charge_efficiency;
+        let if_discharging = worth / conversion.discharge_efficiency + conversion.wear;
+        let (least, most) = stage.flow.charge;
+        let (mut low, mut high) = ANY;
+        if charge >= -SAME_POWER && charge < most - SAME_POWER {
+            // It could charge more, and does not.
+            low = low.max(if_charging);
         }
-        if slope > SAME_SLOPE {
-            break;
+        if charge > least + SAME_POWER {
+            high = high.min(if_charging);
         }
-        draw = (draw + length).min(high);
-    }
-    let (least, most) = (least.unwrap_or(draw), draw);
-    0.0_f64.clamp(least, most.max(least))
-}
-
-/// Goes along `cost` upwards and along `later` downwards at once.
-struct Balance<'a> {
-    cost: &'a [super::pieces::Segment],
-    later: &'a [super::pieces::Segment],
-    cost_left: f64,
-    later_left: f64,
-}
-
-impl<'a> Balance<'a> {
-    fn new(cost: Convex<'a>, later: Convex<'a>, draw: f64, energy: f64) -> Self {
-        let mut balance = Self { cost: cost.segments, later: later.segments, cost_left: 0.0, later_left: 0.0 };
-        balance.cost_left = draw - cost.from;
-        while let Some(first) = balance.cost.first().filter(|first| first.length <= balance.cost_left) {
-            balance.cost_left -= first.length;
-            balance.cost = &balance.cost[1..];
+        if charge <= SAME_POWER && -charge < stage.flow.discharge - SAME_POWER {
+            // It could discharge more, and does not.
+            high = high.min(if_discharging);
         }
-        balance.cost_left = balance.cost.first().map_or(0.0, |first| first.length - balance.cost_left);
-        balance.later_left = later.to() - energy;
-        while let Some(last) = balance.later.last().filter(|last| last.length <= balance.later_left) {
-            balance.later_left -= last.length;
-            balance.later = &balance.later[..balance.later.len() - 1];
+        if charge < -SAME_POWER {
+            low = low.max(if_discharging);
         }
-        balance.later_left = balance.later.last().map_or(0.0, |last| last.length - balance.later_left);
-        balance
-    }
-
-    /// The slope of the sum from here on, and for how long it holds. Past the end of either, for good.
-    fn next(&mut self) -> (f64, f64) {
-        let (Some(now), Some(then)) = (self.cost.first(), self.later.last()) else {
-            return (f64::INFINITY, f64::INFINITY);
-        };
-        let slope = now.slope - then.slope;
-        let length = self.cost_left.min(self.later_left);
-        self.cost_left -= length;
-        self.later_left -= length;
-        if self.cost_left <= 0.0 {
-            self.cost = &self.cost[1..];
-            self.cost_left = self.cost.first().map_or(0.0, |first| first.length);
-        }
-        if self.later_left <= 0.0 {
-            self.later = &self.later[..self.later.len() - 1];
-            self.later_left = self.later.last().map_or(0.0, |last| last.length);
-        }
-        (slope, length)
+        within(supply.prices(supply.demand + charge), (low, high), (true, 0.0))
     }
 }

@@ -5,7 +5,8 @@
 //! its stretches. The engine keeps values near zero (it takes a common amount out of all states after every step), so an absolute
 //! tolerance is a safe one: it stands far above the rounding of such values, and a year of steps cannot lose a thousandth of a cent.
 
-use super::pieces::{Convex, Pieces, SAME_ENERGY, Segment};
+use super::super::curve::Segment;
+use super::pieces::{Convex, Pieces, SAME_ENERGY};
 
 /// Costs this close are the same.
 pub(super) const SAME_COST: f64 = 1e-10;

@@ -12,6 +12,7 @@ mod dispatch;
 mod envelope;
 mod pieces;
 mod problem;
+mod runs;
 mod store;
 mod supply;
 #[cfg(test)]
@@ -66,6 +67,11 @@ fn unfit(checked: &Checked<'_>) -> Option<String> {
     if count(|asset| matches!(asset, Asset::Grid(_))) > 1 {
         return Some("it has more than one grid connection".to_owned());
     }
+    let uneven = checked.hours.iter().any(|hours| *hours != checked.hours[0]);
+    let several = |asset: &Asset| matches!(asset, Asset::Deferrable(load) if !load.contiguous);
+    if let Some(load) = site.assets.iter().find(|asset| uneven && several(asset)) {
+        return Some(format!("{} may run in several goes, and steps differ in length", load.name()));
+    }
     site.assets.iter().find_map(|asset| Some(format!("{} {}", asset.name(), unfit_asset(asset)?)))
 }
 
@@ -74,9 +80,7 @@ fn unfit_asset(asset: &Asset) -> Option<&'static str> {
         Asset::Grid(grid) if grid.demand_charges.iter().any(|charge| charge.per_kw != 0.0) => Some("has a demand charge"),
         Asset::Grid(grid) if grid.quadratic_per_kw2h != 0.0 => Some("has a quadratic cost"),
         Asset::Genset(genset) if genset.ramp_w_per_min.is_some() => Some("has a limit of its ramp"),
-        Asset::Deferrable(_) => Some("is a deferrable load"),
         Asset::HeatPump(_) => Some("is a heat pump"),
-        Asset::Ev(ev) if ev.start_cost != 0.0 => Some("pays for each start of charging"),
         _ => None,
     }
 }
@@ -85,7 +89,7 @@ fn too_much(problem: &Problem<'_>) -> Option<String> {
     let states = problem.automaton.states();
     if states > MAX_STATES || states.saturating_mul(problem.steps()) > MAX_WORK {
         return Some(format!(
-            "its gensets have {states} states over {} steps, more than {MAX_STATES} or {MAX_WORK} in all",
+            "what has a memory has {states} states over {} steps, more than {MAX_STATES} or {MAX_WORK} in all",
             problem.steps()
         ));
     }
@@ -132,12 +136,12 @@ fn solved(problem: &Problem<'_>, course: &course::Course, steps: &[Step]) -> Sol
 fn moves_cost(problem: &Problem<'_>, course: &course::Course) -> f64 {
     let automaton = &problem.automaton;
     let mut state = automaton.initial();
-    let mut cost = problem.store.fixed_cost;
+    let mut cost = automaton.standing_cost();
     for (step, decision) in course.decisions.iter().enumerate() {
         cost += automaton.cost(step, state, decision.state);
         state = decision.state;
     }
-    cost + automaton.ending_cost(state)
+    cost
 }
 
 fn write_supply(problem: &Problem<'_>, schedule: &mut Schedule, step: usize, done: &Step) {
@@ -186,6 +190,10 @@ fn write_store(problem: &Problem<'_>, schedule: &mut Schedule, step: usize, done
 
 fn write_states(problem: &Problem<'_>, schedule: &mut Schedule, step: usize, state: usize) {
     let running = problem.running(state);
+    for ((part, _), power) in problem.bus.deferrables.iter().zip(&running.deferrables) {
+        schedule.column_mut(*part, Quantity::On)[step] = if power.is_some() { 1.0 } else { 0.0 };
+        schedule.column_mut(*part, Quantity::Power)[step] = power.unwrap_or(0.0) * 1e3;
+    }
     for ((part, genset), _) in problem.bus.gensets.iter().zip(&running.gensets).filter(|(_, on)| **on) {
         schedule.column_mut(*part, Quantity::On)[step] = 1.0;
         schedule.column_mut(*part, Quantity::Power)[step] += genset.min_w;

@@ -6,17 +6,12 @@
 //! Tolerances: positions are sums of up to thousands of lengths, so two of them within [`SAME_ENERGY`] (a millionth of a Wh) are
 //! one; lengths below it would only breed slivers, and are added to the segment before.
 
+use super::super::curve::{Segment, TOUCHING};
+
 /// Energies this close are the same, in kWh: far above the rounding of sums of lengths, far below what a meter tells.
 pub(super) const SAME_ENERGY: f64 = 1e-9;
 /// Slopes this close are the same, in money per kWh: one product of price and efficiency, rounded in different orders.
 const SAME_SLOPE: f64 = 1e-12;
-
-/// A stretch of a function along which it is linear.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Segment {
-    pub(super) slope: f64,
-    pub(super) length: f64,
-}
 
 /// A convex function: where it begins, its value there, its segments by ascending slope.
 #[derive(Debug, Clone, Copy)]
@@ -30,37 +25,6 @@ impl Convex<'_> {
     /// Where it ends.
     pub(super) fn to(self) -> f64 {
         self.segments.iter().fold(self.from, |to, segment| to + segment.length)
-    }
-
-    /// Its value at a place of its domain; outside, that of the nearer end.
-    pub(super) fn at(self, place: f64) -> f64 {
-        let mut left = (place - self.from).max(0.0);
-        let mut value = self.value;
-        for segment in self.segments {
-            let length = segment.length.min(left);
-            value += length * segment.slope;
-            left -= length;
-            if left <= 0.0 {
-                break;
-            }
-        }
-        value
-    }
-
-    /// The slopes to the left and to the right of a place; infinite at the ends of the domain.
-    pub(super) fn slopes(self, place: f64) -> (f64, f64) {
-        let (mut begin, mut below) = (self.from, f64::NEG_INFINITY);
-        for segment in self.segments {
-            let end = begin + segment.length;
-            if place < begin + SAME_ENERGY {
-                return (below, segment.slope);
-            }
-            if place < end - SAME_ENERGY {
-                return (segment.slope, segment.slope);
-            }
-            (begin, below) = (end, segment.slope);
-        }
-        (below, f64::INFINITY)
     }
 }
 
@@ -184,7 +148,7 @@ impl Pieces {
     /// Nothing where its domain lies outside the range.
     pub(super) fn push_convolved(&mut self, f: Convex<'_>, g: Convex<'_>, within: (f64, f64), origin: Origin) {
         let from = f.from + g.from;
-        if from > within.1 + SAME_ENERGY || f.to() + g.to() < within.0 - SAME_ENERGY {
+        if from > within.1 + TOUCHING || f.to() + g.to() < within.0 - TOUCHING {
             return;
         }
         let mut pen = self.pen(from, f.value + g.value, within, origin);
@@ -250,10 +214,13 @@ impl Pieces {
         }
     }
 
-    /// From `x -> f(x)` to `x -> f(kept * x)`.
-    pub(super) fn stretch(&mut self, kept: f64) {
+    /// From `x -> f(x)` to `x -> f(kept * x)` over a range.
+    pub(super) fn stretch(&mut self, kept: f64, range: (f64, f64)) {
         if kept == 1.0 {
             return;
+        }
+        if kept == 0.0 {
+            return self.spread(range);
         }
         for head in &mut self.heads {
             head.from /= kept;

@@ -1,12 +1,13 @@
 //! A site as this engine sees it: one bus, at most one store, an automaton of what has a memory, and the modes of every step.
 
-use super::automaton::Automaton;
+use super::automaton::{Automaton, Member};
 use super::bus::{Bus, Direction, Running};
 use super::commitment::{Commitment, RUNS};
+use super::runs::{ChargingStarts, OneRun, SeveralRuns};
 use super::store::{Flow, Store, Stored};
 use super::supply::{Conversion, Curve, Supply};
-use crate::optimize::Asset;
 use crate::optimize::checked::Checked;
+use crate::optimize::{Asset, Deferrable};
 
 /// A site of the right shape.
 #[derive(Debug)]
@@ -37,13 +38,19 @@ impl<'a> Problem<'a> {
         for (_, genset) in &bus.gensets {
             automaton.members.push(Box::new(Commitment::new(checked, genset)));
         }
-        let running = |activity: usize| {
-            let members = automaton.activity_of_members(activity);
-            Running { gensets: members.iter().map(|does| *does == RUNS).collect(), deferred: 0.0 }
-        };
+        for (_, load) in &bus.deferrables {
+            automaton.members.push(run(checked, load));
+        }
+        let store = store(checked);
+        if let Stored::Ev(_, ev) = store.asset
+            && ev.start_cost != 0.0
+        {
+            automaton.members.push(Box::new(ChargingStarts::new(checked, ev)));
+        }
+        let running = |activity: usize| running(&bus, &automaton.activity_of_members(activity));
         Self {
             checked,
-            store: store(checked),
+            store,
             activity: (0..automaton.states()).map(|state| automaton.activity(state)).collect(),
             running: (0..automaton.activities()).map(running).collect(),
             bus,
@@ -80,7 +87,7 @@ impl<'a> Problem<'a> {
     pub(super) fn stages(&self, step: usize, activity: usize) -> Vec<Stage> {
         let mut stages = Vec::new();
         for direction in self.bus.directions(step) {
-            for flow in &self.store.steps[step].flows {
+            for flow in &self.flows(step, self.running[activity].charging) {
                 let supply = self.bus.supply(step, &self.running[activity], *direction, *flow);
                 let stage = |flow: Flow| {
                     let curve = supply.curve(flow, self.conversion())?;
@@ -96,6 +103,19 @@ impl<'a> Problem<'a> {
             }
         }
         stages
+    }
+
+    /// The flows of the store to choose from, where it is settled whether it charges.
+    fn flows(&self, step: usize, charging: Option<bool>) -> Vec<Flow> {
+        let flows = &self.store.steps[step].flows;
+        match charging {
+            None => flows.clone(),
+            Some(true) => flows.iter().copied().filter(|flow| flow.charge.1 > 0.0).collect(),
+            Some(false) => {
+                let discharge = flows.iter().map(|flow| flow.discharge).fold(0.0, f64::max);
+                vec![Flow::discharging(discharge)]
+            }
+        }
     }
 
     /// What can be had in a step in a mode of a state.
@@ -114,5 +134,24 @@ fn store<'a>(checked: &'a Checked<'a>) -> Store<'a> {
         Some(Stored::Battery(part, battery)) => Store::battery(checked, part, battery),
         Some(Stored::Ev(part, ev)) => Store::ev(checked, part, ev),
         _ => Store::nothing(checked),
+    }
+}
+
+fn run<'a>(checked: &'a Checked<'a>, load: &'a Deferrable) -> Box<dyn Member + 'a> {
+    if load.contiguous { Box::new(OneRun::new(checked, load)) } else { Box::new(SeveralRuns::new(checked, load)) }
+}
+
+/// What runs, by what each member of the automaton does: gensets first, then deferrable loads, then the charger.
+fn running(bus: &Bus<'_>, does: &[usize]) -> Running {
+    let (gensets, others) = does.split_at(bus.gensets.len());
+    let (loads, charger) = others.split_at(bus.deferrables.len());
+    let takes = |((_, load), does): (&(usize, &Deferrable), &usize)| {
+        let place = does.checked_sub(1)?;
+        Some(load.shape_w.get(place).copied().unwrap_or(load.power_w) / 1e3)
+    };
+    Running {
+        gensets: gensets.iter().map(|does| *does == RUNS).collect(),
+        deferrables: bus.deferrables.iter().zip(loads).map(takes).collect(),
+        charging: charger.first().map(|does| *does == 1),
     }
 }

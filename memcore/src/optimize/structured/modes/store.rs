@@ -65,8 +65,6 @@ pub(super) struct Store<'a> {
     pub(super) discharge_efficiency: f64,
     pub(super) wear: f64,
     pub(super) steps: Vec<StoreStep>,
-    /// What is missing whatever is done: sessions without a whole step.
-    pub(super) fixed_cost: f64,
 }
 
 impl<'a> Store<'a> {
@@ -74,14 +72,7 @@ impl<'a> Store<'a> {
     pub(super) fn nothing(checked: &Checked<'_>) -> Self {
         let mut steps: Vec<StoreStep> = (0..checked.steps()).map(|_| absent()).collect();
         steps[0].arrives_with = Some(0.0);
-        Self {
-            asset: Stored::Nothing,
-            charge_efficiency: 1.0,
-            discharge_efficiency: 1.0,
-            wear: 0.0,
-            steps,
-            fixed_cost: 0.0,
-        }
+        Self { asset: Stored::Nothing, charge_efficiency: 1.0, discharge_efficiency: 1.0, wear: 0.0, steps }
     }
 
     pub(super) fn battery(checked: &Checked<'_>, part: usize, battery: &'a Battery) -> Self {
@@ -96,7 +87,6 @@ impl<'a> Store<'a> {
             discharge_efficiency: battery.discharge_efficiency,
             wear: battery.wear_per_kwh,
             steps,
-            fixed_cost: 0.0,
         }
     }
 
@@ -124,7 +114,6 @@ impl<'a> Store<'a> {
             discharge_efficiency: ev.discharge_efficiency,
             wear: ev.wear_per_kwh,
             steps,
-            fixed_cost: 0.0,
         }
     }
 

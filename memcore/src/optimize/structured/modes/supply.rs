@@ -3,7 +3,8 @@
 //! Power in kW, money for the whole step. What must be taken or given in any case is the *demand*; blocks above the *base* are filled
 //! in order of their price (merit order), which is optimal as long as nothing in the step excludes anything else: the modes see to that.
 
-use super::pieces::{Convex, Segment};
+use super::super::curve::Segment;
+use super::pieces::Convex;
 use super::store::Flow;
 
 /// Powers this close are the same, in kW.
@@ -83,7 +84,7 @@ impl Supply {
     }
 
     /// What it costs to give so much.
-    fn cost(&self, power: f64) -> f64 {
+    pub(super) fn cost(&self, power: f64) -> f64 {
         let mut left = power - self.base;
         let mut cost = 0.0;
         for block in &self.blocks {

@@ -12,6 +12,8 @@ mod commitment;
 mod exclusion;
 mod exhaustive;
 mod golden;
+mod prices;
+mod runs;
 
 pub(super) fn hours(count: i64) -> Span {
     Span::from_seconds(3600 * count)

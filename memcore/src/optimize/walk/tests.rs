@@ -1,0 +1,157 @@
+//! Homes and islands that are walked: what planning costs when it knows, when it guesses, and when there is none.
+
+use super::super::{
+    Battery, CostCause, Foresight, Grid, Horizon, Load, Method, Naive, Quantity, Site, Source, State, Terminal,
+};
+use super::{Backtest, Walk, backtest};
+use crate::error::{Error, Result};
+use crate::model::{Currency, Span, Timestamp};
+
+const DAY: usize = 24;
+
+fn hours(days: usize) -> Horizon {
+    let start: Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
+    Horizon::even(start, Span::from_seconds(3_600), days * DAY).unwrap()
+}
+
+/// A home whose days are alike but for weather: cheap nights, dear evenings, some sun at noon.
+fn home(days: usize) -> Site {
+    let each = |of: &dyn Fn(usize) -> f64| (0..days * DAY).map(of).collect::<Vec<f64>>();
+    let price = each(&|hour| [0.20, 0.30, 0.45][(hour % DAY) / 8]);
+    let load = each(&|hour| 400.0 + 20.0 * ((hour * 7919) % 13) as f64 + if hour % DAY >= 18 { 1_500.0 } else { 0.0 });
+    let cloudy = |day: usize| [1.0, 0.3, 0.7][day % 3];
+    let pv = each(&|hour| cloudy(hour / DAY) * (1_500.0 - 250.0 * (hour % DAY).abs_diff(12) as f64).max(0.0));
+    let grid = Grid::new("grid", price).sell_per_kwh(0.08).import_limit_w(10_000.0);
+    let battery = Battery::new("battery", 10_000.0, 5_000.0, 5_000.0, 5_000.0).wear_per_kwh(0.02);
+    let assets = [grid.into(), Load::new("load", load).into(), Source::new("pv", pv).into(), battery.into()];
+    Site::new(Currency::EUR, hours(days), assets)
+}
+
+fn walked(site: &Site, method: Option<Method>, walk: &Walk) -> Backtest {
+    let told = &mut |_, _| Ok(());
+    match method {
+        None => backtest(site, &mut Foresight, walk, told).unwrap(),
+        Some(method) => backtest(site, &mut Naive::new(method, "UTC").unwrap(), walk, told).unwrap(),
+    }
+}
+
+#[test]
+fn with_foresight_of_all_that_comes_the_walk_costs_what_the_best_plan_does() {
+    let site = home(3);
+    for every in [1, 5, 24] {
+        let found = walked(&site, None, &Walk { ahead: 3 * DAY, every, ..Walk::default() });
+        let regret = found.regret().unwrap();
+        assert!(regret.abs() < 1e-6, "every {every}: {regret}");
+        assert_eq!(found.plans, (3 * DAY).div_ceil(every));
+        assert_eq!((found.without_plan, found.broken.as_deref()), (0, None));
+    }
+}
+
+#[test]
+fn guesses_cost_more_than_foresight_and_less_than_rules() {
+    let site = home(14);
+    let found = walked(&site, Some(Method::Yesterday), &Walk { ahead: DAY, ..Walk::default() });
+    assert!(found.regret().unwrap() > 0.0, "{found:?}");
+    assert!(found.saved().unwrap() > 0.0, "{:?} against {}", found.rules, found.cost);
+    assert_eq!((found.broken.as_deref(), found.unresolved_kwh), (None, 0.0));
+    let total: f64 = found.costs.iter().map(|cost| cost.amount).sum();
+    assert!((total - found.cost).abs() < 1e-9);
+    assert_eq!(found.engines.iter().map(|(_, plans)| plans).sum::<usize>(), found.plans);
+}
+
+#[test]
+fn the_grid_makes_up_for_what_was_not_foreseen() {
+    let site = home(4);
+    let found = walked(&site, Some(Method::Persistence), &Walk { from: DAY, ahead: DAY, ..Walk::default() });
+    let column = |part, quantity| found.column(part, quantity).unwrap();
+    let (import, export) = (column("grid", Quantity::Import), column("grid", Quantity::Export));
+    let (charge, discharge) = (column("battery", Quantity::Charge), column("battery", Quantity::Discharge));
+    let (served, used) = (column("load", Quantity::Served), column("pv", Quantity::Used));
+    for step in 0..found.horizon.len() {
+        let open = served[step] + charge[step] + export[step] - import[step] - discharge[step] - used[step];
+        assert!(open.abs() < 1e-6, "step {step}: {open} W");
+        assert!(import[step] == 0.0 || export[step] == 0.0);
+    }
+    let energy = column("battery", Quantity::Energy);
+    assert!(energy.iter().all(|wh| (-1e-6..=10_000.0 + 1e-6).contains(wh)), "{energy:?}");
+}
+
+#[test]
+fn beyond_the_limit_of_the_grid_the_battery_helps_then_load_is_shed() {
+    let load = vec![500.0, 500.0, 500.0, 9_000.0];
+    let grid = Grid::new("grid", 0.3).import_limit_w(2_000.0);
+    let battery =
+        Battery::new("battery", 4_000.0, 3_000.0, 3_000.0, 4_000.0).terminal(Terminal::Free).discharge_efficiency(1.0);
+    let load = Load::new("load", load).value_of_lost_load_per_kwh(5.0);
+    let horizon = hours(1).part(0..4).unwrap();
+    let site = Site::new(Currency::EUR, horizon, [grid.into(), battery.wear_per_kwh(1.0).into(), load.into()]);
+    let found = walked(&site, Some(Method::Persistence), &Walk { ahead: 4, every: 4, perfect: false, ..Walk::default() });
+    let last = |part, quantity| found.column(part, quantity).unwrap()[3];
+    assert_eq!((last("grid", Quantity::Import), last("battery", Quantity::Discharge)), (2_000.0, 3_000.0));
+    assert_eq!((last("load", Quantity::Shed), found.unresolved_kwh), (4_000.0, 0.0));
+    assert!(found.costs.iter().any(|cost| cost.cause == CostCause::Shed && (cost.amount - 20.0).abs() < 1e-9));
+}
+
+#[test]
+fn what_cannot_be_closed_is_counted_and_goes_over_the_grid() {
+    let grid = Grid::new("grid", 0.3).import_limit_w(2_000.0);
+    let load = Load::new("load", vec![500.0, 500.0, 500.0, 9_000.0]);
+    let site = Site::new(Currency::EUR, hours(1).part(0..4).unwrap(), [grid.into(), load.into()]);
+    let walk = Walk { ahead: 4, every: 4, perfect: false, ..Walk::default() };
+    let found = walked(&site, Some(Method::Persistence), &walk);
+    assert_eq!(found.unresolved_kwh, 7.0);
+    assert!(found.broken.as_deref().is_some_and(|broken| broken.contains("import_limit_w")), "{:?}", found.broken);
+}
+
+#[test]
+fn plans_go_on_from_the_state_that_the_one_before_left() {
+    let site = home(2);
+    let plan = site.solve(&Default::default()).unwrap().into_plan().unwrap();
+    for steps in [1, 7, 24, 47] {
+        let state = plan.state_after(&site, steps).unwrap();
+        let rest = site.from_step(steps).unwrap().at_state(&state).unwrap();
+        let rest = rest.solve(&Default::default()).unwrap().into_plan().unwrap();
+        // What the rest of the first plan costs: all of it less what its first steps cost by themselves.
+        let first = site.part(0..steps).unwrap();
+        let mut carried = super::super::Schedule::zeros(&first);
+        for (part, _) in site.assets.iter().enumerate() {
+            for quantity in plan.schedule.quantities(part) {
+                let column = &plan.schedule.column(part, *quantity)[..steps];
+                carried.column_mut(part, *quantity).copy_from_slice(column);
+            }
+        }
+        let mut unasked = first.clone();
+        if let super::super::Asset::Battery(battery) = &mut unasked.assets[3] {
+            battery.terminal = Terminal::Free;
+        }
+        let spent = super::super::verify::account(&unasked.checked().unwrap(), &carried).total;
+        assert!((spent + rest.objective - plan.objective).abs() < 1e-6, "after {steps}: {spent} + {}", rest.objective);
+        assert_eq!(state.at, Some(site.horizon.borders()[steps]));
+    }
+}
+
+#[test]
+fn a_state_says_what_it_is_of() {
+    let site = home(1);
+    let refused = |state: State| site.at_state(&state).unwrap_err().to_string();
+    let energy = |name: &str| State { energy_wh: vec![(name.to_owned(), 1.0)], ..State::default() };
+    assert_eq!(refused(energy("car")), "state.energy_wh names \"car\", expected an asset of the site");
+    assert!(refused(energy("grid")).contains("expected a battery"));
+    let late = State { at: Some("2027-01-01T00:00:00Z".parse().unwrap()), ..State::default() };
+    assert!(refused(late).contains("expected 2026-06-01T00:00:00Z"));
+}
+
+#[test]
+fn a_walk_can_be_given_up_and_must_make_sense() {
+    let site = home(1);
+    let stop: &mut dyn FnMut(usize, usize) -> Result<()> = &mut |done, _| match done {
+        3 => Err(Error::invalid("enough")),
+        _ => Ok(()),
+    };
+    assert_eq!(backtest(&site, &mut Foresight, &Walk::default(), stop).unwrap_err().to_string(), "enough");
+    let refused = |walk: Walk| backtest(&site, &mut Foresight, &walk, &mut |_, _| Ok(())).unwrap_err().to_string();
+    assert!(refused(Walk { from: 24, ..Walk::default() }).contains("steps 24..24"));
+    assert!(refused(Walk { to: Some(25), ..Walk::default() }).contains("horizon's 24"));
+    assert!(refused(Walk { every: 0, ..Walk::default() }).contains("walk.every"));
+    assert!(refused(Walk { every: 97, ..Walk::default() }).contains("at most walk.ahead of 96"));
+}
