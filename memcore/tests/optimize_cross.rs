@@ -57,7 +57,7 @@ fn agree(site: &Site, seed: u64, mut expected: Option<Option<f64>>) -> usize {
 #[test]
 fn every_engine_finds_what_exhaustive_search_finds() {
     let mut answered = 0;
-    for seed in first_seed()..first_seed() + rounds(600) {
+    for seed in first_seed()..first_seed() + rounds(1_500) {
         let site = sites::lattice(&mut Dice::new(seed));
         answered += agree(&site, seed, Some(brute::least(&site)));
     }
@@ -75,7 +75,7 @@ fn engines_agree_on_one_store_against_a_grid() {
 
 #[test]
 fn engines_agree_on_sites_of_every_kind_of_asset() {
-    for seed in first_seed()..first_seed() + rounds(40) {
+    for seed in first_seed()..first_seed() + rounds(90) {
         agree(&sites::any(&mut Dice::new(seed)), seed, None);
     }
 }
