@@ -258,11 +258,6 @@ impl Planned {
         json(&self.plan()?.chart())
     }
 
-    /// One more than there are steps.
-    fn borders(&self) -> PyResult<Column> {
-        Column::instants(self.site.horizon.borders().to_vec())
-    }
-
     /// What it costs: part, cause, amount.
     fn costs(&self) -> PyResult<Vec<(&str, &'static str, f64)>> {
         Ok(self.plan()?.costs.iter().map(|cost| (cost.part.as_str(), cost.cause.name(), cost.amount)).collect())
