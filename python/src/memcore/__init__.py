@@ -2,7 +2,7 @@
 
 import atexit as _atexit
 
-from . import energy
+from . import energy, network
 from ._assets import (
     Battery,
     Building,
@@ -128,6 +128,7 @@ __all__ = [
     "doctor",
     "energy",
     "memory",
+    "network",
     "open",
     "restore",
     "serve",
