@@ -25,6 +25,7 @@ mod server;
 mod simulation;
 mod site;
 mod told;
+mod walk;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -58,6 +59,8 @@ mod _memcore {
     use super::simulation::Simulation;
     #[pymodule_export]
     use super::site::Site;
+    #[pymodule_export]
+    use super::walk::{Walking, clear_sky, forecast_from_past, forecast_score, method_score, walk};
 
     use super::*;
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from . import _columns, _memcore, _plan_html, _plan_plot
 from ._errors import NotFoundError
+from ._state import State, state_of
 from ._time import MICROSECOND
 
 if TYPE_CHECKING:
@@ -309,7 +310,7 @@ class Plan:
     @property
     def violations(self) -> tuple[Violation, ...]:
         """Wishes and soft limits that were not met."""
-        return tuple(Violation(**_stepped(told)) for told in self._plan_remarks["violations"])
+        return tuple(Violation(**stepped(told)) for told in self._plan_remarks["violations"])
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -337,19 +338,23 @@ class Plan:
     def conflict(self) -> tuple[ConflictingLimit, ...]:
         """Of an infeasible site the smallest set of limits that cannot hold together; else empty."""
         told = self._remarks.get("conflict", [])
-        return tuple(ConflictingLimit(**_stepped(limit)) for limit in told)
+        return tuple(ConflictingLimit(**stepped(limit)) for limit in told)
 
     @property
     def relaxations(self) -> tuple[Relaxation, ...]:
         """Of an infeasible site the least relaxation that makes a plan possible; else empty."""
         told = self._remarks.get("relaxations", [])
-        return tuple(Relaxation(**_stepped(relaxed)) for relaxed in told)
+        return tuple(Relaxation(**stepped(relaxed)) for relaxed in told)
 
     @property
     def relaxed_plan(self) -> Plan | None:
         """Of an infeasible site the plan that keeps everything but the relaxations: for a person, not for devices."""
         native = self._native.relaxed()
         return None if native is None else Plan(native, self.site)
+
+    def state_after(self, steps: int) -> State:
+        """Return the state in which it leaves the site after so many steps: what the next plan begins with."""
+        return state_of(json.loads(self._native.state_after(steps)))
 
     def explain(self) -> str:
         """Return what it costs, what was missed and which engine made it; or why there is no plan."""
@@ -399,5 +404,6 @@ class Plan:
         return self._remarks
 
 
-def _stepped(told: dict[str, Any]) -> dict[str, Any]:
+def stepped(told: dict[str, Any]) -> dict[str, Any]:
+    """With its steps as a tuple."""
     return {**told, "steps": tuple(told["steps"])}

@@ -13,6 +13,7 @@ from ._described import Starts, plain
 from ._errors import InvalidError
 from ._plan import Plan
 from ._progress import Tell, Teller
+from ._state import State
 from ._time import Instant, Length, maybe_span, micros, moment, span
 
 Engine = Literal["storage", "modes", "highs", "microlp", "clarabel"]
@@ -121,9 +122,9 @@ class Site:
             "stay": plain(stay, "stay", starts),
             "shortage_per_kwh": shortage_per_kwh,
         }
-        self._assets: tuple[Asset, ...] | None = tuple(assets)
-        _check_starts(horizon, self._assets, starts)
-        self._native = _memcore.PlanSite(horizon._native, [asset._native for asset in self._assets], fields)
+        parts = tuple(assets)
+        _check_starts(horizon, parts, starts)
+        self._native = _memcore.PlanSite(horizon._native, [asset._native for asset in parts], fields)
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Site:
@@ -143,7 +144,6 @@ class Site:
     def _of(cls, native: _memcore.PlanSite) -> Site:
         site = cls.__new__(cls)
         site._native = native
-        site._assets = None
         return site
 
     @property
@@ -169,6 +169,14 @@ class Site:
         """Check every field, and return what is assumed or changed: run times rounded up, forecasts clamped, numbers
         that look like kW where W is meant. What cannot be meant raises ``InvalidError`` with its name."""
         return self._native.check()
+
+    def from_step(self, step: int) -> Site:
+        """Return the site from a step on: every profile is cut with its horizon. ``at_state`` says its state then."""
+        return Site._of(self._native.from_step(step))
+
+    def at_state(self, state: State) -> Site:
+        """Return the site with its assets in a state, measured or of ``Plan.state_after``, when its horizon starts."""
+        return Site._of(self._native.at_state(state._described()))
 
     def solve(
         self,
