@@ -26,7 +26,7 @@ pub(super) struct BacktestCommand {
     file: PathBuf,
     #[command(flatten)]
     site: SiteArgs,
-    /// What plans know of load and sources: perfect persistence yesterday weekday:4 weekday-median:4
+    /// What plans know of load and sources: perfect persistence yesterday days:7 weekday:4 weekday-median:4
     #[arg(long, value_name = "METHOD", default_value = "weekday:4")]
     forecast: String,
     /// The zone of days and weekdays, such as Europe/Berlin
