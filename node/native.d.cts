@@ -116,6 +116,60 @@ export declare class NativeHistory {
   seriesStats(selection: string): Promise<Array<SeriesSize>>
 }
 
+/** What became of a site. */
+export declare class NativePlan {
+  /** `optimal`, `feasible`, `infeasible` or `undecided`. */
+  status(): string
+  /** Objective, bound and gap. */
+  figures(): Array<number>
+  /** The money of all prices and costs. */
+  currency(): string
+  /** What it costs and why, or why there is none. */
+  explain(): string
+  /** All of it, as JSON. */
+  json(): string
+  /** What is said of it in words and few numbers, as JSON. */
+  remarks(): string
+  /** What a chart of it is drawn from, as JSON. */
+  chart(): string
+  /** Assets, and then links. */
+  parts(): Array<PlannedPart>
+  /** A column of an asset or link. */
+  column(part: number, quantity: number): Float64Array
+  /** The net power of an asset or link, positive into it. */
+  netPower(part: number): Float64Array
+  /** What it costs. */
+  costs(): Array<PlannedCost>
+  /** What another kWh taken from each bus would cost. */
+  prices(): Array<NamedColumn>
+  /** What another kWh in each store is worth. */
+  waterValues(): Array<NamedColumn>
+  /** What more of each limit that binds is worth: the part and the limit with a dot between. */
+  shadowPrices(): Array<NamedColumn>
+  /** The plan that keeps everything but what must give; none where no plan is possible at all. */
+  relaxed(): NativePlan | null
+  /** The table as an Arrow IPC stream. */
+  toIpc(): Promise<Buffer>
+}
+
+/** A site to plan for. */
+export declare class NativePlanSite {
+  /** Of JSON with its columns. */
+  static of(text: string, columns: Array<Float64Array>): NativePlanSite
+  /** Its fields, as JSON. */
+  json(): string
+  /** The names of its assets. */
+  names(): Array<string>
+  /** The borders of its steps, in microseconds. */
+  borders(): BigInt64Array
+  /** What was changed or assumed. */
+  check(): Array<string>
+  /** The best plan, on Node's thread. */
+  solveSync(settings: SolveSettings): NativePlan
+  /** The best plan. */
+  solve(settings: SolveSettings): Promise<NativePlan>
+}
+
 /** Readings as they arrive. */
 export declare class NativeReadings {
   /** What is there, or the first that comes; nothing once there will be none. */
@@ -511,11 +565,42 @@ export interface MeanPowers {
 /** A site that is gone when its last handle is. */
 export declare function memory(): NativeHistory
 
+/** Numbers of something, one a step. */
+export interface NamedColumn {
+  /** What they are of. */
+  name: string
+  /** One a step. */
+  values: Float64Array
+}
+
 /** Opens the site in that folder. */
 export declare function open(path: string, settings: StoreSettings): NativeHistory
 
 /** Reads RFC 3339 with a zone as microseconds since 1970. */
 export declare function parseTime(text: string): bigint
+
+/** The best plans of many sites, in their order. */
+export declare function planMany(sites: Array<NativePlanSite>, settings: SolveSettings, threads: number | undefined | null, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<Array<NativePlan>>
+
+/** Money spent or earned. */
+export interface PlannedCost {
+  /** The asset or link; empty for what belongs to none. */
+  part: string
+  /** What for. */
+  cause: string
+  /** How much. */
+  amount: number
+}
+
+/** An asset or link of a plan. */
+export interface PlannedPart {
+  /** Its name. */
+  name: string
+  /** Its type. */
+  kind: string
+  /** What its columns hold. */
+  columns: Array<string>
+}
 
 /** The question of a query. */
 export interface QueryOptions {
@@ -738,6 +823,18 @@ export interface SimulationSent {
   rows: number
   /** Values. */
   points: number
+}
+
+/** How a plan is to be made. */
+export interface SolveSettings {
+  /** The engine. */
+  engine?: string
+  /** The most time for a solver. */
+  timeLimit?: string
+  /** The most branch-and-bound nodes. */
+  nodeLimit?: number
+  /** By how much a better plan may be missed. */
+  gap?: number
 }
 
 /** How a site is opened. */

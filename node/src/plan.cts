@@ -480,7 +480,7 @@ export async function solveMany(sites: readonly Site[], options: SolveManyOption
   if (asked.length !== sites.length) throw new InvalidError("solveMany: sites are something else, expected an array of Site");
   const { threads } = options;
   const plans = await work(options, (stop, told) => settled(sync(() => native.planMany(asked, settings(options), threads, stop, told))));
-  return plans.map((plan, at) => new Plan(plan, sites[at] as Site));
+  return plans.flatMap((plan, at) => sites.slice(at, at + 1).map((site) => new Plan(plan, site)));
 }
 
 /** The native half of each site, for calls with many of them. */

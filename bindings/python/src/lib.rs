@@ -15,6 +15,7 @@ mod frame;
 mod lent;
 mod live;
 mod logging;
+mod network;
 mod owned;
 mod plan;
 mod question;
@@ -24,6 +25,7 @@ mod server;
 mod simulation;
 mod site;
 mod told;
+mod walk;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -44,6 +46,8 @@ mod _memcore {
     #[pymodule_export]
     use super::live::Feed;
     #[pymodule_export]
+    use super::network::PowerNetwork;
+    #[pymodule_export]
     use super::plan::{PlanAsset, PlanHorizon, PlanSite, Planned, plan_many};
     #[pymodule_export]
     use super::result::{Batch, Column, Stream, Table};
@@ -55,6 +59,8 @@ mod _memcore {
     use super::simulation::Simulation;
     #[pymodule_export]
     use super::site::Site;
+    #[pymodule_export]
+    use super::walk::{Walking, clear_sky, forecast_from_past, forecast_score, method_score, walk};
 
     use super::*;
 

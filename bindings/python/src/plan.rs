@@ -19,7 +19,7 @@ use crate::told::work_told;
 
 /// The steps of a plan.
 #[pyclass(frozen, module = "memcore._memcore")]
-pub(crate) struct PlanHorizon(Horizon);
+pub(crate) struct PlanHorizon(pub(crate) Horizon);
 
 #[pymethods]
 impl PlanHorizon {
@@ -115,6 +115,17 @@ impl PlanSite {
     /// What was changed or assumed.
     fn check(&self) -> PyResult<Vec<String>> {
         self.0.check().map_err(raised)
+    }
+
+    /// From a step on.
+    fn from_step(&self, step: usize) -> PyResult<Self> {
+        self.0.from_step(step).map(|site| Self(Arc::new(site))).map_err(raised)
+    }
+
+    /// With its assets in a state.
+    fn at_state(&self, state: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let site = describe(state)?.read().and_then(|state| self.0.at_state(&state));
+        site.map(|site| Self(Arc::new(site))).map_err(raised)
     }
 
     /// The best plan, with the interpreter released.
@@ -258,11 +269,6 @@ impl Planned {
         json(&self.plan()?.chart())
     }
 
-    /// One more than there are steps.
-    fn borders(&self) -> PyResult<Column> {
-        Column::instants(self.site.horizon.borders().to_vec())
-    }
-
     /// What it costs: part, cause, amount.
     fn costs(&self) -> PyResult<Vec<(&str, &'static str, f64)>> {
         Ok(self.plan()?.costs.iter().map(|cost| (cost.part.as_str(), cost.cause.name(), cost.amount)).collect())
@@ -279,6 +285,11 @@ impl Planned {
         let Outcome::Infeasible(infeasible) = &self.outcome else { return None };
         let plan = infeasible.relaxed_plan.clone()?;
         Some(Self::new(Outcome::Plan(plan), &self.site))
+    }
+
+    /// The state of the site after so many steps, as JSON.
+    fn state_after(&self, steps: usize) -> PyResult<String> {
+        json(&self.plan()?.state_after(&self.site, steps).map_err(raised)?)
     }
 
     fn table_stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {

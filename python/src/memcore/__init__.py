@@ -2,7 +2,7 @@
 
 import atexit as _atexit
 
-from . import energy
+from . import energy, forecast, network
 from ._assets import (
     Battery,
     Building,
@@ -25,6 +25,7 @@ from ._assets import (
     Tank,
     Terminal,
 )
+from ._backtest import Asked, Backtest, backtest
 from ._bulk import Bulk
 from ._channel import Channel
 from ._device import Device
@@ -59,9 +60,12 @@ from ._result import QueryResult, WideResult
 from ._server import CommandResult, Server, serve
 from ._simulate import Simulation, simulate
 from ._site import Memcore, SeriesStats, VerifyReport, memory, open, restore
+from ._state import Done, Running, State
 from ._stream import Batch, Stream
 
 __all__ = [
+    "Asked",
+    "Backtest",
     "Batch",
     "Battery",
     "Building",
@@ -78,6 +82,7 @@ __all__ = [
     "Deferrable",
     "DemandCharge",
     "Device",
+    "Done",
     "Ev",
     "Events",
     "Finding",
@@ -107,6 +112,7 @@ __all__ = [
     "Report",
     "Reserve",
     "Retry",
+    "Running",
     "SeriesStats",
     "Server",
     "Session",
@@ -114,6 +120,7 @@ __all__ = [
     "Site",
     "Smoothness",
     "Source",
+    "State",
     "Stay",
     "Stream",
     "Subscription",
@@ -125,9 +132,12 @@ __all__ = [
     "VerifyReport",
     "WideResult",
     "__version__",
+    "backtest",
     "doctor",
     "energy",
+    "forecast",
     "memory",
+    "network",
     "open",
     "restore",
     "serve",

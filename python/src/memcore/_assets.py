@@ -1,114 +1,19 @@
 """What a site is made of. Every field is that of the core and of a site's file, with its unit in its name.
 
-A part is checked when it is made and does not change; ``dataclasses.replace(battery, initial_wh=4000)`` makes another one.
+A part is checked when it is made and does not change; ``dataclasses.replace(battery, initial_wh=4000)`` makes another.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, fields
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Union
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Literal
 
-from . import _columns, _memcore
+from . import _memcore
+from ._described import Described, Profile, Starts, plain
 from ._errors import InvalidError, MemcoreError
-from ._time import MICROSECOND, Instant, Length, micros
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    import polars as pl
-
-
-class ArrowColumn(Protocol):
-    """Anything that speaks Arrow's PyCapsule interface."""
-
-    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
-
-
-Profile = Union[
-    float, Sequence[float], Sequence[bool], "np.ndarray[Any, Any]", "pd.Series[Any]", "pl.Series", ArrowColumn
-]
-"""One number for every step of the horizon, or one per step: a list, or a column of numpy, pandas, polars or Arrow.
-
-A pandas series is aligned by its length. Where its index has a zone, it must start when the horizon does.
-"""
-
-Starts = list[tuple[str, int]]
-"""Fields whose column knows when it starts, in microseconds."""
-
-
-class Described:
-    """Something with fields that the core reads."""
-
-    def __post_init__(self) -> None:
-        self._described()
-
-    def _described(self, starts: Starts | None = None, within: str = "") -> dict[str, object]:
-        """The fields that are given, in the form in which the native module reads them."""
-        given = vars(self)
-        return {
-            name: plain(given[name], f"{within}{name}", starts)
-            for name, default in _fields_of(type(self))
-            if given[name] is not default
-        }
-
-    def __repr__(self) -> str:
-        given = vars(self)
-        shown = [f"{name}={_short(given[name])}" for name, default in _fields_of(type(self)) if given[name] is not default]
-        return f"{type(self).__name__}({', '.join(shown)})"
-
-
-def _fields_of(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
-    known = _FIELDS.get(kind)
-    if known is None:
-        known = _FIELDS[kind] = tuple((field.name, field.default) for field in fields(kind))
-    return known
-
-
-_FIELDS: dict[type[Any], tuple[tuple[str, Any], ...]] = {}
-
-
-def plain(value: Any, field: str, starts: Starts | None = None) -> Any:
-    """A value as the native module reads it: numbers, text, columns, dicts and lists; times and lengths as microseconds."""
-    if isinstance(value, (float, int, str)) or value is None:
-        return value
-    if isinstance(value, Described):
-        return value._described(starts, f"{field}.")
-    if isinstance(value, datetime) or type(value).__name__ == "datetime64":
-        return micros(value, field)
-    if isinstance(value, timedelta):
-        return value // MICROSECOND
-    if isinstance(value, Mapping):
-        entries: dict[Any, Any] = dict(value)  # pyright: ignore[reportUnknownArgumentType]
-        return {str(name): plain(entry, f"{field}.{name}", starts) for name, entry in entries.items()}
-    if isinstance(value, (list, tuple)):
-        items: Sequence[Any] = value
-        if items and isinstance(items[0], (float, int)):
-            return items
-        return [plain(item, f"{field}[{at}]", starts) for at, item in enumerate(items)]
-    if hasattr(value, "item") and getattr(value, "shape", None) == ():
-        return plain(value.item(), field, starts)
-    if starts is not None:
-        _remember_start(value, field, starts)
-    return _columns.values(value, field)
-
-
-def _remember_start(column: Any, field: str, starts: Starts) -> None:
-    """When a pandas series begins, where its index says so beyond doubt."""
-    index = getattr(column, "index", None)
-    if _columns.library(column) == "pandas" and getattr(index, "tz", None) is not None and len(column) > 0:
-        starts.append((field, micros(index[0], field)))
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, (float, int, str, Described)) or value is None:
-        return repr(value)
-    try:
-        return f"<{len(value)} values>" if len(value) > 4 or not isinstance(value, (list, tuple)) else repr(value)
-    except TypeError:
-        return repr(value)
+from ._time import Instant, Length
 
 
 class Asset(Described):
@@ -182,7 +87,7 @@ class Grid(Asset):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pv(Asset):
-    """A source of power that nature decides: PV, wind, a river. The plan says how much of it is used and how much curtailed."""
+    """A source of power that nature decides: PV, wind, a river. The plan says how much is used, and what curtailed."""
 
     kind: ClassVar[str] = "pv"
     name: str
@@ -205,8 +110,8 @@ Source = Pv
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Terminal(Described):
-    """What is asked of a store at the end of the horizon: one of these. What cannot be reached is missed by as little as
-    possible, and reported."""
+    """What is asked of a store at the end of the horizon: one of these. What cannot be reached is missed by as little
+    as possible, and reported."""
 
     _: KW_ONLY
     at_least_wh: float | None = None
@@ -220,7 +125,8 @@ class Terminal(Described):
         given = self._described()
         if len(given) != 1:
             raise InvalidError(
-                f"terminal has {' and '.join(given) or 'nothing'}, expected one of at_least_wh, exactly_wh, value_per_kwh"
+                f"terminal has {' and '.join(given) or 'nothing'}, "
+                "expected one of at_least_wh, exactly_wh, value_per_kwh"
             )
 
 
@@ -244,7 +150,7 @@ class Battery(Asset):
     discharge_limit_w: Profile
     """The most that it may be discharged with, in W, on the side that ``limits_at`` says."""
     initial_wh: float
-    """The energy in it when the horizon starts, in Wh. Outside its bounds is no fault: it recovers as fast as it can."""
+    """The energy in it when the horizon starts, in Wh. Outside its bounds it recovers as fast as it can."""
     limits_at: Literal["ac", "dc"] = "ac"
     """The side of the converter on which the limits of power hold."""
     charge_efficiency: float = 0.95
@@ -365,7 +271,7 @@ class Deferrable(Asset):
     run_time: Length
     """How long it must run. What is no whole number of steps is rounded up to one, and reported."""
     shape_w: Sequence[float] = ()
-    """What it takes in each step of a run, in W, in place of ``power_w``: the shape of a programme. Contiguous runs only."""
+    """What it takes in each step of a run, in W, in place of ``power_w``: a programme's shape. Contiguous runs only."""
     earliest: Instant | None = None
     """When it may start at the earliest; the horizon's start unless told."""
     latest: Instant | None = None
@@ -377,9 +283,9 @@ class Deferrable(Asset):
     start_cost: float = 0.0
     """What each start costs."""
     shortfall_per_h: float | None = None
-    """What each hour that it could not run costs; unless told, the site's price of shortage for the energy of that hour."""
+    """What each hour that it could not run costs; unless told, the site's price of shortage for that hour's energy."""
     running: bool = False
-    """Whether it is running when the horizon starts: a contiguous run then goes on, and ``run_time`` is what is left."""
+    """Whether it runs when the horizon starts: a contiguous run then goes on, and ``run_time`` is what is left."""
     bus: str = "main"
     """The bus that it is on."""
 
@@ -463,7 +369,7 @@ class HeatPump(Asset):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Genset(Asset):
-    """A generator. It gives nothing, or a power within ``min_w`` and ``max_w``, and pays for starts, running and energy."""
+    """A generator. It gives nothing, or a power from ``min_w`` to ``max_w``, and pays for starts, time and energy."""
 
     kind: ClassVar[str] = "genset"
     name: str
@@ -593,9 +499,3 @@ class Stay(Described):
             for asset, power in self.previous.items()
         ]
         return {"per_kwh": self.per_kwh, "previous": powers}
-
-
-KINDS: dict[str, type[Asset]] = {
-    kind.kind: kind for kind in (Grid, Pv, Battery, Ev, Deferrable, HeatPump, Genset, Load)
-}
-"""The class of each type that files write."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from . import _columns, _memcore, _plan_html, _plan_plot
 from ._errors import NotFoundError
+from ._state import State, state_of
 from ._time import MICROSECOND
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from ._plan_site import Horizon, Site
 
 Status = Literal["optimal", "feasible", "infeasible", "undecided"]
-"""``optimal``: proven to be the best. ``feasible``: verified, but a better one may exist. ``infeasible``: no plan keeps all
-hard limits. ``undecided``: a limit of time or work was reached first."""
+"""``optimal``: proven to be the best. ``feasible``: verified, but a better one may exist. ``infeasible``: no plan keeps
+all hard limits. ``undecided``: a limit of time or work was reached first."""
 
 
 class CostItem(NamedTuple):
@@ -120,7 +121,7 @@ class EngineReport:
 
 
 class PlanPart:
-    """What an asset or link does: a column for each quantity, such as ``charge_w`` or ``energy_wh``, one number a step."""
+    """What an asset or link does: a column for each quantity, as ``charge_w`` or ``energy_wh``, one number a step."""
 
     def __init__(self, native: _memcore.Planned, at: int, name: str, kind: str, columns: list[str]) -> None:
         self._native = native
@@ -153,8 +154,8 @@ class PlanPart:
 
 
 class PlanTable:
-    """A plan as a table: a row a step, with its ``time``, ``end`` and ``hours``, and a column such as ``battery.charge_w``
-    for all that is known of it.
+    """A plan as a table: a row a step, with its ``time``, ``end`` and ``hours``, and a column such as
+    ``battery.charge_w`` for all that is known of it.
 
     It speaks Arrow's PyCapsule interface, so that ``polars.DataFrame(table)``, ``pyarrow.table(table)`` and ``duckdb``
     take it as it is.
@@ -309,7 +310,7 @@ class Plan:
     @property
     def violations(self) -> tuple[Violation, ...]:
         """Wishes and soft limits that were not met."""
-        return tuple(Violation(**{**told, "steps": tuple(told["steps"])}) for told in self._plan_remarks["violations"])
+        return tuple(Violation(**stepped(told)) for told in self._plan_remarks["violations"])
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -324,9 +325,9 @@ class Plan:
     @property
     def engine(self) -> EngineReport:
         """Which engine made it, and why that one."""
-        told = self._plan_remarks["engine"]
-        timings = {name.removesuffix("_us"): took * MICROSECOND for name, took in told["timings"].items()}
-        return EngineReport(**{**told, "timings": Timings(**timings)})
+        told = dict(self._plan_remarks["engine"])
+        took = {name.removesuffix("_us"): micros * MICROSECOND for name, micros in told.pop("timings").items()}
+        return EngineReport(**told, timings=Timings(**took))
 
     @property
     def timings(self) -> Timings:
@@ -337,19 +338,23 @@ class Plan:
     def conflict(self) -> tuple[ConflictingLimit, ...]:
         """Of an infeasible site the smallest set of limits that cannot hold together; else empty."""
         told = self._remarks.get("conflict", [])
-        return tuple(ConflictingLimit(**{**limit, "steps": tuple(limit["steps"])}) for limit in told)
+        return tuple(ConflictingLimit(**stepped(limit)) for limit in told)
 
     @property
     def relaxations(self) -> tuple[Relaxation, ...]:
         """Of an infeasible site the least relaxation that makes a plan possible; else empty."""
         told = self._remarks.get("relaxations", [])
-        return tuple(Relaxation(**{**relaxed, "steps": tuple(relaxed["steps"])}) for relaxed in told)
+        return tuple(Relaxation(**stepped(relaxed)) for relaxed in told)
 
     @property
     def relaxed_plan(self) -> Plan | None:
         """Of an infeasible site the plan that keeps everything but the relaxations: for a person, not for devices."""
         native = self._native.relaxed()
         return None if native is None else Plan(native, self.site)
+
+    def state_after(self, steps: int) -> State:
+        """Return the state in which it leaves the site after so many steps: what the next plan begins with."""
+        return state_of(json.loads(self._native.state_after(steps)))
 
     def explain(self) -> str:
         """Return what it costs, what was missed and which engine made it; or why there is no plan."""
@@ -397,3 +402,8 @@ class Plan:
     def _plan_remarks(self) -> dict[str, Any]:
         self._native.figures()
         return self._remarks
+
+
+def stepped(told: dict[str, Any]) -> dict[str, Any]:
+    """With its steps as a tuple."""
+    return {**told, "steps": tuple(told["steps"])}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from html import escape
 from itertools import count
 from typing import Any
@@ -21,8 +22,9 @@ svg.addEventListener("pointermove", (event) => {
   let step = data.edges.findIndex((edge) => edge > x) - 1;
   if (step < 0) step = x < data.edges[0] ? 0 : data.edges.length - 2;
   line.setAttribute("d", `M${(data.edges[step] + data.edges[step + 1]) / 2} 0V${%(height)d}`);
-  const values = data.series.map(([name, unit, values]) => [name, values[step], unit]).filter(([, value]) => value !== null);
-  told.textContent = data.times[step] + "  " + values.map(([name, value, unit]) => `${name} ${value} ${unit}`).join(", ");
+  const known = data.series.filter(([, , values]) => values[step] !== null);
+  const texts = known.map(([name, unit, values]) => `${name} ${values[step]} ${unit}`);
+  told.textContent = [data.times[step], ...texts].join(", ");
 });
 })()</script>"""
 
@@ -43,7 +45,8 @@ def chart(told: dict[str, Any]) -> str:
         panels.append(_panel(panel, edges, top, height))
         top += height + GAP
     axis = "".join(
-        f"<text x='{x:.1f}' y='{top - 8}' text-anchor='middle'>{text}</text>" for x, text in _dates(told["borders"], edges)
+        f"<text x='{x:.1f}' y='{top - 8}' text-anchor='middle'>{text}</text>"
+        for x, text in _dates(told["borders"], edges)
     )
     svg = (
         f"<svg viewBox='0 0 {WIDTH} {top}' width='100%' style='max-width:{WIDTH}px;font:11px sans-serif' role='img' "
@@ -59,8 +62,6 @@ def chart(told: dict[str, Any]) -> str:
 
 def _edges(borders: list[str]) -> list[float]:
     """Where each border of a step lies."""
-    from datetime import datetime
-
     times = [datetime.fromisoformat(border.replace("Z", "+00:00")).timestamp() for border in borders]
     scale = (WIDTH - LEFT - RIGHT) / (times[-1] - times[0])
     return [round(LEFT + (time - times[0]) * scale, 2) for time in times]
@@ -160,6 +161,5 @@ def _shape(style: str, color: str, edges: list[float], low: list[float], high: l
 
 def _steps(edges: list[float], values: list[float], place: Any) -> str:
     """A line that holds over each step."""
-    return "L".join(
-        f"{start} {place(value)}L{end} {place(value)}" for start, end, value in zip(edges, edges[1:], values, strict=False)
-    )
+    held = zip(edges, edges[1:], values, strict=False)
+    return "L".join(f"{start} {place(value)}L{end} {place(value)}" for start, end, value in held)

@@ -15,7 +15,8 @@ def figure(chart: dict[str, Any], options: dict[str, Any]) -> Any:
     """One axis a panel: stacks of power, lines of energy and temperature, steps of prices."""
     try:
         import numpy
-        from matplotlib import dates, pyplot
+        from matplotlib import pyplot
+        from matplotlib.dates import ConciseDateFormatter
     except ImportError as e:
         raise UnsupportedError(
             f"a plot needs matplotlib, and {e.name} is not installed: pip install matplotlib; or see plan.to_html()"
@@ -23,13 +24,16 @@ def figure(chart: dict[str, Any], options: dict[str, Any]) -> Any:
     panels = chart["panels"]
     heights = [HEIGHTS.get(panel["name"], 1.0) for panel in panels]
     ratios = {"height_ratios": heights}
-    size = {"figsize": (10, 1.6 * sum(heights) + 0.6), "layout": "constrained", **options}
-    drawn, axes = pyplot.subplots(len(panels), 1, sharex=True, squeeze=False, gridspec_kw=ratios, **size)
+    size: dict[str, Any] = {"figsize": (10, 1.6 * sum(heights) + 0.6), "layout": "constrained", **options}
+    drawn = pyplot.figure(**size)
+    axes = drawn.subplots(len(panels), 1, sharex=True, squeeze=False, gridspec_kw=ratios)
     borders = numpy.array([text.removesuffix("Z") for text in chart["borders"]], dtype="datetime64[us]")
     for axis, panel in zip(axes[:, 0], panels, strict=True):
         _panel(axis, panel, borders, numpy)
     axes[0][0].set_title(chart["title"])
-    axes[-1][0].xaxis.set_major_formatter(dates.ConciseDateFormatter(axes[-1][0].xaxis.get_major_locator()))
+    last: Any = axes[-1][0].xaxis
+    formatter: Any = ConciseDateFormatter
+    last.set_major_formatter(formatter(last.get_major_locator()))
     axes[-1][0].set_xlabel("UTC")
     return drawn
 

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any, Literal
 
 from . import _columns, _memcore
-from ._assets import Asset, Link, Reserve, Smoothness, Starts, Stay, plain
+from ._assets import Asset, Link, Reserve, Smoothness, Stay
+from ._described import Starts, plain
 from ._errors import InvalidError
 from ._plan import Plan
 from ._progress import Tell, Teller
+from ._state import State
 from ._time import Instant, Length, maybe_span, micros, moment, span
 
 Engine = Literal["storage", "modes", "highs", "microlp", "clarabel"]
@@ -120,13 +122,13 @@ class Site:
             "stay": plain(stay, "stay", starts),
             "shortage_per_kwh": shortage_per_kwh,
         }
-        self._assets: tuple[Asset, ...] | None = tuple(assets)
-        _check_starts(horizon, self._assets, starts)
-        self._native = _memcore.PlanSite(horizon._native, [asset._native for asset in self._assets], fields)
+        parts = tuple(assets)
+        _check_starts(horizon, parts, starts)
+        self._native = _memcore.PlanSite(horizon._native, [asset._native for asset in parts], fields)
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Site:
-        """Make a site of all its fields, in the form of a site's file; columns may be those of numpy, pandas or polars."""
+        """Make a site of all its fields, in the form of a site's file; columns may be of numpy, pandas or polars."""
         return cls._of(_memcore.PlanSite.of(plain(fields, "site")))
 
     @classmethod
@@ -142,7 +144,6 @@ class Site:
     def _of(cls, native: _memcore.PlanSite) -> Site:
         site = cls.__new__(cls)
         site._native = native
-        site._assets = None
         return site
 
     @property
@@ -165,9 +166,17 @@ class Site:
         return told
 
     def check(self) -> list[str]:
-        """Check every field, and return what is assumed or changed: run times rounded up, forecasts clamped, numbers that
-        look like kW where W is meant. What cannot be meant raises ``InvalidError`` with its name."""
+        """Check every field, and return what is assumed or changed: run times rounded up, forecasts clamped, numbers
+        that look like kW where W is meant. What cannot be meant raises ``InvalidError`` with its name."""
         return self._native.check()
+
+    def from_step(self, step: int) -> Site:
+        """Return the site from a step on: every profile is cut with its horizon. ``at_state`` says its state then."""
+        return Site._of(self._native.from_step(step))
+
+    def at_state(self, state: State) -> Site:
+        """Return the site with its assets in a state, measured or of ``Plan.state_after``, when its horizon starts."""
+        return Site._of(self._native.at_state(state._described()))
 
     def solve(
         self,
@@ -186,7 +195,8 @@ class Site:
         return Plan(self._native.solve(how(engine, time_limit, node_limit, gap)), self)
 
     def __repr__(self) -> str:
-        return f"<memcore.Site of {', '.join(self.names)}: {len(self.horizon)} steps from {self.horizon.start.isoformat()}>"
+        steps = f"{len(self.horizon)} steps from {self.horizon.start.isoformat()}"
+        return f"<memcore.Site of {', '.join(self.names)}: {steps}>"
 
 
 def solve_many(
@@ -201,9 +211,9 @@ def solve_many(
 ) -> list[Plan]:
     """Find the best plans of many sites, in their order, in parallel and with other Python threads running.
 
-    A plan is what ``Site.solve`` finds, whatever the number of ``threads``: as many as the machine has processors unless
-    told. A site that says what it cannot mean raises ``InvalidError`` with its place. ``progress`` is ``True`` for a bar in
-    the terminal, or a callable that gets a ``Progress``, whose points are sites. Ctrl-C ends the work.
+    A plan is what ``Site.solve`` finds, whatever the number of ``threads``: as many as the machine has processors
+    unless told. A site that says what it cannot mean raises ``InvalidError`` with its place. ``progress`` is ``True``
+    for a bar in the terminal, or a callable that gets a ``Progress``, whose points are sites. Ctrl-C ends the work.
     """
     asked = list(sites)
     with Teller(progress, "plans") as teller:
@@ -224,6 +234,5 @@ def _check_starts(horizon: Horizon, assets: tuple[Asset, ...], own: Starts) -> N
     known = [(f"{asset.name}.{field}", start) for asset in assets for field, start in asset._starts]
     for field, start in known + own:
         if start != first:
-            raise InvalidError(
-                f"{field} starts at {moment(start).isoformat()}, expected {horizon.start.isoformat()}, when the horizon does"
-            )
+            began, expected = moment(start).isoformat(), horizon.start.isoformat()
+            raise InvalidError(f"{field} starts at {began}, expected {expected}, when the horizon does")

@@ -140,6 +140,7 @@ fn a_programme_with_a_shape_runs_its_hot_hour_when_power_is_cheap() {
         let grid = Grid::new("grid", [0.4, 0.3, 0.1, 0.2, 0.3]);
         let plan = solved(&site(even(60, 5), [grid.into(), washer.into()]), &with(solver));
         let power = plan.schedule.column(1, Quantity::Power);
+        eprintln!("{:?} {} {:?}", plan.schedule, plan.objective, solver);
         let expected = [0.0, 0.0, 2_000.0, 100.0, 500.0];
         assert!(power.iter().zip(expected).all(|(power, expected)| (power - expected).abs() < 1e-3), "{power:?}");
         close(plan.objective, 0.2 + 0.02 + 0.15);
