@@ -1,5 +1,8 @@
 """Sites, plans, backtests and forecasts as a user of the package has them."""
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import dataclasses
