@@ -56,8 +56,9 @@ pub use runtime::{
 #[cfg(feature = "files")]
 pub use runtime::{
     ColumnMapping, Dialect, Examined, ExportOptions, ExportReport, FileFormat, FileMapping, FirstRow, ImportReport,
-    ImportRequest, ImportedSeries, LongMapping, Mapping, RefusedRow, RefusedRows, SkippedTimes, TimeForm, TimeMapping,
-    Understood, UnderstoodColumn, UnderstoodTime, examine_file, export_file, export_to, import_file, mapping_of,
+    ImportRequest, ImportedSeries, LongMapping, Mapping, RefusedRow, RefusedRows, SiteRequest, SkippedTimes, TimeForm,
+    TimeMapping, Understood, UnderstoodColumn, UnderstoodTime, examine_file, export_file, export_to, import_file,
+    mapping_of, parse_site, read_site,
 };
 #[cfg(feature = "sim")]
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};

@@ -23,7 +23,7 @@ fn verdict(site: &Site, engine: Engine, seed: u64) -> Option<Verdict> {
         Ok(Outcome::Plan(plan)) => Some(Verdict::Costs(plan)),
         Ok(Outcome::Infeasible(_)) => Some(Verdict::Infeasible),
         Ok(Outcome::Undecided(undecided)) => panic!("seed {seed}, {}: {undecided:?}", engine.name()),
-        Err(error) if error.code() == "INVALID" => None,
+        Err(error) if ["INVALID", "UNSUPPORTED"].contains(&error.code()) => None,
         Err(error) => panic!("seed {seed}, {}: {error}\n{}", engine.name(), serde_json::to_string(site).unwrap()),
     }
 }
@@ -75,7 +75,7 @@ fn engines_agree_on_one_store_against_a_grid() {
 
 #[test]
 fn engines_agree_on_sites_of_every_kind_of_asset() {
-    for seed in first_seed()..first_seed() + rounds(60) {
+    for seed in first_seed()..first_seed() + rounds(90) {
         agree(&sites::any(&mut Dice::new(seed)), seed, None);
     }
 }

@@ -15,6 +15,7 @@ mod frame;
 mod lent;
 mod live;
 mod logging;
+mod network;
 mod owned;
 mod plan;
 mod question;
@@ -44,6 +45,8 @@ mod _memcore {
     use super::energy::{Balance, at, buckets, convert, increase, increases, integrate, localize, mean_power, resample};
     #[pymodule_export]
     use super::live::Feed;
+    #[pymodule_export]
+    use super::network::PowerNetwork;
     #[pymodule_export]
     use super::plan::{PlanAsset, PlanHorizon, PlanSite, Planned, plan_many};
     #[pymodule_export]

@@ -2,8 +2,10 @@
 //!
 //! Results go to the standard output, everything else to the standard error. Exit code 0 is success, 1 a failure with one
 //! clear line, 2 a command line that could not be understood, 130 (143) that Ctrl-C (SIGTERM) came before the work was done.
+//! Of plans, 3 says that the site's limits conflict, and 4 that a limit of time was reached before there was any plan.
 //! What runs until it is asked to end (a server, a demonstration, devices that are sending) has then done its work.
 
+mod backtest;
 mod balance;
 mod command;
 mod demo;
@@ -13,12 +15,14 @@ mod export;
 mod format;
 mod import;
 mod live;
+mod plan;
 mod progress;
 mod query;
 mod question;
 mod serve;
 mod simulate;
 mod stats;
+mod steps;
 mod understood;
 mod upkeep;
 
@@ -79,6 +83,8 @@ enum Action {
     /// Take existing history in from files: CSV, Parquet, Arrow, JSON, MongoDB, Home Assistant, Green Button
     Import(import::Import),
     Doctor(doctor::Doctor),
+    Plan(plan::PlanCommand),
+    Backtest(backtest::BacktestCommand),
     /// Write history to a file of CSV, Parquet or Arrow, however long it is
     Export(export::Export),
     /// Show how much is stored of each series
@@ -153,6 +159,8 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Balance(balance) => balance.run(&cli.common),
         Action::Import(import) => import.run(&cli.common),
         Action::Doctor(doctor) => doctor.run(&cli.common),
+        Action::Plan(plan) => plan.run(&cli.common),
+        Action::Backtest(backtest) => backtest.run(&cli.common),
         Action::Export(export) => export.run(&cli.common),
         Action::Stats(stats) => stats.run(&cli.common),
         Action::Verify(verify) => verify.run(&cli.common),

@@ -30,6 +30,11 @@ pub use write::Column;
 pub(crate) use crate::doctor::{Examination, Finding, FindingKind, Report, Role, Severity};
 #[cfg(feature = "cli")]
 pub(crate) use crate::energy::Role as BalanceRole;
+#[cfg(feature = "cli")]
+pub(crate) use crate::optimize::{
+    Backtest, Cost, Engine as PlanEngine, Foresight, Naive, Options as PlanOptions, Outcome, Plan, Site,
+    State as PlanState, Status, Undecided, Walk, backtest,
+};
 pub use crate::store::{
     Aggregate, BackupReport, Chart, ChartMethod, CompactOptions, CompactReport, Deleted, Every, Gaps, Query, QueryResult,
     Rule, SeriesResult, StoreOptions, StoreStats,
@@ -57,6 +62,8 @@ mod live;
 mod local_socket;
 #[cfg(feature = "gateway")]
 mod payload;
+#[cfg(feature = "files")]
+mod plan;
 #[cfg(feature = "gateway")]
 mod recorder;
 #[cfg(feature = "gateway")]
@@ -92,5 +99,7 @@ pub use import::{
     RefusedRow, RefusedRows, SkippedTimes, TimeForm, TimeMapping, Understood, UnderstoodColumn, UnderstoodTime,
     import_file,
 };
+#[cfg(feature = "files")]
+pub use plan::{SiteRequest, parse_site, read_site};
 #[cfg(feature = "sim")]
 pub use simulate::{ReplayRequest, SimulationRequest, replay, simulate};

@@ -1,4 +1,5 @@
 //! A small drawing of charts as SVG, clear on a light and on a dark page.
+#![allow(dead_code, reason = "each page draws with some of it")]
 
 use std::fmt::Write;
 

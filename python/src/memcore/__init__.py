@@ -2,7 +2,7 @@
 
 import atexit as _atexit
 
-from . import energy, forecast
+from . import energy, forecast, network
 from ._assets import (
     Battery,
     Building,
@@ -137,6 +137,7 @@ __all__ = [
     "energy",
     "forecast",
     "memory",
+    "network",
     "open",
     "restore",
     "serve",

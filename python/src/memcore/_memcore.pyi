@@ -16,6 +16,7 @@ __all__ = [
     "PlanHorizon",
     "PlanSite",
     "Planned",
+    "PowerNetwork",
     "Server",
     "Simulation",
     "Site",
@@ -300,6 +301,13 @@ class PlanSite:
 def plan_many(
     sites: Sequence[PlanSite], how: Mapping[str, object], threads: int | None, tell: object
 ) -> list[Planned]: ...
+
+@final
+class PowerNetwork:
+    @staticmethod
+    def read(text: str) -> PowerNetwork: ...
+    def json(self) -> str: ...
+    def answer(self, question: str) -> str: ...
 
 @final
 class Planned:

@@ -23,7 +23,8 @@ asset! {
         latest: Option<Timestamp> = None,
         /// Whether it runs in one go. True unless told.
         contiguous: bool = true,
-        /// The least time that it stays on once started, rounded up to whole steps; for runs that are not contiguous.
+        /// The least time that it stays on once started, rounded up to whole steps; for runs that are not contiguous. It is over before the
+        /// latest end.
         #[serde(with = "written::span")]
         min_on: Option<Span> = None,
         /// What each start costs.

@@ -60,18 +60,10 @@ pub(super) fn of_site(site: &Site) -> Vec<Limit> {
 impl Limit {
     /// The asset, link or bus.
     pub(super) fn part(self, site: &Site) -> String {
-        match self {
-            Self::Link(link) => site.links[link].name.clone(),
-            Self::Balance(bus) => site.buses()[bus].to_owned(),
-            Self::Import(part)
-            | Self::Export(part)
-            | Self::Charge(part)
-            | Self::Discharge(part)
-            | Self::MinEnergy(part)
-            | Self::MaxEnergy(part)
-            | Self::Most(part)
-            | Self::Least(part)
-            | Self::Uncurtailed(part) => site.assets[part].name().to_owned(),
+        match (self, self.asset(site)) {
+            (Self::Link(link), _) => site.links[link].name.clone(),
+            (Self::Balance(bus), _) => site.buses()[bus].to_owned(),
+            (_, asset) => asset.map_or_else(String::new, |asset| asset.name().to_owned()),
         }
     }
 
@@ -123,6 +115,11 @@ impl Limit {
     }
 
     pub(super) fn asset(self, site: &Site) -> Option<&Asset> {
+        site.assets.get(self.place()?)
+    }
+
+    /// The place of its asset.
+    fn place(self) -> Option<usize> {
         match self {
             Self::Link(_) | Self::Balance(_) => None,
             Self::Import(part)
@@ -133,15 +130,13 @@ impl Limit {
             | Self::MaxEnergy(part)
             | Self::Most(part)
             | Self::Least(part)
-            | Self::Uncurtailed(part) => site.assets.get(part),
+            | Self::Uncurtailed(part) => Some(part),
         }
     }
 
     /// Takes the limit away in all steps but those of a range: `ample` W or Wh are then more than the site can use.
     pub(super) fn lift(self, site: &mut Site, kept: &Range<usize>, ample: f64) {
         let steps = site.horizon.len();
-        let within = |limit: &Profile, none: f64| outside(limit, steps, kept, |_| none);
-        let nowhere = kept.is_empty();
         match self {
             Self::Balance(bus) => {
                 let open = |step: usize| if kept.contains(&step) { 0.0 } else { ample };
@@ -153,47 +148,52 @@ impl Limit {
             }
             Self::Link(link) => {
                 let link = &mut site.links[link];
-                link.reverse_limit_w = link.reverse_limit_w.as_ref().map(|limit| within(limit, ample));
-                link.limit_w = within(&link.limit_w, ample);
+                link.reverse_limit_w = link.reverse_limit_w.as_ref().map(|limit| outside(limit, steps, kept, ample));
+                link.limit_w = outside(&link.limit_w, steps, kept, ample);
             }
-            Self::Import(part)
-            | Self::Export(part)
-            | Self::Charge(part)
-            | Self::Discharge(part)
-            | Self::MinEnergy(part)
-            | Self::MaxEnergy(part)
-            | Self::Most(part)
-            | Self::Least(part)
-            | Self::Uncurtailed(part) => match (self, &mut site.assets[part]) {
-                (Self::Import(_), Asset::Grid(grid)) => {
-                    grid.import_limit_w = grid.import_limit_w.as_ref().map(|limit| within(limit, ample));
+            _ => {
+                let place = self.place();
+                if let Some(asset) = place.and_then(|place| site.assets.get_mut(place)) {
+                    self.lift_of_asset(asset, steps, kept, ample);
                 }
-                (Self::Export(_), Asset::Grid(grid)) => {
-                    grid.export_limit_w = grid.export_limit_w.as_ref().map(|limit| within(limit, ample));
-                }
-                (Self::Charge(_), Asset::Battery(battery)) => {
-                    battery.charge_limit_w = within(&battery.charge_limit_w, ample)
-                }
-                (Self::Discharge(_), Asset::Battery(battery)) => {
-                    battery.discharge_limit_w = within(&battery.discharge_limit_w, ample);
-                }
-                (Self::MinEnergy(_), Asset::Battery(battery)) => deepen(battery, &within(&battery.min_wh, -ample), ample),
-                (Self::MaxEnergy(_), Asset::Battery(battery)) => {
-                    let max = battery.max_wh.clone().unwrap_or(Profile::Constant(battery.capacity_wh));
-                    battery.capacity_wh += ample;
-                    battery.max_wh = Some(within(&max, battery.capacity_wh));
-                }
-                // What a genset says is said for all steps: it is lifted only as a whole.
-                (Self::Most(_), Asset::Genset(genset)) if nowhere => {
-                    genset.max_w += ample;
-                    genset.available = None;
-                }
-                (Self::Least(_), Asset::Genset(genset)) if nowhere => {
-                    (genset.min_w, genset.min_up, genset.min_down, genset.ramp_w_per_min) = (0.0, None, None, None);
-                }
-                (Self::Uncurtailed(_), Asset::Pv(source)) if nowhere => source.curtailable = true,
-                _ => {}
-            },
+            }
+        }
+    }
+
+    fn lift_of_asset(self, asset: &mut Asset, steps: usize, kept: &Range<usize>, ample: f64) {
+        let within = |limit: &Profile, none: f64| outside(limit, steps, kept, none);
+        // What gensets and sources say is said for all steps: it is lifted only as a whole.
+        let wholly = kept.is_empty();
+        match (self, asset) {
+            (Self::Import(_), Asset::Grid(grid)) => {
+                grid.import_limit_w = grid.import_limit_w.as_ref().map(|limit| within(limit, ample));
+            }
+            (Self::Export(_), Asset::Grid(grid)) => {
+                grid.export_limit_w = grid.export_limit_w.as_ref().map(|limit| within(limit, ample));
+            }
+            (Self::Charge(_), Asset::Battery(battery)) => {
+                battery.charge_limit_w = within(&battery.charge_limit_w, ample);
+            }
+            (Self::Discharge(_), Asset::Battery(battery)) => {
+                battery.discharge_limit_w = within(&battery.discharge_limit_w, ample);
+            }
+            (Self::MinEnergy(_), Asset::Battery(battery)) => {
+                let min_wh = within(&battery.min_wh, -ample);
+                deepen(battery, &min_wh, ample);
+            }
+            (Self::MaxEnergy(_), Asset::Battery(battery)) => {
+                let max = battery.max_wh.take().unwrap_or(Profile::Constant(battery.capacity_wh));
+                battery.capacity_wh += ample;
+                battery.max_wh = Some(within(&max, battery.capacity_wh));
+            }
+            (Self::Most(_), Asset::Genset(genset)) if wholly => {
+                (genset.max_w, genset.available) = (genset.max_w + ample, None);
+            }
+            (Self::Least(_), Asset::Genset(genset)) if wholly => {
+                (genset.min_w, genset.min_up, genset.min_down, genset.ramp_w_per_min) = (0.0, None, None, None);
+            }
+            (Self::Uncurtailed(_), Asset::Pv(source)) if wholly => source.curtailable = true,
+            _ => {}
         }
     }
 
@@ -291,11 +291,11 @@ fn deepen(battery: &mut Battery, min_wh: &Profile, ample: f64) {
 }
 
 /// A profile that keeps its values in a range and is something else outside of it.
-fn outside(limit: &Profile, steps: usize, kept: &Range<usize>, other: impl Fn(usize) -> f64) -> Profile {
+fn outside(limit: &Profile, steps: usize, kept: &Range<usize>, other: f64) -> Profile {
     if kept.is_empty() {
-        return Profile::Constant(other(0));
+        return Profile::Constant(other);
     }
-    (0..steps).map(|step| if kept.contains(&step) { limit.at(step) } else { other(step) }).collect::<Vec<_>>().into()
+    (0..steps).map(|step| if kept.contains(&step) { limit.at(step) } else { other }).collect::<Vec<_>>().into()
 }
 
 /// What the loads of a bus need at most: `5 kW are needed`.

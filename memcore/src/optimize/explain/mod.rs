@@ -7,8 +7,6 @@
 mod conflict;
 mod limits;
 mod relaxed;
-#[cfg(test)]
-mod tests;
 mod undecided;
 
 use serde::Serialize;

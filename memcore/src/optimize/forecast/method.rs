@@ -22,6 +22,11 @@ pub enum Method {
     Persistence,
     /// As at the same time of the last day that is known.
     Yesterday,
+    /// As at the same time of the last days: the mean of so many.
+    Days {
+        /// How many days are looked at.
+        days: usize,
+    },
     /// As at the same time of the last weeks: the mean, or the median, of so many same weekdays.
     Weekday {
         /// How many weeks are looked at.
@@ -34,6 +39,15 @@ pub enum Method {
 impl Method {
     /// The mean of the last four same weekdays.
     pub const WEEKDAY: Self = Self::Weekday { weeks: 4, median: false };
+
+    fn looks_back(self) -> bool {
+        self != Self::Persistence
+    }
+
+    /// The same for a source: the sun and the wind know no weekdays, so that the last week stands for it.
+    fn of_source(self) -> Self {
+        if matches!(self, Self::Weekday { .. }) { Self::Days { days: 7 } } else { self }
+    }
 }
 
 impl fmt::Display for Method {
@@ -41,6 +55,7 @@ impl fmt::Display for Method {
         match self {
             Self::Persistence => f.write_str("persistence"),
             Self::Yesterday => f.write_str("yesterday"),
+            Self::Days { days } => write!(f, "days:{days}"),
             Self::Weekday { weeks, median: false } => write!(f, "weekday:{weeks}"),
             Self::Weekday { weeks, median: true } => write!(f, "weekday-median:{weeks}"),
         }
@@ -56,10 +71,11 @@ impl FromStr for Method {
         match (name, weeks) {
             ("persistence", Some(_)) => Ok(Self::Persistence),
             ("yesterday", Some(_)) => Ok(Self::Yesterday),
+            ("days", Some(days)) => Ok(Self::Days { days }),
             ("weekday", Some(weeks)) => Ok(Self::Weekday { weeks, median: false }),
             ("weekday-median", Some(weeks)) => Ok(Self::Weekday { weeks, median: true }),
             _ => Err(Error::invalid(format!(
-                "forecast is {text:?}, expected persistence, yesterday, weekday or weekday-median, the latter with a number of weeks \
+                "forecast is {text:?}, expected persistence, yesterday, days, weekday or weekday-median, the latter with a number \
                  from 1 to 52 such as weekday:4"
             ))),
         }
@@ -90,19 +106,23 @@ impl Naive {
 
     /// What is expected from the step `first` on, by the steps before it; NaN in the past is passed over.
     pub(super) fn predict(&mut self, history: &[f64], first: usize, values: &mut [f64]) {
-        let Self { method, grid, .. } = self;
+        self.predict_by(self.method, history, first, values);
+    }
+
+    fn predict_by(&mut self, method: Method, history: &[f64], first: usize, values: &mut [f64]) {
+        let Self { grid, .. } = self;
         let last = history.iter().rev().find(|value| !value.is_nan()).copied();
         let Some(last) = last.or_else(|| values.first().copied()) else { return };
         let Some(grid) = grid else { return };
         for (ahead, value) in values.iter_mut().enumerate() {
             let step = first + ahead;
-            let known = match *method {
+            let known = match method {
                 Method::Persistence => None,
                 Method::Yesterday => yesterday(grid, history, step),
-                Method::Weekday { weeks, median } => {
-                    weekday(grid, history, step, weeks, median).or_else(|| yesterday(grid, history, step))
-                }
+                Method::Days { days } => same_time(grid, history, step, (days, 1), false),
+                Method::Weekday { weeks, median } => same_time(grid, history, step, (weeks, 7), median),
             };
+            let known = known.or_else(|| yesterday(grid, history, step).filter(|_| method.looks_back()));
             *value = known.unwrap_or(last);
         }
     }
@@ -121,7 +141,8 @@ impl Forecaster for Naive {
         if self.grid.is_none() {
             self.begin(asked.horizon)?;
         }
-        self.predict(asked.history, asked.first, values);
+        let method = if asked.field == "available_w" { self.method.of_source() } else { self.method };
+        self.predict_by(method, asked.history, asked.first, values);
         Ok(true)
     }
 }
@@ -135,24 +156,31 @@ fn yesterday(grid: &mut LocalGrid, history: &[f64], step: usize) -> Option<f64> 
     (1..=DAYS_BACK).find_map(|days| known(grid, history, step, days))
 }
 
-fn weekday(grid: &mut LocalGrid, history: &[f64], step: usize, weeks: usize, median: bool) -> Option<f64> {
+/// The mean or median of the same time in so many days, each so far from the next.
+fn same_time(
+    grid: &mut LocalGrid,
+    history: &[f64],
+    step: usize,
+    (count, apart): (usize, i64),
+    median: bool,
+) -> Option<f64> {
     let mut same = [0.0; 52];
-    let mut count = 0;
-    for week in 1..=weeks.min(same.len()) as i64 {
-        if let Some(value) = known(grid, history, step, 7 * week) {
-            same[count] = value;
-            count += 1;
+    let mut found = 0;
+    for back in 1..=count.min(same.len()) as i64 {
+        if let Some(value) = known(grid, history, step, apart * back) {
+            same[found] = value;
+            found += 1;
         }
     }
-    let same = &mut same[..count];
+    let same = &mut same[..found];
     if same.is_empty() {
         return None;
     }
     if !median {
-        return Some(same.iter().sum::<f64>() / count as f64);
+        return Some(same.iter().sum::<f64>() / found as f64);
     }
     same.sort_by(f64::total_cmp);
-    Some((same[(count - 1) / 2] + same[count / 2]) / 2.0)
+    Some((same[(found - 1) / 2] + same[found / 2]) / 2.0)
 }
 
 #[cfg(test)]
@@ -184,6 +212,7 @@ mod tests {
         assert_eq!(expected("yesterday", &history, 25)[0..25], [&history[14 * 24..], &history[14 * 24..][..1]].concat());
         // Tuesday: those of days 8 and 1.
         assert_eq!(expected("weekday:2", &history, 1), [450.0]);
+        assert_eq!(expected("days:2", &history, 1), [1_350.0]);
         assert_eq!(expected("weekday-median:4", &history, 1), [450.0]);
     }
 
@@ -202,7 +231,7 @@ mod tests {
 
     #[test]
     fn methods_are_named_and_others_refused() {
-        for text in ["persistence", "yesterday", "weekday:4", "weekday-median:8"] {
+        for text in ["persistence", "yesterday", "days:7", "weekday:4", "weekday-median:8"] {
             assert_eq!(text.parse::<Method>().unwrap().to_string(), text);
         }
         assert!("weekday:0".parse::<Method>().unwrap_err().to_string().contains("from 1 to 52"));

@@ -34,12 +34,16 @@ pub struct DcOptions {
 }
 
 /// What became of a DC optimal power flow.
+///
+/// In JSON, `status` is `optimal` or `infeasible`, beside the fields of either.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "status")]
 pub enum DcOutcome {
     /// A dispatch, checked against the network.
+    #[serde(rename = "optimal")]
     Dispatch(Box<DcDispatch>),
     /// No dispatch keeps all limits.
+    #[serde(rename = "infeasible")]
     Infeasible(Box<NetworkInfeasible>),
 }
 

@@ -137,7 +137,7 @@ impl LimitedProgram {
     /// The best values with their prices; None where no values keep all limits.
     pub(super) fn solve(&self, asked: Option<Engine>) -> Result<Option<Dispatched>> {
         let solver = match asked {
-            None => Solver::for_program(&self.program)?,
+            None => Solver::best(self.program.is_quadratic())?,
             Some(Engine::Highs) => Solver::Highs,
             Some(Engine::Microlp) => Solver::Microlp,
             Some(Engine::Clarabel) => Solver::Clarabel,

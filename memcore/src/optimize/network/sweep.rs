@@ -14,11 +14,12 @@ const SETTLED_PU: f64 = 1e-12;
 /// A network that it can carry settles within tens of sweeps.
 const MOST_SWEEPS: usize = 500;
 
-/// What became of an exact power flow.
+/// What became of an exact power flow. In JSON, `status` is `solved` or `collapsed`, beside the fields of either.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "status", rename_all = "snake_case")]
 pub enum PowerFlow {
     /// Voltages and flows that fit.
+    #[serde(rename = "solved")]
     Flow(Box<RadialFlow>),
     /// No voltages were found: the network is loaded beyond what it can carry, or near to it.
     Collapsed {

@@ -376,3 +376,25 @@ fn ohms_become_per_unit_of_the_base() {
     near(branch.r_pu, 0.1, 1e-15);
     near(branch.x_pu, 0.05, 1e-15);
 }
+
+#[test]
+fn a_question_is_asked_and_answered_as_json() {
+    let question = |text: &str| serde_json::from_str::<NetworkQuestion>(text);
+    let flow = cable(50_000.0, 20_000.0);
+    let answer = flow.answer(&question(r#"{"question": "lindistflow"}"#).unwrap()).unwrap();
+    assert_eq!(serde_json::to_value(&answer).unwrap()["lowest"]["bus"], "farm");
+    let answer = flow.answer(&question(r#"{"question": "power_flow"}"#).unwrap()).unwrap();
+    let told = serde_json::to_value(&answer).unwrap();
+    assert_eq!((&told["status"], &told["branches"][0]["branch"]), (&"solved".into(), &"cable".into()));
+    assert!(question(r#"{"question": "dc_opf", "suseptance": "series"}"#).unwrap_err().to_string().contains("suseptance"));
+    assert!(question(r#"{"question": "ac_opf"}"#).unwrap_err().to_string().contains("ac_opf"));
+}
+
+#[test]
+fn text_is_read_in_whichever_form_it_is() {
+    let network = cable(50_000.0, 20_000.0);
+    assert_eq!(Network::read(&serde_json::to_string(&network).unwrap()).unwrap(), network);
+    assert!(Network::read("{\"base_va\": 1}").unwrap_err().message().contains("buses"));
+    assert!(Network::read("mpc.version = '1';").unwrap_err().message().contains("version"));
+    assert!(Network::read("{\"_object\": {}}").unwrap_err().message().contains("sn_mva"));
+}

@@ -22,12 +22,16 @@ const RATING_SIDES: u32 = 32;
 const REACTIVE_PER_KVARH: f64 = 1e-6;
 
 /// What became of a dispatch within voltage limits.
+///
+/// In JSON, `status` is `optimal` or `infeasible`, beside the fields of either.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "status")]
 pub enum VoltageOutcome {
     /// A dispatch, checked against the network.
+    #[serde(rename = "optimal")]
     Dispatch(Box<VoltageDispatch>),
     /// No dispatch keeps all limits.
+    #[serde(rename = "infeasible")]
     Infeasible(Box<NetworkInfeasible>),
 }
 

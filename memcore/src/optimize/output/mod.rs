@@ -2,7 +2,9 @@
 
 mod chart;
 mod json;
+mod svg;
 mod table;
+mod text;
 mod told;
 
 pub use chart::{ChartSeries, ChartStyle, Panel, PlanChart};

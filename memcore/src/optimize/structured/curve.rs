@@ -160,9 +160,14 @@ impl Curves {
         let first = top.past;
         self.reserve(first + (top.past - top.first) + stage.segments.len());
         let (done, free) = self.segments.split_at_mut(first);
-        let mut trimmed = Trimmed { into: free, count: 0, skip: lowest - reach.0, room: highest - lowest, kept };
+        let mut trimmed = Trimmed { into: free, count: 0, skip: lowest - reach.0, room: highest - lowest };
         merge(&done[top.first..], stage.segments, &mut trimmed);
         let past = first + trimmed.count;
+        if kept != 1.0 {
+            for segment in &mut self.segments[first..past] {
+                *segment = Segment { slope: segment.slope * kept, length: segment.length / kept };
+            }
+        }
         let scaled = |y: f64, bound: f64| if y == bound * kept { bound } else { y / kept };
         self.curves.push(Place { first, past, lowest: scaled(lowest, within.0), highest: scaled(highest, within.1) });
         true
@@ -205,13 +210,12 @@ impl Curves {
     }
 }
 
-/// Where merged segments go: without the first `skip`, no longer than `room`, scaled for what is `kept`.
+/// Where merged segments go: without the first `skip`, no longer than `room`.
 struct Trimmed<'a> {
     into: &'a mut [Segment],
     count: usize,
     skip: f64,
     room: f64,
-    kept: f64,
 }
 
 impl Trimmed<'_> {
@@ -226,7 +230,6 @@ impl Trimmed<'_> {
         length = length.min(self.room);
         if length > SAME_LENGTH {
             self.room -= length;
-            let (slope, length) = (slope * self.kept, length / self.kept);
             match self.count.checked_sub(1).map(|last| &mut self.into[last]) {
                 Some(last) if last.slope == slope => last.length += length,
                 _ => {

@@ -198,7 +198,7 @@ impl Search<'_, '_, '_> {
         self.workspace.run(self.problem, &self.peaks)?;
         let path = &self.workspace.path;
         let charged = self.problem.charges.iter().zip(&self.peaks).map(|(charge, peak)| charge.cost(*peak));
-        let value = path.cost + path.surcharged + charged.sum::<f64>();
+        let value = path.cost + charged.sum::<f64>();
         let finite = self.peaks.iter().all(|peak| peak.is_finite());
         if finite && path.mixed.is_none() && self.best.as_ref().is_none_or(|(least, _)| value < *least) {
             self.best = Some((value, self.peaks.clone()));

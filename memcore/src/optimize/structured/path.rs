@@ -4,7 +4,7 @@ use crate::optimize::answer::Answer;
 use crate::optimize::{Quantity, Schedule};
 
 use super::curve::{Curve, SAME_LENGTH, TOUCHING};
-use super::market::{Flow, Offer, SAME_KW, Step};
+use super::market::{Flow, Market, Offer, SAME_KW, Step};
 use super::storage::{Losses, Problem, Workspace};
 
 /// Costs per kWh that differ by less are the same.
@@ -25,9 +25,8 @@ pub(super) struct Path {
     /// The price of the bus and the worth of stored energy, per kWh.
     pub(super) prices: Vec<f64>,
     pub(super) water: Vec<f64>,
-    /// The cost in money without demand charges, and what surcharges add.
+    /// The cost, with surcharges and without demand charges.
     pub(super) cost: f64,
-    pub(super) surcharged: f64,
     /// Why this is no schedule but only a bound: what happens at once in a step that cannot.
     pub(super) mixed: Option<String>,
 }
@@ -49,11 +48,12 @@ impl Path {
         for column in [&mut self.energy, &mut self.power, &mut self.taken, &mut self.prices, &mut self.water] {
             column.clear();
         }
-        (self.cost, self.surcharged, self.mixed) = (0.0, 0.0, None);
+        (self.cost, self.mixed) = (0.0, None);
     }
 
     fn steps(&mut self, workspace: &Workspace, problem: &Problem<'_>) -> Result<(), Answer> {
         let losses = problem.losses();
+        self.taken.resize(workspace.market.offers.len(), 0.0);
         let mut energy = problem.store.map_or(0.0, |store| store.initial_kwh());
         let mut pushed = (f64::NEG_INFINITY, f64::INFINITY);
         for step in 0..problem.steps() {
@@ -82,27 +82,29 @@ impl Path {
     }
 
     /// Meets a step's demand in merit order, and gives the prices between which one more kWh lies.
+    #[inline]
     fn trade(&mut self, step: &Step, offers: &[Offer], power: f64, hours: f64) -> Range {
         let mut left = step.need_kw + power - step.lowest_kw;
+        let mut money = step.fixed_per_h;
         let mut range = (f64::NEG_INFINITY, f64::INFINITY);
-        let (mut money, mut surcharges) = (step.fixed_per_h, 0.0);
-        for offer in offers {
-            let taken = if left < SAME_LENGTH { 0.0 } else { left.min(offer.kw) };
-            let taken = if offer.kw - taken < SAME_LENGTH { offer.kw } else { taken };
-            left -= taken;
-            self.taken.push(taken);
-            let paid = if offer.flow == Flow::Export { taken - offer.kw } else { taken };
-            money += (offer.per_kwh - offer.surcharge) * paid;
-            surcharges += offer.surcharge * paid;
-            if taken > 0.0 {
-                range.0 = offer.per_kwh;
+        let taken = &mut self.taken[step.first..step.past];
+        for (offer, taken) in offers.iter().zip(taken) {
+            if left < SAME_LENGTH {
+                range.1 = offer.per_kwh;
+                break;
             }
-            if taken < offer.kw {
-                range.1 = range.1.min(offer.per_kwh);
+            range.0 = offer.per_kwh;
+            if left < offer.kw - SAME_LENGTH {
+                range.1 = offer.per_kwh;
+                *taken = left;
+                money += offer.per_kwh * left;
+                break;
             }
+            *taken = offer.kw;
+            money += offer.per_kwh * offer.kw;
+            left -= offer.kw;
         }
         self.cost += money * hours;
-        self.surcharged += surcharges * hours;
         range
     }
 
@@ -111,14 +113,21 @@ impl Path {
         if self.mixed.is_some() {
             return;
         }
-        let market = &workspace.market;
+        if workspace.market.steps[step].may_mix {
+            self.look_for_passing_on(&workspace.market, problem, step);
+        }
+        self.look_for_burning(workspace, problem, step, change);
+    }
+
+    /// Import and export at once.
+    fn look_for_passing_on(&mut self, market: &Market, problem: &Problem<'_>, step: usize) {
         for (part, grid) in problem.parts.grids.iter().filter(|(_, grid)| grid.exclusive) {
             let (mut import, mut export) = (0.0, 0.0);
             for place in market.steps[step].first..market.steps[step].past {
                 let (offer, taken) = (&market.offers[place], self.taken[place]);
                 match offer.flow {
-                    Flow::Import if offer.part == *part => import += taken,
-                    Flow::Export if offer.part == *part => export += offer.kw - taken,
+                    Flow::Import if offer.part as usize == *part => import += taken,
+                    Flow::Export if offer.part as usize == *part => export += offer.kw - taken,
                     _ => {}
                 }
             }
@@ -131,12 +140,14 @@ impl Path {
                 ));
             }
         }
-        self.look_for_burning(workspace, problem, step, change);
     }
 
     /// The same for charging and discharging at once.
     fn look_for_burning(&mut self, workspace: &Workspace, problem: &Problem<'_>, step: usize, change: f64) {
         let Some(store) = problem.store else { return };
+        if workspace.hulls.is_empty() && store.battery.exclusive {
+            return;
+        }
         let hull = workspace.hulls.binary_search_by_key(&step, |hull| hull.step).ok().map(|at| workspace.hulls[at]);
         let losses = problem.losses();
         let burns = if store.battery.exclusive {
@@ -214,10 +225,10 @@ fn store_prices(power: f64, (charge, discharge): (f64, f64), water: f64, losses:
     let (buys_at, sells_at) = (water * losses.charge, losses.wear_per_kwh + water / losses.discharge);
     let full = |power: f64, limit: f64| power > limit - SAME_KW;
     if power > 0.0 {
-        return (if full(power, charge) { f64::NEG_INFINITY } else { buys_at }, buys_at);
+        return if full(power, charge) { (f64::NEG_INFINITY, buys_at.min(sells_at)) } else { (buys_at, buys_at) };
     }
     if power < 0.0 {
-        return (sells_at, if full(-power, discharge) { f64::INFINITY } else { sells_at });
+        return if full(-power, discharge) { (buys_at.max(sells_at), f64::INFINITY) } else { (sells_at, sells_at) };
     }
     let buys_at = if charge > 0.0 { buys_at } else { f64::NEG_INFINITY };
     (buys_at, if discharge > 0.0 { sells_at } else { f64::INFINITY })

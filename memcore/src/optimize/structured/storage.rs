@@ -27,7 +27,7 @@ use crate::optimize::{Quantity, Schedule};
 
 use super::curve::{Curve, Curves, SAME_LENGTH, Segment, TOUCHING};
 use super::demand::{self, Charge};
-use super::market::{Flow, Market, Parts};
+use super::market::{Flow, Market, Parts, Step};
 use super::path::Path;
 use super::store::Store;
 
@@ -54,7 +54,7 @@ pub(super) struct Problem<'a> {
 impl<'a> Problem<'a> {
     fn of(checked: &'a Checked<'a>) -> Result<Self, String> {
         let site = checked.site;
-        let parts = Parts::of(site)?;
+        let parts = Parts::of(checked)?;
         let store = Store::of(checked)?;
         if checked.buses.len() > 1 {
             return Err(format!("it has {} buses", checked.buses.len()));
@@ -189,8 +189,10 @@ impl Workspace {
         let mut thresholds = Vec::new();
         for step in 0..problem.steps() {
             let store_kw = problem.store_kw(step);
-            demand::thresholds(problem, peaks, step, &mut thresholds);
-            let added = self.market.add_step(problem.checked, &problem.parts, store_kw, &thresholds);
+            if !problem.charges.is_empty() {
+                demand::thresholds(problem, peaks, step, &mut thresholds);
+            }
+            let added = self.market.add_step(&problem.parts, store_kw, &thresholds);
             added.map_err(|why| Answer::NotMine(format!("at {} {why}", problem.time(step))))?;
             if !self.add_stage(step, problem.checked.hours[step], store_kw, losses) {
                 return Err(Answer::Infeasible);
@@ -210,18 +212,19 @@ impl Workspace {
         }
         let first = self.stage_segments.len();
         let (mut supply, mut kink) = (at.lowest_kw, first);
+        let (per_kw_out, per_kw_in, per_kwh_in) = (hours / losses.discharge, hours * losses.charge, 1.0 / losses.charge);
         for offer in offers {
             let (begin, end) = (supply.max(from), (supply + offer.kw).min(to));
             supply += offer.kw;
-            let discharged = (end.min(at.need_kw) - begin) * hours / losses.discharge;
+            let discharged = (end.min(at.need_kw) - begin) * per_kw_out;
             if discharged > SAME_LENGTH {
                 let slope = (offer.per_kwh - losses.wear_per_kwh) * losses.discharge;
                 self.stage_segments.push(Segment { slope, length: discharged });
                 kink = self.stage_segments.len();
             }
-            let charged = (end - begin.max(at.need_kw)) * hours * losses.charge;
+            let charged = (end - begin.max(at.need_kw)) * per_kw_in;
             if charged > SAME_LENGTH {
-                self.stage_segments.push(Segment { slope: offer.per_kwh / losses.charge, length: charged });
+                self.stage_segments.push(Segment { slope: offer.per_kwh * per_kwh_in, length: charged });
             }
         }
         let lowest = losses.change(from - at.need_kw, hours);
@@ -297,7 +300,7 @@ impl Workspace {
             return Err(Answer::NotMine(mixed.clone()));
         }
         let schedule = self.schedule(problem);
-        let objective = self.path.cost + demand::cost(problem, &schedule);
+        let objective = self.path.cost - self.surcharged(problem) + demand::cost(problem, &schedule);
         let water_values = problem.store.iter().map(|store| (store.part, self.path.water.clone())).collect();
         Ok(Solved {
             schedule,
@@ -308,6 +311,16 @@ impl Workspace {
             iterations: self.segments(),
             nodes: 0,
         })
+    }
+
+    /// What surcharges add to the cost of the path.
+    fn surcharged(&self, problem: &Problem<'_>) -> f64 {
+        let of_step = |step: &Step| {
+            let taken = self.path.taken[step.first..step.past].iter();
+            taken.zip(&self.market.offers[step.first..step.past]).map(|(taken, offer)| taken * offer.surcharge).sum::<f64>()
+        };
+        let steps = self.market.steps.iter().zip(&problem.checked.hours);
+        if problem.charges.is_empty() { 0.0 } else { steps.map(|(step, hours)| hours * of_step(step)).sum() }
     }
 
     fn schedule(&self, problem: &Problem<'_>) -> Schedule {
@@ -321,15 +334,19 @@ impl Workspace {
             if source.curtailable {
                 let used = |step, taken, kw| if taken == kw { available(step) } else { taken * 1000.0 };
                 self.fill(&mut schedule, *part, Quantity::Used, Flow::Used, used);
-                let curtailed = |step, taken, kw| available(step) - used(step, taken, kw);
-                self.fill(&mut schedule, *part, Quantity::Curtailed, Flow::Used, curtailed);
+                for step in 0..problem.steps() {
+                    let curtailed = available(step) - schedule.column(*part, Quantity::Used)[step];
+                    schedule.column_mut(*part, Quantity::Curtailed)[step] = curtailed;
+                }
             } else {
                 let column = schedule.column_mut(*part, Quantity::Used);
                 column.iter_mut().enumerate().for_each(|(step, used)| *used = available(step));
             }
         }
         for (part, load) in &problem.parts.loads {
-            self.fill(&mut schedule, *part, Quantity::Shed, Flow::Shed, |_, taken, _| taken * 1000.0);
+            if problem.checked.shedding(load).is_some() {
+                self.fill(&mut schedule, *part, Quantity::Shed, Flow::Shed, |_, taken, _| taken * 1000.0);
+            }
             for step in 0..problem.steps() {
                 let served = load.power_w.at(step) - schedule.column(*part, Quantity::Shed)[step];
                 schedule.column_mut(*part, Quantity::Served)[step] = served;
@@ -354,7 +371,7 @@ impl Workspace {
         for (at, step) in self.market.steps.iter().enumerate() {
             for place in step.first..step.past {
                 let offer = &self.market.offers[place];
-                if offer.part == part && offer.flow == flow {
+                if offer.part as usize == part && offer.flow == flow {
                     column[at] += amount(at, self.path.taken[place], offer.kw);
                 }
             }

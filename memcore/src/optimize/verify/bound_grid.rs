@@ -84,7 +84,8 @@ fn with_peak(checked: &Checked<'_>, grid: &Grid, charge: &DemandCharge, buy: imp
     }
     bends.sort_by(|one, other| one.0.total_cmp(&other.0));
     let (mut at, mut lowest, mut current) = (peak, cost, cost);
-    for (bend, change) in bends {
+    // An import without a limit ends nowhere: what counts is that the slope before is no longer below zero, but for rounding.
+    for (bend, change) in bends.into_iter().filter(|(bend, _)| bend.is_finite()) {
         if bend > at {
             current += slope * (bend - at);
             at = bend;

@@ -12,7 +12,8 @@ pub(super) fn signs(walk: &mut Walk<'_>) {
                 Quantity::Temperature => {
                     walk.hold(Owner::Part(part), "temperature_c is no number", |step| (column[step] * 0.0, 0.0));
                 }
-                _ => walk.hold(Owner::Part(part), below_zero(*quantity), |step| (-column[step], 0.0)),
+                // Zero times what has no end is no number, which is within no tolerance.
+                _ => walk.hold(Owner::Part(part), below_zero(*quantity), |step| (column[step] * 0.0 - column[step], 0.0)),
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::walk::{Owner, Walk, tolerance};
 use crate::model::Span;
+use crate::optimize::meaning::hours_of;
 use crate::optimize::{Asset, Deferrable, Genset, Heat, HeatPump, Quantity};
 
 /// Which steps something is on in. What is neither on nor off is refused on the way.
@@ -119,6 +120,11 @@ pub(super) fn deferrable(walk: &mut Walk<'_>, part: usize, load: &Deferrable) {
         let surplus = total - walk.checked.run_hours(load);
         walk.must(owner, "runs longer than its run_time", first, surplus < longest.max(1e-9));
         least_time(walk, part, "stops before min_on is over", &on, load.running, [load.min_on, None]);
+        let least = load.min_on.map_or(0.0, hours_of);
+        for start in (0..on.len()).filter(|step| on[*step] && !(if *step == 0 { load.running } else { on[*step - 1] })) {
+            let left: f64 = walk.checked.hours[start..window.end.max(start)].iter().sum();
+            walk.must(owner, "starts too late for min_on", start, left > least - 1e-9);
+        }
     }
     let power = walk.column(part, Quantity::Power);
     let takes = |step: usize| match (on[step], load.shape_w.is_empty()) {

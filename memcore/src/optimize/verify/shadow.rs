@@ -33,7 +33,7 @@ pub(super) fn prices(walk: &Walk<'_>, prices: &[Vec<f64>], water: &[(usize, Vec<
     shadows.found
 }
 
-impl Shadows<'_, '_> {
+impl<'w> Shadows<'w, '_> {
     /// Adds a limit where it binds and is worth something.
     fn add(&mut self, part: usize, limit: &'static str, binds: impl Fn(usize) -> bool, worth: impl Fn(usize) -> f64) {
         let worth_of = |step| if binds(step) { worth(step) } else { 0.0 };
@@ -46,13 +46,13 @@ impl Shadows<'_, '_> {
     }
 
     /// The price at the bus of an asset.
-    fn price(&self, part: usize) -> &[f64] {
+    fn price(&self, part: usize) -> &'w [f64] {
         &self.prices[self.walk.checked.bus_of[part]]
     }
 
     fn grid(&mut self, part: usize, grid: &Grid) {
         let (walk, hours) = (self.walk, &self.walk.checked.hours);
-        let price = self.price(part).to_vec();
+        let price = self.price(part);
         let carbon = walk.checked.site.carbon_price_per_kg / 1000.0;
         let buy = |step: usize| grid.buy_per_kwh.at(step) + carbon * grid.carbon_g_per_kwh.at(step);
         // What a square of the power adds at the margin.
@@ -71,7 +71,7 @@ impl Shadows<'_, '_> {
 
     fn source(&mut self, part: usize, source: &Source) {
         let (walk, hours) = (self.walk, &self.walk.checked.hours);
-        let price = self.price(part).to_vec();
+        let price = self.price(part);
         let curtailed = walk.column(part, Quantity::Curtailed);
         let all_used = |step: usize| curtailed[step] <= tolerance(0.0);
         self.add(part, "available_w", all_used, |step| hours[step] * (price[step] - source.cost_per_kwh));
@@ -80,7 +80,7 @@ impl Shadows<'_, '_> {
     fn battery(&mut self, part: usize, battery: &Battery, value: &[f64]) {
         let (walk, checked) = (self.walk, self.walk.checked);
         let hours = &checked.hours;
-        let price = self.price(part).to_vec();
+        let price = self.price(part);
         let (charge, discharge) = (walk.column(part, Quantity::Charge), walk.column(part, Quantity::Discharge));
         let energy = walk.column(part, Quantity::Energy);
         let at = |power: f64, limit: f64| limit - power <= tolerance(limit);
@@ -105,7 +105,7 @@ impl Shadows<'_, '_> {
 
     fn genset(&mut self, part: usize, genset: &Genset) {
         let (walk, hours) = (self.walk, &self.walk.checked.hours);
-        let price = self.price(part).to_vec();
+        let price = self.price(part);
         let carbon = genset.carbon_g_per_kwh / 1000.0 * walk.checked.site.carbon_price_per_kg;
         let cost = genset.marginal_per_kwh + carbon;
         let limit = Profile::Constant(genset.max_w);
@@ -116,14 +116,14 @@ impl Shadows<'_, '_> {
     fn link(&mut self, part: usize, link: &Link) {
         let checked = self.walk.checked;
         let place = |name: &str| checked.buses.iter().position(|bus| *bus == name).unwrap_or(0);
-        let (from, to) = (self.prices[place(&link.from)].clone(), self.prices[place(&link.to)].clone());
+        let (from, to) = (&self.prices[place(&link.from)][..], &self.prices[place(&link.to)][..]);
         let worth = |step: usize, here: &[f64], there: &[f64]| {
             checked.hours[step] * (link.efficiency * there[step] - here[step] - link.cost_per_kwh)
         };
         let (forward, reverse) = (self.walk.column(part, Quantity::Forward), self.walk.column(part, Quantity::Reverse));
-        self.add(part, "limit_w", reaches(forward, &link.limit_w), |step| worth(step, &from, &to));
+        self.add(part, "limit_w", reaches(forward, &link.limit_w), |step| worth(step, from, to));
         let limit = link.reverse_limit_w.as_ref().unwrap_or(&link.limit_w);
-        self.add(part, "reverse_limit_w", reaches(reverse, limit), |step| worth(step, &to, &from));
+        self.add(part, "reverse_limit_w", reaches(reverse, limit), |step| worth(step, to, from));
     }
 }
 

@@ -20,7 +20,6 @@ pub(super) fn tolerance(size: f64) -> f64 {
 pub(super) enum Owner {
     Part(usize),
     Bus(usize),
-    Site,
 }
 
 /// A miss: of which rule, where, by how much.
@@ -68,7 +67,7 @@ impl<'a> Walk<'a> {
                 worst = (by, step);
             }
             // What is no number is within no tolerance.
-            if !(by <= tolerance(size)) {
+            if by > tolerance(size) || by.is_nan() || size.is_nan() {
                 self.break_rule(owner, rule, step, by);
                 return;
             }
@@ -110,7 +109,6 @@ impl<'a> Walk<'a> {
         let owner = match miss.owner {
             Owner::Part(part) => self.checked.part_name(part),
             Owner::Bus(bus) => self.checked.buses[bus],
-            Owner::Site => "site",
         };
         let at = words::step(&self.checked.site.horizon, miss.step);
         if miss.by.is_nan() {

@@ -1,14 +1,17 @@
 //! How the balance of each bus is closed when load and sources are other than planned.
 
 use super::super::{Asset, Quantity, Site};
-use super::plant::{Closes, Plant};
+use super::plant::{Closes, Plant, Wishes};
 
 /// What counts as closed, in W.
 const CLOSED_W: f64 = 1e-9;
 
-impl Plant<'_> {
+/// How a part closes some of a lack; what it closed comes back.
+type Close<'a> = fn(&mut Plant<'a>, usize, usize, f64) -> f64;
+
+impl<'a> Plant<'a> {
     /// Closes every bus: those without a grid first, so that what links bring from elsewhere is asked of a bus that can give it.
-    pub(super) fn close_buses(&mut self, step: usize, closes: Closes) {
+    pub(super) fn close_buses(&mut self, step: usize, wishes: &dyn Wishes) {
         let site = self.checked.site;
         let has_grid = |bus: usize| {
             let mut assets = site.assets.iter().zip(&self.checked.bus_of);
@@ -17,7 +20,7 @@ impl Plant<'_> {
         let mut order: Vec<usize> = (0..self.checked.buses.len()).collect();
         order.sort_by_key(|bus| has_grid(*bus));
         for bus in order {
-            self.close_bus(bus, step, closes);
+            self.close_bus(bus, step, wishes);
         }
     }
 
@@ -39,21 +42,20 @@ impl Plant<'_> {
         lack
     }
 
-    fn close_bus(&mut self, bus: usize, step: usize, closes: Closes) {
+    fn close_bus(&mut self, bus: usize, step: usize, wishes: &dyn Wishes) {
         let mut lack = self.lack(bus, step);
         let parts: Vec<usize> =
             (0..self.checked.site.assets.len()).filter(|part| self.checked.bus_of[*part] == bus).collect();
-        let first_two = match closes {
-            Closes::GridFirst => [Plant::by_grid, Plant::by_battery],
-            Closes::BatteryFirst => [Plant::by_battery, Plant::by_grid],
-        };
-        for close in first_two.into_iter().chain([Plant::by_genset, Plant::by_vehicle, Plant::by_grid]) {
-            for part in &parts {
-                if lack.abs() > CLOSED_W {
-                    lack -= close(self, *part, step, lack);
-                }
-            }
+        // Up to where the grid turns from giving to taking its price is another than beyond.
+        let turn = -self.grid_net(&parts, step);
+        if lack * turn > 0.0 {
+            let until_turn = lack.clamp(-turn.abs(), turn.abs());
+            let closed = self.by_grid_and_battery(bus, &parts, step, wishes, until_turn);
+            lack -= closed;
         }
+        lack -= self.by_grid_and_battery(bus, &parts, step, wishes, lack);
+        let last: [Close<'a>; 3] = [Plant::by_genset, Plant::by_vehicle, Plant::by_grid];
+        lack -= self.by_each(&parts, step, &last, lack);
         lack -= self.by_links(bus, step, lack);
         for part in self.by_value_of_load(&parts) {
             if lack.abs() > CLOSED_W {
@@ -64,6 +66,36 @@ impl Plant<'_> {
         if lack.abs() > 1e-3 {
             self.leave_open(&parts, step, lack);
         }
+    }
+
+    fn by_grid_and_battery(&mut self, bus: usize, parts: &[usize], step: usize, wishes: &dyn Wishes, lack: f64) -> f64 {
+        if lack.abs() <= CLOSED_W {
+            return 0.0;
+        }
+        let order: &[Close<'a>] = match wishes.closes(self, bus, step, lack) {
+            Closes::GridFirst => &[Plant::by_grid, Plant::by_battery],
+            Closes::BatteryToRest => &[Plant::by_resting, Plant::by_grid, Plant::by_battery],
+            Closes::BatteryFirst => &[Plant::by_battery, Plant::by_grid],
+        };
+        self.by_each(parts, step, order, lack)
+    }
+
+    /// What parts close of a lack, one way of closing after the other.
+    fn by_each(&mut self, parts: &[usize], step: usize, order: &[Close<'a>], lack: f64) -> f64 {
+        let mut open = lack;
+        for close in order {
+            for part in parts {
+                if open.abs() > CLOSED_W {
+                    open -= close(self, *part, step, open);
+                }
+            }
+        }
+        lack - open
+    }
+
+    /// What the grid gives at a bus, in W; below zero what it takes.
+    fn grid_net(&self, parts: &[usize], step: usize) -> f64 {
+        parts.iter().map(|part| self.value(*part, Quantity::Import, step) - self.value(*part, Quantity::Export, step)).sum()
     }
 
     /// What the grid covers of a lack.
@@ -83,6 +115,17 @@ impl Plant<'_> {
         let Asset::Battery(battery) = &site.assets[part] else { return 0.0 };
         let (more, less) = self.battery_moves(part, battery, step);
         let given = lack.clamp(-less, more);
+        self.give_more(part, step, given);
+        given
+    }
+
+    /// A battery that charges while there is too little, or gives while there is too much, stops.
+    fn by_resting(&mut self, part: usize, step: usize, lack: f64) -> f64 {
+        if !matches!(self.checked.site.assets[part], Asset::Battery(_)) {
+            return 0.0;
+        }
+        let (charge, discharge) = (self.value(part, Quantity::Charge, step), self.value(part, Quantity::Discharge, step));
+        let given = lack.clamp(-discharge, charge);
         self.give_more(part, step, given);
         given
     }

@@ -44,9 +44,10 @@ impl Default for Walk {
 /// Walks a site's history. The site's profiles are what came; plans see of them what the forecaster says.
 ///
 /// Every `walk.every` steps a plan is made from the state that the site is then in, over `walk.ahead` steps, and so much of it is
-/// carried out on the truth. Where load or sources differ from the plan, the grid connection makes up for it, then batteries, gensets,
-/// vehicles and links within their limits, then sources are curtailed and loads shed; in steps in which the plan exchanges nothing with
-/// the grid, batteries come before it, as in any site that lives on its own energy. What even that does not close is counted in
+/// carried out on the truth. Where load or sources differ from the plan, the grid connection or a battery makes up for it, whichever
+/// is worth less by the plan's own value of stored energy (where the plan knows none: the battery in steps in which it exchanges
+/// nothing with the grid); then gensets, vehicles and links within their limits, then sources are curtailed and loads shed.
+/// What even that does not close is counted in
 /// `unresolved_kwh`. Costs are those of the verifier's bill over all of what was carried out.
 ///
 /// `progress` is told how many steps of how many are done; an error of it ends the walk.

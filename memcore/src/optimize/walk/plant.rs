@@ -12,6 +12,8 @@ const NOTHING_W: f64 = 1e-6;
 pub(super) enum Closes {
     /// The grid, so that stores follow their plan.
     GridFirst,
+    /// Batteries as far as they then rest, then the grid.
+    BatteryToRest,
     /// Batteries, so that the site uses its own energy.
     BatteryFirst,
 }
@@ -21,8 +23,8 @@ pub(super) trait Wishes {
     /// The wished value of a column of a part; zero where nothing is wished.
     fn wish(&self, plant: &Plant<'_>, part: usize, quantity: Quantity, step: usize) -> f64;
 
-    /// Who makes up first for what is other than wished.
-    fn closes(&self, plant: &Plant<'_>, step: usize) -> Closes;
+    /// Who makes up first for what a bus lacks (W; below zero: has too much) against what was wished.
+    fn closes(&self, plant: &Plant<'_>, bus: usize, step: usize, lack: f64) -> Closes;
 }
 
 /// A site that is being walked, and what it has done.
@@ -86,7 +88,12 @@ impl<'a> Plant<'a> {
         for (part, asset) in site.assets.iter().enumerate() {
             let wish = |quantity| wishes.wish(self, part, quantity, step);
             match asset {
-                Asset::Grid(_) => {}
+                Asset::Grid(_) => {
+                    for quantity in [Quantity::Import, Quantity::Export] {
+                        let planned = wishes.wish(self, part, quantity, step);
+                        self.set(part, quantity, step, planned);
+                    }
+                }
                 Asset::Pv(source) => {
                     let (used, curtailed) = (wish(Quantity::Used), wish(Quantity::Curtailed));
                     self.use_source(part, source, step, used, curtailed);
@@ -126,8 +133,7 @@ impl<'a> Plant<'a> {
                 self.set(part, quantity, step, sent);
             }
         }
-        let closes = wishes.closes(self, step);
-        self.close_buses(step, closes);
+        self.close_buses(step, wishes);
         self.end_step(step, wishes);
     }
 

@@ -19,7 +19,7 @@ impl Wishes for Rules {
         }
     }
 
-    fn closes(&self, _: &Plant<'_>, _: usize) -> Closes {
+    fn closes(&self, _: &Plant<'_>, _: usize, _: usize, _: f64) -> Closes {
         Closes::BatteryFirst
     }
 }

@@ -164,14 +164,39 @@ impl Wishes for Planned<'_> {
         self.plan.schedule.get(part, quantity).map_or(0.0, |column| column[step - self.first])
     }
 
-    /// A plan that neither imports nor exports means that the site lives on its own: its batteries then follow load and sources. Any
-    /// other means what it says.
-    fn closes(&self, plant: &Plant<'_>, step: usize) -> Closes {
-        let grids = plant.checked.assets().filter(|(_, asset)| matches!(asset, Asset::Grid(_)));
-        let exchanged =
-            |part| self.wish(plant, part, Quantity::Import, step) + self.wish(plant, part, Quantity::Export, step);
-        let lives_alone = grids.map(|(part, _)| exchanged(part)).sum::<f64>() < ALONE_W;
-        if lives_alone && !self.is_last { Closes::BatteryFirst } else { Closes::GridFirst }
+    /// What the plan holds a stored kWh to be worth is compared with the price at the grid. Where it holds nothing, a plan that neither
+    /// imports nor exports means that the site lives on its own, and any other means what it says.
+    fn closes(&self, plant: &Plant<'_>, bus: usize, step: usize, lack: f64) -> Closes {
+        if self.is_last {
+            return Closes::GridFirst;
+        }
+        let on_bus = || plant.checked.assets().filter(|(part, _)| plant.checked.bus_of[*part] == bus);
+        let grid = on_bus().find_map(|(part, asset)| match asset {
+            Asset::Grid(grid) => Some((part, grid)),
+            _ => None,
+        });
+        let battery = on_bus().find_map(|(_, asset)| match asset {
+            Asset::Battery(battery) => Some(battery),
+            _ => None,
+        });
+        let (Some((part, grid)), Some(battery)) = (grid, battery) else { return Closes::BatteryFirst };
+        let worth = self.plan.water_values.iter().find(|worth| worth.part == battery.name);
+        let Some(worth) = worth.map(|worth| worth.per_kwh[step - self.first]) else {
+            let exchanged = self.wish(plant, part, Quantity::Import, step) + self.wish(plant, part, Quantity::Export, step);
+            return if exchanged < ALONE_W { Closes::BatteryFirst } else { Closes::GridFirst };
+        };
+        // What a kWh at the bus is worth to be stored, and what it costs out of the store.
+        let (into, out) = (worth * battery.charge_efficiency, worth / battery.discharge_efficiency + battery.wear_per_kwh);
+        // More is bought, or less sold; less is bought, or more sold.
+        let net = plant.value(part, Quantity::Import, step) - plant.value(part, Quantity::Export, step);
+        let is_bought = net > 0.0 || (net == 0.0 && lack > 0.0);
+        let price = if is_bought { grid.buy_per_kwh.at(step) } else { grid.sell_per_kwh.at(step) };
+        let (moves, rests) = if lack > 0.0 { (price > out, price > into) } else { (price < into, price < out) };
+        match (moves, rests) {
+            (true, _) => Closes::BatteryFirst,
+            (false, true) => Closes::BatteryToRest,
+            (false, false) => Closes::GridFirst,
+        }
     }
 }
 

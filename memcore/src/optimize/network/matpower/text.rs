@@ -95,13 +95,11 @@ fn quoted(rest: &mut Peekable<Chars<'_>>, line: usize) -> Result<String> {
     let quote = rest.next();
     let mut text = String::new();
     while let Some(next) = rest.next() {
-        if Some(next) != quote {
-            text.push(next);
-        } else if rest.next_if(|c| Some(*c) == quote).is_some() {
-            text.push(next);
-        } else {
+        let closes = Some(next) == quote && rest.next_if(|c| Some(*c) == quote).is_none();
+        if closes {
             return Ok(text);
         }
+        text.push(next);
     }
     Err(refused(line, format!("the text {text:?} is not closed on its line")))
 }

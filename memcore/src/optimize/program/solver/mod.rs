@@ -99,17 +99,39 @@ impl Solver {
         self.feature().1
     }
 
-    /// The best solver that is built in for programs of such a kind.
+    /// The best solver that is built in: for quadratic programs and prices, or for linear and integer ones.
     ///
     /// # Errors
     /// Unsupported where none is built in.
-    pub(in crate::optimize) fn for_program(program: &Program) -> Result<Self> {
-        let fits: &[Self] = if program.is_quadratic() { &[Self::Clarabel] } else { &[Self::Highs, Self::Microlp] };
+    pub(in crate::optimize) fn best(quadratic: bool) -> Result<Self> {
+        let fits: &[Self] = if quadratic { &[Self::Clarabel] } else { &[Self::Highs, Self::Microlp] };
         fits.iter().copied().find(|solver| solver.is_built()).ok_or_else(|| {
-            let message = "this build solves no programs; build memcore with its feature `solvers` or `highs`";
-            Error::new(ErrorKind::Unsupported, message)
+            unsupported("this build solves no programs; build memcore with its feature `solvers` or `highs`".to_owned())
         })
     }
+
+    /// Whether it is built in and solves programs of a kind.
+    ///
+    /// # Errors
+    /// Unsupported where not, saying why in the site's words.
+    pub(in crate::optimize) fn can(self, integers: bool, quadratic: bool) -> Result<()> {
+        let name = self.engine().name();
+        let (feature, built) = self.feature();
+        if !built {
+            return Err(unsupported(format!("engine {name} is not built in; build memcore with its feature `{feature}`")));
+        }
+        if integers && self == Self::Clarabel {
+            return Err(unsupported(format!("engine {name} cannot choose between on and off, as this site needs")));
+        }
+        if quadratic && self != Self::Clarabel {
+            return Err(unsupported(format!("engine {name} has no quadratic costs, as this site has")));
+        }
+        Ok(())
+    }
+}
+
+fn unsupported(message: String) -> Error {
+    Error::new(ErrorKind::Unsupported, message)
 }
 
 /// Solves a program.
@@ -137,25 +159,14 @@ fn run(program: &Program, limits: &Limits, solver: Solver) -> Result<Found> {
         #[allow(unreachable_patterns, reason = "which are reachable depends on the features")]
         _ => {
             let _ = (program, limits);
-            Err(Error::new(ErrorKind::Unsupported, format!("{} is not built in", solver.engine().name())))
+            Err(unsupported(format!("{} is not built in", solver.engine().name())))
         }
     }
 }
 
-/// Whether the solver is there and can do what the program asks.
+/// Whether the solver is there and can do what the program asks, and the program's numbers are numbers.
 fn check(program: &Program, solver: Solver) -> Result<()> {
-    let unsupported = |why: String| Err(Error::new(ErrorKind::Unsupported, why));
-    let name = solver.engine().name();
-    let (feature, built) = solver.feature();
-    if !built {
-        return unsupported(format!("engine {name} is not built in; build memcore with its feature `{feature}`"));
-    }
-    if program.has_integers() && solver == Solver::Clarabel {
-        return unsupported(format!("engine {name} cannot choose between on and off, as this site needs"));
-    }
-    if program.is_quadratic() && solver != Solver::Clarabel {
-        return unsupported(format!("engine {name} has no quadratic costs, as this site has"));
-    }
+    solver.can(program.has_integers(), program.is_quadratic())?;
     let numbers = program.cost.iter().chain(&program.quadratic).chain(std::iter::once(&program.constant));
     if numbers
         .chain(program.all_rows().flat_map(|(_, terms)| terms.iter().map(|(_, factor)| factor)))

@@ -103,7 +103,7 @@ fn a_solver_that_is_not_built_in_is_refused_by_its_feature() {
         let refused = solve(&sources(), &Limits::default(), solver).unwrap_err().to_string();
         assert!(refused.contains("feature"), "{refused}");
     }
-    assert_eq!(Solver::for_program(&sources()).is_ok(), cfg!(feature = "solvers"));
+    assert_eq!(Solver::best(false).is_ok(), cfg!(feature = "solvers"));
 }
 
 #[cfg(feature = "highs")]

@@ -53,10 +53,23 @@ impl Envelope {
             hull.1 = stretch.to;
         }
         for piece in &self.order {
-            if let Some(hull) = self.hulls[*piece] {
+            let Some(hull) = self.hulls[*piece] else { continue };
+            if hull.0 < hull.1 || self.is_least_point(candidates, *piece, hull.0) {
                 out.push_cropped(candidates.get(*piece), hull, candidates.origin(*piece));
             }
         }
+    }
+}
+
+impl Envelope {
+    /// Whether a piece that was left a single point is the least there: where stretches meet, one may be left over.
+    fn is_least_point(&self, candidates: &Pieces, piece: usize, place: f64) -> bool {
+        let value = |owner: usize| Line::new(candidates.get(owner)).at(place);
+        // Two points never dismiss each other.
+        let reaches = |owner: usize| self.hulls[owner].is_some_and(|hull| hull.0 < hull.1);
+        let beside = |other: &&Stretch| reaches(other.owner) && !apart(other, place, place);
+        let mut others = self.stretches.iter().filter(beside);
+        others.all(|other| value(piece) < value(other.owner) - SAME_COST)
     }
 }
 
@@ -76,7 +89,9 @@ impl Contest<'_> {
         // Up to where the newcomer's domain has been dealt with; None once all of it has.
         let mut open = Some(from);
         for stretch in self.before {
-            if stretch.to < from {
+            // Where the newcomer goes on, what only touches its beginning is no contest; nor is what only touches its end.
+            let only_touches = stretch.from < from && stretch.to == from && from < to;
+            if stretch.to < from || only_touches || open.is_none() {
                 self.push(stretch.from, stretch.to, stretch.owner);
                 continue;
             }
@@ -119,6 +134,11 @@ impl Contest<'_> {
         let mut theirs = Line::new(self.candidates.get(owner));
         let mut from = begin;
         let mut lower = theirs.at(from) - line.at(from);
+        if begin < end {
+            // Or else the first part might have no length, and leave a point behind.
+            theirs.pass(from);
+            line.pass(from);
+        }
         loop {
             let to = end.min(theirs.end()).min(line.end()).max(from);
             let lower_at_end = theirs.at(to) - line.at(to);
@@ -193,5 +213,91 @@ impl<'a> Line<'a> {
             self.pass(self.end());
         }
         self.value + self.segments.first().map_or(0.0, |segment| segment.slope * (place - self.begin))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pieces::Origin;
+    use super::super::tests::Dice;
+    use super::*;
+
+    fn add(pieces: &mut Pieces, from: f64, value: f64, segments: &[(f64, f64)], starts: u32) {
+        let segments: Vec<Segment> =
+            segments.iter().map(|(slope, length)| Segment { slope: *slope, length: *length }).collect();
+        let trail = pieces.len() as u32;
+        let origin = Origin { trail, starts, mode: 0 };
+        pieces.push_cropped(Convex { from, value, segments: &segments }, (f64::MIN, f64::MAX), origin);
+    }
+
+    fn envelope(candidates: &Pieces) -> Pieces {
+        let mut out = Pieces::default();
+        Envelope::default().of(candidates, &mut out);
+        out
+    }
+
+    fn kept(candidates: &Pieces) -> Vec<u32> {
+        let out = envelope(candidates);
+        let mut kept: Vec<u32> = (0..out.len()).map(|piece| out.origin(piece).trail).collect();
+        kept.sort_unstable();
+        kept
+    }
+
+    #[test]
+    fn an_envelope_is_the_least_of_all_and_nothing_above_it_stays() {
+        let mut dice = Dice(7);
+        for round in 0..500 {
+            let mut candidates = Pieces::default();
+            for _ in 0..1 + dice.roll(8) {
+                let mut slopes: Vec<i64> = (0..dice.roll(5)).map(|_| dice.roll(9) as i64 - 4).collect();
+                slopes.sort_unstable();
+                let segments: Vec<(f64, f64)> =
+                    slopes.iter().map(|slope| (*slope as f64, 0.5 * (1 + dice.roll(3)) as f64)).collect();
+                add(&mut candidates, dice.roll(6) as f64, dice.roll(9) as f64, &segments, dice.roll(3) as u32);
+            }
+            let out = envelope(&candidates);
+            for place in (0..=260).map(|place| f64::from(place) * 0.05) {
+                let (found, least) = (out.at(place), candidates.at(place));
+                assert!(found == least || (found - least).abs() < 1e-9, "round {round}, at {place}: {found} or {least}");
+            }
+            // What is kept of a piece begins and ends where it is the least.
+            for piece in (0..out.len()).map(|piece| out.get(piece)) {
+                let mut alone = Pieces::default();
+                alone.push_cropped(piece, (f64::MIN, f64::MAX), Origin::default());
+                // A little inside, because at the very end another one may begin far below.
+                let inside = (0.5 * (piece.to() - piece.from)).min(1e-6);
+                for place in [piece.from + inside, piece.to() - inside] {
+                    assert!(alone.at(place) < candidates.at(place) + 1e-4, "round {round}: {piece:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_that_cost_the_same_the_calmer_one_stays() {
+        let mut candidates = Pieces::default();
+        add(&mut candidates, 0.0, 1.0, &[(-1.0, 2.0)], 2);
+        add(&mut candidates, 0.0, 1.0 + 0.5 * SAME_COST, &[(-1.0, 2.0)], 1);
+        assert_eq!(kept(&candidates), [1]);
+    }
+
+    #[test]
+    fn a_point_stays_where_it_is_cheaper_than_what_surrounds_it_and_no_sliver_does() {
+        let mut candidates = Pieces::default();
+        add(&mut candidates, 0.0, 5.0, &[(0.0, 10.0)], 0);
+        add(&mut candidates, 4.0, 3.0, &[], 0);
+        add(&mut candidates, 6.0, 5.0, &[], 0);
+        add(&mut candidates, 0.0, 6.0, &[(0.0, 10.0 + 1e-12)], 0);
+        assert_eq!(kept(&candidates), [0, 1]);
+    }
+
+    #[test]
+    fn a_piece_is_cropped_to_where_it_is_the_least() {
+        let mut candidates = Pieces::default();
+        add(&mut candidates, 0.0, 4.0, &[(-1.0, 2.0)], 0);
+        add(&mut candidates, 1.0, 1.0, &[(0.5, 5.0)], 0);
+        let out = envelope(&candidates);
+        let spans: Vec<(f64, f64)> = (0..out.len()).map(|piece| (out.get(piece).from, out.get(piece).to())).collect();
+        assert_eq!(spans, [(0.0, 1.0), (1.0, 6.0)]);
     }
 }

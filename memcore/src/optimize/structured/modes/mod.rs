@@ -29,7 +29,7 @@ use crate::optimize::{Asset, Quantity, Schedule};
 
 /// The most states of the automaton.
 const MAX_STATES: usize = 4096;
-/// The most states times steps: with some pieces for each, about ten seconds of work.
+/// The most states times steps. A state of a step takes some two microseconds, so that this is about a quarter of a minute.
 const MAX_WORK: usize = 8_000_000;
 
 /// The best schedule, where the site has at most one store and few enough combinations of modes.

@@ -275,3 +275,84 @@ impl Pen<'_> {
         self.onto.heads.push(self.head);
     }
 }
+
+#[cfg(test)]
+impl Pieces {
+    /// The least of all pieces at a place; infinite where there is none.
+    pub(super) fn at(&self, place: f64) -> f64 {
+        let value = |piece: Convex<'_>| {
+            let mut left = place - piece.from;
+            let mut value = piece.value;
+            for segment in piece.segments {
+                let length = segment.length.min(left).max(0.0);
+                value += length * segment.slope;
+                left -= length;
+            }
+            if left.abs() < SAME_ENERGY { value } else { f64::INFINITY }
+        };
+        let covering = |piece: &Convex<'_>| place >= piece.from - SAME_ENERGY && place <= piece.to() + SAME_ENERGY;
+        let clamped = |piece: Convex<'_>| if place < piece.from { piece.value } else { value(piece) };
+        (0..self.len()).map(|piece| self.get(piece)).filter(covering).map(clamped).fold(f64::INFINITY, f64::min)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(from: f64, value: f64, segments: &[(f64, f64)]) -> Pieces {
+        let segments: Vec<Segment> =
+            segments.iter().map(|(slope, length)| Segment { slope: *slope, length: *length }).collect();
+        let mut pieces = Pieces::default();
+        pieces.push_cropped(Convex { from, value, segments: &segments }, (f64::MIN, f64::MAX), Origin::default());
+        pieces
+    }
+
+    #[test]
+    fn a_convolution_is_the_least_sum_of_what_is_shared_out() {
+        let later = one(1.0, 2.0, &[(-3.0, 1.0), (-0.5, 2.0), (1.0, 0.5)]);
+        let cost = one(-1.5, 0.25, &[(-2.0, 1.0), (-1.0, 0.5), (2.0, 2.0)]);
+        let mut both = Pieces::default();
+        both.push_convolved(later.get(0), cost.get(0), (0.0, 5.0), Origin::default());
+        for place in (0..=20).map(|quarter| f64::from(quarter) / 4.0) {
+            let shares = (-6..=8).map(|quarter| f64::from(quarter) / 4.0);
+            let least = shares.map(|share| cost.at(share) + later.at(place - share)).fold(f64::INFINITY, f64::min);
+            assert!((both.at(place) - least).abs() < 1e-12, "at {place}: {} or {least}", both.at(place));
+        }
+        let mut none = Pieces::default();
+        none.push_convolved(later.get(0), cost.get(0), (7.0, 9.0), Origin::default());
+        assert!(none.is_empty());
+    }
+
+    #[test]
+    fn a_hinge_bends_where_it_is_placed() {
+        let mut pieces = one(0.0, 1.0, &[(-1.0, 4.0), (2.0, 2.0)]);
+        let before = pieces.clone();
+        let hinges = [Hinge::at_least(3.0, 0.5), Hinge::at_most(5.0, 4.0), Hinge { place: 0.0, left: -0.25, right: -0.25 }];
+        for hinge in hinges {
+            pieces.bend(hinge);
+        }
+        for place in [0.0, 1.5, 3.0, 4.0, 5.0, 6.0] {
+            let bent = before.at(place) + hinges.iter().map(|hinge| hinge.at(place)).sum::<f64>();
+            assert!((pieces.at(place) - bent).abs() < 1e-12, "at {place}");
+        }
+    }
+
+    #[test]
+    fn losses_stretch_and_total_losses_forget() {
+        let before = one(0.0, 1.0, &[(-1.0, 1.0), (2.0, 1.0)]);
+        let mut half = before.clone();
+        half.stretch(0.5, (0.0, 4.0));
+        assert_eq!([0.0, 1.0, 2.0, 4.0].map(|place| half.at(place)), [0.0, 0.5, 1.0, 2.0].map(|place| before.at(place)));
+        let mut point = one(0.0, 1.0, &[]);
+        point.stretch(0.0, (0.0, 4.0));
+        assert_eq!([0.0, 4.0, 5.0].map(|place| point.at(place)), [1.0, 1.0, f64::INFINITY]);
+    }
+
+    #[test]
+    fn slivers_join_the_segment_before_them() {
+        let pieces = one(0.0, 0.0, &[(1.0, 1.0), (2.0, 1e-12), (3.0, 1.0)]);
+        assert_eq!(pieces.get(0).segments.len(), 2);
+        assert!((pieces.get(0).to() - 2.0).abs() < 1e-11);
+    }
+}

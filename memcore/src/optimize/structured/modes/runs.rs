@@ -150,8 +150,9 @@ impl Member for SeveralRuns<'_> {
         let stand = Move::free(from, self.state(ran, 0));
         match runs {
             0 => {
-                let left = self.binds.min(self.checked.steps() - 1 - step);
-                let started = self.run(step, from, ran, left);
+                // It must have ended with its window, and a start that is too late for its least time is none.
+                let in_time = step + self.binds < self.window.end;
+                let started = self.run(step, from, ran, self.binds).filter(|_| in_time);
                 let started = started.map(|run| Move { cost: run.cost + self.load.start_cost, starts: 1, ..run });
                 [stand].into_iter().chain(started).collect()
             }

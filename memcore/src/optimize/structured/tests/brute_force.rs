@@ -12,7 +12,7 @@ const GRID_KWH: f64 = 0.25;
 const SHORTAGE: f64 = 2.0;
 
 /// A stream of numbers that look random (Steele, Lea and Flood 2014, SplitMix64).
-struct Numbers(u64);
+pub(super) struct Numbers(pub(super) u64);
 
 impl Numbers {
     fn below(&mut self, count: u64) -> u64 {
@@ -22,7 +22,7 @@ impl Numbers {
         (mixed ^ (mixed >> 31)) % count
     }
 
-    fn of(&mut self, choices: &[f64]) -> f64 {
+    pub(super) fn of(&mut self, choices: &[f64]) -> f64 {
         choices[self.below(choices.len() as u64) as usize]
     }
 
@@ -30,12 +30,12 @@ impl Numbers {
         (0..steps).map(|_| self.of(choices)).collect()
     }
 
-    fn chance(&mut self, of: u64) -> bool {
+    pub(super) fn chance(&mut self, of: u64) -> bool {
         self.below(of) == 0
     }
 }
 
-fn random_site(numbers: &mut Numbers) -> Site {
+pub(super) fn random_site(numbers: &mut Numbers) -> Site {
     let steps = 1 + numbers.below(5) as usize;
     let mut borders: Vec<Timestamp> = vec!["2026-03-28T22:00:00Z".parse().unwrap()];
     for _ in 0..steps {

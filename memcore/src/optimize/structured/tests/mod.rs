@@ -1,6 +1,7 @@
 //! Schedules of one store: golden optima, and small inputs with known values.
 
 mod brute_force;
+mod duality;
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,10 @@
 //! Golden optima, where the data stands beside the project.
 
-use super::{assert_close, hourly, microgrid, plan, site, table};
-use crate::optimize::{Battery, Grid, Load, Quantity, Site, Source, Terminal};
+use super::{assert_close, hourly, hours, microgrid, plan, site, table};
+use crate::model::{Span, Timestamp};
+use crate::optimize::{
+    Asset, Battery, Charging, Deferrable, Ev, Grid, Horizon, Load, Quantity, Session, Site, Source, Terminal,
+};
 
 #[test]
 fn two_days_and_a_week_of_a_microgrid_cost_what_seven_tools_say() {
@@ -34,6 +37,29 @@ fn a_year_of_a_home_costs_what_eight_tools_say() {
     assert!(import.iter().zip(export).all(|(import, export)| import.min(*export) == 0.0));
 }
 
+/// The golden home with a car, a washer and a pump, in quarters of an hour, but without its battery: two stores are for other engines.
+fn without_battery(rows: &[Vec<f64>]) -> Site {
+    let quarters: Vec<Vec<f64>> = rows.iter().flat_map(|row| std::iter::repeat_n(row.clone(), 4)).collect();
+    let mut site = home(&quarters);
+    let start = site.horizon.start();
+    site.horizon = Horizon::even(start, Span::from_seconds(900), quarters.len()).unwrap();
+    site.assets.retain(|asset| !matches!(asset, Asset::Battery(_)));
+    let at = |hour: i64| Timestamp::from_micros(start.as_micros() + hours(hour).as_micros());
+    let session =
+        |from, to, wh| Session { arrival: at(from), departure: at(to), initial_wh: 0.0, target_wh: wh, limit_wh: None };
+    let band = Charging::Power { min_w: 1_400.0, max_w: 11_000.0 };
+    let car = Ev::new("car", 60_000.0, vec![session(0, 7, 20_000.0), session(18, 24, 10_000.0)], band);
+    let washer = Deferrable::new("washer", 2_000.0, hours(2)).earliest(at(8)).latest(at(20));
+    let pump = Deferrable::new("pump", 1_100.0, hours(4)).contiguous(false).min_on(hours(1));
+    site.with(car).with(washer).with(pump)
+}
+
+fn without_pump(rows: &[Vec<f64>]) -> Site {
+    let mut site = without_battery(rows);
+    site.assets.retain(|asset| asset.name() != "pump");
+    site
+}
+
 /// Not a test of time: prints how long the larger ones take. Run it with `--release -- --ignored --nocapture`.
 #[test]
 #[ignore = "prints timings"]
@@ -44,6 +70,12 @@ fn timings() {
     let mut feed_in = house.clone();
     feed_in.iter_mut().for_each(|row| row[5] = 0.25);
     let from = 180 * 24;
+    let mut fixed = home(&house);
+    for asset in &mut fixed.assets {
+        if let Asset::Pv(pv) = asset {
+            pv.curtailable = false;
+        }
+    }
     let sites = [
         ("microgrid, 48 h", microgrid(&island[from..from + 48])),
         ("microgrid, 168 h", microgrid(&island[from..from + 168])),
@@ -51,6 +83,9 @@ fn timings() {
         ("home, a year", home(&house)),
         ("home, a year, buying 0.2 ct above selling", home(&close)),
         ("home, a year, selling at 25 ct", home(&feed_in)),
+        ("home, a year, PV that cannot be curtailed", fixed),
+        ("car, washer and pump without a battery, a day in quarters", without_battery(&house[111 * 24..112 * 24])),
+        ("the same without the pump, a week", without_pump(&house[111 * 24..118 * 24])),
     ];
     for (name, site) in sites {
         let begun = std::time::Instant::now();

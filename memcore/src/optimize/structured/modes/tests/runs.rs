@@ -154,11 +154,11 @@ impl Pump {
         let allowed = if self.contiguous {
             runs.len() <= 1 && (!self.running || ran == 0 || on[0])
         } else {
-            runs.iter().filter(begun).all(|(first, past)| past - first >= self.min_on || *past == on.len())
+            runs.iter().filter(begun).all(|(first, past)| past - first >= self.min_on)
         };
         let starts = runs.iter().filter(begun).count();
         let missing = self.needed.saturating_sub(ran);
-        (within && allowed && ran <= self.needed).then(|| self.start * starts as f64 + self.shortfall * missing as f64)
+        (within && allowed && ran <= self.needed).then_some(self.start * starts as f64 + self.shortfall * missing as f64)
     }
 }
 
@@ -174,61 +174,104 @@ fn runs(on: &[bool]) -> Vec<(usize, usize)> {
     runs
 }
 
+/// A car and a pump behind a grid that takes nothing back, in plain numbers: kW, kWh, steps of an hour.
+#[derive(Debug)]
+struct House {
+    buy: Vec<f64>,
+    pv: Vec<f64>,
+    pump: Pump,
+    /// The least power of the charger; the most is 3.
+    least: u64,
+    /// The car comes with 1 kWh, holds 4, and half of what it takes is stored.
+    target: f64,
+    start: f64,
+    there: std::ops::Range<usize>,
+}
+
+impl House {
+    fn random(seed: u64) -> Self {
+        let mut dice = Dice(0xD1B5_4A32_D192_ED03 ^ (seed + 1).wrapping_mul(0x94D0_49BB_1331_11EB));
+        let steps = 3 + dice.roll(2) as usize;
+        let first = dice.roll(steps as u64 - 1) as usize;
+        let arrives = dice.roll(2) as usize;
+        Self {
+            buy: dice.profile(steps, (-2, 5), 0.1),
+            pv: dice.profile(steps, (0, 4), 1.0),
+            pump: Pump {
+                needed: 1 + dice.roll(3) as usize,
+                window: (first, first + 1 + dice.roll((steps - first) as u64) as usize),
+                contiguous: dice.roll(2) == 0,
+                min_on: 1 + dice.roll(2) as usize,
+                running: dice.roll(4) == 0,
+                start: 0.1 * dice.roll(4) as f64,
+                shortfall: 0.4 * dice.roll(4) as f64,
+            },
+            least: dice.roll(3),
+            target: 1.0 + 0.5 * dice.roll(7) as f64,
+            start: 0.15 * dice.roll(3) as f64,
+            there: arrives..(arrives + 1 + dice.roll(steps as u64 - 1) as usize).min(steps),
+        }
+    }
+
+    fn site(&self) -> Site {
+        let grid = Grid::new("grid", self.buy.clone()).export_limit_w(0.0);
+        let source = Source::new("pv", self.pv.iter().map(|kw| kw * 1e3).collect::<Vec<_>>());
+        let band = Charging::Power { min_w: self.least as f64 * 1e3, max_w: 3e3 };
+        let stay = session(self.there.start as i64, self.there.end as i64, 1e3, self.target * 1e3);
+        let ev = Ev::new("car", 4_000.0, vec![stay], band).charge_efficiency(0.5).start_cost(self.start);
+        let ev = ev.shortfall_per_kwh(1.0);
+        site(hourly(self.buy.len()), [grid.into(), source.into(), ev.into(), self.pump.asset()])
+    }
+
+    /// What is bought in a step in which the car takes `charge` and the pump runs or not.
+    fn bought(&self, step: usize, charge: f64, pump: bool) -> f64 {
+        let need = charge + if pump { 2.0 } else { 0.0 };
+        let from_pv = if self.buy[step] < 0.0 { 0.0 } else { self.pv[step].min(need) };
+        self.buy[step] * (need - from_pv)
+    }
+
+    /// All ways to charge, in whole kW: where slopes change is a whole number of them, so the best way is among these.
+    fn ways_to_charge(&self) -> impl Iterator<Item = Vec<f64>> + '_ {
+        let levels: Vec<u64> = [0].into_iter().chain(self.least.max(1)..=3).collect();
+        let ways = levels.len().pow(self.there.len() as u32);
+        (0..ways).map(move |way| {
+            let level = |step: usize| way / levels.len().pow((step - self.there.start) as u32) % levels.len();
+            (0..self.buy.len())
+                .map(|step| if self.there.contains(&step) { levels[level(step)] as f64 } else { 0.0 })
+                .collect()
+        })
+    }
+
+    /// What a way to charge costs beside its energy; None where the car cannot hold it.
+    fn car_cost(&self, charge: &[f64]) -> Option<f64> {
+        let energy = 1.0 + 0.5 * charge.iter().sum::<f64>();
+        let charging: Vec<bool> = charge.iter().map(|power| *power > 0.0).collect();
+        let starts = if self.least == 0 { usize::from(charging.contains(&true)) } else { runs(&charging).len() };
+        (energy <= 4.0).then(|| (self.target.min(4.0) - energy).max(0.0) + self.start * starts as f64)
+    }
+
+    fn least_cost(&self) -> f64 {
+        let steps = self.buy.len();
+        let patterns = (0..1_usize << steps).map(|pattern| (0..steps).map(|step| pattern >> step & 1 == 1).collect());
+        let pumps: Vec<(Vec<bool>, f64)> =
+            patterns.filter_map(|on: Vec<bool>| self.pump.cost(&on).map(|cost| (on, cost))).collect();
+        let mut least = f64::INFINITY;
+        for charge in self.ways_to_charge() {
+            let Some(car) = self.car_cost(&charge) else { continue };
+            for (on, pump) in &pumps {
+                let bought: f64 = (0..steps).map(|step| self.bought(step, charge[step], on[step])).sum();
+                least = least.min(car + pump + bought);
+            }
+        }
+        least
+    }
+}
+
 #[test]
 fn random_vehicles_and_pumps_cost_what_a_search_of_everything_finds() {
     for seed in 0..150 {
-        let mut dice = Dice(0xD1B5_4A32_D192_ED03 ^ (seed as u64 + 1).wrapping_mul(0x94D0_49BB_1331_11EB));
-        let steps = 3 + dice.roll(2) as usize;
-        let (buy, pv) = (dice.profile(steps, (-2, 5), 0.1), dice.profile(steps, (0, 4), 1.0));
-        let first = dice.roll(steps as u64 - 1) as usize;
-        let pump = Pump {
-            needed: 1 + dice.roll(3) as usize,
-            window: (first, first + 1 + dice.roll((steps - first) as u64) as usize),
-            contiguous: dice.roll(2) == 0,
-            min_on: 1 + dice.roll(2) as usize,
-            running: dice.roll(4) == 0,
-            start: 0.1 * dice.roll(4) as f64,
-            shortfall: 0.4 * dice.roll(4) as f64,
-        };
-        let (least, target, start) = (dice.roll(3), dice.roll(7) as f64, 0.15 * dice.roll(3) as f64);
-        let (arrives, stays) = (dice.roll(2) as usize, 1 + dice.roll(steps as u64 - 1) as usize);
-        let there = arrives..(arrives + stays).min(steps);
-
-        let grid = Grid::new("grid", buy.clone()).export_limit_w(0.0);
-        let source = Source::new("pv", pv.iter().map(|kw| kw * 1e3).collect::<Vec<_>>());
-        let band = Charging::Power { min_w: least as f64 * 1e3, max_w: 3e3 };
-        let stay = session(there.start as i64, there.end as i64, 1e3, 1e3 + target * 500.0);
-        let ev = Ev::new("car", 4_000.0, vec![stay], band).charge_efficiency(0.5).start_cost(start);
-        let ev = ev.shortfall_per_kwh(1.0);
-        let site = site(hourly(steps), [grid.into(), source.into(), ev.into(), pump.asset()]);
-
-        let hour_cost = |step: usize, need: f64| {
-            let from_pv = if buy[step] < 0.0 { 0.0 } else { pv[step].min(need) };
-            buy[step] * (need - from_pv)
-        };
-        let levels: Vec<u64> = [0].into_iter().chain(least.max(1)..=3).collect();
-        let mut expected = f64::INFINITY;
-        for pattern in 0..1_usize << steps {
-            let on: Vec<bool> = (0..steps).map(|step| pattern >> step & 1 == 1).collect();
-            let Some(pump_cost) = pump.cost(&on) else { continue };
-            for number in 0..levels.len().pow(there.len() as u32) {
-                let charge = |step: usize| match there.contains(&step) {
-                    true => levels[number / levels.len().pow((step - there.start) as u32) % levels.len()] as f64,
-                    false => 0.0,
-                };
-                let energy = 1.0 + 0.5 * (0..steps).map(charge).sum::<f64>();
-                if energy > 4.0 {
-                    continue;
-                }
-                let charging: Vec<bool> = (0..steps).map(|step| charge(step) > 0.0).collect();
-                let begins = if least == 0 { usize::from(charging.contains(&true)) } else { runs(&charging).len() };
-                let bus = |step: usize| hour_cost(step, charge(step) + if on[step] { 2.0 } else { 0.0 });
-                let missing = (1.0 + 0.5 * target).min(4.0) - energy;
-                let cost = (0..steps).map(bus).sum::<f64>() + missing.max(0.0) + start * begins as f64 + pump_cost;
-                expected = expected.min(cost);
-            }
-        }
-        let plan = plan(&site);
-        assert!((plan.objective - expected).abs() < 1e-6, "seed {seed}: {} or {expected}\n{pump:?}", plan.objective);
+        let house = House::random(seed);
+        let (plan, expected) = (plan(&house.site()), house.least_cost());
+        assert!((plan.objective - expected).abs() < 1e-6, "seed {seed}: {} or {expected}\n{house:?}", plan.objective);
     }
 }

@@ -1,1 +1,0 @@
-//! Conflicts of small sites, told in their words.

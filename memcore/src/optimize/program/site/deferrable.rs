@@ -1,0 +1,148 @@
+//! A load that must run, but may choose when: in one go, or in pieces of a least length.
+
+use std::ops::Range;
+
+use super::runs::Switched;
+use super::{Builder, Cell, KILO};
+use crate::optimize::meaning::hours_of;
+use crate::optimize::program::linear::Column;
+use crate::optimize::{Deferrable, Quantity};
+
+/// A run in one go: its first step and how many it takes.
+struct Run {
+    first: usize,
+    steps: usize,
+}
+
+impl Builder<'_, '_> {
+    pub(super) fn deferrable(&mut self, part: usize, load: &Deferrable) {
+        let window = self.checked.run_window(load);
+        let mut cells = [vec![Cell::Zero; self.steps()], vec![Cell::Zero; self.steps()]];
+        if load.contiguous {
+            self.run_in_one_go(part, load, window, &mut cells);
+        } else {
+            self.run_in_pieces(part, load, window, &mut cells);
+        }
+        let [power, on] = cells;
+        self.output(part, Quantity::Power, power);
+        self.output(part, Quantity::On, on);
+    }
+
+    /// What it runs less than asked for costs.
+    fn run_shortfall(&mut self, load: &Deferrable, ran: impl Iterator<Item = (Column, f64)>) {
+        let per_h = self.checked.run_shortfall_per_h(load);
+        let short = self.program.column(per_h, 0.0..=f64::INFINITY);
+        let asked = self.given(self.checked.run_hours(load));
+        self.program.at_least(0.0, ran.chain([(short, 1.0), (asked, -1.0)]));
+    }
+
+    /// One of the runs that are possible, or none. Choosing among whole runs leaves no gap between the program and its relaxation
+    /// but what the rest of the site brings in.
+    fn run_in_one_go(&mut self, part: usize, load: &Deferrable, window: Range<usize>, cells: &mut [Vec<Cell>; 2]) {
+        let runs = self.runs(load, &window);
+        let start_cost = if load.running { 0.0 } else { load.start_cost };
+        let chosen: Vec<Column> = runs.iter().map(|_| self.program.binary(start_cost)).collect();
+        if chosen.is_empty() {
+            self.run_shortfall(load, std::iter::empty());
+            return;
+        }
+        self.program.at_most(1.0, chosen.iter().map(|column| (*column, 1.0)));
+        for step in window {
+            let running = || {
+                let covers = runs.iter().zip(&chosen).filter(|(run, _)| (run.first..run.first + run.steps).contains(&step));
+                covers.map(|(run, column)| (*column, step - run.first))
+            };
+            let on = self.program.column(0.0, 0.0..=1.0);
+            self.program.equal(0.0, running().map(|(column, _)| (column, -1.0)).chain([(on, 1.0)]));
+            cells[1][step] = Cell::Plain(on);
+            if load.shape_w.is_empty() {
+                self.flow(part, step, on, load.power_w / KILO);
+                cells[0][step] = Cell::KiloTimes(on, load.power_w / KILO);
+                continue;
+            }
+            let power = self.program.column(0.0, 0.0..=f64::INFINITY);
+            let shape = |at: usize| load.shape_w.get(at).copied().unwrap_or(0.0) / KILO;
+            self.program.equal(0.0, running().map(|(column, at)| (column, -shape(at))).chain([(power, 1.0)]));
+            self.flow(part, step, power, 1.0);
+            cells[0][step] = Cell::Kilo(power);
+        }
+        let ran = runs.iter().zip(&chosen).map(|(run, column)| {
+            let hours = self.checked.hours[run.first..run.first + run.steps].iter().sum();
+            (*column, hours)
+        });
+        let ran: Vec<(Column, f64)> = ran.collect();
+        self.run_shortfall(load, ran.into_iter());
+    }
+
+    /// The runs to choose from: whole ones. Shorter ones where no whole one fits, or where the site says what an hour less costs.
+    fn runs(&self, load: &Deferrable, window: &Range<usize>) -> Vec<Run> {
+        let firsts = if load.running { window.start..window.end.min(window.start + 1) } else { window.clone() };
+        let asked = self.checked.run_hours(load);
+        let whole = |first: usize| {
+            let steps = self.checked.steps_to_cover(first, load.run_time);
+            let covered: f64 = self.checked.hours[first..first + steps].iter().sum();
+            (first + steps <= window.end && covered > asked - 1e-9).then_some(Run { first, steps })
+        };
+        let fitting: Vec<Run> = firsts.clone().filter_map(whole).filter(|run| run.steps > 0).collect();
+        if !fitting.is_empty() && load.shortfall_per_h.is_none() {
+            return fitting;
+        }
+        let longest = |first: usize| self.checked.steps_to_cover(first, load.run_time).min(window.end - first);
+        firsts.flat_map(|first| (1..=longest(first)).map(move |steps| Run { first, steps })).collect()
+    }
+
+    /// On and off as it likes, in pieces of at least `min_on`, all within the window.
+    fn run_in_pieces(&mut self, part: usize, load: &Deferrable, window: Range<usize>, cells: &mut [Vec<Cell>; 2]) {
+        let mut on = Vec::with_capacity(window.end);
+        for step in 0..window.end {
+            if step < window.start {
+                on.push(self.given(0.0));
+                continue;
+            }
+            let column = self.program.binary(0.0);
+            self.flow(part, step, column, load.power_w / KILO);
+            cells[0][step] = Cell::KiloTimes(column, load.power_w / KILO);
+            cells[1][step] = Cell::Plain(column);
+            on.push(column);
+        }
+        let ran: Vec<(Column, f64)> = window.clone().map(|step| (on[step], self.hours(step))).collect();
+        self.program.at_most(self.longest_run(load, &window), ran.iter().copied());
+        self.run_shortfall(load, ran.into_iter());
+        let switched = Switched {
+            part,
+            initially_on: load.running,
+            start_cost: load.start_cost,
+            stop_cost: 0.0,
+            least_up: (load.min_on, "min_on"),
+            least_down: (None, "min_on"),
+        };
+        if !switched.matters() {
+            return;
+        }
+        let switching = self.switching(&on, &switched);
+        // What must have ended with the window cannot start too late for its least time.
+        let least = load.min_on.map_or(0.0, hours_of);
+        for (step, start) in switching.starts.iter().enumerate() {
+            let left: f64 = self.checked.hours[step..window.end].iter().sum();
+            if left < least - 1e-9 {
+                self.program.upper[start.0] = 0.0;
+            }
+        }
+    }
+
+    /// The hours that a run in pieces may take: rounded up to whole steps where all are of one length.
+    fn longest_run(&self, load: &Deferrable, window: &Range<usize>) -> f64 {
+        let asked = self.checked.run_hours(load);
+        let hours = &self.checked.hours[window.clone()];
+        let shortest = hours.iter().copied().fold(f64::INFINITY, f64::min);
+        let longest = hours.iter().copied().fold(0.0, f64::max);
+        if hours.is_empty() {
+            return asked;
+        }
+        if longest - shortest < 1e-9 {
+            return self.checked.steps_to_cover(window.start, load.run_time) as f64 * shortest;
+        }
+        // Less than one more step, whichever it is.
+        asked + shortest * (1.0 - 1e-6)
+    }
+}

@@ -1,0 +1,145 @@
+//! Golden optima that up to eleven tools agree on, where the data stands beside the project, by every solver that applies.
+
+use super::*;
+use crate::model::Timestamp;
+use crate::optimize::{Battery, Charging, Deferrable, Ev, Genset, Grid, Load, Quantity, Session, Source, Terminal};
+
+/// The home of the golden problems from an hour of the year on, each hour in `per_hour` steps. As linear programs: nothing excludes
+/// anything.
+fn home(rows: &[Vec<f64>], from: usize, hours: usize, per_hour: usize) -> Site {
+    let column = |at: usize, scale: f64| -> Vec<f64> {
+        (0..hours * per_hour).map(|step| rows[from + step / per_hour][at] * scale).collect()
+    };
+    let grid = Grid::new("grid", column(4, 1.0))
+        .sell_per_kwh(column(5, 1.0))
+        .import_limit_w(10_000.0)
+        .export_limit_w(7_000.0)
+        .exclusive(false);
+    let battery = Battery::new("battery", 10_000.0, 5_000.0, 5_000.0, 5_000.0)
+        .wear_per_kwh(0.02)
+        .terminal(Terminal::ExactlyWh(5_000.0))
+        .exclusive(false);
+    let (load, pv) = (Load::new("house", column(1, 1e3)), Source::new("pv", column(2, 8e3)));
+    site(even(60 / per_hour as i64, hours * per_hour), [grid.into(), battery.into(), load.into(), pv.into()])
+}
+
+fn quadratic(mut home: Site) -> Site {
+    if let Asset::Grid(grid) = &mut home.assets[0] {
+        grid.quadratic_per_kw2h = 0.01;
+    }
+    home
+}
+
+/// With everything that excludes, a washer, a pool pump and a vehicle: P2.
+fn full_house(mut home: Site) -> Site {
+    for asset in &mut home.assets {
+        match asset {
+            Asset::Grid(grid) => grid.exclusive = true,
+            Asset::Battery(battery) => battery.exclusive = true,
+            _ => {}
+        }
+    }
+    let start = home.horizon.start();
+    let at = |hour: i64| Timestamp::from_micros(start.as_micros() + hours(hour).as_micros());
+    let washer = Deferrable::new("washer", 2_000.0, hours(2)).earliest(at(8)).latest(at(20));
+    let pump = Deferrable::new("pump", 1_100.0, hours(4)).contiguous(false).min_on(hours(1));
+    let session = |from: i64, to: i64, wh: f64| Session {
+        arrival: at(from),
+        departure: at(to),
+        initial_wh: 0.0,
+        target_wh: wh,
+        limit_wh: Some(wh),
+    };
+    let charging = Charging::Power { min_w: 1_400.0, max_w: 11_000.0 };
+    let car = Ev::new("car", 60_000.0, [session(0, 7, 20_000.0), session(18, 24, 10_000.0)].to_vec(), charging);
+    home.with(washer).with(pump).with(car)
+}
+
+/// The islanded microgrid.
+fn microgrid(rows: &[Vec<f64>]) -> Site {
+    let column = |at: usize, scale: f64| rows.iter().map(|row| row[at] * scale).collect::<Vec<f64>>();
+    let large = Genset::new("large", 18_000.0, 60_000.0, 0.28)
+        .no_load_per_h(3.0)
+        .start_cost(8.0)
+        .min_up(hours(3))
+        .min_down(hours(2));
+    let small = Genset::new("small", 12_000.0, 40_000.0, 0.30)
+        .no_load_per_h(2.0)
+        .start_cost(5.0)
+        .min_up(hours(2))
+        .min_down(hours(1));
+    let battery = Battery::new("battery", 100_000.0, 40_000.0, 40_000.0, 50_000.0)
+        .wear_per_kwh(0.02)
+        .terminal(Terminal::ExactlyWh(50_000.0))
+        .exclusive(false);
+    let load = Load::new("village", column(1, 1e3)).value_of_lost_load_per_kwh(3.0);
+    let pv = Source::new("pv", column(2, 60e3));
+    site(even(60, rows.len()), [large.into(), small.into(), battery.into(), load.into(), pv.into()])
+}
+
+#[test]
+fn a_day_of_a_home_costs_the_same_by_every_solver() {
+    let Some(rows) = table("home_year_hourly.csv") else { return };
+    for solver in solvers() {
+        let day = solved(&home(&rows, 111 * 24, 24, 4), &with(solver));
+        close(day.objective, -0.053_628_64);
+        close(day.bound, day.objective);
+        let prices = day.bus_prices.expect("every solver's plan has prices");
+        let most = rows[111 * 24..112 * 24].iter().map(|row| row[4]).fold(0.0, f64::max);
+        assert!(prices[0].iter().all(|price| *price <= most + 1e-6), "{solver:?}: a kWh is never dearer than bought");
+    }
+}
+
+#[test]
+fn a_week_and_a_year_of_a_home_cost_what_ten_tools_say() {
+    let Some(rows) = table("home_year_hourly.csv") else { return };
+    for solver in solvers() {
+        close(solved(&home(&rows, 111 * 24, 168, 4), &with(solver)).objective, -6.908_925_55);
+    }
+    // microlp needs half a minute for a year.
+    for solver in solvers().filter(|solver| *solver != Solver::Microlp) {
+        close(solved(&home(&rows, 0, 8_760, 1), &with(solver)).objective, -199.735_420_19);
+    }
+}
+
+#[test]
+fn squares_of_import_and_export_cost_what_clarabel_and_cvxpy_say() {
+    let Some(rows) = table("home_year_hourly.csv") else { return };
+    if !Solver::Clarabel.is_built() {
+        return;
+    }
+    let (engine, _) =
+        crate::optimize::program::solve(&quadratic(home(&rows, 111 * 24, 24, 4)).checked().unwrap(), &Options::default())
+            .unwrap();
+    assert_eq!(engine, Solver::Clarabel.engine());
+    close(solved(&quadratic(home(&rows, 111 * 24, 24, 4)), &Options::default()).objective, 0.034_775_72);
+    close(solved(&quadratic(home(&rows, 0, 8_760, 1)), &Options::default()).objective, -67.955_867_99);
+}
+
+#[cfg(feature = "highs")]
+#[test]
+fn a_full_house_costs_what_three_tools_say() {
+    let Some(rows) = table("home_year_hourly.csv") else { return };
+    for (day, cost) in [(111, 3.617_254_12), (15, 5.632_696_02)] {
+        let begun = std::time::Instant::now();
+        let plan = solved(&full_house(home(&rows, day * 24, 24, 4)), &with(Solver::Highs));
+        eprintln!("day {day}: {:?} {:.8} {:.8}", begun.elapsed(), plan.objective, plan.bound);
+        close(plan.objective, cost);
+        close(plan.bound, plan.objective);
+        for (part, [first, second]) in
+            [(0, [Quantity::Import, Quantity::Export]), (1, [Quantity::Charge, Quantity::Discharge])]
+        {
+            let (first, second) = (plan.schedule.column(part, first), plan.schedule.column(part, second));
+            assert!(first.iter().zip(second).all(|(first, second)| first.min(*second) < 1e-3), "part {part} mixes");
+        }
+    }
+}
+
+#[test]
+fn a_microgrid_commits_its_gensets_as_seven_tools_do() {
+    let Some(rows) = table("microgrid_year_hourly.csv") else { return };
+    let from = 180 * 24;
+    if Solver::Highs.is_built() {
+        close(solved(&microgrid(&rows[from..from + 48]), &with(Solver::Highs)).objective, 294.504_696_94);
+    }
+}

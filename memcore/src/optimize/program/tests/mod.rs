@@ -1,0 +1,68 @@
+//! Programs of sites: golden optima, and small sites whose answer can be worked out by hand.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::solver::Solver;
+use crate::model::{Currency, Span};
+use crate::optimize::answer::{Answer, Solved};
+use crate::optimize::{Asset, Horizon, Options, Site};
+
+mod elastic;
+mod golden;
+mod small;
+
+/// The solvers that are built in and solve linear and integer programs.
+fn linear_solvers() -> impl Iterator<Item = Solver> {
+    [Solver::Highs, Solver::Microlp].into_iter().filter(|solver| solver.is_built())
+}
+
+/// The solvers that are built in.
+fn solvers() -> impl Iterator<Item = Solver> {
+    linear_solvers().chain(Some(Solver::Clarabel).filter(|solver| solver.is_built()))
+}
+
+fn with(solver: Solver) -> Options {
+    Options { engine: Some(solver.engine()), ..Options::default() }
+}
+
+fn answer(site: &Site, options: &Options) -> Answer {
+    super::solve(&site.checked().unwrap(), options).unwrap().1
+}
+
+/// The schedule of a site with what it costs; panics where there is none.
+#[track_caller]
+fn solved(site: &Site, options: &Options) -> Solved {
+    match answer(site, options) {
+        Answer::Solved(solved) => *solved,
+        other => panic!("{:?}: {other:?}", options.engine),
+    }
+}
+
+#[track_caller]
+fn close(found: f64, expected: f64) {
+    assert!((found - expected).abs() < 1e-6, "{found}, expected {expected}");
+}
+
+fn even(minutes: i64, steps: usize) -> Horizon {
+    Horizon::even("2026-01-01T00:00:00Z".parse().unwrap(), Span::from_seconds(60 * minutes), steps).unwrap()
+}
+
+fn hours(count: i64) -> Span {
+    Span::from_seconds(3600 * count)
+}
+
+fn site(horizon: Horizon, assets: impl IntoIterator<Item = Asset>) -> Site {
+    Site::new(Currency::EUR, horizon, assets)
+}
+
+/// The rows of a table beside the project, first column first; None, and said so, where it is absent.
+fn table(name: &str) -> Option<Vec<Vec<f64>>> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let file = std::env::var_os("MEMCORE_TEST_DATA").map_or_else(beside, PathBuf::from).join("optimize").join(name);
+    let Ok(text) = std::fs::read_to_string(&file) else {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {} is absent", file.display());
+        return None;
+    };
+    Some(text.lines().skip(1).map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect())
+}
