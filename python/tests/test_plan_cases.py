@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def relaxation(plan: mc.Plan, right: dict[str, Any]) -> None:
     assert relaxed.amount == pytest.approx(right["amount"], abs=1.0)
 
 
-CHECKS = {
+CHECKS: dict[str, Callable[[mc.Plan, Any], None]] = {
     "objective": objective,
     "costs": costs,
     "columns": columns,
