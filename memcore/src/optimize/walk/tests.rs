@@ -1,7 +1,8 @@
 //! Homes and islands that are walked: what planning costs when it knows, when it guesses, and when there is none.
 
 use super::super::{
-    Battery, CostCause, Foresight, Grid, Horizon, Load, Method, Naive, Quantity, Site, Source, State, Terminal,
+    Battery, Charging, CostCause, Deferrable, Ev, Foresight, Genset, Grid, Horizon, Load, Method, Naive, Quantity, Session,
+    Site, Source, State, Terminal,
 };
 use super::{Backtest, Walk, backtest};
 use crate::error::{Error, Result};
@@ -154,4 +155,35 @@ fn a_walk_can_be_given_up_and_must_make_sense() {
     assert!(refused(Walk { to: Some(25), ..Walk::default() }).contains("horizon's 24"));
     assert!(refused(Walk { every: 0, ..Walk::default() }).contains("walk.every"));
     assert!(refused(Walk { every: 97, ..Walk::default() }).contains("at most walk.ahead of 96"));
+}
+
+#[test]
+fn an_island_is_walked_with_its_gensets_kept_running_as_long_as_they_must() {
+    let load: Vec<f64> = [3.0, 3.0, 9.0, 14.0, 9.0, 3.0, 2.0, 2.0].map(|kw| kw * 1_000.0).to_vec();
+    let small = Genset::new("small", 2_000.0, 6_000.0, 0.35).start_cost(1.0).min_up(Span::from_seconds(3 * 3_600));
+    let big = Genset::new("big", 4_000.0, 12_000.0, 0.30).start_cost(3.0).min_down(Span::from_seconds(2 * 3_600));
+    let battery = Battery::new("battery", 6_000.0, 3_000.0, 3_000.0, 3_000.0);
+    let load = Load::new("load", load).value_of_lost_load_per_kwh(3.0);
+    let assets = [small.into(), big.initially_on(true).into(), battery.into(), load.into()];
+    let site = Site::new(Currency::EUR, hours(1).part(0..8).unwrap(), assets);
+    let found = walked(&site, None, &Walk { ahead: 8, ..Walk::default() });
+    assert_eq!((found.broken.as_deref(), found.without_plan), (None, 0));
+    assert!(found.regret().unwrap().abs() < 1e-5, "{:?} against {}", found.perfect, found.cost);
+}
+
+#[test]
+fn a_vehicle_and_a_washer_are_walked_to_their_ends() {
+    let at = |hour: usize| hours(1).borders()[hour];
+    let price = [0.3, 0.1, 0.2, 0.1, 0.4, 0.4, 0.05, 0.3];
+    let session = Session { arrival: at(1), departure: at(7), initial_wh: 10_000.0, target_wh: 21_000.0, limit_wh: None };
+    let car = Ev::new("car", 50_000.0, vec![session], Charging::Power { min_w: 1_400.0, max_w: 4_000.0 });
+    let washer = Deferrable::new("washer", 1_000.0, Span::from_seconds(2 * 3_600)).latest(at(6));
+    let grid = Grid::new("grid", price).import_limit_w(6_000.0);
+    let assets = [grid.into(), Load::new("load", vec![300.0; 8]).into(), car.into(), washer.into()];
+    let site = Site::new(Currency::EUR, hours(1).part(0..8).unwrap(), assets);
+    let found = walked(&site, None, &Walk { ahead: 8, ..Walk::default() });
+    assert_eq!((found.broken.as_deref(), found.without_plan), (None, 0), "{:?}", found.notices);
+    assert!(found.regret().unwrap().abs() < 1e-5, "{:?} against {}", found.perfect, found.cost);
+    assert_eq!(found.column("washer", Quantity::On).unwrap().iter().sum::<f64>(), 2.0);
+    assert!((found.column("car", Quantity::Energy).unwrap()[6] - 21_000.0).abs() < 1.0);
 }

@@ -60,7 +60,8 @@ impl Builder<'_, '_> {
                 cells[0][step] = Cell::KiloTimes(on, load.power_w / KILO);
                 continue;
             }
-            let power = self.program.column(0.0, 0.0..=f64::INFINITY);
+            let most = load.shape_w.iter().copied().fold(0.0, f64::max) / KILO;
+            let power = self.program.column(0.0, 0.0..=most);
             let shape = |at: usize| load.shape_w.get(at).copied().unwrap_or(0.0) / KILO;
             self.program.equal(0.0, running().map(|(column, at)| (column, -shape(at))).chain([(power, 1.0)]));
             self.flow(part, step, power, 1.0);

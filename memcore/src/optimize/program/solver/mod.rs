@@ -110,6 +110,14 @@ impl Solver {
         })
     }
 
+    /// The best solver that is built in for a program.
+    ///
+    /// # Errors
+    /// Unsupported where none is built in.
+    pub(in crate::optimize) fn for_program(program: &Program) -> Result<Self> {
+        Self::best(program.is_quadratic())
+    }
+
     /// Whether it is built in and solves programs of a kind.
     ///
     /// # Errors
