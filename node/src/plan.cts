@@ -418,6 +418,20 @@ export class Site {
     natives.set(this, this.#native);
   }
 
+  /**
+   * Reads a site's file, as `memcore plan` does: TOML, or JSON where its name ends so. Where a profile may stand, so may a column of
+   * a file, the history of a store, or a forecast.
+   */
+  static async read(path: string): Promise<Site> {
+    return new Site((await settled(native.NativePlanSite.read(checkText("Site.read", "path", path)))) as unknown as SiteOptions);
+  }
+
+  /** A site out of the text of its file. */
+  static fromTOML(toml: string): Site {
+    const text = checkText("Site.fromTOML", "toml", toml);
+    return new Site(sync(() => native.NativePlanSite.ofToml(text)) as unknown as SiteOptions);
+  }
+
   /** A site out of the JSON form of its file, as `JSON.stringify(site)` writes it: fields are as in the file. */
   static fromJSON(json: string | object): Site {
     const text = checkText("Site.fromJSON", "json", typeof json === "string" ? json : JSON.stringify(json));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use memcore::model::{Span, SystemClock};
 use memcore::optimize::{Asset, BusPrices, Description, Engine, Options, Outcome, Plan, Site, WaterValues};
-use memcore::{Error, QueryResult};
+use memcore::{Error, QueryResult, SiteRequest};
 use napi::Env;
 use napi::bindgen_prelude::{BigInt64Array, Buffer, Float64Array, Function, PromiseRaw};
 use napi_derive::napi;
@@ -85,6 +85,18 @@ impl NativePlanSite {
             described(value, &columns)?.site()
         };
         read().map(|site| Self(Arc::new(site))).to_node()
+    }
+
+    /// Of a site's file.
+    #[napi]
+    pub async fn read(path: String) -> Result<Self> {
+        on_disk(move || memcore::read_site(path, &SiteRequest::default())).await.map(|(site, _)| Self(Arc::new(site)))
+    }
+
+    /// Of the TOML of a site's file.
+    #[napi(factory, catch_unwind)]
+    pub fn of_toml(text: String) -> Result<Self> {
+        memcore::parse_site(&text, false, &SiteRequest::default()).map(|(site, _)| Self(Arc::new(site))).to_node()
     }
 
     /// Its fields, as JSON.
