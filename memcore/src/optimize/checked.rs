@@ -4,7 +4,7 @@ use super::{Asset, Battery, Building, DemandCharge, Session, Site, Tank, Termina
 use crate::model::Span;
 
 /// Two lengths of time are the same within this many hours: a tenth of a microsecond.
-const SAME_HOURS: f64 = 1e-10 / 3.6;
+pub(super) const SAME_HOURS: f64 = 1e-10 / 3.6;
 
 /// A site that passed every check, with what follows from it. Engines and the verifier take nothing else.
 ///

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::checked::Checked;
+use super::checked::{Checked, SAME_HOURS};
 use super::{Building, Deferrable, Ev, Genset, Reserve, Session, Source, Tank};
 use crate::model::Span;
 
@@ -47,6 +47,14 @@ impl Checked<'_> {
     /// The hours that a deferrable load is to run: what it runs less than that is its shortfall. A run in whole steps may be longer.
     pub(in crate::optimize) fn run_hours(&self, load: &Deferrable) -> f64 {
         hours_of(load.run_time)
+    }
+
+    /// Whether a load that runs in several goes may be started in a step: its least time on, which nothing cuts short, is over before its
+    /// window ends.
+    pub(in crate::optimize) fn may_start(&self, load: &Deferrable, step: usize) -> bool {
+        let end = self.run_window(load).end;
+        let left: f64 = self.hours[step.min(end)..end].iter().sum();
+        left > load.min_on.map_or(0.0, hours_of) - SAME_HOURS
     }
 
     /// What each hour that a deferrable load could not run costs: unless told, the price of shortage of its (mean) power for an hour.

@@ -1,21 +1,22 @@
 //! Any site as a linear, quadratic or integer program, and the solvers of such programs.
 //!
-//! `site` writes the program, `search` finds its best values with the solvers of `solver`, `schedule` reads a schedule from them.
-//! `elastic` is the same program with limits that give, for explanations.
+//! `site` writes the program, `search` finds its best values with the solvers of `solver`, `schedule` reads a schedule from them, and
+//! `warm` begins from the plan before.
 
 #[cfg(feature = "highs")]
 mod dive;
-pub(in crate::optimize) mod elastic;
 pub(in crate::optimize) mod linear;
 mod schedule;
 mod search;
 pub(in crate::optimize) mod site;
 pub(in crate::optimize) mod solver;
 mod solvers;
-pub(in crate::optimize) mod tags;
 mod tangents;
 #[cfg(test)]
 mod tests;
+mod warm;
+
+pub(in crate::optimize) use warm::{Hot, Warm};
 
 use search::Searched;
 use solvers::Solvers;
@@ -31,27 +32,30 @@ use crate::error::{Error, Result};
 /// Unsupported where the engine asked for is not built in or cannot solve a site of this shape, or where none is built in; invalid
 /// where the site lets money be made without end; internal where a solver fails.
 pub(in crate::optimize) fn solve(checked: &Checked<'_>, options: &Options) -> Result<(Engine, Answer)> {
-    Warm::default().solve(checked, options)
+    Basis::default().solve(checked, options)
 }
 
 /// What is kept from one solve to the next: with HiGHS, the last linear program and its basis. A site of the same shape (same parts,
 /// same steps; other loads, forecasts, prices and states) is then solved from there. The answer is proven as any other is.
 #[derive(Debug, Default)]
-pub(in crate::optimize) struct Warm {
+struct Basis {
     #[cfg(feature = "highs")]
-    hot: solver::Hot,
+    linear: solver::LinearBasis,
 }
 
-impl Warm {
+impl Basis {
     /// Solves a site as a program, beginning from the one before where that helps.
     ///
     /// # Errors
     /// Like [`solve`].
-    pub(in crate::optimize) fn solve(&mut self, checked: &Checked<'_>, options: &Options) -> Result<(Engine, Answer)> {
+    fn solve(&mut self, checked: &Checked<'_>, options: &Options) -> Result<(Engine, Answer)> {
         let built = site::build(checked);
         let solvers = Solvers::new(&built.program, options)?;
         #[cfg(feature = "highs")]
-        let solvers = solvers.with_hot(&mut self.hot);
+        let solvers = {
+            self.linear.begin();
+            solvers.with_basis(&mut self.linear)
+        };
         let mut solvers = solvers;
         let engine = solvers.engine(&built.program);
         let answer = match search::search(&built, &mut solvers)? {
@@ -75,5 +79,17 @@ impl Warm {
             })),
         };
         Ok((engine, answer))
+    }
+
+    /// Whether the last solve began from the one before.
+    #[cfg(feature = "highs")]
+    fn began_hot(&self) -> bool {
+        self.linear.began_hot()
+    }
+
+    /// Without HiGHS nothing is kept.
+    #[cfg(not(feature = "highs"))]
+    fn began_hot(&self) -> bool {
+        false
     }
 }

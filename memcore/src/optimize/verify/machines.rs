@@ -2,7 +2,7 @@
 
 use super::walk::{Owner, Walk, tolerance};
 use crate::model::Span;
-use crate::optimize::meaning::hours_of;
+use crate::optimize::checked::SAME_HOURS;
 use crate::optimize::{Asset, Deferrable, Genset, Heat, HeatPump, Quantity};
 
 /// Which steps something is on in. What is neither on nor off is refused on the way.
@@ -115,15 +115,14 @@ pub(super) fn deferrable(walk: &mut Walk<'_>, part: usize, load: &Deferrable) {
         walk.must(owner, "runs longer than its run_time", first, ran <= longest);
         walk.must(owner, "stops though it was running", 0, !load.running || ran == 0 || on[0]);
     } else {
-        let hours = |step: usize| if on[step] { walk.checked.hours[step] } else { 0.0 };
-        let (total, longest) = (0..on.len()).map(hours).fold((0.0, 0.0_f64), |(sum, max), h| (sum + h, max.max(h)));
-        let surplus = total - walk.checked.run_hours(load);
-        walk.must(owner, "runs longer than its run_time", first, surplus < longest.max(1e-9));
+        let last = on.iter().rposition(|on| *on).unwrap_or(0);
+        let before: f64 = (first..last).filter(|step| on[*step]).map(|step| walk.checked.hours[step]).sum();
+        let needed = ran == 0 || before < walk.checked.run_hours(load) - SAME_HOURS;
+        walk.must(owner, "runs longer than its run_time", last, needed);
         least_time(walk, part, "stops before min_on is over", &on, load.running, [load.min_on, None]);
-        let least = load.min_on.map_or(0.0, hours_of);
         for start in (0..on.len()).filter(|step| on[*step] && !(if *step == 0 { load.running } else { on[*step - 1] })) {
-            let left: f64 = walk.checked.hours[start..window.end.max(start)].iter().sum();
-            walk.must(owner, "starts too late for min_on", start, left > least - 1e-9);
+            let in_time = walk.checked.may_start(load, start);
+            walk.must(owner, "starts too late for min_on", start, in_time);
         }
     }
     let power = walk.column(part, Quantity::Power);

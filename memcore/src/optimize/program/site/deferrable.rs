@@ -4,9 +4,12 @@ use std::ops::Range;
 
 use super::runs::Switched;
 use super::{Builder, Cell, KILO};
-use crate::optimize::meaning::hours_of;
+use crate::optimize::checked::SAME_HOURS;
 use crate::optimize::program::linear::Column;
 use crate::optimize::{Deferrable, Quantity};
+
+/// With less than this of its run time left, in hours, a load is done: solvers cannot tell much less.
+const NOTHING_LEFT_H: f64 = 1e-5;
 
 /// A run in one go: its first step and how many it takes.
 struct Run {
@@ -105,44 +108,46 @@ impl Builder<'_, '_> {
             cells[1][step] = Cell::Plain(column);
             on.push(column);
         }
-        let ran: Vec<(Column, f64)> = window.clone().map(|step| (on[step], self.hours(step))).collect();
-        self.program.at_most(self.longest_run(load, &window), ran.iter().copied());
+        let ran: Vec<(Column, f64)> = window.map(|step| (on[step], self.hours(step))).collect();
+        self.no_longer_than_needed(load, &ran);
         self.run_shortfall(load, ran.into_iter());
         let switched = Switched {
-            part,
             initially_on: load.running,
             start_cost: load.start_cost,
             stop_cost: 0.0,
-            least_up: (load.min_on, "min_on"),
-            least_down: (None, "min_on"),
+            least_up: load.min_on,
+            least_down: None,
         };
         if !switched.matters() {
             return;
         }
         let switching = self.switching(&on, &switched);
-        // What must have ended with the window cannot start too late for its least time.
-        let least = load.min_on.map_or(0.0, hours_of);
         for (step, start) in switching.starts.iter().enumerate() {
-            let left: f64 = self.checked.hours[step..window.end].iter().sum();
-            if left < least - 1e-9 {
+            if !self.checked.may_start(load, step) {
                 self.program.upper[start.0] = 0.0;
             }
         }
     }
 
-    /// The hours that a run in pieces may take: rounded up to whole steps where all are of one length.
-    fn longest_run(&self, load: &Deferrable, window: &Range<usize>) -> f64 {
+    /// A step is run only where the ones before leave something of the run time.
+    fn no_longer_than_needed(&mut self, load: &Deferrable, ran: &[(Column, f64)]) {
         let asked = self.checked.run_hours(load);
-        let hours = &self.checked.hours[window.clone()];
-        let shortest = hours.iter().copied().fold(f64::INFINITY, f64::min);
-        let longest = hours.iter().copied().fold(0.0, f64::max);
-        if hours.is_empty() {
-            return asked;
+        let Some((_, first)) = ran.first() else { return };
+        if ran.iter().all(|(_, hours)| (hours - first).abs() < SAME_HOURS) {
+            // With steps of one length it is how many of them.
+            let steps = ((asked - SAME_HOURS) / first).ceil();
+            self.program.at_most(steps * first, ran.iter().copied());
+            return;
         }
-        if longest - shortest < 1e-9 {
-            return self.checked.steps_to_cover(window.start, load.run_time) as f64 * shortest;
+        let mut all = 0.0;
+        let most = asked - NOTHING_LEFT_H;
+        for (step, (column, hours)) in ran.iter().enumerate() {
+            // Before a step no more than `most` has run, or the step is not.
+            if all > most {
+                let before = ran[..step].iter().copied();
+                self.program.at_most(all, before.chain([(*column, all - most)]));
+            }
+            all += hours;
         }
-        // Less than one more step, whichever it is.
-        asked + shortest * (1.0 - 1e-6)
     }
 }

@@ -107,13 +107,17 @@ pub(super) struct SeveralRuns<'a> {
     needed: usize,
     /// How many steps a start binds beyond its own.
     binds: usize,
+    /// The first step in which it is too late for a start.
+    late: usize,
 }
 
 impl<'a> SeveralRuns<'a> {
     pub(super) fn new(checked: &'a Checked<'a>, load: &'a Deferrable) -> Self {
         let covered = |time| checked.steps_to_cover(0, time);
         let binds = load.min_on.map_or(0, covered).max(1) - 1;
-        Self { checked, load, window: checked.run_window(load), needed: covered(load.run_time), binds }
+        let window = checked.run_window(load);
+        let late = window.clone().rev().find(|step| checked.may_start(load, *step)).map_or(window.start, |last| last + 1);
+        Self { checked, load, window, needed: covered(load.run_time), binds, late }
     }
 
     fn state(&self, ran: usize, runs: usize) -> usize {
@@ -150,8 +154,7 @@ impl Member for SeveralRuns<'_> {
         let stand = Move::free(from, self.state(ran, 0));
         match runs {
             0 => {
-                // It must have ended with its window, and a start that is too late for its least time is none.
-                let in_time = step + self.binds < self.window.end;
+                let in_time = step < self.late;
                 let started = self.run(step, from, ran, self.binds).filter(|_| in_time);
                 let started = started.map(|run| Move { cost: run.cost + self.load.start_cost, starts: 1, ..run });
                 [stand].into_iter().chain(started).collect()
