@@ -156,6 +156,10 @@ export declare class NativePlan {
 export declare class NativePlanSite {
   /** Of JSON with its columns. */
   static of(text: string, columns: Array<Float64Array>): NativePlanSite
+  /** Of a site's file. */
+  static read(path: string): Promise<NativePlanSite>
+  /** Of the TOML of a site's file. */
+  static ofToml(text: string): NativePlanSite
   /** Its fields, as JSON. */
   json(): string
   /** The names of its assets. */

@@ -1,7 +1,7 @@
 //! Prints the figures of memcore, one JSON object a line.
 //!
-//! `figures GROUP...` measures the groups named (`link`, `store`, `router`, `import`, `energy`, `doctor`, `growth`), all of them
-//! but `growth`, which takes long, without a name. Machines are shared and noisy: compare within one run, and trust CPU time and
+//! `figures GROUP...` measures the groups named (`link`, `store`, `router`, `import`, `energy`, `doctor`, `optimize`, `growth`), all
+//! of them but `growth`, which takes long, without a name. Machines are shared and noisy: compare within one run, and trust CPU time and
 //! ratios more than the clock. `MEMCORE_FIGURES_SCALE`, such as `0.01`, makes what is measured for `growth` and large stores smaller.
 
 mod doctor;
@@ -10,6 +10,7 @@ mod growth;
 mod growth_case;
 mod import;
 mod link;
+mod optimize;
 mod peer;
 mod process;
 mod router;
@@ -33,13 +34,14 @@ pub(crate) struct Figure {
 /// Measures one group.
 type Group = (&'static str, fn() -> Vec<Figure>);
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     ("link", link::figures),
     ("store", stored),
     ("router", routed),
     ("import", import::figures),
     ("energy", energy::figures),
     ("doctor", doctor::figures),
+    ("optimize", optimize::figures),
     ("growth", growth::figures),
 ];
 /// Only where it is named.

@@ -74,7 +74,7 @@ export type {
 } from "./history.cjs";
 export { Events, LiveStream, Subscription } from "./live.cjs";
 export type { CommandState, Event } from "./live.cjs";
-export { Plan, PlanChart, PlanPart, Site, solveMany } from "./plan.cjs";
+export { Plan, PlanChart, Planner, PlanPart, Site, solveMany } from "./plan.cjs";
 export type {
   Certificate,
   ConflictingLimit,

@@ -418,6 +418,20 @@ export class Site {
     natives.set(this, this.#native);
   }
 
+  /**
+   * Reads a site's file, as `memcore plan` does: TOML, or JSON where its name ends so. Where a profile may stand, so may a column of
+   * a file, the history of a store, or a forecast.
+   */
+  static async read(path: string): Promise<Site> {
+    return new Site((await settled(native.NativePlanSite.read(checkText("Site.read", "path", path)))) as unknown as SiteOptions);
+  }
+
+  /** A site out of the text of its file. */
+  static fromTOML(toml: string): Site {
+    const text = checkText("Site.fromTOML", "toml", toml);
+    return new Site(sync(() => native.NativePlanSite.ofToml(text)) as unknown as SiteOptions);
+  }
+
   /** A site out of the JSON form of its file, as `JSON.stringify(site)` writes it: fields are as in the file. */
   static fromJSON(json: string | object): Site {
     const text = checkText("Site.fromJSON", "json", typeof json === "string" ? json : JSON.stringify(json));
@@ -461,6 +475,26 @@ export class Site {
   /** All of its fields, in the form of a site's file. */
   toJSON(): Record<string, unknown> {
     return JSON.parse(sync(() => this.#native.json())) as Record<string, unknown>;
+  }
+}
+
+/**
+ * Plans one site after the other, as a controller does each quarter of an hour: a plan is what `Site.solve` finds, and memory and
+ * bases of solvers are kept from one to the next, which is quicker for sites of the same shape.
+ */
+export class Planner {
+  readonly #native: native.NativePlanner;
+
+  constructor(options: Omit<SolveOptions, "signal"> = {}) {
+    checkOptions("Planner", options, SOLVE);
+    this.#native = sync(() => native.NativePlanner.of(settings(options)));
+  }
+
+  /** The best plan of a site, found off Node's thread. */
+  async solve(site: Site): Promise<Plan> {
+    const asked = natives.get(site);
+    if (asked === undefined) throw new InvalidError(`Planner.solve: site is ${show(site)}, expected a Site`);
+    return new Plan(await settled(this.#native.solve(asked)), site);
   }
 }
 

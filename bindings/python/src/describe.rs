@@ -35,6 +35,11 @@ pub(crate) fn describe(value: &Bound<'_, PyAny>) -> PyResult<Description<'static
     if let Ok(tuple) = value.cast::<PyTuple>() {
         return described_items(tuple.len(), || tuple.iter());
     }
+    if !value.hasattr("__len__")?
+        && let Ok(number) = value.extract()
+    {
+        return Ok(Description::Number(number));
+    }
     Ok(Description::Numbers(Cow::Owned(lent::numbers("the column", value)?.to_vec())))
 }
 
@@ -46,20 +51,22 @@ fn described_fields(fields: &Bound<'_, PyDict>) -> PyResult<Description<'static>
     described.collect::<PyResult<_>>().map(Description::Fields)
 }
 
-/// Numbers, true and false among them, are a column; anything else is a list.
+/// Numbers, true and false among them, are a column, unless all of them are whole; anything else is a list.
 fn described_items<'py, I: Iterator<Item = Bound<'py, PyAny>>>(
     length: usize,
     items: impl Fn() -> I,
 ) -> PyResult<Description<'static>> {
     let mut numbers = Vec::with_capacity(length);
+    let mut whole = true;
     for item in items() {
         match item.cast::<PyFloat>() {
             Ok(number) => numbers.push(number.value()),
             Err(_) if item.is_instance_of::<PyInt>() => numbers.push(item.extract()?),
             Err(_) => break,
         }
+        whole &= item.is_instance_of::<PyInt>() && !item.is_instance_of::<PyBool>();
     }
-    if length > 0 && numbers.len() == length {
+    if numbers.len() == length && !whole {
         return Ok(Description::Numbers(Cow::Owned(numbers)));
     }
     items().map(|item| describe(&item)).collect::<PyResult<_>>().map(Description::List)

@@ -2,11 +2,12 @@
 //!
 //! An asset is read once, when Python makes it; a site shares its assets' columns with nobody and is never seen as text.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use memcore::model::{Span, SystemClock, Timestamp};
-use memcore::optimize::{Asset, Description, Engine, Horizon, Options, Outcome, Plan, Site};
-use memcore::{Error, Every};
+use memcore::optimize::{Asset, Description, Engine, Horizon, Options, Outcome, Plan, Planner, Site};
+use memcore::{Error, Every, SiteRequest};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
 
@@ -98,6 +99,17 @@ impl PlanSite {
         describe(fields)?.site().map(|site| Self(Arc::new(site))).map_err(raised)
     }
 
+    /// Of a file, or of the TOML of one; beside it what was assumed.
+    #[staticmethod]
+    fn read(py: Python<'_>, file: Option<PathBuf>, toml: Option<String>, asked: Read) -> PyResult<(Self, Vec<String>)> {
+        let request = asked.request();
+        let read = work(py, move || match (file, toml) {
+            (Some(file), _) => memcore::read_site(file, &request),
+            (None, toml) => memcore::parse_site(&toml.unwrap_or_default(), false, &request),
+        });
+        read.map(|(site, notices)| (Self(Arc::new(site)), notices))
+    }
+
     /// Its fields, as JSON.
     fn json(&self) -> PyResult<String> {
         json(&*self.0)
@@ -151,6 +163,59 @@ pub(crate) fn plan_many(
         let outcomes = memcore::plan_many(&sites, &options, threads, tell)?;
         Ok(outcomes.into_iter().zip(&sites).map(|(outcome, site)| Planned::new(outcome, site)).collect())
     })
+}
+
+/// Plans one site after the other, and keeps memory and bases from one to the next.
+#[pyclass(frozen, module = "memcore._memcore")]
+pub(crate) struct PlanPlanner(Arc<Mutex<Option<Planner>>>, Options);
+
+#[pymethods]
+impl PlanPlanner {
+    #[new]
+    fn new(how: How) -> PyResult<Self> {
+        Ok(Self(Arc::default(), how.options()?))
+    }
+
+    /// The best plan, begun from the one before where that helps.
+    fn solve(&self, py: Python<'_>, site: &PlanSite) -> PyResult<Planned> {
+        let (planner, options, planned) = (Arc::clone(&self.0), self.1.clone(), Arc::clone(&site.0));
+        let outcome = work(py, move || {
+            let mut planner = planner.lock().unwrap_or_else(PoisonError::into_inner);
+            let planner = match &mut *planner {
+                Some(planner) => {
+                    planner.site_mut().clone_from(&planned);
+                    planner
+                }
+                first => first.insert(Planner::new(Site::clone(&planned), options)),
+            };
+            planner.solve()
+        })?;
+        Ok(Planned::new(outcome, &site.0))
+    }
+}
+
+/// How a site's file is read.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Read {
+    start: Option<i64>,
+    end: Option<i64>,
+    steps: Option<usize>,
+    step: Option<i64>,
+    truth: bool,
+}
+
+impl Read {
+    fn request(&self) -> SiteRequest {
+        SiteRequest {
+            from: self.start.map(Timestamp::from_micros),
+            to: self.end.map(Timestamp::from_micros),
+            steps: self.steps,
+            step: self.step.map(Span::from_micros),
+            truth: self.truth,
+            ..SiteRequest::default()
+        }
+    }
 }
 
 /// How to solve; what is `None` is as the core has it.

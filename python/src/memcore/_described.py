@@ -76,7 +76,7 @@ def plain(value: Any, field: str, starts: Starts | None = None) -> Any:
     if isinstance(value, datetime) or type(value).__name__ == "datetime64":
         return micros(value, field)
     if isinstance(value, timedelta):
-        return value // MICROSECOND
+        return f"{value // MICROSECOND}us"
     if isinstance(value, Mapping):
         entries: dict[Any, Any] = dict(value)  # pyright: ignore[reportUnknownArgumentType]
         return {str(name): plain(entry, f"{field}.{name}", starts) for name, entry in entries.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from os import PathLike
 from typing import Any, Literal
 
 from . import _columns, _memcore
@@ -14,7 +15,7 @@ from ._errors import InvalidError
 from ._plan import Plan
 from ._progress import Tell, Teller
 from ._state import State
-from ._time import Instant, Length, maybe_span, micros, moment, span
+from ._time import Instant, Length, maybe_micros, maybe_span, micros, moment, span
 
 Engine = Literal["storage", "modes", "highs", "microlp", "clarabel"]
 """What finds a plan: two exact engines of memcore's own for sites of their shape, and solvers for all others."""
@@ -90,6 +91,9 @@ class Horizon:
 class Site:
     """What a plan is made for. Power in W, energy in Wh, money in its currency, times in UTC. It does not change."""
 
+    notices: tuple[str, ...] = ()
+    """Of a site that was read from a file: what was assumed, such as gaps that were bridged."""
+
     def __init__(
         self,
         horizon: Horizon,
@@ -130,6 +134,38 @@ class Site:
     def from_dict(cls, fields: Mapping[str, Any]) -> Site:
         """Make a site of all its fields, in the form of a site's file; columns may be of numpy, pandas or polars."""
         return cls._of(_memcore.PlanSite.of(plain(fields, "site")))
+
+    @classmethod
+    def read(
+        cls,
+        path: str | PathLike[str],
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        step: Length | None = None,
+        steps: int | None = None,
+        truth: bool = False,
+    ) -> Site:
+        """Read a site's file, as ``memcore plan`` does: TOML, or JSON where its name ends so. Where a profile may stand, so
+        may a column of a file, the history of a store, or a forecast.
+
+        ``start``, ``end``, ``step`` and ``steps`` stand in place of what the file says of its horizon. With ``truth`` the
+        history that came stands in place of forecasts, for a backtest. ``notices`` has what was assumed.
+        """
+        asked = _asked(start, end, step, steps, truth)
+        return cls._read(_memcore.PlanSite.read(path, None, asked))
+
+    @classmethod
+    def from_toml(cls, text: str) -> Site:
+        """Make a site of the text of its file."""
+        return cls._read(_memcore.PlanSite.read(None, text, _asked(None, None, None, None, False)))
+
+    @classmethod
+    def _read(cls, read: tuple[_memcore.PlanSite, list[str]]) -> Site:
+        native, notices = read
+        site = cls._of(native)
+        site.notices = tuple(notices)
+        return site
 
     @classmethod
     def from_json(cls, text: str) -> Site:
@@ -199,6 +235,26 @@ class Site:
         return f"<memcore.Site of {', '.join(self.names)}: {steps}>"
 
 
+class Planner:
+    """Plans one site after the other, as a controller does each quarter of an hour: a plan is what ``Site.solve`` finds,
+    and memory and bases of solvers are kept from one to the next, which is quicker for sites of the same shape."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine | None = None,
+        time_limit: Length | None = None,
+        node_limit: int | None = None,
+        gap: float = 0.0,
+    ) -> None:
+        """Take the options of ``Site.solve``."""
+        self._native = _memcore.PlanPlanner(how(engine, time_limit, node_limit, gap))
+
+    def solve(self, site: Site) -> Plan:
+        """Find the best plan of a site."""
+        return Plan(self._native.solve(site._native), site)
+
+
 def solve_many(
     sites: Iterable[Site],
     *,
@@ -226,6 +282,13 @@ def how(engine: Engine | None, time_limit: Length | None, node_limit: int | None
     """How to solve, as the native module takes it."""
     limit = maybe_span(time_limit, "time_limit")
     return {"engine": engine, "time_limit": limit, "node_limit": node_limit, "gap": gap}
+
+
+def _asked(
+    start: Instant | None, end: Instant | None, step: Length | None, steps: int | None, truth: bool
+) -> dict[str, object]:
+    ends = {"start": maybe_micros(start, "start"), "end": maybe_micros(end, "end")}
+    return {**ends, "step": maybe_span(step, "step"), "steps": steps, "truth": truth}
 
 
 def _check_starts(horizon: Horizon, assets: tuple[Asset, ...], own: Starts) -> None:

@@ -122,6 +122,7 @@ def learned(
         from sklearn.ensemble import (  # type: ignore[import-not-found, import-untyped, unused-ignore]
             HistGradientBoostingRegressor,
         )
+        from threadpoolctl import threadpool_limits  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError as e:
         raise UnsupportedError(
             f"a learned forecast needs scikit-learn, and {e.name} is not installed: pip install 'memcore[forecast]'"
@@ -140,8 +141,14 @@ def learned(
         model.fit(table[: len(past)][known], values[known])
         return _within(numpy, model.predict(table[len(past) :]), values)
 
-    levels = {level: fitted(loss="quantile", quantile=level) for level in quantiles}
-    return Forecast(ahead, fitted(), "gradient boosting", levels)
+    levels = sorted(quantiles)
+    # On one thread: the data are small, and threads that wait for each other spin.
+    with threadpool_limits(1):
+        expected = fitted()
+        learned = [fitted(loss="quantile", quantile=level) for level in levels]
+    # Learned one by one, they may cross: sorted in each step, they are closer to the truth (Chernozhukov et al. 2010).
+    ordered = numpy.sort(numpy.array(learned), axis=0)
+    return Forecast(ahead, expected, "gradient boosting", dict(zip(levels, ordered, strict=True)))
 
 
 def _calendar(numpy: Any, past: Horizon, ahead: Horizon, zone: str) -> Any:

@@ -3,7 +3,7 @@
 use super::linear::{Column, Program};
 use super::site::{Pair, Side, SiteProgram};
 use super::solver::{Found, Limits, ROUNDING, Solution, Solver};
-use super::tags::Tag;
+use super::tags::{Place, Tag};
 use crate::error::Result;
 
 /// A site's program in which each hard limit may give at a price.
@@ -11,11 +11,19 @@ use crate::error::Result;
 pub(in crate::optimize) struct Elastic {
     /// Costs only what limits give, in kW, kWh or steps: each as much as any other.
     program: Program,
-    /// Each limit with the columns by which it gives.
-    limits: Vec<(Tag, Vec<Column>)>,
+    limits: Vec<Limit>,
     /// What the site itself costs, by column; for the best plan within a relaxation.
     cost: Vec<f64>,
     pairs: Vec<Pair>,
+}
+
+/// A hard limit with the columns by which it gives.
+#[derive(Debug, Clone)]
+struct Limit {
+    tag: Tag,
+    gives: Vec<Column>,
+    /// Whether it is nature's: a balance, a store that is empty or full. It takes part in conflicts and is never what is relaxed.
+    natural: bool,
 }
 
 /// By how much limits give, and values of the site's program with that.
@@ -34,7 +42,7 @@ impl Elastic {
         program.cost.fill(0.0);
         program.quadratic.fill(0.0);
         program.constant = 0.0;
-        let mut limits: Vec<(Tag, Vec<Column>)> = Vec::new();
+        let mut limits: Vec<Limit> = Vec::new();
         let mut more = vec![Vec::new(); program.rows()];
         for (row, tag) in &built.row_tags {
             let give = |sign: f64, program: &mut Program, more: &mut Vec<(Column, f64)>| {
@@ -49,29 +57,30 @@ impl Elastic {
             if program.row_upper[row.0] < f64::INFINITY {
                 gives.push(give(-1.0, &mut program, &mut more[row.0]));
             }
-            limits.push((*tag, gives));
+            limits.push(Limit { tag: *tag, gives, natural: matches!(tag.place, Place::Bus(_)) });
         }
         program = program.with_more_terms(&more);
         for (column, side, tag) in &built.bound_tags {
-            let give = loosen(&mut program, *column, *side);
-            limits.push((*tag, vec![give]));
+            let empty = tag.limit == "min_wh" && program.lower[column.0] <= 0.0;
+            let gives = vec![loosen(&mut program, *column, *side, tag)];
+            limits.push(Limit { tag: *tag, gives, natural: empty || tag.limit == "capacity_wh" });
         }
-        limits.sort_by_key(|(tag, _)| *tag);
+        limits.sort_by_key(|limit| limit.tag);
         Self { program, limits, cost, pairs: built.pairs.clone() }
     }
 
     /// Every hard limit, in the order of its place, name and step.
     pub(in crate::optimize) fn limits(&self) -> impl Iterator<Item = Tag> {
-        self.limits.iter().map(|(tag, _)| *tag)
+        self.limits.iter().map(|limit| limit.tag)
     }
 
-    /// The least relaxation of those limits that `may_give`, the rest being held: the least sum of kW, kWh and steps. None where no
-    /// relaxation of them helps.
+    /// The least relaxation of those limits that `may_give`, the rest being held: the least sum of kW, kWh and steps. What is nature's
+    /// never gives. None where no relaxation of them helps.
     ///
     /// # Errors
     /// Like [`solve`](super::solver::solve).
     pub(in crate::optimize) fn least_relaxation(&self, may_give: impl Fn(Tag) -> bool) -> Result<Option<Given>> {
-        let found = self.solve(&self.with_limits(may_give))?;
+        let found = self.solve(&self.with_limits(|limit| !limit.natural && may_give(limit.tag)))?;
         Ok(found.map(|solution| self.given(solution)))
     }
 
@@ -80,7 +89,7 @@ impl Elastic {
     /// # Errors
     /// Like [`solve`](super::solver::solve).
     pub(in crate::optimize) fn can_hold(&self, held: impl Fn(Tag) -> bool) -> Result<bool> {
-        let mut program = self.with_limits(|tag| !held(tag));
+        let mut program = self.with_limits(|limit| !held(limit.tag));
         program.cost.fill(0.0);
         Ok(self.solve(&program)?.is_some())
     }
@@ -93,9 +102,9 @@ impl Elastic {
         let mut program = self.program.clone();
         program.cost.fill(0.0);
         program.cost[..self.cost.len()].copy_from_slice(&self.cost);
-        for (tag, gives) in &self.limits {
-            let amount = amounts.iter().filter(|(given, _)| given == tag).map(|(_, amount)| *amount).sum::<f64>();
-            for give in gives {
+        for limit in &self.limits {
+            let amount = amounts.iter().filter(|(given, _)| *given == limit.tag).map(|(_, amount)| *amount).sum::<f64>();
+            for give in &limit.gives {
                 // A little more than the least, which is known to rounding only.
                 program.upper[give.0] = if amount > 0.0 { amount * (1.0 + 1e-9) + 1e-9 } else { 0.0 };
             }
@@ -103,19 +112,19 @@ impl Elastic {
         self.solve(&program)
     }
 
-    fn with_limits(&self, may_give: impl Fn(Tag) -> bool) -> Program {
+    fn with_limits(&self, may_give: impl Fn(&Limit) -> bool) -> Program {
         let mut program = self.program.clone();
-        for (tag, gives) in &self.limits {
-            let most = if may_give(*tag) { f64::INFINITY } else { 0.0 };
-            gives.iter().for_each(|give| program.upper[give.0] = most);
+        for limit in &self.limits {
+            let most = if may_give(limit) { f64::INFINITY } else { 0.0 };
+            limit.gives.iter().for_each(|give| program.upper[give.0] = most);
         }
         program
     }
 
     fn given(&self, solution: Solution) -> Given {
         const NOTHING: f64 = 1e-7;
-        let amount = |gives: &[Column]| gives.iter().map(|give| solution.values[give.0]).sum::<f64>();
-        let amounts = self.limits.iter().map(|(tag, gives)| (*tag, amount(gives))).filter(|(_, amount)| *amount > NOTHING);
+        let amount = |limit: &Limit| limit.gives.iter().map(|give| solution.values[give.0]).sum::<f64>();
+        let amounts = self.limits.iter().map(|limit| (limit.tag, amount(limit))).filter(|(_, amount)| *amount > NOTHING);
         Given { amounts: amounts.collect(), solution }
     }
 
@@ -145,15 +154,16 @@ fn values(program: &Program) -> Result<Option<Solution>> {
     }
 }
 
-/// Turns a bound of a column into a row that gives, and returns the column by which. Nothing gives below zero, and what is on or off
-/// stays so.
-fn loosen(program: &mut Program, column: Column, side: Side) -> Column {
+/// Turns a bound of a column into a row that gives, and returns the column by which. What is on or off stays so, no power is below
+/// zero, but a store without its floor may hold less than nothing: that its energy ends is a limit as any other.
+fn loosen(program: &mut Program, column: Column, side: Side, tag: &Tag) -> Column {
     let give = program.column(1.0, 0.0..=f64::INFINITY);
     let most = if program.integer[column.0] { 1.0 } else { f64::INFINITY };
     match side {
         Side::Lower => {
-            let least = std::mem::replace(&mut program.lower[column.0], 0.0);
-            program.at_least(least, [(column, 1.0), (give, 1.0)]);
+            let least = if tag.limit == "min_wh" { f64::NEG_INFINITY } else { 0.0 };
+            let at_least = std::mem::replace(&mut program.lower[column.0], least);
+            program.at_least(at_least, [(column, 1.0), (give, 1.0)]);
         }
         Side::Upper => {
             let at_most = std::mem::replace(&mut program.upper[column.0], most);

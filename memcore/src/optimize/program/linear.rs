@@ -114,6 +114,7 @@ impl Program {
     }
 
     /// Whether two programs have the same columns and rows, so that only costs and bounds of columns tell them apart.
+    #[cfg(feature = "highs")]
     pub(in crate::optimize) fn same_shape(&self, other: &Self) -> bool {
         self.ends == other.ends
             && self.terms == other.terms

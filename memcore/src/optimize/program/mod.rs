@@ -3,6 +3,8 @@
 //! `site` writes the program, `search` finds its best values with the solvers of `solver`, `schedule` reads a schedule from them.
 //! `elastic` is the same program with limits that give, for explanations.
 
+#[cfg(feature = "highs")]
+mod dive;
 pub(in crate::optimize) mod elastic;
 pub(in crate::optimize) mod linear;
 mod schedule;

@@ -46,10 +46,11 @@ pub(super) fn search(built: &SiteProgram, solvers: &mut Solvers<'_>) -> Result<S
         }
     }
     search.choose_where_waste_pays(&relaxed);
-    search.run(relaxed.bound, solvers)
+    search.run(relaxed, solvers)
 }
 
-fn same_cost(one: f64, other: f64) -> bool {
+/// Whether a cost is no more than another, but for rounding.
+pub(super) fn same_cost(one: f64, other: f64) -> bool {
     one - other <= SAME_COST * one.abs().max(1.0)
 }
 
@@ -62,33 +63,40 @@ struct Search<'b> {
 }
 
 impl Search<'_> {
-    fn run(&mut self, relaxed_bound: f64, solvers: &mut Solvers<'_>) -> Result<Searched> {
-        let mut bound = relaxed_bound;
-        let mut start = None;
-        loop {
-            let (solution, stopped) = match solvers.whole(&self.program, start.take())? {
-                Found::Solved(solution) => (solution, false),
+    fn run(&mut self, mut relaxed: Solution, solvers: &mut Solvers<'_>) -> Result<Searched> {
+        if self.program.columns() > relaxed.values.len() {
+            match solvers.relaxed(&self.program)? {
+                Found::Solved(tighter) => relaxed = tighter,
                 Found::Infeasible => return Ok(Searched::Infeasible),
-                Found::Unbounded => return Ok(Searched::Unbounded),
-                Found::Stopped { incumbent: Some(incumbent), .. } => (incumbent, true),
-                Found::Stopped { incumbent: None, bound: proven } => {
-                    return Ok(Searched::Stopped { bound: bound.max(proven) });
-                }
+                _ => relaxed.values.resize(self.program.columns(), 0.0),
+            }
+        }
+        let mut bound = relaxed.bound;
+        let mut start = None;
+        // Whole numbers that cost what the relaxation costs are as good as any search would find.
+        let mut found = solvers.dive(&self.program, &relaxed)?.filter(|dived| same_cost(dived.objective, bound));
+        loop {
+            let (solution, stopped) = match found.take() {
+                Some(dived) => (dived, false),
+                None => match solvers.whole(&self.program, start.take())? {
+                    Found::Solved(solution) => (solution, false),
+                    Found::Infeasible => return Ok(Searched::Infeasible),
+                    Found::Unbounded => return Ok(Searched::Unbounded),
+                    Found::Stopped { incumbent: Some(incumbent), .. } => (incumbent, true),
+                    Found::Stopped { incumbent: None, bound: proven } => {
+                        return Ok(Searched::Stopped { bound: bound.max(proven) });
+                    }
+                },
             };
             bound = bound.max(solution.bound);
             let mixing: Vec<usize> = self.mixing(&solution).collect();
             let best = self.repaired(&solution, solvers)?;
-            let settled =
-                best.as_ref().is_some_and(|best| mixing.is_empty() || same_cost(best.objective, solution.objective));
+            let same = |best: &Solution| mixing.is_empty() || same_cost(best.objective, solution.objective);
+            let settled = best.as_ref().is_some_and(same);
             match best {
                 Some(best) if settled || stopped => {
-                    let bound = bound.min(best.objective);
-                    return Ok(Searched::Solved(Solution {
-                        bound,
-                        iterations: solution.iterations,
-                        nodes: solution.nodes,
-                        ..best
-                    }));
+                    let (bound, nodes) = (bound.min(best.objective), solution.nodes);
+                    return Ok(Searched::Solved(Solution { bound, iterations: solution.iterations, nodes, ..best }));
                 }
                 None if mixing.is_empty() || stopped => return Ok(Searched::Stopped { bound }),
                 _ => {}

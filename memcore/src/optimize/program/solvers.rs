@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+#[cfg(feature = "highs")]
+use super::dive;
 use super::linear::Program;
 #[cfg(feature = "highs")]
 use super::solver::Hot;
@@ -86,6 +88,25 @@ impl<'o> Solvers<'o> {
             }
             found => Ok(found),
         }
+    }
+
+    /// Whole numbers that cost what relaxed values do, where many programs that differ in bounds alone are quick to solve.
+    #[cfg(feature = "highs")]
+    pub(super) fn dive(&mut self, program: &Program, relaxed: &solver::Solution) -> Result<Option<solver::Solution>> {
+        match &mut self.hot {
+            Some(hot)
+                if self.linear == Solver::Highs && !program.is_quadratic() && self.budget.options.time_limit.is_none() =>
+            {
+                dive::dive(program, relaxed, |held| hot.solve(held))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Without HiGHS none: every program would be solved from scratch.
+    #[cfg(not(feature = "highs"))]
+    pub(super) fn dive(&mut self, _: &Program, _: &solver::Solution) -> Result<Option<solver::Solution>> {
+        Ok(None)
     }
 
     /// A program as it is, begun from values where there are any.

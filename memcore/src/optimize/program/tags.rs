@@ -7,8 +7,6 @@ pub(in crate::optimize) enum Place {
     Part(usize),
     /// A bus, in the order of `Checked::buses`.
     Bus(usize),
-    /// The site as a whole.
-    Site,
 }
 
 /// A hard limit of the site in one step.

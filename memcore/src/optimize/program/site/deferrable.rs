@@ -60,7 +60,8 @@ impl Builder<'_, '_> {
                 cells[0][step] = Cell::KiloTimes(on, load.power_w / KILO);
                 continue;
             }
-            let power = self.program.column(0.0, 0.0..=f64::INFINITY);
+            let most = load.shape_w.iter().copied().fold(0.0, f64::max) / KILO;
+            let power = self.program.column(0.0, 0.0..=most);
             let shape = |at: usize| load.shape_w.get(at).copied().unwrap_or(0.0) / KILO;
             self.program.equal(0.0, running().map(|(column, at)| (column, -shape(at))).chain([(power, 1.0)]));
             self.flow(part, step, power, 1.0);
@@ -94,11 +95,10 @@ impl Builder<'_, '_> {
     /// On and off as it likes, in pieces of at least `min_on`, all within the window.
     fn run_in_pieces(&mut self, part: usize, load: &Deferrable, window: Range<usize>, cells: &mut [Vec<Cell>; 2]) {
         let mut on = Vec::with_capacity(window.end);
-        for step in 0..window.end {
-            if step < window.start {
-                on.push(self.given(0.0));
-                continue;
-            }
+        for _ in 0..window.start {
+            on.push(self.given(0.0));
+        }
+        for step in window.clone() {
             let column = self.program.binary(0.0);
             self.flow(part, step, column, load.power_w / KILO);
             cells[0][step] = Cell::KiloTimes(column, load.power_w / KILO);

@@ -28,7 +28,7 @@ impl Builder<'_, '_> {
         self.output(part, Quantity::Charge, cells.charge);
         self.output(part, Quantity::Discharge, cells.discharge);
         self.output(part, Quantity::Energy, cells.energy);
-        self.transition(part, cells.rows);
+        self.transitions.push((part, cells.rows));
     }
 
     fn session(&mut self, part: usize, ev: &Ev, session: &Session, cells: &mut Cells) {

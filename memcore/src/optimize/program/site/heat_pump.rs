@@ -2,7 +2,7 @@
 
 use super::runs::Switched;
 use super::{Builder, Cell, KILO, Side};
-use crate::optimize::program::linear::{Column, Row};
+use crate::optimize::program::linear::Column;
 use crate::optimize::program::tags::Tag;
 use crate::optimize::{Building, Heat, HeatPump, Quantity, Tank};
 
@@ -57,7 +57,7 @@ impl Builder<'_, '_> {
         let unmet_per_kwh = self.checked.unmet_per_kwh(tank);
         let mut before = self.given(tank.initial_wh / KILO);
         let (mut rows, mut energies, mut missing) = (Vec::new(), Vec::new(), Vec::new());
-        for step in 0..self.steps() {
+        for (step, power) in power.iter().enumerate() {
             let hours = self.hours(step);
             let energy = self.program.column(0.0, tank.min_wh.at(step) / KILO..=tank.capacity_wh / KILO);
             self.tag_bound(energy, Side::Lower, Tag::part(part, "min_wh", step));
@@ -65,7 +65,7 @@ impl Builder<'_, '_> {
             let unmet = self.program.column(hours * unmet_per_kwh, 0.0..=f64::INFINITY);
             let drawn = self.given(tank.demand_w.at(step) / KILO);
             let kept = self.checked.kept(tank.loss_per_hour, step);
-            let gained = [(power[step], -hours * pump.cop.at(step)), (unmet, -hours), (drawn, hours)];
+            let gained = [(*power, -hours * pump.cop.at(step)), (unmet, -hours), (drawn, hours)];
             let row = self.program.equal(0.0, [(energy, 1.0), (before, -kept)].into_iter().chain(gained));
             rows.push(Some(row));
             energies.push(energy);
@@ -82,11 +82,11 @@ impl Builder<'_, '_> {
         let per_k_h = self.checked.discomfort_per_k_h(building);
         let mut before = self.given(building.initial_c);
         let mut temperatures = Vec::with_capacity(self.steps());
-        for step in 0..self.steps() {
+        for (step, power) in power.iter().enumerate() {
             let (keep, per_heat_w, drift) = self.checked.building_step(building, step);
             let temperature = self.program.column(0.0, f64::NEG_INFINITY..=f64::INFINITY);
             let drifted = self.given(drift);
-            let heated = (power[step], -per_heat_w * KILO * pump.cop.at(step));
+            let heated = (*power, -per_heat_w * KILO * pump.cop.at(step));
             self.program.equal(0.0, [(temperature, 1.0), (before, -keep), heated, (drifted, -1.0)]);
             let cost = self.hours(step) * per_k_h;
             let cold = self.program.column(cost, 0.0..=f64::INFINITY);
@@ -101,10 +101,5 @@ impl Builder<'_, '_> {
             before = temperature;
         }
         self.output(part, Quantity::Temperature, temperatures);
-    }
-
-    /// How the energy of a part goes over each step, for its water values.
-    pub(super) fn transition(&mut self, part: usize, rows: Vec<Option<Row>>) {
-        self.transitions.push((part, rows));
     }
 }

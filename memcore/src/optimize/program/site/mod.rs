@@ -166,22 +166,26 @@ impl<'c, 'a> Builder<'c, 'a> {
         }
     }
 
-    /// Gives pairs whose columns have no bound one that follows from everything else that takes or gives.
+    /// Gives pairs whose columns have no bound one that follows from everything else that takes or gives in their step. Where
+    /// something else is without a bound too, none follows; the binary of such a pair, should it need one, then allows a thousand
+    /// times what is bounded.
     fn bound_pairs(&mut self, taken: &[Vec<Vec<(Column, f64)>>]) {
-        let mut all = 0.0_f64;
-        for terms in taken.iter().flatten() {
-            let finite = terms.iter().map(|(column, factor)| factor.abs() * self.program.upper[column.0]);
-            all = all.max(finite.filter(|most| most.is_finite()).sum());
-        }
         // Power may come over links with losses.
-        let buses = taken.len() as f64;
-        let worst = self.checked.site.links.iter().map(|link| link.efficiency).fold(1.0, f64::min).powf(buses - 1.0);
-        let most = all * buses / worst.max(1e-3);
+        let weakest = self.checked.site.links.iter().map(|link| link.efficiency).fold(1.0, f64::min);
+        let losses = weakest.powf(taken.len() as f64 - 1.0).max(1e-3);
         for pair in &mut self.pairs {
-            for (column, bound) in pair.columns.iter().zip(&mut pair.most) {
-                if bound.is_infinite() {
-                    *bound = most;
-                    self.program.upper[column.0] = most;
+            if pair.most.iter().all(|most| most.is_finite()) {
+                continue;
+            }
+            let others =
+                taken.iter().flat_map(|steps| &steps[pair.step]).filter(|(column, _)| !pair.columns.contains(column));
+            let flows: Vec<f64> = others.map(|(column, factor)| factor.abs() * self.program.upper[column.0]).collect();
+            let bounded: f64 = flows.iter().filter(|most| most.is_finite()).sum::<f64>() / losses;
+            let follows = flows.iter().all(|most| most.is_finite());
+            for (column, most) in pair.columns.iter().zip(&mut pair.most).filter(|(_, most)| most.is_infinite()) {
+                *most = if follows { bounded } else { 1e3 * (1.0 + bounded) };
+                if follows {
+                    self.program.upper[column.0] = bounded;
                 }
             }
         }

@@ -67,12 +67,12 @@ impl Builder<'_, '_> {
         let lasts = |step: usize| least.map_or(1, |least| self.checked.steps_to_cover(step, least)).max(1);
         let ends: Vec<usize> = (0..on.len()).map(|step| step + lasts(step)).collect();
         let mut first = 0;
-        for step in 0..on.len() {
+        for (step, on) in on.iter().enumerate() {
             while ends[first] <= step {
                 first += 1;
             }
             let binding = (first..=step).filter(|at| ends[*at] > step).map(|at| (switches[at], 1.0));
-            let terms: Vec<(Column, f64)> = binding.chain([(on[step], -factor)]).collect();
+            let terms: Vec<(Column, f64)> = binding.chain([(*on, -factor)]).collect();
             self.limit(Tag::part(part, name, step), f64::NEG_INFINITY..=constant, terms);
         }
     }

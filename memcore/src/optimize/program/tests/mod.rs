@@ -30,13 +30,20 @@ fn answer(site: &Site, options: &Options) -> Answer {
     super::solve(&site.checked().unwrap(), options).unwrap().1
 }
 
-/// The schedule of a site with what it costs; panics where there is none.
+/// The schedule of a site with what it costs; panics where there is none, or where the verifier refuses it.
 #[track_caller]
 fn solved(site: &Site, options: &Options) -> Solved {
-    match answer(site, options) {
+    let solved = match answer(site, options) {
         Answer::Solved(solved) => *solved,
         other => panic!("{:?}: {other:?}", options.engine),
+    };
+    // A year is verified elsewhere.
+    if site.horizon.len() < 200 {
+        let plan = site.solve(options).unwrap().into_plan().unwrap();
+        let claimed = (plan.objective - solved.objective).abs();
+        assert!(claimed < 1e-6, "{:?} claims {}, it is {}", options.engine, solved.objective, plan.objective);
     }
+    solved
 }
 
 #[track_caller]

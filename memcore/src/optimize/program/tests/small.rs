@@ -269,3 +269,44 @@ fn a_site_an_hour_later_is_solved_from_the_one_before_and_costs_the_same() {
     #[cfg(feature = "highs")]
     assert_eq!(warm.hot.hot_solves, 3);
 }
+
+#[test]
+fn a_limit_of_nodes_ends_with_a_plan_and_how_good_it_is_at_least() {
+    // A fleet of washers under one limit: many plans of nearly the same cost.
+    let prices: Vec<f64> = (0..48).map(|step| 0.2 + 0.1 * f64::from(step * 7 % 11) / 11.0).collect();
+    let mut assets: Vec<Asset> = vec![Grid::new("grid", prices).import_limit_w(5_300.0).into()];
+    for (at, power_w) in [900.0, 1_100.0, 1_300.0, 1_700.0, 1_900.0, 2_300.0].into_iter().enumerate() {
+        assets.push(Deferrable::new(format!("washer {at}"), power_w, hours(2)).into());
+    }
+    let site = site(even(15, 48), assets);
+    for solver in linear_solvers() {
+        let best = solved(&site, &with(solver));
+        let options = Options { node_limit: Some(1), ..with(solver) };
+        match answer(&site, &options) {
+            Answer::Solved(some) => {
+                assert!(some.bound <= best.objective + 1e-6 && best.objective <= some.objective + 1e-6, "{solver:?}");
+            }
+            Answer::Stopped { bound } => assert!(bound <= best.objective + 1e-6, "{solver:?}"),
+            other => panic!("{solver:?}: {other:?}"),
+        }
+        let wide = solved(&site, &Options { gap: 0.2, ..with(solver) });
+        assert!(wide.objective <= best.objective + 0.2 * wide.objective.abs().max(1.0), "{solver:?}");
+    }
+}
+
+#[test]
+fn a_limit_of_no_time_is_no_fault() {
+    let genset = |name: &str| Genset::new(name, 500.0, 2_000.0, 0.3).start_cost(0.5).min_up(hours(2));
+    let load: Vec<f64> = (0..24).map(|step| 500.0 + 150.0 * f64::from(step * 5 % 13)).collect();
+    let village = Load::new("village", load).value_of_lost_load_per_kwh(3.0);
+    let site = site(even(60, 24), [genset("one").into(), genset("two").into(), village.into(), battery().into()]);
+    for solver in linear_solvers() {
+        let best = solved(&site, &with(solver)).objective;
+        let options = Options { time_limit: Some(Span::from_micros(1)), ..with(solver) };
+        match answer(&site, &options) {
+            Answer::Solved(some) => assert!(some.bound <= best + 1e-6 && best <= some.objective + 1e-6, "{solver:?}"),
+            Answer::Stopped { bound } => assert!(bound <= best + 1e-6, "{solver:?}"),
+            other => panic!("{solver:?}: {other:?}"),
+        }
+    }
+}
