@@ -148,13 +148,20 @@ impl Routed<'_> {
     fn program(&self, mut reasons: Vec<String>) -> Result<Found> {
         let mut options = self.options.clone();
         let mut tried: Vec<Engine> = Vec::new();
+        let mut failed = false;
         for retry in [self.options.engine, Some(Engine::Highs), Some(Engine::Microlp)] {
             options.engine = retry;
             let prepared = self.options.now();
             let (engine, answer) = match program::solve(self.checked, &options) {
                 Ok(answered) => answered,
+                // A solver that fails is no reason to have no plan: the next one is asked.
+                Err(error) if error.kind() == ErrorKind::Internal && self.options.engine.is_none() => {
+                    reasons.push(error.to_string());
+                    failed = true;
+                    continue;
+                }
                 // A solver that is not built in, or not for this shape, is no second chance.
-                Err(_) if !tried.is_empty() => continue,
+                Err(_) if failed || !tried.is_empty() => continue,
                 Err(error) => return Err(with_reasons(error, &reasons)),
             };
             if tried.contains(&engine) {

@@ -9,8 +9,8 @@ asset! {
     Deferrable {
         /// What it takes while it runs, in W.
         power_w: f64,
-        /// How long it must run. What is no whole number of steps is rounded up to one, and reported: in each step that it runs in,
-        /// something of its time was left when the step began. Zero: its run is over.
+        /// How long it must run. What is no whole number of steps is rounded up to one, and reported; a run in several goes is longer
+        /// by less than the longest of its steps. Zero: its run is over.
         #[serde(with = "written::length")]
         run_time: Span,
         ;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::super::Engine;
 use super::super::program::linear::{Column, Row};
 use super::Network;
-use super::limits::{BindingLimit, Counts, Dispatched, LimitedProgram, NetworkInfeasible, explain};
+use super::conflict::{NetworkInfeasible, explain};
+use super::limits::{BindingLimit, Counts, Dispatched, LimitedProgram};
 use super::resolved::{Joined, Resolved};
 use super::sources::{Feeding, GeneratorPower, ShedLoad};
 use crate::error::{Error, ErrorKind, Result};
@@ -116,7 +117,7 @@ impl Network {
             Some(dispatched) => flow.told(&dispatched).map(|dispatch| DcOutcome::Dispatch(Box::new(dispatch))),
             None => {
                 let relaxed = DcProgram::new(&resolved, options, LimitedProgram::relaxed())?;
-                explain(&relaxed.limited).map(|why| DcOutcome::Infeasible(Box::new(why)))
+                explain(&relaxed.limited, options.engine).map(|why| DcOutcome::Infeasible(Box::new(why)))
             }
         }
     }
@@ -136,7 +137,8 @@ impl<'a> DcProgram<'a> {
     fn new(resolved: &'a Resolved<'a>, options: &DcOptions, mut limited: LimitedProgram) -> Result<Self> {
         let susceptance = |joined: &Joined<'_>| susceptance(joined, options.susceptance);
         let susceptances: Vec<f64> = resolved.branches.iter().map(susceptance).collect::<Result<_>>()?;
-        let spread = spread(resolved, &susceptances);
+        // Limits that give must find no other ones behind them.
+        let spread = if limited.is_relaxed() { f64::INFINITY } else { spread(resolved, &susceptances) };
         let angles: Vec<Column> = (0..resolved.network.buses.len())
             .map(|bus| limited.column(0.0, if bus == resolved.reference { 0.0..=0.0 } else { -spread..=spread }))
             .collect();

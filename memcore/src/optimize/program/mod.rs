@@ -23,7 +23,7 @@ use solvers::Solvers;
 
 use super::answer::{Answer, Solved};
 use super::checked::Checked;
-use super::{Engine, Options};
+use super::{Asset, Engine, Grid, Options};
 use crate::error::{Error, Result};
 
 /// Solves a site as a program, with the solver that was asked for or the best one that is built in.
@@ -49,6 +49,11 @@ impl Basis {
     /// # Errors
     /// Like [`solve`].
     fn solve(&mut self, checked: &Checked<'_>, options: &Options) -> Result<(Engine, Answer)> {
+        let endless =
+            || Error::invalid("the site makes money without end: it buys for less than it sells, without any limit");
+        if trades_without_end(checked) {
+            return Err(endless());
+        }
         let built = site::build(checked);
         let solvers = Solvers::new(&built.program, options)?;
         #[cfg(feature = "highs")]
@@ -61,10 +66,7 @@ impl Basis {
         let answer = match search::search(&built, &mut solvers)? {
             Searched::Infeasible => Answer::Infeasible,
             Searched::Stopped { bound } => Answer::Stopped { bound },
-            Searched::Unbounded => {
-                let message = "the site makes money without end: it buys for less than it sells, without any limit";
-                return Err(Error::invalid(message));
-            }
+            Searched::Unbounded => return Err(endless()),
             Searched::Solved(solution) => Answer::Solved(Box::new(Solved {
                 schedule: schedule::schedule(checked, &built, &solution.values),
                 objective: solution.objective,
@@ -92,4 +94,27 @@ impl Basis {
     fn began_hot(&self) -> bool {
         false
     }
+}
+
+/// Whether a kWh of one grid can be sold to another on the same bus for more, both without a limit. The program itself would not tell:
+/// it holds every grid to what the rest of the site can use.
+fn trades_without_end(checked: &Checked<'_>) -> bool {
+    let grids: Vec<(usize, &Grid)> = checked
+        .assets()
+        .filter_map(|(part, asset)| match asset {
+            Asset::Grid(grid) if grid.quadratic_per_kw2h == 0.0 => Some((part, grid)),
+            _ => None,
+        })
+        .collect();
+    let free_to_buy = |grid: &Grid| grid.import_limit_w.is_none() && grid.demand_charges.iter().all(|c| c.per_kw == 0.0);
+    let pays = |from: &Grid, to: &Grid| {
+        let carbon = checked.site.carbon_price_per_kg / 1000.0;
+        let buy = |step: usize| from.buy_per_kwh.at(step) + carbon * from.carbon_g_per_kwh.at(step);
+        (0..checked.steps()).any(|step| buy(step) < to.sell_per_kwh.at(step))
+    };
+    grids.iter().filter(|(_, from)| free_to_buy(from)).any(|(part, from)| {
+        let others = grids.iter().filter(|(other, to)| other != part && to.export_limit_w.is_none());
+        let mut beside = others.filter(|(other, _)| checked.bus_of[*other] == checked.bus_of[*part]);
+        beside.any(|(_, to)| pays(from, to))
+    })
 }

@@ -127,7 +127,13 @@ impl<'o> Solvers<'o> {
     pub(super) fn held(&self, program: &Program) -> Result<Found> {
         let limits = Limits::default();
         if program.is_quadratic() || self.linear == self.priced {
-            return solver::solve(program, &limits, self.priced);
+            return Ok(match solver::solve(program, &limits, self.priced)? {
+                // Without a limit of time, what is told to have stopped has values as good as they get, and a bound that says so.
+                Found::Stopped { incumbent: Some(solution), bound } => {
+                    Found::Solved(solver::Solution { bound, ..solution })
+                }
+                found => found,
+            });
         }
         match solver::solve(program, &limits, self.linear)? {
             Found::Solved(solution) => Ok(Found::Solved(solver::Solution { row_duals: self.prices(program)?, ..solution })),

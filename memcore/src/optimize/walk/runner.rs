@@ -112,7 +112,7 @@ impl<'a> Walker<'a> {
         site.take_part(self.truth, step..end)?;
         let mut state = self.plant.state(step);
         if let (Some(_), Some((plan, first))) = (&site.stay, &self.current) {
-            state.previous = previous(plan, step - first);
+            state.previous = previous(plan, site.assets.len(), step - first);
         }
         site.set_state(&state)?;
         let (first, horizon) = (self.walk.from + step, &self.whole.horizon);
@@ -142,13 +142,13 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// The net powers of a plan after some of its steps.
-fn previous(plan: &Plan, past: usize) -> Vec<super::super::PreviousPower> {
+/// The net powers of a plan's assets after some of its steps.
+fn previous(plan: &Plan, assets: usize, past: usize) -> Vec<super::super::PreviousPower> {
     let of_part = |(part, name): (usize, &String)| {
         let power_w = (past..plan.horizon.len()).map(|step| Some(plan.schedule.net_power(part, step))).collect();
         super::super::PreviousPower { asset: name.clone(), power_w }
     };
-    plan.parts.iter().enumerate().map(of_part).collect()
+    plan.parts.iter().take(assets).enumerate().map(of_part).collect()
 }
 
 /// What a plan says.

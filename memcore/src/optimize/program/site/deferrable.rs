@@ -4,12 +4,8 @@ use std::ops::Range;
 
 use super::runs::Switched;
 use super::{Builder, Cell, KILO};
-use crate::optimize::checked::SAME_HOURS;
 use crate::optimize::program::linear::Column;
 use crate::optimize::{Deferrable, Quantity};
-
-/// With less than this of its run time left, in hours, a load is done: solvers cannot tell much less.
-const NOTHING_LEFT_H: f64 = 1e-5;
 
 /// A run in one go: its first step and how many it takes.
 struct Run {
@@ -78,18 +74,12 @@ impl Builder<'_, '_> {
         self.run_shortfall(load, ran.into_iter());
     }
 
-    /// The runs to choose from: whole ones. Shorter ones where no whole one fits, or where the site says what an hour less costs.
+    /// The runs to choose from: whole ones, and shorter ones where it may be cut.
     fn runs(&self, load: &Deferrable, window: &Range<usize>) -> Vec<Run> {
-        let firsts = if load.running { window.start..window.end.min(window.start + 1) } else { window.clone() };
-        let asked = self.checked.run_hours(load);
-        let whole = |first: usize| {
-            let steps = self.checked.steps_to_cover(first, load.run_time);
-            let covered: f64 = self.checked.hours[first..first + steps].iter().sum();
-            (first + steps <= window.end && covered > asked - 1e-9).then_some(Run { first, steps })
-        };
-        let fitting: Vec<Run> = firsts.clone().filter_map(whole).filter(|run| run.steps > 0).collect();
-        if !fitting.is_empty() && load.shortfall_per_h.is_none() {
-            return fitting;
+        let firsts = self.checked.run_starts(load);
+        if !self.checked.may_be_cut(load) {
+            let whole = |first| self.checked.whole_run(load, first).map(|run| Run { first, steps: run.len() });
+            return firsts.filter_map(whole).collect();
         }
         let longest = |first: usize| self.checked.steps_to_cover(first, load.run_time).min(window.end - first);
         firsts.flat_map(|first| (1..=longest(first)).map(move |steps| Run { first, steps })).collect()
@@ -108,8 +98,8 @@ impl Builder<'_, '_> {
             cells[1][step] = Cell::Plain(column);
             on.push(column);
         }
-        let ran: Vec<(Column, f64)> = window.map(|step| (on[step], self.hours(step))).collect();
-        self.no_longer_than_needed(load, &ran);
+        let ran: Vec<(Column, f64)> = window.clone().map(|step| (on[step], self.hours(step))).collect();
+        self.longest_run(load, &window, &ran);
         self.run_shortfall(load, ran.into_iter());
         let switched = Switched {
             initially_on: load.running,
@@ -129,25 +119,28 @@ impl Builder<'_, '_> {
         }
     }
 
-    /// A step is run only where the ones before leave something of the run time.
-    fn no_longer_than_needed(&mut self, load: &Deferrable, ran: &[(Column, f64)]) {
+    /// What runs in pieces is longer than asked for by less than the longest step of it: whichever that is, it could not be left out.
+    fn longest_run(&mut self, load: &Deferrable, window: &Range<usize>, ran: &[(Column, f64)]) {
         let asked = self.checked.run_hours(load);
-        let Some((_, first)) = ran.first() else { return };
-        if ran.iter().all(|(_, hours)| (hours - first).abs() < SAME_HOURS) {
-            // With steps of one length it is how many of them.
-            let steps = ((asked - SAME_HOURS) / first).ceil();
-            self.program.at_most(steps * first, ran.iter().copied());
+        let shortest = ran.iter().map(|(_, hours)| *hours).fold(f64::INFINITY, f64::min);
+        let longest = ran.iter().map(|(_, hours)| *hours).fold(0.0, f64::max);
+        if ran.is_empty() {
             return;
         }
-        let mut all = 0.0;
-        let most = asked - NOTHING_LEFT_H;
-        for (step, (column, hours)) in ran.iter().enumerate() {
-            // Before a step no more than `most` has run, or the step is not.
-            if all > most {
-                let before = ran[..step].iter().copied();
-                self.program.at_most(all, before.chain([(*column, all - most)]));
-            }
-            all += hours;
+        if longest - shortest < 1e-9 {
+            let most = self.checked.steps_to_cover(window.start, load.run_time) as f64 * shortest;
+            self.program.at_most(most, ran.iter().copied());
+            return;
         }
+        let mut longer = Vec::with_capacity(ran.len());
+        for (on, hours) in ran {
+            let counts = self.program.column(0.0, 0.0..=1.0);
+            self.program.at_most(0.0, [(counts, 1.0), (*on, -1.0)]);
+            longer.push((counts, *hours));
+        }
+        self.program.at_most(1.0, longer.iter().map(|(counts, _)| (*counts, 1.0)));
+        // Less than that step, not all of it.
+        let less = longer.into_iter().map(|(counts, hours)| (counts, -hours * (1.0 - 1e-6)));
+        self.program.at_most(asked, ran.iter().copied().chain(less));
     }
 }

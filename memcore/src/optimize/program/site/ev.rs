@@ -60,7 +60,7 @@ impl Builder<'_, '_> {
         let short = self.program.column(self.checked.ev_shortfall_per_kwh(ev), 0.0..=f64::INFINITY);
         self.program.at_least(0.0, [(energy, 1.0), (short, 1.0), (asked, -1.0)]);
         if ev.start_cost != 0.0 {
-            self.charging_starts(ev, &charges, &choices);
+            self.charging_starts(ev, &charges, &choices, self.checked.goes_on_charging(ev, steps.start));
         }
     }
 
@@ -102,8 +102,11 @@ impl Builder<'_, '_> {
     }
 
     /// A start for each time that it begins to charge; one for the session where the charger goes down to nothing.
-    fn charging_starts(&mut self, ev: &Ev, charges: &[Column], choices: &[Choice]) {
-        let pauses = ev.charging.bands_w().iter().all(|band| band.0 > 0.0);
+    fn charging_starts(&mut self, ev: &Ev, charges: &[Column], choices: &[Choice], goes_on: bool) {
+        let pauses = ev.pause_is_stop();
+        if !pauses && goes_on {
+            return;
+        }
         if !pauses {
             let charged = self.program.binary(ev.start_cost);
             for charge in charges {
@@ -113,6 +116,9 @@ impl Builder<'_, '_> {
             return;
         }
         let mut before: Vec<(Column, f64)> = Vec::new();
+        if goes_on {
+            before.push((self.given(1.0), -1.0));
+        }
         for choice in choices {
             let start = self.program.column(ev.start_cost, 0.0..=1.0);
             let now = choice.bands.iter().map(|column| (*column, 1.0));

@@ -35,9 +35,13 @@ impl Builder<'_, '_> {
         if pump.min_w <= 0.0 && !switched.matters() {
             return power.iter().map(|column| Cell::WhereAbove(*column)).collect();
         }
+        let bound = self.checked.pump_steps_bound(pump);
         let mut on = Vec::with_capacity(power.len());
-        for power in power {
+        for (step, power) in power.iter().enumerate() {
             let column = self.program.binary(0.0);
+            if step < bound {
+                self.program.fix(column, f64::from(u8::from(pump.initially_on)));
+            }
             let most = self.program.upper[power.0];
             self.program.at_most(0.0, [(*power, 1.0), (column, -most)]);
             let band = [(*power, 1.0), (column, -pump.min_w / KILO)];

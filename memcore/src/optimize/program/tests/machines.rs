@@ -172,11 +172,11 @@ fn uneven() -> Horizon {
 }
 
 #[test]
-fn a_run_in_several_goes_ends_with_the_step_that_fills_its_time() {
+fn a_run_in_several_goes_is_longer_by_less_than_its_longest_step() {
     let pump = || Deferrable::new("pump", 1_000.0, Span::from_seconds(75 * 60)).contiguous(false);
     // After an hour a quarter is left: half an hour at 0.5 would do, an hour at 0.2 is cheaper.
     costs(&site(uneven(), [Grid::new("grid", [0.1, 0.5, 0.2, 0.5]).into(), pump().into()]), 0.1 + 0.2);
-    // Paid to run, it runs no longer than two hours: when those are over, nothing is left.
+    // Paid to run, it runs no longer than two hours: two and a half would be longer by more than an hour.
     costs(&site(uneven(), [Grid::new("grid", -0.1).into(), pump().into()]), -0.1 * 2.0);
 }
 
