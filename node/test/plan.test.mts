@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { tableFromIPC } from "apache-arrow";
-import { type Asset, InvalidError, NotFoundError, Site, type SiteOptions, solveMany } from "memcore";
+import { type Asset, InvalidError, NotFoundError, Planner, Site, type SiteOptions, solveMany } from "memcore";
 import { ASSETS, snake } from "../src/assets.cjs";
 
 const start = new Date("2026-01-01T00:00:00Z");
@@ -42,7 +42,8 @@ test("solving at once, off the thread, and many at a time is the same", async ()
   const one = site.solveSync();
   const progress: number[] = [];
   const many = await solveMany([site, new Site(home()), site], { threads: 2, onProgress: ({ points }) => progress.push(points) });
-  for (const plan of [await site.solve(), ...many]) {
+  const planner = new Planner();
+  for (const plan of [await site.solve(), ...many, await planner.solve(site), await planner.solve(site)]) {
     assert.deepEqual(plan.toJSON()["columns"], one.toJSON()["columns"]);
   }
   assert.equal(many[0]?.site, site);

@@ -269,6 +269,13 @@ def test_many_sites_are_planned_at_once_and_the_interpreter_goes_on() -> None:
     assert mc.solve_many([]) == []
 
 
+def test_a_planner_goes_on_from_the_plan_before() -> None:
+    planner = mc.Planner()
+    dearer = mc.Site(HOURS, [dataclasses.replace(GRID, buy_per_kwh=[0.4, 0.2, 0.2, 0.4]), BATTERY, HOUSE])
+    for site in (HOME, dearer, days(2), HOME):
+        assert planner.solve(site).to_dict()["columns"] == site.solve().to_dict()["columns"]
+
+
 def test_a_plan_hands_its_state_to_the_next() -> None:
     site = days(2)
     plan = site.solve()

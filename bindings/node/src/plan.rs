@@ -3,10 +3,10 @@
 //! A site comes as JSON in which every column is `{"column": place}`: the numbers themselves lie in typed arrays beside it.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use memcore::model::{Span, SystemClock};
-use memcore::optimize::{Asset, BusPrices, Description, Engine, Options, Outcome, Plan, Site, WaterValues};
+use memcore::optimize::{Asset, BusPrices, Description, Engine, Options, Outcome, Plan, Planner, Site, WaterValues};
 use memcore::{Error, QueryResult, SiteRequest};
 use napi::Env;
 use napi::bindgen_prelude::{BigInt64Array, Buffer, Float64Array, Function, PromiseRaw};
@@ -156,6 +156,38 @@ pub(crate) fn plan_many<'env>(
         let outcomes = memcore::plan_many(&sites, &options, threads.map(|threads| threads as usize), &mut tell)?;
         Ok(outcomes.into_iter().zip(&sites).map(|(outcome, site)| NativePlan::new(outcome, site)).collect())
     }))
+}
+
+/// Plans one site after the other, and keeps memory and bases from one to the next.
+#[napi]
+pub struct NativePlanner(Arc<Mutex<Option<Planner>>>, Options);
+
+#[napi]
+impl NativePlanner {
+    /// With the options of every plan.
+    #[napi(factory, catch_unwind)]
+    pub fn of(settings: SolveSettings) -> Result<Self> {
+        settings.options().map(|options| Self(Arc::default(), options)).to_node()
+    }
+
+    /// The best plan, begun from the one before where that helps.
+    #[napi]
+    pub async fn solve(&self, site: &NativePlanSite) -> Result<NativePlan> {
+        let (planner, options, site) = (Arc::clone(&self.0), self.1.clone(), Arc::clone(&site.0));
+        let planned = Arc::clone(&site);
+        let outcome = on_disk(move || {
+            let mut planner = planner.lock().unwrap_or_else(PoisonError::into_inner);
+            let planner = match &mut *planner {
+                Some(planner) => {
+                    planner.site_mut().clone_from(&planned);
+                    planner
+                }
+                first => first.insert(Planner::new(Site::clone(&planned), options)),
+            };
+            planner.solve()
+        });
+        Ok(NativePlan::new(outcome.await?, &site))
+    }
 }
 
 /// An asset or link of a plan.

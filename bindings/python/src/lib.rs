@@ -48,7 +48,7 @@ mod _memcore {
     #[pymodule_export]
     use super::network::PowerNetwork;
     #[pymodule_export]
-    use super::plan::{PlanAsset, PlanHorizon, PlanSite, Planned, plan_many};
+    use super::plan::{PlanAsset, PlanHorizon, PlanPlanner, PlanSite, Planned, plan_many};
     #[pymodule_export]
     use super::result::{Batch, Column, Stream, Table};
     #[pymodule_export]

@@ -3,10 +3,10 @@
 //! An asset is read once, when Python makes it; a site shares its assets' columns with nobody and is never seen as text.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use memcore::model::{Span, SystemClock, Timestamp};
-use memcore::optimize::{Asset, Description, Engine, Horizon, Options, Outcome, Plan, Site};
+use memcore::optimize::{Asset, Description, Engine, Horizon, Options, Outcome, Plan, Planner, Site};
 use memcore::{Error, Every, SiteRequest};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
@@ -163,6 +163,35 @@ pub(crate) fn plan_many(
         let outcomes = memcore::plan_many(&sites, &options, threads, tell)?;
         Ok(outcomes.into_iter().zip(&sites).map(|(outcome, site)| Planned::new(outcome, site)).collect())
     })
+}
+
+/// Plans one site after the other, and keeps memory and bases from one to the next.
+#[pyclass(frozen, module = "memcore._memcore")]
+pub(crate) struct PlanPlanner(Arc<Mutex<Option<Planner>>>, Options);
+
+#[pymethods]
+impl PlanPlanner {
+    #[new]
+    fn new(how: How) -> PyResult<Self> {
+        Ok(Self(Arc::default(), how.options()?))
+    }
+
+    /// The best plan, begun from the one before where that helps.
+    fn solve(&self, py: Python<'_>, site: &PlanSite) -> PyResult<Planned> {
+        let (planner, options, planned) = (Arc::clone(&self.0), self.1.clone(), Arc::clone(&site.0));
+        let outcome = work(py, move || {
+            let mut planner = planner.lock().unwrap_or_else(PoisonError::into_inner);
+            let planner = match &mut *planner {
+                Some(planner) => {
+                    planner.site_mut().clone_from(&planned);
+                    planner
+                }
+                first => first.insert(Planner::new(Site::clone(&planned), options)),
+            };
+            planner.solve()
+        })?;
+        Ok(Planned::new(outcome, &site.0))
+    }
 }
 
 /// How a site's file is read.

@@ -53,7 +53,7 @@ from ._live import Events, Reading, Subscription
 from ._memcore import __version__
 from ._memcore import leave as _leave
 from ._plan import Plan
-from ._plan_site import Horizon, Site, solve_many
+from ._plan_site import Horizon, Planner, Site, solve_many
 from ._progress import Progress
 from ._quality import Quality
 from ._result import QueryResult, WideResult
@@ -102,6 +102,7 @@ __all__ = [
     "MemcoreError",
     "NotFoundError",
     "Plan",
+    "Planner",
     "PowerCharging",
     "Progress",
     "Pv",

@@ -14,6 +14,7 @@ __all__ = [
     "Findings",
     "PlanAsset",
     "PlanHorizon",
+    "PlanPlanner",
     "PlanSite",
     "Planned",
     "PowerNetwork",
@@ -279,6 +280,11 @@ class PlanHorizon:
     def __len__(self) -> int: ...
     def borders(self) -> Column: ...
     def ends(self) -> tuple[int, int]: ...
+
+@final
+class PlanPlanner:
+    def __new__(cls, how: Mapping[str, object]) -> PlanPlanner: ...
+    def solve(self, site: PlanSite) -> Planned: ...
 
 @final
 class PlanAsset:

@@ -146,11 +146,11 @@ class Site:
         steps: int | None = None,
         truth: bool = False,
     ) -> Site:
-        """Read a site's file, as ``memcore plan`` does: TOML, or JSON where its name ends so. Where a profile may stand, so
-        may a column of a file, the history of a store, or a forecast.
+        """Read a site's file, as ``memcore plan`` does: TOML, or JSON where its name ends so. Where a profile may stand,
+        so may a column of a file, the history of a store, or a forecast.
 
-        ``start``, ``end``, ``step`` and ``steps`` stand in place of what the file says of its horizon. With ``truth`` the
-        history that came stands in place of forecasts, for a backtest. ``notices`` has what was assumed.
+        ``start``, ``end``, ``step`` and ``steps`` stand in place of what the file says of its horizon. With ``truth``
+        the history that came stands in place of forecasts, for a backtest. ``notices`` has what was assumed.
         """
         asked = _asked(start, end, step, steps, truth)
         return cls._read(_memcore.PlanSite.read(path, None, asked))
@@ -233,6 +233,26 @@ class Site:
     def __repr__(self) -> str:
         steps = f"{len(self.horizon)} steps from {self.horizon.start.isoformat()}"
         return f"<memcore.Site of {', '.join(self.names)}: {steps}>"
+
+
+class Planner:
+    """Plans one site after the other, as a controller does each quarter of an hour: a plan is what ``Site.solve``
+    finds, and memory and bases of solvers are kept from one to the next, quicker for sites of the same shape."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine | None = None,
+        time_limit: Length | None = None,
+        node_limit: int | None = None,
+        gap: float = 0.0,
+    ) -> None:
+        """Take the options of ``Site.solve``."""
+        self._native = _memcore.PlanPlanner(how(engine, time_limit, node_limit, gap))
+
+    def solve(self, site: Site) -> Plan:
+        """Find the best plan of a site."""
+        return Plan(self._native.solve(site._native), site)
 
 
 def solve_many(

@@ -159,17 +159,6 @@ impl Program {
         Self { integer: vec![false; self.columns()], ..self.clone() }
     }
 
-    /// The program with more terms in its rows, as many lists as there are rows.
-    pub(in crate::optimize) fn with_more_terms(&self, more: &[Vec<(Column, f64)>]) -> Self {
-        let mut program =
-            Self { ends: Vec::new(), terms: Vec::new(), row_lower: Vec::new(), row_upper: Vec::new(), ..self.clone() };
-        for (row, terms) in self.all_rows() {
-            let bounds = self.row_lower[row.0]..=self.row_upper[row.0];
-            program.row(bounds, terms.iter().chain(&more[row.0]).copied());
-        }
-        program
-    }
-
     /// Makes one of two columns zero: a binary that is 1 where the first may run, up to `most` each.
     pub(in crate::optimize) fn exclude(&mut self, [first, second]: [Column; 2], most: [f64; 2]) -> Column {
         let binary = self.binary(0.0);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::linear::Program;
 #[cfg(feature = "highs")]
-pub(in crate::optimize) use highs::Hot;
+pub(in crate::optimize) use highs::LinearBasis;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::optimize::Engine;
