@@ -5,6 +5,8 @@ use memcore::optimize::{
     Asset, Battery, CostCause, Deferrable, DemandCharge, Genset, Grid, Horizon, Infeasible, Load, Options, Outcome, Plan,
     Quantity, Site, Source, Status, Terminal,
 };
+#[cfg(feature = "solvers")]
+use memcore::optimize::{Charging, Ev, HeatPump, Session, Tank};
 
 fn from(start: &str, minutes: i64, steps: usize) -> Horizon {
     Horizon::even(start.parse().unwrap(), Span::from_seconds(60 * minutes), steps).unwrap()
@@ -229,4 +231,57 @@ fn the_same_site_gives_the_same_plan_bit_for_bit() {
     };
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     assert_eq!(plan(&day(start)), plan(&day(start)));
+}
+
+#[cfg(feature = "solvers")]
+#[test]
+fn a_vehicle_that_cannot_give_back_enough_is_named() {
+    let horizon = hours(1);
+    let session = Session {
+        arrival: horizon.start(),
+        departure: horizon.end(),
+        initial_wh: 30_000.0,
+        target_wh: 0.0,
+        limit_wh: None,
+    };
+    let charging = Charging::Power { min_w: 0.0, max_w: 11_000.0 };
+    let car = Ev::new("car", 60_000.0, vec![session], charging).discharge_limit_w(2_000.0);
+    let why = infeasible(&site(horizon, [car.into(), load(3_000.0)]));
+    let limits: Vec<_> = why.conflict.iter().map(|limit| (limit.part.as_str(), limit.limit)).collect();
+    assert_eq!(limits, [("car", "discharge_limit_w"), ("main", "balance")], "{}", why.text);
+    assert!(why.text.contains("car.discharge_limit_w (at most 2 kW)"), "{}", why.text);
+    assert!((why.relaxations[0].amount - 1_000.0).abs() < 1.0, "{}", why.text);
+}
+
+#[cfg(feature = "solvers")]
+#[test]
+fn sun_that_must_be_taken_names_what_cannot_take_more_of_it() {
+    let heating = |tank_wh: f64| {
+        let tank = Tank {
+            capacity_wh: tank_wh,
+            initial_wh: 0.0,
+            demand_w: 0.0.into(),
+            terminal: Terminal::Free,
+            ..Tank::default()
+        };
+        HeatPump::new("heating", 2_000.0, 3.0, tank)
+    };
+    let conflict = |tank_wh: f64| {
+        let grid = Grid::new("grid", 0.3).export_limit_w(1_000.0);
+        let pv = Source::new("pv", 8_000.0).curtailable(false);
+        let why = infeasible(&site(hours(1), [grid.into(), pv.into(), heating(tank_wh).into(), load(1_000.0)]));
+        let limits = why.conflict.iter().map(|limit| format!("{}.{}", limit.part, limit.limit)).collect::<Vec<_>>();
+        let [relaxation] = &why.relaxations[..] else { panic!("{:?}", why.relaxations) };
+        assert_eq!(relaxation.limit, "export_limit_w");
+        (limits, relaxation.amount)
+    };
+    // Of 8 kW the house takes 1, the grid 1, and the heat pump 2: or 1, where its tank is full after 3 kWh of heat.
+    let around = ["pv.curtailable", "grid.export_limit_w", "main.balance"];
+    for (tank_wh, limit, missing_w) in [(100_000.0, "heating.max_w", 4_000.0), (3_000.0, "heating.capacity_wh", 5_000.0)] {
+        let (limits, amount) = conflict(tank_wh);
+        assert!(limits.iter().any(|named| named == limit), "{limits:?}");
+        assert!(around.iter().all(|limit| limits.iter().any(|named| named == limit)), "{limits:?}");
+        assert_eq!(limits.len(), 4, "{limits:?}");
+        assert!((amount - missing_w).abs() < 1.0, "{amount}");
+    }
 }

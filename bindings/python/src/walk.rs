@@ -120,7 +120,7 @@ pub(crate) fn walk(
     let mut forecaster = forecaster(by, &walked.zone)?;
     let options = Options { clock: Some(Arc::new(SystemClock::default())), ..how.options()? };
     let Walked { from, to, ahead, every, perfect, rules, zone: _ } = walked;
-    let walk = Walk { from, to, ahead, every, perfect, rules, options };
+    let walk = Walk { from, to, ahead, every, perfect, rules, options, ..Walk::default() };
     let (site, begun) = (Arc::clone(&site.0), Instant::now());
     work_told(py, tell, move |tell| {
         backtest(&site, &mut *forecaster, &walk, &mut |done, of| {

@@ -65,9 +65,9 @@ impl BacktestCommand {
             }
         }
         if self.json {
-            format::print(&format::json(&found)?).map(drop)?
+            format::print(&format::json(&found)?)?;
         } else {
-            show(&found)?
+            show(&found)?;
         }
         Ok(if found.without_plan > 0 { 3 } else { 0 })
     }

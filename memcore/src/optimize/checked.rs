@@ -3,9 +3,6 @@
 use super::{Asset, Battery, Building, DemandCharge, Session, Site, Tank, Terminal};
 use crate::model::Span;
 
-/// Two lengths of time are the same within this many hours: a tenth of a microsecond.
-const SAME_HOURS: f64 = 1e-10 / 3.6;
-
 /// A site that passed every check, with what follows from it. Engines and the verifier take nothing else.
 ///
 /// Part `i` is asset `i` of the site; its links follow. Methods give W and Wh, as the site does; prices are per kWh.
@@ -64,14 +61,10 @@ impl<'a> Checked<'a> {
 
     /// How many whole steps from `first` on cover a length of time; fewer where the horizon ends before.
     pub(in crate::optimize) fn steps_to_cover(&self, first: usize, length: Span) -> usize {
-        let hours = length.as_micros() as f64 / 3.6e9;
-        let mut covered = 0.0;
-        let mut steps = 0;
-        while covered < hours - SAME_HOURS && first + steps < self.steps() {
-            covered += self.hours[first + steps];
-            steps += 1;
-        }
-        steps
+        let borders = self.site.horizon.borders();
+        let covered = borders[first].saturating_add(length);
+        let ends = &borders[first + 1..];
+        if length.as_micros() <= 0 { 0 } else { (ends.partition_point(|end| *end < covered) + 1).min(ends.len()) }
     }
 
     /// A battery's limits of energy at the end of a step. Where it starts outside of them they are wishes, each kWh outside costing
@@ -136,7 +129,8 @@ impl<'a> Checked<'a> {
     }
 
     /// The intervals of a demand charge: for each, its steps with their weights, so that its mean power is `sum of weight * import`.
-    /// Steps in which the charge does not apply are in none; an interval with no such step is left out.
+    /// Steps in which the charge does not apply are in none; an interval with no such step is left out. A step is of the interval that
+    /// it starts in; where such steps are longer than the interval together, the mean is over them.
     pub(in crate::optimize) fn demand_intervals(&self, charge: &DemandCharge) -> Vec<Vec<(usize, f64)>> {
         let applies = |step: usize| charge.applies.as_ref().is_none_or(|applies| applies.at(step) > 0.0);
         let starts = self.site.horizon.starts();
@@ -156,7 +150,14 @@ impl<'a> Checked<'a> {
                 None => intervals.push((interval_of(step), vec![weighted])),
             }
         }
-        intervals.into_iter().map(|(_, steps)| steps).collect()
+        let mean = |mut steps: Vec<(usize, f64)>| {
+            let whole: f64 = steps.iter().map(|(_, weight)| weight).sum();
+            if whole > 1.0 + 1e-9 {
+                steps.iter_mut().for_each(|(_, weight)| *weight /= whole);
+            }
+            steps
+        };
+        intervals.into_iter().map(|(_, steps)| mean(steps)).collect()
     }
 
     /// The steps of a vehicle's session; empty where none lies wholly within it.

@@ -252,6 +252,9 @@ class Ev(Asset):
     """What a kWh discharged costs in wear."""
     start_cost: float = 0.0
     """What it costs to begin charging after not charging."""
+    initially_charging: bool = False
+    """Whether it charges when the horizon starts (where the charger goes down to nothing: whether it has begun to in its session),
+    so that to go on is no start."""
     shortfall_per_kwh: float | None = None
     """What each kWh missing at a departure costs; the site's price of shortage unless told."""
     bus: str = "main"
@@ -357,7 +360,9 @@ class HeatPump(Asset):
     min_off: Length | None = None
     """The least time off once stopped, rounded up to whole steps."""
     initially_on: bool = False
-    """Whether it runs when the horizon starts; any least time is then over."""
+    """Whether it runs when the horizon starts."""
+    initial_since: Length | None = None
+    """Since when it has run or stood at the horizon's start; longer than any least time unless told."""
     bus: str = "main"
     """The bus that it is on."""
 

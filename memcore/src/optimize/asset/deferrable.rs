@@ -9,7 +9,8 @@ asset! {
     Deferrable {
         /// What it takes while it runs, in W.
         power_w: f64,
-        /// How long it must run. What is no whole number of steps is rounded up to one, and reported. Zero: its run is over.
+        /// How long it must run. What is no whole number of steps is rounded up to one, and reported; a run in several goes is longer
+        /// by less than the longest of its steps. Zero: its run is over.
         #[serde(with = "written::length")]
         run_time: Span,
         ;
@@ -23,8 +24,9 @@ asset! {
         latest: Option<Timestamp> = None,
         /// Whether it runs in one go. True unless told.
         contiguous: bool = true,
-        /// The least time that it stays on once started, rounded up to whole steps; for runs that are not contiguous. It is over before the
-        /// latest end.
+        /// The least time that it stays on once started, rounded up to whole steps; for runs that are not contiguous. Nothing cuts it short:
+        /// it is over before the latest end (the horizon's, where none is told) and within `run_time`; a start that is too late for that is
+        /// none.
         #[serde(with = "written::span")]
         min_on: Option<Span> = None,
         /// What each start costs.

@@ -26,8 +26,18 @@ asset! {
         wear_per_kwh: f64 = 0.0,
         /// What it costs to begin charging after not charging.
         start_cost: f64 = 0.0,
+        /// Whether it charges when the horizon starts (where the charger goes down to nothing: whether it has begun to in its session),
+        /// so that to go on is no start.
+        initially_charging: bool = false,
         /// What each kWh missing at a departure costs; the site's price of shortage unless told.
         shortfall_per_kwh: Option<f64> = None,
+    }
+}
+
+impl Ev {
+    /// Whether a pause is a stop: where the charger goes down to nothing it is none.
+    pub(in crate::optimize) fn pause_is_stop(&self) -> bool {
+        self.charging.bands_w().iter().all(|band| band.0 > 0.0)
     }
 }
 

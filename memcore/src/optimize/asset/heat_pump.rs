@@ -26,8 +26,11 @@ asset! {
         /// The least time off once stopped, rounded up to whole steps.
         #[serde(with = "written::span")]
         min_off: Option<Span> = None,
-        /// Whether it runs when the horizon starts; any least time is then over.
+        /// Whether it runs when the horizon starts.
         initially_on: bool = false,
+        /// Since when it has run or stood at the horizon's start; longer than any least time unless told.
+        #[serde(with = "written::span")]
+        initial_since: Option<Span> = None,
     }
 }
 

@@ -165,6 +165,9 @@ fn deferrable(fields: Fields<'_>, load: &Deferrable) -> Result<()> {
     if load.shape_w.is_empty() || !load.power_w.is_nan() {
         fields.number("power_w", load.power_w, Allowed::ZeroOrAbove)?;
     }
+    fields.number("start_cost", load.start_cost, Allowed::ZeroOrAbove)?;
+    fields.optional("shortfall_per_h", load.shortfall_per_h, Allowed::ZeroOrAbove)?;
+    fields.values("shape_w", &load.shape_w, Allowed::ZeroOrAbove)?;
     if load.run_time.as_micros() == 0 {
         // Its run is over: nothing else matters.
         return Ok(());
@@ -173,8 +176,6 @@ fn deferrable(fields: Fields<'_>, load: &Deferrable) -> Result<()> {
         return Err(fields.refused("run_time", "is not given, expected a length such as 2h"));
     }
     fields.span_or_zero("min_on", load.min_on)?;
-    fields.number("start_cost", load.start_cost, Allowed::ZeroOrAbove)?;
-    fields.optional("shortfall_per_h", load.shortfall_per_h, Allowed::ZeroOrAbove)?;
     let (earliest, latest) = (load.earliest.unwrap_or(fields.horizon.start()), load.latest);
     if let Some(latest) = latest.filter(|latest| *latest <= earliest) {
         return Err(fields.refused("latest", format_args!("is {latest}, expected after the earliest start at {earliest}")));
@@ -183,7 +184,6 @@ fn deferrable(fields: Fields<'_>, load: &Deferrable) -> Result<()> {
 }
 
 fn shape(fields: Fields<'_>, load: &Deferrable) -> Result<()> {
-    fields.values("shape_w", &load.shape_w, Allowed::ZeroOrAbove)?;
     if !load.contiguous {
         return Err(fields.refused("shape_w", "is for contiguous runs, expected none or `contiguous` true"));
     }
@@ -210,6 +210,7 @@ fn heat_pump(fields: Fields<'_>, pump: &HeatPump) -> Result<()> {
     }
     fields.span_or_zero("min_on", pump.min_on)?;
     fields.span_or_zero("min_off", pump.min_off)?;
+    fields.span_or_zero("initial_since", pump.initial_since)?;
     match &pump.heat {
         Heat::Tank(tank) => self::tank(fields, tank),
         Heat::Building(building) => self::building(fields, building),

@@ -44,7 +44,7 @@ impl Site {
         wishes(self)?;
         let place = |bus: &str| buses.iter().position(|other| *other == bus).unwrap_or(0);
         let bus_of = self.assets.iter().map(|asset| place(asset.bus())).collect();
-        let shortage_per_kwh = self.shortage_per_kwh.unwrap_or_else(|| (100.0 * highest_price(self)).max(1.0));
+        let shortage_per_kwh = shortage_per_kwh(self);
         let hours = self.horizon.step_hours();
         let mut checked = Checked { site: self, hours, buses, bus_of, shortage_per_kwh, notices: Vec::new() };
         checked.notices = notices::notices(&checked);
@@ -119,6 +119,11 @@ fn wishes(site: &Site) -> Result<()> {
     fields.optional("reserve.shortfall_per_kwh", reserve.shortfall_per_kwh, Allowed::ZeroOrAbove)
 }
 
+/// What a kWh costs that was asked for and is missing, where nothing else says.
+pub(in crate::optimize) fn shortage_per_kwh(site: &Site) -> f64 {
+    site.shortage_per_kwh.unwrap_or_else(|| (100.0 * highest_price(site)).max(1.0))
+}
+
 /// The highest price of energy at the site, whatever its sign.
 fn highest_price(site: &Site) -> f64 {
     let highest = |profile: &Profile| {
@@ -142,5 +147,5 @@ pub(in crate::optimize) fn even_step(horizon: &Horizon) -> Option<Span> {
 
 /// How many whole steps cover a length.
 fn whole_steps(length: Span, step: Span) -> i64 {
-    (length.as_micros() + step.as_micros() - 1).div_euclid(step.as_micros())
+    length.as_micros().saturating_add(step.as_micros() - 1).div_euclid(step.as_micros())
 }

@@ -134,7 +134,7 @@ fn rounded(checked: &Checked<'_>, asset: &Asset, notices: &mut Vec<String>) {
     for (field, length) in lengths {
         let Some(length) = length.filter(|length| length.as_micros() % step.as_micros() != 0) else { continue };
         let steps = whole_steps(length, step);
-        let whole = Span::from_micros(steps * step.as_micros());
+        let whole = Span::from_micros(steps.saturating_mul(step.as_micros()));
         let name = asset.name();
         notices.push(format!(
             "{name}.{field} of {length} is no whole number of steps of {step}: rounded up to {steps} steps ({whole})"

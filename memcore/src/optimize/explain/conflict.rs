@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use super::ConflictingLimit;
-use super::limits::{self, Limit};
-use crate::optimize::solve::{Found, found};
-use crate::optimize::structured::Workspace;
+use super::limits::{self, Ample, Limit};
+use crate::optimize::solve::{Found, Memory, found};
 use crate::optimize::{Asset, Options, Profile, Site};
 
 /// Any plan will do where the question is whether there is one.
@@ -29,7 +28,7 @@ pub(super) fn smallest(site: &Site, options: &Options) -> Vec<ConflictingLimit> 
     let span = question.shortest(&kept, &all, whole);
     let conflicting = |limit: &Limit| ConflictingLimit {
         part: limit.part(site),
-        limit: limit.field(),
+        limit: limit.field(site),
         steps: (span.start, span.end - 1),
         says: limit.says(site, &span),
     };
@@ -39,8 +38,7 @@ pub(super) fn smallest(site: &Site, options: &Options) -> Vec<ConflictingLimit> 
 /// A site without its prices, to be asked whether some limits can hold.
 struct Question<'a> {
     free: Site,
-    /// More W or Wh than the site can use.
-    ample: f64,
+    ample: Ample,
     options: &'a Options,
 }
 
@@ -72,7 +70,7 @@ impl<'a> Question<'a> {
             }
         }
         let options = Options { gap: ANY_GAP, ..self.options.clone() };
-        matches!(found(&site, &options, &mut Workspace::default()), Ok(Found::Infeasible))
+        matches!(found(&site, &options, &mut Memory::default()), Ok(Found::Infeasible))
     }
 
     /// The shortest span that ends as early as one can, by halving.
@@ -99,8 +97,8 @@ impl<'a> Question<'a> {
     }
 }
 
-/// More power than the site can use at once, and more energy than it can hold.
-fn ample(site: &Site) -> f64 {
+/// More power than the site can use at once, and more energy than it can use in all.
+fn ample(site: &Site) -> Ample {
     let most = |profile: &Profile| profile.values().iter().fold(0.0, |most: f64, value| most.max(*value));
     let shortest_h = site.horizon.step_hours().into_iter().fold(1.0, f64::min);
     let of_asset = |asset: &Asset| match asset {
@@ -119,5 +117,6 @@ fn ample(site: &Site) -> f64 {
         Asset::Load(load) => most(&load.power_w),
     };
     let links: f64 = site.links.iter().map(|link| most(&link.limit_w)).sum();
-    1_000.0 + 2.0 * (links + site.assets.iter().map(of_asset).sum::<f64>())
+    let w = 1_000.0 + 2.0 * (links + site.assets.iter().map(of_asset).sum::<f64>());
+    Ample { w, wh: w * site.horizon.step_hours().into_iter().sum::<f64>().max(1.0) }
 }

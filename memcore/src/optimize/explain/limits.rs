@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::optimize::{Asset, Battery, DemandCharge, Grid, Profile, Site, Terminal, words};
+use crate::optimize::{Asset, Battery, Charging, DemandCharge, Ev, Grid, Heat, HeatPump, Profile, Site, Terminal, words};
 
 /// A hard limit, over the whole horizon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(super) enum Limit {
     Discharge(usize),
     MinEnergy(usize),
     MaxEnergy(usize),
-    /// The most that a genset gives.
+    /// The most that a genset gives, or a heat pump takes.
     Most(usize),
     /// The least that a genset gives while it runs, with its least times and ramps.
     Least(usize),
@@ -23,6 +23,13 @@ pub(super) enum Limit {
     Link(usize),
     /// What is asked of a bus: its loads are served, and no more comes than goes.
     Balance(usize),
+}
+
+/// More than a site can use: power at once, and energy over its horizon.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ample {
+    pub(super) w: f64,
+    pub(super) wh: f64,
 }
 
 /// What it costs that a limit gives way.
@@ -38,6 +45,14 @@ pub(super) fn of_site(site: &Site) -> Vec<Limit> {
     for (part, asset) in site.assets.iter().enumerate() {
         match asset {
             Asset::Battery(_) => limits.extend([Limit::Charge(part), Limit::Discharge(part)]),
+            Asset::Ev(ev) => {
+                limits.extend([Limit::Charge(part), Limit::MaxEnergy(part)]);
+                limits.extend((ev.discharge_limit_w > 0.0).then_some(Limit::Discharge(part)));
+            }
+            Asset::HeatPump(pump) => {
+                limits.push(Limit::Most(part));
+                limits.extend(matches!(pump.heat, Heat::Tank(_)).then_some(Limit::MaxEnergy(part)));
+            }
             Asset::Genset(_) => limits.extend([Limit::Least(part), Limit::Most(part)]),
             Asset::Pv(source) if !source.curtailable => limits.push(Limit::Uncurtailed(part)),
             _ => {}
@@ -68,19 +83,22 @@ impl Limit {
     }
 
     /// The field that sets it.
-    pub(super) fn field(self) -> &'static str {
-        match self {
-            Self::Import(_) => "import_limit_w",
-            Self::Export(_) => "export_limit_w",
-            Self::Charge(_) => "charge_limit_w",
-            Self::Discharge(_) => "discharge_limit_w",
-            Self::MinEnergy(_) => "min_wh",
-            Self::MaxEnergy(_) => "max_wh",
-            Self::Most(_) => "max_w",
-            Self::Least(_) => "min_w",
-            Self::Uncurtailed(_) => "curtailable",
-            Self::Link(_) => "limit_w",
-            Self::Balance(_) => "balance",
+    pub(super) fn field(self, site: &Site) -> &'static str {
+        match (self, self.asset(site)) {
+            (Self::Import(_), _) => "import_limit_w",
+            (Self::Export(_), _) => "export_limit_w",
+            (Self::Charge(_), Some(Asset::Ev(_))) => "charging",
+            (Self::Charge(_), _) => "charge_limit_w",
+            (Self::Discharge(_), _) => "discharge_limit_w",
+            (Self::MinEnergy(_), _) => "min_wh",
+            (Self::MaxEnergy(_), Some(Asset::Ev(_))) => "limit_wh",
+            (Self::MaxEnergy(_), Some(Asset::HeatPump(_))) => "capacity_wh",
+            (Self::MaxEnergy(_), _) => "max_wh",
+            (Self::Most(_), _) => "max_w",
+            (Self::Least(_), _) => "min_w",
+            (Self::Uncurtailed(_), _) => "curtailable",
+            (Self::Link(_), _) => "limit_w",
+            (Self::Balance(_), _) => "balance",
         }
     }
 
@@ -100,6 +118,16 @@ impl Limit {
             (Self::MaxEnergy(_), Some(Asset::Battery(battery))) => {
                 let max = battery.max_wh.as_ref().map_or(battery.capacity_wh, |max| least(max).min(battery.capacity_wh));
                 format!("at most {} in it", words::energy(max))
+            }
+            (Self::Charge(_), Some(Asset::Ev(ev))) => format!("at most {}", words::power(most_w(ev))),
+            (Self::Discharge(_), Some(Asset::Ev(ev))) => format!("at most {}", words::power(ev.discharge_limit_w)),
+            (Self::MaxEnergy(_), Some(Asset::Ev(ev))) => {
+                let limits = ev.sessions.iter().filter_map(|session| session.limit_wh);
+                format!("at most {} in it", words::energy(limits.fold(ev.capacity_wh, f64::min)))
+            }
+            (Self::Most(_), Some(Asset::HeatPump(pump))) => power(&pump.max_w),
+            (Self::MaxEnergy(_), Some(Asset::HeatPump(HeatPump { heat: Heat::Tank(tank), .. }))) => {
+                format!("at most {} of heat in its tank", words::energy(tank.capacity_wh))
             }
             (Self::Most(_), Some(Asset::Genset(genset))) => format!("at most {}", words::power(genset.max_w)),
             (Self::Least(_), Some(Asset::Genset(genset))) => {
@@ -134,12 +162,12 @@ impl Limit {
         }
     }
 
-    /// Takes the limit away in all steps but those of a range: `ample` W or Wh are then more than the site can use.
-    pub(super) fn lift(self, site: &mut Site, kept: &Range<usize>, ample: f64) {
+    /// Takes the limit away in all steps but those of a range.
+    pub(super) fn lift(self, site: &mut Site, kept: &Range<usize>, ample: Ample) {
         let steps = site.horizon.len();
         match self {
             Self::Balance(bus) => {
-                let open = |step: usize| if kept.contains(&step) { 0.0 } else { ample };
+                let open = |step: usize| if kept.contains(&step) { 0.0 } else { ample.w };
                 let limit: Profile = (0..steps).map(open).collect::<Vec<_>>().into();
                 let name = format!("{} without balance", site.buses()[bus]);
                 let valve = Grid::new(name, 0.0).import_limit_w(limit.clone()).export_limit_w(limit).exclusive(false);
@@ -148,8 +176,8 @@ impl Limit {
             }
             Self::Link(link) => {
                 let link = &mut site.links[link];
-                link.reverse_limit_w = link.reverse_limit_w.as_ref().map(|limit| outside(limit, steps, kept, ample));
-                link.limit_w = outside(&link.limit_w, steps, kept, ample);
+                link.reverse_limit_w = link.reverse_limit_w.as_ref().map(|limit| outside(limit, steps, kept, ample.w));
+                link.limit_w = outside(&link.limit_w, steps, kept, ample.w);
             }
             _ => {
                 let place = self.place();
@@ -160,34 +188,46 @@ impl Limit {
         }
     }
 
-    fn lift_of_asset(self, asset: &mut Asset, steps: usize, kept: &Range<usize>, ample: f64) {
+    fn lift_of_asset(self, asset: &mut Asset, steps: usize, kept: &Range<usize>, ample: Ample) {
         let within = |limit: &Profile, none: f64| outside(limit, steps, kept, none);
-        // What gensets and sources say is said for all steps: it is lifted only as a whole.
+        // What gensets, vehicles, tanks and sources say is said for all steps: it is lifted only as a whole.
         let wholly = kept.is_empty();
         match (self, asset) {
             (Self::Import(_), Asset::Grid(grid)) => {
-                grid.import_limit_w = grid.import_limit_w.as_ref().map(|limit| within(limit, ample));
+                grid.import_limit_w = grid.import_limit_w.as_ref().map(|limit| within(limit, ample.w));
             }
             (Self::Export(_), Asset::Grid(grid)) => {
-                grid.export_limit_w = grid.export_limit_w.as_ref().map(|limit| within(limit, ample));
+                grid.export_limit_w = grid.export_limit_w.as_ref().map(|limit| within(limit, ample.w));
             }
             (Self::Charge(_), Asset::Battery(battery)) => {
-                battery.charge_limit_w = within(&battery.charge_limit_w, ample);
+                battery.charge_limit_w = within(&battery.charge_limit_w, ample.w);
             }
             (Self::Discharge(_), Asset::Battery(battery)) => {
-                battery.discharge_limit_w = within(&battery.discharge_limit_w, ample);
+                battery.discharge_limit_w = within(&battery.discharge_limit_w, ample.w);
             }
             (Self::MinEnergy(_), Asset::Battery(battery)) => {
-                let min_wh = within(&battery.min_wh, -ample);
-                deepen(battery, &min_wh, ample);
+                let min_wh = within(&battery.min_wh, -ample.wh);
+                deepen(battery, &min_wh, ample.wh);
             }
             (Self::MaxEnergy(_), Asset::Battery(battery)) => {
                 let max = battery.max_wh.take().unwrap_or(Profile::Constant(battery.capacity_wh));
-                battery.capacity_wh += ample;
+                battery.capacity_wh += ample.wh;
                 battery.max_wh = Some(within(&max, battery.capacity_wh));
             }
             (Self::Most(_), Asset::Genset(genset)) if wholly => {
-                (genset.max_w, genset.available) = (genset.max_w + ample, None);
+                (genset.max_w, genset.available) = (genset.max_w + ample.w, None);
+            }
+            (Self::Charge(_), Asset::Ev(ev)) if wholly => {
+                ev.charging = Charging::Power { min_w: 0.0, max_w: most_w(ev) + ample.w };
+            }
+            (Self::Discharge(_), Asset::Ev(ev)) if wholly => ev.discharge_limit_w += ample.w,
+            (Self::MaxEnergy(_), Asset::Ev(ev)) if wholly => {
+                ev.capacity_wh += ample.wh;
+                ev.sessions.iter_mut().for_each(|session| session.limit_wh = None);
+            }
+            (Self::Most(_), Asset::HeatPump(pump)) => pump.max_w = within(&pump.max_w, ample.w),
+            (Self::MaxEnergy(_), Asset::HeatPump(HeatPump { heat: Heat::Tank(tank), .. })) if wholly => {
+                tank.capacity_wh += ample.wh;
             }
             (Self::Least(_), Asset::Genset(genset)) if wholly => {
                 (genset.min_w, genset.min_up, genset.min_down, genset.ramp_w_per_min) = (0.0, None, None, None);
@@ -197,12 +237,13 @@ impl Limit {
         }
     }
 
-    /// What it costs to give way by a kW (or a kWh of a store), among limits: a connection before a battery before people.
-    pub(super) fn weight(self) -> Option<f64> {
-        match self {
-            Self::Import(_) | Self::Export(_) => Some(1.0),
-            Self::MinEnergy(_) | Self::MaxEnergy(_) => Some(4.0),
-            Self::Balance(_) => Some(16.0),
+    /// What it costs to give way by a kW (or a kWh of a store), among limits: a connection before a battery before people. None for
+    /// what machines cannot do.
+    pub(super) fn weight(self, site: &Site) -> Option<f64> {
+        match (self, self.asset(site)) {
+            (Self::Import(_) | Self::Export(_), _) => Some(1.0),
+            (Self::MinEnergy(_) | Self::MaxEnergy(_), Some(Asset::Battery(_))) => Some(4.0),
+            (Self::Balance(_), _) => Some(16.0),
             _ => None,
         }
     }
@@ -217,8 +258,10 @@ impl Limit {
         match self {
             Self::Import(part) | Self::Export(part) => {
                 let bus = site.assets[part].bus().to_owned();
-                let (grid, import) =
-                    (aside(format!("{} beyond {}", self.part(site), self.field()), &bus), matches!(self, Self::Import(_)));
+                let (grid, import) = (
+                    aside(format!("{} beyond {}", self.part(site), self.field(site)), &bus),
+                    matches!(self, Self::Import(_)),
+                );
                 let grid = if import { grid.export_limit_w(0.0) } else { grid.import_limit_w(0.0) };
                 site.assets.push(grid.into());
             }
@@ -288,6 +331,11 @@ fn deepen(battery: &mut Battery, min_wh: &Profile, ample: f64) {
     battery.capacity_wh += ample;
     battery.self_discharge_per_hour = 0.0;
     (battery.preferred_min_wh, battery.preferred_max_wh, battery.terminal) = (None, None, Terminal::Free);
+}
+
+/// The most that a vehicle's charger gives.
+fn most_w(ev: &Ev) -> f64 {
+    ev.charging.bands_w().last().map_or(0.0, |band| band.1)
 }
 
 /// A profile that keeps its values in a range and is something else outside of it.

@@ -2,8 +2,7 @@
 
 use super::Relaxation;
 use super::limits::{self, Limit, Toll};
-use crate::optimize::solve::{Found, found};
-use crate::optimize::structured::Workspace;
+use crate::optimize::solve::{Found, Memory, found};
 use crate::optimize::{Asset, Options, Plan, Quantity, Site};
 
 /// A limit gives way at this many times the price of shortage: money is no reason to.
@@ -13,7 +12,7 @@ const NOTHING: f64 = 1e-3;
 
 /// The relaxations, and the plan of the site with them; None where the engines have none.
 pub(super) fn least(site: &Site, options: &Options) -> Option<(Vec<Relaxation>, Option<Box<Plan>>)> {
-    let limits: Vec<Limit> = limits::of_site(site).into_iter().filter(|limit| limit.weight().is_some()).collect();
+    let limits: Vec<Limit> = limits::of_site(site).into_iter().filter(|limit| limit.weight(site).is_some()).collect();
     let dear = DEAR * site.checked().ok()?.shortage_per_kwh;
     // The least peak where an engine can find it, else the least energy.
     let peak = Toll { per_kwh: dear / 100.0, per_kw: Some(dear) };
@@ -29,7 +28,7 @@ pub(super) fn least(site: &Site, options: &Options) -> Option<(Vec<Relaxation>, 
             limit.raise(&mut mended, &amounts);
         }
     }
-    let plan = match found(&mended, options, &mut Workspace::default()) {
+    let plan = match found(&mended, options, &mut Memory::default()) {
         Ok(Found::Plan(plan)) => Some(plan),
         _ => None,
     };
@@ -42,12 +41,12 @@ fn amounts(site: &Site, limits: &[Limit], toll: Toll, options: &Options) -> Opti
     let mut asides = Vec::with_capacity(limits.len());
     for limit in limits {
         let before = soft.assets.len();
-        let weight = limit.weight().unwrap_or(1.0);
+        let weight = limit.weight(site).unwrap_or(1.0);
         let toll = Toll { per_kwh: weight * toll.per_kwh, per_kw: toll.per_kw.map(|per_kw| weight * per_kw) };
         limit.soften(&mut soft, toll);
         asides.push((soft.assets.len() > before).then_some(before));
     }
-    let Ok(Found::Plan(plan)) = found(&soft, options, &mut Workspace::default()) else { return None };
+    let Ok(Found::Plan(plan)) = found(&soft, options, &mut Memory::default()) else { return None };
     Some(limits.iter().zip(asides).map(|(limit, aside)| given(*limit, aside, site, &plan)).collect())
 }
 
@@ -74,7 +73,7 @@ fn given(limit: Limit, aside: Option<usize>, site: &Site, plan: &Plan) -> Vec<f6
 fn relaxation(limit: Limit, site: &Site, amounts: &[f64]) -> Relaxation {
     Relaxation {
         part: limit.part(site),
-        limit: limit.field(),
+        limit: limit.field(site),
         amount: amounts.iter().copied().fold(0.0, f64::max),
         steps: (0..amounts.len()).filter(|step| amounts[*step] > NOTHING).collect(),
     }

@@ -1,8 +1,7 @@
 //! When a solver reaches its limit without any plan: a plan of a simpler site is better than none.
 
 use crate::error::Result;
-use crate::optimize::solve::{Found, found};
-use crate::optimize::structured::Workspace;
+use crate::optimize::solve::{Found, Memory, found};
 use crate::optimize::{Asset, Options, Outcome, Plan, Site, Status, Undecided};
 
 /// A plan for the site with its deferrable loads as early as they may run, under the same limit. Where that has none either, why there
@@ -22,7 +21,7 @@ pub(in crate::optimize) fn undecided(site: &Site, options: &Options, bound: f64)
 }
 
 fn plan_of(site: &Site, options: &Options) -> Option<Box<Plan>> {
-    match found(site, options, &mut Workspace::default()) {
+    match found(site, options, &mut Memory::default()) {
         Ok(Found::Plan(plan)) => Some(plan),
         _ => None,
     }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::super::Engine;
 use super::super::program::linear::{Column, Row};
 use super::Network;
-use super::limits::{BindingLimit, Counts, Dispatched, LimitedProgram, NetworkInfeasible, explain};
+use super::conflict::{NetworkInfeasible, explain};
+use super::limits::{BindingLimit, Counts, Dispatched, LimitedProgram};
 use super::resolved::{Joined, Resolved};
 use super::sources::{Feeding, GeneratorPower, ShedLoad};
 use crate::error::{Error, ErrorKind, Result};
@@ -116,7 +117,7 @@ impl Network {
             Some(dispatched) => flow.told(&dispatched).map(|dispatch| DcOutcome::Dispatch(Box::new(dispatch))),
             None => {
                 let relaxed = DcProgram::new(&resolved, options, LimitedProgram::relaxed())?;
-                explain(&relaxed.limited).map(|why| DcOutcome::Infeasible(Box::new(why)))
+                explain(&relaxed.limited, options.engine).map(|why| DcOutcome::Infeasible(Box::new(why)))
             }
         }
     }
@@ -136,7 +137,8 @@ impl<'a> DcProgram<'a> {
     fn new(resolved: &'a Resolved<'a>, options: &DcOptions, mut limited: LimitedProgram) -> Result<Self> {
         let susceptance = |joined: &Joined<'_>| susceptance(joined, options.susceptance);
         let susceptances: Vec<f64> = resolved.branches.iter().map(susceptance).collect::<Result<_>>()?;
-        let spread = spread(resolved, &susceptances);
+        // Behind limits that give there must be no other ones.
+        let spread = if limited.is_relaxed() { f64::INFINITY } else { spread(resolved, &susceptances) };
         let angles: Vec<Column> = (0..resolved.network.buses.len())
             .map(|bus| limited.column(0.0, if bus == resolved.reference { 0.0..=0.0 } else { -spread..=spread }))
             .collect();
@@ -245,8 +247,8 @@ fn angle_range(joined: &Joined<'_>) -> std::ops::RangeInclusive<f64> {
     radians(joined.branch.min_angle_deg, f64::NEG_INFINITY)..=radians(joined.branch.max_angle_deg, f64::INFINITY)
 }
 
-/// The farthest that any angle can be from the reference, where every branch limits the angle over it: no limit of its own, but it
-/// lets prices that are only nearly right still prove a bound.
+/// Farther than any angle can be from the reference, where every branch limits the angle over it: so far that it never binds in place
+/// of a branch, but it lets prices that are only nearly right still prove a bound.
 fn spread(resolved: &Resolved<'_>, susceptances: &[f64]) -> f64 {
     let over = |(joined, susceptance): (&Joined<'_>, &f64)| {
         let by_rating = joined.branch.rating_va.map_or(f64::INFINITY, |rating| {
@@ -255,7 +257,7 @@ fn spread(resolved: &Resolved<'_>, susceptances: &[f64]) -> f64 {
         let range = angle_range(joined);
         by_rating.min(range.start().abs().max(range.end().abs()))
     };
-    resolved.branches.iter().zip(susceptances).map(over).sum()
+    1.0 + 10.0 * resolved.branches.iter().zip(susceptances).map(over).sum::<f64>()
 }
 
 /// The largest miss of a balance, a rating or a generator's limits.

@@ -1,5 +1,7 @@
 //! Programs whose every limit is a row with a name: so the price of a limit that binds is told in the words of the network, and so is
-//! the least relaxation where the limits cannot hold together.
+//! (in `conflict`) why limits cannot hold together.
+
+use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
@@ -17,39 +19,6 @@ pub struct BindingLimit {
     pub limit: &'static str,
     /// What another kW of it would save an hour; for a voltage or an angle, another per unit or radian.
     pub worth_per_h: f64,
-}
-
-/// No dispatch keeps all limits.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct NetworkInfeasible {
-    /// The limits that conflict: this dispatch fails at them, whatever the others allow.
-    pub conflict: Vec<ConflictingPart>,
-    /// The least relaxation, by the sum of what is relaxed per unit, that makes a dispatch possible.
-    pub relaxations: Vec<NetworkRelaxation>,
-    /// Both in a sentence.
-    pub text: String,
-}
-
-/// A limit that takes part in a conflict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ConflictingPart {
-    /// The branch, generator, load or bus.
-    pub part: String,
-    /// The field that sets the limit.
-    pub limit: &'static str,
-}
-
-/// How much a limit must give.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct NetworkRelaxation {
-    /// The branch, generator, load or bus.
-    pub part: String,
-    /// The field that sets the limit.
-    pub limit: &'static str,
-    /// How much.
-    pub amount: f64,
-    /// The unit of `amount`: `W`, `deg` or `pu`.
-    pub unit: &'static str,
 }
 
 /// What the row of a limit counts, per unit of the network.
@@ -72,8 +41,19 @@ struct Limit {
     fields: Fields,
     counts: Counts,
     row: Row,
-    /// The columns by which a relaxed program may go below and above.
-    give: Option<(Column, Column)>,
+}
+
+/// A limit of a relaxed program: what a field of a part sets, whichever rows that makes.
+#[derive(Debug)]
+pub(super) struct Giving {
+    pub(super) part: String,
+    pub(super) field: &'static str,
+    pub(super) counts: Counts,
+    /// Where it would hold if it did not give.
+    pub(super) bound: f64,
+    /// By how much it gives; it costs one per unit.
+    pub(super) give: Column,
+    pub(super) rows: Vec<Row>,
 }
 
 /// A program with named limits.
@@ -81,7 +61,8 @@ struct Limit {
 pub(super) struct LimitedProgram {
     pub(super) program: Program,
     limits: Vec<Limit>,
-    /// Whether limits may give, at a cost of one per unit, and nothing else costs.
+    /// Of a relaxed program: the limits, which give; nothing but that costs.
+    pub(super) givings: Vec<Giving>,
     relaxed: bool,
 }
 
@@ -103,6 +84,12 @@ impl LimitedProgram {
         self.relaxed
     }
 
+    /// A bound for a column that a limit keeps between two values in W or var: so far outside that it never binds. Where limits give,
+    /// there is none.
+    pub(super) fn far(&self, least: f64, most: f64, base_va: f64) -> f64 {
+        if self.relaxed { f64::INFINITY } else { open(1.0 + 10.0 * least.abs().max(most.abs()) / base_va) }
+    }
+
     /// A column with its cost; in a relaxed program nothing costs.
     pub(super) fn column(&mut self, cost: f64, bounds: std::ops::RangeInclusive<f64>) -> Column {
         self.program.column(if self.relaxed { 0.0 } else { cost }, bounds)
@@ -121,38 +108,38 @@ impl LimitedProgram {
         part: &str,
         fields: Fields,
         counts: Counts,
-        range: std::ops::RangeInclusive<f64>,
-        mut terms: Vec<(Column, f64)>,
+        range: RangeInclusive<f64>,
+        terms: Vec<(Column, f64)>,
     ) {
-        let give = self.relaxed.then(|| {
-            let below = self.program.column(1.0, 0.0..=f64::INFINITY);
-            let above = self.program.column(1.0, 0.0..=f64::INFINITY);
-            terms.extend([(below, 1.0), (above, -1.0)]);
-            (below, above)
-        });
-        let row = self.program.row(range, terms);
-        self.limits.push(Limit { part: part.to_owned(), fields, counts, row, give });
+        let range = open(*range.start())..=open(*range.end());
+        if !self.relaxed {
+            let row = self.program.row(range, terms);
+            self.limits.push(Limit { part: part.to_owned(), fields, counts, row });
+            return;
+        }
+        let sides = [(fields.0, *range.start(), true), (fields.1, *range.end(), false)];
+        for (field, bound, is_low) in sides.into_iter().filter(|(_, bound, _)| bound.is_finite()) {
+            let at = self.giving(part, field, counts, bound);
+            let give = self.givings[at].give;
+            let terms = terms.iter().copied().chain([(give, if is_low { 1.0 } else { -1.0 })]);
+            let row = if is_low { self.program.at_least(bound, terms) } else { self.program.at_most(bound, terms) };
+            self.givings[at].rows.push(row);
+        }
+    }
+
+    /// The place of a limit that gives. All rows of a limit are made one after the other, and give together.
+    fn giving(&mut self, part: &str, field: &'static str, counts: Counts, bound: f64) -> usize {
+        let is_last = |last: &Giving| last.part == part && last.field == field && last.counts == counts;
+        if !self.givings.last().is_some_and(is_last) {
+            let give = self.program.column(1.0, 0.0..=f64::INFINITY);
+            self.givings.push(Giving { part: part.to_owned(), field, counts, bound, give, rows: Vec::new() });
+        }
+        self.givings.len() - 1
     }
 
     /// The best values with their prices; None where no values keep all limits.
     pub(super) fn solve(&self, asked: Option<Engine>) -> Result<Option<Dispatched>> {
-        let solver = match asked {
-            None => Solver::best(self.program.is_quadratic())?,
-            Some(Engine::Highs) => Solver::Highs,
-            Some(Engine::Microlp) => Solver::Microlp,
-            Some(Engine::Clarabel) => Solver::Clarabel,
-            Some(other) => {
-                let message = format!("engine {} solves no networks, expected highs, microlp or clarabel", other.name());
-                return Err(Error::invalid(message));
-            }
-        };
-        let Some(solution) = solved(&self.program, solver)? else { return Ok(None) };
-        let prices = match solution.row_duals {
-            Some(prices) => prices,
-            None => prices_by_clarabel(&self.program)?,
-        };
-        let bound = price_bound(&self.program, &solution.values, &prices);
-        Ok(Some(Dispatched { values: solution.values, prices, bound, engine: solver.engine() }))
+        dispatched(&self.program, asked)
     }
 
     /// The limits whose price is not zero. Prices are told per kW where a limit counts power.
@@ -160,25 +147,6 @@ impl LimitedProgram {
         let noise = 1e-7 * prices.iter().fold(1.0_f64, |highest, price| highest.max(price.abs()));
         let priced = self.limits.iter().filter(|limit| prices[limit.row.0].abs() > noise);
         priced.map(|limit| limit.binding(prices[limit.row.0])).collect()
-    }
-
-    /// What the optimum of a relaxed program tells.
-    pub(super) fn explained(&self, dispatched: &Dispatched) -> NetworkInfeasible {
-        let relaxations: Vec<NetworkRelaxation> =
-            self.limits.iter().filter_map(|limit| limit.relaxation(&self.program, &dispatched.values)).collect();
-        let binding = self.binding(&dispatched.prices);
-        let conflict: Vec<ConflictingPart> =
-            binding.into_iter().map(|binding| ConflictingPart { part: binding.part, limit: binding.limit }).collect();
-        let text = sentence(&conflict, &relaxations);
-        NetworkInfeasible { conflict, relaxations, text }
-    }
-}
-
-/// Why there is no dispatch, by the relaxed form of its program.
-pub(super) fn explain(relaxed: &LimitedProgram) -> Result<NetworkInfeasible> {
-    match relaxed.solve(None)? {
-        Some(dispatched) => Ok(relaxed.explained(&dispatched)),
-        None => Err(Error::new(ErrorKind::Internal, "a network stays infeasible with all its limits relaxed")),
     }
 }
 
@@ -192,22 +160,33 @@ impl Limit {
         let limit = if price > 0.0 { self.fields.0 } else { self.fields.1 };
         BindingLimit { part: self.part.clone(), limit, worth_per_h }
     }
+}
 
-    fn relaxation(&self, program: &Program, values: &[f64]) -> Option<NetworkRelaxation> {
-        let (below, above) = self.give?;
-        let (below, above) = (values[below.0], values[above.0]);
-        let (limit, given, bound) = match below > above {
-            true => (self.fields.0, below - above, program.row_lower[self.row.0]),
-            false => (self.fields.1, above - below, program.row_upper[self.row.0]),
-        };
-        let side = if below > above { -given } else { given };
-        let (amount, unit) = match self.counts {
-            Counts::Power(unit_w) => (given * unit_w, "W"),
-            Counts::Angle => (given.to_degrees(), "deg"),
-            Counts::SquaredVoltage => (((bound + side).max(0.0).sqrt() - bound.sqrt()).abs(), "pu"),
-        };
-        (given > 1e-7).then(|| NetworkRelaxation { part: self.part.clone(), limit, amount, unit })
-    }
+/// A bound, or none where it is so far out that a case file means none by it.
+fn open(bound: f64) -> f64 {
+    const NEVER_PU: f64 = 1e15;
+    if bound.abs() < NEVER_PU { bound } else { f64::INFINITY.copysign(bound) }
+}
+
+/// The best values of a program with their prices; None where there are none. The solver is picked unless asked for.
+pub(super) fn dispatched(program: &Program, asked: Option<Engine>) -> Result<Option<Dispatched>> {
+    let solver = match asked {
+        None => Solver::best(program.is_quadratic())?,
+        Some(Engine::Highs) => Solver::Highs,
+        Some(Engine::Microlp) => Solver::Microlp,
+        Some(Engine::Clarabel) => Solver::Clarabel,
+        Some(other) => {
+            let message = format!("engine {} solves no networks, expected highs, microlp or clarabel", other.name());
+            return Err(Error::invalid(message));
+        }
+    };
+    let Some(solution) = solved(program, solver)? else { return Ok(None) };
+    let prices = match solution.row_duals {
+        Some(prices) => prices,
+        None => prices_by_clarabel(program)?,
+    };
+    let bound = price_bound(program, &solution.values, &prices);
+    Ok(Some(Dispatched { values: solution.values, prices, bound, engine: solver.engine() }))
 }
 
 fn solved(program: &Program, solver: Solver) -> Result<Option<Solution>> {
@@ -228,26 +207,4 @@ fn solved(program: &Program, solver: Solver) -> Result<Option<Solution>> {
 fn prices_by_clarabel(program: &Program) -> Result<Vec<f64>> {
     let prices = solved(program, Solver::Clarabel)?.and_then(|solution| solution.row_duals);
     prices.ok_or_else(|| Error::new(ErrorKind::Internal, "Clarabel found no prices where microlp found values"))
-}
-
-fn sentence(conflict: &[ConflictingPart], relaxations: &[NetworkRelaxation]) -> String {
-    let limits: Vec<String> = conflict.iter().map(|limit| format!("{} of {}", limit.limit, limit.part)).collect();
-    let gives = |relaxation: &NetworkRelaxation| {
-        let NetworkRelaxation { part, limit, amount, unit } = relaxation;
-        let (amount, unit) = if *unit == "W" { (amount / 1000.0, "kW") } else { (*amount, *unit) };
-        format!("{limit} of {part} by {} {unit}", (amount * 1e4).round() / 1e4)
-    };
-    let gives: Vec<String> = relaxations.iter().map(gives).collect();
-    format!("no dispatch keeps {} together; the least that mends it: {}", listed(&limits), listed(&gives))
-}
-
-/// `a, b and c`; long lists are cut.
-fn listed(words: &[String]) -> String {
-    const SHOWN: usize = 8;
-    match words {
-        [] => "all limits".to_owned(),
-        [one] => one.clone(),
-        [rest @ .., last] if words.len() <= SHOWN => format!("{} and {last}", rest.join(", ")),
-        _ => format!("{} and {} more", words[..SHOWN].join(", "), words.len() - SHOWN),
-    }
 }

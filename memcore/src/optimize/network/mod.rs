@@ -11,6 +11,7 @@
 
 mod case;
 mod complex;
+mod conflict;
 mod dc;
 mod limits;
 mod lindistflow;
@@ -24,8 +25,9 @@ mod sweep;
 mod voltage;
 
 pub use case::{Branch, Bus, CostPoint, GenerationCost, Generator, Load, Network};
+pub use conflict::{ConflictingPart, NetworkInfeasible, NetworkRelaxation};
 pub use dc::{DcDispatch, DcFlow, DcOptions, DcOutcome, NodalPrice, Susceptance};
-pub use limits::{BindingLimit, ConflictingPart, NetworkInfeasible, NetworkRelaxation};
+pub use limits::BindingLimit;
 pub use question::{NetworkAnswer, NetworkQuestion};
 pub use radial::{BranchFlow, BusVoltage, RadialFlow};
 pub use sources::{GeneratorPower, ShedLoad};

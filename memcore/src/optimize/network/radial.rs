@@ -123,22 +123,37 @@ impl FlowPu {
     /// In the words of the network.
     pub(super) fn told(&self, resolved: &Resolved<'_>, tree: &Tree<'_>) -> RadialFlow {
         let base = resolved.network.base_va;
-        let voltage = |bus: usize| BusVoltage { bus: resolved.bus_name(bus).to_owned(), voltage_pu: self.voltages[bus] };
-        let flow_of = |(fed, (power, reactive, loss)): (&Fed<'_>, &(f64, f64, f64))| {
-            let branch = fed.joined.branch.name.clone();
-            BranchFlow { branch, power_w: power * base, reactive_var: reactive * base, loss_w: loss * base }
-        };
-        let mut by_place: Vec<_> = tree.fed.iter().zip(&self.branches).collect();
-        by_place.sort_by_key(|(fed, _)| fed.place);
-        let lowest = (0..self.voltages.len()).min_by(|left, right| self.voltages[*left].total_cmp(&self.voltages[*right]));
+        let buses = resolved.voltages(&self.voltages);
+        let lowest = (0..buses.len()).min_by(|left, right| self.voltages[*left].total_cmp(&self.voltages[*right]));
         RadialFlow {
-            buses: (0..self.voltages.len()).map(voltage).collect(),
-            branches: by_place.into_iter().map(flow_of).collect(),
-            lowest: voltage(lowest.unwrap_or(resolved.reference)),
+            lowest: buses[lowest.unwrap_or(resolved.reference)].clone(),
+            buses,
+            branches: resolved.flows(tree, &self.branches),
             losses_w: self.branches.iter().map(|(_, _, loss)| loss).sum::<f64>() * base,
             reference_w: self.reference.0 * base,
             reference_var: self.reference.1 * base,
         }
+    }
+}
+
+impl Resolved<'_> {
+    /// Voltages by their buses.
+    pub(super) fn voltages(&self, voltages_pu: &[f64]) -> Vec<BusVoltage> {
+        let voltage =
+            |(bus, voltage): (usize, &f64)| BusVoltage { bus: self.bus_name(bus).to_owned(), voltage_pu: *voltage };
+        voltages_pu.iter().enumerate().map(voltage).collect()
+    }
+
+    /// Power, reactive power and loss per unit, in the order of the tree: by their branches, in the order of the network.
+    pub(super) fn flows(&self, tree: &Tree<'_>, flows_pu: &[(f64, f64, f64)]) -> Vec<BranchFlow> {
+        let base = self.network.base_va;
+        let flow_of = |(fed, (power, reactive, loss)): (&Fed<'_>, &(f64, f64, f64))| {
+            let branch = fed.joined.branch.name.clone();
+            BranchFlow { branch, power_w: power * base, reactive_var: reactive * base, loss_w: loss * base }
+        };
+        let mut by_place: Vec<_> = tree.fed.iter().zip(flows_pu).collect();
+        by_place.sort_by_key(|(fed, _)| fed.place);
+        by_place.into_iter().map(flow_of).collect()
     }
 }
 

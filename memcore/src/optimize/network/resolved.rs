@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Branch, GenerationCost, Generator, Network, case};
+use super::{Branch, Bus, GenerationCost, Generator, Network, case};
 use crate::error::{Error, Result};
+
+/// The places of buses by their names.
+pub(super) type Places<'a> = BTreeMap<&'a str, usize>;
 
 /// A network that was checked.
 #[derive(Debug)]
@@ -44,11 +47,12 @@ impl Network {
         unique("load", self.loads.iter().map(|load| load.name.as_str()))?;
         unique("generator", self.generators.iter().map(|generator| generator.name.as_str()))?;
         let reference = self.reference()?;
-        self.buses.iter().try_for_each(check_bus)?;
-        let places: BTreeMap<&str, usize> =
-            self.buses.iter().enumerate().map(|(place, bus)| (bus.name.as_str(), place)).collect();
-        let branches = self.joined(&places)?;
-        let generators = self.placed(&places)?;
+        self.buses.iter().try_for_each(Bus::check)?;
+        let places = self.places();
+        let branches = self.branches.iter().filter(|branch| branch.in_service);
+        let branches = branches.map(|branch| branch.joined(&places)).collect::<Result<_>>()?;
+        let generators = self.generators.iter().filter(|generator| generator.in_service);
+        let generators = generators.map(|generator| generator.placed(&places)).collect::<Result<_>>()?;
         let load_buses = self.load_buses(&places)?;
         let resolved = Resolved { network: self, reference, branches, generators, load_buses };
         resolved.check_connected()?;
@@ -67,29 +71,12 @@ impl Network {
         }
     }
 
-    fn joined<'a>(&'a self, places: &BTreeMap<&str, usize>) -> Result<Vec<Joined<'a>>> {
-        let joined = |branch: &'a Branch| {
-            let what = format!("branch {}", branch.name);
-            check_branch(&what, branch)?;
-            let (from, to) = (place(places, &what, "from", &branch.from)?, place(places, &what, "to", &branch.to)?);
-            if from == to {
-                return Err(Error::invalid(format!("{what} begins and ends at bus {}, expected two buses", branch.to)));
-            }
-            Ok(Joined { branch, from, to })
-        };
-        self.branches.iter().filter(|branch| branch.in_service).map(joined).collect()
+    /// The buses' places by their names.
+    pub(super) fn places(&self) -> Places<'_> {
+        self.buses.iter().enumerate().map(|(place, bus)| (bus.name.as_str(), place)).collect()
     }
 
-    fn placed<'a>(&'a self, places: &BTreeMap<&str, usize>) -> Result<Vec<(&'a Generator, usize)>> {
-        let placed = |generator: &'a Generator| {
-            let what = format!("generator {}", generator.name);
-            check_generator(&what, generator)?;
-            Ok((generator, place(places, &what, "bus", &generator.bus)?))
-        };
-        self.generators.iter().filter(|generator| generator.in_service).map(placed).collect()
-    }
-
-    fn load_buses(&self, places: &BTreeMap<&str, usize>) -> Result<Vec<usize>> {
+    fn load_buses(&self, places: &Places<'_>) -> Result<Vec<usize>> {
         let placed = |load: &super::Load| {
             let what = format!("load {}", load.name);
             finite(&what, "power_w", load.power_w)?;
@@ -143,7 +130,7 @@ impl Resolved<'_> {
     /// Power and reactive power drawn at each bus at nominal voltage, per unit: loads and shunts.
     pub(super) fn drawn_pu(&self) -> Vec<(f64, f64)> {
         let base = self.network.base_va;
-        let shunt = |bus: &super::Bus| (bus.shunt_w / base, -bus.shunt_var / base);
+        let shunt = |bus: &Bus| (bus.shunt_w / base, -bus.shunt_var / base);
         let mut drawn: Vec<(f64, f64)> = self.network.buses.iter().map(shunt).collect();
         for (load, bus) in self.network.loads.iter().zip(&self.load_buses) {
             drawn[*bus].0 += load.power_w / base;
@@ -159,15 +146,52 @@ impl Joined<'_> {
     }
 }
 
-fn check_bus(bus: &super::Bus) -> Result<()> {
-    let what = format!("bus {}", bus.name);
-    zero_or_above(&what, "nominal_v", bus.nominal_v)?;
-    above_zero(&what, "voltage_pu", bus.voltage_pu)?;
-    above_zero(&what, "min_pu", bus.min_pu)?;
-    finite(&what, "max_pu", bus.max_pu)?;
-    finite(&what, "shunt_w", bus.shunt_w)?;
-    finite(&what, "shunt_var", bus.shunt_var)?;
-    ordered(&what, "min_pu", bus.min_pu, "max_pu", bus.max_pu)
+impl Bus {
+    pub(super) fn check(&self) -> Result<()> {
+        let what = format!("bus {}", self.name);
+        zero_or_above(&what, "nominal_v", self.nominal_v)?;
+        above_zero(&what, "voltage_pu", self.voltage_pu)?;
+        above_zero(&what, "min_pu", self.min_pu)?;
+        finite(&what, "max_pu", self.max_pu)?;
+        finite(&what, "shunt_w", self.shunt_w)?;
+        finite(&what, "shunt_var", self.shunt_var)?;
+        ordered(&what, "min_pu", self.min_pu, "max_pu", self.max_pu)
+    }
+}
+
+impl Branch {
+    /// Checked, with the places of its buses.
+    pub(super) fn joined(&self, places: &Places<'_>) -> Result<Joined<'_>> {
+        let what = format!("branch {}", self.name);
+        check_branch(&what, self)?;
+        let (from, to) = (place(places, &what, "from", &self.from)?, place(places, &what, "to", &self.to)?);
+        if from == to {
+            return Err(Error::invalid(format!("{what} begins and ends at bus {}, expected two buses", self.to)));
+        }
+        Ok(Joined { branch: self, from, to })
+    }
+}
+
+impl Generator {
+    /// Checked, with the place of its bus.
+    pub(super) fn placed(&self, places: &Places<'_>) -> Result<(&Self, usize)> {
+        let what = format!("generator {}", self.name);
+        check_generator(&what, self)?;
+        self.check_cost()?;
+        Ok((self, place(places, &what, "bus", &self.bus)?))
+    }
+
+    pub(super) fn check_cost(&self) -> Result<()> {
+        let what = format!("generator {}", self.name);
+        match &self.cost {
+            GenerationCost::Polynomial { per_kw2h, per_kwh, per_h } => {
+                zero_or_above(&what, "cost.polynomial.per_kw2h", *per_kw2h)?;
+                finite(&what, "cost.polynomial.per_kwh", *per_kwh)?;
+                finite(&what, "cost.polynomial.per_h", *per_h)
+            }
+            GenerationCost::Piecewise { points } => check_points(&what, points),
+        }
+    }
 }
 
 fn check_branch(what: &str, branch: &Branch) -> Result<()> {
@@ -201,15 +225,7 @@ fn check_generator(what: &str, generator: &Generator) -> Result<()> {
         finite(what, field, value)?;
     }
     ordered(what, "min_w", generator.min_w, "max_w", generator.max_w)?;
-    ordered(what, "min_var", generator.min_var, "max_var", generator.max_var)?;
-    match &generator.cost {
-        GenerationCost::Polynomial { per_kw2h, per_kwh, per_h } => {
-            zero_or_above(what, "cost.polynomial.per_kw2h", *per_kw2h)?;
-            finite(what, "cost.polynomial.per_kwh", *per_kwh)?;
-            finite(what, "cost.polynomial.per_h", *per_h)
-        }
-        GenerationCost::Piecewise { points } => check_points(what, points),
-    }
+    ordered(what, "min_var", generator.min_var, "max_var", generator.max_var)
 }
 
 fn check_points(what: &str, points: &[super::CostPoint]) -> Result<()> {
@@ -252,7 +268,7 @@ fn unique<'a>(kind: &str, names: impl Iterator<Item = &'a str>) -> Result<()> {
     Ok(())
 }
 
-fn place(places: &BTreeMap<&str, usize>, what: &str, field: &str, bus: &str) -> Result<usize> {
+fn place(places: &Places<'_>, what: &str, field: &str, bus: &str) -> Result<usize> {
     let known = places.get(bus).copied();
     known.ok_or_else(|| Error::invalid(format!("{what}.{field} is {bus:?}, expected the name of a bus")))
 }

@@ -97,10 +97,7 @@ impl Feeding {
 /// bind, and a price that is only nearly right still proves a bound.
 fn priced_column(generator: &super::Generator, base: f64, limited: &mut LimitedProgram) -> Column {
     let unit_kw = base / 1000.0;
-    let far = match limited.is_relaxed() {
-        true => f64::INFINITY,
-        false => 1.0 + 10.0 * generator.min_w.abs().max(generator.max_w.abs()) / base,
-    };
+    let far = limited.far(generator.min_w, generator.max_w, base);
     match &generator.cost {
         GenerationCost::Polynomial { per_kw2h, per_kwh, per_h } => {
             let column = limited.column(per_kwh * unit_kw, -far..=far);

@@ -37,6 +37,7 @@ fn near(left: f64, right: f64, within: f64) {
 mod dispatch {
     use super::*;
     use crate::optimize::Engine;
+    use crate::optimize::program::solver::Solver;
 
     fn dispatched(network: &Network) -> DcDispatch {
         network.dc_opf(&DcOptions::default()).unwrap().dispatch().expect("there is a dispatch").clone()
@@ -163,22 +164,73 @@ mod dispatch {
         near(prices(&dispatch)[2], 0.25, 1e-6);
     }
 
-    #[test]
-    fn what_cannot_be_supplied_is_explained_by_line_and_generator() {
-        let network = Network::new(100_000.0, [Bus::new("1", 400.0).reference(1.0), Bus::new("2", 400.0)])
+    /// A village of 80 kW, with a cable of 50 kW and a genset of 20 kW.
+    fn short_village() -> Network {
+        Network::new(100_000.0, [Bus::new("1", 400.0).reference(1.0), Bus::new("2", 400.0)])
             .branch(Branch::new("cable", "1", "2", 0.0, 0.1).rating_va(50_000.0))
             .generator(Generator::new("grid", "1", 0.0, 500_000.0, 0.10))
             .generator(Generator::new("diesel", "2", 0.0, 20_000.0, 0.30))
-            .load(Load::new("village", "2", 80_000.0, 0.0));
-        let DcOutcome::Infeasible(why) = network.dc_opf(&DcOptions::default()).unwrap() else {
-            panic!("70 kW cannot serve 80 kW");
-        };
-        let mut conflict: Vec<_> = why.conflict.iter().map(|limit| (limit.part.as_str(), limit.limit)).collect();
-        conflict.sort_unstable();
-        assert_eq!(conflict, [("cable", "rating_va"), ("diesel", "max_w")], "{}", why.text);
-        let given: f64 = why.relaxations.iter().map(|relaxation| relaxation.amount).sum();
-        near(given, 10_000.0, 1.0);
-        assert!(why.text.contains("rating_va of cable") && why.text.contains("kW"), "{}", why.text);
+            .load(Load::new("village", "2", 80_000.0, 0.0))
+    }
+
+    #[test]
+    fn a_cable_at_its_rating_binds_also_where_there_is_no_other_way() {
+        let mut network = short_village();
+        network.loads[0].power_w = 60_000.0;
+        for engine in [Engine::Microlp, Engine::Clarabel, Solver::best(false).unwrap().engine()] {
+            let outcome = network.dc_opf(&DcOptions { engine: Some(engine), ..DcOptions::default() }).unwrap();
+            let dispatch = outcome.dispatch().unwrap();
+            let [binding] = &dispatch.binding[..] else { panic!("{}: {:?}", engine.name(), dispatch.binding) };
+            assert_eq!((binding.part.as_str(), binding.limit), ("cable", "rating_va"));
+            near(binding.worth_per_h, 0.20, 1e-6);
+        }
+    }
+
+    /// Why there is no dispatch, by every engine that is built in: the limits that conflict and what they must give.
+    fn explained(network: &Network) -> Vec<NetworkInfeasible> {
+        let engines = [Engine::Highs, Engine::Microlp, Engine::Clarabel];
+        let built = engines.into_iter().filter(|engine| *engine != Engine::Highs || cfg!(feature = "highs"));
+        let explained = built.map(|engine| {
+            let options = DcOptions { engine: Some(engine), ..DcOptions::default() };
+            match network.dc_opf(&options).unwrap() {
+                DcOutcome::Infeasible(why) => *why,
+                DcOutcome::Dispatch(dispatch) => panic!("{} found {dispatch:?}", engine.name()),
+            }
+        });
+        explained.collect()
+    }
+
+    fn conflict(why: &NetworkInfeasible) -> Vec<(&str, &str)> {
+        why.conflict.iter().map(|limit| (limit.part.as_str(), limit.limit)).collect()
+    }
+
+    #[test]
+    fn what_cannot_be_supplied_is_explained_by_line_and_generator() {
+        for why in explained(&short_village()) {
+            assert_eq!(conflict(&why), [("diesel", "max_w"), ("cable", "rating_va")], "{}", why.text);
+            // Ten kW are missing: of the two, the one that the network tells first gives.
+            let [relaxation] = &why.relaxations[..] else { panic!("{why:?}") };
+            assert_eq!((relaxation.part.as_str(), relaxation.limit, relaxation.unit), ("diesel", "max_w", "W"));
+            near(relaxation.amount, 10_000.0, 1.0);
+            assert!(why.text.contains("rating_va of cable") && why.text.contains("10 kW"), "{}", why.text);
+        }
+    }
+
+    #[test]
+    fn what_mends_more_than_one_shortage_is_told_of_each() {
+        // A second village behind the first: its own line is too small as well.
+        let mut network = short_village()
+            .branch(Branch::new("spur", "2", "3", 0.0, 0.1).rating_va(5_000.0))
+            .load(Load::new("hamlet", "3", 8_000.0, 0.0));
+        network.buses.push(Bus::new("3", 400.0));
+        for why in explained(&network) {
+            // The last of the conflicts in the order of the network: without it the other one would still be there.
+            assert_eq!(conflict(&why), [("spur", "rating_va")], "{}", why.text);
+            let gives: Vec<_> = why.relaxations.iter().map(|relaxation| relaxation.part.as_str()).collect();
+            assert_eq!(gives, ["diesel", "spur"], "{}", why.text);
+            near(why.relaxations[0].amount, 18_000.0, 1.0);
+            near(why.relaxations[1].amount, 3_000.0, 1.0);
+        }
     }
 
     #[test]
@@ -251,6 +303,21 @@ mod voltage {
         let apparent = dispatch.generators[1].power_w;
         assert!((300_000.0 * 0.995..=300_000.0).contains(&apparent), "{apparent}");
         assert_eq!(dispatch.binding[0].limit, "rating_va");
+        near(dispatch.branches[0].power_w, -apparent, 1e-3);
+        near(dispatch.branches[0].loss_w, 0.01 * (apparent / 1e5).powi(2) * 1e5, 1.0);
+    }
+
+    #[test]
+    fn a_rating_that_is_too_small_gives_by_what_is_missing() {
+        let mut network = cable(40_000.0, 30_000.0)
+            .generator(Generator::new("grid", "substation", 0.0, 2e6, 0.20).reactive_limits_var(0.0, 1e6));
+        network.branches[0].rating_va = Some(30_000.0);
+        let VoltageOutcome::Infeasible(why) = network.voltage_opf(None).unwrap() else { panic!("50 kVA over 30 kVA") };
+        let [relaxation] = &why.relaxations[..] else { panic!("{why:?}") };
+        assert_eq!((relaxation.part.as_str(), relaxation.limit), ("cable", "rating_va"));
+        // The polygon lies within the circle by 0.5 % at most.
+        assert!((20_000.0..20_000.0 + 0.005 * 50_000.0).contains(&relaxation.amount), "{}", relaxation.amount);
+        assert_eq!(why.conflict.len(), 1, "{}", why.text);
     }
 
     #[test]

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::super::Engine;
 use super::super::program::linear::{Column, Row};
-use super::limits::{BindingLimit, Counts, Dispatched, LimitedProgram, NetworkInfeasible, explain};
+use super::conflict::{NetworkInfeasible, explain};
+use super::limits::{BindingLimit, Counts, Dispatched, LimitedProgram};
 use super::lindistflow::fixed_at_nominal;
-use super::radial::{BusVoltage, Fed, Tree};
+use super::radial::{BranchFlow, BusVoltage, Fed, Tree};
 use super::resolved::Resolved;
 use super::sources::{Feeding, GeneratorPower, ShedLoad};
 use super::{Generator, Network};
@@ -63,6 +64,8 @@ pub struct VoltageDispatch {
     pub voltages: Vec<BusVoltage>,
     /// What another kWh drawn at every bus would cost, in the order of `voltages`.
     pub prices_per_kwh: Vec<f64>,
+    /// What every branch in service carries, by LinDistFlow, with an estimate of what is lost in it.
+    pub branches: Vec<BranchFlow>,
     /// The limits that bind.
     pub binding: Vec<BindingLimit>,
     /// What solved it.
@@ -84,7 +87,7 @@ impl Network {
             Some(dispatched) => program.told(&dispatched).map(|dispatch| VoltageOutcome::Dispatch(Box::new(dispatch))),
             None => {
                 let relaxed = VoltageProgram::new(&resolved, &tree, LimitedProgram::relaxed());
-                explain(&relaxed.limited).map(|why| VoltageOutcome::Infeasible(Box::new(why)))
+                explain(&relaxed.limited, engine).map(|why| VoltageOutcome::Infeasible(Box::new(why)))
             }
         }
     }
@@ -168,13 +171,14 @@ impl<'a> VoltageProgram<'a> {
         for (fed, (real, imaginary)) in self.tree.fed.iter().zip(&self.flows) {
             let branch = fed.joined.branch;
             let Some(rating) = branch.rating_va else { continue };
-            let within = rating / base * (PI / f64::from(RATING_SIDES)).cos();
+            let inside = (PI / f64::from(RATING_SIDES)).cos();
+            let within = rating / base * inside;
             // A side and the one across are one row.
             for side in 0..RATING_SIDES / 2 {
                 let (sine, cosine) = (TAU * f64::from(side) / f64::from(RATING_SIDES)).sin_cos();
                 let terms = vec![(*real, cosine), (*imaginary, sine)];
                 let fields = ("rating_va", "rating_va");
-                self.limited.limit(&branch.name, fields, Counts::Power(base), -within..=within, terms);
+                self.limited.limit(&branch.name, fields, Counts::Power(base / inside), -within..=within, terms);
             }
         }
     }
@@ -187,10 +191,7 @@ impl<'a> VoltageProgram<'a> {
             let message = format!("a dispatch by {} misses a limit by {miss} per unit", dispatched.engine.name());
             return Err(Error::new(ErrorKind::Internal, message));
         }
-        let voltage = |(place, square): (usize, &Column)| BusVoltage {
-            bus: self.resolved.bus_name(place).to_owned(),
-            voltage_pu: values[square.0].max(0.0).sqrt(),
-        };
+        let voltages: Vec<f64> = self.squares.iter().map(|square| values[square.0].max(0.0).sqrt()).collect();
         let reactive = |columns: &Option<(Column, Column)>| {
             columns.map_or(0.0, |(given, taken)| (values[given.0] - values[taken.0]) * base)
         };
@@ -200,11 +201,22 @@ impl<'a> VoltageProgram<'a> {
             generators: self.feeding.generators(self.resolved, values),
             reactive_var: self.reactive.iter().map(reactive).collect(),
             shed: self.feeding.shed(self.resolved, values).into_iter().filter(|load| load.shed_w > 1e-6 * base).collect(),
-            voltages: self.squares.iter().enumerate().map(voltage).collect(),
+            voltages: self.resolved.voltages(&voltages),
             prices_per_kwh: self.balances.iter().map(|row| dispatched.prices[row.0] * 1000.0 / base).collect(),
+            branches: self.resolved.flows(self.tree, &self.flows_pu(values)),
             binding: self.limited.binding(&dispatched.prices),
             engine: dispatched.engine,
         })
+    }
+
+    /// What the branches of the tree carry: power, reactive power, and the loss that these would have.
+    fn flows_pu(&self, values: &[f64]) -> Vec<(f64, f64, f64)> {
+        let flow = |(fed, (real, imaginary)): (&Fed<'_>, &(Column, Column))| {
+            let (power, reactive) = (values[real.0], values[imaginary.0]);
+            let inner = values[self.squares[fed.parent].0] * fed.ratios().0;
+            (power, reactive, fed.joined.branch.r_pu * (power * power + reactive * reactive) / inner)
+        };
+        self.tree.fed.iter().zip(&self.flows).map(flow).collect()
     }
 }
 
@@ -216,7 +228,7 @@ fn reactive(resolved: &Resolved<'_>, limited: &mut LimitedProgram) -> Vec<Option
             return None;
         }
         let cost = REACTIVE_PER_KVARH * base / 1000.0;
-        let far = 1.0 + 10.0 * generator.min_var.abs().max(generator.max_var.abs()) / base;
+        let far = limited.far(generator.min_var, generator.max_var, base);
         let (given, taken) = (limited.column(cost, 0.0..=far), limited.column(cost, 0.0..=far));
         let range = generator.min_var / base..=generator.max_var / base;
         let terms = vec![(given, 1.0), (taken, -1.0)];

@@ -114,6 +114,7 @@ impl Program {
     }
 
     /// Whether two programs have the same columns and rows, so that only costs and bounds of columns tell them apart.
+    #[cfg(feature = "highs")]
     pub(in crate::optimize) fn same_shape(&self, other: &Self) -> bool {
         self.ends == other.ends
             && self.terms == other.terms
@@ -156,17 +157,6 @@ impl Program {
     /// The program in which no column need be whole.
     pub(in crate::optimize) fn relaxed(&self) -> Self {
         Self { integer: vec![false; self.columns()], ..self.clone() }
-    }
-
-    /// The program with more terms in its rows, as many lists as there are rows.
-    pub(in crate::optimize) fn with_more_terms(&self, more: &[Vec<(Column, f64)>]) -> Self {
-        let mut program =
-            Self { ends: Vec::new(), terms: Vec::new(), row_lower: Vec::new(), row_upper: Vec::new(), ..self.clone() };
-        for (row, terms) in self.all_rows() {
-            let bounds = self.row_lower[row.0]..=self.row_upper[row.0];
-            program.row(bounds, terms.iter().chain(&more[row.0]).copied());
-        }
-        program
     }
 
     /// Makes one of two columns zero: a binary that is 1 where the first may run, up to `most` each.

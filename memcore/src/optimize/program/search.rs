@@ -33,7 +33,9 @@ pub(super) fn search(built: &SiteProgram, solvers: &mut Solvers<'_>) -> Result<S
         // An integer program without a relaxation has no solution either.
         Found::Infeasible => return Ok(Searched::Infeasible),
         Found::Unbounded => return Ok(Searched::Unbounded),
-        Found::Stopped { bound, .. } => return Ok(Searched::Stopped { bound }),
+        // A limit was reached, or the prices prove less than the best: the values are still a plan where nothing mixes in them.
+        Found::Stopped { incumbent: Some(solution), bound } => Solution { bound, ..solution },
+        Found::Stopped { incumbent: None, bound } => return Ok(Searched::Stopped { bound }),
     };
     if !built.program.has_integers() {
         if search.mixing(&relaxed).next().is_none() {
@@ -100,6 +102,14 @@ impl Search<'_> {
                 }
                 None if mixing.is_empty() || stopped => return Ok(Searched::Stopped { bound }),
                 _ => {}
+            }
+            let untold = mixing.iter().any(|pair| self.chosen[*pair].is_none());
+            if !untold {
+                // What has its binary and mixes all the same does so by rounding: another round would find the same.
+                return Ok(match best {
+                    Some(best) => Searched::Solved(Solution { bound: bound.min(best.objective), ..best }),
+                    None => Searched::Stopped { bound },
+                });
             }
             start = best.map(|best| best.values);
             mixing.into_iter().for_each(|pair| self.choose(pair));

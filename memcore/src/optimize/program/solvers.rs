@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::dive;
 use super::linear::Program;
 #[cfg(feature = "highs")]
-use super::solver::Hot;
+use super::solver::LinearBasis;
 use super::solver::{self, Found, Limits, Solver};
 use super::tangents;
 use crate::error::Result;
@@ -22,7 +22,7 @@ pub(super) struct Solvers<'o> {
     priced: Solver,
     budget: Budget<'o>,
     #[cfg(feature = "highs")]
-    hot: Option<&'o mut Hot>,
+    basis: Option<&'o mut LinearBasis>,
 }
 
 impl<'o> Solvers<'o> {
@@ -55,14 +55,14 @@ impl<'o> Solvers<'o> {
             priced,
             budget: Budget { options, begun: options.now(), shared: Cell::new(1) },
             #[cfg(feature = "highs")]
-            hot: None,
+            basis: None,
         })
     }
 
     /// With a linear program that was solved before, to begin from.
     #[cfg(feature = "highs")]
-    pub(super) fn with_hot(mut self, hot: &'o mut Hot) -> Self {
-        self.hot = Some(hot);
+    pub(super) fn with_basis(mut self, basis: &'o mut LinearBasis) -> Self {
+        self.basis = Some(basis);
         self
     }
 
@@ -76,8 +76,8 @@ impl<'o> Solvers<'o> {
         let relaxed = program.relaxed();
         let solver = if relaxed.is_quadratic() { self.priced } else { self.linear };
         #[cfg(feature = "highs")]
-        if let (Solver::Highs, Some(hot), None) = (solver, &mut self.hot, self.budget.options.time_limit) {
-            return hot.solve(&relaxed);
+        if let (Solver::Highs, Some(basis), None) = (solver, &mut self.basis, self.budget.options.time_limit) {
+            return basis.solve(&relaxed);
         }
         let found = solver::solve(&relaxed, &self.budget.limits(None), solver)?;
         match found {
@@ -93,11 +93,11 @@ impl<'o> Solvers<'o> {
     /// Whole numbers that cost what relaxed values do, where many programs that differ in bounds alone are quick to solve.
     #[cfg(feature = "highs")]
     pub(super) fn dive(&mut self, program: &Program, relaxed: &solver::Solution) -> Result<Option<solver::Solution>> {
-        match &mut self.hot {
-            Some(hot)
+        match &mut self.basis {
+            Some(basis)
                 if self.linear == Solver::Highs && !program.is_quadratic() && self.budget.options.time_limit.is_none() =>
             {
-                dive::dive(program, relaxed, |held| hot.solve(held))
+                dive::dive(program, relaxed, |held| basis.solve(held))
             }
             _ => Ok(None),
         }
@@ -127,7 +127,13 @@ impl<'o> Solvers<'o> {
     pub(super) fn held(&self, program: &Program) -> Result<Found> {
         let limits = Limits::default();
         if program.is_quadratic() || self.linear == self.priced {
-            return solver::solve(program, &limits, self.priced);
+            return Ok(match solver::solve(program, &limits, self.priced)? {
+                // Without a limit of time, what is told to have stopped has values as good as they get, and a bound that says so.
+                Found::Stopped { incumbent: Some(solution), bound } => {
+                    Found::Solved(solver::Solution { bound, ..solution })
+                }
+                found => found,
+            });
         }
         match solver::solve(program, &limits, self.linear)? {
             Found::Solved(solution) => Ok(Found::Solved(solver::Solution { row_duals: self.prices(program)?, ..solution })),

@@ -1,13 +1,17 @@
 //! The state in which a schedule leaves a site after some of its steps.
 
 use super::super::checked::Checked;
-use super::super::{Asset, Deferrable, Genset, Grid, Heat, HeatPump, Plan, PreviousPower, Quantity, Schedule, Site};
+use super::super::{
+    Asset, Deferrable, Ev, Genset, Grid, Heat, HeatPump, Plan, PreviousPower, Quantity, Schedule, Session, Site,
+};
 use super::{DeferrableState, Running, State};
 use crate::error::{Error, Result};
 use crate::model::Span;
 
 /// What has stood or run since before anybody knows has done so for longer than any least time: a year.
 const LONG: Span = Span::from_seconds(365 * 86_400);
+/// A charge below this is none, in W.
+const NOTHING_W: f64 = 1e-3;
 
 impl Plan {
     /// The state of the site after so many steps of this plan, to go on from: `site.from_step(steps)?.at_state(&state)`.
@@ -56,9 +60,18 @@ impl After<'_> {
             }
             Asset::Ev(ev) => {
                 let now = self.checked.site.horizon.borders()[self.steps];
-                let there = ev.sessions.iter().find(|session| session.arrival < now && now < session.departure);
-                let energy = there.map(|session| self.last(part, Quantity::Energy).unwrap_or(session.initial_wh));
-                self.state.energy_wh.extend(energy.map(|energy| (name, energy)));
+                // One that came within the step before has not begun yet: what it came with stands.
+                let begun = |session: &&Session| self.checked.session_steps(session).start < self.steps;
+                let mut there = ev.sessions.iter().filter(|session| session.arrival < now && now < session.departure);
+                let session = there.find(begun);
+                if let (Some(_), Some(energy)) = (session, self.last(part, Quantity::Energy)) {
+                    self.state.energy_wh.push((name, energy));
+                }
+                if self.steps > 0 {
+                    let on = session.is_some_and(|session| self.charging(part, ev, session));
+                    let power_w = self.last(part, Quantity::Charge).unwrap_or(0.0);
+                    self.state.running.push(Running { part: ev.name.clone(), on, since: Span::default(), power_w });
+                }
             }
             Asset::HeatPump(pump) => self.take_heat_pump(part, pump),
             Asset::Genset(genset) => self.take_genset(part, genset),
@@ -73,6 +86,17 @@ impl After<'_> {
         }
     }
 
+    /// Whether a vehicle has begun to charge in its session, and has not stopped where a pause is a stop.
+    fn charging(&self, part: usize, ev: &Ev, session: &Session) -> bool {
+        let first = self.checked.session_steps(session).start;
+        let charges = |charge: &f64| *charge > NOTHING_W;
+        let past = &self.past(part, Quantity::Charge)[first..];
+        match ev.pause_is_stop() {
+            true => past.last().is_some_and(charges),
+            false => past.iter().any(charges) || self.checked.goes_on_charging(ev, first),
+        }
+    }
+
     fn take_heat_pump(&mut self, part: usize, pump: &HeatPump) {
         match &pump.heat {
             Heat::Tank(tank) => {
@@ -84,7 +108,7 @@ impl After<'_> {
                 self.state.temperature_c.push((pump.name.clone(), temperature));
             }
         }
-        let running = self.running(part, &pump.name, (pump.initially_on, LONG), 0.0);
+        let running = self.running(part, &pump.name, (pump.initially_on, pump.initial_since.unwrap_or(LONG)), 0.0);
         self.state.running.push(running);
     }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::super::check::shortage_per_kwh;
 use super::super::{Asset, Heat, Horizon, PreviousPower, Profile, Site, Tank, Terminal};
 use super::State;
 use crate::error::{Error, Result};
@@ -12,13 +13,16 @@ impl Site {
     ///
     /// What is asked of stores at the end is asked at the end of the part: where that was "at least what it started with", it goes on
     /// to be what the whole starts with. Sessions of vehicles that lie outside of the part are left out, one that has begun keeps the
-    /// energy that it came with. A deferrable load whose window lies outside has nothing to run. States are those of the whole's start: see [`at_state`](Self::at_state).
+    /// energy that it came with. A deferrable load whose window lies outside has nothing to run. The price of
+    /// shortage is that of the whole. States are those of the whole's start: see [`at_state`](Self::at_state).
     ///
     /// # Errors
     /// Invalid where no step is left, or where the horizon has not so many.
     pub fn part(&self, steps: Range<usize>) -> Result<Self> {
         let mut part = self.outline();
         part.take_part(self, steps)?;
+        // What is missing costs the same in every part, whatever prices are in it.
+        part.shortage_per_kwh = Some(shortage_per_kwh(self));
         Ok(part)
     }
 
@@ -141,11 +145,11 @@ impl Asset {
     fn take_part(&mut self, whole: &Self, horizon: &Horizon) {
         match (self, whole) {
             (Self::Battery(part), Self::Battery(whole)) => {
-                part.terminal = settled(whole.terminal, whole.initial_wh);
+                part.terminal = settled(whole.terminal, whole.initial_wh, whole.capacity_wh);
             }
             (Self::HeatPump(part), Self::HeatPump(whole)) => {
                 if let (Heat::Tank(part), Heat::Tank(whole)) = (&mut part.heat, &whole.heat) {
-                    part.terminal = settled(whole.terminal, whole.initial_wh);
+                    part.terminal = settled(whole.terminal, whole.initial_wh, whole.capacity_wh);
                 }
             }
             (Self::Ev(part), Self::Ev(whole)) => {
@@ -196,8 +200,12 @@ impl Asset {
                 genset.initial_since = Some(running.since);
                 genset.initial_w = Some(running.power_w);
             }
-            Self::HeatPump(pump) => pump.initially_on = running.on,
-            _ => return Err(self.has_no("running", "a genset or a heat pump")),
+            Self::HeatPump(pump) => {
+                pump.initially_on = running.on;
+                pump.initial_since = Some(running.since);
+            }
+            Self::Ev(ev) => ev.initially_charging = running.on,
+            _ => return Err(self.has_no("running", "a genset, a heat pump or a vehicle")),
         }
         Ok(())
     }
@@ -228,10 +236,11 @@ impl Asset {
     }
 }
 
-/// What is asked at the end, whatever the state that a part of the horizon starts in.
-fn settled(terminal: Terminal, initial_wh: f64) -> Terminal {
+/// What is asked at the end, whatever the state that a part of the horizon starts in. What was measured a little outside of the
+/// capacity counts as full or empty, as it does in a check.
+fn settled(terminal: Terminal, initial_wh: f64, capacity_wh: f64) -> Terminal {
     match terminal {
-        Terminal::AtLeastInitial => Terminal::AtLeastWh(initial_wh),
+        Terminal::AtLeastInitial => Terminal::AtLeastWh(initial_wh.min(capacity_wh).max(0.0)),
         told => told,
     }
 }

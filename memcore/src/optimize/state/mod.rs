@@ -19,7 +19,7 @@ pub struct State {
     pub energy_wh: Vec<(String, f64)>,
     /// Temperatures of buildings, in degC.
     pub temperature_c: Vec<(String, f64)>,
-    /// Gensets and heat pumps: whether they run, since when, and at what power (W).
+    /// Gensets and heat pumps: whether they run, since when, and at what power (W); vehicles: whether they charge.
     pub running: Vec<Running>,
     /// Peaks of each demand charge so far, in W: grid, place of the charge, peak.
     pub peak_w: Vec<(String, usize, f64)>,

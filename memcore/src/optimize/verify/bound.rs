@@ -8,6 +8,9 @@
 use crate::optimize::checked::{Checked, Target};
 use crate::optimize::{Asset, Battery, Deferrable, Ev, Genset, Heat, HeatPump, Link, Profile, Session, Source, Tank};
 
+/// The most values of its energy that are tried for one session of a vehicle.
+const MOST_VALUES: usize = 200;
+
 /// What the bound is made from.
 struct Duals<'a> {
     checked: &'a Checked<'a>,
@@ -190,8 +193,11 @@ impl Duals<'_> {
             let ends = [0.0, limit, asked_wh(target).clamp(0.0, limit)].map(end);
             flows.sum::<f64>() - value * session.initial_wh / 1000.0 + ends.into_iter().fold(f64::INFINITY, f64::min)
         };
-        let prices = there.clone().map(|step| self.price(part)[step] / ev.charge_efficiency);
-        prices.chain([0.0, per_kwh]).map(at).fold(f64::NEG_INFINITY, f64::max)
+        // Any value bounds it; of a session of many steps so many prices are tried, from the lowest to the highest.
+        let mut prices: Vec<f64> = there.clone().map(|step| self.price(part)[step] / ev.charge_efficiency).collect();
+        prices.sort_by(f64::total_cmp);
+        let apart = prices.len().div_ceil(MOST_VALUES);
+        prices.into_iter().step_by(apart).chain([0.0, per_kwh]).map(at).fold(f64::NEG_INFINITY, f64::max)
     }
 
     /// On and off with what it costs to change between them, without least times and ramps.

@@ -206,10 +206,11 @@ impl Bill<'_, '_> {
 /// stop: a session then has one start at most.
 fn charging_starts(walk: &Walk<'_>, part: usize, ev: &Ev) -> usize {
     let charge = walk.column(part, Quantity::Charge);
-    let pauses = ev.charging.bands_w().iter().all(|band| band.0 > 0.0);
+    let pauses = ev.pause_is_stop();
     let starts_in = |session| {
-        let (mut starts, mut charging) = (0, false);
-        for step in walk.checked.session_steps(session) {
+        let steps = walk.checked.session_steps(session);
+        let (mut starts, mut charging) = (0, walk.checked.goes_on_charging(ev, steps.start));
+        for step in steps {
             let now = charge[step] > misses::NOTHING_W;
             starts += usize::from(now && !charging);
             charging = now || (charging && !pauses);

@@ -2,7 +2,6 @@
 
 use super::walk::{Owner, Walk, tolerance};
 use crate::model::Span;
-use crate::optimize::meaning::hours_of;
 use crate::optimize::{Asset, Deferrable, Genset, Heat, HeatPump, Quantity};
 
 /// Which steps something is on in. What is neither on nor off is refused on the way.
@@ -89,6 +88,8 @@ pub(super) fn heat_pump(walk: &mut Walk<'_>, part: usize, pump: &HeatPump) {
     band(walk, part, &on, pump.min_w, |step| pump.max_w.at(step));
     let rule = "switched before its least time on or off is over";
     least_time(walk, part, rule, &on, pump.initially_on, [pump.min_on, pump.min_off]);
+    let bound = walk.checked.pump_steps_bound(pump);
+    walk.must(Owner::Part(part), rule, 0, on[..bound].iter().all(|on| *on == pump.initially_on));
     let (power, heat) = (walk.column(part, Quantity::Power), walk.column(part, Quantity::Heat));
     walk.hold(Owner::Part(part), "heat_w is not power_w times cop", |step| {
         ((heat[step] - power[step] * pump.cop.at(step)).abs(), heat[step])
@@ -113,6 +114,9 @@ pub(super) fn deferrable(walk: &mut Walk<'_>, part: usize, load: &Deferrable) {
         walk.must(owner, "does not run in one go", first, in_one_go);
         let longest = walk.checked.steps_to_cover(first, load.run_time);
         walk.must(owner, "runs longer than its run_time", first, ran <= longest);
+        let whole = || walk.checked.whole_run(load, first).map(|run| run.len());
+        let not_cut = ran == 0 || whole() == Some(ran) || walk.checked.may_be_cut(load);
+        walk.must(owner, "is cut short of its run_time", first, not_cut);
         walk.must(owner, "stops though it was running", 0, !load.running || ran == 0 || on[0]);
     } else {
         let hours = |step: usize| if on[step] { walk.checked.hours[step] } else { 0.0 };
@@ -120,10 +124,9 @@ pub(super) fn deferrable(walk: &mut Walk<'_>, part: usize, load: &Deferrable) {
         let surplus = total - walk.checked.run_hours(load);
         walk.must(owner, "runs longer than its run_time", first, surplus < longest.max(1e-9));
         least_time(walk, part, "stops before min_on is over", &on, load.running, [load.min_on, None]);
-        let least = load.min_on.map_or(0.0, hours_of);
         for start in (0..on.len()).filter(|step| on[*step] && !(if *step == 0 { load.running } else { on[*step - 1] })) {
-            let left: f64 = walk.checked.hours[start..window.end.max(start)].iter().sum();
-            walk.must(owner, "starts too late for min_on", start, left > least - 1e-9);
+            let in_time = walk.checked.may_start(load, start);
+            walk.must(owner, "starts too late for min_on", start, in_time);
         }
     }
     let power = walk.column(part, Quantity::Power);

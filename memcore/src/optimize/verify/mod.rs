@@ -110,7 +110,8 @@ pub(in crate::optimize) fn plan(
         }
         None => (Vec::new(), None),
     };
-    let bound = bound.min(objective);
+    // A bound that is no number proves nothing.
+    let bound = if bound.is_nan() { f64::NEG_INFINITY } else { bound.min(objective) };
     let mut engine = report;
     engine.timings.verify = crate::model::Span::from_micros(options.now().as_micros() - begun.as_micros());
     Ok(Plan {

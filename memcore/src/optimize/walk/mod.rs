@@ -31,13 +31,17 @@ pub struct Walk {
     pub perfect: bool,
     /// Whether plain rules walk the same history, to tell what planning is worth. True unless told.
     pub rules: bool,
+    /// Whether plans that go to HiGHS begin from the one before, as those of [`Planner::warm_starts`](super::Planner::warm_starts): each
+    /// costs the same, but where several are equally good another one may be carried out. False unless told.
+    pub warm_starts: bool,
     /// How plans are made.
     pub options: Options,
 }
 
 impl Default for Walk {
     fn default() -> Self {
-        Self { from: 0, to: None, ahead: 96, every: 1, perfect: true, rules: true, options: Options::default() }
+        let options = Options::default();
+        Self { from: 0, to: None, ahead: 96, every: 1, perfect: true, rules: true, warm_starts: false, options }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A small model of the site that keeps physics: it is told what to do in a step, and does as much of it as is possible.
 
 use super::super::checked::Checked;
+use super::super::meaning::hours_of;
 use super::super::{Asset, Battery, Ev, Genset, Heat, HeatPump, Load, Quantity, Running, Schedule, Site, Source, State};
 use crate::model::Span;
 
@@ -55,11 +56,8 @@ impl<'a> Plant<'a> {
     pub(super) fn new(checked: &'a Checked<'a>) -> Self {
         let site = checked.site;
         let running = site.assets.iter().map(|asset| match asset {
-            Asset::Genset(genset) => {
-                let since = genset.initial_since.map_or(f64::INFINITY, |since| since.as_micros() as f64 / 3.6e9);
-                (genset.initially_on, since)
-            }
-            Asset::HeatPump(pump) => (pump.initially_on, f64::INFINITY),
+            Asset::Genset(genset) => (genset.initially_on, genset.initial_since.map_or(f64::INFINITY, hours_of)),
+            Asset::HeatPump(pump) => (pump.initially_on, pump.initial_since.map_or(f64::INFINITY, hours_of)),
             Asset::Deferrable(load) => (load.running, 0.0),
             _ => (false, 0.0),
         });
@@ -318,6 +316,11 @@ impl<'a> Plant<'a> {
                 Asset::Ev(ev) => {
                     let begun = self.session(ev, step).filter(|session| self.checked.session_steps(session).start < step);
                     state.energy_wh.extend(begun.map(|_| (name(), self.held[part])));
+                    if let Some(before) = step.checked_sub(1) {
+                        let on = begun.is_some_and(|session| self.charging(part, ev, session, step));
+                        let power_w = self.value(part, Quantity::Charge, before);
+                        state.running.push(Running { part: name(), on, since: Span::default(), power_w });
+                    }
                 }
                 Asset::HeatPump(pump) if matches!(pump.heat, Heat::Tank(_)) => {
                     state.energy_wh.push((name(), self.held[part]));
@@ -343,6 +346,16 @@ impl<'a> Plant<'a> {
         let peak = |peak: &Peak| (site.assets[peak.part].name().to_owned(), peak.charge, peak.highest_w);
         state.peak_w = self.peaks.iter().map(peak).collect();
         state
+    }
+
+    /// Whether a vehicle that is there charges; where a pause is no stop, whether it has begun to.
+    fn charging(&self, part: usize, ev: &Ev, session: &super::super::Session, step: usize) -> bool {
+        let first = self.checked.session_steps(session).start;
+        let charges = |step: usize| self.value(part, Quantity::Charge, step) > 1e-3;
+        match ev.pause_is_stop() {
+            true => charges(step - 1),
+            false => (first..step).any(charges) || self.checked.goes_on_charging(ev, first),
+        }
     }
 
     /// How a battery or vehicle could still be moved in a step: how much less it could take, or more give, and the other way round.

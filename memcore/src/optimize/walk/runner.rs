@@ -1,7 +1,7 @@
 //! The walk itself: forecast, plan, carry out, and again.
 
 use super::super::checked::Checked;
-use super::super::structured::Workspace;
+use super::super::solve::Memory;
 use super::super::{Asked, Asset, Engine, Forecaster, Options, Outcome, Plan, Quantity, Site, Terminal, verify};
 use super::Walk;
 use super::plant::{Closes, Plant, Wishes};
@@ -77,7 +77,7 @@ struct Walker<'a> {
     outline: Site,
     plant: Plant<'a>,
     walk: &'a Walk,
-    workspace: Workspace,
+    memory: Memory,
     /// The plan that is carried out, and the step of the truth that it begins with.
     current: Option<(Box<Plan>, usize)>,
     tally: Tally,
@@ -86,14 +86,14 @@ struct Walker<'a> {
 impl<'a> Walker<'a> {
     fn new(whole: &'a Site, truth: &'a Site, checked: &'a Checked<'a>, walk: &'a Walk) -> Self {
         let plant = Plant::new(checked);
-        let (outline, workspace) = (truth.outline(), Workspace::default());
-        Self { whole, truth, outline, plant, walk, workspace, current: None, tally: Tally::default() }
+        let (outline, memory) = (truth.outline(), Memory::default().warm_starts(walk.warm_starts));
+        Self { whole, truth, outline, plant, walk, memory, current: None, tally: Tally::default() }
     }
 
     fn plan_at(&mut self, step: usize, forecaster: &mut dyn Forecaster) -> Result<()> {
         let begun = self.walk.options.now();
         let site = self.forecast_site(step, forecaster)?;
-        match site.solve_in(&self.walk.options, &mut self.workspace)? {
+        match site.solve_in(&self.walk.options, &mut self.memory)? {
             Outcome::Plan(plan) => {
                 self.tally.plan(plan.engine.engine);
                 self.current = Some((plan, step));
@@ -112,7 +112,7 @@ impl<'a> Walker<'a> {
         site.take_part(self.truth, step..end)?;
         let mut state = self.plant.state(step);
         if let (Some(_), Some((plan, first))) = (&site.stay, &self.current) {
-            state.previous = previous(plan, step - first);
+            state.previous = previous(plan, site.assets.len(), step - first);
         }
         site.set_state(&state)?;
         let (first, horizon) = (self.walk.from + step, &self.whole.horizon);
@@ -142,13 +142,13 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// The net powers of a plan after some of its steps.
-fn previous(plan: &Plan, past: usize) -> Vec<super::super::PreviousPower> {
+/// The net powers of a plan's assets after some of its steps.
+fn previous(plan: &Plan, assets: usize, past: usize) -> Vec<super::super::PreviousPower> {
     let of_part = |(part, name): (usize, &String)| {
         let power_w = (past..plan.horizon.len()).map(|step| Some(plan.schedule.net_power(part, step))).collect();
         super::super::PreviousPower { asset: name.clone(), power_w }
     };
-    plan.parts.iter().enumerate().map(of_part).collect()
+    plan.parts.iter().take(assets).enumerate().map(of_part).collect()
 }
 
 /// What a plan says.

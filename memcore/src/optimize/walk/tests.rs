@@ -187,3 +187,22 @@ fn a_vehicle_and_a_washer_are_walked_to_their_ends() {
     assert_eq!(found.column("washer", Quantity::On).unwrap().iter().sum::<f64>(), 2.0);
     assert!((found.column("car", Quantity::Energy).unwrap()[6] - 21_000.0).abs() < 1.0);
 }
+
+#[cfg(feature = "highs")]
+#[test]
+fn a_walk_that_begins_each_program_from_the_one_before_costs_the_same() {
+    let mut site = home(2);
+    if let super::super::Asset::Grid(grid) = &mut site.assets[0] {
+        // No two hours cost the same: each plan is the only best one.
+        grid.buy_per_kwh = (0..2 * DAY).map(|hour| 0.2 + 0.003 * ((hour * 37) % 101) as f64).collect::<Vec<_>>().into();
+    }
+    let options = super::super::Options { engine: Some(super::super::Engine::Highs), ..Default::default() };
+    let walk = |warm_starts| {
+        let walk =
+            Walk { ahead: 8, warm_starts, perfect: false, rules: false, options: options.clone(), ..Walk::default() };
+        walked(&site, Some(Method::Persistence), &walk)
+    };
+    let (cold, warm) = (walk(false), walk(true));
+    assert!((warm.cost - cold.cost).abs() < 1e-6, "{} {}", warm.cost, cold.cost);
+    assert_eq!((warm.plans, warm.broken), (cold.plans, None));
+}

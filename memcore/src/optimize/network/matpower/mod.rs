@@ -40,13 +40,15 @@ impl Network {
     /// service hangs on them; branches and generators out of service are kept as such.
     ///
     /// # Errors
-    /// Invalid, naming the line, the matrix, its row and the field; and as [`Network::check`] says.
+    /// Invalid, naming the line and either the matrix, its row and the field, or the part as [`Network::check`] does. What is wrong with
+    /// the case as a whole (no reference, buses without connection) has no line.
     pub fn from_matpower(text: &str) -> Result<Self> {
         let case = Case::read(text)?;
         let mut network = Self::new(case.base_va, case.buses()?);
         network.loads = case.loads()?;
         network.branches = case.branches()?;
         network.generators = case.generators()?;
+        case.check_rows(&network)?;
         network.check()?;
         Ok(network)
     }
@@ -136,6 +138,29 @@ impl Case {
             (None, None) => return Ok(()),
         };
         Err(refused(bus.row.line, format!("bus {number} is isolated (type 4), and {hangs} is on it")))
+    }
+
+    /// Checks what rows became, to name their lines.
+    fn check_rows(&self, network: &Network) -> Result<()> {
+        let at = |row: &Row, checked: Result<()>| checked.map_err(|e| e.context(format!("line {}", row.line)));
+        let mut names = std::collections::BTreeSet::new();
+        let joined = self.buses.iter().filter(|row| row.numbers[1] != 4.0);
+        for (row, bus) in joined.zip(&network.buses) {
+            if !names.insert(&bus.name) {
+                return Err(refused(row.line, format!("bus {} is there twice", bus.name)));
+            }
+            at(row, bus.check())?;
+        }
+        let places = network.places();
+        for (row, branch) in self.branches.iter().zip(&network.branches).filter(|(_, branch)| branch.in_service) {
+            at(row, branch.joined(&places).map(drop))?;
+        }
+        for (place, generator) in network.generators.iter().enumerate().filter(|(_, generator)| generator.in_service) {
+            let row = &self.generators[place];
+            at(self.costs.get(place).unwrap_or(row), generator.check_cost())?;
+            at(row, generator.placed(&places).map(drop))?;
+        }
+        Ok(())
     }
 
     fn loads(&self) -> Result<Vec<Load>> {

@@ -89,25 +89,27 @@ fn what_is_malformed_is_refused_with_its_line_and_field() {
     refused("2, 1, 0.5", "2, 1, NaN", "line 12: NaN stands in bus, expected a number");
     refused("2, 1, 0.5", "2, 1, Inf", "line 12: bus row 2: column 3 is inf, expected a finite number");
     refused("2, 1, 0.5", "2, 1, 1/2", "line 12: 1/2 stands in bus, expected a number");
-    refused("2, 1, 0.5", "1, 1, 0.5", "bus 1 is there twice");
+    refused("2, 1, 0.5", "1, 1, 0.5", "line 12: bus 1 is there twice");
     refused("4 4 0 0", "4 4 1 0", "line 13: bus 4 is isolated (type 4), and a load is on it");
     refused(
         "\t1\t30\t0.01\t0.02\t0\t0\t0\t0\t0\t0\t0;",
         "\t1\t4\t0.01\t0.02\t0\t0\t0\t0\t0\t0\t1;",
         "branch row 4 (line 23) is on it",
     );
-    refused("\t1\t2\t0.01\t0.02", "\t1\t2\t0\t0", "branch 1-2.x_pu and r_pu are both 0");
-    refused("\t1\t2\t0.01\t0.02", "\t1\t5\t0.01\t0.02", "branch 1-5.to is \"5\"");
+    refused("\t1\t2\t0.01\t0.02", "\t1\t2\t0\t0", "line 20: branch 1-2.x_pu and r_pu are both 0");
+    refused("\t1\t2\t0.01\t0.02", "\t1\t5\t0.01\t0.02", "line 20: branch 1-5.to is \"5\"");
     refused(
         "\t1\t2\t0.01\t0.02\t0.004\t2.5\t0\t0\t0\t0\t1",
         "\t1\t2\t0.01\t0.02\t0.004\t2.5\t0\t0\t0\t0\t0",
         "not connected",
     );
-    refused("\t1\t0\t0\tInf", "\t9\t0\t0\tInf", "generator gen1.bus is \"9\"");
+    refused("\t1\t0\t0\tInf", "\t9\t0\t0\tInf", "line 16: generator gen1.bus is \"9\"");
+    refused("\t5\t-1;", "\t5\t6;", "line 16: generator gen1.min_w is 6000000, expected at most max_w, which is 5000000");
+    refused("1\t1.05\t0.95;", "1\t0.95\t1.05;", "line 11: bus 1.min_pu is 1.05, expected at most max_pu");
     refused("2\t0\t0\t3\t100", "3\t0\t0\t3\t100", "line 26: gencost row 1: model is 3");
     refused("2\t0\t0\t3\t100", "2\t0\t0\t4\t100", "line 26: gencost row 1: n is 4, expected as many as there are: 3");
     refused("2\t0\t0\t3\t100", "2\t0\t0\t4\t5\t100", "line 26: gencost row 1: c3 is 5");
-    refused("2\t0\t0\t3\t100", "2\t0\t0\t3\t-100", "generator gen1.cost.polynomial.per_kw2h is -0.0001");
+    refused("2\t0\t0\t3\t100", "2\t0\t0\t3\t-100", "line 26: generator gen1.cost.polynomial.per_kw2h is -0.0001");
     refused("\t2\t0\t0\t3\t100\t40\t7;\n", "", "gencost has 1 rows, expected 2");
     refused("mpc.bus_name", "mpc.dcline = [1 2 1];\nmpc.bus_name", "line 30: dcline is not read");
     refused("mpc.bus_name", "mpc.branch(:, 3) = 0;\nmpc.bus_name", "line 30: `mpc.branch` begins no `mpc.field = value`");

@@ -1,8 +1,7 @@
 //! A battery: charge, discharge and energy; bounds of its energy, hard or wished for; its share of the reserve.
 
-use super::{Builder, Cell, KILO, Side};
+use super::{Builder, Cell, KILO};
 use crate::optimize::program::linear::Column;
-use crate::optimize::program::tags::Tag;
 use crate::optimize::{Battery, Quantity};
 
 /// The columns of a battery in each step.
@@ -39,11 +38,6 @@ impl Builder<'_, '_> {
         let soft = self.checked.starts_outside(battery);
         let (least, most) = if soft { (0.0, battery.capacity_wh) } else { (bounds.min_wh, bounds.max_wh) };
         let energy = self.program.column(0.0, least / KILO..=most / KILO);
-        self.tag_bound(charge, Side::Upper, Tag::part(part, "charge_limit_w", step));
-        self.tag_bound(discharge, Side::Upper, Tag::part(part, "discharge_limit_w", step));
-        self.tag_bound(energy, Side::Lower, Tag::part(part, "min_wh", step));
-        let ceiling = if soft || battery.max_wh.is_none() { "capacity_wh" } else { "max_wh" };
-        self.tag_bound(energy, Side::Upper, Tag::part(part, ceiling, step));
         self.flow(part, step, charge, 1.0);
         self.flow(part, step, discharge, -1.0);
         if battery.exclusive {

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::runs::Switched;
 use super::{Builder, Cell, KILO};
-use crate::optimize::meaning::hours_of;
 use crate::optimize::program::linear::Column;
 use crate::optimize::{Deferrable, Quantity};
 
@@ -75,18 +74,12 @@ impl Builder<'_, '_> {
         self.run_shortfall(load, ran.into_iter());
     }
 
-    /// The runs to choose from: whole ones. Shorter ones where no whole one fits, or where the site says what an hour less costs.
+    /// The runs to choose from: whole ones, and shorter ones where it may be cut.
     fn runs(&self, load: &Deferrable, window: &Range<usize>) -> Vec<Run> {
-        let firsts = if load.running { window.start..window.end.min(window.start + 1) } else { window.clone() };
-        let asked = self.checked.run_hours(load);
-        let whole = |first: usize| {
-            let steps = self.checked.steps_to_cover(first, load.run_time);
-            let covered: f64 = self.checked.hours[first..first + steps].iter().sum();
-            (first + steps <= window.end && covered > asked - 1e-9).then_some(Run { first, steps })
-        };
-        let fitting: Vec<Run> = firsts.clone().filter_map(whole).filter(|run| run.steps > 0).collect();
-        if !fitting.is_empty() && load.shortfall_per_h.is_none() {
-            return fitting;
+        let firsts = self.checked.run_starts(load);
+        if !self.checked.may_be_cut(load) {
+            let whole = |first| self.checked.whole_run(load, first).map(|run| Run { first, steps: run.len() });
+            return firsts.filter_map(whole).collect();
         }
         let longest = |first: usize| self.checked.steps_to_cover(first, load.run_time).min(window.end - first);
         firsts.flat_map(|first| (1..=longest(first)).map(move |steps| Run { first, steps })).collect()
@@ -95,11 +88,10 @@ impl Builder<'_, '_> {
     /// On and off as it likes, in pieces of at least `min_on`, all within the window.
     fn run_in_pieces(&mut self, part: usize, load: &Deferrable, window: Range<usize>, cells: &mut [Vec<Cell>; 2]) {
         let mut on = Vec::with_capacity(window.end);
-        for step in 0..window.end {
-            if step < window.start {
-                on.push(self.given(0.0));
-                continue;
-            }
+        for _ in 0..window.start {
+            on.push(self.given(0.0));
+        }
+        for step in window.clone() {
             let column = self.program.binary(0.0);
             self.flow(part, step, column, load.power_w / KILO);
             cells[0][step] = Cell::KiloTimes(column, load.power_w / KILO);
@@ -107,43 +99,48 @@ impl Builder<'_, '_> {
             on.push(column);
         }
         let ran: Vec<(Column, f64)> = window.clone().map(|step| (on[step], self.hours(step))).collect();
-        self.program.at_most(self.longest_run(load, &window), ran.iter().copied());
+        self.longest_run(load, &window, &ran);
         self.run_shortfall(load, ran.into_iter());
         let switched = Switched {
-            part,
             initially_on: load.running,
             start_cost: load.start_cost,
             stop_cost: 0.0,
-            least_up: (load.min_on, "min_on"),
-            least_down: (None, "min_on"),
+            least_up: load.min_on,
+            least_down: None,
         };
         if !switched.matters() {
             return;
         }
         let switching = self.switching(&on, &switched);
-        // What must have ended with the window cannot start too late for its least time.
-        let least = load.min_on.map_or(0.0, hours_of);
         for (step, start) in switching.starts.iter().enumerate() {
-            let left: f64 = self.checked.hours[step..window.end].iter().sum();
-            if left < least - 1e-9 {
+            if !self.checked.may_start(load, step) {
                 self.program.upper[start.0] = 0.0;
             }
         }
     }
 
-    /// The hours that a run in pieces may take: rounded up to whole steps where all are of one length.
-    fn longest_run(&self, load: &Deferrable, window: &Range<usize>) -> f64 {
+    /// What runs in pieces is longer than asked for by less than the longest step of it: whichever that is, it could not be left out.
+    fn longest_run(&mut self, load: &Deferrable, window: &Range<usize>, ran: &[(Column, f64)]) {
         let asked = self.checked.run_hours(load);
-        let hours = &self.checked.hours[window.clone()];
-        let shortest = hours.iter().copied().fold(f64::INFINITY, f64::min);
-        let longest = hours.iter().copied().fold(0.0, f64::max);
-        if hours.is_empty() {
-            return asked;
+        let shortest = ran.iter().map(|(_, hours)| *hours).fold(f64::INFINITY, f64::min);
+        let longest = ran.iter().map(|(_, hours)| *hours).fold(0.0, f64::max);
+        if ran.is_empty() {
+            return;
         }
         if longest - shortest < 1e-9 {
-            return self.checked.steps_to_cover(window.start, load.run_time) as f64 * shortest;
+            let most = self.checked.steps_to_cover(window.start, load.run_time) as f64 * shortest;
+            self.program.at_most(most, ran.iter().copied());
+            return;
         }
-        // Less than one more step, whichever it is.
-        asked + shortest * (1.0 - 1e-6)
+        let mut longer = Vec::with_capacity(ran.len());
+        for (on, hours) in ran {
+            let counts = self.program.column(0.0, 0.0..=1.0);
+            self.program.at_most(0.0, [(counts, 1.0), (*on, -1.0)]);
+            longer.push((counts, *hours));
+        }
+        self.program.at_most(1.0, longer.iter().map(|(counts, _)| (*counts, 1.0)));
+        // Less than that step, not all of it.
+        let less = longer.into_iter().map(|(counts, hours)| (counts, -hours * (1.0 - 1e-6)));
+        self.program.at_most(asked, ran.iter().copied().chain(less));
     }
 }

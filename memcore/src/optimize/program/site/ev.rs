@@ -1,8 +1,7 @@
 //! A vehicle: its sessions, the powers that its charger can give, its target at each departure.
 
-use super::{Builder, Cell, KILO, Side};
+use super::{Builder, Cell, KILO};
 use crate::optimize::program::linear::{Column, Row};
-use crate::optimize::program::tags::Tag;
 use crate::optimize::{Ev, Quantity, Session};
 
 /// Where a schedule of a vehicle is read from, and how its energy goes.
@@ -28,7 +27,7 @@ impl Builder<'_, '_> {
         self.output(part, Quantity::Charge, cells.charge);
         self.output(part, Quantity::Discharge, cells.discharge);
         self.output(part, Quantity::Energy, cells.energy);
-        self.transition(part, cells.rows);
+        self.transitions.push((part, cells.rows));
     }
 
     fn session(&mut self, part: usize, ev: &Ev, session: &Session, cells: &mut Cells) {
@@ -41,7 +40,6 @@ impl Builder<'_, '_> {
             let hours = self.hours(step);
             let (charge, choice) = self.charging(part, ev, step);
             let after = self.program.column(0.0, 0.0..=limit);
-            self.tag_bound(after, Side::Upper, Tag::part(part, "limit_wh", step));
             let mut terms = vec![(after, 1.0), (energy, -1.0), (charge, -hours * ev.charge_efficiency)];
             if ev.discharge_limit_w > 0.0 {
                 let discharge = self.discharging(part, ev, step, charge, &choice);
@@ -62,7 +60,7 @@ impl Builder<'_, '_> {
         let short = self.program.column(self.checked.ev_shortfall_per_kwh(ev), 0.0..=f64::INFINITY);
         self.program.at_least(0.0, [(energy, 1.0), (short, 1.0), (asked, -1.0)]);
         if ev.start_cost != 0.0 {
-            self.charging_starts(ev, &charges, &choices);
+            self.charging_starts(ev, &charges, &choices, self.checked.goes_on_charging(ev, steps.start));
         }
     }
 
@@ -72,7 +70,6 @@ impl Builder<'_, '_> {
         let bands = ev.charging.bands_w();
         let most = bands.iter().fold(0.0_f64, |most, band| most.max(band.1)) / KILO;
         let charge = self.program.column(0.0, 0.0..=most);
-        self.tag_bound(charge, Side::Upper, Tag::part(part, "charging", step));
         self.flow(part, step, charge, 1.0);
         if bands.iter().any(|band| band.0 <= 0.0) && bands.len() == 1 {
             return (charge, Choice { bands: Vec::new() });
@@ -94,7 +91,6 @@ impl Builder<'_, '_> {
     fn discharging(&mut self, part: usize, ev: &Ev, step: usize, charge: Column, choice: &Choice) -> Column {
         let most = ev.discharge_limit_w / KILO;
         let discharge = self.program.column(self.hours(step) * ev.wear_per_kwh, 0.0..=most);
-        self.tag_bound(discharge, Side::Upper, Tag::part(part, "discharge_limit_w", step));
         self.flow(part, step, discharge, -1.0);
         if choice.bands.is_empty() {
             self.pair([charge, discharge], self.checked.bus_of[part], step);
@@ -106,8 +102,11 @@ impl Builder<'_, '_> {
     }
 
     /// A start for each time that it begins to charge; one for the session where the charger goes down to nothing.
-    fn charging_starts(&mut self, ev: &Ev, charges: &[Column], choices: &[Choice]) {
-        let pauses = ev.charging.bands_w().iter().all(|band| band.0 > 0.0);
+    fn charging_starts(&mut self, ev: &Ev, charges: &[Column], choices: &[Choice], goes_on: bool) {
+        let pauses = ev.pause_is_stop();
+        if !pauses && goes_on {
+            return;
+        }
         if !pauses {
             let charged = self.program.binary(ev.start_cost);
             for charge in charges {
@@ -117,6 +116,9 @@ impl Builder<'_, '_> {
             return;
         }
         let mut before: Vec<(Column, f64)> = Vec::new();
+        if goes_on {
+            before.push((self.given(1.0), -1.0));
+        }
         for choice in choices {
             let start = self.program.column(ev.start_cost, 0.0..=1.0);
             let now = choice.bands.iter().map(|column| (*column, 1.0));

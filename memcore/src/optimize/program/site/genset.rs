@@ -1,20 +1,18 @@
 //! A genset: a power within a band while it runs, starts and stops, ramps, its share of the reserve.
 
 use super::runs::{Switched, Switching};
-use super::{Builder, Cell, KILO, Side};
+use super::{Builder, Cell, KILO};
 use crate::optimize::program::linear::Column;
-use crate::optimize::program::tags::Tag;
 use crate::optimize::{Genset, Quantity};
 
 impl Builder<'_, '_> {
     pub(super) fn genset(&mut self, part: usize, genset: &Genset) {
         let switched = Switched {
-            part,
             initially_on: genset.initially_on,
             start_cost: genset.start_cost,
             stop_cost: genset.stop_cost,
-            least_up: (genset.min_up, "min_up"),
-            least_down: (genset.min_down, "min_down"),
+            least_up: genset.min_up,
+            least_down: genset.min_down,
         };
         let carbon = genset.carbon_g_per_kwh / KILO * self.checked.site.carbon_price_per_kg;
         let mut power = Vec::with_capacity(self.steps());
@@ -32,41 +30,38 @@ impl Builder<'_, '_> {
             self.output(part, Quantity::Reserve, vec![Cell::Zero; self.steps()]);
             return;
         }
-        let on = self.genset_states(part, genset, &power);
+        let on = self.genset_states(genset, &power);
         let switching = (switched.matters() || ramped).then(|| self.switching(&on, &switched));
         if let Some(switching) = switching {
-            self.ramps(part, genset, &power, &on, &switching);
+            self.ramps(genset, &power, &on, &switching);
         }
         let reserve = self.genset_reserve(genset, &power, &on);
         self.output(part, Quantity::On, on.iter().map(|column| Cell::Plain(*column)).collect());
         self.output(part, Quantity::Reserve, reserve);
     }
 
-    fn genset_states(&mut self, part: usize, genset: &Genset, power: &[Column]) -> Vec<Column> {
+    fn genset_states(&mut self, genset: &Genset, power: &[Column]) -> Vec<Column> {
         let bound = self.checked.steps_bound(genset);
         let mut on = Vec::with_capacity(power.len());
         for (step, power) in power.iter().enumerate() {
             let column = self.program.binary(self.hours(step) * genset.no_load_per_h);
             if step < bound {
-                let (side, name) = if genset.initially_on { (Side::Lower, "min_up") } else { (Side::Upper, "min_down") };
                 self.program.fix(column, f64::from(u8::from(genset.initially_on)));
-                self.tag_bound(column, side, Tag::part(part, name, step));
             }
             if genset.available.as_ref().is_some_and(|available| available.at(step) <= 0.0) {
                 self.program.upper[column.0] = 0.0;
-                self.tag_bound(column, Side::Upper, Tag::part(part, "available", step));
             }
             let above = [(*power, 1.0), (column, -genset.max_w / KILO)];
-            self.limit(Tag::part(part, "max_w", step), f64::NEG_INFINITY..=0.0, above);
+            self.program.at_most(0.0, above);
             let below = [(*power, 1.0), (column, -genset.min_w / KILO)];
-            self.limit(Tag::part(part, "min_w", step), 0.0..=f64::INFINITY, below);
+            self.program.at_least(0.0, below);
             on.push(column);
         }
         on
     }
 
     /// While it runs its power changes by at most the ramp; a start reaches any power, a stop leaves from any.
-    fn ramps(&mut self, part: usize, genset: &Genset, power: &[Column], on: &[Column], switching: &Switching) {
+    fn ramps(&mut self, genset: &Genset, power: &[Column], on: &[Column], switching: &Switching) {
         let max = genset.max_w / KILO;
         for step in 0..power.len() {
             let Some(ramp) = self.checked.ramp_w(genset, step).map(|ramp| ramp / KILO) else { return };
@@ -77,12 +72,11 @@ impl Builder<'_, '_> {
                 },
                 _ => (power[step - 1], on[step - 1]),
             };
-            let tag = Tag::part(part, "ramp_w_per_min", step);
             let up = [(power[step], 1.0), (before, -1.0), (was_on, -ramp), (switching.starts[step], -max)];
-            self.limit(tag, f64::NEG_INFINITY..=0.0, up);
+            self.program.at_most(0.0, up);
             let most_before = if step == 0 { max.max(genset.initial_w.unwrap_or(0.0) / KILO) } else { max };
             let down = [(before, 1.0), (power[step], -1.0), (on[step], -ramp), (switching.stops[step], -most_before)];
-            self.limit(tag, f64::NEG_INFINITY..=0.0, down);
+            self.program.at_most(0.0, down);
         }
     }
 

@@ -1,18 +1,16 @@
 //! A grid connection: import and export at their prices, limits, demand charges, squares.
 
-use super::{Builder, KILO, Side};
+use super::{Builder, KILO};
 use crate::optimize::program::linear::Column;
-use crate::optimize::program::tags::Tag;
 use crate::optimize::{DemandCharge, Grid, Profile, Quantity};
 
 impl Builder<'_, '_> {
     pub(super) fn grid(&mut self, part: usize, grid: &Grid) {
         let carbon_price = self.checked.site.carbon_price_per_kg;
-        let import = self.connection(part, (&grid.import_limit_w, "import_limit_w"), -1.0, |step| {
+        let import = self.connection(part, &grid.import_limit_w, -1.0, |step| {
             grid.buy_per_kwh.at(step) + grid.carbon_g_per_kwh.at(step) / KILO * carbon_price
         });
-        let export =
-            self.connection(part, (&grid.export_limit_w, "export_limit_w"), 1.0, |step| -grid.sell_per_kwh.at(step));
+        let export = self.connection(part, &grid.export_limit_w, 1.0, |step| -grid.sell_per_kwh.at(step));
         for step in 0..self.steps() {
             let square = grid.quadratic_per_kw2h * self.hours(step);
             self.program.quadratic[import[step].0] = square;
@@ -32,7 +30,7 @@ impl Builder<'_, '_> {
     fn connection(
         &mut self,
         part: usize,
-        (limit, name): (&Option<Profile>, &'static str),
+        limit: &Option<Profile>,
         sign: f64,
         per_kwh: impl Fn(usize) -> f64,
     ) -> Vec<Column> {
@@ -40,9 +38,6 @@ impl Builder<'_, '_> {
         for step in 0..self.steps() {
             let most = limit.as_ref().map_or(f64::INFINITY, |limit| limit.at(step) / KILO);
             let column = self.program.column(self.hours(step) * per_kwh(step), 0.0..=most);
-            if most.is_finite() {
-                self.tag_bound(column, Side::Upper, Tag::part(part, name, step));
-            }
             self.flow(part, step, column, sign);
             columns.push(column);
         }

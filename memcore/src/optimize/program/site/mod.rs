@@ -13,10 +13,7 @@ mod heat_pump;
 mod runs;
 mod wishes;
 
-use std::ops::RangeInclusive;
-
 use super::linear::{Column, Program, Row};
-use super::tags::{Place, Tag};
 use crate::optimize::checked::{Checked, Target};
 use crate::optimize::{Asset, Link, Load, Quantity, Source};
 
@@ -27,10 +24,6 @@ pub(super) const KILO: f64 = 1000.0;
 #[derive(Debug, Clone)]
 pub(in crate::optimize) struct SiteProgram {
     pub(in crate::optimize) program: Program,
-    /// The rows that are hard limits.
-    pub(in crate::optimize) row_tags: Vec<(Row, Tag)>,
-    /// The lower and upper bounds of columns that are hard limits.
-    pub(in crate::optimize) bound_tags: Vec<(Column, Side, Tag)>,
     /// The pairs of columns of which one must be zero. None of it is in the program yet.
     pub(in crate::optimize) pairs: Vec<Pair>,
     pub(super) outputs: Vec<Output>,
@@ -38,13 +31,6 @@ pub(in crate::optimize) struct SiteProgram {
     pub(super) balances: Vec<Vec<Row>>,
     /// For each store, how its energy goes over each step.
     pub(super) transitions: Vec<(usize, Vec<Option<Row>>)>,
-}
-
-/// A side of a column's bounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::optimize) enum Side {
-    Lower,
-    Upper,
 }
 
 /// Two columns of which one must be zero, each at least zero.
@@ -98,8 +84,6 @@ pub(in crate::optimize) fn build(checked: &Checked<'_>) -> SiteProgram {
 pub(super) struct Builder<'c, 'a> {
     pub(super) checked: &'c Checked<'a>,
     pub(super) program: Program,
-    row_tags: Vec<(Row, Tag)>,
-    bound_tags: Vec<(Column, Side, Tag)>,
     pairs: Vec<Pair>,
     outputs: Vec<Output>,
     /// What is taken from each bus in each step: columns in kW, below zero where they give.
@@ -117,8 +101,6 @@ impl<'c, 'a> Builder<'c, 'a> {
         Self {
             checked,
             program: Program::default(),
-            row_tags: Vec::new(),
-            bound_tags: Vec::new(),
             pairs: Vec::new(),
             outputs: Vec::new(),
             taken: vec![vec![Vec::new(); steps]; checked.buses.len()],
@@ -147,18 +129,11 @@ impl<'c, 'a> Builder<'c, 'a> {
         let taken = std::mem::take(&mut self.taken);
         self.bound_pairs(&taken);
         let mut balances = Vec::with_capacity(taken.len());
-        for (bus, steps) in taken.into_iter().enumerate() {
-            let rows = steps.into_iter().enumerate().map(|(step, terms)| {
-                let row = self.program.equal(0.0, terms);
-                self.row_tags.push((row, Tag::balance(bus, step)));
-                row
-            });
-            balances.push(rows.collect());
+        for steps in taken {
+            balances.push(steps.into_iter().map(|terms| self.program.equal(0.0, terms)).collect());
         }
         SiteProgram {
             program: self.program,
-            row_tags: self.row_tags,
-            bound_tags: self.bound_tags,
             pairs: self.pairs,
             outputs: self.outputs,
             balances,
@@ -202,23 +177,6 @@ impl<'c, 'a> Builder<'c, 'a> {
     /// A column that holds a number of the site.
     pub(super) fn given(&mut self, value: f64) -> Column {
         self.program.column(0.0, value..=value)
-    }
-
-    /// A row that is a hard limit.
-    pub(super) fn limit(
-        &mut self,
-        tag: Tag,
-        bounds: RangeInclusive<f64>,
-        terms: impl IntoIterator<Item = (Column, f64)>,
-    ) -> Row {
-        let row = self.program.row(bounds, terms);
-        self.row_tags.push((row, tag));
-        row
-    }
-
-    /// Names a bound of a column as a hard limit.
-    pub(super) fn tag_bound(&mut self, column: Column, side: Side, tag: Tag) {
-        self.bound_tags.push((column, side, tag));
     }
 
     /// A column of an asset that takes from its bus (`sign` 1) or gives to it (-1).
@@ -271,9 +229,6 @@ impl<'c, 'a> Builder<'c, 'a> {
             let cost = hours * (source.cost_per_kwh - source.curtailment_per_kwh);
             let column = self.program.column(cost, least..=available);
             self.program.constant += hours * source.curtailment_per_kwh * available;
-            if !source.curtailable {
-                self.tag_bound(column, Side::Lower, Tag::part(part, "curtailable", step));
-            }
             self.flow(part, step, column, -1.0);
             if let Some(reserve) = &self.checked.site.reserve {
                 self.reserve[step].push((column, -reserve.share_of_sources));
@@ -310,13 +265,12 @@ impl<'c, 'a> Builder<'c, 'a> {
         let place = |bus: &str| self.checked.buses.iter().position(|other| *other == bus).unwrap_or(0);
         let ends = [place(&link.from), place(&link.to)];
         let reverse_limit = link.reverse_limit_w.as_ref().unwrap_or(&link.limit_w);
-        let directions = [(&link.limit_w, "limit_w"), (reverse_limit, "reverse_limit_w")];
+        let directions = [&link.limit_w, reverse_limit];
         let mut columns = [Vec::new(), Vec::new()];
         for step in 0..self.steps() {
-            for (way, (limit, name)) in directions.iter().enumerate() {
+            for (way, limit) in directions.iter().enumerate() {
                 let cost = self.hours(step) * link.cost_per_kwh;
                 let column = self.program.column(cost, 0.0..=limit.at(step) / KILO);
-                self.tag_bound(column, Side::Upper, Tag { place: Place::Part(part), limit: name, step });
                 self.taken[ends[way]][step].push((column, 1.0));
                 self.taken[ends[1 - way]][step].push((column, -link.efficiency));
                 columns[way].push(column);

@@ -7,17 +7,15 @@
 use super::Builder;
 use crate::model::Span;
 use crate::optimize::program::linear::Column;
-use crate::optimize::program::tags::Tag;
 
 /// What is said of something that is switched.
 pub(super) struct Switched {
-    pub(super) part: usize,
     pub(super) initially_on: bool,
     pub(super) start_cost: f64,
     pub(super) stop_cost: f64,
-    /// The least time up and down, with the fields that set them.
-    pub(super) least_up: (Option<Span>, &'static str),
-    pub(super) least_down: (Option<Span>, &'static str),
+    /// The least time up and down.
+    pub(super) least_up: Option<Span>,
+    pub(super) least_down: Option<Span>,
 }
 
 /// Starts and stops in each step.
@@ -29,7 +27,7 @@ pub(super) struct Switching {
 impl Switched {
     /// Whether it matters when it starts and stops.
     pub(super) fn matters(&self) -> bool {
-        self.start_cost != 0.0 || self.stop_cost != 0.0 || self.least_up.0.is_some() || self.least_down.0.is_some()
+        self.start_cost != 0.0 || self.stop_cost != 0.0 || self.least_up.is_some() || self.least_down.is_some()
     }
 }
 
@@ -47,33 +45,23 @@ impl Builder<'_, '_> {
             switching.stops.push(stop);
             before = *now;
         }
-        let (up, name) = switched.least_up;
-        self.least_time(switched.part, name, up, &switching.starts, on, (0.0, 1.0));
-        let (down, name) = switched.least_down;
-        self.least_time(switched.part, name, down, &switching.stops, on, (1.0, -1.0));
+        self.least_time(switched.least_up, &switching.starts, on, (0.0, 1.0));
+        self.least_time(switched.least_down, &switching.stops, on, (1.0, -1.0));
         switching
     }
 
     /// In each step the switches that still bind are at most `constant + factor * on`.
-    fn least_time(
-        &mut self,
-        part: usize,
-        name: &'static str,
-        least: Option<Span>,
-        switches: &[Column],
-        on: &[Column],
-        (constant, factor): (f64, f64),
-    ) {
+    fn least_time(&mut self, least: Option<Span>, switches: &[Column], on: &[Column], (constant, factor): (f64, f64)) {
         let lasts = |step: usize| least.map_or(1, |least| self.checked.steps_to_cover(step, least)).max(1);
         let ends: Vec<usize> = (0..on.len()).map(|step| step + lasts(step)).collect();
         let mut first = 0;
-        for step in 0..on.len() {
+        for (step, on) in on.iter().enumerate() {
             while ends[first] <= step {
                 first += 1;
             }
             let binding = (first..=step).filter(|at| ends[*at] > step).map(|at| (switches[at], 1.0));
-            let terms: Vec<(Column, f64)> = binding.chain([(on[step], -factor)]).collect();
-            self.limit(Tag::part(part, name, step), f64::NEG_INFINITY..=constant, terms);
+            let terms: Vec<(Column, f64)> = binding.chain([(*on, -factor)]).collect();
+            self.program.at_most(constant, terms);
         }
     }
 }

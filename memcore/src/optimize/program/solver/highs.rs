@@ -22,10 +22,10 @@ pub(super) fn solve(program: &Program, limits: &Limits) -> Result<Found> {
 /// HiGHS has had wrong objectives on hot starts, so nothing of such an answer is believed: it counts when its values keep all
 /// bounds and its row prices prove that none can cost less. Otherwise the program is solved from scratch.
 #[derive(Debug, Default)]
-pub(in crate::optimize) struct Hot {
+pub(in crate::optimize) struct LinearBasis {
     kept: Option<Kept>,
-    /// How many programs were solved from a basis.
-    pub(in crate::optimize) hot_solves: u64,
+    /// Whether the first program since the last `begin` was solved from a basis.
+    began_hot: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -35,7 +35,17 @@ struct Kept {
     model: Model,
 }
 
-impl Hot {
+impl LinearBasis {
+    /// Another search begins.
+    pub(in crate::optimize) fn begin(&mut self) {
+        self.began_hot = None;
+    }
+
+    /// Whether the search began from the basis of the one before.
+    pub(in crate::optimize) fn began_hot(&self) -> bool {
+        self.began_hot == Some(true)
+    }
+
     /// Solves a linear program, from the basis of the last one where it has the same shape.
     ///
     /// # Errors
@@ -44,8 +54,10 @@ impl Hot {
         if let Some(kept) = self.kept.take().filter(|kept| kept.program.same_shape(program))
             && let Some(found) = self.solve_from(kept, program)
         {
+            self.began_hot.get_or_insert(true);
             return Ok(found);
         }
+        self.began_hot.get_or_insert(false);
         let limits = Limits::default();
         let (model, columns) = model(program, &limits)?;
         let solved = run(model)?;
@@ -71,7 +83,6 @@ impl Hot {
             return None;
         }
         self.kept = Some(Kept { program: program.clone(), columns: kept.columns, model: solved.into() });
-        self.hot_solves += 1;
         Some(found)
     }
 }

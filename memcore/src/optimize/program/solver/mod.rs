@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::linear::Program;
 #[cfg(feature = "highs")]
-pub(in crate::optimize) use highs::Hot;
+pub(in crate::optimize) use highs::LinearBasis;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::optimize::Engine;
@@ -108,14 +108,6 @@ impl Solver {
         fits.iter().copied().find(|solver| solver.is_built()).ok_or_else(|| {
             unsupported("this build solves no programs; build memcore with its feature `solvers` or `highs`".to_owned())
         })
-    }
-
-    /// The best solver that is built in for a program.
-    ///
-    /// # Errors
-    /// Unsupported where none is built in.
-    pub(in crate::optimize) fn for_program(program: &Program) -> Result<Self> {
-        Self::best(program.is_quadratic())
     }
 
     /// Whether it is built in and solves programs of a kind.

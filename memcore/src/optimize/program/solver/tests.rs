@@ -109,18 +109,36 @@ fn a_solver_that_is_not_built_in_is_refused_by_its_feature() {
 #[cfg(feature = "highs")]
 #[test]
 fn a_hot_solve_equals_the_cold_one() {
-    let mut hot = Hot::default();
+    let mut basis = LinearBasis::default();
+    let mut solve_hot = |program: &Program| {
+        basis.begin();
+        let Found::Solved(warm) = basis.solve(program).unwrap() else { panic!("{program:?}") };
+        assert!((warm.objective - solved(program, Solver::Highs).objective).abs() < 1e-9);
+        basis.began_hot()
+    };
     let mut program = sources();
     for hour in 0..6 {
         program.cost[1] = 0.2 + 0.1 * f64::from(hour);
         program.fix(crate::optimize::program::linear::Column(3), 6.0 - f64::from(hour));
-        let Found::Solved(warm) = hot.solve(&program).unwrap() else { panic!("hour {hour}") };
-        assert!((warm.objective - solved(&program, Solver::Highs).objective).abs() < 1e-9, "hour {hour}");
+        assert_eq!(solve_hot(&program), hour > 0);
     }
-    assert_eq!(hot.hot_solves, 5);
-    // Another shape begins anew.
     program.at_most(1.0, [(crate::optimize::program::linear::Column(1), 1.0)]);
-    let Found::Solved(anew) = hot.solve(&program).unwrap() else { panic!("anew") };
-    assert!((anew.objective - solved(&program, Solver::Highs).objective).abs() < 1e-9);
-    assert_eq!(hot.hot_solves, 5);
+    assert!(!solve_hot(&program), "another shape begins anew");
+}
+
+#[cfg(feature = "highs")]
+#[test]
+fn after_a_program_without_an_answer_the_next_equals_the_cold_one() {
+    let mut basis = LinearBasis::default();
+    let program = sources();
+    let mut impossible = program.clone();
+    impossible.fix(crate::optimize::program::linear::Column(2), -1.0);
+    for (program, feasible) in [(&program, true), (&impossible, false), (&program, true), (&program, true)] {
+        let found = basis.solve(program).unwrap();
+        assert_eq!(matches!(found, Found::Solved(_)), feasible);
+        assert_eq!(found == Found::Infeasible, !feasible);
+        if let Found::Solved(warm) = found {
+            assert!((warm.objective - solved(program, Solver::Highs).objective).abs() < 1e-9);
+        }
+    }
 }

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::model::Timestamp;
-use crate::optimize::{Battery, Charging, Deferrable, Ev, Genset, Grid, Load, Quantity, Session, Source, Terminal};
+use crate::optimize::{
+    Battery, Charging, Deferrable, DemandCharge, Ev, Genset, Grid, Load, Quantity, Session, Source, Terminal,
+};
 
 /// The home of the golden problems from an hour of the year on, each hour in `per_hour` steps. As linear programs: nothing excludes
 /// anything.
@@ -116,10 +118,12 @@ fn squares_of_import_and_export_cost_what_clarabel_and_cvxpy_say() {
     close(solved(&quadratic(home(&rows, 0, 8_760, 1)), &Options::default()).objective, -67.955_867_99);
 }
 
-#[cfg(feature = "highs")]
 #[test]
 fn a_full_house_costs_what_three_tools_say() {
     let Some(rows) = table("home_year_hourly.csv") else { return };
+    if !Solver::Highs.is_built() {
+        return;
+    }
     for (day, cost) in [(111, 3.617_254_12), (15, 5.632_696_02)] {
         let plan = solved(&full_house(home(&rows, day * 24, 24, 4)), &with(Solver::Highs));
         close(plan.objective, cost);
@@ -139,6 +143,29 @@ fn a_microgrid_commits_its_gensets_as_seven_tools_do() {
     let from = 180 * 24;
     if Solver::Highs.is_built() {
         close(solved(&microgrid(&rows[from..from + 48]), &with(Solver::Highs)).objective, 294.504_696_94);
+        close(solved(&microgrid(&rows[from..from + 168]), &with(Solver::Highs)).objective, 1_005.075_465_30);
+    }
+}
+
+#[test]
+fn demand_charges_cost_what_the_structured_engine_says() {
+    let Some(rows) = table("home_year_hourly.csv") else { return };
+    let charged = |mut home: Site, per_kw: f64| {
+        if let Asset::Grid(grid) = &mut home.assets[0] {
+            grid.demand_charges = vec![DemandCharge::new(per_kw)];
+        }
+        home
+    };
+    for solver in solvers() {
+        for (site, cost, peak_kw) in [
+            (charged(home(&rows, 340 * 24, 24, 4), 1.0), 1.713_709_47, 0.313_616),
+            (charged(home(&rows, 0, 31 * 24, 1), 5.0), 3.192_395_33, 0.139_313),
+        ] {
+            let plan = solved(&site, &with(solver));
+            assert!((plan.objective - cost).abs() < 1e-6, "{solver:?}: {}", plan.objective);
+            let peak = plan.schedule.column(0, Quantity::Import).iter().copied().fold(0.0, f64::max);
+            assert!((peak / 1e3 - peak_kw).abs() < 1e-4, "{solver:?}: {peak}");
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use crate::model::{Currency, Span};
 use crate::optimize::answer::{Answer, Solved};
 use crate::optimize::{Asset, Horizon, Options, Site};
 
-mod elastic;
 mod golden;
+mod machines;
 mod small;
 
 /// The solvers that are built in and solve linear and integer programs.
@@ -47,11 +47,11 @@ fn solved(site: &Site, options: &Options) -> Solved {
 }
 
 #[track_caller]
-fn close(found: f64, expected: f64) {
+pub(super) fn close(found: f64, expected: f64) {
     assert!((found - expected).abs() < 1e-6, "{found}, expected {expected}");
 }
 
-fn even(minutes: i64, steps: usize) -> Horizon {
+pub(super) fn even(minutes: i64, steps: usize) -> Horizon {
     Horizon::even("2026-01-01T00:00:00Z".parse().unwrap(), Span::from_seconds(60 * minutes), steps).unwrap()
 }
 
@@ -59,7 +59,7 @@ fn hours(count: i64) -> Span {
     Span::from_seconds(3600 * count)
 }
 
-fn site(horizon: Horizon, assets: impl IntoIterator<Item = Asset>) -> Site {
+pub(super) fn site(horizon: Horizon, assets: impl IntoIterator<Item = Asset>) -> Site {
     Site::new(Currency::EUR, horizon, assets)
 }
 

@@ -261,13 +261,12 @@ fn a_site_an_hour_later_is_solved_from_the_one_before_and_costs_the_same() {
         let grid = Grid::new("grid", &prices[from..from + 4]).sell_per_kwh(0.05);
         let battery = battery_with(3_000.0 + 500.0 * from as f64).terminal(Terminal::AtLeastInitial);
         let site = site(even(60, 4), [grid.into(), battery.into(), house(1_000.0 + 100.0 * from as f64)]);
-        let Answer::Solved(later) = warm.solve(&site.checked().unwrap(), &Options::default()).unwrap().1 else {
-            panic!("hour {from}")
-        };
-        assert!((later.objective - solved(&site, &Options::default()).objective).abs() < 1e-9, "hour {from}");
+        let Some(solver) = linear_solvers().next() else { return };
+        let hot = warm.solve(&site, &with(solver)).unwrap();
+        let Answer::Solved(later) = hot.answer else { panic!("hour {from}") };
+        close(later.objective, solved(&site, &with(solver)).objective);
+        assert_eq!(hot.from_before, solver == Solver::Highs && from > 0, "hour {from}");
     }
-    #[cfg(feature = "highs")]
-    assert_eq!(warm.hot.hot_solves, 3);
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod supply;
 #[cfg(test)]
 mod tests;
 
+use automaton::Automaton;
 use dispatch::Step;
 use problem::Problem;
 use store::Stored;
@@ -37,14 +38,17 @@ pub(in crate::optimize) fn solve(checked: &Checked<'_>) -> Answer {
     if let Some(why) = unfit(checked) {
         return Answer::NotMine(why);
     }
-    let problem = Problem::new(checked);
-    if let Some(why) = too_much(&problem) {
+    let problem = match Problem::new(checked) {
+        Ok(problem) => problem,
+        Err(why) => return Answer::NotMine(why),
+    };
+    if let Some(why) = unsolvable(&problem) {
         return Answer::NotMine(why);
     }
     let Some(course) = course::best(&problem) else { return Answer::Infeasible };
     match dispatch::dispatch(&problem, &course) {
         Some(steps) => Answer::Solved(Box::new(solved(&problem, &course, &steps))),
-        None => Answer::Infeasible,
+        None => Answer::NotMine("rounding parts what is best from what is possible".to_owned()),
     }
 }
 
@@ -85,14 +89,15 @@ fn unfit_asset(asset: &Asset) -> Option<&'static str> {
     }
 }
 
-fn too_much(problem: &Problem<'_>) -> Option<String> {
-    let states = problem.automaton.states();
-    if states > MAX_STATES || states.saturating_mul(problem.steps()) > MAX_WORK {
-        return Some(format!(
-            "what has a memory has {states} states over {} steps, more than {MAX_STATES} or {MAX_WORK} in all",
-            problem.steps()
-        ));
-    }
+/// Why what has a memory is too much for this engine.
+fn too_much(automaton: &Automaton<'_>, steps: usize) -> Option<String> {
+    let states = automaton.states();
+    (states > MAX_STATES || states.saturating_mul(steps) > MAX_WORK).then(|| {
+        format!("what has a memory has {states} states over {steps} steps, more than {MAX_STATES} or {MAX_WORK} in all")
+    })
+}
+
+fn unsolvable(problem: &Problem<'_>) -> Option<String> {
     if problem.bus.earns_without_end() {
         return Some("it may buy and sell at once without limit, at a gain".to_owned());
     }

@@ -32,7 +32,10 @@ pub(super) struct Stage {
 
 impl<'a> Problem<'a> {
     /// The site, where its shape has been found to be right.
-    pub(super) fn new(checked: &'a Checked<'a>) -> Self {
+    ///
+    /// # Errors
+    /// Why what has a memory is too much: nothing is made for each of its states then.
+    pub(super) fn new(checked: &'a Checked<'a>) -> Result<Self, String> {
         let bus = Bus::new(checked);
         let mut automaton = Automaton::default();
         for (_, genset) in &bus.gensets {
@@ -47,15 +50,18 @@ impl<'a> Problem<'a> {
         {
             automaton.members.push(Box::new(ChargingStarts::new(checked, ev)));
         }
+        if let Some(why) = super::too_much(&automaton, checked.steps()) {
+            return Err(why);
+        }
         let running = |activity: usize| running(&bus, &automaton.activity_of_members(activity));
-        Self {
+        Ok(Self {
             checked,
             store,
             activity: (0..automaton.states()).map(|state| automaton.activity(state)).collect(),
             running: (0..automaton.activities()).map(running).collect(),
             bus,
             automaton,
-        }
+        })
     }
 
     pub(super) fn steps(&self) -> usize {

@@ -7,11 +7,12 @@ use std::ops::Range;
 
 use super::automaton::{Member, Move};
 use crate::optimize::checked::Checked;
+use crate::optimize::meaning::hours_of;
 use crate::optimize::{Deferrable, Ev};
 
 /// A load that runs in one go. State 0 waits, state `k` is in its k-th step, the last one is done.
 ///
-/// A run may be cut short where that pays, at the price of the shortfall.
+/// A run may be cut short where the site lets it, and that pays, at the price of the shortfall.
 #[derive(Debug)]
 pub(super) struct OneRun<'a> {
     checked: &'a Checked<'a>,
@@ -20,15 +21,20 @@ pub(super) struct OneRun<'a> {
     /// By the step that a run starts in: how many steps it has at most.
     lengths: Vec<usize>,
     longest: usize,
+    may_be_cut: bool,
 }
 
 impl<'a> OneRun<'a> {
     pub(super) fn new(checked: &'a Checked<'a>, load: &'a Deferrable) -> Self {
         let shape = if load.shape_w.is_empty() { usize::MAX } else { load.shape_w.len() };
-        let length = |step| checked.steps_to_cover(step, load.run_time).min(shape);
+        let may_be_cut = checked.may_be_cut(load);
+        let length = |step| match may_be_cut {
+            true => checked.steps_to_cover(step, load.run_time).min(shape),
+            false => checked.whole_run(load, step).map_or(0, |run| run.len()),
+        };
         let lengths: Vec<usize> = (0..checked.steps()).map(length).collect();
         let longest = lengths.iter().copied().max().unwrap_or(0);
-        Self { checked, load, window: checked.run_window(load), lengths, longest }
+        Self { checked, load, window: checked.run_window(load), lengths, longest, may_be_cut }
     }
 
     fn done(&self) -> usize {
@@ -41,7 +47,8 @@ impl<'a> OneRun<'a> {
         if !self.window.contains(&step) || place > self.lengths[start] {
             return None;
         }
-        let ran: f64 = self.checked.hours[start..step].iter().sum();
+        let borders = self.checked.site.horizon.borders();
+        let ran = hours_of(borders[step].since(borders[start]));
         Some(Move { cost: -worth(self.checked, self.load, step, ran), ..Move::free(from, place) })
     }
 }
@@ -87,8 +94,12 @@ impl Member for OneRun<'_> {
             let started = starts().map(|run| Move { cost: run.cost + self.load.start_cost, starts: 1, ..run });
             return [Move::free(0, 0)].into_iter().chain(started).collect();
         }
-        let further = if from == self.done() { None } else { self.go_on(step, from, from + 1) };
-        further.into_iter().chain([ends]).collect()
+        if from == self.done() {
+            return vec![ends];
+        }
+        let is_whole = step.checked_sub(from).is_none_or(|start| from >= self.lengths[start]);
+        let ends = (is_whole || self.may_be_cut).then_some(ends);
+        self.go_on(step, from, from + 1).into_iter().chain(ends).collect()
     }
 
     fn standing_cost(&self) -> f64 {
@@ -107,13 +118,17 @@ pub(super) struct SeveralRuns<'a> {
     needed: usize,
     /// How many steps a start binds beyond its own.
     binds: usize,
+    /// The first step in which it is too late for a start.
+    late: usize,
 }
 
 impl<'a> SeveralRuns<'a> {
     pub(super) fn new(checked: &'a Checked<'a>, load: &'a Deferrable) -> Self {
         let covered = |time| checked.steps_to_cover(0, time);
         let binds = load.min_on.map_or(0, covered).max(1) - 1;
-        Self { checked, load, window: checked.run_window(load), needed: covered(load.run_time), binds }
+        let window = checked.run_window(load);
+        let late = window.clone().rev().find(|step| checked.may_start(load, *step)).map_or(window.start, |last| last + 1);
+        Self { checked, load, window, needed: covered(load.run_time), binds, late }
     }
 
     fn state(&self, ran: usize, runs: usize) -> usize {
@@ -150,8 +165,7 @@ impl Member for SeveralRuns<'_> {
         let stand = Move::free(from, self.state(ran, 0));
         match runs {
             0 => {
-                // It must have ended with its window, and a start that is too late for its least time is none.
-                let in_time = step + self.binds < self.window.end;
+                let in_time = step < self.late;
                 let started = self.run(step, from, ran, self.binds).filter(|_| in_time);
                 let started = started.map(|run| Move { cost: run.cost + self.load.start_cost, starts: 1, ..run });
                 [stand].into_iter().chain(started).collect()
@@ -175,6 +189,7 @@ pub(super) struct ChargingStarts {
     /// By step: whether the vehicle is there, and whether it has just come.
     there: Vec<bool>,
     comes: Vec<bool>,
+    goes_on: bool,
 }
 
 impl ChargingStarts {
@@ -182,10 +197,11 @@ impl ChargingStarts {
         let mut there = vec![false; checked.steps()];
         let mut comes = there.clone();
         for steps in ev.sessions.iter().map(|session| checked.session_steps(session)).filter(|steps| !steps.is_empty()) {
-            comes[steps.start] = true;
+            comes[steps.start] = !checked.goes_on_charging(ev, steps.start);
             there[steps].fill(true);
         }
-        Self { cost: ev.start_cost, there, comes }
+        let goes_on = there[0] && !comes[0];
+        Self { cost: ev.start_cost, there, comes, goes_on }
     }
 }
 
@@ -195,7 +211,7 @@ impl Member for ChargingStarts {
     }
 
     fn initial(&self) -> usize {
-        0
+        usize::from(self.goes_on)
     }
 
     fn activities(&self) -> usize {

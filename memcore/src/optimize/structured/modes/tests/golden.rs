@@ -14,6 +14,32 @@ fn two_days_and_a_week_of_a_microgrid_cost_what_seven_tools_say() {
     assert_close(plan(&microgrid(&rows[from..from + 168])).objective, 1_005.075_465_30);
 }
 
+/// Days that nobody chose, where HiGHS is built in.
+#[cfg(feature = "highs")]
+#[test]
+fn days_of_a_microgrid_drawn_at_random_cost_what_an_integer_program_says() {
+    use crate::optimize::{Options, Status};
+
+    let Some(rows) = table("microgrid_year_hourly.csv") else { return };
+    let mut dice = super::Dice(20_260_101);
+    for window in 0..14 {
+        let length = if window % 2 == 0 { 24 } else { 48 };
+        let from = dice.roll((rows.len() - length) as u64) as usize;
+        let days = microgrid(&rows[from..from + length]);
+        let options = Options { engine: Some(crate::optimize::Engine::Highs), ..Options::default() };
+        let program = days.solve(&options).unwrap().into_plan().expect("a plan");
+        let found = plan(&days);
+        assert_eq!((program.status, found.status), (Status::Optimal, Status::Optimal), "from hour {from}");
+        let apart = (found.objective - program.objective).abs();
+        assert!(
+            apart < 1e-6 * program.objective.abs().max(1.0),
+            "from hour {from}: {} {}",
+            found.objective,
+            program.objective
+        );
+    }
+}
+
 /// The home of the golden problems, hour by hour.
 fn home(rows: &[Vec<f64>]) -> Site {
     let column = |at: usize, scale: f64| rows.iter().map(|row| row[at] * scale).collect::<Vec<f64>>();
