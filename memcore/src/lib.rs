@@ -46,7 +46,7 @@ pub use error::{Error, ErrorKind, Result, Retry};
 pub use runtime::{
     Aggregate, BackupReport, BalanceRequest, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted,
     Every, FrameOptions, Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, SiteBalance,
-    StoreOptions, StoreStats, open, plan_many, restore,
+    StoreOptions, StoreStats, open, plan_many, read_network, restore,
 };
 #[cfg(feature = "gateway")]
 pub use runtime::{

@@ -265,11 +265,13 @@ export interface SiteOptions {
   shortagePerKwh?: number;
 }
 
-/** Makes of a value what the native half reads: `name` is its place for messages, `columns` takes what is one. */
-type Convert = (name: string, value: unknown, columns: Float64Array[]) => unknown;
-type Fields = Readonly<Record<string, Convert>>;
+/** @internal Makes of a value what the native half reads: `name` is its place for messages, `columns` takes what is one. */
+export type Convert = (name: string, value: unknown, columns: Float64Array[]) => unknown;
+/** @internal The fields of an object, with how they are read. */
+export type Fields = Readonly<Record<string, Convert>>;
 
-const same: Convert = (_name, value) => value;
+/** @internal What the native half reads as it is. */
+export const same: Convert = (_name, value) => value;
 
 const profile: Convert = (name, value, columns) => {
   if (typeof value === "number") return value;
@@ -294,14 +296,16 @@ function checkedMicros(name: string, micros: bigint): bigint {
   throw new InvalidError(`${name} is ${show(micros)}, expected an instant within 285 years of 1970`);
 }
 
-const list =
+/** @internal An array of such values. */
+export const list =
   (each: Convert): Convert =>
   (name, value, columns) => {
     if (!Array.isArray(value)) throw new InvalidError(`${name} is ${show(value)}, expected an array`);
     return value.map((item: unknown, at) => each(`${name}[${String(at)}]`, item, columns));
   };
 
-const object =
+/** @internal An object of those fields; others are refused by name. */
+export const object =
   (fields: Fields): Convert =>
   (name, value, columns) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {

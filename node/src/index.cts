@@ -74,6 +74,28 @@ export type {
 } from "./history.cjs";
 export { Events, LiveStream, Subscription } from "./live.cjs";
 export type { CommandState, Event } from "./live.cjs";
+export { Network } from "./network.cjs";
+export type {
+  BindingLimit,
+  BranchFlow,
+  BusVoltage,
+  DcDispatch,
+  DcOptions,
+  GenerationCost,
+  GeneratorPower,
+  NetworkBranch,
+  NetworkBus,
+  NetworkDispatch,
+  NetworkEngine,
+  NetworkGenerator,
+  NetworkInfeasible,
+  NetworkLoad,
+  NetworkOptions,
+  NetworkSolveOptions,
+  PowerFlow,
+  RadialFlow,
+  VoltageDispatch,
+} from "./network.cjs";
 export { Plan, PlanChart, Planner, PlanPart, Site, solveMany } from "./plan.cjs";
 export type {
   Certificate,

@@ -10,6 +10,7 @@ mod energy;
 mod error;
 mod history;
 mod live;
+mod network;
 mod plan;
 mod question;
 mod result;

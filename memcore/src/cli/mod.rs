@@ -2,7 +2,7 @@
 //!
 //! Results go to the standard output, everything else to the standard error. Exit code 0 is success, 1 a failure with one
 //! clear line, 2 a command line that could not be understood, 130 (143) that Ctrl-C (SIGTERM) came before the work was done.
-//! Of plans, 3 says that the site's limits conflict, and 4 that a limit of time was reached before there was any plan.
+//! Of plans, 3 says that the limits of the site (or network) conflict, and 4 that a limit of time was reached before there was any plan.
 //! What runs until it is asked to end (a server, a demonstration, devices that are sending) has then done its work.
 
 mod backtest;
@@ -15,6 +15,7 @@ mod export;
 mod format;
 mod import;
 mod live;
+mod network;
 mod plan;
 mod progress;
 mod query;
@@ -85,6 +86,7 @@ enum Action {
     Doctor(doctor::Doctor),
     Plan(plan::PlanCommand),
     Backtest(backtest::BacktestCommand),
+    Network(network::NetworkCommand),
     /// Write history to a file of CSV, Parquet or Arrow, however long it is
     Export(export::Export),
     /// Show how much is stored of each series
@@ -161,6 +163,7 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Doctor(doctor) => doctor.run(&cli.common),
         Action::Plan(plan) => plan.run(&cli.common),
         Action::Backtest(backtest) => backtest.run(&cli.common),
+        Action::Network(network) => network.run(),
         Action::Export(export) => export.run(&cli.common),
         Action::Stats(stats) => stats.run(&cli.common),
         Action::Verify(verify) => verify.run(&cli.common),

@@ -7,6 +7,7 @@ mod doctor;
 mod embedded;
 mod fleet;
 mod frame;
+mod network;
 mod progress;
 mod quality;
 #[cfg_attr(
@@ -22,6 +23,7 @@ pub use cells::{numbers, times};
 pub use embedded::{Memcore, open, restore};
 pub use fleet::plan_many;
 pub use frame::FrameOptions;
+pub use network::read_network;
 pub use progress::Progress;
 pub use stream::RecordStream;
 pub use write::Column;
@@ -30,6 +32,11 @@ pub use write::Column;
 pub(crate) use crate::doctor::{Examination, Finding, FindingKind, Report, Role, Severity};
 #[cfg(feature = "cli")]
 pub(crate) use crate::energy::Role as BalanceRole;
+#[cfg(feature = "cli")]
+pub(crate) use crate::optimize::network::{
+    BindingLimit, Branch, BranchFlow, DcDispatch, DcOptions, DcOutcome, Network, NetworkAnswer, NetworkInfeasible,
+    NetworkQuestion, PowerFlow, RadialFlow, ShedLoad, VoltageDispatch, VoltageOutcome,
+};
 #[cfg(feature = "cli")]
 pub(crate) use crate::optimize::{
     Backtest, Cost, Engine as PlanEngine, Foresight, Naive, Options as PlanOptions, Outcome, Plan, Site,

@@ -146,11 +146,11 @@ class Site:
         steps: int | None = None,
         truth: bool = False,
     ) -> Site:
-        """Read a site's file, as ``memcore plan`` does: TOML, or JSON where its name ends so. Where a profile may stand, so
-        may a column of a file, the history of a store, or a forecast.
+        """Read a site's file, as ``memcore plan`` does: TOML, or JSON where its name ends so. Where a profile stands,
+        so may a column of a file, the history of a store, or a forecast.
 
-        ``start``, ``end``, ``step`` and ``steps`` stand in place of what the file says of its horizon. With ``truth`` the
-        history that came stands in place of forecasts, for a backtest. ``notices`` has what was assumed.
+        ``start``, ``end``, ``step`` and ``steps`` stand in place of what the file says of its horizon. With ``truth``
+        the history that came stands in place of forecasts, for a backtest. ``notices`` has what was assumed.
         """
         asked = _asked(start, end, step, steps, truth)
         return cls._read(_memcore.PlanSite.read(path, None, asked))
@@ -236,8 +236,8 @@ class Site:
 
 
 class Planner:
-    """Plans one site after the other, as a controller does each quarter of an hour: a plan is what ``Site.solve`` finds,
-    and memory and bases of solvers are kept from one to the next, which is quicker for sites of the same shape."""
+    """Plans one site after the other, as a controller does each quarter of an hour: a plan is what ``Site.solve``
+    finds, and memory and bases of solvers are kept from one to the next, quicker for sites of the same shape."""
 
     def __init__(
         self,

@@ -137,7 +137,7 @@ impl<'a> DcProgram<'a> {
     fn new(resolved: &'a Resolved<'a>, options: &DcOptions, mut limited: LimitedProgram) -> Result<Self> {
         let susceptance = |joined: &Joined<'_>| susceptance(joined, options.susceptance);
         let susceptances: Vec<f64> = resolved.branches.iter().map(susceptance).collect::<Result<_>>()?;
-        // Limits that give must find no other ones behind them.
+        // Behind limits that give there must be no other ones.
         let spread = if limited.is_relaxed() { f64::INFINITY } else { spread(resolved, &susceptances) };
         let angles: Vec<Column> = (0..resolved.network.buses.len())
             .map(|bus| limited.column(0.0, if bus == resolved.reference { 0.0..=0.0 } else { -spread..=spread }))
@@ -247,8 +247,8 @@ fn angle_range(joined: &Joined<'_>) -> std::ops::RangeInclusive<f64> {
     radians(joined.branch.min_angle_deg, f64::NEG_INFINITY)..=radians(joined.branch.max_angle_deg, f64::INFINITY)
 }
 
-/// The farthest that any angle can be from the reference, where every branch limits the angle over it: no limit of its own, but it
-/// lets prices that are only nearly right still prove a bound.
+/// Farther than any angle can be from the reference, where every branch limits the angle over it: so far that it never binds in place
+/// of a branch, but it lets prices that are only nearly right still prove a bound.
 fn spread(resolved: &Resolved<'_>, susceptances: &[f64]) -> f64 {
     let over = |(joined, susceptance): (&Joined<'_>, &f64)| {
         let by_rating = joined.branch.rating_va.map_or(f64::INFINITY, |rating| {
@@ -257,7 +257,7 @@ fn spread(resolved: &Resolved<'_>, susceptances: &[f64]) -> f64 {
         let range = angle_range(joined);
         by_rating.min(range.start().abs().max(range.end().abs()))
     };
-    resolved.branches.iter().zip(susceptances).map(over).sum()
+    1.0 + 10.0 * resolved.branches.iter().zip(susceptances).map(over).sum::<f64>()
 }
 
 /// The largest miss of a balance, a rating or a generator's limits.

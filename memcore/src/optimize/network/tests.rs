@@ -37,6 +37,7 @@ fn near(left: f64, right: f64, within: f64) {
 mod dispatch {
     use super::*;
     use crate::optimize::Engine;
+    use crate::optimize::program::solver::Solver;
 
     fn dispatched(network: &Network) -> DcDispatch {
         network.dc_opf(&DcOptions::default()).unwrap().dispatch().expect("there is a dispatch").clone()
@@ -170,6 +171,19 @@ mod dispatch {
             .generator(Generator::new("grid", "1", 0.0, 500_000.0, 0.10))
             .generator(Generator::new("diesel", "2", 0.0, 20_000.0, 0.30))
             .load(Load::new("village", "2", 80_000.0, 0.0))
+    }
+
+    #[test]
+    fn a_cable_at_its_rating_binds_also_where_there_is_no_other_way() {
+        let mut network = short_village();
+        network.loads[0].power_w = 60_000.0;
+        for engine in [Engine::Microlp, Engine::Clarabel, Solver::best(false).unwrap().engine()] {
+            let outcome = network.dc_opf(&DcOptions { engine: Some(engine), ..DcOptions::default() }).unwrap();
+            let dispatch = outcome.dispatch().unwrap();
+            let [binding] = &dispatch.binding[..] else { panic!("{}: {:?}", engine.name(), dispatch.binding) };
+            assert_eq!((binding.part.as_str(), binding.limit), ("cable", "rating_va"));
+            near(binding.worth_per_h, 0.20, 1e-6);
+        }
     }
 
     /// Why there is no dispatch, by every engine that is built in: the limits that conflict and what they must give.
