@@ -55,9 +55,9 @@ impl Profile {
         let (mut least, mut most) = ([f64::INFINITY; 8], [f64::NEG_INFINITY; 8]);
         let (eights, rest) = self.values().as_chunks::<8>();
         for eight in eights {
-            for lane in 0..8 {
-                least[lane] = if eight[lane] < least[lane] { eight[lane] } else { least[lane] };
-                most[lane] = if eight[lane] > most[lane] { eight[lane] } else { most[lane] };
+            for ((value, least), most) in eight.iter().zip(&mut least).zip(&mut most) {
+                *least = if value < least { *value } else { *least };
+                *most = if value > most { *value } else { *most };
             }
         }
         let values = || rest.iter().copied();
