@@ -1,5 +1,7 @@
 //! The steps that a plan decides about: half open, ascending, not necessarily equal.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::written;
@@ -17,7 +19,8 @@ pub const MAX_STEPS: usize = 1_000_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "WrittenHorizon", into = "WrittenHorizon")]
 pub struct Horizon {
-    borders: Vec<Timestamp>,
+    /// Shared, since every plan carries the horizon of its site.
+    borders: Arc<[Timestamp]>,
 }
 
 impl Horizon {
@@ -31,7 +34,7 @@ impl Horizon {
         }
         check_count(steps)?;
         let border = |i: usize| start.as_micros().checked_add(step.as_micros().checked_mul(i as i64)?);
-        let borders: Option<Vec<Timestamp>> = (0..=steps).map(|i| border(i).map(Timestamp::from_micros)).collect();
+        let borders: Option<Arc<[Timestamp]>> = (0..=steps).map(|i| border(i).map(Timestamp::from_micros)).collect();
         borders.map(|borders| Self { borders }).ok_or_else(|| {
             Error::invalid(format!("horizon of {steps} steps of {step} from {start} ends beyond what a time can hold"))
         })
@@ -50,7 +53,7 @@ impl Horizon {
                 at + 1
             )));
         }
-        Ok(Self { borders })
+        Ok(Self { borders: borders.into() })
     }
 
     /// The calendar's steps in a half-open range: local days of 23, 24 or 25 hours where `every` has a zone.
@@ -186,7 +189,7 @@ impl From<Horizon> for WrittenHorizon {
             let steps = Some(horizon.len());
             return Self { start: Some(horizon.start()), step: Some(step.to_string()), steps, ..Self::default() };
         }
-        Self { borders: Some(horizon.borders), ..Self::default() }
+        Self { borders: Some(horizon.borders.to_vec()), ..Self::default() }
     }
 }
 

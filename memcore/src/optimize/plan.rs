@@ -261,7 +261,7 @@ pub struct Violation {
 pub struct Certificate {
     /// The largest miss of any balance, limit or transition, in W or Wh.
     pub largest_residual: f64,
-    /// Where that is, in the site's words.
+    /// Where that is, in the site's words; empty where there is none but rounding (below 1e-9).
     pub at: String,
     /// The difference between the engine's objective and the verifier's own.
     pub objective_difference: f64,

@@ -165,6 +165,35 @@ impl Schedule {
         &mut self.values[range]
     }
 
+    /// All columns of a part, in the order of its quantities, to be filled together.
+    ///
+    /// # Panics
+    /// Where the part has another number of columns.
+    pub(in crate::optimize) fn columns_mut<const N: usize>(&mut self, part: usize) -> [&mut [f64]; N] {
+        let (held, first) = self.parts[part];
+        assert_eq!(held.len(), N, "part {part} has {} columns", held.len());
+        let mut rest = &mut self.values[first * self.steps..];
+        std::array::from_fn(|_| {
+            let (column, after) = std::mem::take(&mut rest).split_at_mut(self.steps);
+            rest = after;
+            column
+        })
+    }
+
+    /// Where a column begins in [`values_mut`](Self::values_mut).
+    ///
+    /// # Panics
+    /// Where the part has no such column.
+    pub(in crate::optimize) fn begin(&self, part: usize, quantity: Quantity) -> usize {
+        let range = self.range(part, quantity);
+        range.unwrap_or_else(|| panic!("part {part} has no column {}", quantity.name())).start
+    }
+
+    /// The values of all columns, one column after the other.
+    pub(in crate::optimize) fn values_mut(&mut self) -> &mut [f64] {
+        &mut self.values
+    }
+
     /// The net power of a part at its bus, in W, positive into the part; of a link, what it takes from its first bus.
     #[must_use]
     pub fn net_power(&self, part: usize, step: usize) -> f64 {

@@ -146,7 +146,7 @@ class Site:
         steps: int | None = None,
         truth: bool = False,
     ) -> Site:
-        """Read a site's file, as ``memcore plan`` does: TOML, or JSON where its name ends so. Where a profile may stand,
+        """Read a site's file, as ``memcore plan`` does: TOML, or JSON where its name ends so. Where a profile stands,
         so may a column of a file, the history of a store, or a forecast.
 
         ``start``, ``end``, ``step`` and ``steps`` stand in place of what the file says of its horizon. With ``truth``

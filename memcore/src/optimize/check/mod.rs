@@ -127,7 +127,8 @@ pub(in crate::optimize) fn shortage_per_kwh(site: &Site) -> f64 {
 /// The highest price of energy at the site, whatever its sign.
 fn highest_price(site: &Site) -> f64 {
     let highest = |profile: &Profile| {
-        profile.values().iter().fold(0.0_f64, |most, price| if price.abs() > most { price.abs() } else { most })
+        let (least, most) = profile.extremes();
+        most.max(-least).max(0.0)
     };
     let of_asset = |asset: &Asset| match asset {
         Asset::Grid(grid) => highest(&grid.buy_per_kwh).max(highest(&grid.sell_per_kwh)),

@@ -43,11 +43,11 @@ fn clamp(asset: &mut Asset) {
 }
 
 fn least(profile: &Profile) -> f64 {
-    profile.values().iter().fold(f64::INFINITY, |least, value| if *value < least { *value } else { least })
+    profile.extremes().0
 }
 
 fn most(profile: &Profile) -> f64 {
-    profile.values().iter().fold(f64::NEG_INFINITY, |most, value| if *value > most { *value } else { most })
+    profile.extremes().1
 }
 
 /// All notices of a site that passed its checks.

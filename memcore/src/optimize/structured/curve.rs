@@ -103,10 +103,11 @@ impl Reader<'_> {
 /// A stack of curves in one piece of memory, which is used again and again.
 #[derive(Debug, Default)]
 pub(super) struct Curves {
-    /// Valid up to the end of the last curve; what follows is free.
     segments: Vec<Segment>,
     /// Where each curve's segments begin and end, and its domain begins and ends.
     curves: Vec<Place>,
+    /// Where a curve is made before it is pushed, so that no memory is touched that no curve needs.
+    made: Vec<Segment>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -120,11 +121,12 @@ struct Place {
 impl Curves {
     pub(super) fn clear(&mut self) {
         self.curves.clear();
+        self.segments.clear();
     }
 
     /// How many segments all curves have.
     pub(super) fn segments(&self) -> usize {
-        self.curves.last().map_or(0, |top| top.past)
+        self.segments.len()
     }
 
     /// The curve pushed as number `at`, from 0 on.
@@ -135,12 +137,12 @@ impl Curves {
 
     /// Pushes a curve of slope zero.
     pub(super) fn push_flat(&mut self, lowest: f64, highest: f64) {
-        let first = self.segments();
-        self.reserve(first + 1);
+        let first = self.segments.len();
         let length = highest - lowest;
-        self.segments[first] = Segment { slope: 0.0, length };
-        let past = if length > 0.0 { first + 1 } else { first };
-        self.curves.push(Place { first, past, lowest, highest });
+        if length > 0.0 {
+            self.segments.push(Segment { slope: 0.0, length });
+        }
+        self.curves.push(Place { first, past: self.segments.len(), lowest, highest });
     }
 
     /// Pushes the curve of the step before: at `x` within `within`, the least of `stage(d) + top(kept * x + d)` over `d`. False, and
@@ -157,34 +159,35 @@ impl Curves {
             return true;
         }
         let highest = highest.max(lowest);
-        let first = top.past;
-        self.reserve(first + (top.past - top.first) + stage.segments.len());
-        let (done, free) = self.segments.split_at_mut(first);
-        let mut trimmed = Trimmed { into: free, count: 0, skip: lowest - reach.0, room: highest - lowest };
-        merge(&done[top.first..], stage.segments, &mut trimmed);
-        let past = first + trimmed.count;
+        let later = &self.segments[top.first..top.past];
+        self.made.resize(self.made.len().max(later.len() + stage.segments.len()), Segment::default());
+        let mut trimmed = Trimmed { into: &mut self.made, count: 0, skip: lowest - reach.0, room: highest - lowest };
+        merge(later, stage.segments, &mut trimmed);
+        let made = trimmed.count;
         if kept != 1.0 {
-            for segment in &mut self.segments[first..past] {
+            for segment in &mut self.made[..made] {
                 *segment = Segment { slope: segment.slope * kept, length: segment.length / kept };
             }
         }
+        let first = self.segments.len();
+        self.segments.extend_from_slice(&self.made[..made]);
         let scaled = |y: f64, bound: f64| if y == bound * kept { bound } else { y / kept };
-        self.curves.push(Place { first, past, lowest: scaled(lowest, within.0), highest: scaled(highest, within.1) });
+        let (lowest, highest) = (scaled(lowest, within.0), scaled(highest, within.1));
+        self.curves.push(Place { first, past: self.segments.len(), lowest, highest });
         true
     }
 
     /// Adds to the curve on top what costs `below` per unit below `at` and `above` per unit above it; both zero or above.
     pub(super) fn add_kink(&mut self, at: f64, below: f64, above: f64) {
         let Some(top) = self.curves.last_mut() else { return };
-        self.segments.resize(self.segments.len().max(top.past + 1), Segment::default());
         let mut left = at - top.lowest;
         let mut index = top.first;
         while index < top.past && left > SAME_LENGTH {
             let length = self.segments[index].length;
             if left < length - SAME_LENGTH {
-                self.segments.copy_within(index..top.past, index + 1);
+                let slope = self.segments[index].slope;
                 self.segments[index].length = left;
-                self.segments[index + 1].length = length - left;
+                self.segments.insert(index + 1, Segment { slope, length: length - left });
                 top.past += 1;
             }
             left -= length;
@@ -202,12 +205,6 @@ impl Curves {
             self.segments[top.first..top.past].iter_mut().for_each(|segment| segment.slope += slope);
         }
     }
-
-    fn reserve(&mut self, segments: usize) {
-        if self.segments.len() < segments {
-            self.segments.resize((2 * segments).max(256), Segment::default());
-        }
-    }
 }
 
 /// Where merged segments go: without the first `skip`, no longer than `room`.
@@ -222,12 +219,15 @@ impl Trimmed<'_> {
     /// Takes a segment; false when there is no room for another.
     #[inline]
     fn push(&mut self, slope: f64, mut length: f64) -> bool {
-        if self.skip > 0.0 {
-            let skipped = self.skip.min(length);
-            self.skip -= skipped;
-            length -= skipped;
+        if self.skip >= length {
+            self.skip -= length;
+            return true;
         }
-        length = length.min(self.room);
+        length -= self.skip;
+        self.skip = 0.0;
+        if length > self.room {
+            length = self.room;
+        }
         if length > SAME_LENGTH {
             self.room -= length;
             match self.count.checked_sub(1).map(|last| &mut self.into[last]) {

@@ -1,7 +1,7 @@
 //! The walk forward through value functions: what the store does, who trades, and the prices that prove it best.
 
+use crate::optimize::Schedule;
 use crate::optimize::answer::Answer;
-use crate::optimize::{Quantity, Schedule};
 
 use super::curve::{Curve, SAME_LENGTH, TOUCHING};
 use super::market::{Flow, Market, Offer, SAME_KW, Step};
@@ -170,10 +170,11 @@ impl Path {
 
     /// Fills the columns of the store.
     pub(super) fn fill(&self, schedule: &mut Schedule, part: usize) {
-        let watts = |power: f64| (power * 1000.0).max(0.0);
-        schedule.column_mut(part, Quantity::Charge).iter_mut().zip(&self.power).for_each(|(to, kw)| *to = watts(*kw));
-        schedule.column_mut(part, Quantity::Discharge).iter_mut().zip(&self.power).for_each(|(to, kw)| *to = watts(-kw));
-        schedule.column_mut(part, Quantity::Energy).iter_mut().zip(&self.energy).for_each(|(to, kwh)| *to = kwh * 1000.0);
+        let [charge, discharge, energy, _reserve] = schedule.columns_mut(part);
+        for ((charge, discharge), kw) in charge.iter_mut().zip(discharge).zip(&self.power) {
+            (*charge, *discharge) = ((kw * 1000.0).max(0.0), (-kw * 1000.0).max(0.0));
+        }
+        energy.iter_mut().zip(&self.energy).for_each(|(to, kwh)| *to = kwh * 1000.0);
     }
 }
 
@@ -216,6 +217,7 @@ fn carried(push: Range, water: f64, step: usize, problem: &Problem<'_>) -> Range
     }
     match problem.kept(step + 1) {
         0.0 => (f64::NEG_INFINITY, f64::INFINITY),
+        1.0 => (water + push.0, water + push.1),
         kept => ((water + push.0) / kept, (water + push.1) / kept),
     }
 }

@@ -23,7 +23,7 @@
 
 use crate::optimize::answer::{Answer, Solved};
 use crate::optimize::checked::Checked;
-use crate::optimize::{Quantity, Schedule};
+use crate::optimize::{Asset, Quantity, Schedule};
 
 use super::curve::{Curve, Curves, SAME_LENGTH, Segment, TOUCHING};
 use super::demand::{self, Charge};
@@ -325,32 +325,22 @@ impl Workspace {
 
     fn schedule(&self, problem: &Problem<'_>) -> Schedule {
         let mut schedule = Schedule::zeros(problem.checked.site);
-        for (part, _) in &problem.parts.grids {
-            self.fill(&mut schedule, *part, Quantity::Import, Flow::Import, |_, taken, _| taken * 1000.0);
-            self.fill(&mut schedule, *part, Quantity::Export, Flow::Export, |_, taken, kw| (kw - taken) * 1000.0);
-        }
+        self.fill_offers(problem, &mut schedule);
         for (part, source) in &problem.parts.sources {
-            let available = |step| source.available_w.at(step).max(0.0);
-            if source.curtailable {
-                let used = |step, taken, kw| if taken == kw { available(step) } else { taken * 1000.0 };
-                self.fill(&mut schedule, *part, Quantity::Used, Flow::Used, used);
-                for step in 0..problem.steps() {
-                    let curtailed = available(step) - schedule.column(*part, Quantity::Used)[step];
-                    schedule.column_mut(*part, Quantity::Curtailed)[step] = curtailed;
+            let [used, curtailed] = schedule.columns_mut(*part);
+            for (step, (used, curtailed)) in used.iter_mut().zip(curtailed).enumerate() {
+                let available = problem.checked.available_w(source, step);
+                if source.curtailable {
+                    *curtailed = available - *used;
+                } else {
+                    *used = available;
                 }
-            } else {
-                let column = schedule.column_mut(*part, Quantity::Used);
-                column.iter_mut().enumerate().for_each(|(step, used)| *used = available(step));
             }
         }
         for (part, load) in &problem.parts.loads {
-            if problem.checked.shedding(load).is_some() {
-                self.fill(&mut schedule, *part, Quantity::Shed, Flow::Shed, |_, taken, _| taken * 1000.0);
-            }
-            for step in 0..problem.steps() {
-                let served = load.power_w.at(step) - schedule.column(*part, Quantity::Shed)[step];
-                schedule.column_mut(*part, Quantity::Served)[step] = served;
-            }
+            let [served, shed] = schedule.columns_mut(*part);
+            let columns = served.iter_mut().zip(shed).enumerate();
+            columns.for_each(|(step, (served, shed))| *served = load.power_w.at(step) - *shed);
         }
         if let Some(store) = problem.store {
             self.path.fill(&mut schedule, store.part);
@@ -358,21 +348,29 @@ impl Workspace {
         schedule
     }
 
-    /// Sums into a column what `amount` makes of the offers of a part: of the step, what is taken, and what there is.
-    fn fill(
-        &self,
-        schedule: &mut Schedule,
-        part: usize,
-        quantity: Quantity,
-        flow: Flow,
-        amount: impl Fn(usize, f64, f64) -> f64,
-    ) {
-        let column = schedule.column_mut(part, quantity);
+    /// Fills the columns that offers are taken for: import, export, sun used, load shed.
+    fn fill_offers(&self, problem: &Problem<'_>, schedule: &mut Schedule) {
+        let assets = &problem.checked.site.assets;
+        let column = |asset: (usize, &Asset)| match asset {
+            (part, Asset::Grid(_)) => [Quantity::Import, Quantity::Export].map(|quantity| schedule.begin(part, quantity)),
+            (part, Asset::Pv(_)) => [schedule.begin(part, Quantity::Used); 2],
+            (part, Asset::Load(_)) => [schedule.begin(part, Quantity::Shed); 2],
+            _ => [0; 2],
+        };
+        let columns: Vec<[usize; 2]> = assets.iter().enumerate().map(column).collect();
+        let values = schedule.values_mut();
         for (at, step) in self.market.steps.iter().enumerate() {
-            for place in step.first..step.past {
-                let offer = &self.market.offers[place];
-                if offer.part as usize == part && offer.flow == flow {
-                    column[at] += amount(at, self.path.taken[place], offer.kw);
+            let offered = step.first..step.past;
+            for (offer, taken) in self.market.offers[offered.clone()].iter().zip(&self.path.taken[offered]) {
+                let part = offer.part as usize;
+                let [column, exported] = columns[part];
+                match (offer.flow, &assets[part]) {
+                    (Flow::Export, _) => values[exported + at] += (offer.kw - taken) * 1000.0,
+                    // To the last digit, so that nothing is curtailed.
+                    (Flow::Used, Asset::Pv(source)) if *taken == offer.kw => {
+                        values[column + at] = problem.checked.available_w(source, at);
+                    }
+                    _ => values[column + at] += taken * 1000.0,
                 }
             }
         }

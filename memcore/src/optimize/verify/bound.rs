@@ -5,6 +5,8 @@
 //! Money is in the site's currency, power in kW, energy in kWh. What couples parts beside the buses (reserve, smoothness, staying
 //! with a plan) costs zero or more and is left out, as are least times.
 
+use std::borrow::Cow;
+
 use crate::optimize::checked::{Checked, Target};
 use crate::optimize::{Asset, Battery, Deferrable, Ev, Genset, Heat, HeatPump, Link, Profile, Session, Source, Tank};
 
@@ -15,7 +17,7 @@ const MOST_VALUES: usize = 200;
 struct Duals<'a> {
     checked: &'a Checked<'a>,
     /// By bus and step; moved to where no unlimited grid could trade without end.
-    prices: Vec<Vec<f64>>,
+    prices: Cow<'a, [Vec<f64>]>,
     water: &'a [(usize, Vec<f64>)],
 }
 
@@ -24,7 +26,7 @@ pub(super) fn price_bound(checked: &Checked<'_>, prices: &[Vec<f64>], water: &[(
     if prices.len() != checked.buses.len() || prices.iter().flatten().any(|price| !price.is_finite()) {
         return None;
     }
-    let mut duals = Duals { checked, prices: prices.to_vec(), water };
+    let mut duals = Duals { checked, prices: Cow::Borrowed(prices), water };
     duals.tame();
     let mut bound = 0.0;
     for (part, asset) in checked.assets() {
@@ -41,11 +43,12 @@ impl Duals<'_> {
     fn tame(&mut self) {
         for (part, asset) in self.checked.assets() {
             let Asset::Grid(grid) = asset else { continue };
-            if grid.quadratic_per_kw2h > 0.0 {
+            let limited = grid.import_limit_w.is_some() && grid.export_limit_w.is_some();
+            if grid.quadratic_per_kw2h > 0.0 || limited {
                 continue;
             }
             let carbon = self.checked.site.carbon_price_per_kg / 1000.0;
-            for (step, price) in self.prices[self.checked.bus_of[part]].iter_mut().enumerate() {
+            for (step, price) in self.prices.to_mut()[self.checked.bus_of[part]].iter_mut().enumerate() {
                 if grid.import_limit_w.is_none() && grid.demand_charges.is_empty() {
                     *price = price.min(grid.buy_per_kwh.at(step) + carbon * grid.carbon_g_per_kwh.at(step));
                 }
@@ -137,6 +140,11 @@ impl Duals<'_> {
     fn held(&self, battery: &Battery, step: usize, slope: f64) -> f64 {
         let bounds = self.checked.energy_bounds(battery, step);
         let soft = self.checked.starts_outside(battery);
+        let wished = battery.preferred_min_wh.is_some() || battery.preferred_max_wh.is_some();
+        if !soft && !wished && step + 1 < self.checked.steps() {
+            // A straight line between two hard bounds.
+            return (slope * bounds.min_wh).min(slope * bounds.max_wh) / 1000.0;
+        }
         let (low, high) = if soft { (0.0, battery.capacity_wh) } else { (bounds.min_wh, bounds.max_wh) };
         let last = step + 1 == self.checked.steps();
         let target = last.then(|| self.checked.battery_target(battery));

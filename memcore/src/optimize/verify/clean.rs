@@ -48,12 +48,18 @@ fn exclusive(checked: &Checked<'_>, part: usize) -> Option<[Quantity; 2]> {
 
 /// Where both of a pair run, the smaller one ends when it is within tolerance.
 fn part_ways(schedule: &mut Schedule, part: usize, [first, second]: [Quantity; 2]) {
-    for step in 0..schedule.steps() {
+    let both = |schedule: &Schedule, from: usize| {
+        let (one, other) = (&schedule.column(part, first)[from..], &schedule.column(part, second)[from..]);
+        Some(from + one.iter().zip(other).position(|(one, other)| *one > 0.0 && *other > 0.0)?)
+    };
+    let mut from = 0;
+    while let Some(step) = both(schedule, from) {
         let (one, other) = (schedule.column(part, first)[step], schedule.column(part, second)[step]);
-        if one > 0.0 && other > 0.0 && one.min(other) <= 0.1 * tolerance(one.max(other)) {
+        if one.min(other) <= 0.1 * tolerance(one.max(other)) {
             let smaller = if one <= other { first } else { second };
             schedule.column_mut(part, smaller)[step] = 0.0;
         }
+        from = step + 1;
     }
 }
 

@@ -12,11 +12,17 @@ pub(super) fn signs(walk: &mut Walk<'_>) {
                 Quantity::Temperature => {
                     walk.hold(Owner::Part(part), "temperature_c is no number", |step| (column[step] * 0.0, 0.0));
                 }
+                _ if all_at_least_zero(column) => {}
                 // Zero times what has no end is no number, which is within no tolerance.
                 _ => walk.hold(Owner::Part(part), below_zero(*quantity), |step| (column[step] * 0.0 - column[step], 0.0)),
             }
         }
     }
+}
+
+/// Whether all values are zero or above and have an end: one pass without branches.
+fn all_at_least_zero(column: &[f64]) -> bool {
+    column.iter().fold(true, |all, value| all & (*value >= 0.0) & (*value < f64::INFINITY))
 }
 
 fn below_zero(quantity: Quantity) -> &'static str {
@@ -95,16 +101,14 @@ pub(super) fn link(walk: &mut Walk<'_>, part: usize, link: &Link) {
 pub(super) fn balances(walk: &mut Walk<'_>) {
     let steps = walk.steps();
     for bus in 0..walk.checked.buses.len() {
-        let mut net = vec![0.0; steps];
-        let mut size = vec![0.0_f64; steps];
+        let mut sums = vec![(0.0, 0.0_f64); steps];
         for (part, flow) in flows(walk, bus) {
-            let column = walk.column(part, flow.quantity);
-            for step in 0..steps {
-                net[step] += flow.per_w * column[step];
-                size[step] = size[step].max(column[step]);
+            for ((net, size), power) in sums.iter_mut().zip(walk.column(part, flow.quantity)) {
+                *net += flow.per_w * power;
+                *size = size.max(*power);
             }
         }
-        walk.hold(Owner::Bus(bus), "what goes in is not what comes out", |step| (net[step].abs(), size[step]));
+        walk.hold(Owner::Bus(bus), "what goes in is not what comes out", |step| (sums[step].0.abs(), sums[step].1));
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Verified {
     pub violations: Vec<Violation>,
     /// The largest miss of any balance, limit or transition, in W or Wh; within tolerance.
     pub largest_residual: f64,
-    /// Where that is, in the site's words; empty where there is none.
+    /// Where that is, in the site's words; empty where there is none but rounding (below 1e-9).
     pub at: String,
 }
 

@@ -36,13 +36,15 @@ pub(super) fn prices(walk: &Walk<'_>, prices: &[Vec<f64>], water: &[(usize, Vec<
 impl<'w> Shadows<'w, '_> {
     /// Adds a limit where it binds and is worth something.
     fn add(&mut self, part: usize, limit: &'static str, binds: impl Fn(usize) -> bool, worth: impl Fn(usize) -> f64) {
-        let worth_of = |step| if binds(step) { worth(step) } else { 0.0 };
-        let first = (0..self.walk.steps()).find(|step| worth_of(*step) > NOTHING);
-        if first.is_some() {
-            let values = (0..self.walk.steps()).map(worth_of).map(|worth| if worth > NOTHING { worth } else { 0.0 });
-            let part = self.walk.checked.part_name(part).to_owned();
-            self.found.push(ShadowPrice { part, limit, values: values.collect() });
+        let steps = self.walk.steps();
+        let worth_of = |step: &usize| if binds(*step) { worth(*step) } else { 0.0 };
+        let Some(first) = (0..steps).find(|step| worth_of(step) > NOTHING) else { return };
+        let mut values = vec![0.0; steps];
+        for step in first..steps {
+            let worth = worth_of(&step);
+            values[step] = if worth > NOTHING { worth } else { 0.0 };
         }
+        self.found.push(ShadowPrice { part: self.walk.checked.part_name(part).to_owned(), limit, values });
     }
 
     /// The price at the bus of an asset.

@@ -10,6 +10,9 @@ const ABSOLUTE: f64 = 1e-3;
 /// Nor is a miss of less than this share of the numbers around it.
 const RELATIVE: f64 = 1e-6;
 
+/// A miss of less than this many W or Wh is what numbers of this length come with: it is told, but not where it is.
+const ROUNDING: f64 = 1e-9;
+
 /// The miss that is no fault among numbers of a size, in W or Wh.
 pub(super) fn tolerance(size: f64) -> f64 {
     ABSOLUTE + RELATIVE * size.abs()
@@ -67,7 +70,8 @@ impl<'a> Walk<'a> {
                 worst = (by, step);
             }
             // What is no number is within no tolerance.
-            if by > tolerance(size) || by.is_nan() || size.is_nan() {
+            let kept = by <= tolerance(size);
+            if !kept {
                 self.break_rule(owner, rule, step, by);
                 return;
             }
@@ -93,7 +97,7 @@ impl<'a> Walk<'a> {
         self.fault.get_or_insert(Miss { owner, rule, step, by });
     }
 
-    /// The largest miss within tolerance, and where it is.
+    /// The largest miss within tolerance, and where it is unless it is mere rounding.
     ///
     /// # Errors
     /// Internal where a rule is broken, naming the first one.
@@ -102,7 +106,8 @@ impl<'a> Walk<'a> {
             return Err(Error::new(ErrorKind::Internal, format!("the plan breaks a rule: {}", self.text(fault))));
         }
         let largest = self.largest.map_or(0.0, |largest| largest.by);
-        Ok((largest, self.largest.map(|miss| self.text(miss)).unwrap_or_default()))
+        let named = self.largest.filter(|miss| miss.by > ROUNDING);
+        Ok((largest, named.map(|miss| self.text(miss)).unwrap_or_default()))
     }
 
     fn text(&self, miss: Miss) -> String {

@@ -143,7 +143,11 @@ fn a_microgrid_commits_its_gensets_as_seven_tools_do() {
     let from = 180 * 24;
     if Solver::Highs.is_built() {
         close(solved(&microgrid(&rows[from..from + 48]), &with(Solver::Highs)).objective, 294.504_696_94);
-        close(solved(&microgrid(&rows[from..from + 168]), &with(Solver::Highs)).objective, 1_005.075_465_30);
+        // Proof to the last digit of a week takes HiGHS minutes: a hundredth is near enough to see that both ends hold.
+        let (optimum, gap) = (1_005.075_465_30, 0.01);
+        let week = solved(&microgrid(&rows[from..from + 168]), &Options { gap, ..with(Solver::Highs) });
+        assert!(week.bound <= optimum + 1e-6 && optimum - 1e-6 <= week.objective, "{} {}", week.bound, week.objective);
+        assert!(week.objective - week.bound <= gap * week.objective + 1e-6, "{} {}", week.bound, week.objective);
     }
 }
 
@@ -190,6 +194,21 @@ fn timings() {
         ("P3", home(&rows, 0, 8_760, 1), 2),
         ("P4", microgrid(&island[from..from + 48]), 2),
     ];
+    let mut warm = crate::optimize::Planner::new(day(111), with(Solver::Highs)).warm_starts(true);
+    let mut plain = crate::optimize::Planner::new(day(111), with(Solver::Highs));
+    for (name, planner) in [("cold", &mut plain), ("hot", &mut warm)] {
+        let begun = cpu();
+        for turn in 0..100 {
+            if let Asset::Grid(grid) = &mut planner.site_mut().assets[0] {
+                grid.buy_per_kwh = grid.buy_per_kwh.map(|price| price + if turn % 2 == 0 { 0.01 } else { -0.01 });
+            }
+            if let Asset::Battery(battery) = &mut planner.site_mut().assets[1] {
+                battery.initial_wh = 5_000.0 + f64::from(turn % 7);
+            }
+            planner.solve().unwrap();
+        }
+        eprintln!("P1 planned again, {name}: {:.2} ms CPU", (cpu() - begun) / 100.0);
+    }
     for (name, site, times) in sites {
         for solver in linear_solvers().take(1) {
             let begun = cpu();

@@ -158,10 +158,9 @@ fn a_battery_is_counted_on_for_what_it_can_give_as_long_as_asked() {
     // Asked for is 1 kW. The small genset has 0.5 to spare beside the sun; the kWh above the floor gives 0.95 for an hour, 0.475 for two.
     costs(&island(None, 0.0), 0.1 + 0.2);
     costs(&island(Some(hours(2)), 0.0), 0.1 + 0.2 + 0.025);
-    // A quarter of the sun more is there with the battery for an hour.
+    // A quarter of the sun, 0.1 kW, is asked for as well: it is there for an hour, and missing for two.
     costs(&island(None, 0.25), 0.1 + 0.2);
-    // Each kW of sun asks for 1.5 and lets the small genset spare 1: with 0.05 kW more than what is asked, 0.1 kW of it are used.
-    costs(&island(None, 1.5), 0.1 + 0.2 * 1.3);
+    costs(&island(Some(hours(2)), 0.25), 0.1 + 0.2 + 0.125);
 }
 
 /// Steps of 60, 30, 60 and 30 minutes.
