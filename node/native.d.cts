@@ -116,6 +116,18 @@ export declare class NativeHistory {
   seriesStats(selection: string): Promise<Array<SeriesSize>>
 }
 
+/** A network that was checked. */
+export declare class NativeNetwork {
+  /** Of a MATPOWER case, pandapower's JSON, or its own. */
+  static of(text: string): NativeNetwork
+  /** Of such a file. */
+  static read(path: string): Promise<NativeNetwork>
+  /** All of its fields, as JSON. */
+  json(): string
+  /** The answer to a question, both as JSON. */
+  answer(question: string): Promise<string>
+}
+
 /** What became of a site. */
 export declare class NativePlan {
   /** `optimal`, `feasible`, `infeasible` or `undecided`. */
@@ -150,6 +162,14 @@ export declare class NativePlan {
   relaxed(): NativePlan | null
   /** The table as an Arrow IPC stream. */
   toIpc(): Promise<Buffer>
+}
+
+/** Plans one site after the other, and keeps memory and bases from one to the next. */
+export declare class NativePlanner {
+  /** With the options of every plan. */
+  static of(settings: SolveSettings): NativePlanner
+  /** The best plan, begun from the one before where that helps. */
+  solve(site: NativePlanSite): Promise<NativePlan>
 }
 
 /** A site to plan for. */
