@@ -121,6 +121,8 @@ export interface EvAsset extends OnBus {
   wearPerKwh?: number;
   /** What it costs to begin charging after not charging. */
   startCost?: number;
+  /** Whether it charges when the horizon starts: to go on is then no start. */
+  initiallyCharging?: boolean;
   /** What each kWh missing at a departure costs. */
   shortfallPerKwh?: number;
 }
@@ -399,6 +401,7 @@ export const ASSETS: Readonly<Record<Asset["type"], Fields>> = {
     dischargeEfficiency: same,
     wearPerKwh: same,
     startCost: same,
+    initiallyCharging: same,
     shortfallPerKwh: same,
   },
   deferrable: {
