@@ -182,6 +182,8 @@ export interface HeatPumpAsset extends OnBus {
   minOn?: Duration;
   minOff?: Duration;
   initiallyOn?: boolean;
+  /** Since when it has run or stood at the horizon's start; longer than any least time unless told. */
+  initialSince?: Duration;
 }
 
 /** A generator that is started and stopped. */
@@ -427,6 +429,7 @@ export const ASSETS: Readonly<Record<Asset["type"], Fields>> = {
     minOn: length,
     minOff: length,
     initiallyOn: same,
+    initialSince: length,
   },
   genset: {
     ...ON_BUS,
