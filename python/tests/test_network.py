@@ -1,11 +1,13 @@
 """Networks from Python: what the core finds arrives, and what it refuses is told."""
 
+from typing import Any
+
 import pytest
 
 import memcore as mc
 from memcore import network
 
-RING = {
+RING: dict[str, Any] = {
     "base_va": 100_000,
     "buses": [{"name": "1", "nominal_v": 400, "reference": True}, *({"name": n, "nominal_v": 400} for n in "23")],
     "branches": [
@@ -35,7 +37,8 @@ def test_what_cannot_be_supplied_is_an_answer() -> None:
 
 
 def test_a_radial_network_has_voltages() -> None:
-    radial = network.Network({**RING, "branches": RING["branches"][:2]})
+    lines = [{**line, "r_pu": 0.05} for line in RING["branches"][:2]]
+    radial = network.Network({**RING, "branches": lines})
     assert radial.lindistflow()["lowest"]["bus"] == "3"
     assert radial.power_flow()["status"] == "solved"
     assert network.Network.parse(radial.to_json()).to_dict() == radial.to_dict()
