@@ -141,9 +141,10 @@ fn solved(year: &Year, problem: &Problem, engine: Option<Engine>) -> Vec<Figure>
     figures
 }
 
-/// A day planned again with new prices and a new measurement, in memory that is kept.
+/// A day planned again with new prices and a new measurement, in memory that is kept; programs begin from the one before.
 fn resolved(year: &Year, engine: Option<Engine>) -> Figure {
     let mut planner = Planner::new(home(year, HOME_DAY, 24, 4), Options { engine, ..Options::default() });
+    planner = planner.warm_starts(engine.is_some());
     let mut turn = 0;
     let seconds = best(|| {
         turn += 1;
@@ -158,7 +159,7 @@ fn resolved(year: &Year, engine: Option<Engine>) -> Figure {
         }
         black_box(planner.solve().expect("a site that is well formed"));
     });
-    let by = engine.map_or(String::new(), |engine| format!(", by {}", engine.name()));
+    let by = engine.map_or(String::new(), |engine| format!(", by {}, begun from the plan before", engine.name()));
     // A thousandth of what EMHASS takes, where the router may choose.
     let target = engine.is_none().then_some(161.0);
     Figure { name: format!("P1 planned again on new data{by}"), value: seconds * 1e6, unit: "us", better: "lower", target }

@@ -121,6 +121,8 @@ export interface EvAsset extends OnBus {
   wearPerKwh?: number;
   /** What it costs to begin charging after not charging. */
   startCost?: number;
+  /** Whether it charges when the horizon starts: to go on is then no start. */
+  initiallyCharging?: boolean;
   /** What each kWh missing at a departure costs. */
   shortfallPerKwh?: number;
 }
@@ -180,6 +182,8 @@ export interface HeatPumpAsset extends OnBus {
   minOn?: Duration;
   minOff?: Duration;
   initiallyOn?: boolean;
+  /** Since when it has run or stood at the horizon's start; longer than any least time unless told. */
+  initialSince?: Duration;
 }
 
 /** A generator that is started and stopped. */
@@ -399,6 +403,7 @@ export const ASSETS: Readonly<Record<Asset["type"], Fields>> = {
     dischargeEfficiency: same,
     wearPerKwh: same,
     startCost: same,
+    initiallyCharging: same,
     shortfallPerKwh: same,
   },
   deferrable: {
@@ -424,6 +429,7 @@ export const ASSETS: Readonly<Record<Asset["type"], Fields>> = {
     minOn: length,
     minOff: length,
     initiallyOn: same,
+    initialSince: length,
   },
   genset: {
     ...ON_BUS,

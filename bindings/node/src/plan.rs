@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use memcore::model::{Span, SystemClock};
+use memcore::model::SystemClock;
 use memcore::optimize::{Asset, BusPrices, Description, Engine, Options, Outcome, Plan, Planner, Site, WaterValues};
 use memcore::{Error, QueryResult, SiteRequest};
 use napi::Env;

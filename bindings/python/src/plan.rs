@@ -130,7 +130,7 @@ impl PlanSite {
     }
 
     /// From a step on.
-    fn from_step(&self, step: usize) -> PyResult<Self> {
+    fn rest(&self, step: usize) -> PyResult<Self> {
         self.0.from_step(step).map(|site| Self(Arc::new(site))).map_err(raised)
     }
 

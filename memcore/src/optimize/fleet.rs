@@ -19,7 +19,7 @@ pub fn solve_many(
 ) -> Vec<Result<Outcome>> {
     let processors = || thread::available_parallelism().map_or(1, usize::from);
     let threads = threads.unwrap_or_else(processors).clamp(1, sites.len().max(1));
-    let fleet = Fleet { sites, options, progress, threads, next: AtomicUsize::new(0), done: AtomicUsize::new(0) };
+    let fleet = Fleet { sites, options, progress, next: AtomicUsize::new(0), done: AtomicUsize::new(0) };
     if threads == 1 {
         return fleet.work().into_iter().map(|(_, outcome)| outcome).collect();
     }
@@ -38,7 +38,6 @@ struct Fleet<'a> {
     sites: &'a [Site],
     options: &'a Options,
     progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
-    threads: usize,
     /// The next site that nobody plans yet.
     next: AtomicUsize,
     done: AtomicUsize,
@@ -48,8 +47,7 @@ impl Fleet<'_> {
     /// Plans one site after the other until none is left.
     fn work(&self) -> Vec<(usize, Result<Outcome>)> {
         let mut memory = Memory::default();
-        // The share of a thread; those that are faster take more.
-        let mut outcomes = Vec::with_capacity(self.sites.len().div_ceil(self.threads));
+        let mut outcomes = Vec::new();
         loop {
             let place = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(site) = self.sites.get(place) else { return outcomes };

@@ -53,16 +53,16 @@ impl Profile {
     pub(in crate::optimize) fn extremes(&self) -> (f64, f64) {
         // Eight at a time, none of which waits for another.
         let (mut least, mut most) = ([f64::INFINITY; 8], [f64::NEG_INFINITY; 8]);
-        let mut see = |values: &[f64]| {
-            for ((value, least), most) in values.iter().zip(&mut least).zip(&mut most) {
-                *least = if *value < *least { *value } else { *least };
-                *most = if *value > *most { *value } else { *most };
+        let (eights, rest) = self.values().as_chunks::<8>();
+        for eight in eights {
+            for ((value, least), most) in eight.iter().zip(&mut least).zip(&mut most) {
+                *least = if value < least { *value } else { *least };
+                *most = if value > most { *value } else { *most };
             }
-        };
-        let eights = self.values().chunks_exact(8);
-        see(eights.remainder());
-        eights.for_each(see);
-        (least.into_iter().fold(f64::INFINITY, f64::min), most.into_iter().fold(f64::NEG_INFINITY, f64::max))
+        }
+        let values = || rest.iter().copied();
+        let least = values().chain(least).fold(f64::INFINITY, f64::min);
+        (least, values().chain(most).fold(f64::NEG_INFINITY, f64::max))
     }
 
     /// The part that belongs to a range of steps.

@@ -253,8 +253,8 @@ class Ev(Asset):
     start_cost: float = 0.0
     """What it costs to begin charging after not charging."""
     initially_charging: bool = False
-    """Whether it charges when the horizon starts (where the charger goes down to nothing: whether it has begun to in its session),
-    so that to go on is no start."""
+    """Whether it charges when the horizon starts (where the charger goes down to nothing: whether it has begun to in
+    its session), so that to go on is no start."""
     shortfall_per_kwh: float | None = None
     """What each kWh missing at a departure costs; the site's price of shortage unless told."""
     bus: str = "main"

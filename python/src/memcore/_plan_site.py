@@ -208,7 +208,7 @@ class Site:
 
     def from_step(self, step: int) -> Site:
         """Return the site from a step on: every profile is cut with its horizon. ``at_state`` says its state then."""
-        return Site._of(self._native.from_step(step))
+        return Site._of(self._native.rest(step))
 
     def at_state(self, state: State) -> Site:
         """Return the site with its assets in a state, measured or of ``Plan.state_after``, when its horizon starts."""

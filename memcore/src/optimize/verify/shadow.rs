@@ -40,9 +40,9 @@ impl<'w> Shadows<'w, '_> {
         let worth_of = |step: &usize| if binds(*step) { worth(*step) } else { 0.0 };
         let Some(first) = (0..steps).find(|step| worth_of(step) > NOTHING) else { return };
         let mut values = vec![0.0; steps];
-        for step in first..steps {
+        for (step, value) in values.iter_mut().enumerate().skip(first) {
             let worth = worth_of(&step);
-            values[step] = if worth > NOTHING { worth } else { 0.0 };
+            *value = if worth > NOTHING { worth } else { 0.0 };
         }
         self.found.push(ShadowPrice { part: self.walk.checked.part_name(part).to_owned(), limit, values });
     }

@@ -143,9 +143,24 @@ pub(in crate::optimize) fn solve(program: &Program, limits: &Limits, solver: Sol
     if program.columns() == 0 {
         return Ok(without_columns(program));
     }
-    let found = catch_unwind(AssertUnwindSafe(|| run(program, limits, solver)))
-        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "it panicked")));
+    let shares = limits.gap > 0.0 && program.has_integers() && program.constant != 0.0;
+    let search = || if shares { run_with_constant(program, limits, solver) } else { run(program, limits, solver) };
+    let found =
+        catch_unwind(AssertUnwindSafe(search)).unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "it panicked")));
     found.map_err(|error| error.context(format_args!("{} on {} columns", solver.engine().name(), program.columns())))
+}
+
+/// A gap is a share of all that is paid. Solvers know no constant of a program, so that it becomes a column that is 1.
+fn run_with_constant(program: &Program, limits: &Limits, solver: Solver) -> Result<Found> {
+    let mut whole = program.clone();
+    whole.column(program.constant, 1.0..=1.0);
+    whole.constant = 0.0;
+    let start = limits.start.as_ref().map(|start| start.iter().copied().chain([1.0]).collect());
+    let mut found = run(&whole, &Limits { start, ..limits.clone() }, solver)?;
+    if let Found::Solved(solution) | Found::Stopped { incumbent: Some(solution), .. } = &mut found {
+        solution.values.truncate(program.columns());
+    }
+    Ok(found)
 }
 
 fn run(program: &Program, limits: &Limits, solver: Solver) -> Result<Found> {

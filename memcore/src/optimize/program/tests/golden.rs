@@ -143,12 +143,25 @@ fn a_microgrid_commits_its_gensets_as_seven_tools_do() {
     let from = 180 * 24;
     if Solver::Highs.is_built() {
         close(solved(&microgrid(&rows[from..from + 48]), &with(Solver::Highs)).objective, 294.504_696_94);
-        // Proof to the last digit of a week takes HiGHS minutes: a hundredth is near enough to see that both ends hold.
-        let (optimum, gap) = (1_005.075_465_30, 0.01);
-        let week = solved(&microgrid(&rows[from..from + 168]), &Options { gap, ..with(Solver::Highs) });
-        assert!(week.bound <= optimum + 1e-6 && optimum - 1e-6 <= week.objective, "{} {}", week.bound, week.objective);
-        assert!(week.objective - week.bound <= gap * week.objective + 1e-6, "{} {}", week.bound, week.objective);
+        assert_within(&rows[from..from + 48], 294.504_696_94, 0.05);
     }
+}
+
+/// Proof of a week to the last digit takes HiGHS very long: within a hundredth it can be seen that both ends hold.
+#[test]
+#[ignore = "takes HiGHS minutes"]
+fn a_week_of_a_microgrid_costs_what_cbc_says_within_a_hundredth() {
+    let Some(rows) = table("microgrid_year_hourly.csv") else { return };
+    if Solver::Highs.is_built() {
+        assert_within(&rows[180 * 24..180 * 24 + 168], 1_005.075_465_30, 0.01);
+    }
+}
+
+/// A gap is a share of all that is paid: of the plan's cost, whatever of it no decision changes.
+fn assert_within(rows: &[Vec<f64>], optimum: f64, gap: f64) {
+    let found = solved(&microgrid(rows), &Options { gap, ..with(Solver::Highs) });
+    assert!(found.bound <= optimum + 1e-6 && optimum - 1e-6 <= found.objective, "{} {}", found.bound, found.objective);
+    assert!(found.objective - found.bound <= gap * found.objective + 1e-6, "{} {}", found.bound, found.objective);
 }
 
 #[test]
