@@ -286,7 +286,8 @@ fn scaled(site: &Site, size: f64, price: f64) -> Site {
 #[test]
 fn a_site_a_thousand_times_as_large_costs_a_thousand_times_as_much() {
     let mut compared = 0;
-    for seed in first_seed()..first_seed() + rounds(72) {
+    // The first one has a demand charge, which an engine once held to be settled by rounding.
+    for seed in std::iter::once(518).chain(first_seed()..first_seed() + rounds(72)) {
         let mut site = sites::one_store(&mut Dice::new(seed));
         site.shortage_per_kwh = Some(20.0);
         let lengths = [15, 60, 30, 5, 120, 10];
