@@ -9,6 +9,7 @@ mod demand;
 mod market;
 mod modes;
 mod path;
+mod size;
 mod storage;
 mod store;
 #[cfg(test)]
@@ -19,7 +20,7 @@ pub(in crate::optimize) use storage::Workspace;
 /// Solves with one of the structured engines.
 pub(in crate::optimize) fn solve(checked: &Checked<'_>, engine: Engine, workspace: &mut Workspace) -> Answer {
     match engine {
-        Engine::Storage => storage::solve(checked, workspace),
+        Engine::Storage => size::solved(checked, |checked| storage::solve(checked, workspace)),
         Engine::Modes => modes::solve(checked),
         _ => Answer::NotMine(format!("{} is no structured engine", engine.name())),
     }
