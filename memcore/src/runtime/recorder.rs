@@ -75,10 +75,11 @@ fn record(core: &Core, decoder: &mut PayloadDecoder, group: &mut Vec<Delivered>)
         when_there_is_room(|| core.memcore.store().commit(ticket), |e| hold_back(core, e))?;
     }
     for Appended { delivered, acknowledge, points } in appended {
+        // Counted first: who has its acknowledgement finds its points in the statistics.
+        core.count(|counters| &counters.points_durable, points);
         if let Some((device, position)) = acknowledge {
             core.links.ack(&device, position);
         }
-        core.count(|counters| &counters.points_durable, points);
         delivered.ack();
     }
     core.count(|counters| &counters.commits, 1);
