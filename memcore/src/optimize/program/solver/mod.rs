@@ -55,6 +55,7 @@ pub(in crate::optimize) enum Found {
     /// No values keep all bounds.
     Infeasible,
     /// The cost has no least value.
+    #[cfg_attr(not(feature = "solvers"), allow(dead_code, reason = "only a solver finds it"))]
     Unbounded,
     /// A limit was reached first; no values can cost less than `bound`.
     Stopped { incumbent: Option<Solution>, bound: f64 },
