@@ -12,6 +12,8 @@ mod description;
 mod explain;
 mod fleet;
 mod forecast;
+#[cfg(test)]
+mod golden;
 mod horizon;
 mod meaning;
 mod options;

@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::model::Timestamp;
-use crate::optimize::{
-    Battery, Charging, Deferrable, DemandCharge, Ev, Genset, Grid, Load, Quantity, Session, Source, Terminal,
-};
+use crate::optimize::golden::{self, table};
+use crate::optimize::{Battery, Charging, Deferrable, DemandCharge, Ev, Grid, Load, Quantity, Session, Source, Terminal};
 
 /// The home of the golden problems from an hour of the year on, each hour in `per_hour` steps. As linear programs: nothing excludes
 /// anything.
@@ -57,26 +56,15 @@ fn full_house(mut home: Site) -> Site {
     home.with(washer).with(pump).with(car)
 }
 
-/// The islanded microgrid.
+/// The islanded microgrid as the peers have it: nothing keeps its battery from charging and discharging at once.
 fn microgrid(rows: &[Vec<f64>]) -> Site {
-    let column = |at: usize, scale: f64| rows.iter().map(|row| row[at] * scale).collect::<Vec<f64>>();
-    let large = Genset::new("large", 18_000.0, 60_000.0, 0.28)
-        .no_load_per_h(3.0)
-        .start_cost(8.0)
-        .min_up(hours(3))
-        .min_down(hours(2));
-    let small = Genset::new("small", 12_000.0, 40_000.0, 0.30)
-        .no_load_per_h(2.0)
-        .start_cost(5.0)
-        .min_up(hours(2))
-        .min_down(hours(1));
-    let battery = Battery::new("battery", 100_000.0, 40_000.0, 40_000.0, 50_000.0)
-        .wear_per_kwh(0.02)
-        .terminal(Terminal::ExactlyWh(50_000.0))
-        .exclusive(false);
-    let load = Load::new("village", column(1, 1e3)).value_of_lost_load_per_kwh(3.0);
-    let pv = Source::new("pv", column(2, 60e3));
-    site(even(60, rows.len()), [large.into(), small.into(), battery.into(), load.into(), pv.into()])
+    let mut island = golden::microgrid(rows);
+    for asset in &mut island.assets {
+        if let Asset::Battery(battery) = asset {
+            battery.exclusive = false;
+        }
+    }
+    island
 }
 
 #[test]

@@ -1,8 +1,5 @@
 //! Programs of sites: golden optima, and small sites whose answer can be worked out by hand.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-
 use super::solver::Solver;
 use crate::model::{Currency, Span};
 use crate::optimize::answer::{Answer, Solved};
@@ -61,15 +58,4 @@ fn hours(count: i64) -> Span {
 
 pub(super) fn site(horizon: Horizon, assets: impl IntoIterator<Item = Asset>) -> Site {
     Site::new(Currency::EUR, horizon, assets)
-}
-
-/// The rows of a table beside the project, first column first; None, and said so, where it is absent.
-fn table(name: &str) -> Option<Vec<Vec<f64>>> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    let file = std::env::var_os("MEMCORE_TEST_DATA").map_or_else(beside, PathBuf::from).join("optimize").join(name);
-    let Ok(text) = std::fs::read_to_string(&file) else {
-        let _ = writeln!(std::io::stderr(), "SKIPPED: {} is absent", file.display());
-        return None;
-    };
-    Some(text.lines().skip(1).map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect())
 }

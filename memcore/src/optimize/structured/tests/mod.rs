@@ -3,11 +3,10 @@
 mod brute_force;
 mod duality;
 
-use std::path::{Path, PathBuf};
-
 use super::Workspace;
 use crate::model::{Currency, Span, Timestamp};
 use crate::optimize::answer::{Answer, Solved};
+use crate::optimize::golden::table;
 use crate::optimize::{Asset, Battery, DemandCharge, Engine, Grid, Horizon, Load, Quantity, Site, Source, Terminal};
 
 /// The answer of the engine.
@@ -49,18 +48,8 @@ fn battery() -> Battery {
 
 /// A year of a home, hour by hour: load, sun, prices in and out. None where the data is not there.
 fn home_year() -> Option<Vec<[f64; 4]>> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    let folder = std::env::var_os("MEMCORE_TEST_DATA").map_or_else(beside, PathBuf::from);
-    let file = folder.join("optimize/home_year_hourly.csv");
-    let Ok(text) = std::fs::read_to_string(&file) else {
-        eprintln!("SKIPPED: {} is absent", file.display());
-        return None;
-    };
-    let row = |line: &str| {
-        let numbers: Vec<f64> = line.split(',').map(|field| field.parse().unwrap()).collect();
-        [numbers[1] * 1000.0, numbers[2] * 8000.0, numbers[4], numbers[5]]
-    };
-    Some(text.lines().skip(1).map(row).collect())
+    let row = |numbers: Vec<f64>| [numbers[1] * 1000.0, numbers[2] * 8000.0, numbers[4], numbers[5]];
+    Some(table("home_year_hourly.csv")?.into_iter().map(row).collect())
 }
 
 /// The home from an hour on, each hour in `parts` steps.

@@ -1,7 +1,8 @@
 //! Golden optima, where the data stands beside the project.
 
-use super::{assert_close, hourly, hours, microgrid, plan, site, table};
+use super::{assert_close, hourly, hours, plan, site};
 use crate::model::{Span, Timestamp};
+use crate::optimize::golden::{microgrid, table};
 use crate::optimize::{
     Asset, Battery, Charging, Deferrable, Ev, Grid, Horizon, Load, Quantity, Session, Site, Source, Terminal,
 };
