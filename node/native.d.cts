@@ -164,11 +164,11 @@ export declare class NativePlan {
   toIpc(): Promise<Buffer>
 }
 
-/** Plans one site after the other, and keeps memory and bases from one to the next. */
+/** Plans one site after the other, and keeps memory from one to the next; with `warm_starts` the solver's basis too. */
 export declare class NativePlanner {
   /** With the options of every plan. */
-  static of(settings: SolveSettings): NativePlanner
-  /** The best plan, begun from the one before where that helps. */
+  static of(settings: SolveSettings, warmStarts: boolean): NativePlanner
+  /** The best plan, in memory that is kept from the plan before. */
   solve(site: NativePlanSite): Promise<NativePlan>
 }
 

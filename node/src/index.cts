@@ -105,6 +105,7 @@ export type {
   EngineReport,
   PlanColumn,
   PlanPanel,
+  PlannerOptions,
   PlanSeries,
   PlanStatus,
   Relaxation,

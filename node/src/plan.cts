@@ -4,7 +4,7 @@ import { type SiteOptions, camel, siteText } from "./assets.cjs";
 import { abortable, settled, sync } from "./call.cjs";
 import { InvalidError, NotFoundError } from "./errors.cjs";
 import { WORK, type WorkOptions, work } from "./history.cjs";
-import { anything, checkOptions, checkText, count, given, number, oneOf, show, signal, whole } from "./options.cjs";
+import { anything, checkOptions, checkText, count, flag, given, number, oneOf, show, signal, whole } from "./options.cjs";
 import { type Duration, toDate, toDuration } from "./time.cjs";
 
 /** What finds a plan: two exact engines of memcore's own for sites of their shape, and solvers for all others. */
@@ -478,16 +478,23 @@ export class Site {
   }
 }
 
+/** How a planner plans. */
+export interface PlannerOptions extends Omit<SolveOptions, "signal"> {
+  /** Whether a site that goes to HiGHS is solved from the plan before, where it has the same parts and steps. It costs the same, but
+   * may be another plan where several are equally good. */
+  warmStarts?: boolean;
+}
+
 /**
- * Plans one site after the other, as a controller does each quarter of an hour: a plan is what `Site.solve` finds, and memory and
- * bases of solvers are kept from one to the next, which is quicker for sites of the same shape.
+ * Plans one site after the other, as a controller does each quarter of an hour: a plan is what `Site.solve` finds, and memory
+ * is kept from one to the next.
  */
 export class Planner {
   readonly #native: native.NativePlanner;
 
-  constructor(options: Omit<SolveOptions, "signal"> = {}) {
-    checkOptions("Planner", options, SOLVE);
-    this.#native = sync(() => native.NativePlanner.of(settings(options)));
+  constructor({ warmStarts = false, ...options }: PlannerOptions = {}) {
+    checkOptions("Planner", { warmStarts, ...options }, { ...SOLVE, warmStarts: flag });
+    this.#native = sync(() => native.NativePlanner.of(settings(options), warmStarts));
   }
 
   /** The best plan of a site, found off Node's thread. */

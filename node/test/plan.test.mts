@@ -46,6 +46,9 @@ test("solving at once, off the thread, and many at a time is the same", async ()
   for (const plan of [await site.solve(), ...many, await planner.solve(site), await planner.solve(site)]) {
     assert.deepEqual(plan.toJSON()["columns"], one.toJSON()["columns"]);
   }
+  const warm = new Planner({ engine: "highs", warmStarts: true });
+  for (const plan of [await warm.solve(site), await warm.solve(site)]) assert.ok(Math.abs(plan.objective - one.objective) < 1e-6);
+  assert.throws(() => new Planner({ warmStarts: 1 as unknown as boolean }), /warmStarts/);
   assert.equal(many[0]?.site, site);
   const wrong = new Site(home({ shortagePerKwh: NaN, assets: [{ ...battery, capacityWh: -1 }] }));
   await assert.rejects(solveMany([site, wrong]), (e: unknown) => e instanceof InvalidError && e.message.startsWith("sites[1] (site)"));

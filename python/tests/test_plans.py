@@ -276,6 +276,15 @@ def test_a_planner_goes_on_from_the_plan_before() -> None:
         assert planner.solve(site).to_dict()["columns"] == site.solve().to_dict()["columns"]
 
 
+def test_a_warm_planner_finds_plans_that_cost_the_same() -> None:
+    planner = mc.Planner(engine="highs", warm_starts=True)
+    dearer = mc.Site(HOURS, [dataclasses.replace(GRID, buy_per_kwh=[0.4, 0.2, 0.2, 0.4]), BATTERY, HOUSE])
+    cold = mc.Site(HOURS, [GRID, BATTERY, HOUSE])
+    plans = [planner.solve(site) for site in (cold, dearer, cold)]
+    assert [plan.objective for plan in plans] == pytest.approx([s.solve().objective for s in (cold, dearer, cold)])
+    assert any("hot" in plan.engine.why for plan in plans[1:])
+
+
 def test_a_plan_hands_its_state_to_the_next() -> None:
     site = days(2)
     plan = site.solve()

@@ -158,33 +158,32 @@ pub(crate) fn plan_many<'env>(
     }))
 }
 
-/// Plans one site after the other, and keeps memory and bases from one to the next.
+/// Plans one site after the other, and keeps memory from one to the next; with `warm_starts` the solver's basis too.
 #[napi]
-pub struct NativePlanner(Arc<Mutex<Option<Planner>>>, Options);
+pub struct NativePlanner {
+    planner: Arc<Mutex<Option<Planner>>>,
+    options: Options,
+    warm_starts: bool,
+}
 
 #[napi]
 impl NativePlanner {
     /// With the options of every plan.
     #[napi(factory, catch_unwind)]
-    pub fn of(settings: SolveSettings) -> Result<Self> {
-        settings.options().map(|options| Self(Arc::default(), options)).to_node()
+    pub fn of(settings: SolveSettings, warm_starts: bool) -> Result<Self> {
+        settings.options().map(|options| Self { planner: Arc::default(), options, warm_starts }).to_node()
     }
 
-    /// The best plan, begun from the one before where that helps.
+    /// The best plan, in memory that is kept from the plan before.
     #[napi]
     pub async fn solve(&self, site: &NativePlanSite) -> Result<NativePlan> {
-        let (planner, options, site) = (Arc::clone(&self.0), self.1.clone(), Arc::clone(&site.0));
+        let (planner, options, warm_starts) = (Arc::clone(&self.planner), self.options.clone(), self.warm_starts);
+        let site = Arc::clone(&site.0);
         let planned = Arc::clone(&site);
         let outcome = on_disk(move || {
             let mut planner = planner.lock().unwrap_or_else(PoisonError::into_inner);
-            let planner = match &mut *planner {
-                Some(planner) => {
-                    planner.site_mut().clone_from(&planned);
-                    planner
-                }
-                first => first.insert(Planner::new(Site::clone(&planned), options)),
-            };
-            planner.solve()
+            let first = || Planner::new(Site::clone(&planned), options).warm_starts(warm_starts);
+            planner.get_or_insert_with(first).solve_for(&planned)
         });
         Ok(NativePlan::new(outcome.await?, &site))
     }

@@ -165,30 +165,29 @@ pub(crate) fn plan_many(
     })
 }
 
-/// Plans one site after the other, and keeps memory and bases from one to the next.
+/// Plans one site after the other, and keeps memory from one to the next; with `warm_starts` the solver's basis too.
 #[pyclass(frozen, module = "memcore._memcore")]
-pub(crate) struct PlanPlanner(Arc<Mutex<Option<Planner>>>, Options);
+pub(crate) struct PlanPlanner {
+    planner: Arc<Mutex<Option<Planner>>>,
+    options: Options,
+    warm_starts: bool,
+}
 
 #[pymethods]
 impl PlanPlanner {
     #[new]
-    fn new(how: How) -> PyResult<Self> {
-        Ok(Self(Arc::default(), how.options()?))
+    fn new(how: How, warm_starts: bool) -> PyResult<Self> {
+        Ok(Self { planner: Arc::default(), options: how.options()?, warm_starts })
     }
 
-    /// The best plan, begun from the one before where that helps.
+    /// The best plan, in memory that is kept from the plan before.
     fn solve(&self, py: Python<'_>, site: &PlanSite) -> PyResult<Planned> {
-        let (planner, options, planned) = (Arc::clone(&self.0), self.1.clone(), Arc::clone(&site.0));
+        let (planner, options, warm_starts) = (Arc::clone(&self.planner), self.options.clone(), self.warm_starts);
+        let planned = Arc::clone(&site.0);
         let outcome = work(py, move || {
             let mut planner = planner.lock().unwrap_or_else(PoisonError::into_inner);
-            let planner = match &mut *planner {
-                Some(planner) => {
-                    planner.site_mut().clone_from(&planned);
-                    planner
-                }
-                first => first.insert(Planner::new(Site::clone(&planned), options)),
-            };
-            planner.solve()
+            let first = || Planner::new(Site::clone(&planned), options).warm_starts(warm_starts);
+            planner.get_or_insert_with(first).solve_for(&planned)
         })?;
         Ok(Planned::new(outcome, &site.0))
     }

@@ -126,6 +126,15 @@ impl Planner {
         self.site.set_state(state)
     }
 
+    /// The best plan for another site, in the place of the one before.
+    ///
+    /// # Errors
+    /// Those of [`Site::solve`].
+    pub fn solve_for(&mut self, site: &Site) -> Result<Outcome> {
+        self.site.clone_from(site);
+        self.solve()
+    }
+
     /// The best plan for the site as it is.
     ///
     /// # Errors

@@ -237,7 +237,11 @@ class Site:
 
 class Planner:
     """Plans one site after the other, as a controller does each quarter of an hour: a plan is what ``Site.solve``
-    finds, and memory and bases of solvers are kept from one to the next, quicker for sites of the same shape."""
+    finds, and memory is kept from one to the next.
+
+    With ``warm_starts`` a site that goes to HiGHS is solved from the plan before, where it has the same parts and
+    steps: several times as fast where nothing is on or off. It costs the same and is verified as any other, but may be
+    another plan where several are equally good."""
 
     def __init__(
         self,
@@ -246,9 +250,10 @@ class Planner:
         time_limit: Length | None = None,
         node_limit: int | None = None,
         gap: float = 0.0,
+        warm_starts: bool = False,
     ) -> None:
         """Take the options of ``Site.solve``."""
-        self._native = _memcore.PlanPlanner(how(engine, time_limit, node_limit, gap))
+        self._native = _memcore.PlanPlanner(how(engine, time_limit, node_limit, gap), warm_starts)
 
     def solve(self, site: Site) -> Plan:
         """Find the best plan of a site."""
