@@ -22,7 +22,8 @@ export PATH := $(PATH):$(BIN)
 export MEMCORE_REQUIRE_NATS := 1
 # HiGHS is built by cmake with a C++ compiler; its bindings are made with libclang. Both tools come from PyPI into the virtual
 # environment, so that nothing has to be installed; a LIBCLANG_PATH of your own is kept.
-ifeq ($(origin LIBCLANG_PATH), undefined)
+# Empty counts as unset: it is what a make that began before there was a virtual environment hands to the makes that it starts.
+ifeq ($(strip $(LIBCLANG_PATH)),)
 export LIBCLANG_PATH = $(shell ls -d $(abspath $(VENV))/lib/python3*/site-packages/clang/native 2>/dev/null)
 endif
 HIGHS := need-cxx $(VENV)/.stamp
