@@ -182,6 +182,7 @@ mod tests {
             expires: Timestamp::from_seconds(60),
             lease: Some(Span::from_seconds(900)),
             fallback: Some(0.0),
+            safety: false,
         }
     }
 

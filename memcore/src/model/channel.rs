@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::label::{LABELS_MAX, Labels};
 use super::name::ChannelName;
 use super::register::RegisterType;
+use super::rules::CommandRules;
 use super::time::Span;
 use super::unit::{Quantity, Unit};
 use crate::error::{Error, ErrorKind, Result};
@@ -146,6 +147,9 @@ pub struct Channel {
     /// Whether the channel takes commands.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub writable: bool,
+    /// What commands must heed; only where it takes commands.
+    #[serde(default, skip_serializing_if = "CommandRules::is_empty")]
+    pub rules: CommandRules,
     /// What else the channel is known by, to select it.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
@@ -187,6 +191,7 @@ impl Channel {
             register: None,
             rollover: None,
             writable: false,
+            rules: CommandRules::default(),
             labels: Labels::new(),
         };
         channel.check()?;
@@ -211,10 +216,27 @@ impl Channel {
             }
         }
         self.check_numbers()?;
+        self.check_rules()?;
         if self.labels.len() > LABELS_MAX {
             return refuse(format!("{} labels, expected at most {LABELS_MAX}", self.labels.len()));
         }
         Ok(())
+    }
+
+    fn check_rules(&self) -> Result<()> {
+        let refuse = |what: &str| Err(Error::invalid(format!("channel {}: {what}", self.name)));
+        if let Err(e) = self.rules.check() {
+            return refuse(e.message());
+        }
+        if !self.rules.is_empty() && !self.writable {
+            return refuse("rules are for channels that take commands, expected writable");
+        }
+        match (self.rules.fallback, self.range) {
+            (Some(fallback), Some(range)) if !range.contains(fallback) => {
+                refuse(&format!("rules.fallback is {fallback}, expected {} to {}", range.low(), range.high()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_numbers(&self) -> Result<()> {
@@ -349,6 +371,12 @@ impl ChannelBuilder {
     #[must_use]
     pub fn writable(mut self) -> Self {
         self.0.writable = true;
+        self
+    }
+    /// The channel takes commands, and these rules hold for them.
+    #[must_use]
+    pub fn rules(mut self, rules: CommandRules) -> Self {
+        (self.0.writable, self.0.rules) = (true, rules);
         self
     }
     /// What else the channel is known by, in place of what was set before.

@@ -68,6 +68,8 @@ pub struct Command {
     pub lease: Option<Span>,
     /// What the device falls back to when the lease has run out.
     pub fallback: Option<f64>,
+    /// For safety: minimum times and ramps do not hold it back. Only for 0 and for the channel's declared fallback.
+    pub safety: bool,
 }
 
 impl Command {
@@ -155,6 +157,7 @@ mod tests {
             expires: Timestamp::from_seconds(10),
             lease: None,
             fallback: None,
+            safety: false,
         };
         plain.check().unwrap();
         let lease = Some(Span::from_seconds(900));

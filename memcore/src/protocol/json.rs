@@ -48,6 +48,7 @@ enum WireUp {
 enum WireAnswer {
     Accepted,
     Done,
+    Unknown,
     Refused,
 }
 
@@ -84,6 +85,8 @@ enum WireDown {
         lease_us: Option<Span>,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         fallback: Option<f64>,
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        safety: bool,
     },
     Ping {},
     Pong {
@@ -133,6 +136,9 @@ pub(crate) fn decode_up(line: &[u8]) -> Result<Up, Problem> {
         WireUp::Channels { channels } => Up::Channels(channels),
         WireUp::Result { id, state: WireAnswer::Accepted, .. } => Up::Result { id, answer: Answer::Accepted },
         WireUp::Result { id, state: WireAnswer::Done, value, .. } => Up::Result { id, answer: Answer::Done { value } },
+        WireUp::Result { id, state: WireAnswer::Unknown, value, .. } => {
+            Up::Result { id, answer: Answer::Unknown { value } }
+        }
         WireUp::Result { id, state: WireAnswer::Refused, code, reason, .. } => {
             let code = own_code(code.unwrap_or_else(|| Code::Unsafe.to_string()))?;
             Up::Result { id, answer: Answer::Refused { code, reason: plain(&reason.unwrap_or_default()) } }
@@ -188,7 +194,7 @@ pub fn encode_up(message: &Up, out: &mut Vec<u8>) {
             channels: channels.clone(),
         },
         Up::Channels(channels) => WireUp::Channels { channels: channels.clone() },
-        Up::Data => return,
+        Up::Data | Up::Live => return,
         Up::Result { id, answer } => wire_result(id.clone(), answer),
         Up::Event { code, detail } => WireUp::Event { code: code.clone(), detail: detail.clone() },
         Up::Ping => WireUp::Ping {},
@@ -202,6 +208,7 @@ fn wire_result(id: CommandId, answer: &Answer) -> WireUp {
     let (state, value, code, reason) = match answer {
         Answer::Accepted => (WireAnswer::Accepted, None, None, None),
         Answer::Done { value } => (WireAnswer::Done, *value, None, None),
+        Answer::Unknown { value } => (WireAnswer::Unknown, *value, None, None),
         Answer::Refused { code, reason } => (WireAnswer::Refused, None, Some(code.clone()), Some(reason.clone())),
     };
     WireUp::Result { id, state, value, code, reason }
@@ -237,8 +244,8 @@ pub fn encode_down(message: &Down, out: &mut Vec<u8>) {
         Down::Reject { sequence, channel, code, detail, omitted } => {
             WireDown::Reject { seq: sequence, channel, code, detail, omitted }
         }
-        Down::Command(Instruction { id, channel, value, expires, lease, fallback }) => {
-            WireDown::Command { id, channel, value, expires_us: expires, lease_us: lease, fallback }
+        Down::Command(Instruction { id, channel, value, expires, lease, fallback, safety }) => {
+            WireDown::Command { id, channel, value, expires_us: expires, lease_us: lease, fallback, safety }
         }
         Down::Ping => WireDown::Ping {},
         Down::Pong { time } => WireDown::Pong { time_us: time },
@@ -275,8 +282,8 @@ pub fn decode_down(line: &[u8]) -> crate::error::Result<Down> {
         WireDown::Reject { seq, channel, code, detail, omitted } => {
             Down::Reject { sequence: seq, channel, code, detail, omitted }
         }
-        WireDown::Command { id, channel, value, expires_us, lease_us, fallback } => {
-            Down::Command(Instruction { id, channel, value, expires: expires_us, lease: lease_us, fallback })
+        WireDown::Command { id, channel, value, expires_us, lease_us, fallback, safety } => {
+            Down::Command(Instruction { id, channel, value, expires: expires_us, lease: lease_us, fallback, safety })
         }
         WireDown::Ping {} => Down::Ping,
         WireDown::Pong { time_us } => Down::Pong { time: time_us },

@@ -4,13 +4,14 @@ use crate::model::{Channel, ChannelName, CommandId, DeviceName, Span, Timestamp}
 
 /// How messages look as bytes, agreed by ALPN; without ALPN it is JSON lines.
 ///
-/// The seam for a binary encoding: a new variant here, a framing in [`Decoder`](super::Decoder), an encoder beside `json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Encoding {
     /// One JSON object a line, UTF-8, ended by `\n`.
     #[default]
     JsonLines,
+    /// Four bytes of length (big endian), then one CBOR map with the same fields.
+    Cbor,
 }
 
 impl Encoding {
@@ -19,6 +20,16 @@ impl Encoding {
     pub const fn alpn(self) -> &'static [u8] {
         match self {
             Self::JsonLines => b"mem.json.1",
+            Self::Cbor => b"mem.cbor.1",
+        }
+    }
+
+    /// What was agreed on.
+    #[must_use]
+    pub fn of_alpn(agreed: Option<&[u8]>) -> Self {
+        match agreed {
+            Some(name) if name == Self::Cbor.alpn() => Self::Cbor,
+            _ => Self::JsonLines,
         }
     }
 }
@@ -68,6 +79,8 @@ pub struct Instruction {
     pub lease: Option<Span>,
     /// What holds after the lease.
     pub fallback: Option<f64>,
+    /// For safety: the device's minimum times and ramps do not hold it back.
+    pub safety: bool,
 }
 
 /// What a device says to an instruction.
@@ -78,6 +91,11 @@ pub enum Answer {
     /// Carried out; the value read back, in the channel's own unit and sign.
     Done {
         /// What the device reads back.
+        value: Option<f64>,
+    },
+    /// It was interrupted while it carried it out and cannot say whether that had its effect.
+    Unknown {
+        /// What the device reads back now.
         value: Option<f64>,
     },
     /// It will not.
@@ -92,8 +110,10 @@ pub enum Answer {
 /// Rows of data, with channels by their place in the session's channel table.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Rows {
-    /// The device's number for them.
+    /// The device's number for them, or, with `first`, for the last of them.
     pub sequence: u64,
+    /// Where each row has a number of its own: that of the first. They follow each other without a gap.
+    pub first: Option<u64>,
     /// One a row.
     pub times: Vec<Timestamp>,
     /// `values[row * width + channel]`, in the channel's own unit and sign.
@@ -109,6 +129,8 @@ pub enum Up {
     Channels(Vec<Channel>),
     /// Measurements: decoded apart, against the channel table of the session.
     Data,
+    /// A row for those who look now: shown and not stored, not numbered, not acknowledged. Decoded apart, as data.
+    Live,
     /// The answer to a command.
     Result {
         /// Which command.

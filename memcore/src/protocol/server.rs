@@ -308,7 +308,7 @@ impl ServerSession {
             Up::Event { code, detail } => self.events.push_back(ServerEvent::Reported { code, detail }),
             Up::Bye => self.close(Code::Bye, "the device took its leave"),
             Up::Ping => encode_down(&Down::Pong { time: now.wall }, &mut self.out),
-            Up::Data | Up::Pong => {}
+            Up::Data | Up::Live | Up::Pong => {}
         }
     }
 
@@ -335,6 +335,7 @@ impl ServerSession {
         }
         let answer = match (answer, self.table.get(channel.as_str())) {
             (Answer::Done { value: Some(value) }, Some(channel)) => Answer::Done { value: read_back(value, channel) },
+            (Answer::Unknown { value: Some(value) }, Some(channel)) => Answer::Unknown { value: read_back(value, channel) },
             (answer, _) => answer,
         };
         self.events.push_back(ServerEvent::Answer { id, answer });
@@ -431,6 +432,7 @@ impl ServerSession {
             expires: command.expires,
             lease: command.lease,
             fallback: command.fallback.map(own),
+            safety: command.safety,
         };
         self.unanswered.push_back((command.id.clone(), name.clone()));
         encode_down(&Down::Command(instruction), &mut self.out);

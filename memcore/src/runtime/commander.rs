@@ -137,6 +137,7 @@ impl Commander {
         let state = match answer {
             Answer::Accepted => CommandState::Accepted,
             Answer::Done { value } => CommandState::Done { read_back: value },
+            Answer::Unknown { .. } => CommandState::Unknown,
             Answer::Refused { code, .. } if code == Code::Expired.as_str() => CommandState::Expired,
             Answer::Refused { code, reason } => CommandState::Refused { code, reason },
         };
@@ -222,7 +223,7 @@ impl Commander {
 /// Whether two commands wish the same; asking again later moves the expiry, and only that.
 fn is_same(a: &Command, b: &Command) -> bool {
     let bits = |command: &Command| (command.value.to_bits(), command.fallback.map(f64::to_bits));
-    a.target == b.target && bits(a) == bits(b) && a.lease == b.lease
+    a.target == b.target && bits(a) == bits(b) && a.lease == b.lease && a.safety == b.safety
 }
 
 #[cfg(test)]
@@ -237,6 +238,7 @@ mod tests {
             expires: Timestamp::from_seconds(60),
             lease: None,
             fallback: None,
+            safety: false,
         }
     }
 

@@ -32,13 +32,16 @@ pub struct CommandRequest {
     /// What holds after the lease.
     #[serde(default)]
     pub fallback: Option<f64>,
+    /// For safety: minimum times and ramps of the channel do not hold it back. Only for 0 and for its declared fallback.
+    #[serde(default)]
+    pub safety: bool,
 }
 
 impl CommandRequest {
     /// A value without a lease, such as a relay's state.
     #[must_use]
     pub fn new(target: SeriesName, value: f64) -> Self {
-        Self { target, value, id: None, expires_in: None, lease: None, fallback: None }
+        Self { target, value, id: None, expires_in: None, lease: None, fallback: None, safety: false }
     }
 
     /// The value holds for so long unless it is refreshed; then the device goes to `fallback` by itself.
@@ -55,6 +58,13 @@ impl CommandRequest {
         self
     }
 
+    /// For safety: minimum times and ramps of the channel do not hold it back. Only for 0 and for its declared fallback.
+    #[must_use]
+    pub fn safety(mut self) -> Self {
+        self.safety = true;
+        self
+    }
+
     /// The identity: asking again with the same one has no second effect.
     #[must_use]
     pub fn id(mut self, id: CommandId) -> Self {
@@ -68,7 +78,8 @@ impl CommandRequest {
             None => new_id()?,
         };
         let expires = now.saturating_add(self.expires_in.unwrap_or(EXPIRES_IN));
-        Ok(Command { id, target: self.target, value: self.value, expires, lease: self.lease, fallback: self.fallback })
+        let Self { target, value, lease, fallback, safety, .. } = self;
+        Ok(Command { id, target, value, expires, lease, fallback, safety })
     }
 }
 

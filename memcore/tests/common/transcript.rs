@@ -136,7 +136,7 @@ impl Played {
                 let target = format!("home1.hem.{channel}").parse().unwrap();
                 let (lease, fallback) = lease.unzip();
                 let expires = WALL.saturating_add(Span::from_seconds(60));
-                let command = Command { id: id.clone(), target, value: *value, expires, lease, fallback };
+                let command = Command { id: id.clone(), target, value: *value, expires, lease, fallback, safety: false };
                 if let Err(refusal) = self.session.command(&command) {
                     self.events.push(json!({ "command_refused": refusal.code.as_str() }));
                 }
@@ -181,6 +181,7 @@ fn describe(event: &ServerEvent) -> Value {
         ServerEvent::Answer { id, answer } => match answer {
             Answer::Accepted => json!({ "accepted": id }),
             Answer::Done { value } => json!({ "done": id, "value": value }),
+            Answer::Unknown { value } => json!({ "unknown": id, "value": value }),
             Answer::Refused { code, reason } => json!({ "refused": id, "code": code, "reason": reason }),
         },
         ServerEvent::Reported { code, detail } => json!({ "reported": code, "detail": detail }),

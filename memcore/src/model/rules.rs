@@ -1,0 +1,56 @@
+//! What a channel demands of those who command it: kept by the device itself, whoever asks.
+
+use serde::{Deserialize, Serialize};
+
+use super::time::Span;
+use crate::error::{Error, Result};
+
+/// How a channel may be commanded, in its own unit. A rule that is left out does not hold.
+///
+/// The device's SDK keeps them by its monotonic clock, whether or not the link is up. The end of a lease is never held back
+/// by any of them, nor is a command for safety.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct CommandRules {
+    /// What its owner declared safe: taken at the start of the device, until the first command, and where a lease names no
+    /// fallback of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<f64>,
+    /// How long what it drives remembers a setpoint by itself. It is set again before that while its lease lasts.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "hold_us")]
+    pub hold: Option<Span>,
+    /// How long it stays on (anything but 0) once it was switched on.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "min_on_us")]
+    pub min_on: Option<Span>,
+    /// How long it stays off (0) once it was switched off.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "min_off_us")]
+    pub min_off: Option<Span>,
+    /// How fast its value may change, in its unit a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ramp_per_s: Option<f64>,
+}
+
+impl CommandRules {
+    /// Whether nothing is demanded.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid), naming the field: a fallback is finite, all else above zero.
+    pub(super) fn check(&self) -> Result<()> {
+        if let Some(fallback) = self.fallback.filter(|fallback| !fallback.is_finite()) {
+            return Err(Error::invalid(format!("rules.fallback is {fallback}, expected a finite number")));
+        }
+        if let Some(ramp) = self.ramp_per_s.filter(|ramp| !(ramp.is_finite() && *ramp > 0.0)) {
+            return Err(Error::invalid(format!("rules.ramp_per_s is {ramp}, expected a finite number above 0")));
+        }
+        let spans = [("hold_us", self.hold), ("min_on_us", self.min_on), ("min_off_us", self.min_off)];
+        match spans.into_iter().find_map(|(field, span)| Some((field, span.filter(|span| span.as_micros() <= 0)?))) {
+            Some((field, span)) => Err(Error::invalid(format!("rules.{field} is {span}, expected more than zero"))),
+            None => Ok(()),
+        }
+    }
+}
