@@ -178,6 +178,7 @@ async fn a_session_that_is_stuck_in_writing_can_be_ended() {
         expires: memcore::model::Timestamp::MAX,
         lease: None,
         fallback: None,
+        safety: false,
     };
     link.command(command.clone()).unwrap();
     link.close(Code::Revoked, "no longer enrolled");
