@@ -13,7 +13,7 @@
 //! ```
 
 mod backlog;
-mod commands;
+pub(crate) mod commands;
 mod device;
 mod link;
 mod tls;

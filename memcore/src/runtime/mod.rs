@@ -49,6 +49,8 @@ pub use crate::store::{
 
 #[cfg(feature = "gateway")]
 mod command_journal;
+#[cfg(all(test, feature = "gateway", feature = "client"))]
+mod command_model;
 #[cfg(feature = "gateway")]
 mod commander;
 #[cfg(feature = "gateway")]
