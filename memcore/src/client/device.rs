@@ -11,7 +11,7 @@ use super::commands::{CommandHandler, Commands, Refused};
 use super::{link, tls};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, Clock, SystemClock, Timestamp};
-use crate::protocol::{Bundle, Code};
+use crate::protocol::{Bundle, Code, Encoding};
 
 /// How a device connects.
 #[non_exhaustive]
@@ -24,6 +24,8 @@ pub struct DeviceOptions {
     pub backlog_rows: usize,
     /// Carries out commands; without one, all are refused.
     pub handler: CommandHandler,
+    /// The encoding to speak where the server does; CBOR unless changed. A server that does not speaks JSON lines.
+    pub encoding: Encoding,
     /// The clocks; the operating system's unless a test brings its own.
     pub clock: Arc<dyn Clock>,
 }
@@ -35,7 +37,8 @@ impl DeviceOptions {
         let refuse =
             |_: &_, _| Err(Refused { code: Code::NotWritable.to_string(), reason: "this device takes no commands".into() });
         let clock = Arc::new(SystemClock::default());
-        Self { bundle, channels, backlog_rows: 100_000, handler: Box::new(refuse), clock }
+        let handler = Box::new(refuse);
+        Self { bundle, channels, backlog_rows: 100_000, handler, encoding: Encoding::Cbor, clock }
     }
 
     /// Carries out commands with that function: the channel and the value in the channel's own unit in, the value read
@@ -117,7 +120,8 @@ impl Device {
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) where the bundle is no bundle.
     pub fn start(options: DeviceOptions) -> Result<Self> {
-        let (tls, server_name) = (tls::client_config(&options.bundle)?, tls::server_name(&options.bundle)?);
+        let (tls, server_name) =
+            (tls::client_config(&options.bundle, options.encoding)?, tls::server_name(&options.bundle)?);
         let shared = Arc::new(Shared {
             backlog: Mutex::new(Backlog::new(options.backlog_rows)),
             filled: Notify::new(),

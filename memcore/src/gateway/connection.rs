@@ -19,7 +19,7 @@ use super::credentials::{Proof, Proven};
 use super::link::{Downward, Link};
 use super::listener::Host;
 use crate::model::{Clock, Command, DeviceName};
-use crate::protocol::{Answer, Code, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Welcome};
+use crate::protocol::{Answer, Code, Encoding, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Welcome};
 
 /// What a connection that is being closed may still take before it is cut.
 const HURRY: Duration = Duration::from_secs(1);
@@ -94,7 +94,8 @@ pub(crate) async fn serve<H: Host>(
     };
     let tls = handshake.map_err(|_| Unheard::Slow)?.map_err(Unheard::Tls)?;
     let certificate = tls.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|leaf| fingerprint(leaf));
-    let session = ServerSession::new(shared.limits.clone(), opened);
+    let encoding = Encoding::of_alpn(tls.get_ref().1.alpn_protocol());
+    let session = ServerSession::new(shared.limits.clone(), encoding, opened);
     let mut connection = Connection { shared, tls, session, certificate, admitted: None, unproved: Some(unproved) };
     let ended = connection.run().await;
     connection.leave(ended).await;
