@@ -48,6 +48,8 @@ pub use crate::store::{
 };
 
 #[cfg(feature = "gateway")]
+mod command_journal;
+#[cfg(feature = "gateway")]
 mod commander;
 #[cfg(feature = "gateway")]
 mod commands;
