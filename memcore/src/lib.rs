@@ -24,6 +24,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "adapters")]
+pub mod adapters;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "client")]

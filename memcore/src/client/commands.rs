@@ -17,6 +17,15 @@ pub struct Refused {
 }
 
 impl Refused {
+    /// With this code a handler says that it cannot tell whether it had its effect: the command is then unknown, not refused.
+    pub const UNKNOWN: &'static str = "unknown";
+
+    /// A handler cannot tell whether it had its effect.
+    #[must_use]
+    pub fn unknown(reason: String) -> Self {
+        Self { code: Self::UNKNOWN.into(), reason }
+    }
+
     fn new(code: Code, reason: String) -> Self {
         Self { code: code.to_string(), reason }
     }
@@ -64,6 +73,7 @@ impl Commands {
         };
         let answer = match answer {
             Ok(read_back) => Answer::Done { value: Some(read_back).filter(|value| value.is_finite()) },
+            Err(refused) if refused.code == Refused::UNKNOWN => Answer::Unknown { value: None },
             Err(Refused { code, reason }) => Answer::Refused { code, reason },
         };
         self.remember(instruction.id.clone(), answer.clone());
@@ -242,6 +252,14 @@ mod tests {
         assert!(matches!(answer, Answer::Refused { code, .. } if code == "internal"));
         let positive = Instruction { value: 5.0, ..discharge("c2") };
         assert_eq!(commands.carry_out(&positive, Duration::ZERO, start), Answer::Done { value: Some(5.0) });
+    }
+
+    #[test]
+    fn a_handler_that_cannot_tell_makes_the_command_unknown() {
+        let power = Channel::gauge("power", Unit::Watt).unwrap().writable().build().unwrap();
+        let mut commands = Commands::new(&[power], Box::new(|_, _| Err(Refused::unknown("no word from the bus".into()))));
+        let answer = commands.carry_out(&discharge("c1"), Duration::ZERO, Timestamp::from_seconds(1));
+        assert_eq!(answer, Answer::Unknown { value: None });
     }
 
     #[test]
