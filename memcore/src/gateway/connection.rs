@@ -1,23 +1,20 @@
 //! One connection: TLS around a session. Reads, hands events to the host, writes what the session has to say.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use rustls::ServerConfig;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
-use tokio::time::{sleep_until, timeout};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{sleep_until, timeout, timeout_at};
 
 use super::certificates::fingerprint;
 use super::credentials::{Proof, Proven};
-use super::link::{Downward, Link};
+use super::link::Link;
 use super::listener::Host;
+use super::tls::{Tls, greeting};
 use crate::model::{Clock, Command, DeviceName};
 use crate::protocol::{Answer, Code, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Welcome};
 
@@ -27,13 +24,10 @@ const HURRY: Duration = Duration::from_secs(1);
 /// What a peer may still send after it was told to go, to be thrown away.
 const LINGER_BYTES: usize = 4 << 20;
 
-/// As much as one TLS record carries.
-const READ_BYTES: usize = 16 << 10;
-
 /// What every connection of a gateway shares.
 pub(crate) struct Shared<H> {
     pub(crate) host: Arc<H>,
-    pub(crate) acceptor: TlsAcceptor,
+    pub(crate) tls: Arc<ServerConfig>,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stopping: watch::Receiver<Stage>,
@@ -64,41 +58,59 @@ struct Admitted {
     device: DeviceName,
     epoch: u64,
     link: Arc<Link>,
-    commands: mpsc::Receiver<Downward>,
 }
 
 struct Connection<H> {
     shared: Arc<Shared<H>>,
-    tls: TlsStream<TcpStream>,
+    tls: Tls,
     session: ServerSession,
-    certificate: Option<String>,
     admitted: Option<Admitted>,
     /// Held until the device has proved itself.
     unproved: Option<OwnedSemaphorePermit>,
 }
 
-/// Serves one accepted connection to its end.
+/// Serves one accepted connection to its end. Until a client has said something, this is all there is of it; what TLS and a
+/// session need is made afterwards.
 pub(crate) async fn serve<H: Host>(
     shared: Arc<Shared<H>>,
     stream: TcpStream,
     unproved: OwnedSemaphorePermit,
 ) -> Result<(), Unheard> {
     let opened = shared.clock.monotonic();
+    let late = tokio::time::Instant::now() + shared.limits.hello_timeout;
     // Small messages in both directions: waiting to fill a packet would only delay commands.
     let _ = stream.set_nodelay(true);
-    let mut stopping = shared.stopping.clone();
-    let handshake = tokio::select! {
-        handshake = timeout(shared.limits.hello_timeout, shared.acceptor.accept(stream)) => handshake,
-        // Nothing to say goodbye to yet.
-        _ = stopping.wait_for(|stage| *stage != Stage::Serving) => return Ok(()),
+    let heard = {
+        let mut stopping = shared.stopping.clone();
+        tokio::select! {
+            heard = timeout_at(late, greeting(&stream)) => heard,
+            // Nothing to say goodbye to yet.
+            _ = stopping.wait_for(|stage| *stage != Stage::Serving) => return Ok(()),
+        }
     };
-    let tls = handshake.map_err(|_| Unheard::Slow)?.map_err(Unheard::Tls)?;
-    let certificate = tls.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|leaf| fingerprint(leaf));
-    let session = ServerSession::new(shared.limits.clone(), opened);
-    let mut connection = Connection { shared, tls, session, certificate, admitted: None, unproved: Some(unproved) };
-    let ended = connection.run().await;
-    connection.leave(ended).await;
-    Ok(())
+    let heard = heard.map_err(|_| Unheard::Slow)?.map_err(Unheard::Tls)?;
+    Box::pin(async move {
+        let tls = Tls::new(shared.tls.clone(), stream, heard).map_err(Unheard::Tls)?;
+        let shaken = Box::pin(shake_hands(&shared, tls));
+        let Some(tls) = timeout_at(late, shaken).await.map_err(|_| Unheard::Slow)?? else { return Ok(()) };
+        let session = ServerSession::new(shared.limits.clone(), opened);
+        let mut connection = Connection { shared, tls, session, admitted: None, unproved: Some(unproved) };
+        let ended = connection.run().await;
+        Box::pin(connection.leave(ended)).await;
+        Ok(())
+    })
+    .await
+}
+
+/// The handshake; none where the gateway stops meanwhile.
+async fn shake_hands<H: Host>(shared: &Shared<H>, mut tls: Tls) -> Result<Option<Tls>, Unheard> {
+    let mut stopping = shared.stopping.clone();
+    tls.answer().map_err(Unheard::Tls)?;
+    tokio::select! {
+        shaken = tls.shake_hands() => shaken.map_err(Unheard::Tls)?,
+        _ = stopping.wait_for(|stage| *stage != Stage::Serving) => return Ok(None),
+    }
+    Ok(Some(tls))
 }
 
 impl<H: Host> Connection<H> {
@@ -108,47 +120,59 @@ impl<H: Host> Connection<H> {
 
     /// Runs until the session is over; says why.
     async fn run(&mut self) -> Code {
-        let mut stopping = self.shared.stopping.clone();
         loop {
-            if let Err(code) = self.write().await {
+            self.heed_link();
+            if let Some(code) = self.heed_all().await {
+                let _ = Box::pin(self.write()).await;
                 return code;
             }
+            if !self.session.transmit().is_empty() {
+                match Box::pin(self.write()).await {
+                    // Whatever rang meanwhile is looked at first.
+                    Ok(()) => continue,
+                    Err(code) => return code,
+                }
+            }
             let wait = self.session.deadline().map_or(Duration::ZERO, |at| at.saturating_sub(self.now().monotonic));
-            let deadline = tokio::time::Instant::now() + wait;
-            // In this order: what the server wants is never held up by a device that does not stop sending, and bytes
-            // that have arrived are looked at before their device is called silent.
-            let step = tokio::select! {
-                biased;
-                step = from_host(self.admitted.as_mut()) => step,
-                _ = stopping.wait_for(|stage| *stage != Stage::Serving) => Step::Stop,
-                read = poll_fn(|cx| read_into(&mut self.session, &mut self.tls, &*self.shared.clock, cx)) => match read {
-                    Ok(0) | Err(_) => return Code::Closed,
-                    Ok(_) => Step::Read,
-                },
-                () = sleep_until(deadline) => Step::Timeout,
-            };
-            if let Some(code) = self.act(step).await {
-                let _ = self.write().await;
-                return code;
+            match self.wait(tokio::time::Instant::now() + wait).await {
+                Step::Woken => {}
+                Step::Ended => return Code::Closed,
+                Step::Stop => self.session.close(Code::Shutdown, "the server is shutting down"),
+                Step::Timeout => self.session.handle_timeout(self.shared.clock.monotonic()),
+                Step::Read => {
+                    if let Some(code) = self.heed_all().await {
+                        let _ = Box::pin(self.write()).await;
+                        return code;
+                    }
+                    // One byte after the other is no way around the time that a message may take.
+                    self.session.handle_timeout(self.shared.clock.monotonic());
+                }
             }
         }
     }
 
-    async fn act(&mut self, step: Step) -> Option<Code> {
-        match step {
-            Step::Read => {
-                if let Some(code) = self.heed_all().await {
-                    return Some(code);
-                }
-                // One byte after the other is no way around the time that a message may take.
-                self.session.handle_timeout(self.shared.clock.monotonic());
+    /// Waits for whatever comes first. In this order: what the server wants is never held up by a device that does not stop
+    /// sending, and bytes that have arrived are looked at before their device is called silent.
+    async fn wait(&mut self, deadline: tokio::time::Instant) -> Step {
+        let Self { shared, tls, session, admitted, .. } = self;
+        let woken = async {
+            match admitted {
+                Some(admitted) => admitted.link.woken().await,
+                None => std::future::pending().await,
             }
-            Step::Woken => self.heed_link(),
-            Step::Command(command) => self.command(command),
-            Step::Stop => self.session.close(Code::Shutdown, "the server is shutting down"),
-            Step::Timeout => self.session.handle_timeout(self.shared.clock.monotonic()),
+        };
+        let mut stopping = shared.stopping.clone();
+        let clock = &*shared.clock;
+        tokio::select! {
+            biased;
+            () = woken => Step::Woken,
+            _ = stopping.wait_for(|stage| *stage != Stage::Serving) => Step::Stop,
+            read = poll_fn(|cx| tls.poll_read(cx, &mut |bytes| session.receive(clock.monotonic(), bytes))) => match read {
+                Ok(0) | Err(_) => Step::Ended,
+                Ok(_) => Step::Read,
+            },
+            () = sleep_until(deadline) => Step::Timeout,
         }
-        self.heed_all().await
     }
 
     async fn heed_all(&mut self) -> Option<Code> {
@@ -162,11 +186,13 @@ impl<H: Host> Connection<H> {
 
     async fn heed(&mut self, event: ServerEvent) -> Option<Code> {
         match event {
-            ServerEvent::Hello(hello) => self.judge(hello).await,
+            ServerEvent::Hello(hello) => Box::pin(self.judge(hello)).await,
             ServerEvent::Closed { code, .. } => return Some(code),
             event => {
                 let Some(admitted) = &self.admitted else { return None };
-                if let Err(refusal) = self.shared.host.take(&admitted.device, admitted.epoch, event).await {
+                // A batch's worth of work is worth a place of its own; a connection that waits for it has none.
+                let taken = Box::pin(self.shared.host.take(&admitted.device, admitted.epoch, event));
+                if let Err(refusal) = taken.await {
                     self.session.refuse(&refusal);
                 }
             }
@@ -176,7 +202,8 @@ impl<H: Host> Connection<H> {
 
     /// Identity comes from the proof alone (P3).
     async fn judge(&mut self, hello: Hello) {
-        let certificate = self.certificate.clone();
+        let certificate =
+            self.tls.state().peer_certificates().and_then(|chain| chain.first()).map(|leaf| fingerprint(leaf));
         let proof = match (&hello.credential, &certificate) {
             (Some(secret), _) => Ok(Proof::Secret(secret)),
             (None, Some(certificate)) => Ok(Proof::Certificate(certificate)),
@@ -189,14 +216,13 @@ impl<H: Host> Connection<H> {
         let admission = match judged() {
             Err(refusal) => Err(refusal),
             Ok(Proven { device, key }) => {
-                let (link, commands) = Link::new(hello.boot, key);
-                let link = Arc::new(link);
+                let link = Arc::new(Link::new(hello.boot, key));
                 let admission = host.admit(&device, &hello, link.clone()).await;
                 // A revocation in between has found no session to end.
                 if let Err(refusal) = judged() {
                     link.close(Code::Revoked, refusal.detail);
                 }
-                admission.map(|admission| (admission, Admitted { device, epoch: admission.epoch, link, commands }))
+                admission.map(|admission| (admission, Admitted { device, epoch: admission.epoch, link }))
             }
         };
         match admission {
@@ -217,9 +243,12 @@ impl<H: Host> Connection<H> {
     }
 
     fn heed_link(&mut self) {
-        let Some(admitted) = &self.admitted else { return };
-        self.session.ack(admitted.link.acked());
-        if let Some((code, detail)) = admitted.link.closing() {
+        let Some(link) = self.admitted.as_ref().map(|admitted| admitted.link.clone()) else { return };
+        self.session.ack(link.acked());
+        while let Some(command) = link.next_command() {
+            self.command(command);
+        }
+        if let Some((code, detail)) = link.closing() {
             self.session.close(code, detail);
         }
     }
@@ -243,16 +272,10 @@ impl<H: Host> Connection<H> {
 
     /// Writes what the session has to say, within a deadline.
     async fn write(&mut self) -> Result<(), Code> {
-        if self.session.transmit().is_empty() {
-            return Ok(());
-        }
         let out = std::mem::take(self.session.transmit());
         let mut stopping = self.shared.stopping.clone();
         let link = self.admitted.as_ref().map(|admitted| admitted.link.clone());
-        let written = timeout(self.shared.limits.write_timeout, async {
-            self.tls.write_all(&out).await?;
-            self.tls.flush().await
-        });
+        let written = timeout(self.shared.limits.write_timeout, self.tls.write_all(&out));
         tokio::select! {
             written = written => match written {
                 Ok(Ok(())) => Ok(()),
@@ -266,13 +289,8 @@ impl<H: Host> Connection<H> {
     /// Tells the host that the device is gone, and hangs up.
     async fn leave(&mut self, code: Code) {
         // What was handed over and never sent had no effect: its sender need not wonder.
-        if let Some(mut commands) =
-            self.admitted.as_mut().map(|admitted| std::mem::replace(&mut admitted.commands, mpsc::channel(1).1))
-        {
-            commands.close();
-            while let Ok(Downward(command)) = commands.try_recv() {
-                self.refuse_command(&command, Refusal::new(Code::Closed, "the session ended before it could be sent"));
-            }
+        for command in self.admitted.as_ref().map(|admitted| admitted.link.end()).unwrap_or_default() {
+            self.refuse_command(&command, Refusal::new(Code::Closed, "the session ended before it could be sent"));
         }
         if let Some(admitted) = self.admitted.take() {
             self.shared.host.left(&admitted.device, admitted.epoch, code);
@@ -281,7 +299,7 @@ impl<H: Host> Connection<H> {
         let _ = timeout(HURRY, async {
             self.tls.shutdown().await?;
             let (mut rest, mut thrown) = (vec![0; 4096], 0);
-            let (socket, _) = self.tls.get_mut();
+            let socket = self.tls.socket();
             while thrown < LINGER_BYTES {
                 match socket.read(&mut rest).await? {
                     0 => break,
@@ -313,36 +331,8 @@ async fn ended(link: Option<Arc<Link>>, stopping: &mut watch::Receiver<Stage>) -
 enum Step {
     Read,
     Woken,
-    Command(Command),
     Stop,
     Timeout,
-}
-
-thread_local! {
-    /// Where bytes lie between the socket and their session: one for each thread, so that a silent connection holds none.
-    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
-}
-
-/// Reads what has arrived into the session; 0 at the end of the connection. Cancel-safe.
-fn read_into(
-    session: &mut ServerSession,
-    tls: &mut TlsStream<TcpStream>,
-    clock: &dyn Clock,
-    cx: &mut Context<'_>,
-) -> Poll<std::io::Result<usize>> {
-    BUFFER.with_borrow_mut(|buffer| {
-        let mut buffer = ReadBuf::new(buffer);
-        ready!(Pin::new(tls).poll_read(cx, &mut buffer))?;
-        session.receive(clock.monotonic(), buffer.filled());
-        Poll::Ready(Ok(buffer.filled().len()))
-    })
-}
-
-/// What comes from the server's side, once there is a session. Cancel-safe.
-async fn from_host(admitted: Option<&mut Admitted>) -> Step {
-    let Some(Admitted { link, commands, .. }) = admitted else { return std::future::pending().await };
-    tokio::select! {
-        () = link.woken() => Step::Woken,
-        Some(Downward(command)) = commands.recv() => Step::Command(command),
-    }
+    /// The connection is gone.
+    Ended,
 }

@@ -3,7 +3,7 @@
 //! A secret is 256 random bits, so a salted HMAC-SHA-256 is as safe as a slow hash would be, and a thousand reconnecting
 //! devices do not cost seconds of CPU. A client certificate is known by its fingerprint: revoking it is deleting a line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::SystemTime;
@@ -115,6 +115,36 @@ impl Registry {
         let (entry, key, credential) = new_secret(device, false, now)?;
         self.put(&key, entry, |_| Ok(()))?;
         Ok(secret_bundle(device, server, certificates, credential))
+    }
+
+    /// Enrols many devices at once, in the order given: the file is written once for all of them. Earlier enrolments of the
+    /// same devices end; of one that stands twice, the last counts.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io) where the registry cannot be written; then none of them is enrolled.
+    pub fn enroll_secrets(
+        &self,
+        devices: &[DeviceName],
+        server: &str,
+        certificates: &Certificates,
+        now: Timestamp,
+    ) -> Result<Vec<Bundle>> {
+        let mut bundles = Vec::with_capacity(devices.len());
+        let mut fresh = Vec::with_capacity(devices.len());
+        for device in devices {
+            let (entry, key, credential) = new_secret(device, false, now)?;
+            fresh.push((key, entry));
+            bundles.push(secret_bundle(device, server, certificates, credential));
+        }
+        self.change(|entries| {
+            let anew: HashSet<&DeviceName> = devices.iter().collect();
+            entries.retain(|_, entry| !anew.contains(&entry.device));
+            let last: HashMap<DeviceName, (String, Entry)> =
+                fresh.into_iter().map(|(key, entry)| (entry.device.clone(), (key, entry))).collect();
+            entries.extend(last.into_values());
+            Ok(())
+        })?;
+        Ok(bundles)
     }
 
     /// Enrols an emulated device with a secret. Only an enrolment by an earlier simulation ends, unless `replace` says so.

@@ -1,8 +1,10 @@
 //! The way back to a connected device: acknowledgements, commands and the end of its session.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::Notify;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Command;
@@ -11,29 +13,33 @@ use crate::protocol::Code;
 /// Commands that wait to be written to one device. Full-policy: refuse, the sender is told at once.
 const COMMANDS_MAX: usize = 256;
 
-/// What goes down to a device.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Downward(pub Command);
-
-/// A connected device, as the rest of the server holds it. All of it is safe to call from any thread and never waits.
+/// A connected device, as the rest of the server holds it. All of it is safe to call from any thread and never waits. Only its
+/// connection waits on it, so that one bell is enough for all that may come.
 #[derive(Debug)]
 pub struct Link {
     boot: u64,
     key: String,
     acked: AtomicU64,
-    closing: watch::Sender<Option<(Code, String)>>,
     wake: Notify,
-    commands: mpsc::Sender<Downward>,
+    downward: Mutex<Downward>,
+}
+
+#[derive(Debug, Default)]
+struct Downward {
+    commands: VecDeque<Command>,
+    closing: Option<(Code, String)>,
+    /// The connection has gone: nobody would send a command.
+    over: bool,
 }
 
 impl Link {
-    /// The link of a session that numbers its data within `boot` and was proved by the registry's `key`, and the end that
-    /// its connection reads.
-    pub(crate) fn new(boot: u64, key: String) -> (Self, mpsc::Receiver<Downward>) {
-        let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
-        let (acked, closing) = (AtomicU64::new(0), watch::channel(None).0);
-        let link = Self { boot, key, acked, closing, wake: Notify::new(), commands };
-        (link, receiver)
+    /// The link of a session that numbers its data within `boot` and was proved by the registry's `key`.
+    pub(crate) fn new(boot: u64, key: String) -> Self {
+        Self { boot, key, acked: AtomicU64::new(0), wake: Notify::new(), downward: Mutex::default() }
+    }
+
+    fn downward(&self) -> MutexGuard<'_, Downward> {
+        self.downward.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     /// The numbering that this session's sequence numbers belong to.
@@ -61,23 +67,28 @@ impl Link {
     /// [`LimitReached`](ErrorKind::LimitReached) where too many commands wait, [`Closed`](ErrorKind::Closed) where the
     /// session is over.
     pub fn command(&self, command: Command) -> Result<()> {
-        self.commands.try_send(Downward(command)).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(_) => {
-                Error::new(ErrorKind::LimitReached, format!("{COMMANDS_MAX} commands wait for this device already"))
-            }
-            mpsc::error::TrySendError::Closed(_) => Error::new(ErrorKind::Closed, "the device's session has ended"),
-        })
+        let mut downward = self.downward();
+        if downward.over {
+            return Err(Error::new(ErrorKind::Closed, "the device's session has ended"));
+        }
+        if downward.commands.len() >= COMMANDS_MAX {
+            let message = format!("{COMMANDS_MAX} commands wait for this device already");
+            return Err(Error::new(ErrorKind::LimitReached, message));
+        }
+        downward.commands.push_back(command);
+        drop(downward);
+        self.wake.notify_one();
+        Ok(())
     }
 
     /// Ends the session; the device is told why.
     pub fn close(&self, code: Code, detail: impl Into<String>) {
-        self.closing.send_modify(|closing| {
-            closing.get_or_insert((code, detail.into()));
-        });
+        self.downward().closing.get_or_insert((code, detail.into()));
         self.wake.notify_one();
     }
 
-    /// Waits until there is something in [`acked`](Self::acked) or [`closing`](Self::closing). Cancel-safe.
+    /// Waits until there may be something in [`acked`](Self::acked), [`next_command`](Self::next_command) or
+    /// [`closing`](Self::closing). Cancel-safe.
     pub(crate) async fn woken(&self) {
         self.wake.notified().await;
     }
@@ -86,17 +97,35 @@ impl Link {
         self.acked.load(Ordering::Acquire)
     }
 
-    pub(crate) fn closing(&self) -> Option<(Code, String)> {
-        self.closing.borrow().clone()
+    /// The next command to be sent; none once the session shall end.
+    pub(crate) fn next_command(&self) -> Option<Command> {
+        let mut downward = self.downward();
+        let command = if downward.closing.is_some() { None } else { downward.commands.pop_front() };
+        if downward.commands.is_empty() {
+            downward.commands = VecDeque::new();
+        }
+        command
     }
 
-    /// Waits until the session shall end; why.
+    pub(crate) fn closing(&self) -> Option<(Code, String)> {
+        self.downward().closing.clone()
+    }
+
+    /// The connection has gone: no more commands. Those that were never sent.
+    pub(crate) fn end(&self) -> VecDeque<Command> {
+        let mut downward = self.downward();
+        downward.over = true;
+        std::mem::take(&mut downward.commands)
+    }
+
+    /// Waits until the session shall end; why. It hears the bell in the place of [`woken`](Self::woken): look at everything
+    /// afterwards.
     pub(crate) async fn closed(&self) -> Code {
-        let mut closing = self.closing.subscribe();
-        match closing.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some((code, _))) => *code,
-            // Never: the sender is this link's own.
-            _ => Code::Closed,
+        loop {
+            if let Some((code, _)) = self.closing() {
+                return code;
+            }
+            self.woken().await;
         }
     }
 }

@@ -11,7 +11,6 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Shared, Stage, Unheard, serve};
 use super::credentials::{Proof, Proven};
@@ -116,7 +115,7 @@ impl Gateway {
         let (stop, stopping) = watch::channel(Stage::Serving);
         let most = options.connections.min(Semaphore::MAX_PERMITS);
         let connections = Arc::new(Semaphore::new(most));
-        let shared = Arc::new(Shared { host, acceptor: TlsAcceptor::from(tls), limits: options.limits, clock, stopping });
+        let shared = Arc::new(Shared { host, tls, limits: options.limits, clock, stopping });
         let accepting =
             tokio::spawn(accept(listener, shared, connections.clone(), Arc::new(Semaphore::new(options.unproved))));
         Ok(Self { address, stop, accepting, connections, most })

@@ -8,11 +8,12 @@ mod credentials;
 mod link;
 mod listener;
 mod private_file;
+mod tls;
 
 pub(crate) use credentials::random_hex;
 pub(crate) use private_file::create_folder as create_private_folder;
 
 pub use certificates::{Certificates, ClientCertificate, Identity};
 pub use credentials::{Enrolled, Proof, Proven, Registry};
-pub use link::{Downward, Link};
+pub use link::Link;
 pub use listener::{Admission, Gateway, GatewayOptions, Host};
