@@ -4,8 +4,9 @@
 //! `.energy`, `.charge`, `.ac_power`, `.ac_voltage`, and `.switch`, which takes commands (0 off, 1 on).
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::mpsc as answers;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
@@ -56,6 +57,8 @@ pub struct BoardOptions {
     pub charge_unit: Unit,
     /// How many rows are kept while they are not durable at the server.
     pub backlog_rows: usize,
+    /// Where the device remembers across restarts which commands it has begun.
+    pub state_folder: Option<PathBuf>,
 }
 
 impl BoardOptions {
@@ -70,6 +73,7 @@ impl BoardOptions {
             energy_unit: Unit::WattHour,
             charge_unit: Unit::AmpereHour,
             backlog_rows: 100_000,
+            state_folder: None,
         }
     }
 
@@ -81,7 +85,9 @@ impl BoardOptions {
         self
     }
 
-    fn check(&self) -> Result<()> {
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid), naming the field.
+    pub fn check(&self) -> Result<()> {
         let quantities = self.quantities.clone().unwrap_or_else(|| HemQuantity::ALL.to_vec());
         PollSettings { quantities, ..self.poll.clone() }.check()?;
         for (field, unit, quantity) in [
@@ -159,7 +165,7 @@ pub enum BoardState {
 pub struct HemBoard {
     closing: watch::Sender<bool>,
     told: watch::Receiver<Told>,
-    task: std::sync::Mutex<Option<JoinHandle<()>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What the poller's task tells of itself.
@@ -193,7 +199,7 @@ impl HemBoard {
         let (closing, closed) = watch::channel(false);
         let (tell, told) = watch::channel(Told { state: BoardState::Seeking, device: None, counts: PollCounts::default() });
         let task = tokio::spawn(Task { options, clock, tell, closed }.run());
-        Ok(Self { closing, told, task: std::sync::Mutex::new(Some(task)) })
+        Ok(Self { closing, told, task: Mutex::new(Some(task)) })
     }
 
     /// Starts polling, and waits until the board has answered and the server has taken the device in.
@@ -241,7 +247,7 @@ impl HemBoard {
     /// Takes leased nodes to their fallback, takes leave, and stops polling. Closing again does nothing.
     pub async fn close(&self) {
         self.closing.send_replace(true);
-        let task = self.task.lock().unwrap_or_else(|e| e.into_inner()).take();
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
             let _ = task.await;
         }
@@ -315,8 +321,11 @@ impl Task {
 
     async fn serve(&self, socket: UdpSocket, quantities: Vec<HemQuantity>) -> Result<()> {
         let (ordering, orders) = mpsc::channel(SWITCHES);
-        let mut options = DeviceOptions::new(self.options.bundle.clone(), self.options.channels(&quantities)?)
-            .on_command(handler(ordering));
+        let status = Status::default();
+        let channels = self.options.channels(&quantities)?;
+        let options = DeviceOptions::new(self.options.bundle.clone(), channels).on_command(handler(ordering));
+        let mut options = options.on_read(reader(status.clone()));
+        options.state_folder.clone_from(&self.options.state_folder);
         options.backlog_rows = self.options.backlog_rows;
         options.clock = self.clock.clone();
         let device = Arc::new(Device::start(options)?);
@@ -329,6 +338,7 @@ impl Task {
             socket,
             poller: Poller::new(settings, self.clock.monotonic()),
             row: Row::new(quantities),
+            status,
             rows,
             dropped: 0,
             waiting: HashMap::new(),
@@ -353,6 +363,7 @@ struct Polling<'a> {
     socket: UdpSocket,
     poller: Poller,
     row: Row,
+    status: Status,
     rows: mpsc::Sender<(Timestamp, Vec<Option<f64>>)>,
     dropped: u64,
     /// Who waits for the outcome of which order.
@@ -402,11 +413,15 @@ impl Polling<'_> {
                         self.finish_row();
                     }
                     self.row.take(quantity, &values, now, self.task.clock.now());
+                    if quantity == HemQuantity::NodeStatus {
+                        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = values;
+                    }
                     self.tell(BoardState::Answering);
                 }
                 PollEvent::RoundEnded => self.finish_row(),
                 PollEvent::Away => {
                     tracing::warn!(board = %self.task.options.address, "the hem board does not answer: its values are stale");
+                    *self.status.lock().unwrap_or_else(PoisonError::into_inner) = [None; NODES];
                     self.tell(BoardState::Away);
                     away = true;
                 }
@@ -544,13 +559,20 @@ fn handler(orders: mpsc::Sender<Order>) -> impl FnMut(&ChannelName, f64) -> Resu
             Ok(SwitchOutcome::Unknown { seen: Some(on) }) => {
                 Err(Refused::unknown(format!("the board reads back {}", if on { "on" } else { "off" })))
             }
-            Ok(SwitchOutcome::Unknown { seen: None }) => Err(Refused::unknown("the board does not answer".into())),
+            Ok(SwitchOutcome::Unknown { seen: None }) => Err(Refused::unknown("the board does not answer")),
             Err(answers::RecvTimeoutError::Disconnected) => {
                 Err(refused(Code::Overloaded, format!("{SWITCHES} switches of this board wait already")))
             }
-            Err(answers::RecvTimeoutError::Timeout) => Err(Refused::unknown("the board was not heard in time".into())),
+            Err(answers::RecvTimeoutError::Timeout) => Err(Refused::unknown("the board was not heard in time")),
         }
     }
+}
+
+/// Which nodes are on, as the board said last; nothing while it is away.
+type Status = Arc<Mutex<NodeValues>>;
+
+fn reader(status: Status) -> impl FnMut(&ChannelName) -> Option<f64> + Send + 'static {
+    move |channel| status.lock().unwrap_or_else(PoisonError::into_inner)[usize::from(node_of(channel)?)]
 }
 
 /// The node of `node3.switch`.

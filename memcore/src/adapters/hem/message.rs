@@ -11,7 +11,8 @@
 
 use std::fmt;
 
-use crate::model::{Quantity, Unit};
+use crate::error::{Error, Result};
+use crate::model::{Quantity, Unit, shorten};
 
 /// Nodes of a board.
 pub const NODES: usize = 8;
@@ -124,9 +125,14 @@ impl HemQuantity {
     }
 
     /// The quantity of that [channel](Self::channel).
-    #[must_use]
-    pub fn of_channel(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|quantity| quantity.channel() == name)
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid), with the names that there are.
+    pub fn parse(channel: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|quantity| quantity.channel() == channel).ok_or_else(|| {
+            let known = Self::ALL.map(Self::channel).join(", ");
+            Error::invalid(format!("hem quantity is {:?}, expected one of {known}", shorten(channel)))
+        })
     }
 }
 
