@@ -59,6 +59,16 @@ pub struct Server {
     ticking: JoinHandle<()>,
     /// Removed when it is dropped.
     local: Option<local_socket::LocalSocket>,
+    #[cfg(feature = "adapters")]
+    hem: Hem,
+}
+
+/// The HEM boards that the server polls, and the endpoint that it serves.
+#[cfg(feature = "adapters")]
+#[derive(Debug, Default)]
+struct Hem {
+    boards: super::hem::Boards,
+    served: Option<super::hem::ServedHem>,
 }
 
 /// Starts a server.
@@ -122,7 +132,16 @@ impl Server {
         let recorder = Some(start_recorder(&core).await?);
         let ticking = tokio::spawn(tick(core.clone()));
         let certificates = Arc::new(certificates);
-        let mut server = Self { core, certificates, gateway: None, recorder, ticking, local: None };
+        let mut server = Self {
+            core,
+            certificates,
+            gateway: None,
+            recorder,
+            ticking,
+            local: None,
+            #[cfg(feature = "adapters")]
+            hem: Hem::default(),
+        };
         match server.open_doors(&config, tls, clock).await {
             Ok(()) => Ok(server),
             Err(e) => {
@@ -139,7 +158,25 @@ impl Server {
         let address = gateway.address();
         self.gateway = Some(gateway);
         self.local = local_socket::LocalSocket::open(&config.path, &self.core, address)?;
+        #[cfg(feature = "adapters")]
+        self.open_hem(config, address).await?;
         tracing::info!(%address, path = %config.path.display(), "listening");
+        Ok(())
+    }
+
+    #[cfg(feature = "adapters")]
+    async fn open_hem(&mut self, config: &Config, address: SocketAddr) -> Result<()> {
+        use super::hem::{Boards, Home};
+        let server = Home::server(address, &config.gateway.names, config.gateway.certificate.is_some());
+        let (registry, certificates, now) = (&self.core.registry, &*self.certificates, self.core.clock.now());
+        let home = Home { site: &config.path, registry, certificates, server, now };
+        self.hem.boards = Boards::start(&config.hem.boards, &home)?;
+        if let Some(serve) = &config.hem.serve {
+            let served = self.handle().serve_hem(&serve.device, serve.options()).await;
+            let served = served.map_err(|e| e.context("hem.serve"))?;
+            tracing::info!(address = %served.address(), device = %serve.device, "answering hem apps");
+            self.hem.served = Some(served);
+        }
         Ok(())
     }
 
@@ -168,6 +205,12 @@ impl Server {
     /// [`Io`](ErrorKind::Io) where the last writes did not reach the disk.
     pub async fn shutdown(mut self) -> Result<()> {
         drop(self.local.take());
+        #[cfg(feature = "adapters")]
+        {
+            let Hem { boards, served } = std::mem::take(&mut self.hem);
+            drop(served);
+            boards.close().await;
+        }
         if let Some(gateway) = self.gateway.take() {
             gateway.shutdown(DRAIN_WITHIN).await;
         }
@@ -286,6 +329,21 @@ impl ServerHandle {
     /// [`ReadOnly`](ErrorKind::ReadOnly) where it cannot be written down and is not for safety.
     pub fn command(&self, request: CommandRequest) -> Result<CommandTicket> {
         self.core.request(request)
+    }
+
+    /// Answers apps that were written for a HEM board, on behalf of a device: they read its `node0.power` and so on, and
+    /// switch its `node0.switch`. It ends when it is dropped.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) for a device that is not known, [`Invalid`](ErrorKind::Invalid) for an address that
+    /// others can reach and no word that they may, [`Io`](ErrorKind::Io) where it is in use.
+    #[cfg(feature = "adapters")]
+    pub async fn serve_hem(
+        &self,
+        device: &DeviceName,
+        options: crate::adapters::hem::EndpointOptions,
+    ) -> Result<super::hem::ServedHem> {
+        super::hem::ServedHem::start(&self.core, device, options).await
     }
 
     /// Finds a command again by its id.
