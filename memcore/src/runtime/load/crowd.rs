@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
-use super::peer::{Arrival, Fleet, Peer, Sending};
+use super::peer::{Arrival, Fleet, Peer, Sending, WINDOW_ROWS};
 use super::process::cpu_time;
 use super::rows::{Messages, channels};
 use crate::client;
@@ -157,6 +157,7 @@ impl Crowd {
             messages: Messages::new(channels(plan.channels)?, plan.rows),
             rate: plan.rate,
             length: Duration::from_micros(plan.length_us),
+            window: (WINDOW_ROWS / members as u64).max(4 * plan.rows as u64),
             patience: Duration::from_micros(plan.patience_us),
             durable: AtomicU64::new(0),
         });

@@ -23,8 +23,8 @@ use crate::protocol::{Code, Decoder, Down, Hello, Up, VERSION, decode_down, enco
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
 /// Longer than the server's own patience.
 const CONNECT_WITHIN: Duration = Duration::from_secs(30);
-/// Rows that were written and not acknowledged. Full-policy: writing waits.
-const WINDOW_ROWS: u64 = 50_000;
+/// Rows of all devices that were written and not acknowledged. Full-policy: writing waits.
+pub(super) const WINDOW_ROWS: u64 = 400_000;
 const WRITE_BYTES: usize = 64 << 10;
 /// How long acknowledgements are waited for when everything is sent.
 const LAST_ACKS: Duration = Duration::from_secs(30);
@@ -39,6 +39,8 @@ pub(super) struct Fleet {
     /// Messages a second; none is as many as are acknowledged.
     pub(super) rate: Option<f64>,
     pub(super) length: Duration,
+    /// How many rows of one device may be on their way.
+    pub(super) window: u64,
     /// When those give up that do not get in.
     pub(super) patience: Duration,
     /// Rows that are durable, of all devices.
@@ -316,7 +318,7 @@ impl Writing {
                     1
                 }
             };
-            while self.sequence - window.acked.load(Ordering::Acquire) >= WINDOW_ROWS {
+            while self.sequence - window.acked.load(Ordering::Acquire) >= fleet.window {
                 window.moved.notified().await;
             }
             self.fill(&mut bytes, due);
