@@ -19,7 +19,7 @@ mod link;
 mod tls;
 
 pub use crate::protocol::Bundle;
-pub use commands::{CommandHandler, Refused};
+pub use commands::{CommandHandler, ReadHandler, Refused};
 pub(crate) use device::new_boot;
 pub(crate) use tls::{client_config, server_name};
 

@@ -17,7 +17,7 @@ use super::link::Link;
 use super::listener::Host;
 use super::tls::{Tls, greeting};
 use crate::model::{Clock, Command, DeviceName};
-use crate::protocol::{Answer, Code, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Welcome};
+use crate::protocol::{Answer, Code, Encoding, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Welcome};
 
 /// What a connection that is being closed may still take before it is cut.
 const HURRY: Duration = Duration::from_secs(1);
@@ -125,7 +125,8 @@ async fn enter<H: Host>(
     };
     let shaken = timeout_at(late, shake_hands(&shared, tls, Some(&place))).await.map_err(|_| Unheard::Slow)??;
     Ok(shaken.map(|tls| {
-        let session = ServerSession::new(shared.limits.clone(), opened);
+        let encoding = Encoding::of_alpn(tls.state().alpn_protocol());
+        let session = ServerSession::new(shared.limits.clone(), encoding, opened);
         let stranger = Some(Stranger { _unproved: unproved, _place: place });
         Connection { shared, tls, session, admitted: None, stranger }
     }))
@@ -154,7 +155,8 @@ async fn shake_hands<H: Host>(shared: &Shared<H>, mut tls: Tls, place: Option<&P
 async fn send_away<H: Host>(shared: &Shared<H>, tls: Tls, after: Duration, late: Instant) -> Result<(), Unheard> {
     let shaken = timeout_at(late, shake_hands(shared, tls, None)).await.map_err(|_| Unheard::Slow)??;
     let Some(mut tls) = shaken else { return Ok(()) };
-    let mut session = ServerSession::new(shared.limits.clone(), shared.clock.monotonic());
+    let encoding = Encoding::of_alpn(tls.state().alpn_protocol());
+    let mut session = ServerSession::new(shared.limits.clone(), encoding, shared.clock.monotonic());
     let detail = "more devices want to log in than can be taken in now".to_owned();
     session.refuse(&Refusal { code: Code::Overloaded, detail, retry_after: Some(after.into()) });
     let _ = timeout(HURRY, tls.write_all(session.transmit())).await;

@@ -44,6 +44,9 @@ pub struct Config {
     pub store: StoreConfig,
     /// The bus.
     pub bus: BusConfig,
+    /// HEM boards.
+    #[cfg(feature = "adapters")]
+    pub hem: super::hem::HemConfig,
 }
 
 impl Default for Config {
@@ -53,6 +56,8 @@ impl Default for Config {
             gateway: GatewayConfig::default(),
             store: StoreConfig::default(),
             bus: BusConfig::default(),
+            #[cfg(feature = "adapters")]
+            hem: super::hem::HemConfig::default(),
         }
     }
 }
@@ -208,6 +213,8 @@ impl Config {
         let config = parse(table, "configuration")?;
         config.gateway.identity()?;
         config.gateway.check_limits()?;
+        #[cfg(feature = "adapters")]
+        config.hem.check()?;
         Ok(config)
     }
 }

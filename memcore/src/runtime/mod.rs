@@ -52,6 +52,8 @@ pub use crate::store::{
 };
 
 #[cfg(feature = "gateway")]
+mod command_journal;
+#[cfg(feature = "gateway")]
 mod commander;
 #[cfg(feature = "gateway")]
 mod commands;
@@ -63,6 +65,8 @@ mod core;
 mod descriptors;
 #[cfg(feature = "files")]
 mod export;
+#[cfg(all(feature = "adapters", any(feature = "gateway", feature = "sim")))]
+mod hem;
 #[cfg(feature = "files")]
 mod import;
 #[cfg(feature = "gateway")]
@@ -92,6 +96,10 @@ pub use self::core::ServerStats;
 pub use commands::{CommandRequest, CommandTicket};
 #[cfg(feature = "gateway")]
 pub use config::{BusConfig, Config, GatewayConfig};
+#[cfg(all(feature = "adapters", feature = "sim"))]
+pub use hem::{EmulatorOptions, HemEmulator};
+#[cfg(all(feature = "adapters", feature = "gateway"))]
+pub use hem::{HemBoardConfig, HemConfig, HemServeConfig, ServedHem};
 #[cfg(feature = "gateway")]
 pub use live::{Events, Readings};
 #[cfg(all(feature = "gateway", feature = "client"))]

@@ -31,6 +31,8 @@ pub(super) struct Plan {
     pub(super) patience_us: u64,
     pub(super) server: String,
     pub(super) ca_pem: String,
+    /// How many devices there are in all processes.
+    pub(super) of: usize,
     pub(super) members: Vec<(DeviceName, Option<String>)>,
 }
 
@@ -147,17 +149,17 @@ impl Crowd {
             certificate_pem: None,
             key_pem: None,
         };
-        let mut tls = (*client::client_config(&bundle)?).clone();
         let encoding = if plan.cbor { Encoding::Cbor } else { Encoding::JsonLines };
-        tls.alpn_protocols = vec![encoding.alpn().to_vec()];
+        let mut tls = (*client::client_config(&bundle, encoding)?).clone();
         tls.resumption = Resumption::disabled();
         let fleet = Arc::new(Fleet {
             server_name: client::server_name(&bundle)?,
             address: plan.server,
-            messages: Messages::new(channels(plan.channels)?, plan.rows),
+            encoding,
+            messages: Messages::new(encoding, channels(plan.channels)?, plan.rows),
             rate: plan.rate,
             length: Duration::from_micros(plan.length_us),
-            window: (WINDOW_ROWS / members as u64).max(4 * plan.rows as u64),
+            window: (WINDOW_ROWS / plan.of as u64).max(4 * plan.rows as u64),
             patience: Duration::from_micros(plan.patience_us),
             durable: AtomicU64::new(0),
         });

@@ -17,7 +17,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::rows::Messages;
 use crate::model::{DeviceName, Span, Timestamp};
-use crate::protocol::{Code, Decoder, Down, Hello, Up, VERSION, decode_down, encode_up};
+use crate::protocol::{Code, Decoder, Down, Encoding, Hello, Up, VERSION};
 
 /// The first pause after a lost connection; doubled up to the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
@@ -35,6 +35,7 @@ const MESSAGE_BYTES: usize = 1 << 20;
 pub(super) struct Fleet {
     pub(super) address: String,
     pub(super) server_name: ServerName<'static>,
+    pub(super) encoding: Encoding,
     pub(super) messages: Messages,
     /// Messages a second; none is as many as are acknowledged.
     pub(super) rate: Option<f64>,
@@ -98,6 +99,7 @@ pub(super) struct Peer {
 pub(super) struct Connection {
     reader: ReadHalf<TlsStream<TcpStream>>,
     writer: WriteHalf<TlsStream<TcpStream>>,
+    encoding: Encoding,
     decoder: Decoder,
     rejected: u64,
 }
@@ -147,7 +149,13 @@ impl Peer {
         let tls = connector.connect(self.fleet.server_name.clone(), stream).await?;
         let (handshake, resumed) = (begun.elapsed(), tls.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed));
         let (reader, writer) = tokio::io::split(tls);
-        let mut connection = Connection { reader, writer, decoder: Decoder::default(), rejected: 0 };
+        let mut connection = Connection {
+            reader,
+            writer,
+            encoding: self.fleet.encoding,
+            decoder: Decoder::new(self.fleet.encoding),
+            rejected: 0,
+        };
         let hello = Hello {
             version: VERSION,
             credential: self.credential.clone(),
@@ -157,7 +165,7 @@ impl Peer {
         };
         connection.say(&Up::Hello(hello)).await?;
         loop {
-            match next(&mut connection.reader, &mut connection.decoder).await? {
+            match next(&mut connection.reader, connection.encoding, &mut connection.decoder).await? {
                 Down::Welcome(_) => return Ok((connection, handshake, resumed)),
                 Down::Bye { code, detail, retry_after } => {
                     let passing = [Code::Overloaded, Code::Shutdown, Code::HelloTimeout, Code::Internal];
@@ -177,7 +185,7 @@ impl Peer {
     pub(super) async fn asked(&mut self) -> bool {
         match &mut self.connection {
             None => std::future::pending().await,
-            Some(connection) => match next(&mut connection.reader, &mut connection.decoder).await {
+            Some(connection) => match next(&mut connection.reader, connection.encoding, &mut connection.decoder).await {
                 Ok(message) => message == Down::Ping,
                 Err(_) => {
                     self.connection = None;
@@ -198,7 +206,7 @@ impl Peer {
     /// Sends for as long as it is to, and waits for the last acknowledgement.
     pub(super) async fn send(&mut self) -> Result<Sending, String> {
         let Some(connection) = self.connection.take() else { return Err("the connection was lost".into()) };
-        let Connection { reader, writer, decoder, rejected } = connection;
+        let Connection { reader, writer, encoding, decoder, rejected } = connection;
         let window = Window { acked: AtomicU64::new(self.sequence), moved: Notify::new(), waiting: Mutex::default() };
         let first = self.sequence;
         let mut hearing = Hearing { reader, decoder, rejected, fleet: self.fleet.clone() };
@@ -217,7 +225,7 @@ impl Peer {
         let sending =
             Sending { rows: sent - first, unacknowledged: sent - acked.min(sent), rejected: hearing.rejected, acks };
         let Hearing { reader, decoder, rejected, .. } = hearing;
-        self.connection = Some(Connection { reader, writer: writing.writer, decoder, rejected });
+        self.connection = Some(Connection { reader, writer: writing.writer, encoding, decoder, rejected });
         ended.map(|()| sending)
     }
 
@@ -231,16 +239,20 @@ impl Peer {
 impl Connection {
     async fn say(&mut self, message: &Up) -> std::io::Result<()> {
         let mut bytes = Vec::new();
-        encode_up(message, &mut bytes);
+        self.encoding.encode_up(message, &mut bytes);
         self.writer.write_all(&bytes).await?;
         self.writer.flush().await
     }
 }
 
-async fn next(reader: &mut ReadHalf<TlsStream<TcpStream>>, decoder: &mut Decoder) -> Result<Down, Setback> {
+async fn next(
+    reader: &mut ReadHalf<TlsStream<TcpStream>>,
+    encoding: Encoding,
+    decoder: &mut Decoder,
+) -> Result<Down, Setback> {
     loop {
         match decoder.next(MESSAGE_BYTES) {
-            Ok(Some(message)) => return decode_down(message).map_err(|e| Setback::Lost(e.to_string())),
+            Ok(Some(message)) => return encoding.decode_down(message).map_err(|e| Setback::Lost(e.to_string())),
             Ok(None) => decoder.shrink(),
             Err(code) => return Err(Setback::Lost(code.to_string())),
         }
@@ -271,7 +283,7 @@ impl Hearing {
     /// Takes acknowledgements until everything up to `last` is durable.
     async fn run(&mut self, window: &Window, last: u64, acks: &mut Vec<f32>) -> Result<(), String> {
         while window.acked.load(Ordering::Acquire) < last {
-            match next(&mut self.reader, &mut self.decoder).await {
+            match next(&mut self.reader, self.fleet.encoding, &mut self.decoder).await {
                 Ok(Down::Ack { sequence }) => self.acked(window, sequence, acks),
                 Ok(Down::Reject { omitted, .. }) => self.rejected += 1 + omitted,
                 Ok(Down::Bye { code, detail, .. }) => return Err(format!("{code}: {detail}")),

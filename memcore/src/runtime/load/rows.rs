@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use crate::error::Result;
-use crate::model::{Channel, Timestamp, Unit};
+use crate::model::{Channel, Span, Timestamp, Unit};
+use crate::protocol::Encoding;
 
 /// Readings that are sent in turn: enough that no two in one batch are alike.
 const POOL: usize = 512;
@@ -11,9 +12,11 @@ const POOL: usize = 512;
 /// The messages of one device, told apart by their numbers and times.
 #[derive(Debug)]
 pub(super) struct Messages {
+    encoding: Encoding,
     rows: usize,
     channels: Vec<Channel>,
-    /// What stands behind the time of a message of one row.
+    values: Vec<Vec<Option<f64>>>,
+    /// What stands behind the time of a JSON message of one row.
     rendered: Vec<String>,
 }
 
@@ -24,7 +27,7 @@ pub(super) fn channels(count: usize) -> Result<Vec<Channel>> {
 
 impl Messages {
     /// Messages of `rows` rows each of those channels.
-    pub(super) fn new(channels: Vec<Channel>, rows: usize) -> Self {
+    pub(super) fn new(encoding: Encoding, channels: Vec<Channel>, rows: usize) -> Self {
         let mut state = 1u64;
         // A linear congruential generator (Knuth's MMIX constants): cheap, and no two values alike. To a tenth of a watt, as
         // meters report.
@@ -34,7 +37,7 @@ impl Messages {
         };
         let values: Vec<Vec<_>> = (0..POOL).map(|_| channels.iter().map(|_| value()).collect()).collect();
         let rendered = values.iter().map(|row| render(&channels, row)).collect();
-        Self { rows, channels, rendered }
+        Self { encoding, rows, channels, values, rendered }
     }
 
     pub(super) fn channels(&self) -> &[Channel] {
@@ -47,10 +50,31 @@ impl Messages {
 
     /// Appends the message whose first row has that number; rows are one second apart from `time` on.
     pub(super) fn write(&self, first: u64, time: Timestamp, out: &mut Vec<u8>) {
-        let mut head = String::with_capacity(64);
-        let _ = write!(head, "{{\"type\":\"data\",\"seq\":{first},\"time_us\":{},", time.as_micros());
-        out.extend_from_slice(head.as_bytes());
-        out.extend_from_slice(self.rendered[first as usize % POOL].as_bytes());
+        let at = first as usize % POOL;
+        match (self.encoding, self.rows) {
+            (Encoding::JsonLines, 1) => {
+                let _ = write!(Text(out), "{{\"type\":\"data\",\"seq\":{first},\"time_us\":{},", time.as_micros());
+                out.extend_from_slice(self.rendered[at].as_bytes());
+            }
+            (encoding, 1) => encoding.encode_row(Some(first), time, &self.channels, &self.values[at], out),
+            (encoding, rows) => {
+                let row = |number: usize| {
+                    let time = time.saturating_add(Span::from_seconds(number as i64));
+                    (time, self.values[(at + number) % POOL].as_slice())
+                };
+                encoding.encode_rows(first, &(0..rows).map(row), &self.channels, out);
+            }
+        }
+    }
+}
+
+/// Bytes that text is written to.
+struct Text<'a>(&'a mut Vec<u8>);
+
+impl Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
     }
 }
 

@@ -72,6 +72,7 @@ impl Stage {
             patience_us: options.patience.as_micros().unsigned_abs(),
             server: self.server.clone(),
             ca_pem: self.bundles.first().map(|bundle| bundle.ca_pem.clone()).unwrap_or_default(),
+            of: self.bundles.len(),
             members: self.bundles.iter().map(|bundle| (bundle.device.clone(), bundle.credential.clone())).collect(),
         }
     }
