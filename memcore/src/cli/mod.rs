@@ -13,6 +13,7 @@ mod devices;
 mod doctor;
 mod export;
 mod format;
+mod hem;
 mod import;
 mod live;
 mod network;
@@ -77,6 +78,9 @@ enum Action {
     /// Command a channel, read it, or follow a command
     #[command(subcommand)]
     Command(command::Command),
+    /// HEM boards: poll one as a device, answer apps as one, emulate one
+    #[command(subcommand)]
+    Hem(hem::Hem),
     /// Read history as a table, CSV, JSON, Arrow or Parquet
     Query(query::Query),
     /// The energy balance of a site: import, export, production, consumption, and what no device explains
@@ -157,6 +161,7 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Demo(demo) => block_on(demo.run(&cli.common)),
         Action::Devices(devices) => block_on(devices.run(&cli.common)),
         Action::Command(command) => block_on(command.run(&cli.common)),
+        Action::Hem(hem) => block_on(hem.run(&cli.common)),
         Action::Query(query) => query.run(&cli.common),
         Action::Balance(balance) => balance.run(&cli.common),
         Action::Import(import) => import.run(&cli.common),

@@ -82,6 +82,10 @@ mod store_config;
 
 #[cfg(feature = "gateway")]
 pub use self::core::ServerStats;
+#[cfg(feature = "cli")]
+pub(crate) use crate::adapters::hem::{BoardOptions, BoardState, HemBoard, HemQuantity, NODES, NodeValues};
+#[cfg(feature = "cli")]
+pub(crate) use crate::client::Bundle;
 #[cfg(feature = "gateway")]
 pub use commands::{CommandRequest, CommandTicket};
 #[cfg(feature = "gateway")]
@@ -92,6 +96,8 @@ pub use hem::{EmulatorOptions, HemEmulator};
 pub use hem::{HemBoardConfig, HemConfig, HemServeConfig, ServedHem};
 #[cfg(feature = "gateway")]
 pub use live::{Events, Readings};
+#[cfg(all(feature = "adapters", feature = "gateway"))]
+pub use local_socket::LocalHem;
 #[cfg(feature = "gateway")]
 pub use local_socket::{LocalClient, LocalStatus};
 #[cfg(feature = "gateway")]
