@@ -261,7 +261,9 @@ impl Poller {
         };
         match (request, reply) {
             (Some(request @ Request::Read(..)), Ok(reply)) if reply.answers(request) => {
+                // It was given up when its time was over, and is here all the same.
                 self.counts.late += u64::from(late);
+                self.counts.lost -= u64::from(late);
                 self.heard();
                 self.answered(now, &reply);
             }
