@@ -5,6 +5,7 @@
 //! Of plans, 3 says that the limits of the site (or network) conflict, and 4 that a limit of time was reached before there was any plan.
 //! What runs until it is asked to end (a server, a demonstration, devices that are sending) has then done its work.
 
+mod audit;
 mod backtest;
 mod balance;
 mod command;
@@ -23,6 +24,7 @@ mod question;
 mod serve;
 mod simulate;
 mod stats;
+mod status;
 mod steps;
 mod understood;
 mod upkeep;
@@ -71,9 +73,11 @@ enum Action {
     Simulate(simulate::Simulate),
     /// A simulated street on this machine: devices over TLS, stored readings, a confirmed command
     Demo(demo::Demo),
-    /// Enrol, list and revoke devices
+    /// Enrol, rotate, limit, list and revoke devices
     #[command(subcommand)]
     Devices(devices::Devices),
+    Audit(audit::Audit),
+    Status(status::Status),
     /// Command a channel, read it, or follow a command
     #[command(subcommand)]
     Command(command::Command),
@@ -156,6 +160,8 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Simulate(simulate) => block_on(simulate.run(&cli.common)),
         Action::Demo(demo) => block_on(demo.run(&cli.common)),
         Action::Devices(devices) => block_on(devices.run(&cli.common)),
+        Action::Audit(audit) => audit.run(&cli.common),
+        Action::Status(status) => block_on(status.run(&cli.common)),
         Action::Command(command) => block_on(command.run(&cli.common)),
         Action::Query(query) => query.run(&cli.common),
         Action::Balance(balance) => balance.run(&cli.common),

@@ -6,13 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::audit::{Act, Audit};
 use super::commander::{Change, Commander};
 use super::commands::{CommandRequest, CommandTicket};
 use super::embedded::Memcore;
 use super::links::Links;
 use crate::error::{Error, Result};
-use crate::gateway::{Enrolled, Link, Registry};
-use crate::model::{Clock, Command, CommandId, CommandState, DeviceName, DeviceStatus, Event, EventKind, Pattern};
+use crate::gateway::{Certificates, Enrolled, Registry};
+use crate::model::{
+    Clock, Command, CommandId, CommandState, DeviceName, DeviceStatus, Event, EventKind, Pattern, PointRate,
+};
 use crate::protocol::Answer;
 use crate::router::{Attempt, Bus, Message, MessageKind, Subject};
 
@@ -25,6 +28,14 @@ pub(crate) struct Core {
     pub(crate) bus_ids: bool,
     pub(crate) links: Links,
     pub(crate) registry: Registry,
+    pub(crate) certificates: Certificates,
+    /// How many points a device may send, unless it is set for it.
+    pub(crate) rate: Option<PointRate>,
+    pub(crate) audit: Audit,
+    /// When a refused login was last logged, and how many were not since.
+    pub(crate) complaints: Mutex<(Option<std::time::Duration>, u64)>,
+    /// The folder of the site.
+    pub(crate) site: std::path::PathBuf,
     pub(crate) clock: Arc<dyn Clock>,
     /// Under which name events stand that are about the server itself.
     pub(crate) myself: DeviceName,
@@ -109,9 +120,10 @@ impl Core {
 
     /// Issues what a user asks for.
     pub(crate) fn request(&self, request: CommandRequest) -> Result<CommandTicket> {
+        let by = request.author()?;
         let command = request.into_command(self.clock.now())?;
         let id = command.id.clone();
-        Ok(CommandTicket::new(id, self.issue(command)?))
+        Ok(CommandTicket::new(id, self.issue(command, by)?))
     }
 
     /// A command that was issued before.
@@ -123,9 +135,18 @@ impl Core {
     /// Every device that is enrolled or was heard, by name.
     pub(crate) fn devices(&self) -> Vec<DeviceStatus> {
         let mut status = self.links.status();
-        for Enrolled { device, .. } in self.registry.list() {
-            let blank = DeviceStatus { device: device.clone(), connected: false, last_seen: None, channels: 0, points: 0 };
-            status.entry(device).or_insert(blank);
+        for Enrolled { device, rate, proofs, .. } in self.registry.list() {
+            let blank = || DeviceStatus {
+                device: device.clone(),
+                connected: false,
+                last_seen: None,
+                channels: 0,
+                points: 0,
+                rate: None,
+                proofs: Vec::new(),
+            };
+            let known = status.entry(device.clone()).or_insert_with(blank);
+            (known.rate, known.proofs) = (rate, proofs);
         }
         for (series, _) in self.memcore.series(Pattern::all()) {
             if let Some(status) = status.get_mut(&series.device) {
@@ -149,10 +170,15 @@ impl Core {
     }
 
     /// Issues a command: sent at once where the device is connected, else kept until it is, or until its expiry.
-    pub(crate) fn issue(&self, command: Command) -> Result<watch::Receiver<CommandState>> {
+    pub(crate) fn issue(&self, command: Command, by: String) -> Result<watch::Receiver<CommandState>> {
         self.check(&command)?;
+        // What is for safety is done whatever becomes of the trail.
+        if !command.safety {
+            self.audit.check_room()?;
+        }
         let (state, new) = self.commander().issue(command.clone())?;
         if new {
+            self.audit.say(Some(by), Act::issued(&command));
             self.changed(Change { id: command.id.clone(), command: command.clone(), state: CommandState::Queued });
             self.send(&command);
         }
@@ -250,23 +276,11 @@ impl Core {
 
     fn changed(&self, change: Change) {
         let Change { id, command, state } = change;
-        self.note(EventKind::Command { id, device: command.target.device.clone(), channel: command.target.channel, state });
-    }
-
-    /// Rereads the registry; devices lose their session where what proved them does no longer. They are looked at whether
-    /// this reading found a change or not: a login or an enrolment may have read it before.
-    pub(crate) fn refresh_registry(&self) {
-        if let Err(error) = self.registry.refresh() {
-            // A half-written or corrupt file keeps the old entries in use.
-            tracing::warn!(%error, "the device registry cannot be read; the earlier one stays in use");
+        if state.is_final() {
+            let (id, target) = (id.clone(), command.target.clone());
+            self.audit.say(None, Act::CommandEnded { id, target, end: state.clone() });
         }
-        self.close_revoked();
-    }
-
-    /// Ends the sessions of devices that are no longer enrolled as they were when they proved themselves.
-    pub(crate) fn close_revoked(&self) {
-        let revoked = |_: &DeviceName, link: &Link| !self.registry.holds(link.key());
-        self.links.close_where(revoked, crate::protocol::Code::Revoked, "no longer enrolled, or enrolled anew");
+        self.note(EventKind::Command { id, device: command.target.device.clone(), channel: command.target.channel, state });
     }
 
     pub(crate) fn count(&self, counter: impl FnOnce(&Counters) -> &AtomicU64, by: u64) {

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use super::commands::CommandRequest;
 use super::core::Core;
 use crate::error::{Error, ErrorKind, Result};
+use crate::gateway::ServerCertificate;
 use crate::model::{CommandId, CommandState, DeviceStatus};
 
 /// The longest request.
@@ -52,6 +53,8 @@ pub struct LocalStatus {
     pub devices: Vec<DeviceStatus>,
     /// Points that are durable since its start.
     pub points_durable: u64,
+    /// The certificate that its gateway shows.
+    pub certificate: ServerCertificate,
 }
 
 fn socket_path(site: &Path) -> PathBuf {
@@ -119,6 +122,7 @@ async fn accept(listener: UnixListener, core: Arc<Core>, address: SocketAddr) {
 }
 
 async fn answer(stream: UnixStream, core: &Arc<Core>, address: SocketAddr) -> std::io::Result<()> {
+    let by = stream.peer_cred().map(|user| format!("uid {}", user.uid()))?;
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(tokio::io::AsyncReadExt::take(read, REQUEST_BYTES));
     let mut line = String::new();
@@ -127,9 +131,12 @@ async fn answer(stream: UnixStream, core: &Arc<Core>, address: SocketAddr) -> st
     let followed = match request {
         Ok(Request::Status) => {
             let (devices, points_durable) = (core.devices(), core.stats().points_durable);
-            return send(&mut write, &Response::Status(LocalStatus { address, devices, points_durable })).await;
+            let certificate = core.certificates.server();
+            let status = LocalStatus { address, devices, points_durable, certificate };
+            return send(&mut write, &Response::Status(status)).await;
         }
-        Ok(Request::Command(request)) => core.request(request),
+        // The system says who that is.
+        Ok(Request::Command(request)) => core.request(request.by(by)),
         Ok(Request::Follow(id)) => core.find_command(&id),
         Err(e) => Err(e),
     };

@@ -48,6 +48,8 @@ pub use crate::store::{
 };
 
 #[cfg(feature = "gateway")]
+mod audit;
+#[cfg(feature = "gateway")]
 mod commander;
 #[cfg(feature = "gateway")]
 mod commands;
@@ -57,6 +59,8 @@ mod config;
 mod core;
 #[cfg(feature = "files")]
 mod export;
+#[cfg(feature = "gateway")]
+mod identity;
 #[cfg(feature = "files")]
 mod import;
 #[cfg(feature = "gateway")]
@@ -81,15 +85,21 @@ mod store_config;
 #[cfg(feature = "gateway")]
 pub use self::core::ServerStats;
 #[cfg(feature = "gateway")]
+pub use crate::gateway::{Enrolled, ServerCertificate};
+#[cfg(feature = "gateway")]
+pub use audit::{Act, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, read_audit, verify_audit};
+#[cfg(feature = "gateway")]
 pub use commands::{CommandRequest, CommandTicket};
 #[cfg(feature = "gateway")]
-pub use config::{BusConfig, Config, GatewayConfig};
+pub use config::{AuditConfig, BusConfig, Config, GatewayConfig};
+#[cfg(feature = "gateway")]
+pub use identity::{Enrolment, OVERLAP_DEFAULT};
 #[cfg(feature = "gateway")]
 pub use live::{Events, Readings};
 #[cfg(feature = "gateway")]
 pub use local_socket::{LocalClient, LocalStatus};
 #[cfg(feature = "gateway")]
-pub use server::{Enrolment, ProofKind, Server, ServerHandle, serve};
+pub use server::{Server, ServerHandle, serve};
 #[cfg(feature = "gateway")]
 pub use store_config::{RetentionRule, StoreConfig, Sync};
 #[cfg(feature = "sim")]
