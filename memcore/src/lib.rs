@@ -24,6 +24,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "adapters")]
+pub mod adapters;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "client")]
@@ -33,6 +35,8 @@ pub mod energy;
 mod error;
 #[cfg(feature = "gateway")]
 pub mod gateway;
+#[cfg(any(feature = "gateway", feature = "client"))]
+mod journal;
 pub mod model;
 pub mod optimize;
 pub mod protocol;
@@ -62,6 +66,10 @@ pub use runtime::{
     TimeMapping, Understood, UnderstoodColumn, UnderstoodTime, examine_file, export_file, export_to, import_file,
     mapping_of, parse_site, read_site,
 };
+#[cfg(all(feature = "adapters", feature = "sim"))]
+pub use runtime::{EmulatorOptions, HemEmulator};
+#[cfg(all(feature = "adapters", feature = "gateway"))]
+pub use runtime::{HemBoardConfig, HemConfig, HemServeConfig, ServedHem};
 #[cfg(feature = "sim")]
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};
 

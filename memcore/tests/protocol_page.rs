@@ -6,7 +6,7 @@ mod transcript;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use memcore::protocol::{Code, Encoding, Limits, PORT, VERSION, decode_down};
+use memcore::protocol::{Code, Encoding, Limits, PORT, VERSION};
 use transcript::{Played, Step};
 
 fn page() -> String {
@@ -75,7 +75,7 @@ fn the_table_of_limits_has_the_values_of_the_code() {
 fn every_example_is_what_it_says() {
     let page = page();
     for line in examples(&page, "down") {
-        decode_down(line.as_bytes()).unwrap_or_else(|e| panic!("{line}: {e}"));
+        Encoding::JsonLines.decode_down(line.as_bytes()).unwrap_or_else(|e| panic!("{line}: {e}"));
     }
     let mut played = Played::new(Limits::default(), 0, 0);
     examples(&page, "up").iter().for_each(|line| played.receive(format!("{line}\n").as_bytes()));

@@ -7,7 +7,7 @@
 mod transcript;
 
 use memcore::model::{Channel, CommandId, Timestamp, Unit};
-use memcore::protocol::{Answer, Code, Hello, Limits, Up, decode_down, encode_data, encode_down, encode_up};
+use memcore::protocol::{Answer, Code, Encoding, Hello, Limits, Up};
 use serde::Deserialize;
 use transcript::{Played, Transcript, vectors};
 
@@ -21,9 +21,9 @@ struct Message {
 fn every_message_of_the_server_is_read_and_written_byte_for_byte() {
     let messages = vectors::<Message>("down.jsonl");
     for Message { name, line } in &messages {
-        let message = decode_down(line.as_bytes()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let message = Encoding::JsonLines.decode_down(line.as_bytes()).unwrap_or_else(|e| panic!("{name}: {e}"));
         let mut written = Vec::new();
-        encode_down(&message, &mut written);
+        Encoding::JsonLines.encode_down(&message, &mut written);
         assert_eq!(String::from_utf8(written).unwrap(), format!("{line}\n"), "{name}");
     }
     for kind in ["welcome", "ack", "reject", "command", "ping", "pong", "bye"] {
@@ -69,13 +69,13 @@ fn every_message_of_a_device_is_written_byte_for_byte() {
     for Message { name, line } in messages {
         let mut written = Vec::new();
         match of_device(&name) {
-            Some(message) => encode_up(&message, &mut written),
+            Some(message) => Encoding::JsonLines.encode_up(&message, &mut written),
             None => {
                 assert_eq!(name, "data");
                 let gauge = |name| Channel::gauge(name, Unit::Watt).unwrap().build().unwrap();
                 let values = [Some(1466.5), Some(-0.0), None, Some(5e-324)];
                 let channels = ["a", "node3.b", "c", "d"].map(gauge);
-                encode_data(1, Timestamp::from_micros(-1), &channels, &values, &mut written);
+                Encoding::JsonLines.encode_row(Some(1), Timestamp::from_micros(-1), &channels, &values, &mut written);
             }
         }
         assert_eq!(String::from_utf8(written).unwrap(), format!("{line}\n"), "{name}");
@@ -137,7 +137,7 @@ fn every_malformed_message_gets_its_code() {
 #[test]
 fn messages_that_a_device_must_not_take_are_refused() {
     for Message { name, line } in vectors::<Message>("down_malformed.jsonl") {
-        decode_down(line.as_bytes()).err().unwrap_or_else(|| panic!("{name} was taken"));
+        Encoding::JsonLines.decode_down(line.as_bytes()).err().unwrap_or_else(|| panic!("{name} was taken"));
     }
 }
 

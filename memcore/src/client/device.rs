@@ -7,11 +7,11 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::backlog::Backlog;
-use super::commands::{CommandHandler, Commands, Refused};
+use super::commands::{CommandHandler, Commands, Handlers, ReadHandler, Refused, told};
 use super::{link, tls};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, Clock, SystemClock, Timestamp};
-use crate::protocol::{Bundle, Code};
+use crate::protocol::{Bundle, Code, Encoding};
 
 /// How a device connects.
 #[non_exhaustive]
@@ -24,6 +24,12 @@ pub struct DeviceOptions {
     pub backlog_rows: usize,
     /// Carries out commands; without one, all are refused.
     pub handler: CommandHandler,
+    /// The encoding to speak where the server does; CBOR unless changed. A server that does not speaks JSON lines.
+    pub encoding: Encoding,
+    /// Reads a channel back after a command was interrupted by a crash; without one, the answer has no value.
+    pub reader: Option<ReadHandler>,
+    /// Where it remembers across restarts which commands it has begun; without one, only until it ends.
+    pub state_folder: Option<std::path::PathBuf>,
     /// The clocks; the operating system's unless a test brings its own.
     pub clock: Arc<dyn Clock>,
 }
@@ -35,7 +41,9 @@ impl DeviceOptions {
         let refuse =
             |_: &_, _| Err(Refused { code: Code::NotWritable.to_string(), reason: "this device takes no commands".into() });
         let clock = Arc::new(SystemClock::default());
-        Self { bundle, channels, backlog_rows: 100_000, handler: Box::new(refuse), clock }
+        let (handler, reader, state_folder) = (Box::new(refuse), None, None);
+        let encoding = Encoding::Cbor;
+        Self { bundle, channels, backlog_rows: 100_000, handler, encoding, reader, state_folder, clock }
     }
 
     /// Carries out commands with that function: the channel and the value in the channel's own unit in, the value read
@@ -46,6 +54,14 @@ impl DeviceOptions {
         handler: impl FnMut(&crate::model::ChannelName, f64) -> Result<f64, Refused> + Send + 'static,
     ) -> Self {
         self.handler = Box::new(handler);
+        self
+    }
+
+    /// Reads channels back with that function: the channel in, its value in its own unit out, or none where it cannot be read. It
+    /// is asked when the device starts, and when a command was interrupted so that nobody knows whether it had its effect.
+    #[must_use]
+    pub fn on_read(mut self, reader: impl FnMut(&crate::model::ChannelName) -> Option<f64> + Send + 'static) -> Self {
+        self.reader = Some(Box::new(reader));
         self
     }
 }
@@ -115,9 +131,13 @@ impl Device {
     /// Starts the link without waiting for it: the server may still be away.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) where the bundle is no bundle.
+    /// [`Invalid`](ErrorKind::Invalid) where the bundle is no bundle, [`Io`](ErrorKind::Io) where the state folder cannot be
+    /// written.
     pub fn start(options: DeviceOptions) -> Result<Self> {
-        let (tls, server_name) = (tls::client_config(&options.bundle)?, tls::server_name(&options.bundle)?);
+        let (tls, server_name) =
+            (tls::client_config(&options.bundle, options.encoding)?, tls::server_name(&options.bundle)?);
+        let handlers = Handlers { set: options.handler, read: options.reader };
+        let commands = Commands::open(&options.channels, handlers, options.state_folder.as_deref())?;
         let shared = Arc::new(Shared {
             backlog: Mutex::new(Backlog::new(options.backlog_rows)),
             filled: Notify::new(),
@@ -134,10 +154,11 @@ impl Device {
             credential: options.bundle.credential,
             device: options.bundle.device,
             boot: new_boot()?,
-            commands: Commands::new(&options.channels, options.handler),
+            commands,
+            asked: std::collections::HashSet::new(),
             clock: options.clock.clone(),
             server_time: None,
-            channels: options.channels.clone(),
+            channels: told(&options.channels),
         };
         let task = tokio::spawn(link.run());
         Ok(Self { shared, channels: options.channels.len(), clock: options.clock, task: Mutex::new(Some(task)) })

@@ -1,5 +1,6 @@
 //! The task behind a device: connects, runs a session, reconnects with growing pauses (P38), and keeps leases whatever happens.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +14,10 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::commands::Commands;
+use super::commands::{Commands, Outcome};
 use super::device::{LinkState, Shared};
-use crate::model::{Channel, Clock, DeviceName, Span, Timestamp};
-use crate::protocol::{Code, DeviceEvent, DeviceSession, DeviceState, Hello, VERSION, Welcome};
+use crate::model::{Channel, Clock, CommandId, DeviceName, Span, Timestamp};
+use crate::protocol::{Answer, Code, DeviceEvent, DeviceSession, DeviceState, Encoding, Hello, VERSION, Welcome};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
@@ -40,6 +41,8 @@ pub(crate) struct Link {
     pub(crate) boot: u64,
     pub(crate) channels: Vec<Channel>,
     pub(crate) commands: Commands,
+    /// What this session's server asked for and was told to wait for: another session does not wait for the answer (P30).
+    pub(crate) asked: HashSet<CommandId>,
     pub(crate) clock: Arc<dyn Clock>,
     /// What the server's clock said, and this device's monotonic one at that moment: expiries are judged by the server's
     /// time, and a device that sets its own clock meanwhile must not take an old command for a fresh one.
@@ -56,6 +59,8 @@ enum Ended {
 impl Link {
     pub(crate) async fn run(mut self) {
         let mut pause = PAUSE_FIRST;
+        // Safe first, whether a server is there or not.
+        self.commands.begin(self.clock.monotonic());
         loop {
             let connection = connect(self.address.clone(), self.tls.clone(), self.server_name.clone());
             let ended = match self.keeping_leases(connection).await {
@@ -87,7 +92,7 @@ impl Link {
                 break;
             }
         }
-        self.commands.end_leases();
+        self.commands.end_leases(self.clock.monotonic());
         self.shared.state.send_replace(LinkState::Closed);
         self.shared.durable.send_modify(|_| {});
     }
@@ -146,7 +151,10 @@ impl Link {
             boot: self.boot,
             channels: self.channels.clone(),
         };
-        let mut session = DeviceSession::new(hello, self.clock.monotonic());
+        // A server that does not know the encoding that was wished for speaks JSON.
+        let encoding = Encoding::of_alpn(stream.get_ref().1.alpn_protocol());
+        let mut session = DeviceSession::new(hello, encoding, self.clock.monotonic());
+        self.asked.clear();
         let (mut reader, writer) = tokio::io::split(stream);
         let mut outgoing = Outgoing { writer, bytes: Vec::new(), written: 0, flushed: true, moved: self.clock.monotonic() };
         let mut buffer = vec![0; 16 << 10];
@@ -176,7 +184,7 @@ impl Link {
                 },
                 () = set(&mut closing) => {
                     // First safe, then polite: the server may not take the farewell.
-                    self.commands.end_leases();
+                    self.commands.end_leases(self.clock.monotonic());
                     session.bye();
                     let _ = timeout(FAREWELL, outgoing.finish(session.transmit())).await;
                     return Ended::Closing;
@@ -194,8 +202,14 @@ impl Link {
     /// Ends leases whose time has come, and asks a silent server; false when it has been silent for too long.
     fn heed_time(&mut self, session: &mut DeviceSession) -> bool {
         let now = self.clock.monotonic();
-        for (channel, value) in self.commands.handle_timeout(now) {
-            session.report("lease_ended", &format!("{channel} fell back to {value}"));
+        for outcome in self.commands.handle_timeout(now) {
+            match outcome {
+                Outcome::Fell(channel, value) => {
+                    session.report("lease_ended", &format!("{channel} fell back to {value}"));
+                }
+                Outcome::Answered(id, answer) if self.asked.remove(&id) => session.answer(id, answer),
+                Outcome::Answered(..) => {}
+            }
         }
         session.handle_timeout(now)
     }
@@ -217,6 +231,7 @@ impl Link {
             match session.poll() {
                 Ok(None) => return None,
                 Ok(Some(DeviceEvent::Welcome(welcome))) => self.welcomed(&welcome),
+                Ok(Some(DeviceEvent::Pong { time })) => self.server_time = Some((self.clock.monotonic(), time)),
                 Ok(Some(DeviceEvent::Ack(sequence))) => self.acked(sequence),
                 Ok(Some(DeviceEvent::Rejected { sequence, channel, code, detail, omitted })) => {
                     tracing::warn!(device = %self.device, ?sequence, ?channel, ?code, ?detail, "the server refused part of a message");
@@ -226,6 +241,9 @@ impl Link {
                 }
                 Ok(Some(DeviceEvent::Command(instruction))) => {
                     let answer = self.commands.carry_out(&instruction, self.clock.monotonic(), self.server_now());
+                    if answer == Answer::Accepted {
+                        self.asked.insert(instruction.id.clone());
+                    }
                     session.answer(instruction.id, answer);
                 }
                 Ok(Some(DeviceEvent::Closed { code, detail, retry_after })) => {

@@ -19,5 +19,5 @@ mod link;
 mod tls;
 
 pub use crate::protocol::Bundle;
-pub use commands::{CommandHandler, Refused};
+pub use commands::{CommandHandler, ReadHandler, Refused};
 pub use device::{Device, DeviceOptions, LinkState};

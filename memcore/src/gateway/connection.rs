@@ -19,7 +19,7 @@ use super::listener::{Host, RefusedLogin};
 use super::quota::Quota;
 use super::tls::{Tls, greeting};
 use crate::model::{Clock, Command, DeviceName, Span};
-use crate::protocol::{Answer, Code, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Welcome};
+use crate::protocol::{Answer, Code, Encoding, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Welcome};
 
 /// What a connection that is being closed may still take before it is cut.
 const HURRY: Duration = Duration::from_secs(1);
@@ -98,7 +98,8 @@ pub(crate) async fn serve<H: Host>(
         let tls = Tls::new(shared.tls.clone(), stream, heard).map_err(Unheard::Tls)?;
         let shaken = Box::pin(shake_hands(&shared, tls));
         let Some(tls) = timeout_at(late, shaken).await.map_err(|_| Unheard::Slow)?? else { return Ok(()) };
-        let session = ServerSession::new(shared.limits.clone(), opened);
+        let encoding = Encoding::of_alpn(tls.state().alpn_protocol());
+        let session = ServerSession::new(shared.limits.clone(), encoding, opened);
         let mut connection = Connection { shared, tls, session, admitted: None, unproved: Some(unproved) };
         let ended = connection.run().await;
         Box::pin(connection.leave(ended)).await;
@@ -397,7 +398,7 @@ fn peer_of(tls: &mut Tls) -> SocketAddr {
 /// Points that an event brings from the device.
 fn points_in(event: &ServerEvent) -> usize {
     match event {
-        ServerEvent::Data(batch) => batch.points(),
+        ServerEvent::Data(batch) | ServerEvent::Live(batch) => batch.points(),
         _ => 0,
     }
 }

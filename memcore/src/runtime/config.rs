@@ -49,6 +49,9 @@ pub struct Config {
     pub bus: BusConfig,
     /// The audit trail.
     pub audit: AuditConfig,
+    /// HEM boards.
+    #[cfg(feature = "adapters")]
+    pub hem: super::hem::HemConfig,
 }
 
 impl Default for Config {
@@ -59,6 +62,8 @@ impl Default for Config {
             store: StoreConfig::default(),
             bus: BusConfig::default(),
             audit: AuditConfig::default(),
+            #[cfg(feature = "adapters")]
+            hem: super::hem::HemConfig::default(),
         }
     }
 }
@@ -246,6 +251,8 @@ impl Config {
         config.gateway.identity()?;
         config.gateway.check_limits()?;
         config.gateway.device_rate()?;
+        #[cfg(feature = "adapters")]
+        config.hem.check()?;
         Ok(config)
     }
 }

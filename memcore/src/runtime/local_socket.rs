@@ -144,6 +144,8 @@ async fn answer(stream: UnixStream, core: &Arc<Core>, address: SocketAddr) -> st
         Err(e) => return send(&mut write, &Response::Error { code: e.code().into(), message: e.to_string() }).await,
         Ok(ticket) => ticket,
     };
+    // What a client has read of a command survives the server.
+    ticket.kept().await;
     line.clear();
     loop {
         tokio::select! {

@@ -50,6 +50,8 @@ pub use crate::store::{
 #[cfg(feature = "gateway")]
 mod audit;
 #[cfg(feature = "gateway")]
+mod command_journal;
+#[cfg(feature = "gateway")]
 mod commander;
 #[cfg(feature = "gateway")]
 mod commands;
@@ -59,6 +61,8 @@ mod config;
 mod core;
 #[cfg(feature = "files")]
 mod export;
+#[cfg(all(feature = "adapters", any(feature = "gateway", feature = "sim")))]
+mod hem;
 #[cfg(feature = "gateway")]
 mod identity;
 #[cfg(feature = "files")]
@@ -92,6 +96,10 @@ pub use audit::{Act, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, 
 pub use commands::{CommandRequest, CommandTicket};
 #[cfg(feature = "gateway")]
 pub use config::{AuditConfig, BusConfig, Config, GatewayConfig};
+#[cfg(all(feature = "adapters", feature = "sim"))]
+pub use hem::{EmulatorOptions, HemEmulator};
+#[cfg(all(feature = "adapters", feature = "gateway"))]
+pub use hem::{HemBoardConfig, HemConfig, HemServeConfig, ServedHem};
 #[cfg(feature = "gateway")]
 pub use identity::{Enrolment, OVERLAP_DEFAULT};
 #[cfg(feature = "gateway")]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use memcore::model::{Command, CommandId, Span, Timestamp};
-use memcore::protocol::{Answer, Hello, Limits, Moment, ServerEvent, ServerSession, Welcome};
+use memcore::protocol::{Answer, Encoding, Hello, Limits, Moment, ServerEvent, ServerSession, Welcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ pub(crate) struct Played {
 
 impl Played {
     pub(crate) fn new(limits: Limits, durable: u64, taken: u64) -> Self {
-        let (session, now) = (ServerSession::new(limits, Duration::ZERO), Duration::ZERO);
+        let (session, now) = (ServerSession::new(limits, Encoding::JsonLines, Duration::ZERO), Duration::ZERO);
         Self { session, out: Vec::new(), refusals: Vec::new(), events: Vec::new(), now, welcome: (durable, taken) }
     }
 

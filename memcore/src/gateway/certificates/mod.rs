@@ -228,7 +228,7 @@ impl Certificates {
             .map_err(|e| Error::new(crate::error::ErrorKind::Internal, e.to_string()))?
             .with_client_cert_verifier(clients)
             .with_cert_resolver(self.shown.clone());
-        config.alpn_protocols = vec![Encoding::JsonLines.alpn().to_vec()];
+        config.alpn_protocols = Encoding::ALL.iter().map(|encoding| encoding.alpn().to_vec()).collect();
         // Devices on bad links reconnect often: a ticket saves them the full handshake, and the server keeps no state for it.
         config.ticketer = rustls::crypto::ring::Ticketer::new()
             .map_err(|e| Error::new(crate::error::ErrorKind::Internal, e.to_string()))?;
