@@ -59,6 +59,14 @@ pub use runtime::{
     Every, FrameOptions, Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, SiteBalance,
     StoreOptions, StoreStats, open, plan_many, read_network, restore,
 };
+/// A load on a server, measured: what `memcore bench-link` does.
+#[cfg(all(feature = "gateway", feature = "client"))]
+pub mod load {
+    pub use crate::runtime::{
+        Arrivals, LoadOptions, LoadProgress, LoadReport, Percentiles, Sendings, ServerMemory, ServerTime, run_load,
+        run_load_worker,
+    };
+}
 #[cfg(feature = "files")]
 pub use runtime::{
     ColumnMapping, Dialect, Examined, ExportOptions, ExportReport, FileFormat, FileMapping, FirstRow, ImportReport,
@@ -69,7 +77,7 @@ pub use runtime::{
 #[cfg(all(feature = "adapters", feature = "sim"))]
 pub use runtime::{EmulatorOptions, HemEmulator};
 #[cfg(all(feature = "adapters", feature = "gateway"))]
-pub use runtime::{HemBoardConfig, HemConfig, HemServeConfig, ServedHem};
+pub use runtime::{HemBoardConfig, HemConfig, HemServeConfig, LocalHem, ServedHem};
 #[cfg(feature = "sim")]
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};
 

@@ -320,7 +320,7 @@ impl Shared {
 
 /// A numbering that no other start of the device has used (P21), whatever its clock says: a device without a battery behind its
 /// clock begins in 1970 each time. Below 2^53, as every sequence number.
-fn new_boot() -> Result<u64> {
+pub(crate) fn new_boot() -> Result<u64> {
     use ring::rand::SecureRandom;
     let mut bytes = [0; 8];
     let random = ring::rand::SystemRandom::new();

@@ -9,10 +9,11 @@ use rustls::ServerConfig;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::{sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::certificates::fingerprint;
 use super::credentials::Proof;
+use super::entrance::{Entrance, Place, Turn, offers_session};
 use super::guesses::Watch;
 use super::link::Link;
 use super::listener::{Host, RefusedLogin};
@@ -35,6 +36,7 @@ pub(crate) struct Shared<H> {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stopping: watch::Receiver<Stage>,
     pub(crate) guesses: Watch,
+    pub(crate) entrance: Entrance,
 }
 
 /// How far a gateway is on its way to the end. When it is dropped, its connections end too.
@@ -53,6 +55,8 @@ pub(crate) enum Stage {
 pub(crate) enum Unheard {
     /// No handshake in time.
     Slow,
+    /// More want to log in than can be told to come back later.
+    Full,
     /// What came was no TLS, or TLS refused it.
     Tls(std::io::Error),
 }
@@ -70,8 +74,14 @@ struct Connection<H> {
     tls: Tls,
     session: ServerSession,
     admitted: Option<Admitted>,
-    /// Held until the device has proved itself.
-    unproved: Option<OwnedSemaphorePermit>,
+    /// Held until the device has proved itself and is taken in.
+    stranger: Option<Stranger>,
+}
+
+/// What a connection takes up that has not proved itself.
+struct Stranger {
+    _unproved: OwnedSemaphorePermit,
+    place: Option<Place>,
 }
 
 /// Serves one accepted connection to its end. Until a client has said something, this is all there is of it; what TLS and a
@@ -82,7 +92,7 @@ pub(crate) async fn serve<H: Host>(
     unproved: OwnedSemaphorePermit,
 ) -> Result<(), Unheard> {
     let opened = shared.clock.monotonic();
-    let late = tokio::time::Instant::now() + shared.limits.hello_timeout;
+    let late = Instant::now() + shared.limits.hello_timeout;
     // Small messages in both directions: waiting to fill a packet would only delay commands.
     let _ = stream.set_nodelay(true);
     let heard = {
@@ -94,26 +104,53 @@ pub(crate) async fn serve<H: Host>(
         }
     };
     let heard = heard.map_err(|_| Unheard::Slow)?.map_err(Unheard::Tls)?;
-    Box::pin(async move {
-        let tls = Tls::new(shared.tls.clone(), stream, heard).map_err(Unheard::Tls)?;
-        let shaken = Box::pin(shake_hands(&shared, tls));
-        let Some(tls) = timeout_at(late, shaken).await.map_err(|_| Unheard::Slow)?? else { return Ok(()) };
+    // Each stage in a place of its own, given back when it is over.
+    let entered = Box::pin(enter(shared, stream, heard, unproved, opened, late)).await?;
+    if let Some(connection) = entered {
+        Box::pin(connection.live()).await;
+    }
+    Ok(())
+}
+
+/// Waits for its turn and shakes hands; none where the gateway stops meanwhile, or the peer is told to come back later.
+async fn enter<H: Host>(
+    shared: Arc<Shared<H>>,
+    stream: TcpStream,
+    heard: Vec<u8>,
+    unproved: OwnedSemaphorePermit,
+    opened: Duration,
+    late: Instant,
+) -> Result<Option<Connection<H>>, Unheard> {
+    let turn = timeout_at(late, shared.entrance.turn(offers_session(&heard))).await.map_err(|_| Unheard::Slow)?;
+    let tls = Tls::new(shared.tls.clone(), stream, heard).map_err(Unheard::Tls)?;
+    let place = match turn {
+        Turn::In(place) => place,
+        Turn::Later(after, _polite) => return send_away(&shared, tls, after, late).await.map(|()| None),
+        Turn::Full => return Err(Unheard::Full),
+    };
+    let shaken = timeout_at(late, shake_hands(&shared, tls, Some(&place))).await.map_err(|_| Unheard::Slow)??;
+    Ok(shaken.map(|tls| {
         let encoding = Encoding::of_alpn(tls.state().alpn_protocol());
         let session = ServerSession::new(shared.limits.clone(), encoding, opened);
-        let mut connection = Connection { shared, tls, session, admitted: None, unproved: Some(unproved) };
-        let ended = connection.run().await;
-        Box::pin(connection.leave(ended)).await;
-        Ok(())
-    })
-    .await
+        let stranger = Some(Stranger { _unproved: unproved, place: Some(place) });
+        Connection { shared, tls, session, admitted: None, stranger }
+    }))
 }
 
 /// The handshake; none where the gateway stops meanwhile.
-async fn shake_hands<H: Host>(shared: &Shared<H>, mut tls: Tls) -> Result<Option<Tls>, Unheard> {
+async fn shake_hands<H: Host>(shared: &Shared<H>, mut tls: Tls, place: Option<&Place>) -> Result<Option<Tls>, Unheard> {
     let mut stopping = shared.stopping.clone();
-    tls.answer().map_err(Unheard::Tls)?;
+    let shaken = async {
+        if let Some(place) = place {
+            let _core = place.core().await;
+            tls.answer()?;
+        } else {
+            tls.answer()?;
+        }
+        tls.shake_hands().await
+    };
     tokio::select! {
-        shaken = tls.shake_hands() => shaken.map_err(|e| {
+        shaken = shaken => shaken.map_err(|e| {
             if let Some(detail) = bad_certificate(&e) {
                 let peer = peer_of(&mut tls);
                 shared.host.refused(RefusedLogin { peer, code: Code::BadCredential, detail, named: None, claimed: None });
@@ -125,9 +162,27 @@ async fn shake_hands<H: Host>(shared: &Shared<H>, mut tls: Tls) -> Result<Option
     Ok(Some(tls))
 }
 
+/// Says when to come back, without a look at who it is.
+async fn send_away<H: Host>(shared: &Shared<H>, tls: Tls, after: Duration, late: Instant) -> Result<(), Unheard> {
+    let shaken = timeout_at(late, shake_hands(shared, tls, None)).await.map_err(|_| Unheard::Slow)??;
+    let Some(mut tls) = shaken else { return Ok(()) };
+    let encoding = Encoding::of_alpn(tls.state().alpn_protocol());
+    let mut session = ServerSession::new(shared.limits.clone(), encoding, shared.clock.monotonic());
+    let detail = "more devices want to log in than can be taken in now".to_owned();
+    session.refuse(&Refusal { code: Code::Overloaded, detail, retry_after: Some(after.into()) });
+    let _ = timeout(HURRY, tls.write_all(session.transmit())).await;
+    hang_up(&mut tls).await;
+    Ok(())
+}
+
 impl<H: Host> Connection<H> {
     fn now(&self) -> Moment {
         Moment { monotonic: self.shared.clock.monotonic(), wall: self.shared.clock.now() }
+    }
+
+    async fn live(mut self) {
+        let ended = self.run().await;
+        Box::pin(self.leave(ended)).await;
     }
 
     /// Runs until the session is over; says why.
@@ -148,7 +203,7 @@ impl<H: Host> Connection<H> {
             let held = self.hold();
             let wait = self.session.deadline().map_or(Duration::ZERO, |at| at.saturating_sub(self.now().monotonic));
             let wait = held.map_or(wait, |held| wait.min(held));
-            match self.wait(tokio::time::Instant::now() + wait, held.is_none()).await {
+            match self.wait(Instant::now() + wait, held.is_none()).await {
                 Step::Woken => {}
                 Step::Ended => return Code::Closed,
                 Step::Stop => self.session.close(Code::Shutdown, "the server is shutting down"),
@@ -168,7 +223,7 @@ impl<H: Host> Connection<H> {
     /// Waits for whatever comes first. In this order: what the server wants is never held up by a device that does not stop
     /// sending, and bytes that have arrived are looked at before their device is called silent. One that has sent more than it
     /// may is not read.
-    async fn wait(&mut self, deadline: tokio::time::Instant, reads: bool) -> Step {
+    async fn wait(&mut self, deadline: Instant, reads: bool) -> Step {
         let Self { shared, tls, session, admitted, .. } = self;
         let woken = async {
             match admitted {
@@ -227,7 +282,7 @@ impl<H: Host> Connection<H> {
         held
     }
 
-    /// The device has sent so many points: where these are more than it may, it waits before it is read again (P44).
+    /// The device has sent so many points: where these are more than it may, it waits before it is read again (P51).
     fn spend(&mut self, points: usize) {
         let Some(admitted) = self.admitted.as_mut().filter(|_| points > 0) else { return };
         let Some(rate) = admitted.link.rate() else { return };
@@ -274,7 +329,7 @@ impl<H: Host> Connection<H> {
         match admission {
             Err(refusal) => self.session.refuse(&refusal),
             Ok((admission, admitted)) => {
-                self.unproved = None;
+                self.stranger = None;
                 let welcome = Welcome {
                     device: admitted.device.clone(),
                     epoch: admission.epoch,
@@ -289,14 +344,25 @@ impl<H: Host> Connection<H> {
     }
 
     /// Tells the host of a refused login. The answer to a wrong credential waits, the longer the more of them there were.
-    async fn refuse_login(&self, peer: SocketAddr, hello: &Hello, proof: &Result<Proof<'_>, Refusal>, refusal: &Refusal) {
-        let Shared { host, guesses, clock, stopping, .. } = &*self.shared;
+    async fn refuse_login(
+        &mut self,
+        peer: SocketAddr,
+        hello: &Hello,
+        proof: &Result<Proof<'_>, Refusal>,
+        refusal: &Refusal,
+    ) {
+        let shared = self.shared.clone();
+        let Shared { host, guesses, clock, stopping, .. } = &*shared;
         let named = proof.as_ref().ok().and_then(|proof| host.named(*proof));
         let wrong = refusal.code == Code::BadCredential;
         let late = wrong.then(|| guesses.wrong(peer.ip(), named.as_ref(), clock.monotonic()));
         let (code, detail, claimed) = (refusal.code, refusal.detail.clone(), hello.device.clone());
         host.refused(RefusedLogin { peer, code, detail, named, claimed });
         let Some(late) = late else { return };
+        // Others log in meanwhile.
+        if let Some(stranger) = &mut self.stranger {
+            stranger.place = None;
+        }
         let mut stopping = stopping.clone();
         tokio::select! {
             () = tokio::time::sleep(late.wait) => {}
@@ -357,21 +423,25 @@ impl<H: Host> Connection<H> {
         if let Some(admitted) = self.admitted.take() {
             self.shared.host.left(&admitted.device, admitted.epoch, code);
         }
-        // Closing a socket with unread bytes in it would take back what was said last: the reason (P34).
-        let _ = timeout(HURRY, async {
-            self.tls.shutdown().await?;
-            let (mut rest, mut thrown) = (vec![0; 4096], 0);
-            let socket = self.tls.socket();
-            while thrown < LINGER_BYTES {
-                match socket.read(&mut rest).await? {
-                    0 => break,
-                    length => thrown += length,
-                }
-            }
-            std::io::Result::Ok(())
-        })
-        .await;
+        hang_up(&mut self.tls).await;
     }
+}
+
+/// Closing a socket with unread bytes in it would take back what was said last: the reason (P34).
+async fn hang_up(tls: &mut Tls) {
+    let _ = timeout(HURRY, async {
+        tls.shutdown().await?;
+        let (mut rest, mut thrown) = (vec![0; 4096], 0);
+        let socket = tls.socket();
+        while thrown < LINGER_BYTES {
+            match socket.read(&mut rest).await? {
+                0 => break,
+                length => thrown += length,
+            }
+        }
+        std::io::Result::Ok(())
+    })
+    .await;
 }
 
 /// When a write that does not come to its end is given up because the session shall end; why.

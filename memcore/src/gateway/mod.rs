@@ -5,6 +5,7 @@
 mod certificates;
 mod connection;
 mod credentials;
+mod entrance;
 mod guesses;
 mod link;
 mod listener;
