@@ -33,6 +33,8 @@ pub mod energy;
 mod error;
 #[cfg(feature = "gateway")]
 pub mod gateway;
+#[cfg(any(feature = "gateway", feature = "client"))]
+mod journal;
 pub mod model;
 pub mod optimize;
 pub mod protocol;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const TABLE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("model", &["error"]),
+    ("journal", &["error"]),
     ("protocol", &["error", "model"]),
     ("energy", &["error", "model"]),
     ("doctor", &["error", "model", "energy"]),
@@ -16,14 +17,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("router", &["error", "model"]),
     ("gateway", &["error", "model", "protocol"]),
     ("adapters", &["error", "model", "protocol", "client"]),
-    ("client", &["error", "model", "protocol"]),
+    ("client", &["error", "model", "journal", "protocol"]),
     // The simulated devices are devices: they speak through the SDK.
     ("sim", &["error", "model", "protocol", "energy", "client"]),
     (
         "runtime",
         &[
-            "error", "model", "protocol", "energy", "doctor", "optimize", "control", "store", "router", "gateway",
-            "adapters", "client", "sim",
+            "error", "model", "journal", "protocol", "energy", "doctor", "optimize", "control", "store", "router",
+            "gateway", "adapters", "client", "sim",
         ],
     ),
     ("rest", &["error", "model", "runtime"]),

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::backlog::{BufferStatus, Drawn, Measured};
-use super::commands::Commands;
+use super::commands::{Commands, Handlers};
 use super::options::DeviceOptions;
 use super::outbox::{Opened, Outbox};
 use super::{link, tls};
@@ -77,10 +77,14 @@ impl Device {
     /// [`Invalid`](ErrorKind::Invalid) where the bundle is no bundle, or the buffer is too small;
     /// [`Locked`](ErrorKind::Locked) where another process has the buffer; [`Conflict`](ErrorKind::Conflict) where it is that
     /// of another device, or holds rows of a channel that means something else today;
-    /// [`Unsupported`](ErrorKind::Unsupported) where a newer version wrote it; [`Io`](ErrorKind::Io).
+    /// [`Unsupported`](ErrorKind::Unsupported) where a newer version wrote it; [`Io`](ErrorKind::Io) where a folder cannot be
+    /// used.
     pub fn start(options: DeviceOptions) -> Result<Self> {
         let (tls, server_name) = (tls::client_config(&options.bundle)?, tls::server_name(&options.bundle)?);
         let Opened { outbox, boot, channels } = Outbox::open(&options)?;
+        let handlers = Handlers { set: options.handler, read: options.reader };
+        let folder = options.state_folder.as_deref().or(options.buffer.as_deref());
+        let commands = Commands::open(&options.channels, handlers, folder)?;
         let shared = Arc::new(Shared {
             outbox: Arc::new(outbox),
             filled: Notify::new(),
@@ -97,7 +101,8 @@ impl Device {
             credential: options.bundle.credential,
             device: options.bundle.device,
             boot,
-            commands: Commands::new(&options.channels, options.handler),
+            commands,
+            asked: std::collections::HashSet::new(),
             clock: options.clock.clone(),
             channels,
             drawn: Drawn::default(),
@@ -181,8 +186,7 @@ impl Device {
         let rows: Vec<Vec<Option<f64>>> =
             (0..times.len()).map(|row| columns.iter().map(|column| column[row]).collect()).collect();
         rows.iter().try_for_each(|row| self.check(row))?;
-        let rows: Vec<_> =
-            times.iter().zip(&rows).map(|(time, row)| (Measured::At(*time), row.as_slice())).collect();
+        let rows: Vec<_> = times.iter().zip(&rows).map(|(time, row)| (Measured::At(*time), row.as_slice())).collect();
         self.keep_all(&rows).await
     }
 

@@ -1,5 +1,6 @@
 //! The task behind a device: connects, runs a session, reconnects with growing pauses (P38), and keeps leases whatever happens.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +15,11 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::backlog::Drawn;
-use super::commands::Commands;
+use super::commands::{Commands, Outcome};
 use super::device::{LinkState, Shared};
 use super::outbox::new_boot;
-use crate::model::{Channel, Clock, DeviceName, Span, Timestamp};
-use crate::protocol::{Code, DeviceEvent, DeviceSession, DeviceState, Hello, VERSION, Welcome};
+use crate::model::{Channel, Clock, CommandId, DeviceName, Span, Timestamp};
+use crate::protocol::{Answer, Code, DeviceEvent, DeviceSession, DeviceState, Hello, VERSION, Welcome};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
@@ -49,6 +50,8 @@ pub(crate) struct Link {
     pub(crate) boot: u64,
     pub(crate) channels: Vec<Channel>,
     pub(crate) commands: Commands,
+    /// What this session's server asked for and was told to wait for: another session does not wait for the answer (P30).
+    pub(crate) asked: HashSet<CommandId>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Rows on their way from the backlog to the session.
     pub(crate) drawn: Drawn,
@@ -82,6 +85,8 @@ enum Ended {
 impl Link {
     pub(crate) async fn run(mut self) {
         let mut pause = PAUSE_FIRST;
+        // Safe first, whether a server is there or not.
+        self.commands.begin(self.clock.monotonic());
         loop {
             let connection = connect(self.address.clone(), self.tls.clone(), self.server_name.clone());
             let ended = match self.keeping_leases(connection).await {
@@ -113,7 +118,7 @@ impl Link {
                 break;
             }
         }
-        self.commands.end_leases();
+        self.commands.end_leases(self.clock.monotonic());
         self.shared.outbox.close().await;
         self.shared.state.send_replace(LinkState::Closed);
         self.shared.durable.send_modify(|_| {});
@@ -175,6 +180,7 @@ impl Link {
         };
         self.asking.greeted = self.clock.monotonic();
         let mut session = DeviceSession::new(hello, self.asking.greeted);
+        self.asked.clear();
         let (mut reader, writer) = tokio::io::split(stream);
         let mut outgoing = Outgoing { writer, bytes: Vec::new(), written: 0, flushed: true, moved: self.clock.monotonic() };
         let mut buffer = vec![0; 16 << 10];
@@ -206,7 +212,7 @@ impl Link {
                 },
                 () = set(&mut closing) => {
                     // First safe, then polite: the server may not take the farewell.
-                    self.commands.end_leases();
+                    self.commands.end_leases(self.clock.monotonic());
                     session.bye();
                     let _ = timeout(FAREWELL, outgoing.finish(session.transmit())).await;
                     return Ended::Closing;
@@ -224,8 +230,14 @@ impl Link {
     /// Ends leases whose time has come, and asks a silent server; false when it has been silent for too long.
     fn heed_time(&mut self, session: &mut DeviceSession) -> bool {
         let now = self.clock.monotonic();
-        for (channel, value) in self.commands.handle_timeout(now) {
-            session.report("lease_ended", &format!("{channel} fell back to {value}"));
+        for outcome in self.commands.handle_timeout(now) {
+            match outcome {
+                Outcome::Fell(channel, value) => {
+                    session.report("lease_ended", &format!("{channel} fell back to {value}"));
+                }
+                Outcome::Answered(id, answer) if self.asked.remove(&id) => session.answer(id, answer),
+                Outcome::Answered(..) => {}
+            }
         }
         if session.state() == DeviceState::Open {
             self.ask_time(session, now);
@@ -273,11 +285,6 @@ impl Link {
                 _ => session.send_rows(self.drawn.first, &self.drawn.times, &self.drawn.values),
             }
         }
-        // While a long backlog drains, who looks now sees the present all the same.
-        if let Some((time, mut values)) = self.shared.outbox.show(self.clock.monotonic()) {
-            values.resize(self.channels.len(), None);
-            session.send_live(time, &values);
-        }
     }
 
     fn heed(&mut self, session: &mut DeviceSession) -> Option<Ended> {
@@ -301,6 +308,9 @@ impl Link {
                 }
                 Ok(Some(DeviceEvent::Command(instruction))) => {
                     let answer = self.commands.carry_out(&instruction, self.clock.monotonic(), self.server_now());
+                    if answer == Answer::Accepted {
+                        self.asked.insert(instruction.id.clone());
+                    }
                     session.answer(instruction.id, answer);
                 }
                 Ok(Some(DeviceEvent::Closed { code, detail, retry_after })) => {

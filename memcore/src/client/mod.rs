@@ -25,6 +25,6 @@ mod tls;
 pub use crate::protocol::Bundle;
 pub use backlog::{BufferStatus, WhenFull};
 pub use buffer::BufferSync;
-pub use commands::{CommandHandler, Refused};
+pub use commands::{CommandHandler, ReadHandler, Refused};
 pub use device::{Device, LinkState};
 pub use options::DeviceOptions;

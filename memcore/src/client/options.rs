@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::backlog::WhenFull;
 use super::buffer::BufferSync;
-use super::commands::{CommandHandler, Refused};
+use super::commands::{CommandHandler, ReadHandler, Refused};
 use crate::model::{Channel, Clock, Span, SystemClock};
 use crate::protocol::{Bundle, Code};
 
@@ -30,6 +30,11 @@ pub struct DeviceOptions {
     pub when_full: Option<WhenFull>,
     /// Carries out commands; without one, all are refused.
     pub handler: CommandHandler,
+    /// Reads a channel back after a command was interrupted by a crash; without one, the answer has no value.
+    pub reader: Option<ReadHandler>,
+    /// Where it remembers across restarts which commands it has begun; where it is not said, with the buffer, and without one
+    /// only until it ends.
+    pub state_folder: Option<PathBuf>,
     /// The clocks; the operating system's unless a test brings its own.
     pub clock: Arc<dyn Clock>,
 }
@@ -49,6 +54,8 @@ impl DeviceOptions {
             buffer_sync: BufferSync::Every(Span::from_seconds(1)),
             when_full: None,
             handler: Box::new(refuse),
+            reader: None,
+            state_folder: None,
             clock: Arc::new(SystemClock::default()),
         }
     }
@@ -61,6 +68,14 @@ impl DeviceOptions {
         handler: impl FnMut(&crate::model::ChannelName, f64) -> Result<f64, Refused> + Send + 'static,
     ) -> Self {
         self.handler = Box::new(handler);
+        self
+    }
+
+    /// Reads channels back with that function: the channel in, its value in its own unit out, or none where it cannot be read. It
+    /// is asked when the device starts, and when a command was interrupted so that nobody knows whether it had its effect.
+    #[must_use]
+    pub fn on_read(mut self, reader: impl FnMut(&crate::model::ChannelName) -> Option<f64> + Send + 'static) -> Self {
+        self.reader = Some(Box::new(reader));
         self
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::backlog::{Backlog, Drawn, Measured, MemoryBacklog, WhenFull};
 use super::buffer::{BufferSync, DiskBacklog, DiskOptions};
 use super::clock::ServerClock;
+use super::commands::told;
 use super::options::DeviceOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, Clock, Span, Timestamp};
@@ -61,7 +62,7 @@ impl Outbox {
     /// # Errors
     /// As [`DiskBacklog::open`].
     pub(crate) fn open(options: &DeviceOptions) -> Result<Opened> {
-        let (when_full, channels) = (options.full_policy(), options.channels.clone());
+        let (when_full, channels) = (options.full_policy(), told(&options.channels));
         let (backlog, boot, channels): (Box<dyn Backlog>, _, _) = match &options.buffer {
             None => (Box::new(MemoryBacklog::new(options.backlog_rows, when_full)), new_boot()?, channels),
             Some(folder) => {

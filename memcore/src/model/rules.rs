@@ -32,6 +32,41 @@ pub struct CommandRules {
 }
 
 impl CommandRules {
+    /// With that safe value, in the channel's own unit.
+    #[must_use]
+    pub fn fallback(mut self, fallback: f64) -> Self {
+        self.fallback = Some(fallback);
+        self
+    }
+
+    /// What it drives forgets a setpoint after that time.
+    #[must_use]
+    pub fn hold(mut self, hold: Span) -> Self {
+        self.hold = Some(hold);
+        self
+    }
+
+    /// Once switched on, it stays on for so long.
+    #[must_use]
+    pub fn min_on(mut self, min_on: Span) -> Self {
+        self.min_on = Some(min_on);
+        self
+    }
+
+    /// Once switched off, it stays off for so long.
+    #[must_use]
+    pub fn min_off(mut self, min_off: Span) -> Self {
+        self.min_off = Some(min_off);
+        self
+    }
+
+    /// Its value changes by no more than that a second, in the channel's own unit.
+    #[must_use]
+    pub fn ramp_per_s(mut self, ramp_per_s: f64) -> Self {
+        self.ramp_per_s = Some(ramp_per_s);
+        self
+    }
+
     /// Whether nothing is demanded.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -54,6 +54,13 @@ pub enum DeviceEvent {
     },
     /// Do this, and answer with [`DeviceSession::answer`].
     Command(Instruction),
+    /// The server's clock said this at some moment between the question ([`DeviceSession::ask_time`]) and now.
+    ServerTime {
+        /// When it was asked, by the monotonic clock.
+        asked: Duration,
+        /// What it said.
+        time: Timestamp,
+    },
     /// The session is over.
     Closed {
         /// Why.
@@ -74,6 +81,8 @@ pub struct DeviceSession {
     out: Vec<u8>,
     heard: Duration,
     pinged: bool,
+    /// When the ping went out that is not answered yet. There is one at a time, so that each answer has its question.
+    asked: Option<Duration>,
 }
 
 impl DeviceSession {
@@ -86,7 +95,15 @@ impl DeviceSession {
         let mut parts = parts(&channels).map(<[Channel]>::to_vec);
         encode_up(&Up::Hello(Hello { channels: parts.next().unwrap_or_default(), ..hello }), &mut out);
         parts.for_each(|part| encode_up(&Up::Channels(part), &mut out));
-        Self { state: DeviceState::Greeting, decoder: Decoder::default(), channels, out, heard: now, pinged: false }
+        Self {
+            state: DeviceState::Greeting,
+            decoder: Decoder::default(),
+            channels,
+            out,
+            heard: now,
+            pinged: false,
+            asked: None,
+        }
     }
 
     /// Where the session stands.
@@ -161,7 +178,7 @@ impl DeviceSession {
                 encode_up(&Up::Pong, &mut self.out);
                 None
             }
-            Down::Pong { .. } => None,
+            Down::Pong { time } => self.asked.take().map(|asked| DeviceEvent::ServerTime { asked, time }),
             Down::Bye { code, detail, retry_after } => {
                 self.state = DeviceState::Closed;
                 Some(DeviceEvent::Closed { code, detail, retry_after })
@@ -172,6 +189,14 @@ impl DeviceSession {
     /// Queues one row: a value or nothing for each channel, in the order of the hello.
     pub fn send_row(&mut self, sequence: u64, time: Timestamp, values: &[Option<f64>]) {
         encode_data(sequence, time, &self.channels, values, &mut self.out);
+    }
+
+    /// Queues rows that have the numbers from `first` on, each a value or nothing for each channel.
+    pub fn send_rows(&mut self, first: u64, times: &[Timestamp], values: &[Option<f64>]) {
+        let width = self.channels.len();
+        for (row, time) in times.iter().enumerate() {
+            encode_data(first + row as u64, *time, &self.channels, &values[row * width..][..width], &mut self.out);
+        }
     }
 
     /// Queues the answer to a command.
@@ -210,8 +235,16 @@ impl DeviceSession {
             return false;
         }
         self.pinged = true;
-        encode_up(&Up::Ping, &mut self.out);
+        self.ask_time(now);
         true
+    }
+
+    /// Asks the server for its time, which is a ping; unless an earlier question waits for its answer.
+    pub fn ask_time(&mut self, now: Duration) {
+        if self.asked.is_none() {
+            self.asked = Some(now);
+            encode_up(&Up::Ping, &mut self.out);
+        }
     }
 }
 

@@ -41,7 +41,7 @@ use self::medium::{Folder, Medium, MediumFile, read_all};
 use self::segment::{Begin, FORMAT, Places, Segment, head, scan};
 use super::backlog::{Backlog, BufferStatus, Correction, Delays, Drawn, Measured, WhenFull};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Channel, DeviceName, Span};
+use crate::model::{Channel, CommandRules, DeviceName, Span};
 
 /// How many numbers a segment may use (B4).
 const SEGMENT_ROWS: u64 = 1 << 16;
@@ -700,12 +700,15 @@ impl Contents {
         let identity = self.identity.clone().or(headed).unwrap_or(new);
         let shown = medium.path().display();
         if identity.format != FORMAT {
-            let message = format!("the buffer {shown} has format {}, expected {FORMAT}: it was left as it is", identity.format);
+            let message =
+                format!("the buffer {shown} has format {}, expected {FORMAT}: it was left as it is", identity.format);
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         if identity.device != *device {
             let owner = &identity.device;
-            let message = format!("the buffer {shown} is that of {owner}, the enrolment that of {device}: expected a folder of its own");
+            let message = format!(
+                "the buffer {shown} is that of {owner}, the enrolment that of {device}: expected a folder of its own"
+            );
             return Err(Error::new(ErrorKind::Conflict, message));
         }
         Ok(identity)
@@ -718,7 +721,7 @@ impl Contents {
         for segment in self.segments.iter().rev().filter(|segment| segment.last > self.acknowledged) {
             for channel in segment.channels.iter() {
                 if !today.iter().any(|known| known.name == channel.name) {
-                    today.push(Channel { writable: false, ..channel.clone() });
+                    today.push(Channel { writable: false, rules: CommandRules::default(), ..channel.clone() });
                 }
             }
         }

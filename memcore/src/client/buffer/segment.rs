@@ -155,7 +155,10 @@ fn read_begin(name: &str, json: &[u8]) -> Result<Begin> {
     }
     let begin: Begin = serde_json::from_slice(json).map_err(unreadable)?;
     if begin.first == 0 {
-        return Err(Error::new(ErrorKind::Damaged, format!("{name} of the buffer begins with number 0, expected 1 or more")));
+        return Err(Error::new(
+            ErrorKind::Damaged,
+            format!("{name} of the buffer begins with number 0, expected 1 or more"),
+        ));
     }
     Ok(begin)
 }

@@ -358,10 +358,10 @@ fn a_disk_that_is_full_from_the_start_lets_the_device_work() {
 fn a_disk_that_stays_full_costs_the_oldest_rows() {
     let folder = SimulatedFolder::default();
     let mut backlog = open(&folder);
-    (1..=2000).for_each(|row| assert!(push(&mut backlog, row).is_some()));
+    (1..=1000).for_each(|row| assert!(push(&mut backlog, row).is_some()));
     assert_eq!(backlog.status().dropped, 0);
     folder.hold(Some(folder.used()));
-    (2001..=60_000).for_each(|row| assert!(push(&mut backlog, row).is_some()));
+    (1001..=60_000).for_each(|row| assert!(push(&mut backlog, row).is_some()));
     let BufferStatus { rows, dropped, .. } = backlog.status();
     assert_eq!(rows + dropped, 60_000);
     assert_eq!(numbers(&mut backlog), (dropped as i64 + 1..=60_000).collect::<Vec<_>>());
