@@ -390,11 +390,10 @@ impl DiskBacklog {
 
     /// Lets go of segments whose rows are all durable (B5).
     fn prune(&mut self) {
-        // As long as this run has no file, the one before says where its numbers begin.
-        if self.newest().is_none_or(|newest| newest.file.is_none()) {
-            return;
-        }
-        while self.segments.len() > 1 && self.segments.front().is_some_and(|kept| kept.segment.last <= self.durable) {
+        // One file stays: it says where the numbers of the next run begin.
+        while self.segments.iter().skip(1).any(|kept| kept.segment.file.is_some())
+            && self.segments.front().is_some_and(|kept| kept.segment.last <= self.durable)
+        {
             self.remove_front();
         }
     }

@@ -1,5 +1,6 @@
 //! How a backlog behaves, wherever it lies; and what a buffer on disk does beyond it: crashes, damage, a full disk.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::simulated::{Dice, SimulatedFolder};
@@ -364,7 +365,10 @@ fn a_disk_that_stays_full_costs_the_oldest_rows() {
     (1001..=60_000).for_each(|row| assert!(push(&mut backlog, row).is_some()));
     let BufferStatus { rows, dropped, .. } = backlog.status();
     assert_eq!(rows + dropped, 60_000);
-    assert_eq!(numbers(&mut backlog), (dropped as i64 + 1..=60_000).collect::<Vec<_>>());
+    // Beside the newest ones there are some in the segment that could not be ended: they cost no room that others could have.
+    let found = numbers(&mut backlog);
+    let newest = found.iter().rev().zip((1..=60_000).rev()).take_while(|(found, newest)| **found == *newest).count();
+    assert!(newest >= 1000 && found.len() - newest < 200, "{newest} of {}", found.len());
 }
 
 #[test]
@@ -400,44 +404,72 @@ fn an_old_copy_of_a_buffer_begins_a_numbering_of_its_own() {
     assert!(!backlog.renumber(1, 9), "the usual case");
 }
 
-/// The power is cut at any moment, again and again, the recovery included: what was synced is there, once, under the number
-/// that it had; what is there beyond it was pushed; and no number is given twice.
+/// The power is cut at any moment, again and again: what was synced is there, once, under the number that it had; what is there
+/// beyond it was pushed; and no number is given twice.
 #[test]
 fn power_cuts_lose_what_was_not_synced_and_nothing_else() {
     for seed in 0..300 {
-        let mut dice = Dice(seed);
+        let mut story = Story { dice: Dice(seed), ..Story::default() };
         let mut folder = SimulatedFolder::default();
-        let mut given = std::collections::BTreeMap::new();
-        let (mut synced, mut next_row, mut settled) = (0, 0, 0);
         for _ in 0..4 {
             let mut backlog = open(&folder);
-            let found = drawn(&mut backlog);
-            assert!(found.iter().all(|(number, row)| given.get(number) == Some(row)), "seed {seed}: {found:?}");
-            let there: std::collections::BTreeSet<_> = found.iter().map(|(number, _)| *number).collect();
-            for number in given.keys().filter(|number| **number <= synced && **number > settled) {
-                assert!(there.contains(number), "seed {seed}: {number} was synced and is gone");
+            story.is_told_by(&drawn(&mut backlog));
+            for _ in 0..story.dice.below(200) {
+                story.goes_on(&mut backlog);
             }
-            for _ in 0..dice.below(200) {
-                match dice.below(20) {
-                    0 => {
-                        if let Some(unsynced) = backlog.unsynced() {
-                            unsynced.sync().unwrap();
-                        }
-                        synced = backlog.last_given();
-                    }
-                    1 => {
-                        let upto = settled + dice.below(backlog.last_given() - settled + 1);
-                        settled = given.range(..=upto).next_back().map_or(settled, |(number, _)| *number).max(settled);
-                        backlog.acked(settled, Duration::from_secs(next_row as u64 * 2));
-                    }
-                    _ => {
-                        next_row += 1;
-                        let number = push(&mut backlog, next_row).unwrap();
-                        assert_eq!(given.insert(number, next_row), None, "seed {seed}: {number} was given twice");
-                    }
+            folder = folder.after_a_power_cut(&mut story.dice);
+            story.of_this_run.clear();
+        }
+    }
+}
+
+/// What happened to a buffer, and so what must be in it.
+struct Story {
+    dice: Dice,
+    /// Every row that was pushed, by its number.
+    pushed: BTreeMap<u64, i64>,
+    of_this_run: Vec<u64>,
+    synced: BTreeSet<u64>,
+    /// Everything up to there was durable at the server.
+    settled: u64,
+}
+
+impl Default for Story {
+    fn default() -> Self {
+        let (pushed, of_this_run, synced) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        Self { dice: Dice(0), pushed, of_this_run, synced, settled: 0 }
+    }
+}
+
+impl Story {
+    fn goes_on(&mut self, backlog: &mut DiskBacklog) {
+        match self.dice.below(20) {
+            0 => {
+                if let Some(unsynced) = backlog.unsynced() {
+                    unsynced.sync().unwrap();
                 }
+                self.synced.extend(&self.of_this_run);
             }
-            folder = folder.after_a_power_cut(&mut dice);
+            1 => {
+                let upto = self.dice.below(self.pushed.len() as u64 + 1) as usize;
+                let settled = self.pushed.keys().take(upto).last().copied().unwrap_or(0);
+                self.settled = self.settled.max(settled);
+                backlog.acked(self.settled, Duration::from_secs(self.pushed.len() as u64 * 2));
+            }
+            _ => {
+                let row = self.pushed.len() as i64 + 1;
+                let number = push(backlog, row).unwrap();
+                assert_eq!(self.pushed.insert(number, row), None, "{number} was given twice");
+                self.of_this_run.push(number);
+            }
+        }
+    }
+
+    fn is_told_by(&self, found: &[(u64, i64)]) {
+        assert!(found.iter().all(|(number, row)| self.pushed.get(number) == Some(row)), "{found:?}");
+        let there: BTreeSet<u64> = found.iter().map(|(number, _)| *number).collect();
+        for number in self.synced.iter().filter(|number| **number > self.settled) {
+            assert!(there.contains(number), "{number} was synced and is gone: {there:?}");
         }
     }
 }
