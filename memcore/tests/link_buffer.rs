@@ -294,7 +294,9 @@ async fn a_folder_is_one_devices_and_one_processs() {
     assert_eq!(Device::start(site.options()).unwrap_err().kind(), ErrorKind::Locked);
     device.close().await;
     let other = Bundle { device: "home2.hem".parse().unwrap(), ..site.bundle.clone() };
-    let refused = Device::start(DeviceOptions { bundle: other, ..site.options() }).unwrap_err();
+    let mut foreign = site.options();
+    foreign.bundle = other;
+    let refused = Device::start(foreign).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);
     assert!(refused.message().contains("that of home1.hem, the enrolment that of home2.hem"), "{refused}");
     Device::start(site.options()).unwrap().close().await;

@@ -88,8 +88,12 @@ impl Host for Ingest {
 }
 
 impl Ingest {
-    /// Registration waits for the disk, so it leaves the network's threads.
+    /// Registration waits for the disk, so it leaves the network's threads. Devices that come back with what is known of them
+    /// are spared that.
     async fn register(&self, device: &DeviceName, channels: Vec<Channel>) -> Result<(), Refusal> {
+        if self.0.memcore.store().is_registered(device, &channels) {
+            return Ok(());
+        }
         let (core, device) = (self.0.clone(), device.clone());
         let registered = tokio::task::spawn_blocking(move || core.memcore.store().register(&device, &channels)).await;
         let registered = registered.map_err(|e| Refusal::new(Code::Internal, format!("registration failed: {e}")))?;
