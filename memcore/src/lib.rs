@@ -57,6 +57,14 @@ pub use runtime::{
     BusConfig, CommandRequest, CommandTicket, Config, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus,
     ProofKind, Readings, RetentionRule, Server, ServerHandle, ServerStats, StoreConfig, Sync, serve,
 };
+/// A load on a server, measured: what `memcore bench-link` does.
+#[cfg(all(feature = "gateway", feature = "client"))]
+pub mod load {
+    pub use crate::runtime::{
+        Arrivals, LoadOptions, LoadProgress, LoadReport, Percentiles, Sendings, ServerMemory, ServerTime, run_load,
+        run_load_worker,
+    };
+}
 #[cfg(feature = "files")]
 pub use runtime::{
     ColumnMapping, Dialect, Examined, ExportOptions, ExportReport, FileFormat, FileMapping, FirstRow, ImportReport,

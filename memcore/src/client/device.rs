@@ -11,7 +11,7 @@ use super::commands::{CommandHandler, Commands, Handlers, ReadHandler, Refused, 
 use super::{link, tls};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, Clock, SystemClock, Timestamp};
-use crate::protocol::{Bundle, Code};
+use crate::protocol::{Bundle, Code, Encoding};
 
 /// How a device connects.
 #[non_exhaustive]
@@ -24,6 +24,8 @@ pub struct DeviceOptions {
     pub backlog_rows: usize,
     /// Carries out commands; without one, all are refused.
     pub handler: CommandHandler,
+    /// The encoding to speak where the server does; CBOR unless changed. A server that does not speaks JSON lines.
+    pub encoding: Encoding,
     /// Reads a channel back after a command was interrupted by a crash; without one, the answer has no value.
     pub reader: Option<ReadHandler>,
     /// Where it remembers across restarts which commands it has begun; without one, only until it ends.
@@ -40,7 +42,8 @@ impl DeviceOptions {
             |_: &_, _| Err(Refused { code: Code::NotWritable.to_string(), reason: "this device takes no commands".into() });
         let clock = Arc::new(SystemClock::default());
         let (handler, reader, state_folder) = (Box::new(refuse), None, None);
-        Self { bundle, channels, backlog_rows: 100_000, handler, reader, state_folder, clock }
+        let encoding = Encoding::Cbor;
+        Self { bundle, channels, backlog_rows: 100_000, handler, encoding, reader, state_folder, clock }
     }
 
     /// Carries out commands with that function: the channel and the value in the channel's own unit in, the value read
@@ -131,7 +134,8 @@ impl Device {
     /// [`Invalid`](ErrorKind::Invalid) where the bundle is no bundle, [`Io`](ErrorKind::Io) where the state folder cannot be
     /// written.
     pub fn start(options: DeviceOptions) -> Result<Self> {
-        let (tls, server_name) = (tls::client_config(&options.bundle)?, tls::server_name(&options.bundle)?);
+        let (tls, server_name) =
+            (tls::client_config(&options.bundle, options.encoding)?, tls::server_name(&options.bundle)?);
         let handlers = Handlers { set: options.handler, read: options.reader };
         let commands = Commands::open(&options.channels, handlers, options.state_folder.as_deref())?;
         let shared = Arc::new(Shared {
@@ -316,7 +320,7 @@ impl Shared {
 
 /// A numbering that no other start of the device has used (P21), whatever its clock says: a device without a battery behind its
 /// clock begins in 1970 each time. Below 2^53, as every sequence number.
-fn new_boot() -> Result<u64> {
+pub(crate) fn new_boot() -> Result<u64> {
     use ring::rand::SecureRandom;
     let mut bytes = [0; 8];
     let random = ring::rand::SystemRandom::new();

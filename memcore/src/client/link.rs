@@ -17,7 +17,7 @@ use tokio_rustls::client::TlsStream;
 use super::commands::{Commands, Outcome};
 use super::device::{LinkState, Shared};
 use crate::model::{Channel, Clock, CommandId, DeviceName, Span, Timestamp};
-use crate::protocol::{Answer, Code, DeviceEvent, DeviceSession, DeviceState, Hello, VERSION, Welcome};
+use crate::protocol::{Answer, Code, DeviceEvent, DeviceSession, DeviceState, Encoding, Hello, VERSION, Welcome};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
@@ -151,7 +151,9 @@ impl Link {
             boot: self.boot,
             channels: self.channels.clone(),
         };
-        let mut session = DeviceSession::new(hello, self.clock.monotonic());
+        // A server that does not know the encoding that was wished for speaks JSON.
+        let encoding = Encoding::of_alpn(stream.get_ref().1.alpn_protocol());
+        let mut session = DeviceSession::new(hello, encoding, self.clock.monotonic());
         self.asked.clear();
         let (mut reader, writer) = tokio::io::split(stream);
         let mut outgoing = Outgoing { writer, bytes: Vec::new(), written: 0, flushed: true, moved: self.clock.monotonic() };
@@ -229,6 +231,7 @@ impl Link {
             match session.poll() {
                 Ok(None) => return None,
                 Ok(Some(DeviceEvent::Welcome(welcome))) => self.welcomed(&welcome),
+                Ok(Some(DeviceEvent::Pong { time })) => self.server_time = Some((self.clock.monotonic(), time)),
                 Ok(Some(DeviceEvent::Ack(sequence))) => self.acked(sequence),
                 Ok(Some(DeviceEvent::Rejected { sequence, channel, code, detail, omitted })) => {
                     tracing::warn!(device = %self.device, ?sequence, ?channel, ?code, ?detail, "the server refused part of a message");

@@ -20,4 +20,7 @@ mod tls;
 
 pub use crate::protocol::Bundle;
 pub use commands::{CommandHandler, ReadHandler, Refused};
+pub(crate) use device::new_boot;
+pub(crate) use tls::{client_config, server_name};
+
 pub use device::{Device, DeviceOptions, LinkState};

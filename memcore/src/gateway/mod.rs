@@ -5,6 +5,7 @@
 mod certificates;
 mod connection;
 mod credentials;
+mod entrance;
 mod link;
 mod listener;
 mod private_file;

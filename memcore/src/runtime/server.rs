@@ -12,6 +12,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use super::command_journal::CommandJournal;
+use super::commander::Commander;
 use super::commands::{CommandRequest, CommandTicket};
 use super::config::Config;
 use super::core::{Core, Counters, ServerStats};
@@ -101,9 +103,14 @@ impl Server {
         let options = config.store.options();
         let (opening, store_clock) = (path.clone(), Arc::clone(&clock));
         // Opening replays the log: not on a thread that serves the network.
-        let memcore = tokio::task::spawn_blocking(move || Memcore::open_with(&opening, store_clock, options))
-            .await
-            .map_err(|e| Error::new(ErrorKind::Internal, format!("opening the store failed: {e}")))??;
+        let opened = tokio::task::spawn_blocking(move || {
+            // The store's lock comes first: it keeps other processes from the journal, too.
+            let memcore = Memcore::open_with(&opening, store_clock, options)?;
+            Ok((memcore, CommandJournal::open(&opening.join("commands.journal"))?))
+        });
+        let opened = opened.await.map_err(|e| Error::new(ErrorKind::Internal, format!("opening the store failed: {e}")))?;
+        let (memcore, (writer, told)) = opened?;
+        let (commander, ends) = Commander::restore(told, clock.now());
         let (bus, bus_ids) = open_bus(&config).await?;
         let core = Arc::new(Core {
             memcore,
@@ -117,9 +124,11 @@ impl Server {
             recording: AtomicBool::new(true),
             closing: AtomicBool::new(false),
             alarmed: AtomicBool::new(false),
-            commander: std::sync::Mutex::default(),
+            commander: std::sync::Mutex::new(commander),
+            journal: CommandJournal::new(),
             counters: Counters::default(),
         });
+        core.start_commands(writer, ends)?;
         let recorder = Some(start_recorder(&core).await?);
         let ticking = tokio::spawn(tick(core.clone()));
         let certificates = Arc::new(certificates);
@@ -220,6 +229,7 @@ impl Server {
         let closed = tokio::task::spawn_blocking(move || {
             // A recorder that panicked has logged it; what it had not acknowledged is still with the devices.
             let _ = recorder.map(std::thread::JoinHandle::join);
+            core.journal.close();
             core.memcore.close()
         });
         closed.await.map_err(|e| Error::new(ErrorKind::Internal, format!("closing the store failed: {e}")))?
@@ -321,8 +331,9 @@ impl ServerHandle {
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) for an unknown channel, [`Invalid`](ErrorKind::Invalid) for a channel that takes
-    /// no commands, a value out of its range, a lease without a fallback, or an expiry in the past;
-    /// [`Conflict`](ErrorKind::Conflict) where the id was used for another command.
+    /// no commands, a value out of its range, a lease without a fallback on a channel that declares none, a value that is not for
+    /// safety, or an expiry in the past; [`Conflict`](ErrorKind::Conflict) where the id was used for another command;
+    /// [`ReadOnly`](ErrorKind::ReadOnly) where it cannot be written down and is not for safety.
     pub fn command(&self, request: CommandRequest) -> Result<CommandTicket> {
         self.core.request(request)
     }
