@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use super::server::encoding_of;
 use super::witness::{Cause, Witness, instant_of};
 use super::world::Fault;
 use crate::client::commands::{Commands, Handlers, KIND, Outcome, Record, told};
@@ -157,7 +158,7 @@ impl Running {
         let channels = told(&channels());
         let hello = Hello { version: VERSION, credential: None, device: None, boot: 1, channels };
         self.asked.clear();
-        self.session = Some((connection, DeviceSession::new(hello, self.monotonic())));
+        self.session = Some((connection, DeviceSession::new(hello, encoding_of(connection), self.monotonic())));
     }
 
     /// Bytes arrived; `sent` says when those of the welcome were sent.

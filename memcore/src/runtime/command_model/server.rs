@@ -4,11 +4,16 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::{Command, CommandId, DeviceName, Timestamp};
-use crate::protocol::{Answer, Code, Limits, Moment, ServerEvent, ServerSession, Welcome};
+use crate::protocol::{Answer, Code, Encoding, Limits, Moment, ServerEvent, ServerSession, Welcome};
 use crate::runtime::commander::{Change, Commander, Entry, Sender, entries_of, fold};
 
 pub(super) fn device() -> DeviceName {
     "home1.device".parse().unwrap()
+}
+
+/// Both encodings, in turn.
+pub(super) fn encoding_of(connection: u64) -> Encoding {
+    if connection.is_multiple_of(2) { Encoding::JsonLines } else { Encoding::Cbor }
 }
 
 /// What the server's disk has.
@@ -137,7 +142,7 @@ impl Serving {
     }
 
     pub(super) fn accept(&mut self, number: u64, now: Duration) {
-        let session = ServerSession::new(Limits::default(), now - self.started);
+        let session = ServerSession::new(Limits::default(), encoding_of(number), now - self.started);
         let (link, up, down) = (VecDeque::new(), Vec::new(), Vec::new());
         self.connections.push(Connection { number, session, epoch: None, link, up, down, welcomed: now, over: false });
     }
