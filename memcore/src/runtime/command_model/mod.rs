@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use world::{Fault, World};
 
 /// How many walks in `make test`, and how many steps each.
-const WALKS: u64 = 1000;
+const WALKS: u64 = 600;
 const STEPS: usize = 400;
 
 /// How many commands had their effect on a walk. One that breaks what must hold says how; `fault` is planted in it.
@@ -60,7 +60,7 @@ fn no_interleaving_leaves_a_channel_unsafe_or_its_sender_misled() {
         seed += 1;
     }
     let walks = (seed - first) as usize;
-    assert!(effects >= 5 * walks, "{effects} effects on {walks} walks: they say little");
+    assert!(effects >= 4 * walks, "{effects} effects on {walks} walks: they say little");
     if std::env::var_os("MEMCORE_TORTURE").is_some() {
         let steps = (seed - first) * STEPS as u64;
         println!("walks {first} to {seed}, {steps} steps, {effects} effects; go on with MEMCORE_TORTURE_SEED={seed}");
