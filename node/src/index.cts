@@ -44,6 +44,8 @@ export type {
 } from "./assets.cjs";
 export { SiteBalance } from "./balance.cjs";
 export type { BalanceOptions, BalanceSelections } from "./balance.cjs";
+export { connect, Device } from "./device.cjs";
+export type { BufferStatus, ClockOffset, CommandHandler, DeviceOptions, LinkState, ReadHandler, RowValues } from "./device.cjs";
 export { doctor, Finding, Report } from "./doctor.cjs";
 export type { Checkup, Declaration, DoctorOptions, ExamineOptions, FindingKind, LookOptions, Picture } from "./doctor.cjs";
 export * as energy from "./energy.cjs";

@@ -5,8 +5,10 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
+use crate::error::{Error, Result};
 use crate::model::Timestamp;
 
 /// What happens to a row for which there is no room.
@@ -20,6 +22,23 @@ pub enum WhenFull {
     /// The oldest rows go: counted in [`Device::dropped`](super::Device::dropped), told to the server as an event
     /// `buffer_overflow`, and visible as a gap of the sequence numbers.
     DropOldest,
+}
+
+impl FromStr for WhenFull {
+    type Err = Error;
+
+    /// `wait`, `refuse` or `drop_oldest`.
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "wait" => Ok(Self::Wait),
+            "refuse" => Ok(Self::Refuse),
+            "drop_oldest" => Ok(Self::DropOldest),
+            other => {
+                let other: String = other.chars().take(80).collect();
+                Err(Error::invalid(format!("when_full is {other:?}, expected wait, refuse or drop_oldest")))
+            }
+        }
+    }
 }
 
 /// When a row was measured.
