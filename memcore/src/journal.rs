@@ -176,7 +176,9 @@ mod tests {
                 let mut lines = lines.clone();
                 lines[byte] ^= 1 << bit;
                 let (records, damaged) = decode::<u64>(&lines, KIND).unwrap();
-                assert!(records.len() >= 3 && damaged >= 1, "byte {byte} bit {bit}: {records:?}");
+                // The digits of a checksum may be large or small letters.
+                let whole = damaged == 0 && records == [0, 1, 2, 3, 4];
+                assert!(whole || records.len() >= 3 && damaged >= 1, "byte {byte} bit {bit}: {records:?}");
                 assert!(records.iter().all(|record| *record < 5));
             }
         }

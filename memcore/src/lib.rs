@@ -24,6 +24,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "adapters")]
+pub mod adapters;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "client")]
@@ -55,6 +57,14 @@ pub use runtime::{
     BusConfig, CommandRequest, CommandTicket, Config, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus,
     ProofKind, Readings, RetentionRule, Server, ServerHandle, ServerStats, StoreConfig, Sync, serve,
 };
+/// A load on a server, measured: what `memcore bench-link` does.
+#[cfg(all(feature = "gateway", feature = "client"))]
+pub mod load {
+    pub use crate::runtime::{
+        Arrivals, LoadOptions, LoadProgress, LoadReport, Percentiles, Sendings, ServerMemory, ServerTime, run_load,
+        run_load_worker,
+    };
+}
 #[cfg(feature = "files")]
 pub use runtime::{
     ColumnMapping, Dialect, Examined, ExportOptions, ExportReport, FileFormat, FileMapping, FirstRow, ImportReport,
@@ -62,6 +72,10 @@ pub use runtime::{
     TimeMapping, Understood, UnderstoodColumn, UnderstoodTime, examine_file, export_file, export_to, import_file,
     mapping_of, parse_site, read_site,
 };
+#[cfg(all(feature = "adapters", feature = "sim"))]
+pub use runtime::{EmulatorOptions, HemEmulator};
+#[cfg(all(feature = "adapters", feature = "gateway"))]
+pub use runtime::{HemBoardConfig, HemConfig, HemServeConfig, ServedHem};
 #[cfg(feature = "sim")]
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};
 

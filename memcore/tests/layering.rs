@@ -16,8 +16,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("store", &["error", "model", "energy"]),
     ("router", &["error", "model"]),
     ("gateway", &["error", "model", "protocol"]),
-    ("adapters", &["error", "model", "protocol", "client"]),
     ("client", &["error", "model", "journal", "protocol"]),
+    ("adapters", &["error", "model", "protocol", "client"]),
     // The simulated devices are devices: they speak through the SDK.
     ("sim", &["error", "model", "protocol", "energy", "client"]),
     (

@@ -180,7 +180,10 @@ impl Script {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = format!("localhost:{}", listener.local_addr().unwrap().port());
         let bundle = registry.enroll_secret(&"home1.hem".parse().unwrap(), &server, &certificates, now).unwrap();
-        let acceptor = TlsAcceptor::from(certificates.server_config(false).unwrap());
+        // It speaks JSON lines alone, as a server of before did.
+        let mut tls = (*certificates.server_config(false).unwrap()).clone();
+        tls.alpn_protocols = vec![b"mem.json.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(tls));
         Self { acceptor, listener, bundle, _folder: folder }
     }
 

@@ -6,7 +6,7 @@ mod transcript;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use memcore::protocol::{Code, Encoding, Limits, PORT, VERSION, decode_down};
+use memcore::protocol::{Code, Encoding, Limits, PORT, VERSION};
 use transcript::{Played, Step};
 
 fn page() -> String {
@@ -75,13 +75,13 @@ fn the_table_of_limits_has_the_values_of_the_code() {
 fn every_example_is_what_it_says() {
     let page = page();
     for line in examples(&page, "down") {
-        decode_down(line.as_bytes()).unwrap_or_else(|e| panic!("{line}: {e}"));
+        Encoding::JsonLines.decode_down(line.as_bytes()).unwrap_or_else(|e| panic!("{line}: {e}"));
     }
     let mut played = Played::new(Limits::default(), 0, 0);
     examples(&page, "up").iter().for_each(|line| played.receive(format!("{line}\n").as_bytes()));
     for id in ["c1", "c2"] {
         let id = memcore::model::CommandId::new(id).unwrap();
-        let command = Step::Command { id, channel: "relay".into(), value: 1.0, lease: None };
+        let command = Step::Command { id, channel: "relay".into(), value: 1.0, lease: None, safety: false };
         played.step(&command, |bytes| vec![bytes]);
     }
     examples(&page, "answers").iter().for_each(|line| played.receive(format!("{line}\n").as_bytes()));

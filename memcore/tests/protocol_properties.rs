@@ -6,9 +6,7 @@ mod attack;
 use std::time::Duration;
 
 use memcore::model::{Channel, Quantity, SignConvention, Timestamp, Unit};
-use memcore::protocol::{
-    DeviceEvent, DeviceSession, Hello, Limits, Moment, ServerEvent, ServerSession, Welcome, encode_data,
-};
+use memcore::protocol::{DeviceEvent, DeviceSession, Encoding, Hello, Limits, Moment, ServerEvent, ServerSession, Welcome};
 use proptest::prelude::*;
 
 const NOW: Moment = Moment { monotonic: Duration::ZERO, wall: Timestamp::from_seconds(1_763_000_000) };
@@ -37,8 +35,8 @@ fn channels() -> Vec<Channel> {
 /// Both sessions, connected by nothing but bytes cut at `piece`; returns the rows that the server hands on.
 fn cross(rows: &[Row], piece: usize) -> Vec<Row> {
     let hello = Hello { version: 1, credential: None, device: None, boot: 1, channels: channels() };
-    let mut device = DeviceSession::new(hello, Duration::ZERO);
-    let mut server = ServerSession::new(Limits::default(), Duration::ZERO);
+    let mut device = DeviceSession::new(hello, Encoding::JsonLines, Duration::ZERO);
+    let mut server = ServerSession::new(Limits::default(), Encoding::JsonLines, Duration::ZERO);
     let mut arrived = Vec::new();
     carry(&mut device, &mut server, piece, &mut arrived);
     assert!(matches!(device.poll(), Ok(Some(DeviceEvent::Welcome(_)))));
@@ -83,7 +81,7 @@ proptest! {
     fn what_the_sdk_writes_is_one_line_of_json(rows in rows()) {
         for (time, values) in rows {
             let mut out = Vec::new();
-            encode_data(1, Timestamp::from_micros(time), &channels(), &values, &mut out);
+            Encoding::JsonLines.encode_row(Some(1), Timestamp::from_micros(time), &channels(), &values, &mut out);
             prop_assert_eq!(out.pop(), Some(b'\n'));
             let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
             prop_assert_eq!(json["values"].as_object().unwrap().len(), values.iter().flatten().count());

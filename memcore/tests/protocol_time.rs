@@ -6,7 +6,7 @@ mod transcript;
 use std::time::Duration;
 
 use memcore::model::{Channel, Unit};
-use memcore::protocol::{DeviceSession, DeviceState, Hello, Limits};
+use memcore::protocol::{DeviceSession, DeviceState, Encoding, Hello, Limits};
 use transcript::{HELLO, Played};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -67,11 +67,11 @@ fn blank_lines_keep_a_connection_alive() {
 fn a_device_gives_a_silent_server_up() {
     let channel = Channel::gauge("power", Unit::Watt).unwrap().build().unwrap();
     let hello = Hello { version: 1, credential: None, device: None, boot: 1, channels: vec![channel] };
-    let mut greeting = DeviceSession::new(hello.clone(), Duration::ZERO);
+    let mut greeting = DeviceSession::new(hello.clone(), Encoding::JsonLines, Duration::ZERO);
     assert!(greeting.handle_timeout(29 * SECOND));
     assert!(!greeting.handle_timeout(30 * SECOND), "no welcome in 30 s");
 
-    let mut device = DeviceSession::new(hello, Duration::ZERO);
+    let mut device = DeviceSession::new(hello, Encoding::JsonLines, Duration::ZERO);
     let welcome =
         r#"{"type":"welcome","version":1,"device":"home1.hem","epoch":1,"time_us":0,"durable":0,"message_bytes":9}"#;
     device.receive(SECOND, welcome.as_bytes());

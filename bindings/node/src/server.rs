@@ -255,7 +255,7 @@ impl From<CommandState> for CommandEnd {
     fn from(state: CommandState) -> Self {
         let mut end = Self { state: state.name().to_owned(), read_back: None, code: None, reason: None };
         match state {
-            CommandState::Done { read_back } => end.read_back = read_back,
+            CommandState::Done { read_back } | CommandState::Unknown { read_back } => end.read_back = read_back,
             CommandState::Refused { code, reason } => (end.code, end.reason) = (Some(code), Some(reason)),
             _ => {}
         }
@@ -288,8 +288,8 @@ impl NativeCommand {
         tokio::select! {
             biased;
             state = ticket.finished() => state.into(),
-            _ = left.wait_for(|left| *left) => CommandState::Unknown.into(),
-            _ = leave.wait_for(|leave| *leave) => CommandState::Unknown.into(),
+            _ = left.wait_for(|left| *left) => CommandState::UNKNOWN.into(),
+            _ = leave.wait_for(|leave| *leave) => CommandState::UNKNOWN.into(),
         }
     }
 

@@ -80,8 +80,8 @@ impl Command {
                 return Ok(code);
             }
         };
-        if !json && ended == CommandState::Unknown {
-            format::note("memcore: the device did not answer: read the channel before you repeat the command");
+        if !json && matches!(ended, CommandState::Unknown { .. }) {
+            format::note("memcore: nobody knows whether it had its effect: read the channel before you repeat the command");
         }
         Ok(u8::from(!matches!(ended, CommandState::Done { .. })))
     }
@@ -123,6 +123,9 @@ fn say(json: bool, id: &CommandId, state: &CommandState) {
     } else {
         match state {
             CommandState::Done { read_back: Some(value) } => format!("{id}  done, reads back {}", format::number(*value)),
+            CommandState::Unknown { read_back: Some(value) } => {
+                format!("{id}  unknown, the device reads back {}", format::number(*value))
+            }
             CommandState::Refused { code, reason } => format!("{id}  refused: {code}: {reason}"),
             state => format!("{id}  {}", state.name()),
         }

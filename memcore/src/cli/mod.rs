@@ -7,6 +7,7 @@
 
 mod backtest;
 mod balance;
+mod bench_link;
 mod command;
 mod demo;
 mod devices;
@@ -71,6 +72,7 @@ enum Action {
     Simulate(simulate::Simulate),
     /// A simulated street on this machine: devices over TLS, stored readings, a confirmed command
     Demo(demo::Demo),
+    BenchLink(bench_link::BenchLink),
     /// Enrol, list and revoke devices
     #[command(subcommand)]
     Devices(devices::Devices),
@@ -155,6 +157,7 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Serve(serve) => block_on(serve.run(&cli.common)),
         Action::Simulate(simulate) => block_on(simulate.run(&cli.common)),
         Action::Demo(demo) => block_on(demo.run(&cli.common)),
+        Action::BenchLink(bench) => block_on(bench.run(&cli.common)),
         Action::Devices(devices) => block_on(devices.run(&cli.common)),
         Action::Command(command) => block_on(command.run(&cli.common)),
         Action::Query(query) => query.run(&cli.common),

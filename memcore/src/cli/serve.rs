@@ -5,7 +5,7 @@ use clap::Args;
 use super::{Common, format, interrupted, live};
 use crate::error::Result;
 use crate::model::Pattern;
-use crate::runtime::Server;
+use crate::runtime::{Server, raise_descriptors};
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -24,6 +24,8 @@ impl Serve {
     pub(super) async fn run(&self, common: &Common) -> Result<u8> {
         let config = common.config(self.listen.as_deref())?;
         let site = config.path.display().to_string();
+        // Every connection is a descriptor.
+        raise_descriptors();
         let interrupted = interrupted();
         let server = Server::start(config).await?;
         let handle = server.handle();

@@ -79,6 +79,11 @@ impl Drawn {
         self.values.clear();
     }
 
+    /// Row by row, for a session of so many channels.
+    pub(crate) fn rows(&self, width: usize) -> impl Iterator<Item = (Timestamp, &[Option<f64>])> + Clone {
+        self.times.iter().enumerate().map(move |(row, time)| (*time, &self.values[row * width..][..width]))
+    }
+
     /// Whether a row of that number would follow without a gap.
     pub(crate) fn continues_with(&self, sequence: u64) -> bool {
         self.times.is_empty() || sequence == self.first + self.times.len() as u64
@@ -124,6 +129,7 @@ pub(crate) trait Backlog: Send + fmt::Debug {
     /// How long the latest rows took from being kept to being durable.
     fn delays(&self) -> Vec<Duration>;
     /// The highest number that was ever given.
+    #[cfg(test)]
     fn last_given(&self) -> u64;
     /// Before a session's `restart`: whether the server knows numbers that this backlog never sent, because it is an old copy
     /// of another. Then its rows belong to the numbering `boot` from now on, and the session is to begin anew with it.
@@ -275,6 +281,7 @@ impl Backlog for MemoryBacklog {
         self.delays.latest()
     }
 
+    #[cfg(test)]
     fn last_given(&self) -> u64 {
         self.next - 1
     }

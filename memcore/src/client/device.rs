@@ -80,7 +80,8 @@ impl Device {
     /// [`Unsupported`](ErrorKind::Unsupported) where a newer version wrote it; [`Io`](ErrorKind::Io) where a folder cannot be
     /// used.
     pub fn start(options: DeviceOptions) -> Result<Self> {
-        let (tls, server_name) = (tls::client_config(&options.bundle)?, tls::server_name(&options.bundle)?);
+        let (tls, server_name) =
+            (tls::client_config(&options.bundle, options.encoding)?, tls::server_name(&options.bundle)?);
         let Opened { outbox, boot, channels } = Outbox::open(&options)?;
         let handlers = Handlers { set: options.handler, read: options.reader };
         let folder = options.state_folder.as_deref().or(options.buffer.as_deref());

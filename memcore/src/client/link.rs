@@ -19,7 +19,7 @@ use super::commands::{Commands, Outcome};
 use super::device::{LinkState, Shared};
 use super::outbox::new_boot;
 use crate::model::{Channel, Clock, CommandId, DeviceName, Span, Timestamp};
-use crate::protocol::{Answer, Code, DeviceEvent, DeviceSession, DeviceState, Hello, VERSION, Welcome};
+use crate::protocol::{Answer, Code, DeviceEvent, DeviceSession, DeviceState, Encoding, Hello, VERSION, Welcome};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
@@ -178,8 +178,10 @@ impl Link {
             boot: self.boot,
             channels: self.channels.clone(),
         };
+        // A server that does not know the encoding that was wished for speaks JSON.
+        let encoding = Encoding::of_alpn(stream.get_ref().1.alpn_protocol());
         self.asking.greeted = self.clock.monotonic();
-        let mut session = DeviceSession::new(hello, self.asking.greeted);
+        let mut session = DeviceSession::new(hello, encoding, self.asking.greeted);
         self.asked.clear();
         let (mut reader, writer) = tokio::io::split(stream);
         let mut outgoing = Outgoing { writer, bytes: Vec::new(), written: 0, flushed: true, moved: self.clock.monotonic() };
@@ -248,7 +250,7 @@ impl Link {
 
     fn ask_time(&mut self, session: &mut DeviceSession, now: Duration) {
         if now >= self.asking.next {
-            session.ask_time(now);
+            session.ping(now);
             self.asking.next = now + self.asking.pause;
             self.asking.pause = (self.asking.pause * 2).min(ASK_MOST);
         }
@@ -282,8 +284,13 @@ impl Link {
             match self.drawn.times[..] {
                 [] => return,
                 [time] => session.send_row(self.drawn.first, time, &self.drawn.values),
-                _ => session.send_rows(self.drawn.first, &self.drawn.times, &self.drawn.values),
+                _ => session.send_rows(self.drawn.first, self.drawn.rows(self.channels.len())),
             }
+        }
+        // While a long backlog drains, who looks now sees the present all the same.
+        if let Some((time, mut values)) = self.shared.outbox.show(self.clock.monotonic()) {
+            values.resize(self.channels.len(), None);
+            session.send_live(time, &values);
         }
     }
 
@@ -296,7 +303,7 @@ impl Link {
                         return Some(ended);
                     }
                 }
-                Ok(Some(DeviceEvent::ServerTime { asked, time })) => {
+                Ok(Some(DeviceEvent::Pong { asked, time })) => {
                     self.shared.outbox.server().sample(asked, self.clock.monotonic(), time);
                 }
                 Ok(Some(DeviceEvent::Ack(sequence))) => self.acked(sequence),

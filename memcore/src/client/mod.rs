@@ -28,3 +28,5 @@ pub use buffer::BufferSync;
 pub use commands::{CommandHandler, ReadHandler, Refused};
 pub use device::{Device, LinkState};
 pub use options::DeviceOptions;
+pub(crate) use outbox::new_boot;
+pub(crate) use tls::{client_config, server_name};

@@ -7,7 +7,7 @@ use super::backlog::WhenFull;
 use super::buffer::BufferSync;
 use super::commands::{CommandHandler, ReadHandler, Refused};
 use crate::model::{Channel, Clock, Span, SystemClock};
-use crate::protocol::{Bundle, Code};
+use crate::protocol::{Bundle, Code, Encoding};
 
 /// How a device connects.
 #[non_exhaustive]
@@ -30,6 +30,8 @@ pub struct DeviceOptions {
     pub when_full: Option<WhenFull>,
     /// Carries out commands; without one, all are refused.
     pub handler: CommandHandler,
+    /// The encoding to speak where the server does; CBOR unless changed. A server that does not speaks JSON lines.
+    pub encoding: Encoding,
     /// Reads a channel back after a command was interrupted by a crash; without one, the answer has no value.
     pub reader: Option<ReadHandler>,
     /// Where it remembers across restarts which commands it has begun; where it is not said, with the buffer, and without one
@@ -54,6 +56,7 @@ impl DeviceOptions {
             buffer_sync: BufferSync::Every(Span::from_seconds(1)),
             when_full: None,
             handler: Box::new(refuse),
+            encoding: Encoding::Cbor,
             reader: None,
             state_folder: None,
             clock: Arc::new(SystemClock::default()),

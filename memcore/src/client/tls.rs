@@ -16,7 +16,8 @@ pub(crate) fn server_name(bundle: &Bundle) -> Result<ServerName<'static>> {
     ServerName::try_from(host.ok_or_else(wrong)?.to_owned()).map_err(|_| wrong())
 }
 
-pub(crate) fn client_config(bundle: &Bundle) -> Result<Arc<ClientConfig>> {
+/// Offers the encoding that is wished for, and JSON lines to a server that knows no other.
+pub(crate) fn client_config(bundle: &Bundle, encoding: Encoding) -> Result<Arc<ClientConfig>> {
     let wrong = |what: String| Error::invalid(format!("bundle of {}: {what}", bundle.device));
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(bundle.ca_pem.as_bytes()) {
@@ -37,6 +38,8 @@ pub(crate) fn client_config(bundle: &Bundle) -> Result<Arc<ClientConfig>> {
         }
         _ => builder.with_no_client_auth(),
     };
-    config.alpn_protocols = vec![Encoding::JsonLines.alpn().to_vec()];
+    let mut offered = vec![encoding, Encoding::JsonLines];
+    offered.dedup();
+    config.alpn_protocols = offered.into_iter().map(|encoding| encoding.alpn().to_vec()).collect();
     Ok(Arc::new(config))
 }

@@ -151,7 +151,7 @@ impl Certificates {
             .with_client_cert_verifier(clients)
             .with_single_cert(self.server_chain.clone(), self.server_key.clone_key())
             .map_err(|e| Error::invalid(format!("the server's certificate and key do not fit: {e}")))?;
-        config.alpn_protocols = vec![Encoding::JsonLines.alpn().to_vec()];
+        config.alpn_protocols = Encoding::ALL.iter().map(|encoding| encoding.alpn().to_vec()).collect();
         // Devices on bad links reconnect often: a ticket saves them the full handshake, and the server keeps no state for it.
         config.ticketer = rustls::crypto::ring::Ticketer::new()
             .map_err(|e| Error::new(crate::error::ErrorKind::Internal, e.to_string()))?;

@@ -8,15 +8,16 @@ use rustls::ServerConfig;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::{sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::certificates::fingerprint;
 use super::credentials::{Proof, Proven};
+use super::entrance::{Entrance, Place, Turn, offers_session};
 use super::link::Link;
 use super::listener::Host;
 use super::tls::{Tls, greeting};
 use crate::model::{Clock, Command, DeviceName};
-use crate::protocol::{Answer, Code, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Welcome};
+use crate::protocol::{Answer, Code, Encoding, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Welcome};
 
 /// What a connection that is being closed may still take before it is cut.
 const HURRY: Duration = Duration::from_secs(1);
@@ -31,6 +32,7 @@ pub(crate) struct Shared<H> {
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stopping: watch::Receiver<Stage>,
+    pub(crate) entrance: Entrance,
 }
 
 /// How far a gateway is on its way to the end. When it is dropped, its connections end too.
@@ -49,6 +51,8 @@ pub(crate) enum Stage {
 pub(crate) enum Unheard {
     /// No handshake in time.
     Slow,
+    /// More want to log in than can be told to come back later.
+    Full,
     /// What came was no TLS, or TLS refused it.
     Tls(std::io::Error),
 }
@@ -65,8 +69,14 @@ struct Connection<H> {
     tls: Tls,
     session: ServerSession,
     admitted: Option<Admitted>,
-    /// Held until the device has proved itself.
-    unproved: Option<OwnedSemaphorePermit>,
+    /// Held until the device has proved itself and is taken in.
+    stranger: Option<Stranger>,
+}
+
+/// What a connection takes up that has not proved itself.
+struct Stranger {
+    _unproved: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// Serves one accepted connection to its end. Until a client has said something, this is all there is of it; what TLS and a
@@ -77,7 +87,7 @@ pub(crate) async fn serve<H: Host>(
     unproved: OwnedSemaphorePermit,
 ) -> Result<(), Unheard> {
     let opened = shared.clock.monotonic();
-    let late = tokio::time::Instant::now() + shared.limits.hello_timeout;
+    let late = Instant::now() + shared.limits.hello_timeout;
     // Small messages in both directions: waiting to fill a packet would only delay commands.
     let _ = stream.set_nodelay(true);
     let heard = {
@@ -89,33 +99,79 @@ pub(crate) async fn serve<H: Host>(
         }
     };
     let heard = heard.map_err(|_| Unheard::Slow)?.map_err(Unheard::Tls)?;
-    Box::pin(async move {
-        let tls = Tls::new(shared.tls.clone(), stream, heard).map_err(Unheard::Tls)?;
-        let shaken = Box::pin(shake_hands(&shared, tls));
-        let Some(tls) = timeout_at(late, shaken).await.map_err(|_| Unheard::Slow)?? else { return Ok(()) };
-        let session = ServerSession::new(shared.limits.clone(), opened);
-        let mut connection = Connection { shared, tls, session, admitted: None, unproved: Some(unproved) };
-        let ended = connection.run().await;
-        Box::pin(connection.leave(ended)).await;
-        Ok(())
-    })
-    .await
+    // Each stage in a place of its own, given back when it is over.
+    let entered = Box::pin(enter(shared, stream, heard, unproved, opened, late)).await?;
+    if let Some(connection) = entered {
+        Box::pin(connection.live()).await;
+    }
+    Ok(())
+}
+
+/// Waits for its turn and shakes hands; none where the gateway stops meanwhile, or the peer is told to come back later.
+async fn enter<H: Host>(
+    shared: Arc<Shared<H>>,
+    stream: TcpStream,
+    heard: Vec<u8>,
+    unproved: OwnedSemaphorePermit,
+    opened: Duration,
+    late: Instant,
+) -> Result<Option<Connection<H>>, Unheard> {
+    let turn = timeout_at(late, shared.entrance.turn(offers_session(&heard))).await.map_err(|_| Unheard::Slow)?;
+    let tls = Tls::new(shared.tls.clone(), stream, heard).map_err(Unheard::Tls)?;
+    let place = match turn {
+        Turn::In(place) => place,
+        Turn::Later(after, _polite) => return send_away(&shared, tls, after, late).await.map(|()| None),
+        Turn::Full => return Err(Unheard::Full),
+    };
+    let shaken = timeout_at(late, shake_hands(&shared, tls, Some(&place))).await.map_err(|_| Unheard::Slow)??;
+    Ok(shaken.map(|tls| {
+        let encoding = Encoding::of_alpn(tls.state().alpn_protocol());
+        let session = ServerSession::new(shared.limits.clone(), encoding, opened);
+        let stranger = Some(Stranger { _unproved: unproved, _place: place });
+        Connection { shared, tls, session, admitted: None, stranger }
+    }))
 }
 
 /// The handshake; none where the gateway stops meanwhile.
-async fn shake_hands<H: Host>(shared: &Shared<H>, mut tls: Tls) -> Result<Option<Tls>, Unheard> {
+async fn shake_hands<H: Host>(shared: &Shared<H>, mut tls: Tls, place: Option<&Place>) -> Result<Option<Tls>, Unheard> {
     let mut stopping = shared.stopping.clone();
-    tls.answer().map_err(Unheard::Tls)?;
+    let shaken = async {
+        if let Some(place) = place {
+            let _core = place.core().await;
+            tls.answer()?;
+        } else {
+            tls.answer()?;
+        }
+        tls.shake_hands().await
+    };
     tokio::select! {
-        shaken = tls.shake_hands() => shaken.map_err(Unheard::Tls)?,
+        shaken = shaken => shaken.map_err(Unheard::Tls)?,
         _ = stopping.wait_for(|stage| *stage != Stage::Serving) => return Ok(None),
     }
     Ok(Some(tls))
 }
 
+/// Says when to come back, without a look at who it is.
+async fn send_away<H: Host>(shared: &Shared<H>, tls: Tls, after: Duration, late: Instant) -> Result<(), Unheard> {
+    let shaken = timeout_at(late, shake_hands(shared, tls, None)).await.map_err(|_| Unheard::Slow)??;
+    let Some(mut tls) = shaken else { return Ok(()) };
+    let encoding = Encoding::of_alpn(tls.state().alpn_protocol());
+    let mut session = ServerSession::new(shared.limits.clone(), encoding, shared.clock.monotonic());
+    let detail = "more devices want to log in than can be taken in now".to_owned();
+    session.refuse(&Refusal { code: Code::Overloaded, detail, retry_after: Some(after.into()) });
+    let _ = timeout(HURRY, tls.write_all(session.transmit())).await;
+    hang_up(&mut tls).await;
+    Ok(())
+}
+
 impl<H: Host> Connection<H> {
     fn now(&self) -> Moment {
         Moment { monotonic: self.shared.clock.monotonic(), wall: self.shared.clock.now() }
+    }
+
+    async fn live(mut self) {
+        let ended = self.run().await;
+        Box::pin(self.leave(ended)).await;
     }
 
     /// Runs until the session is over; says why.
@@ -134,7 +190,7 @@ impl<H: Host> Connection<H> {
                 }
             }
             let wait = self.session.deadline().map_or(Duration::ZERO, |at| at.saturating_sub(self.now().monotonic));
-            match self.wait(tokio::time::Instant::now() + wait).await {
+            match self.wait(Instant::now() + wait).await {
                 Step::Woken => {}
                 Step::Ended => return Code::Closed,
                 Step::Stop => self.session.close(Code::Shutdown, "the server is shutting down"),
@@ -153,7 +209,7 @@ impl<H: Host> Connection<H> {
 
     /// Waits for whatever comes first. In this order: what the server wants is never held up by a device that does not stop
     /// sending, and bytes that have arrived are looked at before their device is called silent.
-    async fn wait(&mut self, deadline: tokio::time::Instant) -> Step {
+    async fn wait(&mut self, deadline: Instant) -> Step {
         let Self { shared, tls, session, admitted, .. } = self;
         let woken = async {
             match admitted {
@@ -228,7 +284,7 @@ impl<H: Host> Connection<H> {
         match admission {
             Err(refusal) => self.session.refuse(&refusal),
             Ok((admission, admitted)) => {
-                self.unproved = None;
+                self.stranger = None;
                 let welcome = Welcome {
                     device: admitted.device.clone(),
                     epoch: admission.epoch,
@@ -295,21 +351,25 @@ impl<H: Host> Connection<H> {
         if let Some(admitted) = self.admitted.take() {
             self.shared.host.left(&admitted.device, admitted.epoch, code);
         }
-        // Closing a socket with unread bytes in it would take back what was said last: the reason (P34).
-        let _ = timeout(HURRY, async {
-            self.tls.shutdown().await?;
-            let (mut rest, mut thrown) = (vec![0; 4096], 0);
-            let socket = self.tls.socket();
-            while thrown < LINGER_BYTES {
-                match socket.read(&mut rest).await? {
-                    0 => break,
-                    length => thrown += length,
-                }
-            }
-            std::io::Result::Ok(())
-        })
-        .await;
+        hang_up(&mut self.tls).await;
     }
+}
+
+/// Closing a socket with unread bytes in it would take back what was said last: the reason (P34).
+async fn hang_up(tls: &mut Tls) {
+    let _ = timeout(HURRY, async {
+        tls.shutdown().await?;
+        let (mut rest, mut thrown) = (vec![0; 4096], 0);
+        let socket = tls.socket();
+        while thrown < LINGER_BYTES {
+            match socket.read(&mut rest).await? {
+                0 => break,
+                length => thrown += length,
+            }
+        }
+        std::io::Result::Ok(())
+    })
+    .await;
 }
 
 /// When a write that does not come to its end is given up because the session shall end; why.

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::connection::{Shared, Stage, Unheard, serve};
 use super::credentials::{Proof, Proven};
+use super::entrance::Entrance;
 use super::link::Link;
 use crate::error::{Error, Result};
 use crate::model::{Clock, CommandId, DeviceName};
@@ -68,6 +69,9 @@ pub struct GatewayOptions {
     pub connections: usize,
     /// The most connections that have not proved themselves; one more is closed at once.
     pub unproved: usize,
+    /// How many devices log in at a time, from their TLS handshake to their welcome; others wait in line, those that offer an
+    /// earlier TLS session in one of their own.
+    pub logins: usize,
     /// The limits of each session.
     pub limits: Limits,
 }
@@ -77,7 +81,8 @@ impl Default for GatewayOptions {
         Self {
             listen: SocketAddr::from(([0, 0, 0, 0], crate::protocol::PORT)),
             connections: 20_000,
-            unproved: 2_000,
+            unproved: 10_000,
+            logins: 1_000,
             limits: Limits::default(),
         }
     }
@@ -110,12 +115,14 @@ impl Gateway {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let failed = |e| Error::io(format!("listen on {}", options.listen), e);
-        let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
+        let listener = bind(options.listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (stop, stopping) = watch::channel(Stage::Serving);
         let most = options.connections.min(Semaphore::MAX_PERMITS);
         let connections = Arc::new(Semaphore::new(most));
-        let shared = Arc::new(Shared { host, tls, limits: options.limits, clock, stopping });
+        // Whoever gets its turn after half of the time for its login can still make it.
+        let entrance = Entrance::new(options.logins, options.limits.hello_timeout / 2, clock.clone());
+        let shared = Arc::new(Shared { host, tls, limits: options.limits, clock, stopping, entrance });
         let accepting =
             tokio::spawn(accept(listener, shared, connections.clone(), Arc::new(Semaphore::new(options.unproved))));
         Ok(Self { address, stop, accepting, connections, most })
@@ -143,6 +150,17 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         self.accepting.abort();
     }
+}
+
+/// As long a line of connections that were not accepted yet as the kernel keeps: when thousands come back at once, one that finds
+/// no place in it tries again only after a second.
+const BACKLOG: u32 = 65_535;
+
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 async fn accept<H: Host>(
@@ -181,6 +199,7 @@ async fn accept<H: Host>(
             };
             if let Err(unheard) = served {
                 complaints.once_a_second(peer.ip(), &*clock, |ip| match unheard {
+                    Unheard::Full => tracing::warn!(peer = %ip, "too many want to log in at once, closed a new connection"),
                     Unheard::Slow => tracing::info!(peer = %ip, "no TLS handshake in time"),
                     Unheard::Tls(e) => tracing::info!(peer = %ip, error = %e, "no TLS handshake"),
                 });

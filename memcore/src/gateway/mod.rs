@@ -5,6 +5,7 @@
 mod certificates;
 mod connection;
 mod credentials;
+mod entrance;
 mod link;
 mod listener;
 mod private_file;
@@ -12,6 +13,8 @@ mod tls;
 
 pub(crate) use credentials::random_hex;
 pub(crate) use private_file::create_folder as create_private_folder;
+#[cfg(feature = "adapters")]
+pub(crate) use private_file::replace as replace_private_file;
 
 pub use certificates::{Certificates, ClientCertificate, Identity};
 pub use credentials::{Enrolled, Proof, Proven, Registry};

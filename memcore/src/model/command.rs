@@ -54,7 +54,7 @@ impl From<CommandId> for String {
 }
 
 /// A value that a channel shall take, until when it may be delivered, and what holds once its lease has run out.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Command {
     /// Identity: repeated deliveries of one id have one effect.
     pub id: CommandId,
@@ -63,12 +63,16 @@ pub struct Command {
     /// The value, in the base unit of the channel's quantity and in passive sign.
     pub value: f64,
     /// It is never delivered after this instant.
+    #[serde(rename = "expires_us")]
     pub expires: Timestamp,
     /// How long the value holds at the device unless it is refreshed; for ever without one (a relay).
+    #[serde(rename = "lease_us", default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Span>,
     /// What the device falls back to when the lease has run out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<f64>,
     /// For safety: minimum times and ramps do not hold it back. Only for 0 and for the channel's declared fallback.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub safety: bool,
 }
 
@@ -118,15 +122,24 @@ pub enum CommandState {
     },
     /// Its expiry passed before it could be delivered: it had no effect.
     Expired,
-    /// It was delivered, but no answer came: it may or may not have had its effect. Read the channel before repeating.
-    Unknown,
+    /// It was delivered, but no answer came, or the device was interrupted: it may or may not have had its effect. Read the
+    /// channel before repeating.
+    Unknown {
+        /// What the device read back, where it could still be asked; in the base unit of the channel's quantity and in passive
+        /// sign.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        read_back: Option<f64>,
+    },
 }
 
 impl CommandState {
+    /// Nobody can say what became of it, nor what the channel reads.
+    pub const UNKNOWN: Self = Self::Unknown { read_back: None };
+
     /// Whether nothing more will follow.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Done { .. } | Self::Refused { .. } | Self::Expired | Self::Unknown)
+        matches!(self, Self::Done { .. } | Self::Refused { .. } | Self::Expired | Self::Unknown { .. })
     }
 
     /// The state's name.
@@ -139,7 +152,7 @@ impl CommandState {
             Self::Done { .. } => "done",
             Self::Refused { .. } => "refused",
             Self::Expired => "expired",
-            Self::Unknown => "unknown",
+            Self::Unknown { .. } => "unknown",
         }
     }
 }

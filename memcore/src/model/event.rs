@@ -58,6 +58,17 @@ pub enum EventKind {
         #[serde(flatten)]
         state: CommandState,
     },
+    /// A value was sent again under an id of its own, before the device forgets it.
+    Refreshed {
+        /// The new command.
+        id: CommandId,
+        /// The command that it repeats.
+        of: CommandId,
+        /// The device it is for.
+        device: DeviceName,
+        /// The channel it is for.
+        channel: ChannelName,
+    },
     /// A device reported something of its own.
     Reported {
         /// The device.
@@ -86,6 +97,7 @@ impl EventKind {
             | Self::Disconnected { device, .. }
             | Self::Rejected { device, .. }
             | Self::Command { device, .. }
+            | Self::Refreshed { device, .. }
             | Self::Reported { device, .. } => Some(device),
             Self::ReadOnly { .. } | Self::Writable => None,
         }

@@ -36,6 +36,12 @@ impl std::fmt::Debug for Bundle {
 }
 
 impl Bundle {
+    /// A device that has not been enrolled yet, for what is to be checked before it is.
+    pub(crate) fn nowhere(device: &DeviceName) -> Self {
+        let (device, server, ca_pem) = (device.clone(), String::new(), String::new());
+        Self { device, server, ca_pem, credential: None, certificate_pem: None, key_pem: None }
+    }
+
     /// Reads a bundle as `memcore devices enroll` prints it.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ macro_rules! codes {
 
 codes! {
     BadMessage "bad_message" "Not a JSON object of a known type with the fields it needs.",
+    BadFrame "bad_frame" "A message is not one whole CBOR item of the length that stands before it.",
     TooLarge "too_large" "A message exceeds a size limit.",
     TooDeep "too_deep" "A message nests deeper than 32 levels.",
     UnknownField "unknown_field" "A message has a field that this version does not know.",

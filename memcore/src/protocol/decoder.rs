@@ -1,14 +1,21 @@
-//! Framing: cuts a stream of bytes into messages, and holds what is incomplete (P6).
+//! Framing: cuts a stream of bytes into messages, and holds what is incomplete (P6, P45).
 
 use std::ops::Range;
 
 use super::code::Code;
+use super::encoding::Encoding;
 
-/// Collects bytes and hands out whole messages (JSON: lines without their `\n`). Short input is not an error.
+/// How many bytes say how long a CBOR message is.
+const LENGTH_BYTES: usize = 4;
+
+/// Collects bytes and hands out whole messages: lines without their `\n`, or CBOR without its length. Short input is not
+/// an error.
 ///
-/// It never holds more than the limit plus what one call of [`push`](Self::push) brings.
+/// It never holds more than the limit plus what one call of [`push`](Self::push) brings: a length is believed only where
+/// it keeps to the limit, and makes room for nothing.
 #[derive(Debug, Default)]
 pub struct Decoder {
+    encoding: Encoding,
     buffer: Vec<u8>,
     /// Where the first message that was not handed out begins.
     start: usize,
@@ -17,11 +24,17 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// For messages of that encoding; [`default`](Self::default) is for JSON lines.
+    #[must_use]
+    pub fn new(encoding: Encoding) -> Self {
+        Self { encoding, ..Self::default() }
+    }
+
     /// Adds what arrived.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.start > 0 {
             self.buffer.drain(..self.start);
-            self.searched -= self.start;
+            self.searched = self.searched.saturating_sub(self.start);
             self.start = 0;
         }
         self.buffer.extend_from_slice(bytes);
@@ -30,12 +43,37 @@ impl Decoder {
     /// The next whole message of at most `limit` bytes; `None` where more bytes are needed.
     ///
     /// # Errors
-    /// [`Code::TooLarge`] as soon as a message is known to exceed the limit, complete or not (P7).
+    /// [`Code::TooLarge`] as soon as a message is known to exceed the limit, complete or not (P7). Where it ends is then not
+    /// looked for: the stream is over.
     pub fn next(&mut self, limit: usize) -> Result<Option<&[u8]>, Code> {
-        Ok(self.next_range(limit)?.map(|range| &self.buffer[range]))
+        let range = match self.encoding {
+            Encoding::JsonLines => self.next_line(limit),
+            Encoding::Cbor => self.next_frame(limit),
+        };
+        Ok(range?.map(|range| &self.buffer[range]))
     }
 
-    fn next_range(&mut self, limit: usize) -> Result<Option<Range<usize>>, Code> {
+    /// A length that exceeds the limit stays where it is, so that nothing behind it is ever taken for a message (P45).
+    fn next_frame(&mut self, limit: usize) -> Result<Option<Range<usize>>, Code> {
+        while let Some(length) = self.buffer[self.start..].first_chunk::<LENGTH_BYTES>() {
+            let length = u32::from_be_bytes(*length) as usize;
+            if length > limit {
+                return Err(Code::TooLarge);
+            }
+            let begin = self.start + LENGTH_BYTES;
+            if self.buffer.len() - begin < length {
+                break;
+            }
+            self.start = begin + length;
+            // A message of no bytes is nothing, as a blank line is: a sign of life.
+            if length > 0 {
+                return Ok(Some(begin..begin + length));
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_line(&mut self, limit: usize) -> Result<Option<Range<usize>>, Code> {
         while let Some(found) = memchr::memchr(b'\n', &self.buffer[self.searched..]) {
             let (start, end) = (self.start, self.searched + found);
             (self.start, self.searched) = (end + 1, end + 1);
@@ -69,7 +107,7 @@ impl Decoder {
     /// Gives memory back when nothing is held: an idle connection costs next to nothing.
     pub fn shrink(&mut self) {
         if !self.is_partial() {
-            *self = Self::default();
+            *self = Self::new(self.encoding);
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::decoder::Decoder;
-use super::json::{decode_down, encode_data, encode_up};
+use super::encoding::Encoding;
 use super::message::{Answer, Down, Hello, Instruction, Up, Welcome};
 use crate::error::{Error, Result};
 use crate::model::{Channel, CommandId, Span, Timestamp};
@@ -16,6 +16,13 @@ const MESSAGE_BYTES: usize = 1 << 20;
 /// How many channels a hello describes, and how many bytes of descriptions: it stays below the limit of 64 KiB.
 const HELLO_CHANNELS: usize = 128;
 const HELLO_BYTES: usize = 48 << 10;
+
+/// The most that one number takes up in a message with what separates it, in any encoding; and the head of a message.
+const VALUE_BYTES: usize = 26;
+const HEAD_BYTES: usize = 256;
+
+/// The most places for values in a message (P16).
+const MESSAGE_VALUES: usize = 1 << 18;
 
 /// After this silence the device asks with a ping; after twice as long again it gives the connection up.
 const PING_AFTER: Duration = Duration::from_secs(30);
@@ -54,11 +61,12 @@ pub enum DeviceEvent {
     },
     /// Do this, and answer with [`DeviceSession::answer`].
     Command(Instruction),
-    /// The server's clock said this at some moment between the question ([`DeviceSession::ask_time`]) and now.
-    ServerTime {
+    /// The answer to [`DeviceSession::ping`], or to the session's own question after a silence: the server's clock said this at
+    /// some moment between the question and now.
+    Pong {
         /// When it was asked, by the monotonic clock.
         asked: Duration,
-        /// What it said.
+        /// What the server's clock said.
         time: Timestamp,
     },
     /// The session is over.
@@ -76,8 +84,11 @@ pub enum DeviceEvent {
 #[derive(Debug)]
 pub struct DeviceSession {
     state: DeviceState,
+    encoding: Encoding,
     decoder: Decoder,
     channels: Vec<Channel>,
+    /// The largest message that the server takes, in bytes.
+    message_bytes: usize,
     out: Vec<u8>,
     heard: Duration,
     pinged: bool,
@@ -86,24 +97,34 @@ pub struct DeviceSession {
 }
 
 impl DeviceSession {
-    /// A session on a connection made at `now`; the hello is ready to be sent.
+    /// A session on a connection made at `now`, in the encoding that was agreed on; the hello is ready to be sent.
     #[must_use]
-    pub fn new(hello: Hello, now: Duration) -> Self {
-        let mut out = Vec::new();
-        let channels = hello.channels.clone();
-        // A hello is small, whatever the device has: the other channels follow in messages of their own (P12).
-        let mut parts = parts(&channels).map(<[Channel]>::to_vec);
-        encode_up(&Up::Hello(Hello { channels: parts.next().unwrap_or_default(), ..hello }), &mut out);
-        parts.for_each(|part| encode_up(&Up::Channels(part), &mut out));
-        Self {
+    pub fn new(hello: Hello, encoding: Encoding, now: Duration) -> Self {
+        let mut session = Self {
             state: DeviceState::Greeting,
-            decoder: Decoder::default(),
-            channels,
-            out,
+            encoding,
+            decoder: Decoder::new(encoding),
+            channels: hello.channels.clone(),
+            message_bytes: HELLO_BYTES,
+            out: Vec::new(),
             heard: now,
             pinged: false,
             asked: None,
-        }
+        };
+        session.greet(hello);
+        session
+    }
+
+    /// A hello is small, whatever the device has: the other channels follow in messages of their own (P12).
+    fn greet(&mut self, hello: Hello) {
+        let mut parts = parts(&hello.channels, self.encoding);
+        let first = Hello { channels: parts.next().map(<[Channel]>::to_vec).unwrap_or_default(), ..hello.clone() };
+        self.say(&Up::Hello(first));
+        parts.for_each(|part| self.say(&Up::Channels(part.to_vec())));
+    }
+
+    fn say(&mut self, message: &Up) {
+        self.encoding.encode_up(message, &mut self.out);
     }
 
     /// Where the session stands.
@@ -132,7 +153,7 @@ impl DeviceSession {
                     return Err(self.give_up(Error::invalid(format!("the server's message exceeds {MESSAGE_BYTES} bytes"))));
                 }
             };
-            let message = decode_down(line);
+            let message = self.encoding.decode_down(line);
             match message {
                 Ok(message) if !self.may_follow(&message) => {
                     let e = Error::invalid("the server sent what may not come before or after its welcome");
@@ -167,6 +188,7 @@ impl DeviceSession {
         match message {
             Down::Welcome(welcome) => {
                 self.state = DeviceState::Open;
+                self.message_bytes = welcome.message_bytes;
                 Some(DeviceEvent::Welcome(welcome))
             }
             Down::Ack { sequence } => Some(DeviceEvent::Ack(sequence)),
@@ -175,10 +197,10 @@ impl DeviceSession {
             }
             Down::Command(instruction) => Some(DeviceEvent::Command(instruction)),
             Down::Ping => {
-                encode_up(&Up::Pong, &mut self.out);
+                self.say(&Up::Pong);
                 None
             }
-            Down::Pong { time } => self.asked.take().map(|asked| DeviceEvent::ServerTime { asked, time }),
+            Down::Pong { time } => self.asked.take().map(|asked| DeviceEvent::Pong { asked, time }),
             Down::Bye { code, detail, retry_after } => {
                 self.state = DeviceState::Closed;
                 Some(DeviceEvent::Closed { code, detail, retry_after })
@@ -188,30 +210,63 @@ impl DeviceSession {
 
     /// Queues one row: a value or nothing for each channel, in the order of the hello.
     pub fn send_row(&mut self, sequence: u64, time: Timestamp, values: &[Option<f64>]) {
-        encode_data(sequence, time, &self.channels, values, &mut self.out);
+        self.encoding.encode_row(Some(sequence), time, &self.channels, values, &mut self.out);
     }
 
-    /// Queues rows that have the numbers from `first` on, each a value or nothing for each channel.
-    pub fn send_rows(&mut self, first: u64, times: &[Timestamp], values: &[Option<f64>]) {
-        let width = self.channels.len();
-        for (row, time) in times.iter().enumerate() {
-            encode_data(first + row as u64, *time, &self.channels, &values[row * width..][..width], &mut self.out);
+    /// Queues rows that are numbered from `first` on without a gap, as columns: in as few messages as the server's limits
+    /// allow. Each row has a value or nothing for each channel, in the order of the hello.
+    pub fn send_rows<'a, R>(&mut self, first: u64, rows: R)
+    where
+        R: IntoIterator<Item = (Timestamp, &'a [Option<f64>]), IntoIter: Clone>,
+    {
+        let (mut rest, mut first, most) = (rows.into_iter(), first, self.rows_per_message());
+        loop {
+            let piece = rest.clone().take(most);
+            let count = piece.clone().count();
+            match piece.clone().next() {
+                None => return,
+                Some((time, values)) if count == 1 => self.send_row(first, time, values),
+                Some(_) => self.encoding.encode_rows(first, &piece, &self.channels, &mut self.out),
+            }
+            first += count as u64;
+            rest.nth(count - 1);
+        }
+    }
+
+    /// How many rows fit into a message whatever their values are.
+    fn rows_per_message(&self) -> usize {
+        let names: usize = self.channels.iter().map(|channel| channel.name.as_str().len() + VALUE_BYTES).sum();
+        let (width, room) = (self.channels.len() + 1, self.message_bytes.saturating_sub(names + HEAD_BYTES));
+        (room / (width * VALUE_BYTES)).min(MESSAGE_VALUES / width).max(1)
+    }
+
+    /// Queues a row for those who look now: shown and not stored, not numbered, not acknowledged. The server shows some a
+    /// second and drops the rest.
+    pub fn send_live(&mut self, time: Timestamp, values: &[Option<f64>]) {
+        self.encoding.encode_row(None, time, &self.channels, values, &mut self.out);
+    }
+
+    /// Asks the server for a [`Pong`](DeviceEvent::Pong) with its time, unless an earlier question waits for its answer.
+    pub fn ping(&mut self, now: Duration) {
+        if self.asked.is_none() {
+            self.asked = Some(now);
+            self.say(&Up::Ping);
         }
     }
 
     /// Queues the answer to a command.
     pub fn answer(&mut self, id: CommandId, answer: Answer) {
-        encode_up(&Up::Result { id, answer }, &mut self.out);
+        self.say(&Up::Result { id, answer });
     }
 
     /// Queues something that the device wants known.
     pub fn report(&mut self, code: &str, detail: &str) {
-        encode_up(&Up::Event { code: code.into(), detail: detail.into() }, &mut self.out);
+        self.say(&Up::Event { code: code.into(), detail: detail.into() });
     }
 
     /// Takes leave: the server closes the connection when it has read it.
     pub fn bye(&mut self) {
-        encode_up(&Up::Bye, &mut self.out);
+        self.say(&Up::Bye);
     }
 
     /// What is to be sent; the caller takes it away.
@@ -235,26 +290,20 @@ impl DeviceSession {
             return false;
         }
         self.pinged = true;
-        self.ask_time(now);
+        self.ping(now);
         true
-    }
-
-    /// Asks the server for its time, which is a ping; unless an earlier question waits for its answer.
-    pub fn ask_time(&mut self, now: Duration) {
-        if self.asked.is_none() {
-            self.asked = Some(now);
-            encode_up(&Up::Ping, &mut self.out);
-        }
     }
 }
 
 /// The channels as messages of a hello's size can hold them. One with the most and longest labels takes less than half.
-fn parts(channels: &[Channel]) -> impl Iterator<Item = &[Channel]> {
-    let mut rest = channels;
+fn parts(channels: &[Channel], encoding: Encoding) -> impl Iterator<Item = &[Channel]> {
+    let (mut rest, mut scratch) = (channels, Vec::new());
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let many = rest.iter().take(HELLO_CHANNELS).take_while(|channel| {
-            bytes += serde_json::to_vec(channel).map_or(0, |text| text.len());
+            scratch.clear();
+            encoding.encode_up(&Up::Channels(vec![(*channel).clone()]), &mut scratch);
+            bytes += scratch.len();
             bytes <= HELLO_BYTES
         });
         let (part, after) = rest.split_at(many.count());

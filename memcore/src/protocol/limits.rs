@@ -23,6 +23,10 @@ pub struct Limits {
     pub refusals: u32,
     /// How long it takes until one more refusal may be told.
     pub refusal_every: Duration,
+    /// How many `live` messages are shown at once; those beyond are dropped and counted (P47).
+    pub live: u32,
+    /// How long it takes until one more `live` message is shown.
+    pub live_every: Duration,
     /// From the accepted connection to the complete hello, TLS handshake included (P33).
     pub hello_timeout: Duration,
     /// From the first byte of a message to its last (P33).
@@ -49,6 +53,8 @@ impl Default for Limits {
             errors: 100,
             refusals: 32,
             refusal_every: Duration::from_millis(100),
+            live: 20,
+            live_every: Duration::from_millis(100),
             hello_timeout: Duration::from_secs(10),
             frame_timeout: Duration::from_secs(30),
             ping_after: Duration::from_secs(30),

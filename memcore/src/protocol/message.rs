@@ -2,38 +2,6 @@
 
 use crate::model::{Channel, ChannelName, CommandId, DeviceName, Span, Timestamp};
 
-/// How messages look as bytes, agreed by ALPN; without ALPN it is JSON lines.
-///
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Encoding {
-    /// One JSON object a line, UTF-8, ended by `\n`.
-    #[default]
-    JsonLines,
-    /// Four bytes of length (big endian), then one CBOR map with the same fields.
-    Cbor,
-}
-
-impl Encoding {
-    /// The protocol's name in ALPN.
-    #[must_use]
-    pub const fn alpn(self) -> &'static [u8] {
-        match self {
-            Self::JsonLines => b"mem.json.1",
-            Self::Cbor => b"mem.cbor.1",
-        }
-    }
-
-    /// What was agreed on.
-    #[must_use]
-    pub fn of_alpn(agreed: Option<&[u8]>) -> Self {
-        match agreed {
-            Some(name) if name == Self::Cbor.alpn() => Self::Cbor,
-            _ => Self::JsonLines,
-        }
-    }
-}
-
 /// A device introduces itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hello {
@@ -110,13 +78,13 @@ pub enum Answer {
 /// Rows of data, with channels by their place in the session's channel table.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Rows {
-    /// The device's number for them, or, with `first`, for the last of them.
+    /// The device's number for them, or, with `first`, for the last of them; 0 for a row without a number.
     pub sequence: u64,
     /// Where each row has a number of its own: that of the first. They follow each other without a gap.
     pub first: Option<u64>,
     /// One a row.
     pub times: Vec<Timestamp>,
-    /// `values[row * width + channel]`, in the channel's own unit and sign.
+    /// Column by column: `values[channel * rows + row]`, in the channel's own unit and sign.
     pub values: Vec<Option<f64>>,
 }
 

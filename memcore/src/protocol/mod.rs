@@ -4,25 +4,34 @@
 //! any exchange in any timing. The contract, with every field, limit and code, is `docs/protocol.md`; the numbers in
 //! brackets (`P3`) cite its rules.
 
+mod bucket;
 mod bundle;
+mod cbor;
+mod cbor_data;
+mod cbor_shape;
 mod code;
 mod data;
 mod decoder;
 mod device;
+mod encoding;
 mod json;
+mod json_data;
 mod limits;
 mod message;
+mod problem;
 mod refusals;
 mod rows;
 mod server;
+mod table;
+mod wire;
 
 pub use bundle::Bundle;
 pub use code::Code;
 pub use decoder::Decoder;
 pub use device::{DeviceEvent, DeviceSession, DeviceState};
-pub use json::{decode_down, encode_data, encode_down, encode_up};
+pub use encoding::Encoding;
 pub use limits::Limits;
-pub use message::{Answer, Down, Encoding, Hello, Instruction, Rows, Up, Welcome};
+pub use message::{Answer, Down, Hello, Instruction, Rows, Up, Welcome};
 pub use server::{Refusal, ServerEvent, ServerSession};
 
 use std::time::Duration;

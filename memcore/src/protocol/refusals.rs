@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use super::data::Problem;
+use super::bucket::Bucket;
+use super::problem::Problem;
 
 /// What is told: the number of the message, what was wrong with it, and how many before it were only counted.
 pub(crate) type Told = (Option<u64>, Problem, u64);
 
-/// A bucket of refusals that may be told; it fills with time. Full-policy: what is beyond it is counted (P31).
+/// The refusals of a session that may be told. Full-policy: what is beyond them is counted (P31).
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
-    /// How many were told since the bucket was last full.
-    used: u32,
-    /// Up to when the bucket was filled.
-    filled: Duration,
+    bucket: Bucket,
     omitted: u64,
     /// The last one that was only counted, to be told with the count.
     last: Option<(Option<u64>, Problem)>,
@@ -28,17 +26,11 @@ impl Refusals {
         most: u32,
         every: Duration,
     ) -> Option<Told> {
-        let since = now.saturating_sub(self.filled).as_nanos() / every.as_nanos().max(1);
-        if since > 0 || self.used == 0 {
-            self.used = self.used.saturating_sub(u32::try_from(since).unwrap_or(u32::MAX));
-            self.filled = now;
-        }
-        if self.used >= most {
+        if !self.bucket.take(now, most, every) {
             self.omitted += 1;
             self.last = Some(refusal);
             return None;
         }
-        self.used += 1;
         self.last = None;
         Some((refusal.0, refusal.1, std::mem::take(&mut self.omitted)))
     }

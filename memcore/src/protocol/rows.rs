@@ -4,18 +4,29 @@ use std::sync::Arc;
 
 use super::Moment;
 use super::code::Code;
-use super::data::{ChannelTable, Problems};
 use super::limits::Limits;
 use super::message::Rows;
-use crate::model::{Batch, Channel, ChannelName, DeviceName, Quality, SequencePosition, Span, Taken, Timestamp};
+use super::problem::Problems;
+use super::table::ChannelTable;
+use crate::model::{ALL_ONES, Batch, Channel, ChannelName, DeviceName, Quality, SequencePosition, Span, Taken, Timestamp};
 
 /// Rows collected since the last batch was handed on.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
     sequence: u64,
     times: Vec<Timestamp>,
-    /// `values[row * width + channel]`, as they are stored.
+    /// Piece after piece, as they are stored.
     values: Vec<Option<f64>>,
+    pieces: Vec<Piece>,
+}
+
+/// Rows that stand together in [`Collected::values`].
+#[derive(Debug, Clone, Copy)]
+enum Piece {
+    /// `values[row * width + channel]`: messages of one row each.
+    Rows(usize),
+    /// `values[channel * rows + row]`: one message of columns.
+    Columns(usize),
 }
 
 impl Collected {
@@ -36,27 +47,57 @@ impl Collected {
     }
 
     /// Takes the rows of one message; what is no value by its channel is set aside.
-    pub(crate) fn take(&mut self, rows: Rows, table: &ChannelTable, now: Moment, limits: &Limits, problems: &mut Problems) {
+    pub(crate) fn take(
+        &mut self,
+        mut rows: Rows,
+        table: &ChannelTable,
+        now: Moment,
+        limits: &Limits,
+        problems: &mut Problems,
+    ) {
         self.sequence = rows.sequence;
-        let width = table.channels().len();
         let latest = now.wall.saturating_add(limits.time_ahead);
-        for (at, time) in rows.times.iter().enumerate() {
-            if *time > latest {
-                problems.add(None, Code::TimeAhead, || {
-                    format!("{time} is more than {} ahead of the server's {}", limits.time_ahead, now.wall)
-                });
-                continue;
-            }
-            self.times.push(*time);
-            let row = &rows.values[at * width..][..width];
-            self.values
-                .extend(row.iter().zip(table.channels()).map(|(value, channel)| taken((*value)?, channel, problems)));
-            let stored = self.values.len() - width;
-            for (place, quality) in table.qualities() {
-                if row[*place].is_some() && self.values[stored + place].is_none() {
-                    self.values[stored + quality] = Some(Quality::Invalid.number());
+        if rows.times.iter().any(|time| *time > latest) {
+            rows.keep(|_, time| {
+                let plausible = time <= latest;
+                if !plausible {
+                    problems.add(None, Code::TimeAhead, || {
+                        format!("{time} is more than {} ahead of the server's {}", limits.time_ahead, now.wall)
+                    });
                 }
+                plausible
+            });
+        }
+        match rows.times.len() {
+            0 => {}
+            1 => self.take_row(&rows, table, problems),
+            _ => self.take_columns(rows, table, problems),
+        }
+    }
+
+    fn take_row(&mut self, rows: &Rows, table: &ChannelTable, problems: &mut Problems) {
+        self.times.extend_from_slice(&rows.times);
+        let (row, begin) = (&rows.values, self.values.len());
+        self.values.extend(row.iter().zip(table.channels()).map(|(value, channel)| taken((*value)?, channel, problems)));
+        for (place, quality) in table.qualities() {
+            if row[*place].is_some() && self.values[begin + place].is_none() {
+                self.values[begin + quality] = Some(Quality::Invalid.number());
             }
+        }
+        match self.pieces.last_mut() {
+            Some(Piece::Rows(count)) => *count += 1,
+            _ => self.pieces.push(Piece::Rows(1)),
+        }
+    }
+
+    fn take_columns(&mut self, mut rows: Rows, table: &ChannelTable, problems: &mut Problems) {
+        take_values(&mut rows, table, problems);
+        self.pieces.push(Piece::Columns(rows.times.len()));
+        if self.times.is_empty() {
+            (self.times, self.values) = (rows.times, rows.values);
+        } else {
+            self.times.append(&mut rows.times);
+            self.values.append(&mut rows.values);
         }
     }
 
@@ -65,6 +106,28 @@ impl Collected {
         if self.sequence == 0 {
             return None;
         }
+        let position = SequencePosition { boot, sequence: std::mem::take(&mut self.sequence) };
+        self.batch(device, layout).map(|batch| batch.at(position))
+    }
+
+    /// The collected rows without a number of theirs.
+    pub(crate) fn batch(&mut self, device: &DeviceName, layout: &Layout) -> Option<Batch> {
+        let (times, values) = match (&self.pieces[..], &layout.shifts[..]) {
+            // One message of columns is a batch already.
+            ([Piece::Columns(_)], [shift]) => {
+                self.times.iter_mut().for_each(|time| *time = time.saturating_add(*shift));
+                (std::mem::take(&mut self.times), std::mem::take(&mut self.values))
+            }
+            _ => self.arranged(layout),
+        };
+        self.times.clear();
+        self.values.clear();
+        self.pieces.clear();
+        // The lengths fit by construction.
+        Batch::new(device.clone(), layout.names.clone(), times, values).ok()
+    }
+
+    fn arranged(&self, layout: &Layout) -> (Vec<Timestamp>, Vec<Option<f64>>) {
         let (rows, width) = (self.times.len(), layout.names.len());
         let mut times = Vec::with_capacity(rows * layout.shifts.len());
         let mut values = vec![None; rows * layout.shifts.len() * width];
@@ -72,16 +135,61 @@ impl Collected {
             times.extend(self.times.iter().map(|time| time.saturating_add(*shift)));
             for (place, _) in layout.own_shifts.iter().enumerate().filter(|(_, own)| *own == shift) {
                 let column = &mut values[(place * layout.shifts.len() + block) * rows..][..rows];
-                for (row, value) in column.iter_mut().enumerate() {
-                    *value = self.values[row * width + place];
-                }
+                self.copy_column(place, width, column);
             }
         }
-        let position = SequencePosition { boot, sequence: std::mem::take(&mut self.sequence) };
-        self.times.clear();
-        self.values.clear();
-        // The lengths fit by construction.
-        Batch::new(device.clone(), layout.names.clone(), times, values).ok().map(|batch| batch.at(position))
+        (times, values)
+    }
+
+    fn copy_column(&self, place: usize, width: usize, mut column: &mut [Option<f64>]) {
+        let mut from = &self.values[..];
+        for piece in &self.pieces {
+            let (Piece::Rows(rows) | Piece::Columns(rows)) = *piece;
+            let (here, rest) = column.split_at_mut(rows);
+            let (values, after) = from.split_at(rows * width);
+            match piece {
+                Piece::Columns(_) => here.copy_from_slice(&values[place * rows..][..rows]),
+                Piece::Rows(_) => {
+                    here.iter_mut().zip(values.chunks_exact(width)).for_each(|(value, row)| *value = row[place]);
+                }
+            }
+            (column, from) = (rest, after);
+        }
+    }
+}
+
+impl Rows {
+    /// Keeps the rows that are wanted by their place and time.
+    pub(super) fn keep(&mut self, mut wanted: impl FnMut(usize, Timestamp) -> bool) {
+        let wanted: Vec<bool> = self.times.iter().enumerate().map(|(row, time)| wanted(row, *time)).collect();
+        let mut each = wanted.iter().cycle();
+        self.values.retain(|_| each.next() == Some(&true));
+        let mut each = wanted.iter();
+        self.times.retain(|_| each.next() == Some(&true));
+    }
+}
+
+/// Makes the values of columns what is stored, in place.
+fn take_values(rows: &mut Rows, table: &ChannelTable, problems: &mut Problems) {
+    let count = rows.times.len();
+    let mut lost = Vec::new();
+    for (place, (channel, column)) in table.channels().iter().zip(rows.values.chunks_exact_mut(count)).enumerate() {
+        // Mostly there is nothing to be done, and then nothing is done to each value.
+        if channel.stores_as_reported() && !column.contains(&Some(ALL_ONES)) {
+            continue;
+        }
+        for (row, value) in column.iter_mut().enumerate() {
+            let Some(given) = *value else { continue };
+            *value = taken(given, channel, problems);
+            if value.is_none() && !table.qualities().is_empty() {
+                lost.push((place, row));
+            }
+        }
+    }
+    for (place, row) in lost {
+        if let Some((_, quality)) = table.qualities().iter().find(|(of, _)| *of == place) {
+            rows.values[quality * count + row] = Some(Quality::Invalid.number());
+        }
     }
 }
 

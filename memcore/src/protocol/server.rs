@@ -9,14 +9,16 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
+use super::bucket::Bucket;
 use super::code::Code;
-use super::data::{ChannelTable, DataDecoder, Problem, Problems, Unreadable, plain};
 use super::decoder::Decoder;
-use super::json::{decode_up, encode_down, is_data};
+use super::encoding::{Encoding, Kind};
 use super::limits::Limits;
 use super::message::{Answer, Down, Hello, Instruction, Rows, Up, Welcome};
+use super::problem::{Problem, Problems, Unreadable, plain};
 use super::refusals::Refusals;
 use super::rows::{Collected, Layout, shifts};
+use super::table::ChannelTable;
 use super::{Moment, VERSION};
 use crate::model::{Batch, Channel, ChannelName, Command, CommandId, DeviceName, Span};
 
@@ -30,6 +32,8 @@ pub enum ServerEvent {
     Channels(Vec<Channel>),
     /// Rows, checked and in stored units.
     Data(Batch),
+    /// A row for those who look now, checked and in stored units: to be shown and not stored. It has no position.
+    Live(Batch),
     /// The device's answer to a command; a value is in stored unit and sign.
     Answer {
         /// Which command.
@@ -99,6 +103,7 @@ const SHIFTS_MAX: usize = 8;
 pub struct ServerSession {
     state: State,
     limits: Limits,
+    encoding: Encoding,
     decoder: Decoder,
     table: ChannelTable,
     collected: Collected,
@@ -106,6 +111,7 @@ pub struct ServerSession {
     events: VecDeque<ServerEvent>,
     unanswered: VecDeque<(CommandId, ChannelName)>,
     refusals: Refusals,
+    live: Bucket,
     out: Vec<u8>,
     errors: u32,
     /// Everything up to here was taken or is durable already: what repeats it is dropped.
@@ -119,18 +125,20 @@ pub struct ServerSession {
 }
 
 impl ServerSession {
-    /// A session on a connection that was accepted at `now`.
+    /// A session on a connection that was accepted at `now`, in the encoding that was agreed on.
     #[must_use]
-    pub fn new(limits: Limits, now: Duration) -> Self {
+    pub fn new(limits: Limits, encoding: Encoding, now: Duration) -> Self {
         Self {
             state: State::AwaitHello,
             limits,
-            decoder: Decoder::default(),
+            encoding,
+            decoder: Decoder::new(encoding),
             table: ChannelTable::default(),
             collected: Collected::default(),
             events: VecDeque::new(),
             unanswered: VecDeque::new(),
             refusals: Refusals::default(),
+            live: Bucket::default(),
             out: Vec::new(),
             errors: 0,
             taken: 0,
@@ -178,17 +186,24 @@ impl ServerSession {
                 self.note_partial(now.monotonic);
                 return self.finish_rows();
             }
-            Ok(Some(line)) if open && is_data(line) => {
-                let mut problems = Problems::default();
-                let rows = DataDecoder::new(&self.table, self.limits.message_values, &mut problems).decode(line);
-                self.take_rows(rows, problems, now);
-            }
-            Ok(Some(line)) => {
-                let message = decode_up(line);
-                // What was collected stands before what follows it.
-                self.finish_rows();
-                self.take_message(message, now);
-            }
+            Ok(Some(message)) => match self.encoding.kind(message) {
+                Kind::Data if open => {
+                    let (mut problems, places) = (Problems::default(), self.limits.message_values);
+                    let rows = self.encoding.decode_rows(message, false, &self.table, places, &mut problems);
+                    self.take_rows(rows, problems, now);
+                }
+                Kind::Live if open => {
+                    let (mut problems, places) = (Problems::default(), self.limits.message_values);
+                    let rows = self.encoding.decode_rows(message, true, &self.table, places, &mut problems);
+                    self.take_live(rows, problems, now);
+                }
+                _ => {
+                    let message = self.encoding.decode_up(message);
+                    // What was collected stands before what follows it.
+                    self.finish_rows();
+                    self.take_message(message, now);
+                }
+            },
         }
         self.frame_begun = None;
         true
@@ -215,11 +230,18 @@ impl ServerSession {
             // A repetition of what is durable needs its acknowledgement again; its rows need nothing (P22).
             _ if repeated => {
                 if sequence <= self.acked {
-                    encode_down(&Down::Ack { sequence: self.acked }, &mut self.out);
+                    self.encoding.encode_down(&Down::Ack { sequence: self.acked }, &mut self.out);
                 }
                 return;
             }
-            Ok(rows) => self.collected.take(rows, &self.table, now, &self.limits, &mut problems),
+            Ok(mut rows) => {
+                // Of rows with numbers of their own, those that were taken before are let go (P44).
+                let known = rows.first.map_or(0, |first| (self.taken + 1).saturating_sub(first));
+                if known > 0 {
+                    rows.keep(|row, _| row as u64 >= known);
+                }
+                self.collected.take(rows, &self.table, now, &self.limits, &mut problems);
+            }
             Err((number, problem)) => {
                 if number.is_some() {
                     self.collected.skip(sequence);
@@ -228,13 +250,35 @@ impl ServerSession {
             }
         }
         self.taken = self.taken.max(sequence);
-        for problem in problems.named {
-            self.reject((sequence > 0).then_some(sequence), problem);
-        }
-        self.refusals.omit(problems.more);
+        self.reject_parts((sequence > 0).then_some(sequence), problems);
         if self.collected.rows() >= self.limits.batch_rows || self.collected_places() >= self.limits.message_values {
             self.finish_rows();
         }
+    }
+
+    /// Hands a row on to those who look now. Full-policy: what comes faster is dropped and counted (P47).
+    fn take_live(&mut self, rows: Result<Rows, Unreadable>, mut problems: Problems, now: Moment) {
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err((_, problem)) => return self.reject_message(None, problem),
+        };
+        let State::Open { device, layout, .. } = &self.state else { return };
+        if !self.live.take(self.heard, self.limits.live, self.limits.live_every) {
+            return self.refusals.omit(1);
+        }
+        let mut shown = Collected::default();
+        shown.take(rows, &self.table, now, &self.limits, &mut problems);
+        if let Some(batch) = shown.batch(device, layout).filter(|batch| batch.rows() > 0) {
+            self.events.push_back(ServerEvent::Live(batch));
+        }
+        self.reject_parts(None, problems);
+    }
+
+    fn reject_parts(&mut self, sequence: Option<u64>, problems: Problems) {
+        for problem in problems.named {
+            self.reject(sequence, problem);
+        }
+        self.refusals.omit(problems.more);
     }
 
     /// How many places for values the batch of what is collected will have.
@@ -307,7 +351,7 @@ impl ServerSession {
             Up::Result { id, answer } => self.take_answer(id, answer),
             Up::Event { code, detail } => self.events.push_back(ServerEvent::Reported { code, detail }),
             Up::Bye => self.close(Code::Bye, "the device took its leave"),
-            Up::Ping => encode_down(&Down::Pong { time: now.wall }, &mut self.out),
+            Up::Ping => self.encoding.encode_down(&Down::Pong { time: now.wall }, &mut self.out),
             Up::Data | Up::Live | Up::Pong => {}
         }
     }
@@ -343,6 +387,10 @@ impl ServerSession {
 
     /// A message that could not be read at all; too many of them end the session (P10).
     fn reject_message(&mut self, sequence: Option<u64>, problem: Problem) {
+        // Where a message ends elsewhere than its length says, nothing behind it can be trusted (P45).
+        if problem.code == Code::BadFrame {
+            return self.close(Code::BadFrame, problem.detail);
+        }
         self.errors += 1;
         if self.errors > self.limits.errors {
             let detail = format!("{} malformed messages, the last: {}", self.errors, problem.detail);
@@ -365,7 +413,7 @@ impl ServerSession {
         let detail = plain(&detail);
         let told =
             Down::Reject { sequence, channel: channel.clone(), code: code.to_string(), detail: detail.clone(), omitted };
-        encode_down(&told, &mut self.out);
+        self.encoding.encode_down(&told, &mut self.out);
         let detail = channel.map_or(detail.clone(), |channel| format!("channel {}: {detail}", plain(&channel)));
         self.events.push_back(ServerEvent::Rejected { code, detail, omitted });
     }
@@ -377,7 +425,7 @@ impl ServerSession {
         self.table.describe(channels);
         (self.taken, self.acked) = (taken.max(welcome.durable), welcome.durable);
         self.state = State::Open { device: welcome.device.clone(), boot, layout: Layout::of(&self.table) };
-        encode_down(&Down::Welcome(welcome), &mut self.out);
+        self.encoding.encode_down(&Down::Welcome(welcome), &mut self.out);
     }
 
     /// The hello is judged: the device is not taken in.
@@ -392,7 +440,7 @@ impl ServerSession {
             if let Some((sequence, problem, omitted)) = self.refusals.settle() {
                 self.tell(sequence, problem, omitted);
             }
-            encode_down(&Down::Ack { sequence }, &mut self.out);
+            self.encoding.encode_down(&Down::Ack { sequence }, &mut self.out);
         }
     }
 
@@ -435,7 +483,7 @@ impl ServerSession {
             safety: command.safety,
         };
         self.unanswered.push_back((command.id.clone(), name.clone()));
-        encode_down(&Down::Command(instruction), &mut self.out);
+        self.encoding.encode_down(&Down::Command(instruction), &mut self.out);
         Ok(())
     }
 
@@ -451,7 +499,8 @@ impl ServerSession {
         let detail = plain(&detail);
         self.finish_rows();
         self.state = State::Closed;
-        encode_down(&Down::Bye { code: code.to_string(), detail: detail.clone(), retry_after }, &mut self.out);
+        self.encoding
+            .encode_down(&Down::Bye { code: code.to_string(), detail: detail.clone(), retry_after }, &mut self.out);
         self.events.push_back(ServerEvent::Closed { code, detail });
     }
 
@@ -484,7 +533,7 @@ impl ServerSession {
             _ if self.pinged => self.close(Code::Idle, "nothing was heard for too long"),
             _ => {
                 self.pinged = true;
-                encode_down(&Down::Ping, &mut self.out);
+                self.encoding.encode_down(&Down::Ping, &mut self.out);
             }
         }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::command_journal::Progress;
 use crate::error::Result;
 use crate::model::{Command, CommandId, CommandState, SeriesName, Span, Timestamp};
 
@@ -29,7 +30,7 @@ pub struct CommandRequest {
     /// How long the value holds at the device.
     #[serde(default, rename = "lease_us")]
     pub lease: Option<Span>,
-    /// What holds after the lease.
+    /// What holds after the lease; that of the channel's rules by default.
     #[serde(default)]
     pub fallback: Option<f64>,
     /// For safety: minimum times and ramps of the channel do not hold it back. Only for 0 and for its declared fallback.
@@ -48,6 +49,13 @@ impl CommandRequest {
     #[must_use]
     pub fn lease(mut self, lease: Span, fallback: f64) -> Self {
         (self.lease, self.fallback) = (Some(lease), Some(fallback));
+        self
+    }
+
+    /// The value holds for so long unless it is refreshed; then the device goes to the fallback that the channel's rules declare.
+    #[must_use]
+    pub fn leased(mut self, lease: Span) -> Self {
+        (self.lease, self.fallback) = (Some(lease), None);
         self
     }
 
@@ -84,8 +92,15 @@ impl CommandRequest {
 }
 
 /// 96 random bits: unique without asking anyone.
-fn new_id() -> Result<CommandId> {
+pub(crate) fn new_id() -> Result<CommandId> {
     CommandId::new(&crate::gateway::random_hex::<12>()?)
+}
+
+/// How far the journal must have come.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) position: u64,
+    pub(crate) progress: watch::Receiver<Progress>,
 }
 
 /// A command that was issued, to be followed to its end.
@@ -93,6 +108,7 @@ fn new_id() -> Result<CommandId> {
 pub struct CommandTicket {
     id: CommandId,
     state: watch::Receiver<CommandState>,
+    kept: Kept,
     /// The end was seen by [`changed`](Self::changed).
     over: bool,
 }
@@ -104,8 +120,16 @@ fn unseen(mut state: watch::Receiver<CommandState>) -> watch::Receiver<CommandSt
 }
 
 impl CommandTicket {
-    pub(crate) fn new(id: CommandId, state: watch::Receiver<CommandState>) -> Self {
-        Self { id, state: unseen(state), over: false }
+    pub(crate) fn new(id: CommandId, state: watch::Receiver<CommandState>, kept: Kept) -> Self {
+        Self { id, state: unseen(state), kept, over: false }
+    }
+
+    /// Waits until the command is on disk and survives a crash of the server; a few milliseconds. False where the disk takes
+    /// nothing: then it goes out all the same if it is for safety, and is forgotten with the server.
+    pub async fn kept(&mut self) -> bool {
+        let Kept { position, progress } = &mut self.kept;
+        let far_enough = |progress: &Progress| progress.failing || progress.on_disk >= *position;
+        progress.wait_for(far_enough).await.is_ok_and(|progress| progress.on_disk >= *position)
     }
 
     /// The command's id.
@@ -125,7 +149,7 @@ impl CommandTicket {
         match self.state.wait_for(CommandState::is_final).await {
             Ok(state) => state.clone(),
             // The server is gone, and with it the one who could have learned the answer.
-            Err(_) => CommandState::Unknown,
+            Err(_) => CommandState::UNKNOWN,
         }
     }
 
@@ -136,7 +160,7 @@ impl CommandTicket {
         }
         if self.state.changed().await.is_err() {
             self.over = true;
-            return Some(CommandState::Unknown);
+            return Some(CommandState::UNKNOWN);
         }
         let state = self.state.borrow_and_update().clone();
         self.over = state.is_final();

@@ -44,6 +44,9 @@ pub struct Config {
     pub store: StoreConfig,
     /// The bus.
     pub bus: BusConfig,
+    /// HEM boards.
+    #[cfg(feature = "adapters")]
+    pub hem: super::hem::HemConfig,
 }
 
 impl Default for Config {
@@ -53,6 +56,8 @@ impl Default for Config {
             gateway: GatewayConfig::default(),
             store: StoreConfig::default(),
             bus: BusConfig::default(),
+            #[cfg(feature = "adapters")]
+            hem: super::hem::HemConfig::default(),
         }
     }
 }
@@ -79,6 +84,8 @@ pub struct GatewayConfig {
     pub connections: usize,
     /// The most connections that have not proved themselves.
     pub unproved: usize,
+    /// How many devices log in at a time; others wait in line.
+    pub logins: usize,
     /// The largest message of a device that has not proved itself, its hello, in bytes; 1024 at least.
     pub hello_bytes: usize,
     /// The largest message afterwards, in bytes; no less than `hello_bytes`.
@@ -102,6 +109,7 @@ impl Default for GatewayConfig {
             tls12: false,
             connections: options.connections,
             unproved: options.unproved,
+            logins: options.logins,
             hello_bytes: options.limits.hello_bytes,
             message_bytes: options.limits.message_bytes,
             channels: options.limits.channels,
@@ -114,7 +122,8 @@ impl GatewayConfig {
     pub(crate) fn options(&self) -> GatewayOptions {
         let Self { hello_bytes, message_bytes, channels, time_ahead, .. } = *self;
         let limits = Limits { hello_bytes, message_bytes, channels, time_ahead, ..Limits::default() };
-        GatewayOptions { listen: self.listen, connections: self.connections, unproved: self.unproved, limits }
+        let Self { listen, connections, unproved, logins, .. } = *self;
+        GatewayOptions { listen, connections, unproved, logins, limits }
     }
 
     /// What no device could keep is refused.
@@ -123,6 +132,7 @@ impl GatewayConfig {
             ("hello_bytes", self.hello_bytes, HELLO_BYTES_MIN),
             ("message_bytes", self.message_bytes, self.hello_bytes),
             ("channels", self.channels, 1),
+            ("logins", self.logins, 1),
         ] {
             if value < least {
                 return Err(Error::invalid(format!("gateway.{key} is {value}, expected {least} at least")));
@@ -203,6 +213,8 @@ impl Config {
         let config = parse(table, "configuration")?;
         config.gateway.identity()?;
         config.gateway.check_limits()?;
+        #[cfg(feature = "adapters")]
+        config.hem.check()?;
         Ok(config)
     }
 }

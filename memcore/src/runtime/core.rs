@@ -6,13 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::commander::{Change, Commander};
-use super::commands::{CommandRequest, CommandTicket};
+use super::command_journal::{CommandJournal, Writer, unwritable};
+use super::commander::{Change, Commander, Refresh, Sender, WITHIN};
+use super::commands::{CommandRequest, CommandTicket, Kept, new_id};
 use super::embedded::Memcore;
 use super::links::Links;
 use crate::error::{Error, Result};
 use crate::gateway::{Enrolled, Link, Registry};
-use crate::model::{Clock, Command, CommandId, CommandState, DeviceName, DeviceStatus, Event, EventKind, Pattern};
+use crate::model::{
+    Channel, Clock, Command, CommandId, CommandState, DeviceName, DeviceStatus, Event, EventKind, Pattern, SeriesName, Span,
+};
 use crate::protocol::Answer;
 use crate::router::{Attempt, Bus, Message, MessageKind, Subject};
 
@@ -37,6 +40,8 @@ pub(crate) struct Core {
     /// Whether it was said that the store takes no writes, and not yet that it does again.
     pub(crate) alarmed: AtomicBool,
     pub(crate) commander: Mutex<Commander>,
+    /// Where the commander's steps are written down.
+    pub(crate) journal: CommandJournal,
     pub(crate) counters: Counters,
 }
 
@@ -65,8 +70,24 @@ pub struct ServerStats {
 }
 
 impl Core {
-    pub(crate) fn commander(&self) -> MutexGuard<'_, Commander> {
+    fn commander(&self) -> MutexGuard<'_, Commander> {
         self.commander.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// One step of the commander; what it wants written down is queued for the disk in the order of the steps.
+    fn decide<T>(&self, step: impl FnOnce(&mut Commander) -> T) -> T {
+        let mut commander = self.commander();
+        let decided = step(&mut commander);
+        self.journal.push(&commander.take_entries());
+        decided
+    }
+
+    /// Begins to write commands down, and tells what became of those of an earlier server.
+    pub(crate) fn start_commands(self: &Arc<Self>, writer: Writer, ends: Vec<Change>) -> Result<()> {
+        ends.into_iter().for_each(|change| self.changed(change));
+        self.decide(|_| ());
+        let core = Arc::downgrade(self);
+        self.journal.start(writer, move || core.upgrade().into_iter().for_each(|core| core.hand_over()))
     }
 
     /// Puts an event on the bus, without waiting: where recorders of events are behind, the log has it all the same.
@@ -111,13 +132,18 @@ impl Core {
     pub(crate) fn request(&self, request: CommandRequest) -> Result<CommandTicket> {
         let command = request.into_command(self.clock.now())?;
         let id = command.id.clone();
-        Ok(CommandTicket::new(id, self.issue(command)?))
+        let state = self.issue(command)?;
+        Ok(CommandTicket::new(id, state, self.kept()))
     }
 
     /// A command that was issued before.
     pub(crate) fn find_command(&self, id: &CommandId) -> Result<CommandTicket> {
         let state = self.commander().watch(id).ok_or_else(|| Error::not_found(format!("command {id} is not known")))?;
-        Ok(CommandTicket::new(id.clone(), state))
+        Ok(CommandTicket::new(id.clone(), state, self.kept()))
+    }
+
+    fn kept(&self) -> Kept {
+        Kept { position: self.commander().written(), progress: self.journal.follow() }
     }
 
     /// Every device that is enrolled or was heard, by name.
@@ -148,10 +174,23 @@ impl Core {
         }
     }
 
-    /// Issues a command: sent at once where the device is connected, else kept until it is, or until its expiry.
-    pub(crate) fn issue(&self, command: Command) -> Result<watch::Receiver<CommandState>> {
-        self.check(&command)?;
-        let (state, new) = self.commander().issue(command.clone())?;
+    /// Issues a command: sent at once where the device is connected, else kept until it is, or until its expiry. The same id
+    /// again gives the command that it was, whatever the channel says by now.
+    pub(crate) fn issue(&self, mut command: Command) -> Result<watch::Receiver<CommandState>> {
+        if let Some(state) = self.commander().repeated(&command)? {
+            return Ok(state);
+        }
+        let channel = self.channel(&command.target)?;
+        fill_fallback(&mut command, &channel);
+        self.check(&command, &channel)?;
+        self.issue_checked(command, Sender::User(channel.rules.hold))
+    }
+
+    fn issue_checked(&self, command: Command, sender: Sender) -> Result<watch::Receiver<CommandState>> {
+        if self.journal.progress().failing && !command.safety {
+            return Err(unwritable());
+        }
+        let (state, new) = self.decide(|commander| commander.issue(command.clone(), sender))?;
         if new {
             self.changed(Change { id: command.id.clone(), command: command.clone(), state: CommandState::Queued });
             self.send(&command);
@@ -159,12 +198,14 @@ impl Core {
         Ok(state)
     }
 
-    fn check(&self, command: &Command) -> Result<()> {
+    fn channel(&self, target: &SeriesName) -> Result<Channel> {
+        let unknown = || Error::not_found(format!("channel {target} is not registered: the device has not said hello yet"));
+        self.memcore.store().channel(target).ok_or_else(unknown)
+    }
+
+    fn check(&self, command: &Command, channel: &Channel) -> Result<()> {
         command.check()?;
-        let target = &command.target;
-        let Some(channel) = self.memcore.store().channel(target) else {
-            return Err(Error::not_found(format!("channel {target} is not registered: the device has not said hello yet")));
-        };
+        let (target, rules) = (&command.target, &channel.rules);
         if !channel.writable {
             return Err(Error::invalid(format!("channel {target} takes no commands")));
         }
@@ -178,6 +219,12 @@ impl Core {
                 return Err(Error::invalid(message));
             }
         }
+        let own = channel.from_stored(command.value);
+        if command.safety && !rules.is_safe(own) {
+            let safe = rules.fallback.map_or(String::new(), |fallback| format!(" or {fallback}"));
+            let message = format!("command {target}: value is {own} {}, expected 0{safe} for safety", channel.unit);
+            return Err(Error::invalid(message));
+        }
         let now = self.clock.now();
         if command.expires <= now {
             let expires = command.expires;
@@ -186,26 +233,42 @@ impl Core {
         Ok(())
     }
 
-    /// Hands a command to its device's session, if it has one and no session has the command yet.
+    /// Claims a command for its device's session, if it has one and no session has the command yet. It is handed over once that is
+    /// on disk.
     fn send(&self, command: &Command) {
-        let device = &command.target.device;
-        let mut tried = None;
-        while let Some((epoch, link)) = self.links.session(device).filter(|(epoch, _)| tried != Some(*epoch)) {
-            tried = Some(epoch);
-            // Claimed before it is handed over: the answer may come before this thread goes on.
-            let Some(claimed) = self.commander().claim(&command.id, epoch, self.clock.monotonic()) else { return };
+        let progress = self.journal.progress();
+        if progress.failing && !command.safety {
+            return;
+        }
+        let Some((epoch, _)) = self.links.session(&command.target.device) else { return };
+        let claimed = self.decide(|commander| commander.claim(&command.id, epoch, self.clock.monotonic()));
+        if let Some(claimed) = claimed {
             self.changed(claimed);
-            if link.command(command.clone()).is_ok() {
-                return;
-            }
+        }
+    }
+
+    /// The disk has come further, or fails: hands over what was claimed. Called by the journal's thread.
+    pub(crate) fn hand_over(&self) {
+        let (progress, now) = (self.journal.progress(), self.clock.monotonic());
+        let handed = if progress.failing {
+            let (handed, waits) = self.decide(|commander| commander.hand_over_unwritten(now));
+            waits.into_iter().for_each(|change| self.changed(change));
+            handed
+        } else {
+            self.decide(|commander| commander.hand_over(progress.on_disk, now))
+        };
+        for (command, epoch) in handed {
+            let session = self.links.session(&command.target.device).filter(|(current, _)| *current == epoch);
             // The session has just ended, or has enough to do: the command waits again, for the next one or for the clock.
-            self.give_back(&command.id);
+            if session.is_none_or(|(_, link)| link.command(command.clone()).is_err()) {
+                self.give_back(&command.id);
+            }
         }
     }
 
     /// A command that was claimed was not sent after all.
     pub(crate) fn give_back(&self, id: &CommandId) {
-        let change = self.commander().give_back(id);
+        let change = self.decide(|commander| commander.give_back(id));
         if let Some(change) = change {
             self.changed(change);
         }
@@ -222,7 +285,7 @@ impl Core {
 
     /// An answer came.
     pub(crate) fn answered(&self, device: &DeviceName, id: &CommandId, answer: Answer) {
-        let change = self.commander().answered(device, id, answer);
+        let change = self.decide(|commander| commander.answered(device, id, answer));
         if let Some(change) = change {
             self.changed(change);
         }
@@ -230,25 +293,45 @@ impl Core {
 
     /// A device's session ended: what was sent over it and has no answer is unknown.
     pub(crate) fn device_left(&self, device: &DeviceName, epoch: u64) {
-        let changes = self.commander().device_left(device, epoch);
+        let changes = self.decide(|commander| commander.device_left(device, epoch));
         changes.into_iter().for_each(|change| self.changed(change));
     }
 
     /// Time has passed.
     pub(crate) fn handle_timeout(&self) {
-        let changes = self.commander().handle_timeout(self.clock.monotonic(), self.clock.now());
+        let now = self.clock.monotonic();
+        let changes = self.decide(|commander| commander.handle_timeout(now, self.clock.now()));
         changes.into_iter().for_each(|change| self.changed(change));
+        let connected = |device: &DeviceName| self.links.session(device).is_some();
+        let due = self.decide(|commander| commander.due_refreshes(now, connected));
+        due.into_iter().for_each(|refresh| self.refresh(refresh));
         let awaited = self.commander().awaited();
         awaited.iter().for_each(|device| self.send_queued(device));
     }
 
+    /// Sends a value again under an id of its own (P47).
+    fn refresh(&self, Refresh { of }: Refresh) {
+        let Ok(id) = new_id() else { return };
+        let expires = self.clock.now().saturating_add(Span::from(WITHIN));
+        let target = of.target.clone();
+        self.note(EventKind::Refreshed {
+            id: id.clone(),
+            of: of.id.clone(),
+            device: target.device,
+            channel: target.channel,
+        });
+        if let Err(error) = self.issue_checked(Command { id, expires, ..of }, Sender::Refresh) {
+            tracing::warn!(%error, "a value cannot be sent again");
+        }
+    }
+
     /// The server shuts down: every command comes to an end, and no more are taken.
     pub(crate) fn end_commands(&self) {
-        let changes = self.commander().close();
+        let changes = self.decide(Commander::close);
         changes.into_iter().for_each(|change| self.changed(change));
     }
 
-    fn changed(&self, change: Change) {
+    pub(crate) fn changed(&self, change: Change) {
         let Change { id, command, state } = change;
         self.note(EventKind::Command { id, device: command.target.device.clone(), channel: command.target.channel, state });
     }
@@ -271,5 +354,12 @@ impl Core {
 
     pub(crate) fn count(&self, counter: impl FnOnce(&Counters) -> &AtomicU64, by: u64) {
         counter(&self.counters).fetch_add(by, Ordering::Relaxed);
+    }
+}
+
+/// A lease without a fallback takes the one that its channel declares.
+fn fill_fallback(command: &mut Command, channel: &Channel) {
+    if command.lease.is_some() {
+        command.fallback = command.fallback.or(channel.rules.fallback.map(|fallback| channel.to_stored(fallback)));
     }
 }

@@ -52,6 +52,7 @@ impl Host for Ingest {
     async fn take(&self, device: &DeviceName, epoch: u64, event: ServerEvent) -> Result<(), Refusal> {
         match event {
             ServerEvent::Data(batch) => return self.publish(device, epoch, batch).await,
+            ServerEvent::Live(batch) => self.show(device, epoch, &batch).await,
             ServerEvent::Channels(channels) => return self.register(device, channels).await,
             // A fenced session can no longer answer for what it was sent.
             ServerEvent::Answer { id, answer } if self.0.links.is_current(device, epoch) => {
@@ -87,8 +88,12 @@ impl Host for Ingest {
 }
 
 impl Ingest {
-    /// Registration waits for the disk, so it leaves the network's threads.
+    /// Registration waits for the disk, so it leaves the network's threads. Devices that come back with what is known of them
+    /// are spared that.
     async fn register(&self, device: &DeviceName, channels: Vec<Channel>) -> Result<(), Refusal> {
+        if self.0.memcore.store().is_registered(device, &channels) {
+            return Ok(());
+        }
         let (core, device) = (self.0.clone(), device.clone());
         let registered = tokio::task::spawn_blocking(move || core.memcore.store().register(&device, &channels)).await;
         let registered = registered.map_err(|e| Refusal::new(Code::Internal, format!("registration failed: {e}")))?;
@@ -131,6 +136,21 @@ impl Ingest {
         self.0.links.heard(device, points, self.0.clock.now());
         self.0.count(|counters| &counters.points_taken, points);
         Ok(())
+    }
+}
+
+impl Ingest {
+    /// Shows a row to those who look now. Full-policy: dropped, for what is newer follows, and nothing that is stored may
+    /// wait for it.
+    async fn show(&self, device: &DeviceName, epoch: u64, batch: &Batch) {
+        if !self.0.links.is_current(device, epoch) {
+            return;
+        }
+        self.0.links.heard(device, 0, self.0.clock.now());
+        // Viewers never hold a publisher up, and no recorder hears of it.
+        if let Err(error) = self.0.bus.publish(Message::new(Subject::live(device), payload::encode(batch))).await {
+            tracing::debug!(%device, %error, "a live row was dropped");
+        }
     }
 }
 

@@ -52,6 +52,8 @@ pub struct LocalStatus {
     pub devices: Vec<DeviceStatus>,
     /// Points that are durable since its start.
     pub points_durable: u64,
+    /// The number of its process.
+    pub process: u32,
 }
 
 fn socket_path(site: &Path) -> PathBuf {
@@ -127,7 +129,8 @@ async fn answer(stream: UnixStream, core: &Arc<Core>, address: SocketAddr) -> st
     let followed = match request {
         Ok(Request::Status) => {
             let (devices, points_durable) = (core.devices(), core.stats().points_durable);
-            return send(&mut write, &Response::Status(LocalStatus { address, devices, points_durable })).await;
+            let status = LocalStatus { address, devices, points_durable, process: std::process::id() };
+            return send(&mut write, &Response::Status(status)).await;
         }
         Ok(Request::Command(request)) => core.request(request),
         Ok(Request::Follow(id)) => core.find_command(&id),
@@ -137,6 +140,8 @@ async fn answer(stream: UnixStream, core: &Arc<Core>, address: SocketAddr) -> st
         Err(e) => return send(&mut write, &Response::Error { code: e.code().into(), message: e.to_string() }).await,
         Ok(ticket) => ticket,
     };
+    // What a client has read of a command survives the server.
+    ticket.kept().await;
     line.clear();
     loop {
         tokio::select! {

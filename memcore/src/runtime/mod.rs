@@ -29,6 +29,8 @@ pub use stream::RecordStream;
 pub use write::Column;
 
 #[cfg(feature = "cli")]
+pub(crate) use self::descriptors::raise as raise_descriptors;
+#[cfg(feature = "cli")]
 pub(crate) use crate::doctor::{Examination, Finding, FindingKind, Report, Role, Severity};
 #[cfg(feature = "cli")]
 pub(crate) use crate::energy::Role as BalanceRole;
@@ -42,11 +44,15 @@ pub(crate) use crate::optimize::{
     Backtest, Cost, Engine as PlanEngine, Foresight, Naive, Options as PlanOptions, Outcome, Plan, Site,
     State as PlanState, Status, Undecided, Walk, backtest,
 };
+#[cfg(feature = "cli")]
+pub(crate) use crate::protocol::Encoding;
 pub use crate::store::{
     Aggregate, BackupReport, Chart, ChartMethod, CompactOptions, CompactReport, Deleted, Every, Gaps, Query, QueryResult,
     Rule, SeriesResult, StoreOptions, StoreStats,
 };
 
+#[cfg(feature = "gateway")]
+mod command_journal;
 #[cfg(feature = "gateway")]
 mod commander;
 #[cfg(feature = "gateway")]
@@ -55,8 +61,12 @@ mod commands;
 mod config;
 #[cfg(feature = "gateway")]
 mod core;
+#[cfg(feature = "gateway")]
+mod descriptors;
 #[cfg(feature = "files")]
 mod export;
+#[cfg(all(feature = "adapters", any(feature = "gateway", feature = "sim")))]
+mod hem;
 #[cfg(feature = "files")]
 mod import;
 #[cfg(feature = "gateway")]
@@ -65,6 +75,8 @@ mod ingest;
 mod links;
 #[cfg(feature = "gateway")]
 mod live;
+#[cfg(all(feature = "gateway", feature = "client"))]
+mod load;
 #[cfg(feature = "gateway")]
 mod local_socket;
 #[cfg(feature = "gateway")]
@@ -84,8 +96,17 @@ pub use self::core::ServerStats;
 pub use commands::{CommandRequest, CommandTicket};
 #[cfg(feature = "gateway")]
 pub use config::{BusConfig, Config, GatewayConfig};
+#[cfg(all(feature = "adapters", feature = "sim"))]
+pub use hem::{EmulatorOptions, HemEmulator};
+#[cfg(all(feature = "adapters", feature = "gateway"))]
+pub use hem::{HemBoardConfig, HemConfig, HemServeConfig, ServedHem};
 #[cfg(feature = "gateway")]
 pub use live::{Events, Readings};
+#[cfg(all(feature = "gateway", feature = "client"))]
+pub use load::{
+    Arrivals, LoadOptions, LoadProgress, LoadReport, Percentiles, Sendings, ServerMemory, ServerTime, run_load,
+    run_load_worker,
+};
 #[cfg(feature = "gateway")]
 pub use local_socket::{LocalClient, LocalStatus};
 #[cfg(feature = "gateway")]

@@ -12,6 +12,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use super::command_journal::CommandJournal;
+use super::commander::Commander;
 use super::commands::{CommandRequest, CommandTicket};
 use super::config::Config;
 use super::core::{Core, Counters, ServerStats};
@@ -57,6 +59,16 @@ pub struct Server {
     ticking: JoinHandle<()>,
     /// Removed when it is dropped.
     local: Option<local_socket::LocalSocket>,
+    #[cfg(feature = "adapters")]
+    hem: Hem,
+}
+
+/// The HEM boards that the server polls, and the endpoint that it serves.
+#[cfg(feature = "adapters")]
+#[derive(Debug, Default)]
+struct Hem {
+    boards: super::hem::Boards,
+    served: Option<super::hem::ServedHem>,
 }
 
 /// Starts a server.
@@ -91,9 +103,14 @@ impl Server {
         let options = config.store.options();
         let (opening, store_clock) = (path.clone(), Arc::clone(&clock));
         // Opening replays the log: not on a thread that serves the network.
-        let memcore = tokio::task::spawn_blocking(move || Memcore::open_with(&opening, store_clock, options))
-            .await
-            .map_err(|e| Error::new(ErrorKind::Internal, format!("opening the store failed: {e}")))??;
+        let opened = tokio::task::spawn_blocking(move || {
+            // The store's lock comes first: it keeps other processes from the journal, too.
+            let memcore = Memcore::open_with(&opening, store_clock, options)?;
+            Ok((memcore, CommandJournal::open(&opening.join("commands.journal"))?))
+        });
+        let opened = opened.await.map_err(|e| Error::new(ErrorKind::Internal, format!("opening the store failed: {e}")))?;
+        let (memcore, (writer, told)) = opened?;
+        let (commander, ends) = Commander::restore(told, clock.now());
         let (bus, bus_ids) = open_bus(&config).await?;
         let core = Arc::new(Core {
             memcore,
@@ -107,13 +124,24 @@ impl Server {
             recording: AtomicBool::new(true),
             closing: AtomicBool::new(false),
             alarmed: AtomicBool::new(false),
-            commander: std::sync::Mutex::default(),
+            commander: std::sync::Mutex::new(commander),
+            journal: CommandJournal::new(),
             counters: Counters::default(),
         });
+        core.start_commands(writer, ends)?;
         let recorder = Some(start_recorder(&core).await?);
         let ticking = tokio::spawn(tick(core.clone()));
         let certificates = Arc::new(certificates);
-        let mut server = Self { core, certificates, gateway: None, recorder, ticking, local: None };
+        let mut server = Self {
+            core,
+            certificates,
+            gateway: None,
+            recorder,
+            ticking,
+            local: None,
+            #[cfg(feature = "adapters")]
+            hem: Hem::default(),
+        };
         match server.open_doors(&config, tls, clock).await {
             Ok(()) => Ok(server),
             Err(e) => {
@@ -130,7 +158,25 @@ impl Server {
         let address = gateway.address();
         self.gateway = Some(gateway);
         self.local = local_socket::LocalSocket::open(&config.path, &self.core, address)?;
+        #[cfg(feature = "adapters")]
+        self.open_hem(config, address).await?;
         tracing::info!(%address, path = %config.path.display(), "listening");
+        Ok(())
+    }
+
+    #[cfg(feature = "adapters")]
+    async fn open_hem(&mut self, config: &Config, address: SocketAddr) -> Result<()> {
+        use super::hem::{Boards, Home};
+        let server = Home::server(address, &config.gateway.names, config.gateway.certificate.is_some());
+        let (registry, certificates, now) = (&self.core.registry, &*self.certificates, self.core.clock.now());
+        let home = Home { site: &config.path, registry, certificates, server, now };
+        self.hem.boards = Boards::start(&config.hem.boards, &home)?;
+        if let Some(serve) = &config.hem.serve {
+            let served = self.handle().serve_hem(&serve.device, serve.options()).await;
+            let served = served.map_err(|e| e.context("hem.serve"))?;
+            tracing::info!(address = %served.address(), device = %serve.device, "answering hem apps");
+            self.hem.served = Some(served);
+        }
         Ok(())
     }
 
@@ -159,6 +205,12 @@ impl Server {
     /// [`Io`](ErrorKind::Io) where the last writes did not reach the disk.
     pub async fn shutdown(mut self) -> Result<()> {
         drop(self.local.take());
+        #[cfg(feature = "adapters")]
+        {
+            let Hem { boards, served } = std::mem::take(&mut self.hem);
+            drop(served);
+            boards.close().await;
+        }
         if let Some(gateway) = self.gateway.take() {
             gateway.shutdown(DRAIN_WITHIN).await;
         }
@@ -170,6 +222,7 @@ impl Server {
         let closed = tokio::task::spawn_blocking(move || {
             // A recorder that panicked has logged it; what it had not acknowledged is still with the devices.
             let _ = recorder.map(std::thread::JoinHandle::join);
+            core.journal.close();
             core.memcore.close()
         });
         closed.await.map_err(|e| Error::new(ErrorKind::Internal, format!("closing the store failed: {e}")))?
@@ -253,10 +306,7 @@ impl ServerHandle {
     /// # Errors
     /// [`Closed`](ErrorKind::Closed) where the server has shut down.
     pub async fn subscribe(&self, pattern: &Pattern) -> Result<Readings> {
-        let delivery = Delivery::Viewer { capacity: VIEWER_QUEUE };
-        let subscription = self.core.bus.subscribe(SubjectPattern::data_of(pattern), delivery.clone()).await?;
-        let shown = self.core.bus.subscribe(SubjectPattern::live_of(pattern), delivery).await?;
-        Ok(Readings::new(subscription, shown, pattern.clone()))
+        Readings::follow(&*self.core.bus, pattern, VIEWER_QUEUE).await
     }
 
     /// Follows the events of all devices, from now on.
@@ -272,10 +322,26 @@ impl ServerHandle {
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) for an unknown channel, [`Invalid`](ErrorKind::Invalid) for a channel that takes
-    /// no commands, a value out of its range, a lease without a fallback, or an expiry in the past;
-    /// [`Conflict`](ErrorKind::Conflict) where the id was used for another command.
+    /// no commands, a value out of its range, a lease without a fallback on a channel that declares none, a value that is not for
+    /// safety, or an expiry in the past; [`Conflict`](ErrorKind::Conflict) where the id was used for another command;
+    /// [`ReadOnly`](ErrorKind::ReadOnly) where it cannot be written down and is not for safety.
     pub fn command(&self, request: CommandRequest) -> Result<CommandTicket> {
         self.core.request(request)
+    }
+
+    /// Answers apps that were written for a HEM board, on behalf of a device: they read its `node0.power` and so on, and
+    /// switch its `node0.switch`. It ends when it is dropped.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) for a device that is not known, [`Invalid`](ErrorKind::Invalid) for an address that
+    /// others can reach and no word that they may, [`Io`](ErrorKind::Io) where it is in use.
+    #[cfg(feature = "adapters")]
+    pub async fn serve_hem(
+        &self,
+        device: &DeviceName,
+        options: crate::adapters::hem::EndpointOptions,
+    ) -> Result<super::hem::ServedHem> {
+        super::hem::ServedHem::start(&self.core, device, options).await
     }
 
     /// Finds a command again by its id.

@@ -204,6 +204,13 @@ impl Store {
         if records.is_empty() { Ok(()) } else { shared.record(&mut manifest, records) }
     }
 
+    /// Whether [`register`](Self::register) would change nothing: such a device need not wait for the disk.
+    pub(crate) fn is_registered(&self, device: &DeviceName, channels: &[Channel]) -> bool {
+        let shared = self.shared();
+        let state = shared.read();
+        registration::new_facts(&state, device, channels, &shared.options).is_ok_and(|records| records.is_empty())
+    }
+
     /// The channels that are selected, in order of their names.
     #[must_use]
     pub fn channels(&self, selection: impl Into<Selection>) -> Vec<(SeriesName, Channel)> {

@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use memcore::model::Timestamp;
-use memcore::protocol::{
-    Decoder, DeviceSession, Hello, Limits, Moment, ServerEvent, ServerSession, Welcome, decode_down, encode_down,
-};
+use memcore::protocol::{Decoder, DeviceSession, Encoding, Hello, Limits, Moment, ServerEvent, ServerSession, Welcome};
 
 const LIMIT: usize = 4096;
 
@@ -28,16 +26,16 @@ pub(crate) fn decode(bytes: &[u8]) {
         assert!(decoder.held() <= LIMIT, "{} bytes are held", decoder.held());
     }
     let hello = Hello { version: 1, credential: None, device: None, boot: 1, channels: Vec::new() };
-    let mut device = DeviceSession::new(hello, Duration::ZERO);
+    let mut device = DeviceSession::new(hello, Encoding::JsonLines, Duration::ZERO);
     device.receive(Duration::ZERO, bytes);
     while let Ok(Some(_)) = device.poll() {}
 }
 
 fn rewritten(line: &[u8]) {
-    let Ok(message) = decode_down(line) else { return };
+    let Ok(message) = Encoding::JsonLines.decode_down(line) else { return };
     let mut written = Vec::new();
-    encode_down(&message, &mut written);
-    let again = decode_down(written.trim_ascii_end()).expect("what is written is read");
+    Encoding::JsonLines.encode_down(&message, &mut written);
+    let again = Encoding::JsonLines.decode_down(written.trim_ascii_end()).expect("what is written is read");
     assert_eq!(again, message);
 }
 
@@ -49,7 +47,7 @@ pub(crate) fn session(bytes: &[u8]) {
     let bound = 64 * 1024 + 8 * bytes.len();
     assert!(whole.len() <= bound, "{} bytes were answered with {}", bytes.len(), whole.len());
     for line in whole.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        decode_down(line).expect("a device understands every answer");
+        Encoding::JsonLines.decode_down(line).expect("a device understands every answer");
     }
 }
 
@@ -60,7 +58,7 @@ fn piece_length(bytes: &[u8]) -> usize {
 fn play(bytes: &[u8], length: usize) -> Vec<u8> {
     let mut limits = Limits::default();
     (limits.hello_bytes, limits.message_bytes, limits.message_values, limits.errors) = (LIMIT, LIMIT, 4096, 10);
-    let mut session = ServerSession::new(limits, Duration::ZERO);
+    let mut session = ServerSession::new(limits, Encoding::JsonLines, Duration::ZERO);
     let (mut out, mut over) = (Vec::new(), false);
     for piece in bytes.chunks(length) {
         session.receive(Duration::ZERO, piece);

@@ -592,6 +592,7 @@ impl Backlog for DiskBacklog {
         self.delays.latest()
     }
 
+    #[cfg(test)]
     fn last_given(&self) -> u64 {
         self.next - 1
     }

@@ -15,13 +15,22 @@ pub struct Refused {
 }
 
 impl Refused {
+    /// With this code a handler says that it cannot tell whether it had its effect: the command is then unknown, not refused.
+    pub const UNKNOWN: &'static str = "unknown";
+
+    /// A handler cannot tell whether it had its effect.
+    #[must_use]
+    pub fn unknown(reason: impl Into<String>) -> Self {
+        Self { code: Self::UNKNOWN.into(), reason: reason.into() }
+    }
+
     pub(super) fn new(code: Code, reason: impl Into<String>) -> Self {
         Self { code: code.to_string(), reason: reason.into() }
     }
 }
 
 /// Carries out a value on a channel, in the channel's own unit, and returns what it reads back. A refusal says that nothing
-/// was changed.
+/// was changed, unless it is [`Refused::unknown`].
 pub type CommandHandler = Box<dyn FnMut(&ChannelName, f64) -> Result<f64, Refused> + Send>;
 
 /// Reads a channel back, in its own unit; none where it cannot be read.
@@ -33,7 +42,7 @@ pub(super) enum Set {
     Taken(Option<f64>),
     /// Nothing was changed.
     Refused(Refused),
-    /// The handler broke off: nobody knows.
+    /// The handler broke off, or cannot tell: nobody knows.
     BrokeOff,
 }
 
@@ -49,6 +58,10 @@ impl Handlers {
     pub(super) fn set(&mut self, channel: &ChannelName, value: f64) -> Set {
         match catch_unwind(AssertUnwindSafe(|| (self.set)(channel, value))) {
             Ok(Ok(read_back)) => Set::Taken(Some(read_back).filter(|value| value.is_finite())),
+            Ok(Err(refused)) if refused.code == Refused::UNKNOWN => {
+                tracing::warn!(%channel, value, reason = refused.reason, "a command's effect is not known");
+                Set::BrokeOff
+            }
             Ok(Err(refused)) => Set::Refused(refused),
             Err(_) => Set::BrokeOff,
         }

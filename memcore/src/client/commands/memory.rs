@@ -77,8 +77,8 @@ impl From<Told> for Answer {
 /// What is known of an id.
 #[derive(Debug, Clone, Default)]
 struct Known {
-    /// Where it was begun: its channel and, with a lease, its fallback.
-    begun: Option<(ChannelName, Option<f64>)>,
+    /// On which channel it was begun, if it was.
+    begun: Option<ChannelName>,
     answer: Option<Told>,
 }
 
@@ -101,6 +101,8 @@ pub(super) struct Memory {
     order: VecDeque<CommandId>,
     /// Open leases, with their fallbacks.
     leases: BTreeMap<ChannelName, f64>,
+    /// Leases that the last command begun on a channel perhaps opened, with their fallbacks.
+    perhaps: BTreeMap<ChannelName, (CommandId, f64)>,
     /// Which ids this process has begun and not answered yet: they are on their way, not interrupted.
     underway: Vec<CommandId>,
 }
@@ -114,6 +116,7 @@ impl Memory {
             known: HashMap::new(),
             order: VecDeque::new(),
             leases: BTreeMap::new(),
+            perhaps: BTreeMap::new(),
             underway: Vec::new(),
         };
         records.into_iter().for_each(|record| memory.learn(record));
@@ -123,7 +126,7 @@ impl Memory {
     pub(super) fn recall(&self, id: &CommandId) -> Option<Recalled> {
         let known = self.known.get(id)?;
         match (&known.answer, &known.begun) {
-            (None | Some(Told::Accepted), Some((channel, _))) if !self.underway.contains(id) => {
+            (None | Some(Told::Accepted), Some(channel)) if !self.underway.contains(id) => {
                 Some(Recalled::Interrupted(channel.clone()))
             }
             (Some(told), _) => Some(Recalled::Answer(told.clone().into())),
@@ -134,7 +137,7 @@ impl Memory {
     /// A command will be carried out: on disk when this returns.
     pub(super) fn begin(&mut self, id: &CommandId, channel: &ChannelName, fallback: Option<f64>) -> io::Result<()> {
         self.underway.push(id.clone());
-        self.write(vec![Record::Begun { id: id.clone(), channel: channel.clone(), fallback }], true)
+        self.write(Record::Begun { id: id.clone(), channel: channel.clone(), fallback }, true)
     }
 
     /// What the server is told of a command. It counts in this process also where it cannot be written.
@@ -151,42 +154,36 @@ impl Memory {
         let channel = channel.clone();
         match fallback {
             Some(fallback) => self.write_if_possible(Record::Leased { channel, fallback }),
-            None if self.open_leases().contains_key(&channel) => self.write_if_possible(Record::Free { channel }),
+            None if self.leases.contains_key(&channel) || self.perhaps.contains_key(&channel) => {
+                self.write_if_possible(Record::Free { channel });
+            }
             None => {}
         }
     }
 
-    /// Written anew as a whole, without what is forgotten or torn.
-    pub(super) fn tidy(&mut self) {
+    /// The fallbacks of leases that were open when the device stopped, by channel: also of those that perhaps began. From now on
+    /// they count as open, and the journal is written anew, without what is forgotten or torn.
+    pub(super) fn open_leases(&mut self) -> BTreeMap<ChannelName, f64> {
+        for (channel, (_, fallback)) in std::mem::take(&mut self.perhaps) {
+            self.leases.insert(channel, fallback);
+        }
         if let Err(error) = self.write_anew() {
             tracing::error!(%error, "the journal of commands cannot be written: only commands for safety are taken");
         }
-    }
-
-    /// The fallbacks of leases that were open when the device stopped, by channel: also of those that perhaps began.
-    pub(super) fn open_leases(&self) -> BTreeMap<ChannelName, f64> {
-        let mut open = self.leases.clone();
-        for id in &self.order {
-            if let Some(Known { begun: Some((channel, Some(fallback))), answer: None | Some(Told::Accepted) }) =
-                self.known.get(id)
-            {
-                open.insert(channel.clone(), *fallback);
-            }
-        }
-        open
+        self.leases.clone()
     }
 
     fn write_if_possible(&mut self, record: Record) {
-        if let Err(error) = self.write(vec![record], false) {
+        if let Err(error) = self.write(record, false) {
             tracing::error!(%error, "a command's answer cannot be written down: it is forgotten at the next start");
         }
     }
 
-    fn write(&mut self, records: Vec<Record>, sync: bool) -> io::Result<()> {
+    fn write(&mut self, record: Record, sync: bool) -> io::Result<()> {
         let mut lines = Vec::new();
-        records.iter().for_each(|record| encode(record, &mut lines));
-        self.records += records.len();
-        records.into_iter().for_each(|record| self.learn(record));
+        encode(&record, &mut lines);
+        self.records += 1;
+        self.learn(record);
         if self.torn || self.records > RECORDS_MAX {
             return self.write_anew();
         }
@@ -208,8 +205,8 @@ impl Memory {
         };
         for id in &self.order {
             let Some(Known { begun, answer }) = self.known.get(id).cloned() else { continue };
-            if let Some((channel, fallback)) = begun {
-                put(Record::Begun { id: id.clone(), channel, fallback });
+            if let Some(channel) = begun {
+                put(Record::Begun { id: id.clone(), channel, fallback: None });
             }
             if let Some(answer) = answer {
                 put(Record::Answered { id: id.clone(), answer });
@@ -217,6 +214,9 @@ impl Memory {
         }
         for (channel, fallback) in &self.leases {
             put(Record::Leased { channel: channel.clone(), fallback: *fallback });
+        }
+        for (channel, (id, fallback)) in &self.perhaps {
+            put(Record::Begun { id: id.clone(), channel: channel.clone(), fallback: Some(*fallback) });
         }
         journal.replace(&lines)?;
         self.torn = false;
@@ -226,24 +226,25 @@ impl Memory {
     /// Takes a record in, whether it was just written or read after a crash.
     fn learn(&mut self, record: Record) {
         match record {
-            Record::Begun { id, channel, fallback } => self.entry(id).begun = Some((channel, fallback)),
-            Record::Answered { id, answer } => self.entry(id).answer = Some(answer),
+            Record::Begun { id, channel, fallback } => {
+                if let Some(fallback) = fallback {
+                    self.perhaps.insert(channel.clone(), (id.clone(), fallback));
+                }
+                self.entry(id).begun = Some(channel);
+            }
+            Record::Answered { id, answer } => {
+                if answer != Told::Accepted {
+                    self.perhaps.retain(|_, (begun, _)| *begun != id);
+                }
+                self.entry(id).answer = Some(answer);
+            }
             Record::Leased { channel, fallback } => {
-                self.settle(&channel);
+                self.perhaps.remove(&channel);
                 self.leases.insert(channel, fallback);
             }
             Record::Free { channel } => {
-                self.settle(&channel);
+                self.perhaps.remove(&channel);
                 self.leases.remove(&channel);
-            }
-        }
-    }
-
-    /// It is known how a channel is leased: what perhaps began before says nothing more of it.
-    fn settle(&mut self, channel: &ChannelName) {
-        for known in self.known.values_mut() {
-            if let Some((_, fallback)) = known.begun.as_mut().filter(|(begun, _)| begun == channel) {
-                *fallback = None;
             }
         }
     }

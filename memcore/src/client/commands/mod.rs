@@ -48,7 +48,7 @@ impl Commands {
     /// As [`JournalFile::open`].
     pub(crate) fn open(channels: &[Channel], handlers: Handlers, folder: Option<&Path>) -> Result<Self> {
         let Some(folder) = folder else { return Ok(Self::new(channels, handlers, None, Vec::new())) };
-        let (journal, records) = JournalFile::open(&folder.join("commands"), KIND)?;
+        let (journal, records) = JournalFile::open(&folder.join("commands.journal"), KIND)?;
         Ok(Self::new(channels, handlers, Some(Box::new(journal)), records))
     }
 
@@ -74,7 +74,6 @@ impl Commands {
             let read = if fallback.is_none() { self.handlers.read(name) } else { None };
             setting.begin(fallback, read, now);
         }
-        self.memory.tidy();
         self.handle_timeout(now);
     }
 

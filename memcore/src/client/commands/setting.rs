@@ -89,7 +89,7 @@ impl Setting {
         }
         if !safety {
             self.check_times(*value, now)?;
-        } else if *value != 0.0 && Some(*value) != rules.fallback {
+        } else if !rules.is_safe(*value) {
             let reason = format!("{value} is neither 0 nor the fallback of the channel: no command for safety");
             return Err(Refused::new(Code::Unsafe, reason));
         }

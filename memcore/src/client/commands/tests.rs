@@ -422,3 +422,12 @@ fn a_full_disk_keeps_commands_out_and_lets_off_for_safety_pass() {
     assert_eq!(device.carry_out(&safety("c2", 0.0), at(1), EARLY), done(0.0), "what happened meanwhile is remembered");
     assert_eq!(plant.applied(), [0.0, 1.0]);
 }
+
+#[test]
+fn a_handler_that_cannot_tell_makes_the_command_unknown_with_what_the_channel_reads() {
+    let set_handler = |_: &ChannelName, _| Err(Refused::unknown("no word from the board"));
+    let handlers = Handlers { set: Box::new(set_handler), read: Some(Box::new(|_| Some(7.0))) };
+    let mut commands = Commands::new(&[battery(free())], handlers, None, Vec::new());
+    let answer = commands.carry_out(&set("c1", 5.0), at(0), EARLY);
+    assert_eq!(answer, Answer::Unknown { value: Some(7.0) });
+}
