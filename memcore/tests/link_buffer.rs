@@ -347,3 +347,33 @@ async fn rows_measured_by_a_wrong_clock_are_stored_under_the_right_time() {
         server.shutdown().await.unwrap();
     }
 }
+
+/// While a long backlog drains, oldest first, who looks now sees the present.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_newest_row_is_shown_while_older_ones_are_still_to_come_and_stored_in_its_turn() {
+    const ROWS: i64 = 100_000;
+    let site = Site::new();
+    let device = Device::start(site.options()).unwrap();
+    let times: Vec<Timestamp> = (1..=ROWS).map(time).collect();
+    let column: Vec<Option<f64>> = (1..=ROWS).map(|row| Some(row as f64)).collect();
+    device.send_many(&times, &[&column]).await.unwrap();
+    device.close().await;
+
+    let server = site.serve().await;
+    let mut readings = server.handle().subscribe(&"home1.hem.power".parse().unwrap()).await.unwrap();
+    let device = Device::start(site.options()).unwrap();
+    device.send(time(ROWS + 1), &[Some(0.5)]).await.unwrap();
+    let mut before = 0;
+    let seen = tokio::time::timeout(PATIENCE, async {
+        while readings.next().await.expect("the server runs").sample.time < time(ROWS + 1) {
+            before += 1;
+        }
+    });
+    seen.await.expect("seen in time");
+    assert!(before < ROWS / 2, "seen after {before} older ones");
+    flushed(&device).await;
+    assert_eq!(values(&server, "home1.hem.power").len() as i64, ROWS + 1);
+    assert_eq!(server.handle().stats().points_durable as i64, ROWS + 1, "what was shown is stored once, in its turn");
+    device.close().await;
+    server.shutdown().await.unwrap();
+}

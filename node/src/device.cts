@@ -5,7 +5,7 @@ import { abortable, settled, sync } from "./call.cjs";
 import { type Values, known } from "./columns.cjs";
 import { InvalidError } from "./errors.cjs";
 import { CHANNEL, type ChannelOptions, described } from "./history.cjs";
-import { bytes, callable, checkNumber, checkOptions, checkText, count, flag, given, oneOf, record, show, signal, text } from "./options.cjs";
+import { anything, bytes, callable, checkNumber, checkOptions, checkText, count, flag, given, oneOf, record, show, signal, text } from "./options.cjs";
 import { type Bundle } from "./server.cjs";
 import { type Duration, type TimeLike, type TimesLike, toDuration, toMicros, toMicrosArray } from "./time.cjs";
 
@@ -40,7 +40,7 @@ export interface DeviceOptions {
    * When the buffer is made safe from a power cut: `each` row, every so often such as `1s`, the default, or `never`. The end of the
    * process alone loses nothing.
    */
-  bufferSync?: "each" | "never" | Duration;
+  bufferSync?: Duration;
   /**
    * What happens to a row for which there is no room: `drop_oldest` drops the oldest and counts them (the default with a buffer),
    * `wait` lets `send` wait (the default without), `refuse` rejects with `LimitReachedError`.
@@ -94,7 +94,7 @@ const OPTIONS = {
   onRead: callable,
   buffer: text,
   bufferBytes: bytes,
-  bufferSync: () => undefined,
+  bufferSync: anything,
   whenFull: oneOf("wait", "refuse", "drop_oldest"),
   backlogRows: count,
   stateFolder: text,
@@ -154,7 +154,7 @@ export class Device {
   /** How far the server's clock is ahead of this computer's; nothing before the first contact. */
   get clockOffset(): ClockOffset | undefined {
     const known = sync(() => this.#native.clockOffset());
-    return known ? { offset: known.offset / 1000, uncertainty: known.uncertainty / 1000 } : undefined;
+    return known === null ? undefined : { offset: known.offset / 1000, uncertainty: known.uncertainty / 1000 };
   }
 
   /** Waits until the server has taken the device in; rejects where it refuses the device. */
@@ -220,8 +220,8 @@ export class Device {
   #row(call: string, values: RowValues): (number | null)[] {
     this.#check(call, "values", values);
     return this.#names.map((name) => {
-      const value: unknown = values[name];
-      return value === undefined || value === null ? null : checkNumber(call, name, value);
+      const value = values[name] ?? null;
+      return value === null ? null : checkNumber(call, name, value);
     });
   }
 
@@ -245,10 +245,10 @@ export async function connect(bundle: Bundle | string, options: DeviceOptions): 
   options.signal?.throwIfAborted();
   const json = typeof bundle === "string" ? await readFile(checkText("connect", "bundle", bundle), "utf8") : JSON.stringify(bundle);
   const names = Object.keys(options.channels);
-  const channels = names.map((name) => {
+  const channels = Object.entries(options.channels).map(([name, channel]) => {
     const call = `connect: channel ${show(name)}`;
-    checkOptions(call, options.channels[name], CHANNEL);
-    return described(call, options.channels[name] as ChannelOptions);
+    checkOptions(call, channel, CHANNEL);
+    return described(call, channel);
   });
   const answers = new native.NativeAnswers();
   const started = sync(() => native.startDevice(json, names, channels, settingsOf(options), answers, (asked) => void answer(answers, asked, options)));
@@ -273,10 +273,10 @@ function settingsOf(options: DeviceOptions): native.DeviceSettings {
 async function answer(answers: native.NativeAnswers, asked: native.Asked, options: DeviceOptions): Promise<void> {
   const { number: question, channel, value } = asked;
   try {
-    const back = value === undefined || value === null ? await options.onRead?.(channel) : await options.onCommand?.(channel, value);
+    const back = value === undefined ? await options.onRead?.(channel) : await options.onCommand?.(channel, value);
     answers.done(question, back === undefined || back === null ? undefined : checkNumber(`answer of ${channel}`, "value", back));
   } catch (thrown) {
-    const { code, message } = Object(thrown) as { code?: unknown; message?: unknown };
+    const { code, message }: { code?: unknown; message?: unknown } = typeof thrown === "object" && thrown !== null ? thrown : {};
     const own = typeof code === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(code) ? code : "failed";
     answers.refuse(question, own, typeof message === "string" ? message : String(thrown));
   }

@@ -48,16 +48,18 @@ class Device:
     ``bundle`` is what ``Server.enroll`` returned, or the path of the file that ``memcore devices enroll`` wrote.
 
     ``on_command(channel, value)`` carries out a command, in the channel's own unit, and returns what it read back, or
-    ``None`` for the value itself; an exception refuses the command. It is called from another thread, and while it runs
-    the device answers nothing else. ``on_read(channel)`` reads a channel back, or returns ``None`` where it cannot: it is
-    asked after a start, and when a command was interrupted so that nobody knows whether it had its effect.
+    ``None`` for the value itself; an exception refuses the command. It is called from another thread, and while it
+    runs the device answers nothing else. ``on_read(channel)`` reads a channel back, or returns ``None`` where it
+    cannot: it is asked after a start, and when a command was interrupted so that nobody knows whether it had its
+    effect.
 
-    ``buffer`` is a folder of this device's own in which it keeps what is not durable, and which commands it has begun, across
-    restarts; without it a backlog of ``backlog_rows`` (100,000) rows in memory ends with the process. ``buffer_bytes`` bounds
-    it (256 MiB), ``buffer_sync`` says when it is made safe from a power cut: ``"each"`` row, every so often such as ``"1s"``
-    (the default), or ``"never"``; the end of the process alone loses nothing. ``when_full`` says what happens to a row for
-    which there is no room: ``"drop_oldest"`` drops the oldest and counts them in ``dropped`` (the default with a buffer),
-    ``"wait"`` lets ``send`` wait (the default without), ``"refuse"`` raises ``LimitReachedError``.
+    ``buffer`` is a folder of this device's own in which it keeps what is not durable, and which commands it has
+    begun, across restarts; without it a backlog of ``backlog_rows`` (100,000) rows in memory ends with the process.
+    ``buffer_bytes`` bounds it (256 MiB), ``buffer_sync`` says when it is made safe from a power cut: ``"each"`` row,
+    every so often such as ``"1s"`` (the default), or ``"never"``; the end of the process alone loses nothing.
+    ``when_full`` says what happens to a row for which there is no room: ``"drop_oldest"`` drops the oldest and counts
+    them in ``dropped`` (the default with a buffer), ``"wait"`` lets ``send`` wait (the default without), ``"refuse"``
+    raises ``LimitReachedError``.
     """
 
     def __init__(
@@ -102,8 +104,8 @@ class Device:
     def send_now(self, values: Sequence[float | None]) -> int:
         """As ``send``, measured now, by the server's clock as well as it is known here.
 
-        This computer's clock may be wrong and may jump. Before the first contact the row has this computer's time, which is
-        corrected when it is sent, as long as this process lives.
+        This computer's clock may be wrong and may jump. Before the first contact the row has this computer's time,
+        which is corrected when it is sent, as long as this process lives.
         """
         return self._native.send_now_sync(list(values))
 
@@ -114,8 +116,8 @@ class Device:
     def send_many(self, times: Any, columns: Mapping[str, Any] | Sequence[Any]) -> int | None:
         """As ``send``, for many rows: arrays or lists, one value a time; return the number of the last row.
 
-        ``columns`` is a mapping from channels to their values, or has one column a channel in their order. A channel that is
-        left out, ``None`` and NaN were not measured.
+        ``columns`` is a mapping from channels to their values, or has one column a channel in their order. A channel
+        that is left out, ``None`` and NaN were not measured.
         """
         return self._native.send_many_sync(_columns.times(times), self._names, self._columns(columns))
 
@@ -180,15 +182,16 @@ class Device:
     def clock_offset(self) -> ClockOffset | None:
         """How far the server's clock is ahead of this computer's; none before the first contact.
 
-        The uncertainty is half of the shortest round trip of the last eight questions, and 100 millionths of the time since.
+        The uncertainty is half of the shortest round trip of the last eight questions, and 100 millionths of the time
+        since.
         """
         known = self._native.clock_offset()
         return None if known is None else ClockOffset(*(timedelta(microseconds=span) for span in known))
 
     def close(self) -> None:
-        """Take leave. What is not durable stays in the ``buffer``; without one it is lost with the process: ``flush`` first.
+        """Take leave; again, it does nothing.
 
-        Again, it does nothing.
+        What is not durable stays in the ``buffer``; without one it is lost with the process: ``flush`` first.
         """
         self._native.close()
 
