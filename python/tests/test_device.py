@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ CHANNELS = [
     mc.Channel("power", "W"),
     mc.Channel("relay", "on/off", quantity="switch", kind="state", writable=True),
 ]
+UTC = timezone.utc
 START = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 
 
