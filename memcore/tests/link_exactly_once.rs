@@ -79,10 +79,9 @@ impl Kept {
                 messages.push(sent[dice.below(sent.len() as u64) as usize]);
             }
             for message in messages {
-                let values: Vec<_> = message.iter().map(|number| value(*number)).collect();
-                let rows = message.iter().zip(&values);
-                let rows = rows.map(|(number, values)| (Timestamp::from_seconds(*number as i64), values.as_slice()));
-                device.send_rows(message[0], rows);
+                let values: Vec<_> = message.iter().flat_map(|number| value(*number)).collect();
+                let times: Vec<_> = message.iter().map(|number| Timestamp::from_seconds(*number as i64)).collect();
+                device.send_rows(message[0], &times, &values);
             }
         }
     }

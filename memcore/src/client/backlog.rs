@@ -79,11 +79,6 @@ impl Drawn {
         self.values.clear();
     }
 
-    /// Row by row, for a session of so many channels.
-    pub(crate) fn rows(&self, width: usize) -> impl Iterator<Item = (Timestamp, &[Option<f64>])> + Clone {
-        self.times.iter().enumerate().map(move |(row, time)| (*time, &self.values[row * width..][..width]))
-    }
-
     /// Whether a row of that number would follow without a gap.
     pub(crate) fn continues_with(&self, sequence: u64) -> bool {
         self.times.is_empty() || sequence == self.first + self.times.len() as u64

@@ -178,9 +178,9 @@ impl Link {
             boot: self.boot,
             channels: self.channels.clone(),
         };
+        self.asking.greeted = self.clock.monotonic();
         // A server that does not know the encoding that was wished for speaks JSON.
         let encoding = Encoding::of_alpn(stream.get_ref().1.alpn_protocol());
-        self.asking.greeted = self.clock.monotonic();
         let mut session = DeviceSession::new(hello, encoding, self.asking.greeted);
         self.asked.clear();
         let (mut reader, writer) = tokio::io::split(stream);
@@ -250,7 +250,7 @@ impl Link {
 
     fn ask_time(&mut self, session: &mut DeviceSession, now: Duration) {
         if now >= self.asking.next {
-            session.ping(now);
+            session.ask_time(now);
             self.asking.next = now + self.asking.pause;
             self.asking.pause = (self.asking.pause * 2).min(ASK_MOST);
         }
@@ -284,7 +284,7 @@ impl Link {
             match self.drawn.times[..] {
                 [] => return,
                 [time] => session.send_row(self.drawn.first, time, &self.drawn.values),
-                _ => session.send_rows(self.drawn.first, self.drawn.rows(self.channels.len())),
+                _ => session.send_rows(self.drawn.first, &self.drawn.times, &self.drawn.values),
             }
         }
         // While a long backlog drains, who looks now sees the present all the same.
@@ -303,7 +303,7 @@ impl Link {
                         return Some(ended);
                     }
                 }
-                Ok(Some(DeviceEvent::Pong { asked, time })) => {
+                Ok(Some(DeviceEvent::ServerTime { asked, time })) => {
                     self.shared.outbox.server().sample(asked, self.clock.monotonic(), time);
                 }
                 Ok(Some(DeviceEvent::Ack(sequence))) => self.acked(sequence),

@@ -30,13 +30,13 @@ pub struct DeviceOptions {
     pub when_full: Option<WhenFull>,
     /// Carries out commands; without one, all are refused.
     pub handler: CommandHandler,
-    /// The encoding to speak where the server does; CBOR unless changed. A server that does not speaks JSON lines.
-    pub encoding: Encoding,
     /// Reads a channel back after a command was interrupted by a crash; without one, the answer has no value.
     pub reader: Option<ReadHandler>,
     /// Where it remembers across restarts which commands it has begun; where it is not said, with the buffer, and without one
     /// only until it ends.
     pub state_folder: Option<PathBuf>,
+    /// The encoding to speak where the server does; CBOR unless said otherwise. A server that does not speaks JSON lines.
+    pub encoding: Encoding,
     /// The clocks; the operating system's unless a test brings its own.
     pub clock: Arc<dyn Clock>,
 }
@@ -56,9 +56,9 @@ impl DeviceOptions {
             buffer_sync: BufferSync::Every(Span::from_seconds(1)),
             when_full: None,
             handler: Box::new(refuse),
-            encoding: Encoding::Cbor,
             reader: None,
             state_folder: None,
+            encoding: Encoding::Cbor,
             clock: Arc::new(SystemClock::default()),
         }
     }
