@@ -5,6 +5,7 @@
 //! Of plans, 3 says that the limits of the site (or network) conflict, and 4 that a limit of time was reached before there was any plan.
 //! What runs until it is asked to end (a server, a demonstration, devices that are sending) has then done its work.
 
+mod audit;
 mod backtest;
 mod balance;
 mod bench_link;
@@ -14,6 +15,7 @@ mod devices;
 mod doctor;
 mod export;
 mod format;
+mod hem;
 mod import;
 mod live;
 mod network;
@@ -24,6 +26,7 @@ mod question;
 mod serve;
 mod simulate;
 mod stats;
+mod status;
 mod steps;
 mod understood;
 mod upkeep;
@@ -73,12 +76,17 @@ enum Action {
     /// A simulated street on this machine: devices over TLS, stored readings, a confirmed command
     Demo(demo::Demo),
     BenchLink(bench_link::BenchLink),
-    /// Enrol, list and revoke devices
+    /// Enrol, rotate, limit, list and revoke devices
     #[command(subcommand)]
     Devices(devices::Devices),
+    Audit(audit::Audit),
+    Status(status::Status),
     /// Command a channel, read it, or follow a command
     #[command(subcommand)]
     Command(command::Command),
+    /// HEM boards: poll one as a device, answer apps as one, emulate one
+    #[command(subcommand)]
+    Hem(hem::Hem),
     /// Read history as a table, CSV, JSON, Arrow or Parquet
     Query(query::Query),
     /// The energy balance of a site: import, export, production, consumption, and what no device explains
@@ -159,7 +167,10 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Demo(demo) => block_on(demo.run(&cli.common)),
         Action::BenchLink(bench) => block_on(bench.run(&cli.common)),
         Action::Devices(devices) => block_on(devices.run(&cli.common)),
+        Action::Audit(audit) => audit.run(&cli.common),
+        Action::Status(status) => block_on(status.run(&cli.common)),
         Action::Command(command) => block_on(command.run(&cli.common)),
+        Action::Hem(hem) => block_on(hem.run(&cli.common)),
         Action::Query(query) => query.run(&cli.common),
         Action::Balance(balance) => balance.run(&cli.common),
         Action::Import(import) => import.run(&cli.common),

@@ -148,7 +148,8 @@ impl View {
         }
         let channel = ChannelName::new(&format!("node{node}.switch"))?;
         let target = SeriesName { device: self.device.clone(), channel };
-        let request = CommandRequest::new(target, f64::from(u8::from(on))).expires_in(EXPIRES_IN);
+        let request =
+            CommandRequest::new(target, f64::from(u8::from(on))).expires_in(EXPIRES_IN).by("an app of the hem endpoint");
         let ticket = self.core.request(request)?;
         orders.insert(node, (on, ticket.clone()));
         Ok(ticket)
