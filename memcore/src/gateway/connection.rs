@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
+use rustls::{HandshakeKind, ServerConfig};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -12,12 +12,14 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::certificates::fingerprint;
 use super::credentials::{Proof, Proven};
-use super::entrance::{Entrance, Place, Turn, offers_session};
+use super::entrance::{Counts, Entrance, Place, Turn, offers_session};
 use super::link::Link;
 use super::listener::Host;
 use super::tls::{Tls, greeting};
 use crate::model::{Clock, Command, DeviceName};
-use crate::protocol::{Answer, Code, Encoding, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Welcome};
+use crate::protocol::{
+    Answer, Code, Encoding, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Shapes, Welcome,
+};
 
 /// What a connection that is being closed may still take before it is cut.
 const HURRY: Duration = Duration::from_secs(1);
@@ -32,7 +34,8 @@ pub(crate) struct Shared<H> {
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stopping: watch::Receiver<Stage>,
-    pub(crate) entrance: Entrance,
+    pub(crate) entrance: Arc<Entrance>,
+    pub(crate) shapes: Arc<Shapes>,
 }
 
 /// How far a gateway is on its way to the end. When it is dropped, its connections end too.
@@ -126,7 +129,7 @@ async fn enter<H: Host>(
     let shaken = timeout_at(late, shake_hands(&shared, tls, Some(&place))).await.map_err(|_| Unheard::Slow)??;
     Ok(shaken.map(|tls| {
         let encoding = Encoding::of_alpn(tls.state().alpn_protocol());
-        let session = ServerSession::new(shared.limits.clone(), encoding, opened);
+        let session = ServerSession::new(shared.limits.clone(), encoding, opened).sharing(shared.shapes.clone());
         let stranger = Some(Stranger { _unproved: unproved, _place: place });
         Connection { shared, tls, session, admitted: None, stranger }
     }))
@@ -147,6 +150,11 @@ async fn shake_hands<H: Host>(shared: &Shared<H>, mut tls: Tls, place: Option<&P
     tokio::select! {
         shaken = shaken => shaken.map_err(Unheard::Tls)?,
         _ = stopping.wait_for(|stage| *stage != Stage::Serving) => return Ok(None),
+    }
+    let counts = &shared.entrance.counts;
+    Counts::one(&counts.handshakes);
+    if tls.state().handshake_kind() == Some(HandshakeKind::Resumed) {
+        Counts::one(&counts.resumed);
     }
     Ok(Some(tls))
 }

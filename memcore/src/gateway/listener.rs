@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::connection::{Shared, Stage, Unheard, serve};
 use super::credentials::{Proof, Proven};
-use super::entrance::Entrance;
+use super::entrance::{Counts, Entrance, GatewayStats};
 use super::link::Link;
 use crate::error::{Error, Result};
 use crate::model::{Clock, CommandId, DeviceName};
@@ -95,6 +95,7 @@ pub struct Gateway {
     accepting: JoinHandle<()>,
     connections: Arc<Semaphore>,
     most: usize,
+    entrance: Arc<Entrance>,
 }
 
 impl fmt::Debug for Gateway {
@@ -121,17 +122,31 @@ impl Gateway {
         let most = options.connections.min(Semaphore::MAX_PERMITS);
         let connections = Arc::new(Semaphore::new(most));
         // Whoever gets its turn after half of the time for its login can still make it.
-        let entrance = Entrance::new(options.logins, options.limits.hello_timeout / 2, clock.clone());
-        let shared = Arc::new(Shared { host, tls, limits: options.limits, clock, stopping, entrance });
+        let entrance = Arc::new(Entrance::new(options.logins, options.limits.hello_timeout / 2, clock.clone()));
+        let shared = Arc::new(Shared {
+            host,
+            tls,
+            limits: options.limits,
+            clock,
+            stopping,
+            entrance: entrance.clone(),
+            shapes: Arc::default(),
+        });
         let accepting =
             tokio::spawn(accept(listener, shared, connections.clone(), Arc::new(Semaphore::new(options.unproved))));
-        Ok(Self { address, stop, accepting, connections, most })
+        Ok(Self { address, stop, accepting, connections, most, entrance })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How devices got in so far.
+    #[must_use]
+    pub fn stats(&self) -> GatewayStats {
+        self.entrance.counts.stats()
     }
 
     /// Stops accepting, tells every device to reconnect later, and waits for their connections to end.
@@ -185,6 +200,7 @@ async fn accept<H: Host>(
         pause = Duration::ZERO;
         let permits = (connections.clone().try_acquire_owned(), unproved.clone().try_acquire_owned());
         let (Ok(connection), Ok(unproved)) = permits else {
+            Counts::one(&shared.entrance.counts.closed);
             complaints.once_a_second(peer.ip(), &*shared.clock, |ip| {
                 tracing::warn!(peer = %ip, "connection limit reached, closed a new connection");
             });

@@ -18,5 +18,6 @@ pub(crate) use private_file::replace as replace_private_file;
 
 pub use certificates::{Certificates, ClientCertificate, Identity};
 pub use credentials::{Enrolled, Proof, Proven, Registry};
+pub use entrance::GatewayStats;
 pub use link::Link;
 pub use listener::{Admission, Gateway, GatewayOptions, Host};
