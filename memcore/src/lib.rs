@@ -75,7 +75,7 @@ pub use runtime::{
 #[cfg(all(feature = "adapters", feature = "sim"))]
 pub use runtime::{EmulatorOptions, HemEmulator};
 #[cfg(all(feature = "adapters", feature = "gateway"))]
-pub use runtime::{HemBoardConfig, HemConfig, HemServeConfig, ServedHem};
+pub use runtime::{HemBoardConfig, HemConfig, HemServeConfig, LocalHem, ServedHem};
 #[cfg(feature = "sim")]
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};
 

@@ -81,7 +81,7 @@ fn every_example_is_what_it_says() {
     examples(&page, "up").iter().for_each(|line| played.receive(format!("{line}\n").as_bytes()));
     for id in ["c1", "c2"] {
         let id = memcore::model::CommandId::new(id).unwrap();
-        let command = Step::Command { id, channel: "relay".into(), value: 1.0, lease: None };
+        let command = Step::Command { id, channel: "relay".into(), value: 1.0, lease: None, safety: false };
         played.step(&command, |bytes| vec![bytes]);
     }
     examples(&page, "answers").iter().for_each(|line| played.receive(format!("{line}\n").as_bytes()));

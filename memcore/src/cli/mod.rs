@@ -14,6 +14,7 @@ mod devices;
 mod doctor;
 mod export;
 mod format;
+mod hem;
 mod import;
 mod live;
 mod network;
@@ -79,6 +80,9 @@ enum Action {
     /// Command a channel, read it, or follow a command
     #[command(subcommand)]
     Command(command::Command),
+    /// HEM boards: poll one as a device, answer apps as one, emulate one
+    #[command(subcommand)]
+    Hem(hem::Hem),
     /// Read history as a table, CSV, JSON, Arrow or Parquet
     Query(query::Query),
     /// The energy balance of a site: import, export, production, consumption, and what no device explains
@@ -160,6 +164,7 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::BenchLink(bench) => block_on(bench.run(&cli.common)),
         Action::Devices(devices) => block_on(devices.run(&cli.common)),
         Action::Command(command) => block_on(command.run(&cli.common)),
+        Action::Hem(hem) => block_on(hem.run(&cli.common)),
         Action::Query(query) => query.run(&cli.common),
         Action::Balance(balance) => balance.run(&cli.common),
         Action::Import(import) => import.run(&cli.common),

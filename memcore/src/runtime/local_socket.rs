@@ -33,6 +33,18 @@ enum Request {
     Status,
     Command(CommandRequest),
     Follow(CommandId),
+    #[cfg(feature = "adapters")]
+    ServeHem(ServeHem),
+}
+
+/// Answer HEM apps on behalf of a device, for as long as the client stays.
+#[cfg(feature = "adapters")]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServeHem {
+    device: crate::model::DeviceName,
+    listen: SocketAddr,
+    allow_network: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,6 +52,7 @@ enum Request {
 enum Response {
     Status(LocalStatus),
     Command { id: CommandId, state: CommandState },
+    Serving { address: SocketAddr },
     Error { code: String, message: String },
 }
 
@@ -134,10 +147,26 @@ async fn answer(stream: UnixStream, core: &Arc<Core>, address: SocketAddr) -> st
         }
         Ok(Request::Command(request)) => core.request(request),
         Ok(Request::Follow(id)) => core.find_command(&id),
+        #[cfg(feature = "adapters")]
+        Ok(Request::ServeHem(asked)) => {
+            let options = crate::adapters::hem::EndpointOptions {
+                listen: asked.listen,
+                allow_network: asked.allow_network,
+                ..Default::default()
+            };
+            let served = match super::hem::ServedHem::start(core, &asked.device, options).await {
+                Ok(served) => served,
+                Err(e) => return send(&mut write, &refusal(&e)).await,
+            };
+            send(&mut write, &Response::Serving { address: served.address() }).await?;
+            line.clear();
+            // Until it hangs up: a client that serves has nothing more to say.
+            return read.read_line(&mut line).await.map(drop);
+        }
         Err(e) => Err(e),
     };
     let mut ticket = match followed {
-        Err(e) => return send(&mut write, &Response::Error { code: e.code().into(), message: e.to_string() }).await,
+        Err(e) => return send(&mut write, &refusal(&e)).await,
         Ok(ticket) => ticket,
     };
     // What a client has read of a command survives the server.
@@ -153,6 +182,10 @@ async fn answer(stream: UnixStream, core: &Arc<Core>, address: SocketAddr) -> st
             _ = read.read_line(&mut line) => return Ok(()),
         }
     }
+}
+
+fn refusal(e: &Error) -> Response {
+    Response::Error { code: e.code().into(), message: e.to_string() }
 }
 
 async fn send(write: &mut OwnedWriteHalf, response: &Response) -> std::io::Result<()> {
@@ -207,6 +240,29 @@ impl LocalClient {
         self.follow_answers(&Request::Follow(id), on_state).await
     }
 
+    /// Lets the server answer apps that were written for a HEM board, on behalf of a device, until what is returned is
+    /// dropped.
+    ///
+    /// # Errors
+    /// As [`ServerHandle::serve_hem`](super::ServerHandle::serve_hem), and [`Connection`](ErrorKind::Connection) where no
+    /// server runs there.
+    #[cfg(feature = "adapters")]
+    pub async fn serve_hem(
+        &self,
+        device: crate::model::DeviceName,
+        listen: SocketAddr,
+        allow_network: bool,
+    ) -> Result<LocalHem> {
+        let mut answers = self.ask(&Request::ServeHem(ServeHem { device, listen, allow_network })).await?;
+        match answers.next().await? {
+            Some(Response::Serving { address }) => Ok(LocalHem { address, answers }),
+            Some(Response::Error { code, message }) => {
+                Err(Error::new(ErrorKind::from_code(&code).unwrap_or(ErrorKind::Internal), message))
+            }
+            _ => Err(Error::new(ErrorKind::Connection, "the server does not serve the endpoint")),
+        }
+    }
+
     async fn follow_answers(
         &self,
         request: &Request,
@@ -224,7 +280,7 @@ impl LocalClient {
                 Response::Error { code, message } => {
                     return Err(Error::new(ErrorKind::from_code(&code).unwrap_or(ErrorKind::Internal), message));
                 }
-                Response::Status(_) => {}
+                Response::Status(_) | Response::Serving { .. } => {}
             }
         }
         Err(Error::new(ErrorKind::Connection, "the server went away before the command had ended: its outcome is unknown"))
@@ -242,6 +298,34 @@ impl LocalClient {
         line.push(b'\n');
         write.write_all(&line).await.map_err(lost)?;
         Ok(Answers { lines: BufReader::new(read).lines(), _write: write })
+    }
+}
+
+/// A HEM endpoint that a site's server answers; it ends when this is dropped.
+#[cfg(feature = "adapters")]
+pub struct LocalHem {
+    address: SocketAddr,
+    answers: Answers,
+}
+
+#[cfg(feature = "adapters")]
+impl LocalHem {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until the server is gone.
+    pub async fn ended(&mut self) {
+        while let Ok(Some(_)) = self.answers.next().await {}
+    }
+}
+
+#[cfg(feature = "adapters")]
+impl std::fmt::Debug for LocalHem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalHem").field("address", &self.address).finish_non_exhaustive()
     }
 }
 

@@ -92,6 +92,10 @@ mod store_config;
 
 #[cfg(feature = "gateway")]
 pub use self::core::ServerStats;
+#[cfg(feature = "cli")]
+pub(crate) use crate::adapters::hem::{BoardOptions, BoardState, HemBoard, HemQuantity, NODES, NodeValues};
+#[cfg(feature = "cli")]
+pub(crate) use crate::client::Bundle;
 #[cfg(feature = "gateway")]
 pub use commands::{CommandRequest, CommandTicket};
 #[cfg(feature = "gateway")]
@@ -107,6 +111,8 @@ pub use load::{
     Arrivals, LoadOptions, LoadProgress, LoadReport, Percentiles, Sendings, ServerMemory, ServerTime, run_load,
     run_load_worker,
 };
+#[cfg(all(feature = "adapters", feature = "gateway"))]
+pub use local_socket::LocalHem;
 #[cfg(feature = "gateway")]
 pub use local_socket::{LocalClient, LocalStatus};
 #[cfg(feature = "gateway")]

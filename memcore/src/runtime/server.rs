@@ -192,6 +192,13 @@ impl Server {
         self.gateway.as_ref().map_or(nowhere, Gateway::address)
     }
 
+    /// Where the HEM endpoint of the configuration (`hem.serve`) listens, where there is one.
+    #[cfg(feature = "adapters")]
+    #[must_use]
+    pub fn hem_address(&self) -> Option<SocketAddr> {
+        self.hem.served.as_ref().map(super::hem::ServedHem::address)
+    }
+
     /// The site's history, to be read and written beside the devices.
     #[must_use]
     pub fn memcore(&self) -> &Memcore {

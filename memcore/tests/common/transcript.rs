@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
-use memcore::model::{Command, CommandId, Span, Timestamp};
+use memcore::model::{Batch, Command, CommandId, Span, Timestamp};
 use memcore::protocol::{Answer, Encoding, Hello, Limits, Moment, ServerEvent, ServerSession, Welcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+#[path = "cbor.rs"]
+pub(crate) mod cbor;
 
 pub(crate) const WALL: Timestamp = Timestamp::from_seconds(1_763_000_000);
 pub(crate) const HELLO: &str = concat!(
@@ -32,6 +35,8 @@ pub(crate) enum Step {
         value: f64,
         #[serde(default)]
         lease: Option<(Span, f64)>,
+        #[serde(default)]
+        safety: bool,
     },
     /// Time passes.
     AfterMs(u64),
@@ -63,20 +68,31 @@ pub(crate) struct Played {
     pub(crate) refusals: Vec<Value>,
     pub(crate) events: Vec<Value>,
     pub(crate) now: Duration,
+    encoding: Encoding,
     welcome: (u64, u64),
 }
 
 impl Played {
     pub(crate) fn new(limits: Limits, durable: u64, taken: u64) -> Self {
-        let (session, now) = (ServerSession::new(limits, Encoding::JsonLines, Duration::ZERO), Duration::ZERO);
-        Self { session, out: Vec::new(), refusals: Vec::new(), events: Vec::new(), now, welcome: (durable, taken) }
+        Self::speaking(Encoding::JsonLines, limits, durable, taken)
+    }
+
+    pub(crate) fn speaking(encoding: Encoding, limits: Limits, durable: u64, taken: u64) -> Self {
+        let (session, now) = (ServerSession::new(limits, encoding, Duration::ZERO), Duration::ZERO);
+        let (out, refusals, events) = (Vec::new(), Vec::new(), Vec::new());
+        Self { session, out, refusals, events, now, encoding, welcome: (durable, taken) }
     }
 
     /// A session whose hello was taken; what came of that is forgotten.
     pub(crate) fn open(limits: Limits) -> Self {
-        let mut played = Self::new(limits, 0, 0);
-        played.receive(HELLO.as_bytes());
-        assert!(played.text().starts_with(r#"{"type":"welcome""#), "{}", played.text());
+        Self::opened(Encoding::JsonLines, limits)
+    }
+
+    /// As [`open`](Self::open), in that encoding.
+    pub(crate) fn opened(encoding: Encoding, limits: Limits) -> Self {
+        let mut played = Self::speaking(encoding, limits, 0, 0);
+        played.receive(&bytes_of(encoding, HELLO).expect("JSON"));
+        assert!(played.lines()[0].starts_with(r#"{"type":"welcome""#), "{:?}", played.lines());
         (played.out, played.events) = (Vec::new(), Vec::new());
         played
     }
@@ -86,7 +102,10 @@ impl Played {
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.text().lines().map(str::to_owned).collect()
+        match self.encoding {
+            Encoding::JsonLines => self.text().lines().map(str::to_owned).collect(),
+            _ => cbor::lines_of(&self.out),
+        }
     }
 
     pub(crate) fn receive(&mut self, bytes: &[u8]) {
@@ -126,17 +145,20 @@ impl Played {
 
     pub(crate) fn step(&mut self, step: &Step, cut: impl Fn(&[u8]) -> Vec<&[u8]>) {
         match step {
-            Step::Up(text) => cut(text.as_bytes()).into_iter().for_each(|piece| self.receive(piece)),
+            Step::Up(text) => {
+                let bytes = bytes_of(self.encoding, text).expect("what is no JSON is played as JSON alone");
+                cut(&bytes).into_iter().for_each(|piece| self.receive(piece));
+            }
             Step::AfterMs(ms) => self.pass(Duration::from_millis(*ms)),
             Step::Ack(sequence) => {
                 self.session.ack(*sequence);
                 self.poll();
             }
-            Step::Command { id, channel, value, lease } => {
+            Step::Command { id, channel, value, lease, safety } => {
                 let target = format!("home1.hem.{channel}").parse().unwrap();
                 let (lease, fallback) = lease.unzip();
                 let expires = WALL.saturating_add(Span::from_seconds(60));
-                let command = Command { id: id.clone(), target, value: *value, expires, lease, fallback, safety: false };
+                let command = Command { id: id.clone(), target, value: *value, expires, lease, fallback, safety: *safety };
                 if let Err(refusal) = self.session.command(&command) {
                     self.events.push(json!({ "command_refused": refusal.code.as_str() }));
                 }
@@ -145,28 +167,49 @@ impl Played {
         }
     }
 
+    /// Live rows are noted before the rows that were collected when they came: those may be handed on sooner or later.
+    fn live(&mut self, batch: &Batch) {
+        assert_eq!((batch.rows(), batch.position()), (1, None), "a live row has no number");
+        let noted = json!({ "live": batch.times()[0], "values": row(batch, 0) });
+        let rows = self.events.iter().rev().take_while(|event| event.get("row").or(event.get("through")).is_some());
+        let place = self.events.len() - rows.count();
+        self.events.insert(place, noted);
+    }
+
     /// Batches depend on how bytes arrive, rows do not: rows are noted one by one, and how far they go once.
     fn note(&mut self, event: &ServerEvent) {
         if let ServerEvent::Data(batch) = event {
             if self.events.last().is_some_and(|last| last.get("through").is_some()) {
                 self.events.pop();
             }
-            for (row, time) in batch.times().iter().enumerate() {
-                let values = batch.channels().iter().enumerate();
-                let values = values.filter_map(|(at, name)| Some((name.to_string(), json!(batch.column(at)[row]?))));
-                let values: serde_json::Map<_, _> = values.collect();
-                self.events.push(json!({ "row": time, "values": values }));
+            for (at, time) in batch.times().iter().enumerate() {
+                self.events.push(json!({ "row": time, "values": row(batch, at) }));
             }
             self.events.push(json!({ "through": batch.position().expect("it came over the link").sequence }));
             return;
         }
         match event {
+            ServerEvent::Live(batch) => self.live(batch),
             ServerEvent::Rejected { code, detail, omitted } => {
                 self.refusals.push(json!({ "code": code.as_str(), "detail": detail, "omitted": omitted }));
             }
             event => self.events.push(describe(event)),
         }
     }
+}
+
+/// JSON lines as the bytes of that encoding; none where they are no JSON and the encoding is another.
+pub(crate) fn bytes_of(encoding: Encoding, lines: &str) -> Option<Vec<u8>> {
+    match encoding {
+        Encoding::JsonLines => Some(lines.as_bytes().to_vec()),
+        _ => cbor::frames_of(lines),
+    }
+}
+
+/// The values of one row that are there, by channel.
+fn row(batch: &Batch, row: usize) -> serde_json::Map<String, Value> {
+    let values = batch.channels().iter().enumerate();
+    values.filter_map(|(at, name)| Some((name.to_string(), json!(batch.column(at)[row]?)))).collect()
 }
 
 fn describe(event: &ServerEvent) -> Value {
@@ -191,9 +234,17 @@ fn describe(event: &ServerEvent) -> Value {
 }
 
 impl Transcript {
+    /// What the device sends.
+    pub(crate) fn ups(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Up(text) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
     /// Plays it with every piece of `Up` cut as `cut` says.
-    pub(crate) fn play(&self, cut: impl Fn(usize, &[u8]) -> Vec<&[u8]>) -> Played {
-        let mut played = Played::new(Limits::default(), self.durable, self.taken);
+    pub(crate) fn play(&self, encoding: Encoding, cut: impl Fn(usize, &[u8]) -> Vec<&[u8]>) -> Played {
+        let mut played = Played::speaking(encoding, Limits::default(), self.durable, self.taken);
         for (at, step) in self.steps.iter().enumerate() {
             played.step(step, |bytes| cut(at, bytes));
         }

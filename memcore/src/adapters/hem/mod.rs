@@ -9,6 +9,7 @@ pub mod board;
 pub mod endpoint;
 pub mod message;
 pub mod poll;
+mod polling;
 
 #[cfg(test)]
 mod stories;

@@ -13,7 +13,7 @@
 //! question of that type was open, half a second or more. Then a value is one poll old. A switch is read back by a question
 //! for its one node, which polls never ask, so that no copy of a polled status can confirm it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::message::{HemQuantity, NodeValues, Nodes, Reply, Request};
@@ -261,7 +261,9 @@ impl Poller {
         };
         match (request, reply) {
             (Some(request @ Request::Read(..)), Ok(reply)) if reply.answers(request) => {
+                // It was given up when its time was over, and is here all the same.
                 self.counts.late += u64::from(late);
+                self.counts.lost -= u64::from(late);
                 self.heard();
                 self.answered(now, &reply);
             }
@@ -424,7 +426,7 @@ impl Poller {
 #[derive(Debug)]
 pub struct Discovery {
     poller: Poller,
-    answered: BTreeSet<HemQuantity>,
+    answered: BTreeMap<HemQuantity, NodeValues>,
 }
 
 impl Discovery {
@@ -434,7 +436,7 @@ impl Discovery {
         let quantities = HemQuantity::ALL.to_vec();
         // A board that knows little leaves many questions in a row open and is not away for it.
         let poller = Poller::new(PollSettings { quantities, tries: 3, away_after: u32::MAX, ..settings.clone() }, now);
-        Self { poller, answered: BTreeSet::new() }
+        Self { poller, answered: BTreeMap::new() }
     }
 
     /// The exchange itself.
@@ -444,11 +446,13 @@ impl Discovery {
 
     /// What the board answers, in the order of polling, at the end of a round; nothing where it has not answered at all, and
     /// then it is asked on. None while a round goes on.
-    pub fn found(&mut self) -> Option<Vec<HemQuantity>> {
+    pub fn found(&mut self) -> Option<Vec<(HemQuantity, NodeValues)>> {
         while let Some(event) = self.poller.event() {
             match event {
-                PollEvent::Values(quantity, _) => drop(self.answered.insert(quantity)),
-                PollEvent::RoundEnded => return Some(self.answered.iter().copied().collect()),
+                PollEvent::Values(quantity, values) => drop(self.answered.insert(quantity, values)),
+                PollEvent::RoundEnded => {
+                    return Some(self.answered.iter().map(|(quantity, values)| (*quantity, *values)).collect());
+                }
                 _ => {}
             }
         }
