@@ -2,6 +2,7 @@
 //!
 //! What a message means is not decided here: the [`Host`] above judges devices and takes what they send.
 
+mod arrival;
 mod certificates;
 mod connection;
 mod credentials;

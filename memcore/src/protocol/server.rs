@@ -104,7 +104,7 @@ const SHIFTS_MAX: usize = 8;
 #[derive(Debug)]
 pub struct ServerSession {
     state: State,
-    limits: Limits,
+    limits: Arc<Limits>,
     encoding: Encoding,
     decoder: Decoder,
     table: Arc<ChannelTable>,
@@ -131,10 +131,10 @@ pub struct ServerSession {
 impl ServerSession {
     /// A session on a connection that was accepted at `now`, in the encoding that was agreed on.
     #[must_use]
-    pub fn new(limits: Limits, encoding: Encoding, now: Duration) -> Self {
+    pub fn new(limits: impl Into<Arc<Limits>>, encoding: Encoding, now: Duration) -> Self {
         Self {
             state: State::AwaitHello,
-            limits,
+            limits: limits.into(),
             encoding,
             decoder: Decoder::new(encoding),
             table: Arc::default(),
