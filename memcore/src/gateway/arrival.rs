@@ -4,7 +4,7 @@
 //! Each stage is a task of its own, so that what an earlier one needed is given back: a task is as large as its largest stage.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::connection::{Connection, HURRY, Shared, Stage, hang_up};
+use super::connection::{Connection, HURRY, Shared, Stage, bad_certificate, hang_up};
 use super::entrance::{Counts, Place, Turn, offers_session};
-use super::listener::Host;
+use super::listener::{Host, RefusedLogin};
 use super::tls::{Tls, greeting};
 use crate::model::Clock;
 use crate::protocol::{Code, Encoding, Refusal, ServerSession};
@@ -35,7 +35,7 @@ enum Unheard {
 pub(super) struct Caller<H> {
     shared: Arc<Shared<H>>,
     stream: TcpStream,
-    peer: IpAddr,
+    peer: SocketAddr,
     connection: OwnedSemaphorePermit,
     unproved: OwnedSemaphorePermit,
     opened: Duration,
@@ -45,7 +45,14 @@ pub(super) struct Caller<H> {
 /// What a connection takes up that has not proved itself.
 pub(super) struct Stranger {
     _unproved: OwnedSemaphorePermit,
-    _place: Place,
+    place: Option<Place>,
+}
+
+impl Stranger {
+    /// It has to wait for something else than its turn: others may log in meanwhile.
+    pub(super) fn let_others_in(&mut self) {
+        self.place = None;
+    }
 }
 
 impl<H: Host> Caller<H> {
@@ -53,7 +60,7 @@ impl<H: Host> Caller<H> {
     pub(super) fn new(
         shared: Arc<Shared<H>>,
         stream: TcpStream,
-        peer: IpAddr,
+        peer: SocketAddr,
         connection: OwnedSemaphorePermit,
         unproved: OwnedSemaphorePermit,
     ) -> Self {
@@ -76,8 +83,8 @@ pub(super) async fn greet<H: Host>(caller: Caller<H>) {
     };
     match heard {
         Ok(Ok(heard)) => drop(tokio::spawn(serve(caller, heard))),
-        Ok(Err(e)) => complain(&caller.shared, caller.peer, &Unheard::Tls(e)),
-        Err(_) => complain(&caller.shared, caller.peer, &Unheard::Slow),
+        Ok(Err(e)) => complain(&caller.shared, caller.peer.ip(), &Unheard::Tls(e)),
+        Err(_) => complain(&caller.shared, caller.peer.ip(), &Unheard::Slow),
     }
 }
 
@@ -86,14 +93,14 @@ async fn serve<H: Host>(caller: Caller<H>, heard: Vec<u8>) {
     let Caller { shared, stream, peer, connection, unproved, opened, late } = caller;
     let mut stopping = shared.stopping.clone();
     let serving = async {
-        let entering = Box::pin(enter(&shared, stream, heard, late));
+        let entering = Box::pin(enter(&shared, stream, peer, heard, late));
         match entering.await {
             Ok(Some((tls, place))) => {
-                let stranger = Stranger { _unproved: unproved, _place: place };
+                let stranger = Stranger { _unproved: unproved, place: Some(place) };
                 Connection::new(shared.clone(), tls, stranger, opened).serve().await;
             }
             Ok(None) => {}
-            Err(unheard) => complain(&shared, peer, &unheard),
+            Err(unheard) => complain(&shared, peer.ip(), &unheard),
         }
     };
     tokio::select! {
@@ -115,6 +122,7 @@ fn complain<H: Host>(shared: &Shared<H>, peer: IpAddr, unheard: &Unheard) {
 async fn enter<H: Host>(
     shared: &Shared<H>,
     stream: TcpStream,
+    peer: SocketAddr,
     heard: Vec<u8>,
     late: Instant,
 ) -> Result<Option<(Tls, Place)>, Unheard> {
@@ -125,11 +133,11 @@ async fn enter<H: Host>(
         match turn {
             Turn::Full => Err(Unheard::Full),
             Turn::In(place) => {
-                shake_hands(shared, &mut tls, Some(&place)).await?;
+                shake_hands(shared, &mut tls, peer, Some(&place)).await?;
                 Ok(Some((tls, place)))
             }
             Turn::Later(after, _polite) => {
-                shake_hands(shared, &mut tls, None).await?;
+                shake_hands(shared, &mut tls, peer, None).await?;
                 send_away(shared, tls, after).await;
                 Ok(None)
             }
@@ -141,14 +149,28 @@ async fn enter<H: Host>(
     }
 }
 
-async fn shake_hands<H: Host>(shared: &Shared<H>, tls: &mut Tls, place: Option<&Place>) -> Result<(), Unheard> {
+async fn shake_hands<H: Host>(
+    shared: &Shared<H>,
+    tls: &mut Tls,
+    peer: SocketAddr,
+    place: Option<&Place>,
+) -> Result<(), Unheard> {
     let core = match place {
         Some(place) => place.core().await,
         None => None,
     };
-    tls.answer().map_err(Unheard::Tls)?;
+    let answered = tls.answer();
     drop(core);
-    tls.shake_hands().await.map_err(Unheard::Tls)?;
+    let shaken = match answered {
+        Ok(()) => tls.shake_hands().await,
+        failed => failed,
+    };
+    shaken.map_err(|e| {
+        if let Some(detail) = bad_certificate(&e) {
+            shared.host.refused(RefusedLogin { peer, code: Code::BadCredential, detail, named: None, claimed: None });
+        }
+        Unheard::Tls(e)
+    })?;
     let counts = &shared.entrance.counts;
     Counts::one(&counts.handshakes);
     if tls.state().handshake_kind() == Some(HandshakeKind::Resumed) {

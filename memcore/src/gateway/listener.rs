@@ -15,9 +15,10 @@ use super::arrival::{Caller, Complaints, greet};
 use super::connection::{Shared, Stage};
 use super::credentials::{Proof, Proven};
 use super::entrance::{Counts, Entrance, GatewayStats};
+use super::guesses::Watch;
 use super::link::Link;
 use crate::error::{Error, Result};
-use crate::model::{Clock, CommandId, DeviceName};
+use crate::model::{Clock, CommandId, DeviceName, PointRate};
 use crate::protocol::{Answer, Code, Hello, Limits, Refusal, ServerEvent};
 
 /// What the host says of a device that it takes in.
@@ -31,6 +32,21 @@ pub struct Admission {
     pub taken: u64,
 }
 
+/// A login that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedLogin {
+    /// From where.
+    pub peer: SocketAddr,
+    /// Why: a code of `docs/protocol.md`.
+    pub code: Code,
+    /// For a person.
+    pub detail: String,
+    /// The device whose proof was shown, or was guessed at.
+    pub named: Option<DeviceName>,
+    /// Who the peer said it was.
+    pub claimed: Option<DeviceName>,
+}
+
 /// What stands above the gateway: judges devices and takes what they send.
 pub trait Host: Send + Sync + 'static {
     /// Who shows that proof. The hello's own claim is only compared with it.
@@ -39,10 +55,18 @@ pub trait Host: Send + Sync + 'static {
     /// A [`Refusal`], which the device is told.
     fn judge(&self, proof: Proof<'_>, hello: &Hello) -> Result<Proven, Refusal>;
 
+    /// Whose proof that is, or pretends to be.
+    fn named(&self, _proof: Proof<'_>) -> Option<DeviceName> {
+        None
+    }
+
+    /// A login was refused: by [`judge`](Self::judge), or by TLS for a client certificate that is not good.
+    fn refused(&self, _login: RefusedLogin) {}
+
     /// Takes a proved device in: registers its channels and fences an earlier session of the same device.
     fn admit(
         &self,
-        device: &DeviceName,
+        proven: &Proven,
         hello: &Hello,
         link: Arc<Link>,
     ) -> impl Future<Output = Result<Admission, Refusal>> + Send;
@@ -51,6 +75,9 @@ pub trait Host: Send + Sync + 'static {
     /// can be stored. A [`Refusal`] ends its session.
     fn take(&self, device: &DeviceName, epoch: u64, event: ServerEvent)
     -> impl Future<Output = Result<(), Refusal>> + Send;
+
+    /// A device sends more than it [may](Link::limit), and is read more slowly from now on. Told once a session.
+    fn slowed(&self, _device: &DeviceName, _rate: PointRate) {}
 
     /// A command could not be sent.
     fn answered(&self, device: &DeviceName, id: &CommandId, answer: Answer);
@@ -132,6 +159,7 @@ impl Gateway {
             entrance: entrance.clone(),
             shapes: Arc::default(),
             complaints: Complaints::default(),
+            guesses: Watch::default(),
         });
         let accepting =
             tokio::spawn(accept(listener, shared, connections.clone(), Arc::new(Semaphore::new(options.unproved))));
@@ -206,6 +234,6 @@ async fn accept<H: Host>(
             });
             continue;
         };
-        tokio::spawn(greet(Caller::new(shared.clone(), stream, peer.ip(), connection, unproved)));
+        tokio::spawn(greet(Caller::new(shared.clone(), stream, peer, connection, unproved)));
     }
 }
