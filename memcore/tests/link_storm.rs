@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use memcore::client::{Device, DeviceOptions, LinkState};
 use memcore::gateway::{
-    Admission, Certificates, Gateway, GatewayOptions, GatewayStats, Host, Identity, Link, Proof, Proven, Registry,
+    Admission, Certificates, Gateway, GatewayOptions, GatewayStats, Host, Identity, Issuing, Link, Proof, Proven, Registry,
 };
-use memcore::model::{Channel, Clock, CommandId, DeviceName, SystemClock, Unit};
+use memcore::model::{Channel, Clock, CommandId, DeviceName, ProofKind, SystemClock, Unit};
 use memcore::protocol::{Answer, Bundle, Code, Hello, Refusal, ServerEvent};
 
 /// A host to which every login is work.
@@ -28,9 +28,10 @@ struct Busy {
 
 impl Host for Busy {
     fn judge(&self, proof: Proof<'_>, _: &Hello) -> Result<Proven, Refusal> {
-        self.registry.verify(proof).map_err(|e| Refusal::new(Code::BadCredential, e.to_string()))
+        let verified = self.registry.verify(proof, SystemClock::default().now());
+        verified.map_err(|e| Refusal::new(Code::BadCredential, e.to_string()))
     }
-    async fn admit(&self, _: &DeviceName, _: &Hello, _: Arc<Link>) -> Result<Admission, Refusal> {
+    async fn admit(&self, _: &Proven, _: &Hello, _: Arc<Link>) -> Result<Admission, Refusal> {
         let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_inside.fetch_max(inside, Ordering::SeqCst);
         tokio::time::sleep(self.login).await;
@@ -67,7 +68,9 @@ impl Street {
         let mut options = GatewayOptions::default();
         options.listen = SocketAddr::from(([127, 0, 0, 1], port));
         let names: Vec<DeviceName> = (0..devices).map(|number| format!("home{number}.meter").parse().unwrap()).collect();
-        let bundles = registry.enroll_secrets(&names, &format!("localhost:{port}"), &certificates, now).unwrap();
+        let server = format!("localhost:{port}");
+        let issuing = Issuing { server: &server, certificates: &certificates, now };
+        let bundles = registry.enroll_many(&names, ProofKind::Secret, &issuing).unwrap();
         let tls = certificates.server_config(false).unwrap();
         let (epochs, inside, most_inside, left) = Default::default();
         let host = Arc::new(Busy { registry, login, epochs, inside, most_inside, left });
