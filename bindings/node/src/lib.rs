@@ -8,6 +8,7 @@ mod channel;
 mod doctor;
 mod energy;
 mod error;
+mod hem;
 mod history;
 mod live;
 mod network;
