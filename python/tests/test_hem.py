@@ -58,7 +58,7 @@ def test_what_cannot_be_is_raised_by_name(server: mc.Server) -> None:
         mc.HemEmulator("0.0.0.0:0")
     with pytest.raises(mc.NotFoundError, match=r"home9\.hem"):
         server.serve_hem("home9.hem", listen="127.0.0.1:0")
-    with pytest.raises(mc.InvalidError, match="listen is 'nowhere'|listen is \"nowhere\""):
+    with pytest.raises(mc.InvalidError, match=r"listen is .nowhere."):
         server.serve_hem("home1.hem", listen="nowhere")
     bundle = server.enroll("home1.hem")
     with pytest.raises(mc.InvalidError, match="hem quantity is"):

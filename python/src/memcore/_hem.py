@@ -19,10 +19,10 @@ Quantity = Literal["power", "voltage", "current", "energy", "charge", "ac_power"
 class HemBoard:
     """A HEM board that is polled over UDP and is a device of a server: ``node0.power`` to ``node7.switch``.
 
-    ``address`` is ``host`` or ``host:port`` (9931 without one); ``bundle`` is what ``Server.enroll`` returned, or the path of
-    the file that ``memcore devices enroll`` wrote. Which ``quantities`` the board answers is found out unless they are named.
-    Boards do not tell in which unit they count energy and charge. With ``wait`` this returns once the board has answered
-    and the server has taken it in; without it, both may still be away.
+    ``address`` is ``host`` or ``host:port`` (9931 without one); ``bundle`` is what ``Server.enroll`` returned, or the
+    path of the file that ``memcore devices enroll`` wrote. Which ``quantities`` the board answers is found out unless
+    they are named. Boards do not tell in which unit they count energy and charge. With ``wait`` this returns once the
+    board has answered and the server has taken it in; without it, both may still be away.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class HemBoard:
 
 
 class HemEndpoint:
-    """Answers apps that were written for a HEM board; made by ``Server.serve_hem``. Ends with its ``with``, or ``close``."""
+    """Answers apps that were written for a HEM board; made by ``Server.serve_hem``. Ends with ``with`` or ``close``."""
 
     def __init__(self, native: _memcore.HemEndpoint) -> None:
         self._native = native
