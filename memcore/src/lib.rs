@@ -47,15 +47,17 @@ pub mod sim;
 pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};
+pub use model::ProofKind;
+#[cfg(feature = "gateway")]
+pub use runtime::{
+    Act, AuditConfig, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, BusConfig, CommandRequest, CommandTicket,
+    Config, Enrolled, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus, OVERLAP_DEFAULT, Readings, RetentionRule,
+    Server, ServerCertificate, ServerHandle, ServerStats, StoreConfig, Sync, read_audit, serve, verify_audit,
+};
 pub use runtime::{
     Aggregate, BackupReport, BalanceRequest, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted,
     Every, FrameOptions, Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, SiteBalance,
     StoreOptions, StoreStats, open, plan_many, read_network, restore,
-};
-#[cfg(feature = "gateway")]
-pub use runtime::{
-    BusConfig, CommandRequest, CommandTicket, Config, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus,
-    ProofKind, Readings, RetentionRule, Server, ServerHandle, ServerStats, StoreConfig, Sync, serve,
 };
 /// A load on a server, measured: what `memcore bench-link` does.
 #[cfg(all(feature = "gateway", feature = "client"))]

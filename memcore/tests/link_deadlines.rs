@@ -27,9 +27,11 @@ struct Everyone {
 
 impl Host for Everyone {
     fn judge(&self, proof: Proof<'_>, _: &Hello) -> Result<Proven, Refusal> {
-        self.registry.verify(proof).map_err(|e| Refusal::new(Code::BadCredential, e.to_string()))
+        self.registry
+            .verify(proof, SystemClock::default().now())
+            .map_err(|e| Refusal::new(Code::BadCredential, e.to_string()))
     }
-    async fn admit(&self, _: &DeviceName, _: &Hello, link: Arc<Link>) -> Result<Admission, Refusal> {
+    async fn admit(&self, _: &Proven, _: &Hello, link: Arc<Link>) -> Result<Admission, Refusal> {
         *self.link.lock().unwrap() = Some(link);
         let epoch = self.epochs.fetch_add(1, Ordering::Relaxed) + 1;
         Ok(Admission { epoch, durable: 0, taken: 0 })

@@ -5,6 +5,7 @@
 //! Of plans, 3 says that the limits of the site (or network) conflict, and 4 that a limit of time was reached before there was any plan.
 //! What runs until it is asked to end (a server, a demonstration, devices that are sending) has then done its work.
 
+mod audit;
 mod backtest;
 mod balance;
 mod bench_link;
@@ -25,6 +26,7 @@ mod question;
 mod serve;
 mod simulate;
 mod stats;
+mod status;
 mod steps;
 mod understood;
 mod upkeep;
@@ -74,9 +76,11 @@ enum Action {
     /// A simulated street on this machine: devices over TLS, stored readings, a confirmed command
     Demo(demo::Demo),
     BenchLink(bench_link::BenchLink),
-    /// Enrol, list and revoke devices
+    /// Enrol, rotate, limit, list and revoke devices
     #[command(subcommand)]
     Devices(devices::Devices),
+    Audit(audit::Audit),
+    Status(status::Status),
     /// Command a channel, read it, or follow a command
     #[command(subcommand)]
     Command(command::Command),
@@ -163,6 +167,8 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Demo(demo) => block_on(demo.run(&cli.common)),
         Action::BenchLink(bench) => block_on(bench.run(&cli.common)),
         Action::Devices(devices) => block_on(devices.run(&cli.common)),
+        Action::Audit(audit) => audit.run(&cli.common),
+        Action::Status(status) => block_on(status.run(&cli.common)),
         Action::Command(command) => block_on(command.run(&cli.common)),
         Action::Hem(hem) => block_on(hem.run(&cli.common)),
         Action::Query(query) => query.run(&cli.common),

@@ -1,6 +1,7 @@
 //! One connection: TLS around a session. Reads, hands events to the host, writes what the session has to say.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +12,14 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::certificates::fingerprint;
-use super::credentials::{Proof, Proven};
+use super::credentials::Proof;
 use super::entrance::{Entrance, Place, Turn, offers_session};
+use super::guesses::Watch;
 use super::link::Link;
-use super::listener::Host;
+use super::listener::{Host, RefusedLogin};
+use super::quota::Quota;
 use super::tls::{Tls, greeting};
-use crate::model::{Clock, Command, DeviceName};
+use crate::model::{Clock, Command, DeviceName, Span};
 use crate::protocol::{Answer, Code, Encoding, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Welcome};
 
 /// What a connection that is being closed may still take before it is cut.
@@ -32,6 +35,7 @@ pub(crate) struct Shared<H> {
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stopping: watch::Receiver<Stage>,
+    pub(crate) guesses: Watch,
     pub(crate) entrance: Entrance,
 }
 
@@ -62,6 +66,7 @@ struct Admitted {
     device: DeviceName,
     epoch: u64,
     link: Arc<Link>,
+    quota: Quota,
 }
 
 struct Connection<H> {
@@ -76,7 +81,7 @@ struct Connection<H> {
 /// What a connection takes up that has not proved itself.
 struct Stranger {
     _unproved: OwnedSemaphorePermit,
-    _place: Place,
+    place: Option<Place>,
 }
 
 /// Serves one accepted connection to its end. Until a client has said something, this is all there is of it; what TLS and a
@@ -127,7 +132,7 @@ async fn enter<H: Host>(
     Ok(shaken.map(|tls| {
         let encoding = Encoding::of_alpn(tls.state().alpn_protocol());
         let session = ServerSession::new(shared.limits.clone(), encoding, opened);
-        let stranger = Some(Stranger { _unproved: unproved, _place: place });
+        let stranger = Some(Stranger { _unproved: unproved, place: Some(place) });
         Connection { shared, tls, session, admitted: None, stranger }
     }))
 }
@@ -145,7 +150,13 @@ async fn shake_hands<H: Host>(shared: &Shared<H>, mut tls: Tls, place: Option<&P
         tls.shake_hands().await
     };
     tokio::select! {
-        shaken = shaken => shaken.map_err(Unheard::Tls)?,
+        shaken = shaken => shaken.map_err(|e| {
+            if let Some(detail) = bad_certificate(&e) {
+                let peer = peer_of(&mut tls);
+                shared.host.refused(RefusedLogin { peer, code: Code::BadCredential, detail, named: None, claimed: None });
+            }
+            Unheard::Tls(e)
+        })?,
         _ = stopping.wait_for(|stage| *stage != Stage::Serving) => return Ok(None),
     }
     Ok(Some(tls))
@@ -189,8 +200,10 @@ impl<H: Host> Connection<H> {
                     Err(code) => return code,
                 }
             }
+            let held = self.hold();
             let wait = self.session.deadline().map_or(Duration::ZERO, |at| at.saturating_sub(self.now().monotonic));
-            match self.wait(Instant::now() + wait).await {
+            let wait = held.map_or(wait, |held| wait.min(held));
+            match self.wait(Instant::now() + wait, held.is_none()).await {
                 Step::Woken => {}
                 Step::Ended => return Code::Closed,
                 Step::Stop => self.session.close(Code::Shutdown, "the server is shutting down"),
@@ -208,8 +221,9 @@ impl<H: Host> Connection<H> {
     }
 
     /// Waits for whatever comes first. In this order: what the server wants is never held up by a device that does not stop
-    /// sending, and bytes that have arrived are looked at before their device is called silent.
-    async fn wait(&mut self, deadline: Instant) -> Step {
+    /// sending, and bytes that have arrived are looked at before their device is called silent. One that has sent more than it
+    /// may is not read.
+    async fn wait(&mut self, deadline: Instant, reads: bool) -> Step {
         let Self { shared, tls, session, admitted, .. } = self;
         let woken = async {
             match admitted {
@@ -223,7 +237,7 @@ impl<H: Host> Connection<H> {
             biased;
             () = woken => Step::Woken,
             _ = stopping.wait_for(|stage| *stage != Stage::Serving) => Step::Stop,
-            read = poll_fn(|cx| tls.poll_read(cx, &mut |bytes| session.receive(clock.monotonic(), bytes))) => match read {
+            read = poll_fn(|cx| tls.poll_read(cx, &mut |bytes| session.receive(clock.monotonic(), bytes))), if reads => match read {
                 Ok(0) | Err(_) => Step::Ended,
                 Ok(_) => Step::Read,
             },
@@ -247,17 +261,44 @@ impl<H: Host> Connection<H> {
             event => {
                 let Some(admitted) = &self.admitted else { return None };
                 // A batch's worth of work is worth a place of its own; a connection that waits for it has none.
+                let points = points_in(&event);
                 let taken = Box::pin(self.shared.host.take(&admitted.device, admitted.epoch, event));
                 if let Err(refusal) = taken.await {
                     self.session.refuse(&refusal);
                 }
+                self.spend(points);
             }
         }
         None
     }
 
+    /// For how long the device is still not read, if it is not. Its silence is not its own doing then.
+    fn hold(&mut self) -> Option<Duration> {
+        let now = self.shared.clock.monotonic();
+        let held = self.admitted.as_ref().and_then(|admitted| admitted.quota.held(now));
+        if held.is_some() {
+            self.session.hold(now);
+        }
+        held
+    }
+
+    /// The device has sent so many points: where these are more than it may, it waits before it is read again (P51).
+    fn spend(&mut self, points: usize) {
+        let Some(admitted) = self.admitted.as_mut().filter(|_| points > 0) else { return };
+        let Some(rate) = admitted.link.rate() else { return };
+        if admitted.quota.spend(rate, points, self.shared.clock.monotonic()) {
+            self.shared.host.slowed(&admitted.device, rate);
+        }
+    }
+
     /// Identity comes from the proof alone (P3).
     async fn judge(&mut self, hello: Hello) {
+        let peer = peer_of(&mut self.tls);
+        if !self.shared.guesses.may_try(peer.ip()) {
+            let detail = "too many wrong credentials from this address wait for their answers".to_owned();
+            let retry_after = Some(Span::from_seconds(10));
+            return self.session.refuse(&Refusal { code: Code::Overloaded, detail, retry_after });
+        }
         let certificate =
             self.tls.state().peer_certificates().and_then(|chain| chain.first()).map(|leaf| fingerprint(leaf));
         let proof = match (&hello.credential, &certificate) {
@@ -270,15 +311,19 @@ impl<H: Host> Connection<H> {
         let host = self.shared.host.clone();
         let judged = || proof.clone().and_then(|proof| host.judge(proof, &hello));
         let admission = match judged() {
-            Err(refusal) => Err(refusal),
-            Ok(Proven { device, key }) => {
-                let link = Arc::new(Link::new(hello.boot, key));
-                let admission = host.admit(&device, &hello, link.clone()).await;
+            Err(refusal) => {
+                self.refuse_login(peer, &hello, &proof, &refusal).await;
+                Err(refusal)
+            }
+            Ok(proven) => {
+                let link = Arc::new(Link::new(hello.boot, proven.enrolment.clone(), peer));
+                let admission = host.admit(&proven, &hello, link.clone()).await;
                 // A revocation in between has found no session to end.
                 if let Err(refusal) = judged() {
                     link.close(Code::Revoked, refusal.detail);
                 }
-                admission.map(|admission| (admission, Admitted { device, epoch: admission.epoch, link }))
+                let (device, quota) = (proven.device, Quota::default());
+                admission.map(|admission| (admission, Admitted { device, epoch: admission.epoch, link, quota }))
             }
         };
         match admission {
@@ -295,6 +340,33 @@ impl<H: Host> Connection<H> {
                 self.session.accept(welcome, hello.channels, admission.taken);
                 self.admitted = Some(admitted);
             }
+        }
+    }
+
+    /// Tells the host of a refused login. The answer to a wrong credential waits, the longer the more of them there were.
+    async fn refuse_login(
+        &mut self,
+        peer: SocketAddr,
+        hello: &Hello,
+        proof: &Result<Proof<'_>, Refusal>,
+        refusal: &Refusal,
+    ) {
+        let shared = self.shared.clone();
+        let Shared { host, guesses, clock, stopping, .. } = &*shared;
+        let named = proof.as_ref().ok().and_then(|proof| host.named(*proof));
+        let wrong = refusal.code == Code::BadCredential;
+        let late = wrong.then(|| guesses.wrong(peer.ip(), named.as_ref(), clock.monotonic()));
+        let (code, detail, claimed) = (refusal.code, refusal.detail.clone(), hello.device.clone());
+        host.refused(RefusedLogin { peer, code, detail, named, claimed });
+        let Some(late) = late else { return };
+        // Others log in meanwhile.
+        if let Some(stranger) = &mut self.stranger {
+            stranger.place = None;
+        }
+        let mut stopping = stopping.clone();
+        tokio::select! {
+            () = tokio::time::sleep(late.wait) => {}
+            _ = stopping.wait_for(|stage| *stage != Stage::Serving) => {}
         }
     }
 
@@ -386,6 +458,25 @@ async fn ended(link: Option<Arc<Link>>, stopping: &mut watch::Receiver<Stage>) -
     };
     tokio::time::sleep(HURRY).await;
     code
+}
+
+/// From where; nowhere once the connection is gone.
+fn peer_of(tls: &mut Tls) -> SocketAddr {
+    tls.socket().peer_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)))
+}
+
+/// Points that an event brings from the device.
+fn points_in(event: &ServerEvent) -> usize {
+    match event {
+        ServerEvent::Data(batch) | ServerEvent::Live(batch) => batch.points(),
+        _ => 0,
+    }
+}
+
+/// What is wrong with the client certificate for which TLS refused a peer, if that is why.
+fn bad_certificate(error: &std::io::Error) -> Option<String> {
+    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    matches!(error, rustls::Error::InvalidCertificate(_)).then(|| format!("the client certificate is refused: {error}"))
 }
 
 enum Step {

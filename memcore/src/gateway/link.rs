@@ -1,13 +1,14 @@
 //! The way back to a connected device: acknowledgements, commands and the end of its session.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Command;
+use crate::model::{Command, PointRate};
 use crate::protocol::Code;
 
 /// Commands that wait to be written to one device. Full-policy: refuse, the sender is told at once.
@@ -18,7 +19,8 @@ const COMMANDS_MAX: usize = 256;
 #[derive(Debug)]
 pub struct Link {
     boot: u64,
-    key: String,
+    enrolment: String,
+    peer: SocketAddr,
     acked: AtomicU64,
     wake: Notify,
     downward: Mutex<Downward>,
@@ -28,14 +30,16 @@ pub struct Link {
 struct Downward {
     commands: VecDeque<Command>,
     closing: Option<(Code, String)>,
+    rate: Option<PointRate>,
     /// The connection has gone: nobody would send a command.
     over: bool,
 }
 
 impl Link {
-    /// The link of a session that numbers its data within `boot` and was proved by the registry's `key`.
-    pub(crate) fn new(boot: u64, key: String) -> Self {
-        Self { boot, key, acked: AtomicU64::new(0), wake: Notify::new(), downward: Mutex::default() }
+    /// The link of a session that numbers its data within `boot`, by the `enrolment` that proved its device, from the
+    /// address `peer`.
+    pub(crate) fn new(boot: u64, enrolment: String, peer: SocketAddr) -> Self {
+        Self { boot, enrolment, peer, acked: AtomicU64::new(0), wake: Notify::new(), downward: Mutex::default() }
     }
 
     fn downward(&self) -> MutexGuard<'_, Downward> {
@@ -48,10 +52,25 @@ impl Link {
         self.boot
     }
 
-    /// What in the registry proved the device: see [`Proven`](super::Proven).
+    /// Which enrolment proved the device: see [`Proven`](super::Proven).
     #[must_use]
-    pub fn key(&self) -> &str {
-        &self.key
+    pub fn enrolment(&self) -> &str {
+        &self.enrolment
+    }
+
+    /// From where the device has connected.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// How many points the device may send from now on; as many as it likes where there is no rate.
+    pub fn limit(&self, rate: Option<PointRate>) {
+        self.downward().rate = rate;
+    }
+
+    pub(crate) fn rate(&self) -> Option<PointRate> {
+        self.downward().rate
     }
 
     /// Everything of this boot up to `sequence` is durable. Only the highest number matters, so nothing queues.

@@ -15,9 +15,10 @@ use tokio::task::JoinHandle;
 use super::connection::{Shared, Stage, Unheard, serve};
 use super::credentials::{Proof, Proven};
 use super::entrance::Entrance;
+use super::guesses::Watch;
 use super::link::Link;
 use crate::error::{Error, Result};
-use crate::model::{Clock, CommandId, DeviceName};
+use crate::model::{Clock, CommandId, DeviceName, PointRate};
 use crate::protocol::{Answer, Code, Hello, Limits, Refusal, ServerEvent};
 
 /// What the host says of a device that it takes in.
@@ -31,6 +32,21 @@ pub struct Admission {
     pub taken: u64,
 }
 
+/// A login that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedLogin {
+    /// From where.
+    pub peer: SocketAddr,
+    /// Why: a code of `docs/protocol.md`.
+    pub code: Code,
+    /// For a person.
+    pub detail: String,
+    /// The device whose proof was shown, or was guessed at.
+    pub named: Option<DeviceName>,
+    /// Who the peer said it was.
+    pub claimed: Option<DeviceName>,
+}
+
 /// What stands above the gateway: judges devices and takes what they send.
 pub trait Host: Send + Sync + 'static {
     /// Who shows that proof. The hello's own claim is only compared with it.
@@ -39,10 +55,18 @@ pub trait Host: Send + Sync + 'static {
     /// A [`Refusal`], which the device is told.
     fn judge(&self, proof: Proof<'_>, hello: &Hello) -> Result<Proven, Refusal>;
 
+    /// Whose proof that is, or pretends to be.
+    fn named(&self, _proof: Proof<'_>) -> Option<DeviceName> {
+        None
+    }
+
+    /// A login was refused: by [`judge`](Self::judge), or by TLS for a client certificate that is not good.
+    fn refused(&self, _login: RefusedLogin) {}
+
     /// Takes a proved device in: registers its channels and fences an earlier session of the same device.
     fn admit(
         &self,
-        device: &DeviceName,
+        proven: &Proven,
         hello: &Hello,
         link: Arc<Link>,
     ) -> impl Future<Output = Result<Admission, Refusal>> + Send;
@@ -51,6 +75,9 @@ pub trait Host: Send + Sync + 'static {
     /// can be stored. A [`Refusal`] ends its session.
     fn take(&self, device: &DeviceName, epoch: u64, event: ServerEvent)
     -> impl Future<Output = Result<(), Refusal>> + Send;
+
+    /// A device sends more than it [may](Link::limit), and is read more slowly from now on. Told once a session.
+    fn slowed(&self, _device: &DeviceName, _rate: PointRate) {}
 
     /// A command could not be sent.
     fn answered(&self, device: &DeviceName, id: &CommandId, answer: Answer);
@@ -122,7 +149,8 @@ impl Gateway {
         let connections = Arc::new(Semaphore::new(most));
         // Whoever gets its turn after half of the time for its login can still make it.
         let entrance = Entrance::new(options.logins, options.limits.hello_timeout / 2, clock.clone());
-        let shared = Arc::new(Shared { host, tls, limits: options.limits, clock, stopping, entrance });
+        let shared =
+            Arc::new(Shared { host, tls, limits: options.limits, clock, stopping, entrance, guesses: Watch::default() });
         let accepting =
             tokio::spawn(accept(listener, shared, connections.clone(), Arc::new(Semaphore::new(options.unproved))));
         Ok(Self { address, stop, accepting, connections, most })

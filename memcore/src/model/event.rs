@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::command::{CommandId, CommandState};
+use super::identity::{DeviceProof, PointRate};
 use super::name::{ChannelName, DeviceName};
 use super::time::Timestamp;
 
@@ -78,6 +79,24 @@ pub enum EventKind {
         /// For a person.
         detail: String,
     },
+    /// A device sends more points than it may, and is read more slowly from now on: nothing is lost. Told once a session.
+    Quota {
+        /// The device.
+        device: DeviceName,
+        /// What it may send.
+        #[serde(flatten)]
+        rate: PointRate,
+    },
+    /// The gateway shows a new certificate to those who connect from now on; who is connected stays.
+    CertificateReloaded {
+        /// When the new one ends.
+        ends: Option<Timestamp>,
+    },
+    /// Certificate files have changed into what cannot be used: the earlier certificate stays in use.
+    CertificateRefused {
+        /// Why.
+        reason: String,
+    },
     /// The store takes no more writes. On the bus it stands under the device `memcore.server`, as all that is about the
     /// server itself.
     ReadOnly {
@@ -98,8 +117,11 @@ impl EventKind {
             | Self::Rejected { device, .. }
             | Self::Command { device, .. }
             | Self::Refreshed { device, .. }
-            | Self::Reported { device, .. } => Some(device),
-            Self::ReadOnly { .. } | Self::Writable => None,
+            | Self::Reported { device, .. }
+            | Self::Quota { device, .. } => Some(device),
+            Self::CertificateReloaded { .. } | Self::CertificateRefused { .. } | Self::ReadOnly { .. } | Self::Writable => {
+                None
+            }
         }
     }
 }
@@ -117,4 +139,10 @@ pub struct DeviceStatus {
     pub channels: usize,
     /// How many of its points were taken since the server started.
     pub points: u64,
+    /// How many points it may send, where that is limited for it.
+    #[serde(default)]
+    pub rate: Option<PointRate>,
+    /// What it may prove itself by, the newest first.
+    #[serde(default)]
+    pub proofs: Vec<DeviceProof>,
 }

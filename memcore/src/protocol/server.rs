@@ -521,6 +521,15 @@ impl ServerSession {
         Some(self.frame_begun.map_or(own, |begun| own.min(begun + self.limits.frame_timeout)))
     }
 
+    /// The server itself does not read for now (P51): neither the device's silence nor the age of a message counts. It is asked
+    /// all the same now and then, so that it hears that its server is there.
+    pub fn hold(&mut self, now: Duration) {
+        if std::mem::take(&mut self.pinged) {
+            self.heard = now;
+        }
+        self.frame_begun = self.frame_begun.map(|_| now);
+    }
+
     /// Time has passed: asks a silent device, closes a session that is late.
     pub fn handle_timeout(&mut self, now: Duration) {
         if self.deadline().is_none_or(|deadline| now < deadline) {

@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::command_journal::Progress;
-use crate::error::Result;
-use crate::model::{Command, CommandId, CommandState, SeriesName, Span, Timestamp};
+use crate::error::{Error, Result};
+use crate::model::{Command, CommandId, CommandState, SeriesName, Span, Timestamp, shorten};
+
+/// Who asks where nobody is named: the program that the server runs in.
+pub(crate) const PROGRAM: &str = "program";
 
 /// How long a command may wait for its device unless it says otherwise.
 const EXPIRES_IN: Span = Span::from_seconds(60);
@@ -36,13 +39,17 @@ pub struct CommandRequest {
     /// For safety: minimum times and ramps of the channel do not hold it back. Only for 0 and for its declared fallback.
     #[serde(default)]
     pub safety: bool,
+    /// At whose wish, for the audit trail: up to 128 characters; `program` where nobody is named. Nobody can name himself over the
+    /// local socket.
+    #[serde(skip)]
+    pub by: Option<String>,
 }
 
 impl CommandRequest {
     /// A value without a lease, such as a relay's state.
     #[must_use]
     pub fn new(target: SeriesName, value: f64) -> Self {
-        Self { target, value, id: None, expires_in: None, lease: None, fallback: None, safety: false }
+        Self { target, value, id: None, expires_in: None, lease: None, fallback: None, safety: false, by: None }
     }
 
     /// The value holds for so long unless it is refreshed; then the device goes to `fallback` by itself.
@@ -78,6 +85,22 @@ impl CommandRequest {
     pub fn id(mut self, id: CommandId) -> Self {
         self.id = Some(id);
         self
+    }
+
+    /// At whose wish, for the audit trail.
+    #[must_use]
+    pub fn by(mut self, by: impl Into<String>) -> Self {
+        self.by = Some(by.into());
+        self
+    }
+
+    /// Who is to stand in the audit trail.
+    pub(crate) fn author(&self) -> Result<String> {
+        let by = self.by.as_deref().unwrap_or(PROGRAM);
+        if by.is_empty() || by.chars().count() > 128 || by.chars().any(char::is_control) {
+            return Err(Error::invalid(format!("by is {:?}, expected 1 to 128 characters that can be seen", shorten(by))));
+        }
+        Ok(by.to_owned())
     }
 
     pub(crate) fn into_command(self, now: Timestamp) -> Result<Command> {

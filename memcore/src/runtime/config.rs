@@ -18,11 +18,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::store_config::StoreConfig;
+use super::store_config::{StoreConfig, read_size};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{GatewayOptions, Identity};
-use crate::model::Span;
+use crate::model::{PointRate, Span};
 use crate::protocol::Limits;
 
 /// Environment variables that set a key: `MEMCORE__GATEWAY__LISTEN=127.0.0.1:0` is `gateway.listen`.
@@ -30,6 +30,9 @@ const ENVIRONMENT: &str = "MEMCORE__";
 
 /// A hello with its credential and a channel or two fits.
 const HELLO_BYTES_MIN: usize = 1024;
+
+/// Some thousand lines.
+const AUDIT_BYTES_MIN: u64 = 1_000_000;
 
 /// How a server runs. Every key has a default; an unknown key is refused.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -44,6 +47,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// The bus.
     pub bus: BusConfig,
+    /// The audit trail.
+    pub audit: AuditConfig,
     /// HEM boards.
     #[cfg(feature = "adapters")]
     pub hem: super::hem::HemConfig,
@@ -56,6 +61,7 @@ impl Default for Config {
             gateway: GatewayConfig::default(),
             store: StoreConfig::default(),
             bus: BusConfig::default(),
+            audit: AuditConfig::default(),
             #[cfg(feature = "adapters")]
             hem: super::hem::HemConfig::default(),
         }
@@ -95,6 +101,11 @@ pub struct GatewayConfig {
     /// How far in the future a measurement's time may lie: `5m`.
     #[serde(deserialize_with = "span")]
     pub time_ahead: Span,
+    /// How many points a second a device may send, sustained; as many as it likes where it is absent. Beyond it a device is read
+    /// more slowly, and nothing is lost. `memcore devices limit` sets it for one.
+    pub device_points_per_s: Option<f64>,
+    /// How many points a device may send at once; ten seconds' worth where it is absent.
+    pub device_burst: Option<f64>,
 }
 
 impl Default for GatewayConfig {
@@ -114,6 +125,8 @@ impl Default for GatewayConfig {
             message_bytes: options.limits.message_bytes,
             channels: options.limits.channels,
             time_ahead: options.limits.time_ahead,
+            device_points_per_s: None,
+            device_burst: None,
         }
     }
 }
@@ -124,6 +137,19 @@ impl GatewayConfig {
         let limits = Limits { hello_bytes, message_bytes, channels, time_ahead, ..Limits::default() };
         let Self { listen, connections, unproved, logins, .. } = *self;
         GatewayOptions { listen, connections, unproved, logins, limits }
+    }
+
+    /// How many points a device may send, unless it is set for it.
+    pub(crate) fn device_rate(&self) -> Result<Option<PointRate>> {
+        match (self.device_points_per_s, self.device_burst) {
+            (None, Some(_)) => Err(Error::invalid(
+                "gateway.device_points_per_s is missing: gateway.device_burst is how far a device may run ahead of it",
+            )),
+            (per_second, burst) => {
+                let rate = per_second.map(|per_second| PointRate::new(per_second, burst)).transpose();
+                rate.map_err(|e| Error::invalid(format!("gateway.device_{}", e.message())))
+            }
+        }
     }
 
     /// What no device could keep is refused.
@@ -164,6 +190,22 @@ impl GatewayConfig {
 pub struct BusConfig {
     /// A NATS server with JetStream, such as `nats://127.0.0.1:4222`; without one the bus is embedded.
     pub nats: Option<String>,
+}
+
+/// The `[audit]` section.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct AuditConfig {
+    /// The most that the audit trail takes of the disk, `256MB`; beyond it the oldest lines go. At least `1MB`.
+    #[serde(deserialize_with = "audit_size")]
+    pub max_size: u64,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self { max_size: 256_000_000 }
+    }
 }
 
 impl Config {
@@ -213,6 +255,7 @@ impl Config {
         let config = parse(table, "configuration")?;
         config.gateway.identity()?;
         config.gateway.check_limits()?;
+        config.gateway.device_rate()?;
         #[cfg(feature = "adapters")]
         config.hem.check()?;
         Ok(config)
@@ -251,6 +294,14 @@ fn set(table: &mut Table, key: &str, value: &str) -> Result<()> {
     }
     target.insert(leaf.to_owned(), read_value(value));
     Ok(())
+}
+
+fn audit_size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<u64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match read_size(&text).map_err(serde::de::Error::custom)? {
+        size if size >= AUDIT_BYTES_MIN => Ok(size),
+        _ => Err(serde::de::Error::custom(format!("size is {text:?}, expected 1MB at least"))),
+    }
 }
 
 fn span<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Span, D::Error> {
@@ -313,6 +364,10 @@ mod tests {
             ("[gateway]\nmessage_bytes = 1024", vec![], vec!["gateway.message_bytes is 1024", "65536"]),
             ("[gateway]\nchannels = 0", vec![], vec!["gateway.channels is 0"]),
             ("[gateway]\nca = \"ca.pem\"", vec![], vec!["gateway.certificate is missing", "gateway.ca"]),
+            ("[gateway]\ndevice_points_per_s = 0", vec![], vec!["gateway.device_points_per_s is 0"]),
+            ("[gateway]\ndevice_points_per_s = 9\ndevice_burst = 0", vec![], vec!["gateway.device_burst is 0"]),
+            ("[gateway]\ndevice_burst = 9", vec![], vec!["gateway.device_points_per_s is missing"]),
+            ("[audit]\nmax_size = \"1kB\"", vec![], vec!["audit.max_size", "1kB", "1MB"]),
             ("[store]\nkeep = \"2 years\"", vec![], vec!["store.keep", "2 years", "90d", "2y"]),
             ("[store]\nkeep = \"0d\"", vec![], vec!["store.keep", "0d", "more than nothing"]),
             ("[store]\nmax_size = \"10 apples\"", vec![], vec!["store.max_size", "10 apples", "10GB"]),

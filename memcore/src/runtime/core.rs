@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::audit::{Act, Audit};
 use super::command_journal::{CommandJournal, Writer, unwritable};
 use super::commander::{Change, Commander, Refresh, Sender, WITHIN};
 use super::commands::{CommandRequest, CommandTicket, Kept, new_id};
 use super::embedded::Memcore;
 use super::links::Links;
 use crate::error::{Error, Result};
-use crate::gateway::{Enrolled, Link, Registry};
+use crate::gateway::{Certificates, Enrolled, Registry};
 use crate::model::{
-    Channel, Clock, Command, CommandId, CommandState, DeviceName, DeviceStatus, Event, EventKind, Pattern, SeriesName, Span,
+    Channel, Clock, Command, CommandId, CommandState, DeviceName, DeviceStatus, Event, EventKind, Pattern, PointRate,
+    SeriesName, Span,
 };
 use crate::protocol::Answer;
 use crate::router::{Attempt, Bus, Message, MessageKind, Subject};
@@ -28,6 +30,14 @@ pub(crate) struct Core {
     pub(crate) bus_ids: bool,
     pub(crate) links: Links,
     pub(crate) registry: Registry,
+    pub(crate) certificates: Certificates,
+    /// How many points a device may send, unless it is set for it.
+    pub(crate) rate: Option<PointRate>,
+    pub(crate) audit: Audit,
+    /// When a refused login was last logged, and how many were not since.
+    pub(crate) complaints: Mutex<(Option<std::time::Duration>, u64)>,
+    /// The folder of the site.
+    pub(crate) site: std::path::PathBuf,
     pub(crate) clock: Arc<dyn Clock>,
     /// Under which name events stand that are about the server itself.
     pub(crate) myself: DeviceName,
@@ -130,9 +140,10 @@ impl Core {
 
     /// Issues what a user asks for.
     pub(crate) fn request(&self, request: CommandRequest) -> Result<CommandTicket> {
+        let by = request.author()?;
         let command = request.into_command(self.clock.now())?;
         let id = command.id.clone();
-        let state = self.issue(command)?;
+        let state = self.issue(command, by)?;
         Ok(CommandTicket::new(id, state, self.kept()))
     }
 
@@ -149,9 +160,18 @@ impl Core {
     /// Every device that is enrolled or was heard, by name.
     pub(crate) fn devices(&self) -> Vec<DeviceStatus> {
         let mut status = self.links.status();
-        for Enrolled { device, .. } in self.registry.list() {
-            let blank = DeviceStatus { device: device.clone(), connected: false, last_seen: None, channels: 0, points: 0 };
-            status.entry(device).or_insert(blank);
+        for Enrolled { device, rate, proofs, .. } in self.registry.list() {
+            let blank = || DeviceStatus {
+                device: device.clone(),
+                connected: false,
+                last_seen: None,
+                channels: 0,
+                points: 0,
+                rate: None,
+                proofs: Vec::new(),
+            };
+            let known = status.entry(device.clone()).or_insert_with(blank);
+            (known.rate, known.proofs) = (rate, proofs);
         }
         for (series, _) in self.memcore.series(Pattern::all()) {
             if let Some(status) = status.get_mut(&series.device) {
@@ -176,22 +196,27 @@ impl Core {
 
     /// Issues a command: sent at once where the device is connected, else kept until it is, or until its expiry. The same id
     /// again gives the command that it was, whatever the channel says by now.
-    pub(crate) fn issue(&self, mut command: Command) -> Result<watch::Receiver<CommandState>> {
+    pub(crate) fn issue(&self, mut command: Command, by: String) -> Result<watch::Receiver<CommandState>> {
         if let Some(state) = self.commander().repeated(&command)? {
             return Ok(state);
         }
         let channel = self.channel(&command.target)?;
         fill_fallback(&mut command, &channel);
         self.check(&command, &channel)?;
-        self.issue_checked(command, Sender::User(channel.rules.hold))
+        // What is for safety is done whatever becomes of the trail.
+        if !command.safety {
+            self.audit.check_room()?;
+        }
+        self.issue_checked(command, Sender::User(channel.rules.hold), by)
     }
 
-    fn issue_checked(&self, command: Command, sender: Sender) -> Result<watch::Receiver<CommandState>> {
+    fn issue_checked(&self, command: Command, sender: Sender, by: String) -> Result<watch::Receiver<CommandState>> {
         if self.journal.progress().failing && !command.safety {
             return Err(unwritable());
         }
         let (state, new) = self.decide(|commander| commander.issue(command.clone(), sender))?;
         if new {
+            self.audit.say(Some(by), Act::issued(&command));
             self.changed(Change { id: command.id.clone(), command: command.clone(), state: CommandState::Queued });
             self.send(&command);
         }
@@ -320,7 +345,8 @@ impl Core {
             device: target.device,
             channel: target.channel,
         });
-        if let Err(error) = self.issue_checked(Command { id, expires, ..of }, Sender::Refresh) {
+        let by = format!("refresh of {}", of.id);
+        if let Err(error) = self.issue_checked(Command { id, expires, ..of }, Sender::Refresh, by) {
             tracing::warn!(%error, "a value cannot be sent again");
         }
     }
@@ -333,23 +359,11 @@ impl Core {
 
     pub(crate) fn changed(&self, change: Change) {
         let Change { id, command, state } = change;
-        self.note(EventKind::Command { id, device: command.target.device.clone(), channel: command.target.channel, state });
-    }
-
-    /// Rereads the registry; devices lose their session where what proved them does no longer. They are looked at whether
-    /// this reading found a change or not: a login or an enrolment may have read it before.
-    pub(crate) fn refresh_registry(&self) {
-        if let Err(error) = self.registry.refresh() {
-            // A half-written or corrupt file keeps the old entries in use.
-            tracing::warn!(%error, "the device registry cannot be read; the earlier one stays in use");
+        if state.is_final() {
+            let (id, target) = (id.clone(), command.target.clone());
+            self.audit.say(None, Act::CommandEnded { id, target, end: state.clone() });
         }
-        self.close_revoked();
-    }
-
-    /// Ends the sessions of devices that are no longer enrolled as they were when they proved themselves.
-    pub(crate) fn close_revoked(&self) {
-        let revoked = |_: &DeviceName, link: &Link| !self.registry.holds(link.key());
-        self.links.close_where(revoked, crate::protocol::Code::Revoked, "no longer enrolled, or enrolled anew");
+        self.note(EventKind::Command { id, device: command.target.device.clone(), channel: command.target.channel, state });
     }
 
     pub(crate) fn count(&self, counter: impl FnOnce(&Counters) -> &AtomicU64, by: u64) {

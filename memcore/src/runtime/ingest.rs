@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::audit::Act;
 use super::core::Core;
 use super::payload;
 use crate::error::ErrorKind;
-use crate::gateway::{Admission, Host, Link, Proof, Proven};
-use crate::model::{Batch, Channel, CommandId, DeviceName, EventKind};
+use crate::gateway::{Admission, Host, Link, Proof, Proven, RefusedLogin};
+use crate::model::{Batch, Channel, CommandId, DeviceName, EventKind, PointRate};
 use crate::protocol::{Answer, Code, Hello, Refusal, ServerEvent};
 use crate::router::{Attempt, Message, MessageId, Subject};
 
@@ -18,32 +19,49 @@ pub(crate) struct Ingest(pub(crate) Arc<Core>);
 impl Host for Ingest {
     fn judge(&self, proof: Proof<'_>, hello: &Hello) -> Result<Proven, Refusal> {
         // An enrolment by another process may be a moment old.
-        let verified = self.0.registry.verify(proof).or_else(|e| match self.0.registry.refresh() {
-            Ok(true) => self.0.registry.verify(proof),
+        let verify = || self.0.registry.verify(proof, self.0.clock.now());
+        let verified = verify().or_else(|e| match self.0.registry.refresh() {
+            Ok(true) => verify(),
             _ => Err(e),
         });
         let proven = verified.map_err(|e| Refusal::new(Code::BadCredential, e.to_string()))?;
         match &hello.device {
             Some(claimed) if *claimed != proven.device => {
                 let device = &proven.device;
-                tracing::warn!(%device, %claimed, "a device claimed another's name");
                 Err(Refusal::new(Code::WrongDevice, format!("the credential is that of {device}, not of {claimed}")))
             }
             _ => Ok(proven),
         }
     }
 
-    async fn admit(&self, device: &DeviceName, hello: &Hello, link: Arc<Link>) -> Result<Admission, Refusal> {
+    fn named(&self, proof: Proof<'_>) -> Option<DeviceName> {
+        self.0.registry.named(proof)
+    }
+
+    fn refused(&self, login: RefusedLogin) {
+        self.0.login_refused(login);
+    }
+
+    fn slowed(&self, device: &DeviceName, rate: PointRate) {
+        self.0.note(EventKind::Quota { device: device.clone(), rate });
+        self.0.audit.say(None, Act::Quota { device: device.clone(), rate });
+    }
+
+    async fn admit(&self, proven: &Proven, hello: &Hello, link: Arc<Link>) -> Result<Admission, Refusal> {
+        let device = &proven.device;
         self.register(device, hello.channels.clone()).await?;
+        link.limit(self.0.rate_of(device));
         let (boot, now) = (link.boot(), self.0.clock.now());
         // What an earlier session is handing on comes to its end first, so that it is either taken or sent again.
         let numbering = self.0.links.numbering(device);
         let mut numbering = numbering.lock().await;
-        let epoch = self.0.links.open(device, link, now);
+        let address = link.peer();
+        let (epoch, earlier) = self.0.links.open(device, link, now);
         // Read after the link is in place: what becomes durable from here on is acknowledged over it.
         let durable = self.0.memcore.store().durable_sequence(device, boot);
         let taken = numbering.begin(epoch, boot).max(durable);
         drop(numbering);
+        self.0.logged_in(proven, address, epoch, earlier.map(|link| link.peer()));
         self.0.note(EventKind::Connected { device: device.clone(), epoch });
         self.0.send_queued(device);
         Ok(Admission { epoch, durable, taken })
@@ -147,7 +165,7 @@ impl Ingest {
             return;
         }
         self.0.links.heard(device, 0, self.0.clock.now());
-        let shown = self.0.bus.try_publish(Message::new(Subject::data(device), payload::encode_live(batch)));
+        let shown = self.0.bus.try_publish(Message::new(Subject::live(device), payload::encode(batch)));
         if !matches!(shown, Ok(Attempt::Accepted)) {
             tracing::debug!(%device, "a live row was dropped");
         }

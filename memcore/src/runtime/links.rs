@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::gateway::Link;
-use crate::model::{DeviceName, DeviceStatus, SequencePosition, Timestamp};
+use crate::model::{DeviceName, DeviceStatus, PointRate, SequencePosition, Timestamp};
 use crate::protocol::Code;
 
 /// How far a device's own numbering was handed on. It is locked for as long as a batch is on its way onto the bus: batches
@@ -72,17 +72,18 @@ impl Links {
         }
     }
 
-    /// A device's new session; an earlier one is fenced. Returns the new epoch.
-    pub(crate) fn open(&self, device: &DeviceName, link: Arc<Link>, now: Timestamp) -> u64 {
+    /// A device's new session; an earlier one is fenced. Returns the new epoch, and the one that was fenced.
+    pub(crate) fn open(&self, device: &DeviceName, link: Arc<Link>, now: Timestamp) -> (u64, Option<Arc<Link>>) {
         let epoch = self.epoch.fetch_add(1, Ordering::Relaxed) + 1;
         let mut known = self.known();
         let entry = known.entry(device.clone()).or_default();
         let earlier = entry.session.replace((epoch, link));
         entry.last_seen = Some(now);
-        if let Some((_, link)) = earlier {
+        let earlier = earlier.map(|(_, link)| link);
+        if let Some(link) = &earlier {
             link.close(Code::Superseded, "the same device has logged in again");
         }
-        epoch
+        (epoch, earlier)
     }
 
     /// A session ended; a later one of the same device goes on.
@@ -126,6 +127,15 @@ impl Links {
         }
     }
 
+    /// What each connected device may send from now on.
+    pub(crate) fn limit(&self, rate: impl Fn(&DeviceName) -> Option<PointRate>) {
+        for (device, entry) in self.known().iter() {
+            if let Some((_, link)) = &entry.session {
+                link.limit(rate(device));
+            }
+        }
+    }
+
     /// What is known of every device heard since the start.
     pub(crate) fn status(&self) -> HashMap<DeviceName, DeviceStatus> {
         let known = self.known();
@@ -136,6 +146,8 @@ impl Links {
                 last_seen: entry.last_seen,
                 channels: 0,
                 points: entry.points,
+                rate: None,
+                proofs: Vec::new(),
             };
             (device.clone(), status)
         });

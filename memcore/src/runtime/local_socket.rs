@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use super::commands::CommandRequest;
 use super::core::Core;
 use crate::error::{Error, ErrorKind, Result};
+use crate::gateway::ServerCertificate;
 use crate::model::{CommandId, CommandState, DeviceStatus};
 
 /// The longest request.
@@ -65,6 +66,8 @@ pub struct LocalStatus {
     pub devices: Vec<DeviceStatus>,
     /// Points that are durable since its start.
     pub points_durable: u64,
+    /// The certificate that its gateway shows.
+    pub certificate: ServerCertificate,
     /// The number of its process.
     pub process: u32,
 }
@@ -134,6 +137,7 @@ async fn accept(listener: UnixListener, core: Arc<Core>, address: SocketAddr) {
 }
 
 async fn answer(stream: UnixStream, core: &Arc<Core>, address: SocketAddr) -> std::io::Result<()> {
+    let by = stream.peer_cred().map(|user| format!("uid {}", user.uid()))?;
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(tokio::io::AsyncReadExt::take(read, REQUEST_BYTES));
     let mut line = String::new();
@@ -142,10 +146,12 @@ async fn answer(stream: UnixStream, core: &Arc<Core>, address: SocketAddr) -> st
     let followed = match request {
         Ok(Request::Status) => {
             let (devices, points_durable) = (core.devices(), core.stats().points_durable);
-            let status = LocalStatus { address, devices, points_durable, process: std::process::id() };
+            let (certificate, process) = (core.certificates.server(), std::process::id());
+            let status = LocalStatus { address, devices, points_durable, certificate, process };
             return send(&mut write, &Response::Status(status)).await;
         }
-        Ok(Request::Command(request)) => core.request(request),
+        // The system says who that is.
+        Ok(Request::Command(request)) => core.request(request.by(by)),
         Ok(Request::Follow(id)) => core.find_command(&id),
         #[cfg(feature = "adapters")]
         Ok(Request::ServeHem(asked)) => {

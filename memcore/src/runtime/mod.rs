@@ -52,6 +52,8 @@ pub use crate::store::{
 };
 
 #[cfg(feature = "gateway")]
+mod audit;
+#[cfg(feature = "gateway")]
 mod command_journal;
 #[cfg(feature = "gateway")]
 mod commander;
@@ -67,6 +69,8 @@ mod descriptors;
 mod export;
 #[cfg(all(feature = "adapters", any(feature = "gateway", feature = "sim")))]
 mod hem;
+#[cfg(feature = "gateway")]
+mod identity;
 #[cfg(feature = "files")]
 mod import;
 #[cfg(feature = "gateway")]
@@ -97,13 +101,19 @@ pub(crate) use crate::adapters::hem::{BoardOptions, BoardState, HemBoard, HemQua
 #[cfg(feature = "cli")]
 pub(crate) use crate::client::Bundle;
 #[cfg(feature = "gateway")]
+pub use crate::gateway::{Enrolled, ServerCertificate};
+#[cfg(feature = "gateway")]
+pub use audit::{Act, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, read_audit, verify_audit};
+#[cfg(feature = "gateway")]
 pub use commands::{CommandRequest, CommandTicket};
 #[cfg(feature = "gateway")]
-pub use config::{BusConfig, Config, GatewayConfig};
+pub use config::{AuditConfig, BusConfig, Config, GatewayConfig};
 #[cfg(all(feature = "adapters", feature = "sim"))]
 pub use hem::{EmulatorOptions, HemEmulator};
 #[cfg(all(feature = "adapters", feature = "gateway"))]
 pub use hem::{HemBoardConfig, HemConfig, HemServeConfig, ServedHem};
+#[cfg(feature = "gateway")]
+pub use identity::{Enrolment, OVERLAP_DEFAULT};
 #[cfg(feature = "gateway")]
 pub use live::{Events, Readings};
 #[cfg(all(feature = "gateway", feature = "client"))]
@@ -116,7 +126,7 @@ pub use local_socket::LocalHem;
 #[cfg(feature = "gateway")]
 pub use local_socket::{LocalClient, LocalStatus};
 #[cfg(feature = "gateway")]
-pub use server::{Enrolment, ProofKind, Server, ServerHandle, serve};
+pub use server::{Server, ServerHandle, serve};
 #[cfg(feature = "gateway")]
 pub use store_config::{RetentionRule, StoreConfig, Sync};
 #[cfg(feature = "sim")]

@@ -4,7 +4,6 @@
 //! into the store, the store closed. What was acknowledged is on disk; what was not is still with its device.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,20 +11,21 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use super::audit::{Act, Audit};
 use super::command_journal::CommandJournal;
 use super::commander::Commander;
 use super::commands::{CommandRequest, CommandTicket};
 use super::config::Config;
 use super::core::{Core, Counters, ServerStats};
 use super::embedded::Memcore;
+use super::identity::by_clock;
 use super::ingest::Ingest;
 use super::links::Links;
 use super::live::{Events, Readings};
 use super::{local_socket, recorder};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::{Certificates, Enrolled, Gateway, Registry};
+use crate::gateway::{Certificates, Gateway, Registry};
 use crate::model::{Clock, DeviceName, DeviceStatus, Name, Pattern, SystemClock};
-use crate::protocol::{Bundle, Code};
 use crate::router::{Bus, Delivery, EmbeddedBus, SubjectPattern};
 
 /// Batches between the gateway and the recorder. Full-policy: devices wait.
@@ -35,28 +35,17 @@ const RECORDER_QUEUE: usize = 4096;
 const VIEWER_QUEUE: usize = 4096;
 
 const TICK: Duration = Duration::from_millis(100);
-const REGISTRY_EVERY: u32 = 10;
+const IDENTITY_EVERY: Duration = Duration::from_secs(1);
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
-
-/// How a device proves itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ProofKind {
-    /// A secret.
-    #[default]
-    Secret,
-    /// A client certificate of the site's CA.
-    Certificate,
-}
 
 /// A running server. Dropping it without [`shutdown`](Self::shutdown) is like pulling the plug: nothing acknowledged is
 /// lost, but devices are not told.
 #[derive(Debug)]
 pub struct Server {
     core: Arc<Core>,
-    certificates: Arc<Certificates>,
     gateway: Option<Gateway>,
     recorder: Option<std::thread::JoinHandle<()>>,
-    ticking: JoinHandle<()>,
+    ticking: [JoinHandle<()>; 2],
     /// Removed when it is dropped.
     local: Option<local_socket::LocalSocket>,
     #[cfg(feature = "adapters")]
@@ -99,7 +88,7 @@ impl Server {
         crate::gateway::create_private_folder(&path)?;
         let certificates = Certificates::open(&path.join("tls"), &config.gateway.identity()?, clock.now())?;
         let registry = Registry::open(&path.join("devices.json"))?;
-        let tls = certificates.server_config(config.gateway.tls12)?;
+        let tls = by_clock(&*certificates.server_config(config.gateway.tls12)?, clock.clone());
         let options = config.store.options();
         let (opening, store_clock) = (path.clone(), Arc::clone(&clock));
         // Opening replays the log: not on a thread that serves the network.
@@ -118,6 +107,11 @@ impl Server {
             bus_ids,
             links: Links::new(clock.now()),
             registry,
+            certificates,
+            rate: config.gateway.device_rate()?,
+            audit: Audit::start(&path, config.audit.max_size, clock.clone())?,
+            complaints: std::sync::Mutex::default(),
+            site: path,
             clock: clock.clone(),
             myself: DeviceName::new(crate::model::OPERATOR_DEFAULT, "memcore", "server")?,
             runtime: Handle::current(),
@@ -130,11 +124,9 @@ impl Server {
         });
         core.start_commands(writer, ends)?;
         let recorder = Some(start_recorder(&core).await?);
-        let ticking = tokio::spawn(tick(core.clone()));
-        let certificates = Arc::new(certificates);
+        let ticking = [tokio::spawn(tick(core.clone())), tokio::spawn(look_after_identity(core.clone()))];
         let mut server = Self {
             core,
-            certificates,
             gateway: None,
             recorder,
             ticking,
@@ -158,6 +150,7 @@ impl Server {
         let address = gateway.address();
         self.gateway = Some(gateway);
         self.local = local_socket::LocalSocket::open(&config.path, &self.core, address)?;
+        self.core.audit.say(None, Act::Started { address });
         #[cfg(feature = "adapters")]
         self.open_hem(config, address).await?;
         tracing::info!(%address, path = %config.path.display(), "listening");
@@ -168,7 +161,7 @@ impl Server {
     async fn open_hem(&mut self, config: &Config, address: SocketAddr) -> Result<()> {
         use super::hem::{Boards, Home};
         let server = Home::server(address, &config.gateway.names, config.gateway.certificate.is_some());
-        let (registry, certificates, now) = (&self.core.registry, &*self.certificates, self.core.clock.now());
+        let (registry, certificates, now) = (&self.core.registry, &self.core.certificates, self.core.clock.now());
         let home = Home { site: &config.path, registry, certificates, server, now };
         self.hem.boards = Boards::start(&config.hem.boards, &home)?;
         if let Some(serve) = &config.hem.serve {
@@ -203,7 +196,7 @@ impl Server {
     /// The server as it is shared by those that only use it.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
-        ServerHandle { core: self.core.clone(), certificates: self.certificates.clone(), address: self.address() }
+        ServerHandle { core: self.core.clone(), address: self.address() }
     }
 
     /// Stops: no new connections, devices told to come back, what was taken stored, the store closed.
@@ -212,6 +205,7 @@ impl Server {
     /// [`Io`](ErrorKind::Io) where the last writes did not reach the disk.
     pub async fn shutdown(mut self) -> Result<()> {
         drop(self.local.take());
+        let served = self.gateway.is_some();
         #[cfg(feature = "adapters")]
         {
             let Hem { boards, served } = std::mem::take(&mut self.hem);
@@ -221,7 +215,7 @@ impl Server {
         if let Some(gateway) = self.gateway.take() {
             gateway.shutdown(DRAIN_WITHIN).await;
         }
-        self.ticking.abort();
+        self.ticking.iter().for_each(JoinHandle::abort);
         self.core.closing.store(true, Ordering::Release);
         self.core.end_commands();
         self.core.bus.close().await;
@@ -229,6 +223,7 @@ impl Server {
         let closed = tokio::task::spawn_blocking(move || {
             // A recorder that panicked has logged it; what it had not acknowledged is still with the devices.
             let _ = recorder.map(std::thread::JoinHandle::join);
+            core.end_identity(served);
             core.journal.close();
             core.memcore.close()
         });
@@ -238,7 +233,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.ticking.abort();
+        self.ticking.iter().for_each(JoinHandle::abort);
         self.core.closing.store(true, Ordering::Release);
         // With the bus closed the recorder stores what it still holds and ends, and the store goes with the last handle.
         if let Ok(runtime) = Handle::try_current() {
@@ -272,26 +267,33 @@ async fn start_recorder(core: &Arc<Core>) -> Result<std::thread::JoinHandle<()>>
     thread.spawn(move || recorder::run(&core, subscription, &runtime)).map_err(|e| Error::io("start the recorder", e))
 }
 
-/// What happens by the clock: commands expire, a disk is full or has room again, and enrolments that another process
-/// changed are seen.
+/// What happens by the clock: commands expire, and a disk is full or has room again.
 async fn tick(core: Arc<Core>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    for round in 0u32.. {
+    loop {
         interval.tick().await;
         core.handle_timeout();
         core.watch_store();
-        if round.is_multiple_of(REGISTRY_EVERY) {
-            core.refresh_registry();
-        }
+    }
+}
+
+/// Enrolments that another process changed, proofs whose time is over, certificates: files are read, so it waits for nobody.
+async fn look_after_identity(core: Arc<Core>) {
+    let mut interval = tokio::time::interval(IDENTITY_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        let core = core.clone();
+        // One that panicked has said so, and the next look is a new one.
+        let _ = tokio::task::spawn_blocking(move || core.look_after_identity()).await;
     }
 }
 
 /// A running server, as those use it that do not stop it. Clones are cheap.
 #[derive(Debug, Clone)]
 pub struct ServerHandle {
-    core: Arc<Core>,
-    certificates: Arc<Certificates>,
+    pub(super) core: Arc<Core>,
     address: SocketAddr,
 }
 
@@ -314,8 +316,9 @@ impl ServerHandle {
     /// [`Closed`](ErrorKind::Closed) where the server has shut down.
     pub async fn subscribe(&self, pattern: &Pattern) -> Result<Readings> {
         let delivery = Delivery::Viewer { capacity: VIEWER_QUEUE };
-        let subscription = self.core.bus.subscribe(SubjectPattern::data_of(pattern), delivery).await?;
-        Ok(Readings::new(subscription, pattern.clone()))
+        let subscription = self.core.bus.subscribe(SubjectPattern::data_of(pattern), delivery.clone()).await?;
+        let shown = self.core.bus.subscribe(SubjectPattern::live_of(pattern), delivery).await?;
+        Ok(Readings::new(subscription, shown, pattern.clone()))
     }
 
     /// Follows the events of all devices, from now on.
@@ -371,125 +374,5 @@ impl ServerHandle {
     #[must_use]
     pub fn stats(&self) -> ServerStats {
         self.core.stats()
-    }
-
-    /// Enrols a device; what is returned is shown once. An earlier enrolment of the same device ends.
-    ///
-    /// # Errors
-    /// [`Io`](ErrorKind::Io) where the registry cannot be written.
-    pub fn enroll(&self, device: &DeviceName, proof: ProofKind) -> Result<Bundle> {
-        // A device on this machine can use the bundle as it is; elsewhere the host part is to be replaced.
-        let server = format!("localhost:{}", self.address.port());
-        let bundle = enroll_in(&self.core.registry, &self.certificates, device, proof, &server, self.core.clock.now())?;
-        self.core.links.close_where(|other, _| other == device, Code::Revoked, "enrolled anew");
-        Ok(bundle)
-    }
-
-    /// Enrols an emulated device with a secret. Only an enrolment by an earlier simulation ends.
-    ///
-    /// # Errors
-    /// [`Conflict`](ErrorKind::Conflict) where the device is enrolled otherwise, [`Io`](ErrorKind::Io) where the registry
-    /// cannot be written.
-    pub fn enroll_simulated(&self, device: &DeviceName) -> Result<Bundle> {
-        let (server, now) = (format!("localhost:{}", self.address.port()), self.core.clock.now());
-        let bundle = self.core.registry.enroll_simulated(device, &server, &self.certificates, false, now)?;
-        self.core.close_revoked();
-        Ok(bundle)
-    }
-
-    /// Ends a device's enrolment and its session.
-    ///
-    /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) where the device is not enrolled.
-    pub fn revoke(&self, device: &DeviceName) -> Result<()> {
-        self.core.registry.revoke(device)?;
-        self.core.close_revoked();
-        Ok(())
-    }
-}
-
-fn enroll_in(
-    registry: &Registry,
-    certificates: &Certificates,
-    device: &DeviceName,
-    proof: ProofKind,
-    server: &str,
-    now: crate::model::Timestamp,
-) -> Result<Bundle> {
-    match proof {
-        ProofKind::Secret => registry.enroll_secret(device, server, certificates, now),
-        ProofKind::Certificate => registry.enroll_certificate(device, server, certificates, now),
-    }
-}
-
-/// The enrolment of a site, with or without a server running on it.
-#[derive(Debug)]
-pub struct Enrolment {
-    registry: Registry,
-    certificates: Certificates,
-    server: String,
-}
-
-impl Enrolment {
-    /// Opens the enrolment of the site that `config` describes, making its CA on the first use.
-    ///
-    /// # Errors
-    /// As [`Server::start`].
-    pub fn open(config: &Config) -> Result<Self> {
-        let path: &Path = &config.path;
-        crate::gateway::create_private_folder(path)?;
-        let now = SystemClock::default().now();
-        let certificates = Certificates::open(&path.join("tls"), &config.gateway.identity()?, now)?;
-        let registry = Registry::open(&path.join("devices.json"))?;
-        let host = config.gateway.names.first().map_or("localhost", String::as_str);
-        Ok(Self { registry, certificates, server: format!("{host}:{}", config.gateway.listen.port()) })
-    }
-
-    /// Enrols a device; what is returned is shown once. An earlier enrolment of the same device ends.
-    ///
-    /// # Errors
-    /// [`Io`](ErrorKind::Io) where the registry cannot be written.
-    pub fn enroll(&self, device: &DeviceName, proof: ProofKind, server: Option<&str>) -> Result<Bundle> {
-        let server = server.unwrap_or(&self.server);
-        enroll_in(&self.registry, &self.certificates, device, proof, server, SystemClock::default().now())
-    }
-
-    /// Enrols many devices at once with secrets, in the order given: thousands take no longer than the one write of the
-    /// registry. Earlier enrolments of the same devices end.
-    ///
-    /// # Errors
-    /// [`Io`](ErrorKind::Io) where the registry cannot be written; then none of them is enrolled.
-    pub fn enroll_many(&self, devices: &[DeviceName], server: Option<&str>) -> Result<Vec<Bundle>> {
-        let server = server.unwrap_or(&self.server);
-        self.registry.enroll_secrets(devices, server, &self.certificates, SystemClock::default().now())
-    }
-
-    /// Enrols an emulated device with a secret. Only an enrolment by an earlier simulation ends, unless `replace` says so.
-    ///
-    /// # Errors
-    /// As [`ServerHandle::enroll_simulated`].
-    pub fn enroll_simulated(&self, device: &DeviceName, server: Option<&str>, replace: bool) -> Result<Bundle> {
-        let server = server.unwrap_or(&self.server);
-        self.registry.enroll_simulated(device, server, &self.certificates, replace, SystemClock::default().now())
-    }
-
-    /// Where a device reaches the server, unless the enrolment is told otherwise: `host:port`.
-    #[must_use]
-    pub fn server(&self) -> &str {
-        &self.server
-    }
-
-    /// Ends a device's enrolment; a running server drops its session within seconds.
-    ///
-    /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) where the device is not enrolled.
-    pub fn revoke(&self, device: &DeviceName) -> Result<()> {
-        self.registry.revoke(device)
-    }
-
-    /// The enrolled devices, by name.
-    #[must_use]
-    pub fn list(&self) -> Vec<Enrolled> {
-        self.registry.list()
     }
 }

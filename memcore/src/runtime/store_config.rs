@@ -143,7 +143,7 @@ fn read_keep(text: &str) -> Result<Span> {
 }
 
 /// A whole number of bytes with its unit: `256MB`, `10GB`, `1TiB`.
-fn read_size(text: &str) -> Result<u64> {
+pub(super) fn read_size(text: &str) -> Result<u64> {
     const UNITS: [(&str, u64); 9] = [
         ("KiB", 1 << 10),
         ("MiB", 1 << 20),

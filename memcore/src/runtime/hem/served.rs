@@ -49,8 +49,9 @@ impl ServedHem {
             return Err(Error::not_found(format!("device {device} is not enrolled, and there are no readings of it")));
         }
         let delivery = Delivery::Viewer { capacity: QUEUE };
-        let subscription = core.bus.subscribe(SubjectPattern::data_of(&pattern), delivery).await?;
-        let readings = Readings::new(subscription, pattern.clone());
+        let subscription = core.bus.subscribe(SubjectPattern::data_of(&pattern), delivery.clone()).await?;
+        let shown = core.bus.subscribe(SubjectPattern::live_of(&pattern), delivery).await?;
+        let readings = Readings::new(subscription, shown, pattern.clone());
         let view = Arc::new(View::of(core, device));
         for (series, sample) in core.memcore.latest(pattern)? {
             view.take(series.channel, sample);
@@ -147,7 +148,8 @@ impl View {
         }
         let channel = ChannelName::new(&format!("node{node}.switch"))?;
         let target = SeriesName { device: self.device.clone(), channel };
-        let request = CommandRequest::new(target, f64::from(u8::from(on))).expires_in(EXPIRES_IN);
+        let request =
+            CommandRequest::new(target, f64::from(u8::from(on))).expires_in(EXPIRES_IN).by("an app of the hem endpoint");
         let ticket = self.core.request(request)?;
         orders.insert(node, (on, ticket.clone()));
         Ok(ticket)

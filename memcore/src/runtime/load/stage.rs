@@ -13,8 +13,8 @@ use crate::gateway::create_private_folder;
 use crate::model::DeviceName;
 use crate::protocol::{Bundle, Encoding};
 use crate::runtime::config::Config;
+use crate::runtime::identity::Enrolment;
 use crate::runtime::local_socket::LocalClient;
-use crate::runtime::server::Enrolment;
 
 /// How long a server may take to start.
 const START_WITHIN: Duration = Duration::from_secs(30);

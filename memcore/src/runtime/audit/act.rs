@@ -1,0 +1,290 @@
+//! What the audit trail says: who did what, when. Never a secret.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::model::{
+    Command, CommandId, CommandState, DeviceName, PointRate, ProofKind, SeriesName, Span, Timestamp, shorten,
+};
+
+/// One line of the trail.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Rises by one with each line.
+    pub number: u64,
+    /// When, by the server's clock.
+    #[serde(rename = "time_us")]
+    pub time: Timestamp,
+    /// At whose wish: `program` for the one that the server runs in, `uid 1000` for a user of this machine; of what devices and
+    /// the server itself do, nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What happened.
+    #[serde(flatten)]
+    pub act: Act,
+    /// The hash of the line before.
+    pub previous: String,
+    /// The SHA-256 of this line without its hash.
+    pub hash: String,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Act {
+    /// A server began to listen.
+    Started {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// A server was shut down in order.
+    Stopped,
+    /// A device was enrolled; an earlier enrolment of it ended.
+    Enrolled {
+        /// The device.
+        device: DeviceName,
+        /// How it proves itself.
+        proof: ProofKind,
+        /// Whether by a simulation.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        simulated: bool,
+    },
+    /// A device was given a new proof.
+    Rotated {
+        /// The device.
+        device: DeviceName,
+        /// How it proves itself from now on.
+        proof: ProofKind,
+        /// Until when its earlier proofs log in at the longest.
+        earlier_until_us: Timestamp,
+    },
+    /// A device's enrolment was ended.
+    Revoked {
+        /// The device.
+        device: DeviceName,
+    },
+    /// It was set how many points a device may send; what the configuration says for all, where there is no rate.
+    Limited {
+        /// The device.
+        device: DeviceName,
+        /// The rate.
+        rate: Option<PointRate>,
+    },
+    /// A device logged in.
+    Login {
+        /// The device.
+        device: DeviceName,
+        /// Which of its proofs it showed: the `id` in the list of devices.
+        proof: String,
+        /// From where.
+        address: SocketAddr,
+        /// The number of its session.
+        epoch: u64,
+    },
+    /// A login was refused.
+    LoginRefused {
+        /// From where.
+        address: SocketAddr,
+        /// Whose proof was shown, or guessed at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<DeviceName>,
+        /// Who the peer said it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        claimed: Option<DeviceName>,
+        /// Why: a code of `docs/protocol.md`.
+        code: String,
+        /// For a person.
+        detail: String,
+    },
+    /// A device logged in while it had a session: the earlier one was fenced.
+    Takeover {
+        /// The device.
+        device: DeviceName,
+        /// From where the earlier session came.
+        earlier: SocketAddr,
+        /// From where the later one comes.
+        address: SocketAddr,
+        /// The number of the later session.
+        epoch: u64,
+    },
+    /// A device sends more than it may, and is read more slowly.
+    Quota {
+        /// The device.
+        device: DeviceName,
+        /// What it may send.
+        rate: PointRate,
+    },
+    /// The gateway shows a new certificate.
+    CertificateReloaded {
+        /// When it ends.
+        ends_us: Option<Timestamp>,
+    },
+    /// What lies in the certificate files cannot be used.
+    CertificateRefused {
+        /// Why.
+        reason: String,
+    },
+    /// A command was issued.
+    Command {
+        /// Which.
+        id: CommandId,
+        /// The channel it is for.
+        target: SeriesName,
+        /// The value, in base unit and passive sign.
+        value: f64,
+        /// How long it holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lease_us: Option<Span>,
+        /// What holds after the lease.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fallback: Option<f64>,
+        /// When it is no longer delivered.
+        expires_us: Timestamp,
+        /// Whether it is for safety.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        safety: bool,
+    },
+    /// A command came to its end.
+    CommandEnded {
+        /// Which.
+        id: CommandId,
+        /// The channel it was for.
+        target: SeriesName,
+        /// What became of it.
+        #[serde(flatten)]
+        end: CommandState,
+    },
+    /// What happened too often to be told one by one, since the last such line.
+    Counted {
+        /// Logins.
+        logins: u64,
+        /// Refused logins.
+        refused_logins: u64,
+        /// Takeovers.
+        takeovers: u64,
+        /// Quotas.
+        quotas: u64,
+    },
+    /// The last line had no end, as a crash leaves it, and was cut off.
+    Resumed {
+        /// How many bytes.
+        cut_bytes: u64,
+    },
+    /// The trail was not as it had been left: lines are missing, or were changed.
+    Disturbed {
+        /// The number of the last line as it was left.
+        left_at: u64,
+        /// The number of the last line that was found.
+        found: u64,
+    },
+}
+
+impl Act {
+    /// Every kind, as `kind` in the trail.
+    pub const KINDS: [&str; 17] = [
+        "started",
+        "stopped",
+        "enrolled",
+        "rotated",
+        "revoked",
+        "limited",
+        "login",
+        "login_refused",
+        "takeover",
+        "quota",
+        "certificate_reloaded",
+        "certificate_refused",
+        "command",
+        "command_ended",
+        "counted",
+        "resumed",
+        "disturbed",
+    ];
+
+    /// The kind, as in the trail.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Stopped => "stopped",
+            Self::Enrolled { .. } => "enrolled",
+            Self::Rotated { .. } => "rotated",
+            Self::Revoked { .. } => "revoked",
+            Self::Limited { .. } => "limited",
+            Self::Login { .. } => "login",
+            Self::LoginRefused { .. } => "login_refused",
+            Self::Takeover { .. } => "takeover",
+            Self::Quota { .. } => "quota",
+            Self::CertificateReloaded { .. } => "certificate_reloaded",
+            Self::CertificateRefused { .. } => "certificate_refused",
+            Self::Command { .. } => "command",
+            Self::CommandEnded { .. } => "command_ended",
+            Self::Counted { .. } => "counted",
+            Self::Resumed { .. } => "resumed",
+            Self::Disturbed { .. } => "disturbed",
+        }
+    }
+
+    /// The device that it is about, where it is about one.
+    #[must_use]
+    pub fn device(&self) -> Option<&DeviceName> {
+        match self {
+            Self::Enrolled { device, .. }
+            | Self::Rotated { device, .. }
+            | Self::Revoked { device }
+            | Self::Limited { device, .. }
+            | Self::Login { device, .. }
+            | Self::Takeover { device, .. }
+            | Self::Quota { device, .. } => Some(device),
+            Self::LoginRefused { device, claimed, .. } => device.as_ref().or(claimed.as_ref()),
+            Self::Command { target, .. } | Self::CommandEnded { target, .. } => Some(&target.device),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn issued(command: &Command) -> Self {
+        let Command { id, target, value, expires, lease, fallback, safety } = command.clone();
+        Self::Command { id, target, value, lease_us: lease, fallback, expires_us: expires, safety }
+    }
+}
+
+/// Which lines of the trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AuditQuery {
+    /// From then on.
+    pub since: Option<Timestamp>,
+    /// About that device.
+    pub device: Option<DeviceName>,
+    /// Of that kind: one of [`Act::KINDS`].
+    pub kind: Option<String>,
+    /// So many at most, the latest; 1,000 unless told otherwise.
+    pub limit: usize,
+}
+
+impl Default for AuditQuery {
+    fn default() -> Self {
+        Self { since: None, device: None, kind: None, limit: 1000 }
+    }
+}
+
+impl AuditQuery {
+    pub(super) fn check(&self) -> Result<()> {
+        match &self.kind {
+            Some(kind) if !Act::KINDS.contains(&kind.as_str()) => {
+                let expected = Act::KINDS.join(", ");
+                Err(Error::invalid(format!("kind is {:?}, expected one of {expected}", shorten(kind))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn selects(&self, entry: &AuditEntry) -> bool {
+        self.since.is_none_or(|since| entry.time >= since)
+            && self.device.as_ref().is_none_or(|device| entry.act.device() == Some(device))
+            && self.kind.as_ref().is_none_or(|kind| entry.act.kind() == kind)
+    }
+}
