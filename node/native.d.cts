@@ -495,6 +495,8 @@ export interface HemBoardOptions {
   energyUnit?: string
   /** The unit of its charge counters. */
   chargeUnit?: string
+  /** The folder in which it keeps what the server does not have yet. */
+  buffer?: string
   /** Does not wait for the board and the server. */
   atOnce?: boolean
 }

@@ -23,6 +23,8 @@ export interface HemBoardOptions {
   energyUnit?: string;
   /** The unit of its charge counters, which boards do not tell; Ah. */
   chargeUnit?: string;
+  /** A folder of its own in which it keeps, across restarts, what the server does not have yet; in memory without one. */
+  buffer?: string;
   /** Waits until the board has answered and the server has taken it in; true unless said otherwise. */
   wait?: boolean;
 }
@@ -62,18 +64,19 @@ export class HemBoard {
   static async connect(address: string, bundle: Bundle | string, options: HemBoardOptions = {}): Promise<HemBoard> {
     checkText("HemBoard.connect", "address", address);
     const call = `HemBoard.connect ${show(address)}`;
-    const known = { every: anything, quantities: anything, energyUnit: text, chargeUnit: text, wait: flag };
+    const known = { every: anything, quantities: anything, energyUnit: text, chargeUnit: text, buffer: text, wait: flag };
     checkOptions(call, options, known);
     const quantities = options.quantities === undefined ? undefined : [...options.quantities];
     for (const quantity of quantities ?? []) {
       const expected = QUANTITIES(quantity);
       if (expected !== undefined) throw new InvalidError(`${call}: quantities has ${show(quantity)}, expected ${expected}`);
     }
-    const { energyUnit, chargeUnit, wait } = options;
+    const { energyUnit, chargeUnit, buffer, wait } = options;
     const every = toDuration(`${call}: every`, options.every);
     const atOnce = wait === undefined ? undefined : !wait;
     const proof = await bundleOf(call, bundle);
-    return new HemBoard(await settled(native.connectHem(address, proof, given({ every, quantities, energyUnit, chargeUnit, atOnce }))));
+    const asked = given({ every, quantities, energyUnit, chargeUnit, buffer, atOnce });
+    return new HemBoard(await settled(native.connectHem(address, proof, asked)));
   }
 
   /** How it stands with the board. */

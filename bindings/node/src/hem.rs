@@ -25,6 +25,8 @@ pub(crate) struct HemBoardOptions {
     pub energy_unit: Option<String>,
     /// The unit of its charge counters.
     pub charge_unit: Option<String>,
+    /// The folder in which it keeps what the server does not have yet.
+    pub buffer: Option<String>,
     /// Does not wait for the board and the server.
     pub at_once: Option<bool>,
 }
@@ -50,6 +52,7 @@ fn board_options(address: &str, bundle: Bundle, asked: HemBoardOptions) -> memco
     if let Some(names) = &asked.quantities {
         options.quantities = Some(names.iter().map(|name| HemQuantity::parse(name)).collect::<memcore::Result<_>>()?);
     }
+    options.buffer = asked.buffer.map(Into::into);
     if let Some(unit) = &asked.energy_unit {
         options.energy_unit = unit.parse()?;
     }

@@ -1,6 +1,7 @@
 //! HEM boards: one that is polled as a device, an endpoint for apps that were written for one, and an emulated one.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use memcore::adapters::hem::{self, BoardOptions, BoardState, HemQuantity};
@@ -30,11 +31,13 @@ impl HemBoard {
         quantities: Option<Vec<String>>,
         energy_unit: &str,
         charge_unit: &str,
+        buffer: Option<PathBuf>,
         wait_open: bool,
     ) -> PyResult<Self> {
         let bundle: Bundle =
             serde_json::from_str(bundle).map_err(|e| invalid(format!("bundle is no device bundle: {e}")))?;
         let mut options = BoardOptions::new(address, bundle).every(Span::from_micros(every_us));
+        options.buffer = buffer;
         options.energy_unit = energy_unit.parse().map_err(raised)?;
         options.charge_unit = charge_unit.parse().map_err(raised)?;
         if let Some(names) = quantities {

@@ -21,8 +21,9 @@ class HemBoard:
 
     ``address`` is ``host`` or ``host:port`` (9931 without one); ``bundle`` is what ``Server.enroll`` returned, or the
     path of the file that ``memcore devices enroll`` wrote. Which ``quantities`` the board answers is found out unless
-    they are named. Boards do not tell in which unit they count energy and charge. With ``wait`` this returns once the
-    board has answered and the server has taken it in; without it, both may still be away.
+    they are named. Boards do not tell in which unit they count energy and charge. ``buffer`` is a folder of its own in
+    which it keeps, across restarts, what the server does not have yet. With ``wait`` this returns once the board has
+    answered and the server has taken it in; without it, both may still be away.
     """
 
     def __init__(
@@ -34,12 +35,13 @@ class HemBoard:
         quantities: Sequence[Quantity] | None = None,
         energy_unit: str = "Wh",
         charge_unit: str = "Ah",
+        buffer: str | PathLike[str] | None = None,
         wait: bool = True,
     ) -> None:
         text = json.dumps(dict(bundle)) if isinstance(bundle, Mapping) else Path(bundle).read_text(encoding="utf-8")
         names = None if quantities is None else list(quantities)
         self._native = _memcore.HemBoard.connect(
-            address, text, span(every, "every"), names, energy_unit, charge_unit, wait
+            address, text, span(every, "every"), names, energy_unit, charge_unit, buffer, wait
         )
 
     @property

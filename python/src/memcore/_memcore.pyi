@@ -283,6 +283,7 @@ class HemBoard:
         quantities: Sequence[str] | None,
         energy_unit: str,
         charge_unit: str,
+        buffer: str | PathLike[str] | None,
         wait_open: bool,
     ) -> HemBoard: ...
     def state(self) -> str: ...
