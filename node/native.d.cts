@@ -101,6 +101,30 @@ export declare class NativeFindings {
   html(): string
 }
 
+/** A board that is polled. */
+export declare class NativeHemBoard {
+  /** `seeking`, `answering`, `away`, `failed` with its reason, or `closed`. */
+  get state(): string
+  /** Takes leased nodes to their fallback, takes leave, and stops polling. */
+  close(): Promise<void>
+}
+
+/** An emulated board. */
+export declare class NativeHemEmulator {
+  /** Where it listens. */
+  get address(): string
+  /** Pulls its plug. */
+  close(): Promise<void>
+}
+
+/** An endpoint that answers apps. */
+export declare class NativeHemEndpoint {
+  /** Where it listens. */
+  get address(): string
+  /** Stops answering. */
+  close(): Promise<void>
+}
+
 /** A site's history. */
 export declare class NativeHistory {
   /** Examines the selected series. */
@@ -479,6 +503,9 @@ export interface Compacted {
   skipped: Array<string>
 }
 
+/** Polls a board as the device of a bundle. */
+export declare function connectHem(address: string, bundle: DeviceBundle, options: HemBoardOptions): Promise<NativeHemBoard>
+
 /** The values in another unit. */
 export declare function convert(values: Float64Array, from: string, to: string): Float64Array
 
@@ -540,8 +567,39 @@ export interface DeviceState {
   points: number
 }
 
+/** Starts an emulated board. */
+export declare function emulateHem(asked: HemListenOptions): Promise<NativeHemEmulator>
+
 /** Examines a file, of which nothing is stored. */
 export declare function examineFile(path: string, settings: ImportSettings, look: LookSettings, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<NativeFindings>
+
+/** How a board is polled. */
+export interface HemBoardOptions {
+  /** From one round of questions to the next. */
+  every?: string
+  /** What it is asked for, by the names of its channels. */
+  quantities?: Array<string>
+  /** The unit of its energy counters. */
+  energyUnit?: string
+  /** The unit of its charge counters. */
+  chargeUnit?: string
+  /** The folder in which it keeps what the server does not have yet. */
+  buffer?: string
+  /** Does not wait for the board and the server. */
+  atOnce?: boolean
+}
+
+/** Where something listens, and whether others may reach it. */
+export interface HemListenOptions {
+  /** The address and port. */
+  listen?: string
+  /** Takes an address that others can reach. */
+  allowNetwork?: boolean
+  /** Of an emulated board: the same seed gives the same board. */
+  seed?: number
+  /** Of an emulated board: how often it measures. */
+  step?: string
+}
 
 /** How much is stored. */
 export interface HistoryStats {
@@ -882,6 +940,9 @@ export interface SeriesSize {
 
 /** Starts a server on the site in that folder. */
 export declare function serve(path: string, listen?: string | undefined | null, config?: string | undefined | null): Promise<NativeServer>
+
+/** Answers apps that were written for a HEM board. */
+export declare function serveHem(server: NativeServer, device: string, options: HemListenOptions): Promise<NativeHemEndpoint>
 
 /** What a server has done since its start. */
 export interface ServerCounts {

@@ -53,6 +53,8 @@ export { Bulk } from "./bulk.cjs";
 export type { BulkOptions, Progress } from "./bulk.cjs";
 export { QUALITIES } from "./columns.cjs";
 export type { Quality, QualityLike, Values, WriteOptions } from "./columns.cjs";
+export { HemBoard, HemEmulator, HemEndpoint } from "./hem.cjs";
+export type { HemBoardOptions, HemBoardState, HemEmulatorOptions, HemQuantity, HemServeOptions } from "./hem.cjs";
 export { Memcore, memory, open, restore } from "./history.cjs";
 export type {
   Aggregate,

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from . import _memcore
+from ._hem import HemEndpoint
 from ._live import Events, Subscription
 from ._site import Memcore
 from ._time import Length, maybe_span, moment
@@ -103,6 +104,14 @@ class Server:
     ) -> CommandResult:
         """As ``command``, for those who have no event loop."""
         return _result(*self._native.command_sync(series, value, *_arguments(lease, fallback, expires, id)))
+
+    def serve_hem(self, device: str, *, listen: str = "127.0.0.1:9931", allow_network: bool = False) -> HemEndpoint:
+        """Answer apps that were written for a HEM board, on behalf of a device, until what is returned is closed.
+
+        They read its ``node0.power`` and so on, and switch its ``node0.switch``. An address that others can reach takes
+        ``allow_network=True``: the protocol has no passwords, and whoever reaches the port can switch.
+        """
+        return HemEndpoint(self._native.serve_hem(device, listen, allow_network))
 
     def devices(self) -> list[dict[str, Any]]:
         """Return every device that is enrolled or was heard: name, whether connected, last seen, channels, points."""
