@@ -133,7 +133,7 @@ async fn a_board_behind_a_bad_network_is_a_device_whose_switches_are_never_claim
                 assert_eq!(direct.ask_on("api/getnodestatus/all").await.values[usize::from(turn % 4)], Some(on));
                 confirmed += 1;
             }
-            state => assert_eq!(state, CommandState::Unknown),
+            state => assert_eq!(state, CommandState::UNKNOWN),
         }
     }
     assert!(confirmed > 0, "{:?}", polled.counts());
@@ -225,7 +225,7 @@ async fn an_endpoint_is_silent_while_its_board_is_and_answers_again_afterwards()
     // What was read before is 10 s old at last: nobody acts upon it any more.
     tokio::time::sleep(Duration::from_secs(11)).await;
     assert_eq!(app.ask("api/getdcpower/all").await, None);
-    assert_eq!(switch(&server.handle(), 3, 1.0).await, CommandState::Unknown, "an order into the void");
+    assert_eq!(switch(&server.handle(), 3, 1.0).await, CommandState::UNKNOWN, "an order into the void");
 
     wire.cut(false);
     app.ask_on("api/getdcpower/all").await;

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use child::Running;
-use memcore::model::{CommandState, Pattern};
-use memcore::{CommandRequest, Config, ProofKind, Query, Server, serve};
+use memcore::model::{CommandState, Pattern, Span};
+use memcore::{CommandRequest, Config, ErrorKind, ProofKind, Query, Server, serve};
 
 fn python() -> &'static str {
     let known = Command::new("python3").arg("--version").output();
@@ -43,7 +43,11 @@ fn start(bundle: &Path, count: u32, every: &str) -> Running {
 
 /// The readings of the device's power, in their order.
 fn powers(server: &Server) -> Vec<f64> {
-    let result = server.memcore().query(&Query::new("home1.hem.power".parse::<Pattern>().unwrap()));
+    values(server, "home1.hem.power")
+}
+
+fn values(server: &Server, series: &str) -> Vec<f64> {
+    let result = server.memcore().query(&Query::new(series.parse::<Pattern>().unwrap()));
     result.map_or(Vec::new(), |result| {
         result.series().iter().flat_map(|series| series.values().unwrap().values().to_vec()).collect()
     })
@@ -69,9 +73,6 @@ async fn its_readings_arrive_bit_for_bit_and_a_command_is_confirmed() {
     let request = CommandRequest::new("home1.hem.relay".parse().unwrap(), 1.0);
     let state = server.handle().command(request.clone()).unwrap().finished().await;
     assert_eq!(state, CommandState::Done { read_back: Some(1.0) });
-    let leased = request.lease(memcore::model::Span::from_seconds(5), 0.0);
-    let state = server.handle().command(leased).unwrap().finished().await;
-    assert!(matches!(state, CommandState::Refused { code, .. } if code == "unsafe"));
 
     assert!(device.ended(Duration::from_secs(30)).await.success());
     let expected: Vec<u64> = (1..=40).map(|at| (1000.0 + f64::from(at) / 7.0).to_bits()).collect();
@@ -93,6 +94,34 @@ async fn it_loses_nothing_and_repeats_nothing_when_the_server_restarts() {
     assert!(device.ended(Duration::from_secs(30)).await.success());
     let expected: Vec<f64> = (1..=60).map(|at| 1000.0 + f64::from(at) / 7.0).collect();
     assert_eq!(powers(&server), expected);
+    server.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_lease_ends_in_the_fallback_while_the_server_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(config(folder.path(), 0)).await.unwrap();
+    let port = server.address().port();
+    let mut device = start(&bundle(&server, folder.path()), 200, "0.02");
+    until("the first reading", || !powers(&server).is_empty()).await;
+    let leased = CommandRequest::new("home1.hem.relay".parse().unwrap(), 1.0).lease(Span::from_seconds(1), 0.0);
+    let state = server.handle().command(leased.clone()).unwrap().finished().await;
+    assert_eq!(state, CommandState::Done { read_back: Some(1.0) });
+    // Nobody is told: the plug is pulled. What the relay was at meanwhile comes with the readings of that time.
+    drop(server);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let server = loop {
+        match serve(config(folder.path(), port)).await {
+            Ok(server) => break server,
+            Err(e) => assert!(matches!(e.kind(), ErrorKind::Locked | ErrorKind::Io), "{e}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(device.ended(Duration::from_secs(60)).await.success());
+    let relay = values(&server, "home1.hem.relay");
+    let changes: Vec<f64> = relay.chunk_by(|a, b| a == b).map(|run| run[0]).collect();
+    assert_eq!(changes, [0.0, 1.0, 0.0], "off, on for the time of the lease, and off again by itself");
+    assert_eq!(powers(&server).len(), 200);
     server.shutdown().await.unwrap();
 }
 

@@ -128,8 +128,8 @@ fn written(encoding: Encoding, name: &str) -> Vec<u8> {
         "data" => encoding.encode_row(Some(1), time(-1), &channels, &values, &mut written),
         "live" => encoding.encode_row(None, time(-1), &channels, &values, &mut written),
         "columns" => {
-            let rows = [(time(-1), &values[..]), (time(1_763_000_000_000_000), &after[..])];
-            encoding.encode_rows(2, &rows.into_iter(), &channels, &mut written);
+            let (times, values) = ([-1, 1_763_000_000_000_000].map(time), [values, after].concat());
+            encoding.encode_rows(2, &times, &values, &channels, &mut written);
         }
         _ => panic!("no message {name}"),
     }

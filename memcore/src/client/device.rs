@@ -6,71 +6,14 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use super::backlog::Backlog;
-use super::commands::{CommandHandler, Commands, Handlers, ReadHandler, Refused, told};
+use super::backlog::{BufferStatus, Drawn, Measured};
+use super::commands::{Commands, Handlers};
+use super::options::DeviceOptions;
+use super::outbox::{Opened, Outbox};
 use super::{link, tls};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Channel, Clock, SystemClock, Timestamp};
-use crate::protocol::{Bundle, Code, Encoding};
-
-/// How a device connects.
-#[non_exhaustive]
-pub struct DeviceOptions {
-    /// What it was given at its enrolment.
-    pub bundle: Bundle,
-    /// What it reports and what takes commands; rows are given in this order.
-    pub channels: Vec<Channel>,
-    /// How many rows it keeps while they are not durable at the server. Full-policy: sending waits.
-    pub backlog_rows: usize,
-    /// Carries out commands; without one, all are refused.
-    pub handler: CommandHandler,
-    /// The encoding to speak where the server does; CBOR unless changed. A server that does not speaks JSON lines.
-    pub encoding: Encoding,
-    /// Reads a channel back after a command was interrupted by a crash; without one, the answer has no value.
-    pub reader: Option<ReadHandler>,
-    /// Where it remembers across restarts which commands it has begun; without one, only until it ends.
-    pub state_folder: Option<std::path::PathBuf>,
-    /// The clocks; the operating system's unless a test brings its own.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl DeviceOptions {
-    /// A device that takes no commands.
-    #[must_use]
-    pub fn new(bundle: Bundle, channels: Vec<Channel>) -> Self {
-        let refuse =
-            |_: &_, _| Err(Refused { code: Code::NotWritable.to_string(), reason: "this device takes no commands".into() });
-        let clock = Arc::new(SystemClock::default());
-        let (handler, reader, state_folder) = (Box::new(refuse), None, None);
-        let encoding = Encoding::Cbor;
-        Self { bundle, channels, backlog_rows: 100_000, handler, encoding, reader, state_folder, clock }
-    }
-
-    /// Carries out commands with that function: the channel and the value in the channel's own unit in, the value read
-    /// back out. It must not block.
-    #[must_use]
-    pub fn on_command(
-        mut self,
-        handler: impl FnMut(&crate::model::ChannelName, f64) -> Result<f64, Refused> + Send + 'static,
-    ) -> Self {
-        self.handler = Box::new(handler);
-        self
-    }
-
-    /// Reads channels back with that function: the channel in, its value in its own unit out, or none where it cannot be read. It
-    /// is asked when the device starts, and when a command was interrupted so that nobody knows whether it had its effect.
-    #[must_use]
-    pub fn on_read(mut self, reader: impl FnMut(&crate::model::ChannelName) -> Option<f64> + Send + 'static) -> Self {
-        self.reader = Some(Box::new(reader));
-        self
-    }
-}
-
-impl std::fmt::Debug for DeviceOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DeviceOptions").field("bundle", &self.bundle).finish_non_exhaustive()
-    }
-}
+use crate::model::{Clock, Span, Timestamp};
+use crate::protocol::Code;
 
 /// Where the link of a device stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +39,7 @@ pub enum LinkState {
 
 /// What the program and the link task share.
 pub(crate) struct Shared {
-    pub(crate) backlog: Mutex<Backlog>,
+    pub(crate) outbox: Arc<Outbox>,
     /// There is something to send.
     pub(crate) filled: Notify,
     /// Something became durable.
@@ -128,18 +71,23 @@ impl std::fmt::Debug for Device {
 }
 
 impl Device {
-    /// Starts the link without waiting for it: the server may still be away.
+    /// Starts the link without waiting for it: the server may still be away. A buffer on disk is read through first.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) where the bundle is no bundle, [`Io`](ErrorKind::Io) where the state folder cannot be
-    /// written.
+    /// [`Invalid`](ErrorKind::Invalid) where the bundle is no bundle, or the buffer is too small;
+    /// [`Locked`](ErrorKind::Locked) where another process has the buffer; [`Conflict`](ErrorKind::Conflict) where it is that
+    /// of another device, or holds rows of a channel that means something else today;
+    /// [`Unsupported`](ErrorKind::Unsupported) where a newer version wrote it; [`Io`](ErrorKind::Io) where a folder cannot be
+    /// used.
     pub fn start(options: DeviceOptions) -> Result<Self> {
         let (tls, server_name) =
             (tls::client_config(&options.bundle, options.encoding)?, tls::server_name(&options.bundle)?);
+        let Opened { outbox, boot, channels } = Outbox::open(&options)?;
         let handlers = Handlers { set: options.handler, read: options.reader };
-        let commands = Commands::open(&options.channels, handlers, options.state_folder.as_deref())?;
+        let folder = options.state_folder.as_deref().or(options.buffer.as_deref());
+        let commands = Commands::open(&options.channels, handlers, folder)?;
         let shared = Arc::new(Shared {
-            backlog: Mutex::new(Backlog::new(options.backlog_rows)),
+            outbox: Arc::new(outbox),
             filled: Notify::new(),
             durable: watch::channel(0).0,
             state: watch::channel(LinkState::Connecting).0,
@@ -153,14 +101,18 @@ impl Device {
             address: options.bundle.server,
             credential: options.bundle.credential,
             device: options.bundle.device,
-            boot: new_boot()?,
+            boot,
             commands,
             asked: std::collections::HashSet::new(),
             clock: options.clock.clone(),
-            server_time: None,
-            channels: told(&options.channels),
+            channels,
+            drawn: Drawn::default(),
+            asking: link::Asking::default(),
+            told: link::Told::default(),
         };
         let task = tokio::spawn(link.run());
+        let (tended, wake) = (shared.outbox.clone(), shared.durable.clone());
+        tokio::spawn(tended.tend(shared.closing.subscribe(), move || wake.send_modify(|_| {})));
         Ok(Self { shared, channels: options.channels.len(), clock: options.clock, task: Mutex::new(Some(task)) })
     }
 
@@ -199,38 +151,67 @@ impl Device {
         self.shared.state.borrow().clone()
     }
 
-    /// Keeps a row and sends it as soon as the link allows; returns its sequence number. Waits while the backlog is full.
+    /// Keeps a row and sends it as soon as the link allows; returns its sequence number. `time` is sent as it is given. What
+    /// happens while there is no room is said by [`when_full`](DeviceOptions::when_full).
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) where there is not one value a channel or a value is not finite,
+    /// [`LimitReached`](ErrorKind::LimitReached) where there is no room and the policy is to refuse,
     /// [`Closed`](ErrorKind::Closed) after [`close`](Self::close).
     pub async fn send(&self, time: Timestamp, values: &[Option<f64>]) -> Result<u64> {
         self.check(values)?;
-        let mut durable = self.shared.durable.subscribe();
-        let mut row = values.to_vec();
-        loop {
-            if *self.shared.closing.borrow() {
-                return Err(closed());
-            }
-            let pushed =
-                self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).push(time, row, self.clock.monotonic());
-            match pushed {
-                Ok(sequence) => {
-                    self.shared.filled.notify_one();
-                    return Ok(sequence);
-                }
-                Err(back) => row = back,
-            }
-            durable.changed().await.map_err(|_| closed())?;
-        }
+        self.keep(Measured::At(time), values).await
     }
 
-    /// As [`send`](Self::send), measured now.
+    /// As [`send`](Self::send), measured now, by the server's clock as well as it is known here: see
+    /// [`clock_offset`](Self::clock_offset). The device's own clock may be wrong, and may jump. Before the first contact the row
+    /// gets the device's own time, which is corrected when it is sent, as long as this process lives.
     ///
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn send_now(&self, values: &[Option<f64>]) -> Result<u64> {
-        self.send(self.clock.now(), values).await
+        self.check(values)?;
+        self.keep(self.shared.outbox.now(), values).await
+    }
+
+    /// As [`send`](Self::send), for many rows: `columns` has one slice a channel, each with one value a time. Returns the
+    /// number of the last one; none where there are no rows.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); rows before the one that could not be kept are kept.
+    pub async fn send_many(&self, times: &[Timestamp], columns: &[&[Option<f64>]]) -> Result<Option<u64>> {
+        if let Some(wrong) = columns.iter().find(|column| column.len() != times.len()) {
+            let (values, times) = (wrong.len(), times.len());
+            return Err(Error::invalid(format!("a column has {values} values, expected {times}, one a time")));
+        }
+        let rows: Vec<Vec<Option<f64>>> =
+            (0..times.len()).map(|row| columns.iter().map(|column| column[row]).collect()).collect();
+        rows.iter().try_for_each(|row| self.check(row))?;
+        let rows: Vec<_> = times.iter().zip(&rows).map(|(time, row)| (Measured::At(*time), row.as_slice())).collect();
+        self.keep_all(&rows).await
+    }
+
+    async fn keep(&self, measured: Measured, values: &[Option<f64>]) -> Result<u64> {
+        self.keep_all(&[(measured, values)]).await?.ok_or_else(closed)
+    }
+
+    async fn keep_all(&self, rows: &[(Measured, &[Option<f64>])]) -> Result<Option<u64>> {
+        let outbox = &self.shared.outbox;
+        let mut durable = self.shared.durable.subscribe();
+        let (mut kept, mut last) = (0, None);
+        while kept < rows.len() {
+            if *self.shared.closing.borrow() {
+                return Err(closed());
+            }
+            let (count, sequence) = outbox.push(rows[kept..].iter().copied())?;
+            (kept, last) = (kept + count, sequence.or(last));
+            self.shared.filled.notify_one();
+            if kept < rows.len() {
+                durable.changed().await.map_err(|_| closed())?;
+            }
+        }
+        outbox.sync_each().await;
+        Ok(last)
     }
 
     fn check(&self, values: &[Option<f64>]) -> Result<()> {
@@ -249,7 +230,7 @@ impl Device {
     /// [`Closed`](ErrorKind::Closed) where the device was closed meanwhile.
     pub async fn flush(&self) -> Result<()> {
         let mut durable = self.shared.durable.subscribe();
-        while !self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).is_empty() {
+        while !self.shared.outbox.kept().backlog.is_empty() {
             if *self.shared.closing.borrow() {
                 return Err(closed());
             }
@@ -261,7 +242,7 @@ impl Device {
     /// The highest sequence number that is durable at the server.
     #[must_use]
     pub fn durable(&self) -> u64 {
-        self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).durable()
+        self.shared.outbox.kept().backlog.durable()
     }
 
     /// Follows [`durable`](Self::durable).
@@ -273,13 +254,36 @@ impl Device {
     /// How long each of the latest rows (4,096 at most) took from being handed over to being durable at the server.
     #[must_use]
     pub fn delays(&self) -> Vec<Duration> {
-        self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).delays()
+        self.shared.outbox.kept().backlog.delays()
     }
 
     /// How many rows are kept because they are not durable yet.
     #[must_use]
     pub fn backlog(&self) -> usize {
-        self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).len()
+        self.buffer_status().rows as usize
+    }
+
+    /// How many rows were dropped since the start because there was no room for them ([`WhenFull::DropOldest`]).
+    ///
+    /// [`WhenFull::DropOldest`]: super::WhenFull::DropOldest
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.shared.outbox.kept().backlog.losses().0
+    }
+
+    /// How full the backlog is, what it could not keep, and whether its disk takes what it is given.
+    #[must_use]
+    pub fn buffer_status(&self) -> BufferStatus {
+        self.shared.outbox.kept().backlog.status()
+    }
+
+    /// How far the server's clock is ahead of this device's, and how far that may be off: half of the shortest round trip of
+    /// the last eight questions, and 100 millionths of the time since. None before the first contact.
+    #[must_use]
+    pub fn clock_offset(&self) -> Option<(Span, Span)> {
+        let (monotonic, own) = (self.clock.monotonic(), self.clock.now());
+        let server = self.shared.outbox.server();
+        Some((server.time_at(monotonic)?.since(own), server.uncertainty(monotonic)?.into()))
     }
 
     /// How many parts of messages the server refused, and the last reason.
@@ -290,8 +294,8 @@ impl Device {
     }
 
     /// Takes leave, takes leased channels to their fallback and ends the link; whoever waits in [`send`](Self::send) or
-    /// [`flush`](Self::flush) is told. What is not durable yet is lost with the process: flush first. Closing again does
-    /// nothing.
+    /// [`flush`](Self::flush) is told. What is not durable yet stays in the buffer on disk; without one it is lost with the
+    /// process: flush first. Closing again does nothing.
     pub async fn close(&self) {
         self.shared.close();
         let task = self.task.lock().unwrap_or_else(|e| e.into_inner()).take();
@@ -300,6 +304,7 @@ impl Device {
         {
             task.abort();
         }
+        self.shared.outbox.close().await;
         self.shared.state.send_replace(LinkState::Closed);
     }
 }
@@ -316,16 +321,6 @@ impl Shared {
         self.closing.send_replace(true);
         self.durable.send_modify(|_| {});
     }
-}
-
-/// A numbering that no other start of the device has used (P21), whatever its clock says: a device without a battery behind its
-/// clock begins in 1970 each time. Below 2^53, as every sequence number.
-pub(crate) fn new_boot() -> Result<u64> {
-    use ring::rand::SecureRandom;
-    let mut bytes = [0; 8];
-    let random = ring::rand::SystemRandom::new();
-    random.fill(&mut bytes).map_err(|_| Error::new(ErrorKind::Internal, "the operating system gives no random bytes"))?;
-    Ok(u64::from_le_bytes(bytes) >> 11)
 }
 
 fn closed() -> Error {

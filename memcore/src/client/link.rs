@@ -14,8 +14,10 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::backlog::Drawn;
 use super::commands::{Commands, Outcome};
 use super::device::{LinkState, Shared};
+use super::outbox::new_boot;
 use crate::model::{Channel, Clock, CommandId, DeviceName, Span, Timestamp};
 use crate::protocol::{Answer, Code, DeviceEvent, DeviceSession, DeviceState, Encoding, Hello, VERSION, Welcome};
 
@@ -30,6 +32,13 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(120);
 const FAREWELL: Duration = Duration::from_secs(1);
 /// As much as is encoded before it is written.
 const WRITE_BYTES: usize = 64 << 10;
+/// How many values are drawn from the backlog at once: as text less than a quarter of the smallest message size that is usual.
+const DRAW_VALUES: usize = 8192;
+/// The pauses between questions for the server's time: this at first, doubled up to that.
+const ASK_FIRST: Duration = Duration::from_secs(1);
+const ASK_MOST: Duration = Duration::from_secs(64);
+/// How often the server is told of lost rows.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) struct Link {
     pub(crate) shared: Arc<Shared>,
@@ -44,9 +53,26 @@ pub(crate) struct Link {
     /// What this session's server asked for and was told to wait for: another session does not wait for the answer (P30).
     pub(crate) asked: HashSet<CommandId>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// What the server's clock said, and this device's monotonic one at that moment: expiries are judged by the server's
-    /// time, and a device that sets its own clock meanwhile must not take an old command for a fresh one.
-    pub(crate) server_time: Option<(Duration, Timestamp)>,
+    /// Rows on their way from the backlog to the session.
+    pub(crate) drawn: Drawn,
+    pub(crate) asking: Asking,
+    pub(crate) told: Told,
+}
+
+/// When the server is asked for its time: soon after the welcome, then now and then.
+#[derive(Debug, Default)]
+pub(crate) struct Asking {
+    greeted: Duration,
+    next: Duration,
+    pause: Duration,
+}
+
+/// What the server was told of rows that were lost.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    dropped: u64,
+    damaged: u64,
+    next: Duration,
 }
 
 /// How a connection ended.
@@ -93,6 +119,7 @@ impl Link {
             }
         }
         self.commands.end_leases(self.clock.monotonic());
+        self.shared.outbox.close().await;
         self.shared.state.send_replace(LinkState::Closed);
         self.shared.durable.send_modify(|_| {});
     }
@@ -151,9 +178,10 @@ impl Link {
             boot: self.boot,
             channels: self.channels.clone(),
         };
+        self.asking.greeted = self.clock.monotonic();
         // A server that does not know the encoding that was wished for speaks JSON.
         let encoding = Encoding::of_alpn(stream.get_ref().1.alpn_protocol());
-        let mut session = DeviceSession::new(hello, encoding, self.clock.monotonic());
+        let mut session = DeviceSession::new(hello, encoding, self.asking.greeted);
         self.asked.clear();
         let (mut reader, writer) = tokio::io::split(stream);
         let mut outgoing = Outgoing { writer, bytes: Vec::new(), written: 0, flushed: true, moved: self.clock.monotonic() };
@@ -168,7 +196,9 @@ impl Link {
                 self.fill(&mut session);
                 outgoing.begin(session.transmit(), now);
             }
-            let next = self.commands.deadline().map_or(session.deadline(), |at| at.min(session.deadline()));
+            let is_open = session.state() == DeviceState::Open;
+            let own = if is_open { session.deadline().min(self.asking.next) } else { session.deadline() };
+            let next = self.commands.deadline().map_or(own, |at| at.min(own));
             let deadline = self.until(Some(outgoing.deadline().map_or(next, |at| at.min(next))));
             let (shared, writing) = (self.shared.clone(), !outgoing.is_done());
             tokio::select! {
@@ -211,18 +241,51 @@ impl Link {
                 Outcome::Answered(..) => {}
             }
         }
+        if session.state() == DeviceState::Open {
+            self.ask_time(session, now);
+            self.tell_losses(session, now);
+        }
         session.handle_timeout(now)
     }
 
+    fn ask_time(&mut self, session: &mut DeviceSession, now: Duration) {
+        if now >= self.asking.next {
+            session.ask_time(now);
+            self.asking.next = now + self.asking.pause;
+            self.asking.pause = (self.asking.pause * 2).min(ASK_MOST);
+        }
+    }
+
+    /// Rows that were lost are lost to the server too: it is told how many.
+    fn tell_losses(&mut self, session: &mut DeviceSession, now: Duration) {
+        let (dropped, damaged) = self.shared.outbox.kept().backlog.losses();
+        if (dropped, damaged) == (self.told.dropped, self.told.damaged) || now < self.told.next {
+            return;
+        }
+        if dropped > self.told.dropped {
+            let rows = dropped - self.told.dropped;
+            session.report("buffer_overflow", &format!("{rows} rows were dropped, the oldest first: the buffer was full"));
+        }
+        if damaged > self.told.damaged {
+            let rows = damaged - self.told.damaged;
+            session.report("buffer_damaged", &format!("{rows} rows of the buffer could not be read"));
+        }
+        self.told = Told { dropped, damaged, next: now + TELL_EVERY };
+    }
+
     /// Encodes rows that were not sent in this session, up to one write's worth.
-    fn fill(&self, session: &mut DeviceSession) {
+    fn fill(&mut self, session: &mut DeviceSession) {
         if session.state() != DeviceState::Open {
             return;
         }
-        let mut backlog = self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner());
+        let most = (DRAW_VALUES / self.channels.len().max(1)).max(1);
         while session.transmit().len() < WRITE_BYTES {
-            let Some(row) = backlog.take_next() else { return };
-            session.send_row(row.sequence, row.time, &row.values);
+            self.shared.outbox.draw(most, &mut self.drawn);
+            match self.drawn.times[..] {
+                [] => return,
+                [time] => session.send_row(self.drawn.first, time, &self.drawn.values),
+                _ => session.send_rows(self.drawn.first, &self.drawn.times, &self.drawn.values),
+            }
         }
     }
 
@@ -230,8 +293,14 @@ impl Link {
         loop {
             match session.poll() {
                 Ok(None) => return None,
-                Ok(Some(DeviceEvent::Welcome(welcome))) => self.welcomed(&welcome),
-                Ok(Some(DeviceEvent::Pong { time })) => self.server_time = Some((self.clock.monotonic(), time)),
+                Ok(Some(DeviceEvent::Welcome(welcome))) => {
+                    if let Err(ended) = self.welcomed(&welcome) {
+                        return Some(ended);
+                    }
+                }
+                Ok(Some(DeviceEvent::ServerTime { asked, time })) => {
+                    self.shared.outbox.server().sample(asked, self.clock.monotonic(), time);
+                }
                 Ok(Some(DeviceEvent::Ack(sequence))) => self.acked(sequence),
                 Ok(Some(DeviceEvent::Rejected { sequence, channel, code, detail, omitted })) => {
                     tracing::warn!(device = %self.device, ?sequence, ?channel, ?code, ?detail, "the server refused part of a message");
@@ -257,20 +326,32 @@ impl Link {
         }
     }
 
+    /// Expiries are judged by the server's time: a device that sets its own clock meanwhile must not take an old command for a
+    /// fresh one.
     fn server_now(&self) -> Timestamp {
-        let Some((at, time)) = self.server_time else { return self.clock.now() };
-        time.saturating_add(self.clock.monotonic().saturating_sub(at).into())
+        let known = self.shared.outbox.server().time_at(self.clock.monotonic());
+        known.unwrap_or_else(|| self.clock.now())
     }
 
-    fn welcomed(&mut self, welcome: &Welcome) {
-        self.server_time = Some((self.clock.monotonic(), welcome.time));
-        self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).restart(welcome.durable, self.clock.monotonic());
+    fn welcomed(&mut self, welcome: &Welcome) -> Result<(), Ended> {
+        let now = self.clock.monotonic();
+        self.shared.outbox.server().sample(self.asking.greeted, now, welcome.time);
+        self.asking = Asking { next: now + ASK_FIRST, pause: 2 * ASK_FIRST, ..self.asking };
+        if let Ok(boot) = new_boot()
+            && self.shared.outbox.kept().backlog.renumber(welcome.durable, boot)
+        {
+            tracing::warn!(device = %self.device, boot, "the buffer is an old copy of another: it begins a numbering of its own");
+            self.boot = boot;
+            return Err(Ended::Lost);
+        }
+        self.shared.outbox.kept().backlog.restart(welcome.durable, now);
         self.shared.durable.send_modify(|durable| *durable = (*durable).max(welcome.durable));
         self.shared.state.send_replace(LinkState::Open { epoch: welcome.epoch });
+        Ok(())
     }
 
     fn acked(&self, sequence: u64) {
-        self.shared.backlog.lock().unwrap_or_else(|e| e.into_inner()).acked(sequence, self.clock.monotonic());
+        self.shared.outbox.kept().backlog.acked(sequence, self.clock.monotonic());
         self.shared.durable.send_modify(|durable| *durable = (*durable).max(sequence));
     }
 }

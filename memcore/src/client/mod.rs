@@ -13,14 +13,20 @@
 //! ```
 
 mod backlog;
+mod buffer;
+mod clock;
 mod commands;
 mod device;
 mod link;
+mod options;
+mod outbox;
 mod tls;
 
 pub use crate::protocol::Bundle;
+pub use backlog::{BufferStatus, WhenFull};
+pub use buffer::BufferSync;
 pub use commands::{CommandHandler, ReadHandler, Refused};
-pub(crate) use device::new_boot;
+pub use device::{Device, LinkState};
+pub use options::DeviceOptions;
+pub(crate) use outbox::new_boot;
 pub(crate) use tls::{client_config, server_name};
-
-pub use device::{Device, DeviceOptions, LinkState};

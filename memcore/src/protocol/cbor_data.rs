@@ -9,6 +9,7 @@ use super::cbor::frame;
 use super::cbor_shape::{Allowed, check, item};
 use super::code::Code;
 use super::data::{BOOLEAN, Field, Form, Given, TEXT, UNKNOWN, exact, whole};
+use super::encoding::ByRow;
 use super::message::Rows;
 use super::problem::{Problem, Problems, Unreadable};
 use super::table::ChannelTable;
@@ -283,26 +284,19 @@ fn narrow(value: f64) -> Option<f32> {
     Some(value as f32).filter(|narrow| f64::from(*narrow) == value)
 }
 
-/// Appends rows that are numbered without a gap from `first` on, column by column, with their length. Channels without a
-/// value in any row are left out.
-pub(super) fn encode_rows<'a, R>(first: u64, rows: &R, channels: &[Channel], out: &mut Vec<u8>)
-where
-    R: Iterator<Item = (Timestamp, &'a [Option<f64>])> + Clone,
-{
-    let count = rows.clone().count();
-    let column = |place: usize| rows.clone().map(move |(_, values)| values.get(place).copied().flatten());
-    let has_values = |place: &usize| column(*place).any(|value| value.is_some_and(f64::is_finite));
-    let given: Vec<_> = (0..channels.len()).filter(has_values).collect();
+/// Appends rows column by column, with their length. Channels without a value in any row are left out.
+pub(super) fn encode_rows(rows: &ByRow<'_>, channels: &[Channel], out: &mut Vec<u8>) {
+    let (count, given) = (rows.times.len(), rows.given());
     let write = |mut cbor: Encoder<&mut Vec<u8>>| -> Written {
-        cbor.map(5)?.str("type")?.str("data")?;
-        cbor.str("seq")?.u64((first + count as u64).saturating_sub(1))?.str("first_seq")?.u64(first)?;
+        let (first, last) = rows.numbers;
+        cbor.map(5)?.str("type")?.str("data")?.str("seq")?.u64(last)?.str("first_seq")?.u64(first)?;
         cbor.str("times_us")?;
         typed(&mut cbor, INTEGERS_64, 8 * count)?;
-        cbor.writer_mut().extend(rows.clone().flat_map(|(time, _)| time.as_micros().to_le_bytes()));
+        cbor.writer_mut().extend(rows.times.iter().flat_map(|time| time.as_micros().to_le_bytes()));
         cbor.str("columns")?.map(given.len() as u64)?;
         for place in &given {
             cbor.str(channels[*place].name.as_str())?;
-            write_column(&mut cbor, column(*place), count)?;
+            write_column(&mut cbor, rows.column(*place), count)?;
         }
         Ok(())
     };
@@ -320,8 +314,8 @@ fn write_column(
     column: impl Iterator<Item = Option<f64>> + Clone,
     count: usize,
 ) -> Written {
-    let all_narrow = column.clone().flatten().all(|value| narrow(value).is_some() || !value.is_finite());
-    let column = column.map(|value| value.filter(|value| value.is_finite()).unwrap_or(f64::NAN));
+    let all_narrow = column.clone().flatten().all(|value| narrow(value).is_some());
+    let column = column.map(|value| value.unwrap_or(f64::NAN));
     if all_narrow {
         typed(cbor, FLOATS_32, 4 * count)?;
         cbor.writer_mut().extend(column.flat_map(|value| (value as f32).to_le_bytes()));

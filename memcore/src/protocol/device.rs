@@ -61,9 +61,11 @@ pub enum DeviceEvent {
     },
     /// Do this, and answer with [`DeviceSession::answer`].
     Command(Instruction),
-    /// The answer to [`DeviceSession::ping`], or to the session's own question after a silence.
-    Pong {
-        /// The server's clock.
+    /// The server's clock said this at some moment between the question ([`DeviceSession::ask_time`]) and now.
+    ServerTime {
+        /// When it was asked, by the monotonic clock.
+        asked: Duration,
+        /// What it said.
         time: Timestamp,
     },
     /// The session is over.
@@ -89,6 +91,8 @@ pub struct DeviceSession {
     out: Vec<u8>,
     heard: Duration,
     pinged: bool,
+    /// When the ping went out that is not answered yet. There is one at a time, so that each answer has its question.
+    asked: Option<Duration>,
 }
 
 impl DeviceSession {
@@ -104,6 +108,7 @@ impl DeviceSession {
             out: Vec::new(),
             heard: now,
             pinged: false,
+            asked: None,
         };
         session.greet(hello);
         session
@@ -194,7 +199,7 @@ impl DeviceSession {
                 self.say(&Up::Pong);
                 None
             }
-            Down::Pong { time } => Some(DeviceEvent::Pong { time }),
+            Down::Pong { time } => self.asked.take().map(|asked| DeviceEvent::ServerTime { asked, time }),
             Down::Bye { code, detail, retry_after } => {
                 self.state = DeviceState::Closed;
                 Some(DeviceEvent::Closed { code, detail, retry_after })
@@ -208,22 +213,16 @@ impl DeviceSession {
     }
 
     /// Queues rows that are numbered from `first` on without a gap, as columns: in as few messages as the server's limits
-    /// allow. Each row has a value or nothing for each channel, in the order of the hello.
-    pub fn send_rows<'a, R>(&mut self, first: u64, rows: R)
-    where
-        R: IntoIterator<Item = (Timestamp, &'a [Option<f64>]), IntoIter: Clone>,
-    {
-        let (mut rest, mut first, most) = (rows.into_iter(), first, self.rows_per_message());
-        loop {
-            let piece = rest.clone().take(most);
-            let count = piece.clone().count();
-            match piece.clone().next() {
-                None => return,
-                Some((time, values)) if count == 1 => self.send_row(first, time, values),
-                Some(_) => self.encoding.encode_rows(first, &piece, &self.channels, &mut self.out),
+    /// allow. The values stand row by row, each a value or nothing for each channel in the order of the hello.
+    pub fn send_rows(&mut self, first: u64, times: &[Timestamp], values: &[Option<f64>]) {
+        let (width, most) = (self.channels.len(), self.rows_per_message());
+        for (at, times) in times.chunks(most).enumerate() {
+            let (first, begin) = (first + (at * most) as u64, at * most);
+            let values = &values[begin * width..][..times.len() * width];
+            match times {
+                [time] => self.send_row(first, *time, values),
+                _ => self.encoding.encode_rows(first, times, values, &self.channels, &mut self.out),
             }
-            first += count as u64;
-            rest.nth(count - 1);
         }
     }
 
@@ -238,11 +237,6 @@ impl DeviceSession {
     /// second and drops the rest.
     pub fn send_live(&mut self, time: Timestamp, values: &[Option<f64>]) {
         self.encoding.encode_row(None, time, &self.channels, values, &mut self.out);
-    }
-
-    /// Asks the server for a [`Pong`](DeviceEvent::Pong) with its time.
-    pub fn ping(&mut self) {
-        self.say(&Up::Ping);
     }
 
     /// Queues the answer to a command.
@@ -281,8 +275,16 @@ impl DeviceSession {
             return false;
         }
         self.pinged = true;
-        self.ping();
+        self.ask_time(now);
         true
+    }
+
+    /// Asks the server for its time, which is a ping; unless an earlier question waits for its answer.
+    pub fn ask_time(&mut self, now: Duration) {
+        if self.asked.is_none() {
+            self.asked = Some(now);
+            self.say(&Up::Ping);
+        }
     }
 }
 

@@ -30,6 +30,28 @@ pub(super) enum Kind {
     Control,
 }
 
+/// Rows to be written as columns.
+pub(super) struct ByRow<'a> {
+    /// Those of the first and of the last.
+    pub(super) numbers: (u64, u64),
+    pub(super) times: &'a [Timestamp],
+    /// `values[row * width + channel]`
+    values: &'a [Option<f64>],
+    width: usize,
+}
+
+impl ByRow<'_> {
+    /// The values of the channel at that place which are numbers, one a row.
+    pub(super) fn column(&self, place: usize) -> impl Iterator<Item = Option<f64>> + Clone {
+        self.values.chunks_exact(self.width).map(move |row| row[place].filter(|value| value.is_finite()))
+    }
+
+    /// The places of the channels that have a value in any row.
+    pub(super) fn given(&self) -> Vec<usize> {
+        (0..self.width).filter(|place| self.column(*place).any(|value| value.is_some())).collect()
+    }
+}
+
 impl Kind {
     /// By its `type`.
     pub(super) fn of(word: &str) -> Self {
@@ -106,15 +128,21 @@ impl Encoding {
         }
     }
 
-    /// Appends rows as one message of columns, ready to be sent. They are numbered from `first` on without a gap, and there
-    /// is at least one.
-    pub fn encode_rows<'a, R>(self, first: u64, rows: &R, channels: &[Channel], out: &mut Vec<u8>)
-    where
-        R: Iterator<Item = (Timestamp, &'a [Option<f64>])> + Clone,
-    {
+    /// Appends rows as one message of columns, ready to be sent. They are numbered from `first` on without a gap; there is
+    /// at least one, and `values[row * channels + channel]`.
+    pub fn encode_rows(
+        self,
+        first: u64,
+        times: &[Timestamp],
+        values: &[Option<f64>],
+        channels: &[Channel],
+        out: &mut Vec<u8>,
+    ) {
+        let last = (first + times.len() as u64).saturating_sub(1);
+        let rows = ByRow { numbers: (first, last), times, values, width: channels.len() };
         match self {
-            Self::JsonLines => json::encode_rows(first, rows, channels, out),
-            Self::Cbor => cbor_data::encode_rows(first, rows, channels, out),
+            Self::JsonLines => json::encode_rows(&rows, channels, out),
+            Self::Cbor => cbor_data::encode_rows(&rows, channels, out),
         }
     }
 

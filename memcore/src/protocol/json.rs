@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Error as JsonError;
 
 use super::code::Code;
-use super::encoding::Kind;
+use super::encoding::{ByRow, Kind};
 use super::message::{Down, Up};
 use super::problem::{DEPTH_MAX, Problem};
 use super::wire::{VersionOnly, WireDown, WireUp};
@@ -136,26 +136,18 @@ pub(super) fn encode_row(
     out.extend_from_slice(b"}}\n");
 }
 
-/// Appends rows that are numbered without a gap from `first` on, column by column, with their end of line. Channels without
-/// a value in any row are left out.
-pub(super) fn encode_rows<'a, R>(first: u64, rows: &R, channels: &[Channel], out: &mut Vec<u8>)
-where
-    R: Iterator<Item = (Timestamp, &'a [Option<f64>])> + Clone,
-{
-    let last = first + (rows.clone().count() as u64).saturating_sub(1);
+/// Appends rows column by column, with their end of line. Channels without a value in any row are left out.
+pub(super) fn encode_rows(rows: &ByRow<'_>, channels: &[Channel], out: &mut Vec<u8>) {
+    let (first, last) = rows.numbers;
     write(out, format_args!(r#"{{"type":"data","seq":{last},"first_seq":{first},"times_us":["#));
-    for (at, (time, _)) in rows.clone().enumerate() {
+    for (at, time) in rows.times.iter().enumerate() {
         write(out, format_args!("{}{}", if at == 0 { "" } else { "," }, time.as_micros()));
     }
     out.extend_from_slice(b"],\"columns\":{");
     let mut first = true;
-    for (place, channel) in channels.iter().enumerate() {
-        let column = || rows.clone().map(|(_, values)| values.get(place).copied().flatten().filter(|v| v.is_finite()));
-        if column().all(|value| value.is_none()) {
-            continue;
-        }
-        write_key(channel, &mut first, out);
-        for (at, value) in column().enumerate() {
+    for place in rows.given() {
+        write_key(&channels[place], &mut first, out);
+        for (at, value) in rows.column(place).enumerate() {
             out.push(if at == 0 { b'[' } else { b',' });
             match value {
                 Some(value) => write_number(value, out),

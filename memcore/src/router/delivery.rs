@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use super::message::Delivered;
 use super::queue::{RecorderQueue, ViewerQueue};
+use super::subject_pattern::SubjectPattern;
 use crate::error::{Error, Result};
 use crate::model::Name;
 
@@ -32,7 +33,10 @@ impl Delivery {
     /// More than this many messages are held for no subscriber.
     pub const CAPACITY_MAX: usize = 1 << 24;
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn check(&self, pattern: &SubjectPattern) -> Result<()> {
+        if pattern.is_live() && matches!(self, Self::Recorder { .. }) {
+            return Err(Error::invalid(format!("pattern is {pattern}, expected none under `live.` for a recorder")));
+        }
         let (Self::Viewer { capacity } | Self::Recorder { capacity, .. }) = self;
         if (1..=Self::CAPACITY_MAX).contains(capacity) {
             return Ok(());

@@ -187,7 +187,7 @@ impl Shared {
     }
 
     fn subscribe(this: &Arc<Self>, pattern: SubjectPattern, delivery: Delivery) -> Result<Subscription> {
-        delivery.check()?;
+        delivery.check(&pattern)?;
         let number = this.routes_made.fetch_add(1, Ordering::Relaxed);
         let (target, queue) = match delivery {
             Delivery::Viewer { capacity } => {

@@ -41,7 +41,7 @@ const KEPT: usize = 2;
 
 fn rank(kind: MessageKind) -> usize {
     match kind {
-        MessageKind::Data => 0,
+        MessageKind::Data | MessageKind::Live => 0,
         MessageKind::Event | MessageKind::Result => 1,
         MessageKind::Command | MessageKind::Hello => KEPT,
     }

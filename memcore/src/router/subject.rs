@@ -1,6 +1,7 @@
 //! Subjects: where a message belongs, as text that NATS routes unchanged.
 //!
-//! `mem.<operator>.<site>.<device>.<kind>[.<channel>]`; a message that was set aside stands under `dead.` and its subject.
+//! `mem.<operator>.<site>.<device>.<kind>[.<channel>]`; a message that was set aside stands under `dead.` and its subject. What
+//! is only shown, and nowhere kept, stands under `live.` in the place of `mem.`.
 //! A subject is built from checked names or parsed with the same checks, so a wildcard, a space or an empty part from
 //! outside never reaches the routing.
 
@@ -13,6 +14,7 @@ use crate::model::{ChannelName, DeviceName, shorten};
 
 pub(super) const ROOT: &str = "mem.";
 pub(super) const DEAD: &str = "dead.";
+pub(super) const LIVE: &str = "live.";
 /// Longer than any subject that names can form (4 names, a kind, a channel, two roots).
 pub(super) const LENGTH_MAX: usize = 384;
 
@@ -29,11 +31,13 @@ pub enum MessageKind {
     Result,
     /// A device introduces itself.
     Hello,
+    /// Measured values for those who look now, ahead of older ones that are still to come as data. For viewers alone.
+    Live,
 }
 
 impl MessageKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Data, Self::Event, Self::Command, Self::Result, Self::Hello];
+    pub const ALL: [Self; 6] = [Self::Data, Self::Event, Self::Command, Self::Result, Self::Hello, Self::Live];
 
     /// The word in the subject.
     #[must_use]
@@ -44,7 +48,13 @@ impl MessageKind {
             Self::Command => "command",
             Self::Result => "result",
             Self::Hello => "hello",
+            Self::Live => "live",
         }
+    }
+
+    /// What a subject of this kind begins with.
+    const fn root(self) -> &'static str {
+        if matches!(self, Self::Live) { LIVE } else { ROOT }
     }
 }
 
@@ -52,7 +62,7 @@ impl FromStr for MessageKind {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
-            Error::invalid(format!("kind is {:?}, expected data, event, command, result or hello", shorten(text)))
+            Error::invalid(format!("kind is {:?}, expected data, event, command, result, hello or live", shorten(text)))
         })
     }
 }
@@ -70,10 +80,10 @@ impl Subject {
     #[must_use]
     pub fn new(device: &DeviceName, kind: MessageKind, channel: Option<&ChannelName>) -> Self {
         let DeviceName { operator, site, device } = device;
-        let kind_word = kind.as_str();
+        let (root, word) = (kind.root(), kind.as_str());
         let text = match channel {
-            Some(channel) => format!("{ROOT}{operator}.{site}.{device}.{kind_word}.{channel}"),
-            None => format!("{ROOT}{operator}.{site}.{device}.{kind_word}"),
+            Some(channel) => format!("{root}{operator}.{site}.{device}.{word}.{channel}"),
+            None => format!("{root}{operator}.{site}.{device}.{word}"),
         };
         Self { text: text.into(), kind, dead: false }
     }
@@ -82,6 +92,12 @@ impl Subject {
     #[must_use]
     pub fn data(device: &DeviceName) -> Self {
         Self::new(device, MessageKind::Data, None)
+    }
+
+    /// The subject under which a device's newest values are shown while older ones are still to come.
+    #[must_use]
+    pub fn live(device: &DeviceName) -> Self {
+        Self::new(device, MessageKind::Live, None)
     }
 
     /// What the message is about.
@@ -96,10 +112,10 @@ impl Subject {
         self.dead
     }
 
-    /// Where this message goes when it is set aside; a dead subject stays as it is.
+    /// Where this message goes when it is set aside; a dead subject stays as it is, and so does what is only shown.
     #[must_use]
     pub fn to_dead(&self) -> Self {
-        if self.dead {
+        if self.dead || self.kind == MessageKind::Live {
             return self.clone();
         }
         Self { text: format!("{DEAD}{}", self.text).into(), kind: self.kind, dead: true }
@@ -133,7 +149,8 @@ impl Subject {
     }
 
     fn below_root(&self) -> &str {
-        &self.text[if self.dead { DEAD.len() + ROOT.len() } else { ROOT.len() }..]
+        let dead = if self.dead { DEAD.len() } else { 0 };
+        &self.text[dead + self.kind.root().len()..]
     }
 
     fn parts(&self) -> impl Iterator<Item = &str> {
@@ -155,14 +172,23 @@ impl FromStr for Subject {
         if text.len() > LENGTH_MAX {
             return Err(refuse(format!("{} bytes, at most {LENGTH_MAX} are allowed", text.len())));
         }
-        let (dead, live) = text.strip_prefix(DEAD).map_or((false, text), |rest| (true, rest));
-        let below = live.strip_prefix(ROOT).ok_or_else(|| refuse("it does not start with `mem.`".into()))?;
+        let (dead, rest) = text.strip_prefix(DEAD).map_or((false, text), |rest| (true, rest));
+        let (root, below) = match rest.strip_prefix(ROOT) {
+            Some(below) => (ROOT, below),
+            None if dead => return Err(refuse("it does not start with `dead.mem.`".into())),
+            None => {
+                (LIVE, rest.strip_prefix(LIVE).ok_or_else(|| refuse("it does not start with `mem.` or `live.`".into()))?)
+            }
+        };
         let parts: Vec<&str> = below.splitn(5, '.').collect();
         let [operator, site, device, kind, channel @ ..] = parts.as_slice() else {
             return Err(refuse("too few parts".into()));
         };
         DeviceName::new(operator, site, device).map_err(|e| refuse(e.message().to_owned()))?;
         let kind = kind.parse::<MessageKind>().map_err(|e| refuse(e.message().to_owned()))?;
+        if kind.root() != root {
+            return Err(refuse(format!("{kind:?} stands under `{}`", kind.root())));
+        }
         if let [channel] = channel {
             ChannelName::new(channel).map_err(|e| refuse(e.message().to_owned()))?;
         }
@@ -255,6 +281,9 @@ mod tests {
             "mem.a.b.../etc.data",
             "mem.a.b.c.secret",
             "mem.a.b.c.data.\r\nPUB x",
+            "mem.a.b.c.live",
+            "live.a.b.c.data",
+            "dead.live.a.b.c.live",
             "dead.dead.mem.a.b.c.data",
             "$JS.API.STREAM.DELETE.MEM",
             "mem.ä.b.c.data",

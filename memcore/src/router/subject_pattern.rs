@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::subject::{DEAD, LENGTH_MAX, ROOT, Subject};
+use super::subject::{DEAD, LENGTH_MAX, LIVE, ROOT, Subject};
 use crate::error::{Error, Result};
 use crate::model::{DeviceName, OPERATOR_DEFAULT, Pattern, shorten};
 
 /// Selects subjects with the wildcards of NATS: `*` is one part between dots, a closing `>` is one or more.
 ///
-/// It starts with `mem.` (the living) or `dead.` (what was set aside).
+/// It starts with `mem.` (the living), `dead.` (what was set aside) or `live.` (what is only shown).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SubjectPattern {
     text: String,
@@ -39,12 +39,22 @@ impl SubjectPattern {
     /// channels together, so the channel part of `pattern` is left to the receiver.
     #[must_use]
     pub fn data_of(pattern: &Pattern) -> Self {
+        Self::series_of(pattern, ROOT, "data")
+    }
+
+    /// As [`data_of`](Self::data_of), of what is only shown.
+    #[must_use]
+    pub fn live_of(pattern: &Pattern) -> Self {
+        Self::series_of(pattern, LIVE, "live")
+    }
+
+    fn series_of(pattern: &Pattern, root: &str, kind: &str) -> Self {
         let text = pattern.to_string();
         let (operator, rest) = text.split_once('/').unwrap_or((OPERATOR_DEFAULT, &text));
         let mut parts = rest.split('.').take_while(|part| *part != ">");
         let mut part = || parts.next().unwrap_or("*");
         let (site, device) = (part(), part());
-        Self { text: format!("{ROOT}{operator}.{site}.{device}.data") }
+        Self { text: format!("{root}{operator}.{site}.{device}.{kind}") }
     }
 
     /// Whether the subject is selected.
@@ -68,6 +78,12 @@ impl SubjectPattern {
         self.text.starts_with(DEAD)
     }
 
+    /// Whether it selects what is only shown.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.text.starts_with(LIVE)
+    }
+
     /// The pattern as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -87,8 +103,8 @@ impl FromStr for SubjectPattern {
         if text.len() > LENGTH_MAX {
             return Err(refuse("too long"));
         }
-        if !text.starts_with(ROOT) && !text.starts_with(DEAD) {
-            return Err(refuse("it starts with neither `mem.` nor `dead.`"));
+        if ![ROOT, DEAD, LIVE].iter().any(|root| text.starts_with(root)) {
+            return Err(refuse("it starts with neither `mem.`, `dead.` nor `live.`"));
         }
         let word = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
         let mut parts = text.split('.').peekable();

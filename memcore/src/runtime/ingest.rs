@@ -165,7 +165,7 @@ impl Ingest {
             return;
         }
         self.0.links.heard(device, 0, self.0.clock.now());
-        let shown = self.0.bus.try_publish(Message::new(Subject::data(device), payload::encode_live(batch)));
+        let shown = self.0.bus.try_publish(Message::new(Subject::live(device), payload::encode(batch)));
         if !matches!(shown, Ok(Attempt::Accepted)) {
             tracing::debug!(%device, "a live row was dropped");
         }

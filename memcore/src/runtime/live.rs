@@ -8,17 +8,22 @@ use crate::router::Subscription;
 
 /// Readings as they arrive, before they are durable. Never slows devices down: what a slow subscriber does not take in
 /// time is dropped, oldest first, and counted.
+///
+/// A device that was away sends what it kept, oldest first, and shows its newest values about once a second meanwhile: so times
+/// do not rise then, and what was shown comes once more when its turn has come.
 #[derive(Debug)]
 pub struct Readings {
     subscription: Subscription,
+    /// What is only shown.
+    shown: Subscription,
     pattern: Pattern,
     decoder: PayloadDecoder,
     waiting: VecDeque<Reading>,
 }
 
 impl Readings {
-    pub(crate) fn new(subscription: Subscription, pattern: Pattern) -> Self {
-        Self { subscription, pattern, decoder: PayloadDecoder::default(), waiting: VecDeque::new() }
+    pub(crate) fn new(subscription: Subscription, shown: Subscription, pattern: Pattern) -> Self {
+        Self { subscription, shown, pattern, decoder: PayloadDecoder::default(), waiting: VecDeque::new() }
     }
 
     /// The next reading; `None` once the server has shut down. Dropping the future loses nothing.
@@ -27,7 +32,10 @@ impl Readings {
             if let Some(reading) = self.waiting.pop_front() {
                 return Some(reading);
             }
-            let delivered = self.subscription.next().await?;
+            let delivered = tokio::select! {
+                delivered = self.subscription.next() => delivered?,
+                delivered = self.shown.next() => delivered?,
+            };
             self.unpack(&delivered.message.payload);
         }
     }
@@ -38,7 +46,7 @@ impl Readings {
             if let Some(reading) = self.waiting.pop_front() {
                 return Some(reading);
             }
-            let delivered = self.subscription.try_next()?;
+            let delivered = self.subscription.try_next().or_else(|| self.shown.try_next())?;
             self.unpack(&delivered.message.payload);
         }
     }
@@ -46,7 +54,7 @@ impl Readings {
     /// How many batches were dropped because they were not taken in time.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.subscription.lost()
+        self.subscription.lost() + self.shown.lost()
     }
 
     fn unpack(&mut self, payload: &bytes::Bytes) {

@@ -11,8 +11,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Batch, ChannelName, DeviceName, SequencePosition, Timestamp};
 
 const FORM: u8 = 1;
-/// The same form of a batch that is to be shown and not stored.
-const LIVE: u8 = 2;
 
 /// Channel lists that a decoder remembers. Full-policy: forget them all; they come back by themselves.
 const LISTS_MAX: usize = 16_384;
@@ -47,18 +45,6 @@ pub(crate) fn encode(batch: &Batch) -> Bytes {
     out.into()
 }
 
-/// Writes a batch that is to be shown and not stored.
-pub(crate) fn encode_live(batch: &Batch) -> Bytes {
-    let mut out = Vec::from(encode(batch));
-    out[0] = LIVE;
-    out.into()
-}
-
-/// Whether a payload is to be shown and not stored.
-pub(crate) fn is_live(payload: &[u8]) -> bool {
-    payload.first() == Some(&LIVE)
-}
-
 /// Reads batches, and shares the channel list between those of one device.
 #[derive(Debug, Default)]
 pub(crate) struct PayloadDecoder {
@@ -74,7 +60,7 @@ impl PayloadDecoder {
         let damaged = || Error::new(ErrorKind::Damaged, "a bus message is shorter than it says");
         let mut rest = payload.clone();
         let mut take = |length: usize| (rest.len() >= length).then(|| rest.split_to(length)).ok_or_else(damaged);
-        if !matches!(take(1)?[0], FORM | LIVE) {
+        if take(1)?[0] != FORM {
             return Err(Error::new(ErrorKind::Unsupported, "a bus message is of another version of memcore"));
         }
         let head_length = u32::from_le_bytes(fixed(&take(4)?)?) as usize;
@@ -143,14 +129,6 @@ mod tests {
         assert_eq!(format!("{first:?}"), format!("{sent:?}"));
         assert!(first.column(0)[2].unwrap().is_sign_negative());
         assert!(Arc::ptr_eq(first.channels(), second.channels()));
-    }
-
-    #[test]
-    fn what_is_to_be_shown_alone_says_so_and_reads_the_same() {
-        let (live, stored) = (encode_live(&batch()), encode(&batch()));
-        assert_eq!((is_live(&live), is_live(&stored), is_live(b"")), (true, false, false));
-        let mut decoder = PayloadDecoder::default();
-        assert_eq!(format!("{:?}", decoder.decode(&live).unwrap()), format!("{:?}", decoder.decode(&stored).unwrap()));
     }
 
     #[test]

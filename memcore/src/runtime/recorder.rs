@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::core::Core;
-use super::payload::{PayloadDecoder, is_live};
+use super::payload::PayloadDecoder;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::model::{DeviceName, SequencePosition};
 use crate::protocol::Code;
@@ -53,10 +53,6 @@ fn record(core: &Core, decoder: &mut PayloadDecoder, group: &mut Vec<Delivered>)
     let mut appended = Vec::with_capacity(group.len());
     let mut last = None;
     for delivered in group.drain(..) {
-        if is_live(&delivered.message.payload) {
-            delivered.ack();
-            continue;
-        }
         let stored = decoder.decode(&delivered.message.payload).and_then(|batch| {
             let ticket = when_there_is_room(|| core.memcore.store().append(&batch), |e| hold_back(core, e))?;
             Ok((ticket, batch))

@@ -316,8 +316,9 @@ impl ServerHandle {
     /// [`Closed`](ErrorKind::Closed) where the server has shut down.
     pub async fn subscribe(&self, pattern: &Pattern) -> Result<Readings> {
         let delivery = Delivery::Viewer { capacity: VIEWER_QUEUE };
-        let subscription = self.core.bus.subscribe(SubjectPattern::data_of(pattern), delivery).await?;
-        Ok(Readings::new(subscription, pattern.clone()))
+        let subscription = self.core.bus.subscribe(SubjectPattern::data_of(pattern), delivery.clone()).await?;
+        let shown = self.core.bus.subscribe(SubjectPattern::live_of(pattern), delivery).await?;
+        Ok(Readings::new(subscription, shown, pattern.clone()))
     }
 
     /// Follows the events of all devices, from now on.

@@ -263,3 +263,20 @@ pub(crate) async fn a_queue_without_room_is_refused(bus: &dyn Bus) {
         assert!(refused.message().starts_with("capacity is"), "{refused}");
     }
 }
+
+pub(crate) async fn what_is_only_shown_reaches_viewers_who_ask_for_it_and_no_recorder(bus: &dyn Bus) {
+    let mut history = subscribe(bus, "mem.>", recorder("history", 10)).await;
+    let mut page = subscribe(bus, "live.local.home1.*.live", viewer(10)).await;
+    publish(bus, message("home1.pv", MessageKind::Live, "shown")).await;
+    publish(bus, message("home2.pv", MessageKind::Live, "elsewhere")).await;
+    publish(bus, data("home1.pv", "kept")).await;
+    assert_eq!(take(&mut page, 1).await, ["shown"]);
+    assert_eq!(take(&mut history, 1).await, ["kept"]);
+    assert!(history.try_next().is_none() && page.try_next().is_none());
+    // Who comes later sees nothing of it.
+    let mut late = subscribe(bus, "live.>", viewer(10)).await;
+    publish(bus, message("home1.pv", MessageKind::Live, "later")).await;
+    assert_eq!(take(&mut late, 1).await, ["later"]);
+    let refused = bus.subscribe("live.>".parse().unwrap(), recorder("other", 10)).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
+}

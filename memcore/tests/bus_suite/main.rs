@@ -47,4 +47,5 @@ every_bus_holds!(
     a_dropped_subscription_is_gone,
     one_recorder_of_a_name_at_a_time,
     a_queue_without_room_is_refused,
+    what_is_only_shown_reaches_viewers_who_ask_for_it_and_no_recorder,
 );

@@ -1,6 +1,6 @@
 //! The bus over NATS JetStream, across processes.
 //!
-//! Everything under `mem.` is stored in one stream, and what was set aside in another. A recorder is a durable pull
+//! Everything under `mem.` is stored in one stream, and what was set aside in another; what is under `live.` in none. A recorder is a durable pull
 //! consumer with explicit acknowledgement; a viewer is an ephemeral one whose messages wait in the same bounded queue as
 //! on the embedded bus, on this side. After the connection was lost, each takes up where it stood.
 
@@ -109,9 +109,10 @@ impl Bus for NatsBus {
 
     fn subscribe(&self, pattern: SubjectPattern, delivery: Delivery) -> BoxFuture<'_, Result<Subscription>> {
         Box::pin(async move {
-            delivery.check()?;
+            delivery.check(&pattern)?;
             self.shared.check_open()?;
             match delivery {
+                Delivery::Viewer { capacity } if pattern.is_live() => receive::watch(&self.shared, pattern, capacity).await,
                 Delivery::Viewer { capacity } => receive::view(&self.shared, pattern, capacity).await,
                 Delivery::Recorder { name, capacity } => receive::record(&self.shared, pattern, name, capacity).await,
             }

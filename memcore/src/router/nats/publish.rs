@@ -11,6 +11,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
 
 use super::super::message::Message;
 use super::super::queue::lock;
+use super::super::subject::MessageKind;
 use super::{Link, NatsOptions, Shared};
 use crate::error::{Error, ErrorKind, Result, Retry};
 
@@ -101,6 +102,9 @@ impl Shared {
             let text = format!("message on {subject} has {length} bytes, this bus takes at most {most}");
             return Err(Error::new(ErrorKind::LimitReached, text).with_retry(Retry::Never));
         }
+        if message.subject.kind() == MessageKind::Live {
+            return self.show(message).await;
+        }
         // Turns are taken first: waiting for room in any other order could change the order of a device's messages.
         self.check_open()?;
         let _turn = self.spool.turn(message.subject.device_part()).await;
@@ -116,6 +120,16 @@ impl Shared {
                 Err(Error::new(ErrorKind::Closed, text).with_retry(Retry::CheckFirst))
             }
         }
+    }
+
+    /// What is only shown is sent once and kept nowhere; while NATS is away nobody looks.
+    async fn show(&self, message: Message) -> Result<()> {
+        self.check_open()?;
+        if self.link.is_connected() {
+            let sent = self.link.jetstream.client().publish(message.subject.as_str().to_owned(), message.payload).await;
+            sent.map_err(|e| self.link.failed(&format!("publish on {}", message.subject), e))?;
+        }
+        Ok(())
     }
 
     /// Repeats until the stream has it; the id makes the repetition harmless.

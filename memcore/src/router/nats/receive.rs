@@ -128,6 +128,33 @@ pub(super) async fn view(bus: &Arc<Shared>, pattern: SubjectPattern, capacity: u
     Ok(Subscription::new(Queue::Viewer(queue), task))
 }
 
+/// A viewer of what no stream holds: what is published while it is connected.
+pub(super) async fn watch(bus: &Arc<Shared>, pattern: SubjectPattern, capacity: usize) -> Result<Subscription> {
+    let client = bus.link.jetstream.client();
+    let subscribed = client.subscribe(pattern.as_str().to_owned()).await;
+    let mut messages = subscribed.map_err(|e| bus.link.failed("subscribe", e))?;
+    // The server knows of it before anybody is told that it does.
+    client.flush().await.map_err(|e| bus.link.failed("subscribe", e))?;
+    let queue = Arc::new(ViewerQueue::new(capacity));
+    let (fed, mut closed) = (Arc::clone(&queue), bus.closed.subscribe());
+    let task = Task(tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                biased;
+                _ = closed.wait_for(|closed| *closed) => break,
+                message = messages.next() => {
+                    let Some(message) = message else { break };
+                    if let Ok(subject) = message.subject.as_str().parse() {
+                        fed.push(Message { subject, payload: message.payload, id: None });
+                    }
+                }
+            }
+        }
+        fed.end();
+    }));
+    Ok(Subscription::new(Queue::Viewer(queue), task))
+}
+
 /// A viewer: an ephemeral consumer without acknowledgements, which begins again after the last message seen.
 struct View {
     source: Source,

@@ -49,8 +49,9 @@ impl ServedHem {
             return Err(Error::not_found(format!("device {device} is not enrolled, and there are no readings of it")));
         }
         let delivery = Delivery::Viewer { capacity: QUEUE };
-        let subscription = core.bus.subscribe(SubjectPattern::data_of(&pattern), delivery).await?;
-        let readings = Readings::new(subscription, pattern.clone());
+        let subscription = core.bus.subscribe(SubjectPattern::data_of(&pattern), delivery.clone()).await?;
+        let shown = core.bus.subscribe(SubjectPattern::live_of(&pattern), delivery).await?;
+        let readings = Readings::new(subscription, shown, pattern.clone());
         let view = Arc::new(View::of(core, device));
         for (series, sample) in core.memcore.latest(pattern)? {
             view.take(series.channel, sample);

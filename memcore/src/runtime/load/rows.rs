@@ -58,11 +58,10 @@ impl Messages {
             }
             (encoding, 1) => encoding.encode_row(Some(first), time, &self.channels, &self.values[at], out),
             (encoding, rows) => {
-                let row = |number: usize| {
-                    let time = time.saturating_add(Span::from_seconds(number as i64));
-                    (time, self.values[(at + number) % POOL].as_slice())
-                };
-                encoding.encode_rows(first, &(0..rows).map(row), &self.channels, out);
+                let later = |number: usize| time.saturating_add(Span::from_seconds(number as i64));
+                let times: Vec<_> = (0..rows).map(later).collect();
+                let values: Vec<_> = (at..at + rows).flat_map(|row| self.values[row % POOL].iter().copied()).collect();
+                encoding.encode_rows(first, &times, &values, &self.channels, out);
             }
         }
     }
