@@ -296,6 +296,18 @@ export declare class NativeServer {
   stats(): ServerCounts
   /** Enrols a device. */
   enroll(device: string, proof: string): Promise<DeviceBundle>
+  /** Enrols many devices at once with secrets. */
+  enrollMany(devices: Array<string>): Promise<Array<DeviceBundle>>
+  /** Gives a device a new proof; its earlier ones stay good for a while. */
+  rotate(device: string, proof: string, overlap?: string | undefined | null): Promise<DeviceBundle>
+  /** Sets how many points a device may send. */
+  limit(device: string, pointsPerS?: number | undefined | null, burst?: number | undefined | null): Promise<void>
+  /** The server's certificate, as JSON. */
+  certificate(): string
+  /** The audit trail: each entry as JSON. */
+  audit(since?: bigint | undefined | null, device?: string | undefined | null, kind?: string | undefined | null, limit?: number | undefined | null): Promise<Array<string>>
+  /** Whether the audit trail is whole, as JSON. */
+  verifyAudit(): Promise<string>
   /** Ends a device's enrolment and its session. */
   revoke(device: string): Promise<void>
   /** Follows the readings of the series that match. */
@@ -485,6 +497,8 @@ export interface CommandOptions {
   expires?: string
   /** Its identity. */
   id?: string
+  /** At whose wish, for the audit trail. */
+  by?: string
 }
 
 /** What a compaction did. */
@@ -553,6 +567,22 @@ export interface DeviceSettings {
   obeys: boolean
 }
 
+/** One proof of a device. */
+export interface DeviceProofState {
+  /** Tells the proofs of a device apart. */
+  id: string
+  /** `secret` or `certificate`. */
+  kind: string
+  /** When it was handed out, in microseconds. */
+  issued: bigint
+  /** It logs in until then, after a rotation, in microseconds. */
+  until?: bigint
+  /** When the certificate itself ends, in microseconds. */
+  ends?: bigint
+  /** When the device last logged in with it, in microseconds. */
+  lastUsed?: bigint
+}
+
 /** What is known of a device. */
 export interface DeviceState {
   /** The device. */
@@ -565,6 +595,12 @@ export interface DeviceState {
   channels: number
   /** How many of its points were taken since the server started. */
   points: number
+  /** How many points a second it may send, where that is set for it. */
+  pointsPerS?: number
+  /** How many may come at once. */
+  burst?: number
+  /** What it may prove itself by, the newest first. */
+  proofs: Array<DeviceProofState>
 }
 
 /** Starts an emulated board. */

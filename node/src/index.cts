@@ -121,7 +121,19 @@ export { Reading } from "./reading.cjs";
 export { QueryResult, SeriesResult } from "./result.cjs";
 export type { Column, Row, Wide } from "./result.cjs";
 export { serve, Server } from "./server.cjs";
-export type { Bundle, CommandOptions, CommandResult, DeviceStatus, ServeOptions, ServerStats } from "./server.cjs";
+export type {
+  AuditEntry,
+  AuditOptions,
+  AuditReport,
+  Bundle,
+  CommandOptions,
+  CommandResult,
+  DeviceProof,
+  DeviceStatus,
+  ServeOptions,
+  ServerCertificate,
+  ServerStats,
+} from "./server.cjs";
 export { simulate, Simulation } from "./simulation.cjs";
 export type { SimulateOptions, SimulationReport } from "./simulation.cjs";
 export type { Duration, TemporalInstant, TimeLike, TimesLike } from "./time.cjs";
