@@ -9,6 +9,16 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** The program's answers to what it was asked. */
+export declare class NativeAnswers {
+  /** Nothing was asked yet. */
+  constructor()
+  /** Done; what was read back, where something was. */
+  done(number: number, readBack?: number | undefined | null): void
+  /** Not done, and nothing was changed. */
+  refuse(number: number, code: string, reason: string): void
+}
+
 /** The energy balance of a site, interval by interval. */
 export declare class NativeBalance {
   /** Of columns of amounts, each with its role. */
@@ -41,6 +51,32 @@ export declare class NativeCommand {
   leave(): void
 }
 
+/** A device on the link. */
+export declare class NativeDevice {
+  /** Waits until the server has taken the device in. */
+  opened(): Promise<void>
+  /** Keeps a row and sends it; gives its number. */
+  send(time: bigint, values: Array<number | undefined | null>): Promise<number>
+  /** As `send`, measured now. */
+  sendNow(values: Array<number | undefined | null>): Promise<number>
+  /** As `send`, many rows, one column a channel: NaN is no value. What is given is copied before this returns. */
+  sendMany(times: BigInt64Array, columns: Array<Float64Array>): Promise<number | null>
+  /** Waits until everything sent so far is durable at the server, or was rejected. */
+  flush(): Promise<void>
+  /** Where the link stands. */
+  standing(): LinkStanding
+  /** The highest number that is durable at the server. */
+  get durable(): number
+  /** How full the backlog is. */
+  buffer(): BufferStanding
+  /** What the server refused. */
+  rejected(): Rejections
+  /** What is known of the server's clock; none before the first contact. */
+  clockOffset(): ClockDifference | null
+  /** Takes leave. Doing it again does nothing. */
+  close(): Promise<void>
+}
+
 /** Events as they happen, each as its JSON. */
 export declare class NativeEvents {
   /** What is there, or the first that comes; nothing once there will be none. */
@@ -63,6 +99,30 @@ export declare class NativeFindings {
   svg(finding: number): string
   /** A page of it. */
   html(): string
+}
+
+/** A board that is polled. */
+export declare class NativeHemBoard {
+  /** `seeking`, `answering`, `away`, `failed` with its reason, or `closed`. */
+  get state(): string
+  /** Takes leased nodes to their fallback, takes leave, and stops polling. */
+  close(): Promise<void>
+}
+
+/** An emulated board. */
+export declare class NativeHemEmulator {
+  /** Where it listens. */
+  get address(): string
+  /** Pulls its plug. */
+  close(): Promise<void>
+}
+
+/** An endpoint that answers apps. */
+export declare class NativeHemEndpoint {
+  /** Where it listens. */
+  get address(): string
+  /** Stops answering. */
+  close(): Promise<void>
 }
 
 /** A site's history. */
@@ -306,6 +366,16 @@ export interface AnsweredSeries {
   rows: number
 }
 
+/** Something that the program is asked to do. */
+export interface Asked {
+  /** Under which it is answered. */
+  number: number
+  /** Which channel. */
+  channel: string
+  /** What it shall be set to; none where it shall only be read. */
+  value?: number
+}
+
 /** The values at the times of a grid. */
 export declare function at(times: BigInt64Array, values: Float64Array, grid: BigInt64Array, holds: Holds): Float64Array
 
@@ -350,6 +420,20 @@ export interface BalanceSettings {
 /** The borders of the buckets of a range, both of its ends included. */
 export declare function buckets(start: bigint, end: bigint, every: string, zone?: string | undefined | null): BigInt64Array
 
+/** How full a backlog is, and what it could not keep. */
+export interface BufferStanding {
+  /** Rows that are not durable at the server. */
+  rows: number
+  /** Bytes that they take up on disk. */
+  bytes: number
+  /** Rows dropped because there was no room. */
+  dropped: number
+  /** Rows found damaged. */
+  damaged: number
+  /** Why the disk takes nothing at the moment. */
+  fault?: string
+}
+
 /** The description of a series, as it is registered. */
 export interface ChannelOptions {
   /** The unit in which the source reports. */
@@ -382,6 +466,14 @@ export interface ChannelOptions {
 
 /** Runs the command line; the first argument is the program's name. Returns the exit status. */
 export declare function cliMain(args: Array<string>): number
+
+/** What is known of the server's clock, in microseconds. */
+export interface ClockDifference {
+  /** How far it is ahead. */
+  offset: number
+  /** How far that may be off. */
+  uncertainty: number
+}
 
 /** How a command ended. */
 export interface CommandEnd {
@@ -425,6 +517,9 @@ export interface Compacted {
   skipped: Array<string>
 }
 
+/** Polls a board as the device of a bundle. */
+export declare function connectHem(address: string, bundle: DeviceBundle, options: HemBoardOptions): Promise<NativeHemBoard>
+
 /** The values in another unit. */
 export declare function convert(values: Float64Array, from: string, to: string): Float64Array
 
@@ -450,6 +545,26 @@ export interface DeviceBundle {
   certificate_pem?: string
   /** The certificate's key, in PEM. */
   key_pem?: string
+}
+
+/** How a device keeps what is not durable at the server; what is none is as the core has it. */
+export interface DeviceSettings {
+  /** The folder of its buffer. */
+  buffer?: string
+  /** How large the buffer may become. */
+  bufferBytes?: number
+  /** `each`, `never` or a length of time. */
+  bufferSync?: string
+  /** `wait`, `refuse` or `drop_oldest`. */
+  whenFull?: string
+  /** How many rows a backlog in memory has. */
+  backlogRows?: number
+  /** Where it remembers the commands that it has begun. */
+  stateFolder?: string
+  /** Whether channels can be read back. */
+  reads: boolean
+  /** Whether commands are carried out. */
+  obeys: boolean
 }
 
 /** One proof of a device. */
@@ -488,8 +603,39 @@ export interface DeviceState {
   proofs: Array<DeviceProofState>
 }
 
+/** Starts an emulated board. */
+export declare function emulateHem(asked: HemListenOptions): Promise<NativeHemEmulator>
+
 /** Examines a file, of which nothing is stored. */
 export declare function examineFile(path: string, settings: ImportSettings, look: LookSettings, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<NativeFindings>
+
+/** How a board is polled. */
+export interface HemBoardOptions {
+  /** From one round of questions to the next. */
+  every?: string
+  /** What it is asked for, by the names of its channels. */
+  quantities?: Array<string>
+  /** The unit of its energy counters. */
+  energyUnit?: string
+  /** The unit of its charge counters. */
+  chargeUnit?: string
+  /** The folder in which it keeps what the server does not have yet. */
+  buffer?: string
+  /** Does not wait for the board and the server. */
+  atOnce?: boolean
+}
+
+/** Where something listens, and whether others may reach it. */
+export interface HemListenOptions {
+  /** The address and port. */
+  listen?: string
+  /** Takes an address that others can reach. */
+  allowNetwork?: boolean
+  /** Of an emulated board: the same seed gives the same board. */
+  seed?: number
+  /** Of an emulated board: how often it measures. */
+  step?: string
+}
 
 /** How much is stored. */
 export interface HistoryStats {
@@ -582,6 +728,18 @@ export interface LatestSample {
   time: bigint
   /** In the base unit of its quantity and in passive sign. */
   value: number
+}
+
+/** Where the link stands. */
+export interface LinkStanding {
+  /** `connecting`, `open`, `refused` or `closed`. */
+  state: string
+  /** The number of the session, where it is open. */
+  epoch?: number
+  /** Why it is refused, as a code. */
+  code?: string
+  /** Why it is refused, for a person. */
+  detail?: string
 }
 
 /** The instants of times on the wall clocks of a zone, given in microseconds as if they were UTC. */
@@ -724,6 +882,14 @@ export interface RegisterIncreases {
   events: Array<CounterFall>
 }
 
+/** What the server refused for good. */
+export interface Rejections {
+  /** How many parts of messages. */
+  count: number
+  /** The last reason. */
+  last?: string
+}
+
 /** Gathers samples into buckets. */
 export declare function resample(times: BigInt64Array, values: Float64Array, settings: ResampleSettings, holds: Holds): ResampledColumns
 
@@ -811,6 +977,9 @@ export interface SeriesSize {
 /** Starts a server on the site in that folder. */
 export declare function serve(path: string, listen?: string | undefined | null, config?: string | undefined | null): Promise<NativeServer>
 
+/** Answers apps that were written for a HEM board. */
+export declare function serveHem(server: NativeServer, device: string, options: HemListenOptions): Promise<NativeHemEndpoint>
+
 /** What a server has done since its start. */
 export interface ServerCounts {
   /** Devices that are connected now. */
@@ -896,6 +1065,9 @@ export interface SolveSettings {
   /** By how much a better plan may be missed. */
   gap?: number
 }
+
+/** Starts the link of a device; `bundle` is JSON, and each channel has its name at the same place. */
+export declare function startDevice(bundle: string, names: Array<string>, channels: Array<ChannelOptions>, settings: DeviceSettings, answers: NativeAnswers, asks: ((arg: Asked) => void)): Promise<NativeDevice>
 
 /** How a site is opened. */
 export interface StoreSettings {

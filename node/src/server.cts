@@ -1,6 +1,7 @@
 /** A running server: devices over TLS, live views, commands. */
 import native = require("../native.cjs");
 import { abortable, settled, sync } from "./call.cjs";
+import { HemEndpoint, type HemServeOptions } from "./hem.cjs";
 import { Memcore } from "./history.cjs";
 import { Events, Subscription } from "./live.cjs";
 import { anything, checkNumber, checkOptions, checkText, count, given, number, oneOf, show, signal, text } from "./options.cjs";
@@ -236,6 +237,14 @@ export class Server {
   async revoke(device: string): Promise<void> {
     checkText("revoke", "device", device);
     await settled(this.#native.revoke(device));
+  }
+
+  /**
+   * Answers apps that were written for a HEM board, on behalf of a device, until what is returned is closed: they read its
+   * `node0.power` and so on, and switch its `node0.switch`.
+   */
+  async serveHem(device: string, options: HemServeOptions = {}): Promise<HemEndpoint> {
+    return HemEndpoint.serve(this.#native, device, options);
   }
 
   /** Follows the readings of the series that match, from now on. */

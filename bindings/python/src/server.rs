@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use memcore::adapters::hem::EndpointOptions;
 use memcore::model::{CommandId, CommandState, DeviceName, Pattern, PointRate, SeriesName, Span, Timestamp};
 use memcore::{AuditQuery, CommandRequest, Config, ProofKind, ServerHandle};
 use pyo3::prelude::*;
 
-use crate::errors::{json, raised};
+use crate::errors::{invalid, json, raised};
+use crate::hem::{HemEndpoint, listening};
 use crate::live::{Feed, Source, opened};
 use crate::owned::Owned;
 use crate::runtime::{awaitable, runtime, wait};
@@ -101,6 +103,14 @@ impl Server {
     ) -> PyResult<(String, String)> {
         let request = request(target, value, lease_us, fallback, expires_us, id, by)?;
         answer(wait(py, followed(self.handle()?, request))?)
+    }
+
+    /// Answers apps that were written for a HEM board.
+    fn serve_hem(&self, py: Python<'_>, device: &str, listen: &str, allow_network: bool) -> PyResult<HemEndpoint> {
+        let device: DeviceName = device.parse().map_err(raised)?;
+        let options = EndpointOptions { listen: listening(listen)?, allow_network, ..EndpointOptions::default() };
+        let handle = self.handle()?;
+        wait(py, async move { handle.serve_hem(&device, options).await }).map(HemEndpoint::new)
     }
 
     /// JSON.
