@@ -87,8 +87,8 @@ class Server:
 
         Values are in base unit and passive sign: -2000 lets a battery discharge 2 kW. With a ``lease`` the value holds
         that long at the device unless it is refreshed, then ``fallback`` does. ``expires`` is how long it may wait for
-        its device, 60 s without it. The same ``id`` is never carried out twice. ``by`` says in the audit trail at whose wish
-        it is. A refusal is a result; what cannot be asked, such as an unknown channel, is raised.
+        its device, 60 s without it. The same ``id`` is never carried out twice. ``by`` says in the audit trail at whose
+        wish it is. A refusal is a result; what cannot be asked, such as an unknown channel, is raised.
         """
         arguments = _arguments(lease, fallback, expires, id, by)
         return _result(*await self._native.command(series, value, *arguments))
@@ -122,11 +122,7 @@ class Server:
         ``kind``, when it was ``issued``, ``until`` when it logs in after a rotation, when the certificate ``ends``, and
         when it was ``last_used``.
         """
-        devices = json.loads(self._native.devices())
-        return [
-            {**device, "last_seen": maybe_moment(device["last_seen"]), "proofs": [_proof(one) for one in device["proofs"]]}
-            for device in devices
-        ]
+        return [_device(device) for device in json.loads(self._native.devices())]
 
     def stats(self) -> dict[str, int]:
         """Return what was done since the start: connected, points taken and durable, refused, commits."""
@@ -148,8 +144,8 @@ class Server:
     ) -> dict[str, str]:
         """Give a device a new secret or certificate, and return its bundle, which is shown once.
 
-        The earlier ones log in for the length of ``overlap``, ``"0s"`` for not at all; a session that is open goes on. Where
-        one was stolen, ``enroll`` anew: that ends the session too.
+        The earlier ones log in for the length of ``overlap``, ``"0s"`` for not at all; a session that is open goes on.
+        Where one was stolen, ``enroll`` anew: that ends the session too.
         """
         bundle: dict[str, str] = json.loads(self._native.rotate(device, proof, span(overlap, "overlap")))
         return bundle
@@ -157,8 +153,8 @@ class Server:
     def limit(self, device: str, points_per_s: float | None, *, burst: float | None = None) -> None:
         """Set how many points a device may send: beyond that it is read more slowly, and loses nothing.
 
-        ``burst`` is how many may come at once, ten seconds' worth without it. ``None`` for a rate is what the configuration
-        says for all devices.
+        ``burst`` is how many may come at once, ten seconds' worth without it. ``None`` for a rate is what the
+        configuration says for all devices.
         """
         self._native.limit(device, points_per_s, burst)
 
@@ -167,7 +163,7 @@ class Server:
         self._native.revoke(device)
 
     def certificate(self) -> dict[str, Any]:
-        """Return when the server's certificate ``ends``, its ``fingerprint``, and why its files are ``refused``, if so."""
+        """Return when the server's certificate ``ends``, its ``fingerprint``, why its files are ``refused``, if so."""
         certificate = json.loads(self._native.certificate())
         return {**certificate, "ends": maybe_moment(certificate["ends"])}
 
@@ -181,13 +177,13 @@ class Server:
     ) -> list[dict[str, Any]]:
         """Return what was done, the oldest first and ``limit`` of the latest at most.
 
-        Who enrolled, revoked, logged in and commanded: ``number``, ``time``, ``kind``, ``by``, and what belongs to the kind.
+        Who enrolled, revoked, logged in and commanded: ``number``, ``time``, ``kind``, ``by``, and what belongs to it.
         """
         log = json.loads(self._native.audit(maybe_micros(since, "since"), device, kind, limit))
         return [{"time": moment(entry.pop("time_us")), **entry} for entry in log["entries"]]
 
     def verify_audit(self) -> dict[str, Any]:
-        """Check that the audit trail is whole: ``faults`` is empty where it is; the last line's ``hash`` is worth noting."""
+        """Check that the audit trail is whole: ``faults`` is empty then; the last line's ``hash`` is worth noting."""
         report: dict[str, Any] = json.loads(self._native.verify_audit())
         return report
 
@@ -257,6 +253,11 @@ def _arguments(
 
 def _result(identity: str, state: str) -> CommandResult:
     return CommandResult(id=identity, **json.loads(state))
+
+
+def _device(device: dict[str, Any]) -> dict[str, Any]:
+    proofs = [_proof(proof) for proof in device["proofs"]]
+    return {**device, "last_seen": maybe_moment(device["last_seen"]), "proofs": proofs}
 
 
 def _proof(proof: dict[str, Any]) -> dict[str, Any]:
