@@ -101,6 +101,30 @@ export declare class NativeFindings {
   html(): string
 }
 
+/** A board that is polled. */
+export declare class NativeHemBoard {
+  /** `seeking`, `answering`, `away`, `failed` with its reason, or `closed`. */
+  get state(): string
+  /** Takes leased nodes to their fallback, takes leave, and stops polling. */
+  close(): Promise<void>
+}
+
+/** An emulated board. */
+export declare class NativeHemEmulator {
+  /** Where it listens. */
+  get address(): string
+  /** Pulls its plug. */
+  close(): Promise<void>
+}
+
+/** An endpoint that answers apps. */
+export declare class NativeHemEndpoint {
+  /** Where it listens. */
+  get address(): string
+  /** Stops answering. */
+  close(): Promise<void>
+}
+
 /** A site's history. */
 export declare class NativeHistory {
   /** Examines the selected series. */
@@ -272,6 +296,18 @@ export declare class NativeServer {
   stats(): ServerCounts
   /** Enrols a device. */
   enroll(device: string, proof: string): Promise<DeviceBundle>
+  /** Enrols many devices at once with secrets. */
+  enrollMany(devices: Array<string>): Promise<Array<DeviceBundle>>
+  /** Gives a device a new proof; its earlier ones stay good for a while. */
+  rotate(device: string, proof: string, overlap?: string | undefined | null): Promise<DeviceBundle>
+  /** Sets how many points a device may send. */
+  limit(device: string, pointsPerS?: number | undefined | null, burst?: number | undefined | null): Promise<void>
+  /** The server's certificate, as JSON. */
+  certificate(): string
+  /** The audit trail: each entry as JSON. */
+  audit(since?: bigint | undefined | null, device?: string | undefined | null, kind?: string | undefined | null, limit?: number | undefined | null): Promise<Array<string>>
+  /** Whether the audit trail is whole, as JSON. */
+  verifyAudit(): Promise<string>
   /** Ends a device's enrolment and its session. */
   revoke(device: string): Promise<void>
   /** Follows the readings of the series that match. */
@@ -461,6 +497,8 @@ export interface CommandOptions {
   expires?: string
   /** Its identity. */
   id?: string
+  /** At whose wish, for the audit trail. */
+  by?: string
 }
 
 /** What a compaction did. */
@@ -478,6 +516,9 @@ export interface Compacted {
   /** Damaged chunks that were left as they are. */
   skipped: Array<string>
 }
+
+/** Polls a board as the device of a bundle. */
+export declare function connectHem(address: string, bundle: DeviceBundle, options: HemBoardOptions): Promise<NativeHemBoard>
 
 /** The values in another unit. */
 export declare function convert(values: Float64Array, from: string, to: string): Float64Array
@@ -526,6 +567,22 @@ export interface DeviceSettings {
   obeys: boolean
 }
 
+/** One proof of a device. */
+export interface DeviceProofState {
+  /** Tells the proofs of a device apart. */
+  id: string
+  /** `secret` or `certificate`. */
+  kind: string
+  /** When it was handed out, in microseconds. */
+  issued: bigint
+  /** It logs in until then, after a rotation, in microseconds. */
+  until?: bigint
+  /** When the certificate itself ends, in microseconds. */
+  ends?: bigint
+  /** When the device last logged in with it, in microseconds. */
+  lastUsed?: bigint
+}
+
 /** What is known of a device. */
 export interface DeviceState {
   /** The device. */
@@ -538,10 +595,47 @@ export interface DeviceState {
   channels: number
   /** How many of its points were taken since the server started. */
   points: number
+  /** How many points a second it may send, where that is set for it. */
+  pointsPerS?: number
+  /** How many may come at once. */
+  burst?: number
+  /** What it may prove itself by, the newest first. */
+  proofs: Array<DeviceProofState>
 }
+
+/** Starts an emulated board. */
+export declare function emulateHem(asked: HemListenOptions): Promise<NativeHemEmulator>
 
 /** Examines a file, of which nothing is stored. */
 export declare function examineFile(path: string, settings: ImportSettings, look: LookSettings, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<NativeFindings>
+
+/** How a board is polled. */
+export interface HemBoardOptions {
+  /** From one round of questions to the next. */
+  every?: string
+  /** What it is asked for, by the names of its channels. */
+  quantities?: Array<string>
+  /** The unit of its energy counters. */
+  energyUnit?: string
+  /** The unit of its charge counters. */
+  chargeUnit?: string
+  /** The folder in which it keeps what the server does not have yet. */
+  buffer?: string
+  /** Does not wait for the board and the server. */
+  atOnce?: boolean
+}
+
+/** Where something listens, and whether others may reach it. */
+export interface HemListenOptions {
+  /** The address and port. */
+  listen?: string
+  /** Takes an address that others can reach. */
+  allowNetwork?: boolean
+  /** Of an emulated board: the same seed gives the same board. */
+  seed?: number
+  /** Of an emulated board: how often it measures. */
+  step?: string
+}
 
 /** How much is stored. */
 export interface HistoryStats {
@@ -882,6 +976,9 @@ export interface SeriesSize {
 
 /** Starts a server on the site in that folder. */
 export declare function serve(path: string, listen?: string | undefined | null, config?: string | undefined | null): Promise<NativeServer>
+
+/** Answers apps that were written for a HEM board. */
+export declare function serveHem(server: NativeServer, device: string, options: HemListenOptions): Promise<NativeHemEndpoint>
 
 /** What a server has done since its start. */
 export interface ServerCounts {

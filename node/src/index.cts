@@ -53,6 +53,8 @@ export { Bulk } from "./bulk.cjs";
 export type { BulkOptions, Progress } from "./bulk.cjs";
 export { QUALITIES } from "./columns.cjs";
 export type { Quality, QualityLike, Values, WriteOptions } from "./columns.cjs";
+export { HemBoard, HemEmulator, HemEndpoint } from "./hem.cjs";
+export type { HemBoardOptions, HemBoardState, HemEmulatorOptions, HemQuantity, HemServeOptions } from "./hem.cjs";
 export { Memcore, memory, open, restore } from "./history.cjs";
 export type {
   Aggregate,
@@ -119,7 +121,19 @@ export { Reading } from "./reading.cjs";
 export { QueryResult, SeriesResult } from "./result.cjs";
 export type { Column, Row, Wide } from "./result.cjs";
 export { serve, Server } from "./server.cjs";
-export type { Bundle, CommandOptions, CommandResult, DeviceStatus, ServeOptions, ServerStats } from "./server.cjs";
+export type {
+  AuditEntry,
+  AuditOptions,
+  AuditReport,
+  Bundle,
+  CommandOptions,
+  CommandResult,
+  DeviceProof,
+  DeviceStatus,
+  ServeOptions,
+  ServerCertificate,
+  ServerStats,
+} from "./server.cjs";
 export { simulate, Simulation } from "./simulation.cjs";
 export type { SimulateOptions, SimulationReport } from "./simulation.cjs";
 export type { Duration, TemporalInstant, TimeLike, TimesLike } from "./time.cjs";

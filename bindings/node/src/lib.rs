@@ -9,6 +9,7 @@ mod device;
 mod doctor;
 mod energy;
 mod error;
+mod hem;
 mod history;
 mod live;
 mod network;

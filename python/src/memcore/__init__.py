@@ -49,6 +49,7 @@ from ._errors import (
     UnsupportedError,
 )
 from ._files import ImportReport
+from ._hem import HemBoard, HemEmulator, HemEndpoint
 from ._live import Events, Reading, Subscription
 from ._memcore import __version__
 from ._memcore import leave as _leave
@@ -91,6 +92,9 @@ __all__ = [
     "Genset",
     "Grid",
     "HeatPump",
+    "HemBoard",
+    "HemEmulator",
+    "HemEndpoint",
     "Horizon",
     "ImportReport",
     "InternalError",

@@ -33,9 +33,10 @@ pub struct BoardOptions {
     pub energy_unit: Unit,
     /// The unit of the board's charge counters, which boards do not tell.
     pub charge_unit: Unit,
-    /// How many rows are kept while they are not durable at the server.
-    pub backlog_rows: usize,
-    /// Where the device remembers across restarts which commands it has begun.
+    /// A folder of its own in which the device keeps, across restarts, what is not durable at the server, and which commands
+    /// it has begun; none keeps both in memory.
+    pub buffer: Option<PathBuf>,
+    /// Where it remembers the commands alone, without a buffer.
     pub state_folder: Option<PathBuf>,
 }
 
@@ -50,7 +51,7 @@ impl BoardOptions {
             poll: PollSettings::default(),
             energy_unit: Unit::WattHour,
             charge_unit: Unit::AmpereHour,
-            backlog_rows: 100_000,
+            buffer: None,
             state_folder: None,
         }
     }
