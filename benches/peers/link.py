@@ -1,7 +1,7 @@
 """The same readings over TLS into memcore, a Node server with SQLite, and Mosquitto with a subscriber, in one run.
 
-``link.py`` prints JSON lines; ``--write`` puts a table into ``docs/benchmarks.md``. What counts is the processor time of
-the whole server side for each point, from the first message to the last one that is durable; the devices are in this
+``link.py`` prints JSON lines; ``--write`` puts a table into ``docs/benchmarks.md``. What counts is the processor time
+of the whole server side for each point, from the first message to the last one that is durable; the devices are in this
 process, with every message rendered beforehand. What is not installed here is told as missing, with the reason.
 """
 
@@ -306,7 +306,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     here = {name: result for name, result in results.items() if "missing" not in result}
     points = max((result["points"] for result in here.values()), default=0)
     text = [
-        f"{points:,} points: JSON readings of {CHANNELS} channels, {DEVICES} devices over TLS 1.3, as fast as they are taken.",
+        f"{points:,} points: JSON readings of {CHANNELS} channels, {DEVICES} devices over TLS 1.3, as fast as taken.",
         "CPU time of the whole server side, from the first message to the last that is durable.",
         "",
         "| | M points for a second of CPU | CPU us for a point | by the clock, s | memcore over it |",
