@@ -34,7 +34,7 @@ LOCKED := --locked
 endif
 
 ##@ Use
-.PHONY: help demo bench peers peers-energy peers-optimize docs
+.PHONY: help demo bench bench-link peers peers-energy peers-optimize peers-link docs
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -43,6 +43,9 @@ demo: need-rust ## A simulated street over TLS on this machine; options: ARGS="-
 
 bench: need-rust $(HIGHS) ## Measure the figures of the README on this machine
 	cargo run $(LOCKED) --release -p memcore-benches --bin figures -- $(ARGS)
+
+bench-link: need-rust ## Load on a server of its own, on loopback; ARGS="--connections 1000 --storm"
+	cargo run $(LOCKED) --release -p memcore --features cli --bin memcore -- bench-link $(ARGS)
 
 peers: wheel ## The same points through SQLite, DuckDB, Parquet, VictoriaMetrics and memcore; ARGS="--points 700000 --write"
 	cargo build $(LOCKED) --release -p memcore-benches --bin figures
@@ -59,6 +62,15 @@ peers-optimize: wheel ## The same plans by EMHASS, PyPSA, oemof.solph, cvxpy and
 	$(PLANNERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benches/peers/requirements-optimize.txt
 	$(PLANNERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(CARGO_TARGET_DIR)/wheels/*.whl
 	$(PLANNERS)/bin/python benches/peers/optimize.py $(ARGS)
+
+# Node's own SQLite is taken where it has one; the MQTT client gets a virtual environment beside what is built.
+LINK_PEERS := $(CARGO_TARGET_DIR)/peers-link-venv
+peers-link: need-rust ## The same readings over TLS into memcore, Node with SQLite, and Mosquitto with a subscriber; ARGS="--write"
+	cargo build $(LOCKED) --release -p memcore --features cli --bin memcore
+	[ -d $(LINK_PEERS) ] || $(PYTHON) -m venv $(LINK_PEERS)
+	$(LINK_PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benches/peers/link/requirements.txt
+	node -e "require('node:sqlite')" 2>/dev/null || npm --prefix benches/peers/link install --no-audit --no-fund --loglevel=error || true
+	MEMCORE=$(CARGO_TARGET_DIR)/release/memcore $(LINK_PEERS)/bin/python benches/peers/link.py $(ARGS)
 
 docs: need-rust $(HIGHS) ## The Rust documentation, into target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) $(ALL) --no-deps
@@ -99,17 +111,23 @@ test-browser: ## The page in a browser
 test-examples: wheel addon ## Every example and notebook runs to its end
 	$(BIN)/python -m pytest -c python/pyproject.toml --rootdir . examples $(ARGS)
 
-# `make torture STORE SCALE=100 SECONDS=600 SEED=5000`. A test says where to go on when its time is up, and with which seed it
-# failed. SCALE is how many times as much is done as in `make test`: 1000 kills and millions of power cuts take hours.
-.PHONY: torture STORE
+# `make torture STORE SCALE=100 SECONDS=600 SEED=5000`, `make torture LINK SCALE=100`. A test says where to go on when its time is up,
+# and with which seed it failed. SCALE is how many times as much is done as in `make test`: 1000 kills and millions of power cuts take
+# hours.
+.PHONY: torture STORE LINK
 SCALE ?= 20
-AREA ?= store
-torture: need-rust ## The store against faults, for long; options: SCALE=100 SECONDS=600 SEED=1 (STORE is the only area yet)
-	@[ "$(AREA)" = store ] || { echo "AREA is $(AREA), expected store" >&2; exit 2; }
-	MEMCORE_TORTURE=$(SCALE) $(if $(SECONDS),MEMCORE_TORTURE_SECONDS=$(SECONDS)) $(if $(SEED),MEMCORE_TORTURE_SEED=$(SEED)) \
-	cargo test $(LOCKED) --release -p memcore --features cli --no-fail-fast \
-		$(patsubst memcore/tests/%.rs,--test %,$(wildcard memcore/tests/store_*.rs)) -- --include-ignored --nocapture --test-threads 2
-STORE:
+AREA ?= $(if $(filter LINK,$(MAKECMDGOALS)),link,store)
+TORTURED := $(if $(filter link,$(AREA)),protocol_* link_*,store_*)
+TORTURE = MEMCORE_TORTURE=$(SCALE) $(if $(filter link,$(AREA)),PROPTEST_CASES=$$((256 * $(SCALE)))) \
+	$(if $(SECONDS),MEMCORE_TORTURE_SECONDS=$(SECONDS)) $(if $(SEED),MEMCORE_TORTURE_SEED=$(SEED)) \
+	cargo test $(LOCKED) --release -p memcore --features cli --no-fail-fast
+torture: need-rust ## STORE against faults, or the LINK against noise and loss, for long; options: SCALE=100 SECONDS=600 SEED=1
+	@[ "$(AREA)" = store ] || [ "$(AREA)" = link ] || { echo "AREA is $(AREA), expected store or link" >&2; exit 2; }
+	$(TORTURE) $(patsubst memcore/tests/%.rs,--test %,$(wildcard $(TORTURED:%=memcore/tests/%.rs))) \
+		-- $(if $(filter store,$(AREA)),--include-ignored) --nocapture --test-threads 2
+	@# The walks of a command through loss, delay, restarts and expiry see the inside of both sides, so they stand beside the code.
+	@[ "$(AREA)" = store ] || $(TORTURE) --lib -- --nocapture command_model
+STORE LINK:
 	@:
 
 ##@ Parts

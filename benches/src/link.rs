@@ -1,7 +1,7 @@
 //! Figures of the link: the whole way from a device's socket to the disk and back.
 //!
 //! The server is a process of its own (`memcore serve`), so that its CPU time is its own; the devices are in this one and
-//! speak JSON over TLS through the SDK, as fast as they are acknowledged.
+//! speak over TLS through the SDK, as fast as they are acknowledged. What thousands of them do is in `link_load`.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -18,7 +18,6 @@ const DEVICES: usize = 8;
 const CHANNELS: usize = 8;
 /// 8 devices x 8 channels x so many rows: 16 million points.
 const ROWS: usize = 250_000;
-const COMMANDS: usize = 1_000;
 
 pub(crate) fn figures() -> Vec<Figure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio");
@@ -26,7 +25,7 @@ pub(crate) fn figures() -> Vec<Figure> {
 }
 
 /// A server process; killed when it is dropped.
-struct Serve {
+pub(crate) struct Serve {
     child: Child,
     _folder: tempfile::TempDir,
     enrolment: Enrolment,
@@ -35,7 +34,7 @@ struct Serve {
 }
 
 impl Serve {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let site = folder.path().join("site");
         // The CA is there already, as at every start but the first.
@@ -48,14 +47,30 @@ impl Serve {
         Self { child, _folder: folder, enrolment, port, spawned }
     }
 
-    fn options(&self, name: &str, channels: Vec<Channel>) -> DeviceOptions {
+    pub(crate) fn options(&self, name: &str, channels: Vec<Channel>) -> DeviceOptions {
         let server = format!("localhost:{}", self.port);
         let name = name.parse().expect("a device's name");
         let bundle = self.enrolment.enroll(&name, ProofKind::Secret, Some(&server)).expect("a bundle");
         DeviceOptions::new(bundle, channels)
     }
 
-    fn site(&self) -> std::path::PathBuf {
+    /// The configuration of the site that it serves.
+    pub(crate) fn config(&self) -> Config {
+        Config::at(self.site())
+    }
+
+    /// Ends it in order, and starts it again on the same site.
+    pub(crate) fn restart(&mut self) {
+        let pid = rustix::process::Pid::from_raw(self.child.id() as i32).expect("a process");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is told to end");
+        self.child.wait().expect("it ends");
+        self.child = spawn(&self.site(), self.port);
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn site(&self) -> std::path::PathBuf {
         self._folder.path().join("site")
     }
 }
@@ -71,7 +86,7 @@ fn spawn(site: &Path, port: u16) -> Child {
     let program = std::env::current_exe().expect("this program");
     let mut command = Command::new(program);
     command.args(["memcore", "serve", "--quiet", "--site"]).arg(site);
-    command.args(["--listen", &format!("127.0.0.1:{port}")]);
+    command.args(["--listen", &format!("127.0.0.1:{port}"), "--set", "gateway.unproved=20000"]);
     command.stderr(Stdio::null()).spawn().expect("memcore serve")
 }
 
@@ -88,7 +103,7 @@ fn powers() -> Vec<Channel> {
 async fn measure() -> Vec<Figure> {
     let mut figures = start_and_idle().await;
     figures.extend(throughput().await);
-    figures.extend(round_trips().await);
+    figures.extend(crate::link_load::figures().await);
     figures
 }
 
@@ -148,45 +163,10 @@ async fn send(device: Device, number: usize) {
     device.close().await;
 }
 
-/// A relay is thrown by a local client of the server while eight devices report each 10 ms.
-async fn round_trips() -> Vec<Figure> {
-    let serve = Serve::start();
-    let switch =
-        Channel::gauge("node0.switch", Unit::OnOff).map(|channel| channel.writable()).and_then(|channel| channel.build());
-    let options = serve.options("home1.hem", vec![switch.expect("a channel")]).on_command(|_, value| Ok(value));
-    let relay = Device::connect(options).await.expect("a connection");
-    let mut reporting = Vec::new();
-    for number in 0..DEVICES {
-        let device = Device::connect(serve.options(&format!("load{number}.hem"), powers())).await.expect("a connection");
-        reporting.push(tokio::spawn(async move {
-            loop {
-                device.send_now(&[Some(1.5); CHANNELS]).await.expect("a row that is taken");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        }));
-    }
-    let client = LocalClient::of(&serve.site());
-    let mut times = Vec::with_capacity(COMMANDS);
-    for round in 0..COMMANDS {
-        let request = CommandRequest::new("home1.hem.node0.switch".parse().expect("a series"), (round % 2) as f64)
-            .expires_in(Span::from_seconds(10));
-        let begun = Instant::now();
-        client.command(request, |_, _| {}).await.expect("an answer");
-        times.push(begun.elapsed().as_secs_f64() * 1e3);
-    }
-    reporting.iter().for_each(tokio::task::JoinHandle::abort);
-    relay.close().await;
-    times.sort_by(f64::total_cmp);
-    vec![
-        lower("command round trip, p50", times[COMMANDS / 2], "ms", 10.0),
-        lower("command round trip, p99", times[COMMANDS * 99 / 100], "ms", 10.0),
-    ]
-}
-
-fn higher(name: &str, value: f64, unit: &'static str, target: f64) -> Figure {
+pub(crate) fn higher(name: &str, value: f64, unit: &'static str, target: f64) -> Figure {
     Figure { name: name.to_owned(), value, unit, better: "higher", target: Some(target) }
 }
 
-fn lower(name: &str, value: f64, unit: &'static str, target: f64) -> Figure {
+pub(crate) fn lower(name: &str, value: f64, unit: &'static str, target: f64) -> Figure {
     Figure { name: name.to_owned(), value, unit, better: "lower", target: Some(target) }
 }

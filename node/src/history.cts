@@ -284,7 +284,18 @@ export interface SeriesStats {
   last?: bigint;
 }
 
-const CHANNEL = {
+/** @internal The description of a channel as the addon takes it. */
+export function described(call: string, options: ChannelOptions): native.ChannelOptions {
+  checkText(call, "unit", options.unit);
+  const { unit, quantity, kind, sign, label, range, invalid, register, rollover, writable, labels } = options;
+  const cadence = toDuration(`${call}: cadence`, options.cadence);
+  const maxAge = toDuration(`${call}: maxAge`, options.maxAge);
+  const lists = { range: range && [...range], invalid: invalid && [...invalid], labels: labels && { ...labels } };
+  return { unit, ...given({ quantity, kind, sign, label, cadence, maxAge, register, rollover, writable, ...lists }) };
+}
+
+/** @internal */
+export const CHANNEL = {
   unit: text,
   quantity: text,
   kind: text,
@@ -338,14 +349,9 @@ export class Memcore {
     const call = `register ${show(series)}`;
     checkText("register", "series", series);
     checkOptions(call, options, CHANNEL);
-    checkText(call, "unit", options.unit);
-    const { unit, quantity, kind, sign, label, range, invalid, register, rollover, writable, labels } = options;
-    const cadence = toDuration(`${call}: cadence`, options.cadence);
-    const maxAge = toDuration(`${call}: maxAge`, options.maxAge);
-    const lists = { range: range && [...range], invalid: invalid && [...invalid], labels: labels && { ...labels } };
-    const rest = given({ quantity, kind, sign, label, cadence, maxAge, register, rollover, writable, ...lists });
+    const channel = described(call, options);
     sync(() => {
-      this.#native.register(series, { unit, ...rest });
+      this.#native.register(series, channel);
     });
   }
 

@@ -39,9 +39,9 @@ pub struct ChannelOptions {
 }
 
 impl ChannelOptions {
-    /// The channel of that series.
-    pub(crate) fn channel(&self, series: &SeriesName) -> Result<Channel> {
-        let (name, unit) = (series.channel.as_str(), self.unit.parse()?);
+    /// The channel of that name.
+    pub(crate) fn channel(&self, name: &str) -> Result<Channel> {
+        let unit = self.unit.parse()?;
         let mut builder = match &self.quantity {
             Some(quantity) => Channel::of(name, quantity.parse()?, unit)?,
             None => Channel::gauge(name, unit)?,

@@ -5,6 +5,7 @@
 
 mod bulk;
 mod channel;
+mod device;
 mod doctor;
 mod energy;
 mod error;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use memcore::adapters::hem::EndpointOptions;
-use memcore::model::{CommandId, CommandState, DeviceName, Pattern, SeriesName, Span};
-use memcore::{CommandRequest, Config, ProofKind, ServerHandle};
+use memcore::model::{CommandId, CommandState, DeviceName, Pattern, PointRate, SeriesName, Span, Timestamp};
+use memcore::{AuditQuery, CommandRequest, Config, ProofKind, ServerHandle};
 use pyo3::prelude::*;
 
 use crate::errors::{invalid, json, raised};
@@ -81,8 +81,9 @@ impl Server {
         fallback: Option<f64>,
         expires_us: Option<i64>,
         id: Option<&str>,
+        by: Option<String>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let request = request(target, value, lease_us, fallback, expires_us, id)?;
+        let request = request(target, value, lease_us, fallback, expires_us, id, by)?;
         let handle = self.handle()?;
         awaitable(py, async move { answer(followed(handle, request).await.map_err(raised)?) })
     }
@@ -98,8 +99,9 @@ impl Server {
         fallback: Option<f64>,
         expires_us: Option<i64>,
         id: Option<&str>,
+        by: Option<String>,
     ) -> PyResult<(String, String)> {
-        let request = request(target, value, lease_us, fallback, expires_us, id)?;
+        let request = request(target, value, lease_us, fallback, expires_us, id, by)?;
         answer(wait(py, followed(self.handle()?, request))?)
     }
 
@@ -126,13 +128,59 @@ impl Server {
     /// JSON: the bundle.
     fn enroll(&self, py: Python<'_>, device: &str, proof: &str) -> PyResult<String> {
         let device: DeviceName = device.parse().map_err(raised)?;
-        let proof = match proof {
-            "secret" => ProofKind::Secret,
-            "certificate" => ProofKind::Certificate,
-            other => return Err(invalid(format!("proof is {other:?}, expected \"secret\" or \"certificate\""))),
-        };
+        let proof: ProofKind = proof.parse().map_err(raised)?;
         let handle = self.handle()?;
         json(&py.detach(|| handle.enroll(&device, proof)).map_err(raised)?)
+    }
+
+    /// JSON: a list of bundles.
+    fn enroll_many(&self, py: Python<'_>, devices: Vec<String>) -> PyResult<String> {
+        let devices: Vec<DeviceName> = devices.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(raised)?;
+        let handle = self.handle()?;
+        json(&py.detach(|| handle.enroll_many(&devices)).map_err(raised)?)
+    }
+
+    /// JSON: the bundle.
+    fn rotate(&self, py: Python<'_>, device: &str, proof: &str, overlap_us: i64) -> PyResult<String> {
+        let device: DeviceName = device.parse().map_err(raised)?;
+        let proof: ProofKind = proof.parse().map_err(raised)?;
+        let handle = self.handle()?;
+        json(&py.detach(|| handle.rotate(&device, proof, Span::from_micros(overlap_us))).map_err(raised)?)
+    }
+
+    fn limit(&self, py: Python<'_>, device: &str, points_per_s: Option<f64>, burst: Option<f64>) -> PyResult<()> {
+        let device: DeviceName = device.parse().map_err(raised)?;
+        let rate = points_per_s.map(|rate| PointRate::new(rate, burst)).transpose().map_err(raised)?;
+        let handle = self.handle()?;
+        py.detach(|| handle.limit(&device, rate)).map_err(raised)
+    }
+
+    /// JSON.
+    fn certificate(&self) -> PyResult<String> {
+        json(&self.handle()?.certificate())
+    }
+
+    /// JSON: entries, and how many lines cannot be read.
+    fn audit(
+        &self,
+        py: Python<'_>,
+        since_us: Option<i64>,
+        device: Option<&str>,
+        kind: Option<String>,
+        limit: usize,
+    ) -> PyResult<String> {
+        let mut query = AuditQuery::default();
+        query.since = since_us.map(Timestamp::from_micros);
+        query.device = device.map(str::parse).transpose().map_err(raised)?;
+        (query.kind, query.limit) = (kind, limit);
+        let handle = self.handle()?;
+        json(&py.detach(|| handle.audit(&query)).map_err(raised)?)
+    }
+
+    /// JSON.
+    fn verify_audit(&self, py: Python<'_>) -> PyResult<String> {
+        let handle = self.handle()?;
+        json(&py.detach(|| handle.verify_audit()).map_err(raised)?)
     }
 
     fn revoke(&self, py: Python<'_>, device: &str) -> PyResult<()> {
@@ -167,6 +215,7 @@ fn request(
     fallback: Option<f64>,
     expires_us: Option<i64>,
     id: Option<&str>,
+    by: Option<String>,
 ) -> PyResult<CommandRequest> {
     let target: SeriesName = target.parse().map_err(raised)?;
     let mut request = CommandRequest::new(target, value);
@@ -174,6 +223,7 @@ fn request(
     request.fallback = fallback;
     request.expires_in = expires_us.map(Span::from_micros);
     request.id = id.map(CommandId::new).transpose().map_err(raised)?;
+    request.by = by;
     Ok(request)
 }
 

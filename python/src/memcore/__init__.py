@@ -28,7 +28,7 @@ from ._assets import (
 from ._backtest import Asked, Backtest, backtest
 from ._bulk import Bulk
 from ._channel import Channel
-from ._device import Device
+from ._device import BufferStatus, ClockOffset, Device
 from ._doctor import Checkup, Declaration, Finding, Report, doctor
 from ._errors import (
     ClosedError,
@@ -69,10 +69,12 @@ __all__ = [
     "Backtest",
     "Batch",
     "Battery",
+    "BufferStatus",
     "Building",
     "Bulk",
     "Channel",
     "Checkup",
+    "ClockOffset",
     "ClosedError",
     "CommandResult",
     "ConflictError",
