@@ -1,23 +1,26 @@
 //! Figures of the link: the whole way from a device's socket to the disk and back.
 //!
-//! The server is a process of its own (`memcore serve`), so that its CPU time is its own; the devices are in this one and
-//! speak JSON over TLS through the SDK, as fast as they are acknowledged.
+//! The server is a process of its own (`memcore serve`), so that its CPU time is its own; the load comes from the generator of
+//! `memcore bench-link`, as fast as it is acknowledged, and the stories with commands from devices in this process.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use memcore::client::{Device, DeviceOptions};
-use memcore::model::{Channel, Span, Timestamp, Unit};
-use memcore::{CommandRequest, Config, Enrolment, LocalClient, ProofKind};
+use memcore::model::{Channel, Span, Unit};
+use memcore::protocol::Encoding;
+use memcore::{CommandRequest, Config, Enrolment, LoadOptions, LocalClient, ProofKind, run_load};
 
 use crate::Figure;
 use crate::process::{cpu_time, resident_mb};
 
 const DEVICES: usize = 8;
 const CHANNELS: usize = 8;
-/// 8 devices x 8 channels x so many rows: 16 million points.
-const ROWS: usize = 250_000;
+/// Rows in one message of a backlog.
+const BATCH: usize = 1_000;
+/// How long each load lasts.
+const LENGTH: Span = Span::from_seconds(10);
 const COMMANDS: usize = 1_000;
 
 pub(crate) fn figures() -> Vec<Figure> {
@@ -29,6 +32,7 @@ pub(crate) fn figures() -> Vec<Figure> {
 struct Serve {
     child: Child,
     _folder: tempfile::TempDir,
+    config: Config,
     enrolment: Enrolment,
     port: u16,
     spawned: Instant,
@@ -45,7 +49,7 @@ impl Serve {
         let enrolment = Enrolment::open(&config).expect("an enrolment");
         let spawned = Instant::now();
         let child = spawn(&site, port);
-        Self { child, _folder: folder, enrolment, port, spawned }
+        Self { child, _folder: folder, config, enrolment, port, spawned }
     }
 
     fn options(&self, name: &str, channels: Vec<Channel>) -> DeviceOptions {
@@ -53,6 +57,13 @@ impl Serve {
         let name = name.parse().expect("a device's name");
         let bundle = self.enrolment.enroll(&name, ProofKind::Secret, Some(&server)).expect("a bundle");
         DeviceOptions::new(bundle, channels)
+    }
+
+    /// Waits until it listens.
+    async fn is_up(&self) {
+        while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     fn site(&self) -> std::path::PathBuf {
@@ -95,13 +106,9 @@ async fn measure() -> Vec<Figure> {
 async fn start_and_idle() -> Vec<Figure> {
     let serve = Serve::start();
     let options = serve.options("home1.hem", powers());
-    let device = loop {
-        // The SDK would wait before it tries again; here every millisecond counts.
-        if tokio::net::TcpStream::connect(("127.0.0.1", serve.port)).await.is_ok() {
-            break Device::connect(options).await.expect("a connection");
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    };
+    // The SDK would wait before it tries again; here every millisecond counts.
+    serve.is_up().await;
+    let device = Device::connect(options).await.expect("a connection");
     let accepted = serve.spawned.elapsed();
     device.close().await;
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -111,41 +118,31 @@ async fn start_and_idle() -> Vec<Figure> {
     ]
 }
 
+/// Device to durable in both encodings: readings one by one in JSON, a backlog of columns in CBOR.
 async fn throughput() -> Vec<Figure> {
-    let serve = Serve::start();
-    let mut devices = Vec::new();
-    for number in 0..DEVICES {
-        let options = serve.options(&format!("home{number}.hem"), powers());
-        devices.push(Device::connect(options).await.expect("a connection"));
-    }
-    let (cpu, begun) = (cpu_time(serve.child.id()), Instant::now());
-    let sending = devices.into_iter().enumerate().map(|(number, device)| tokio::spawn(send(device, number)));
-    for task in sending.collect::<Vec<_>>() {
-        task.await.expect("a device that sends");
-    }
-    let (cpu, elapsed) = (cpu_time(serve.child.id()).saturating_sub(cpu), begun.elapsed());
-    let points = (DEVICES * CHANNELS * ROWS) as f64;
-    vec![
-        higher("device to durable, 8-channel JSON readings", points / cpu.as_secs_f64() / 1e6, "M points/s/core", 1.0),
-        higher("the same by the clock, load on the same cores", points / elapsed.as_secs_f64() / 1e6, "M points/s", 1.0),
-        lower("memory of serve under that load", resident_mb(serve.child.id()), "MB", 100.0),
-    ]
+    let mut figures = loaded(Encoding::JsonLines, 1, "8-channel JSON readings", 3.0).await;
+    figures.extend(loaded(Encoding::Cbor, BATCH, "8-channel CBOR column batches", 10.0).await);
+    figures
 }
 
-/// Rows of 8 powers to a tenth of a watt, 1 s apart, until all are durable.
-async fn send(device: Device, number: usize) {
-    let mut state = number as u64 + 1;
-    let mut row = [None; CHANNELS];
-    for second in 0..ROWS as i64 {
-        for value in &mut row {
-            // A linear congruential generator (Knuth's MMIX constants): cheap, and no two values alike.
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            *value = Some((state >> 49) as f64 / 10.0);
-        }
-        device.send(Timestamp::from_seconds(1_700_000_000 + second), &row).await.expect("a row that is taken");
-    }
-    device.flush().await.expect("an acknowledgement");
-    device.close().await;
+/// Powers of 8 channels to a tenth of a watt, no two alike, from 8 devices over TLS until they are durable.
+async fn loaded(encoding: Encoding, rows: usize, what: &str, target: f64) -> Vec<Figure> {
+    let serve = Serve::start();
+    serve.is_up().await;
+    let mut options = LoadOptions::default();
+    (options.site, options.encoding, options.rows) = (Some(serve.config.clone()), encoding, rows);
+    (options.connections, options.channels, options.length) = (DEVICES, CHANNELS, LENGTH);
+    options.program.push("memcore".into());
+    let cpu = cpu_time(serve.child.id());
+    let sent = run_load(&options, |_| {}).await.expect("a load").sent.expect("devices that sent");
+    let cpu = cpu_time(serve.child.id()).saturating_sub(cpu).as_secs_f64();
+    assert_eq!((sent.failed, sent.rejected), (0, 0), "a device failed, or its data were refused");
+    let (points, memory) = (sent.points as f64 / 1e6, resident_mb(serve.child.id()));
+    vec![
+        higher(&format!("device to durable, {what}"), points / cpu, "M points/s/core", target),
+        higher(&format!("{what}, by the clock, load on the same cores"), sent.points_per_second / 1e6, "M points/s", 1.0),
+        lower(&format!("{what}, memory of serve"), memory, "MB", 100.0),
+    ]
 }
 
 /// A relay is thrown by a local client of the server while eight devices report each 10 ms.

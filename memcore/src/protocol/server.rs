@@ -235,7 +235,7 @@ impl ServerSession {
                 return;
             }
             Ok(mut rows) => {
-                // Of rows with numbers of their own, those that were taken before are let go (P44).
+                // Of rows with numbers of their own, those that were taken before are let go (P53).
                 let known = rows.first.map_or(0, |first| (self.taken + 1).saturating_sub(first));
                 if known > 0 {
                     rows.keep(|row, _| row as u64 >= known);
@@ -256,7 +256,7 @@ impl ServerSession {
         }
     }
 
-    /// Hands a row on to those who look now. Full-policy: what comes faster is dropped and counted (P47).
+    /// Hands a row on to those who look now. Full-policy: what comes faster is dropped and counted (P56).
     fn take_live(&mut self, rows: Result<Rows, Unreadable>, mut problems: Problems, now: Moment) {
         let rows = match rows {
             Ok(rows) => rows,
@@ -387,7 +387,7 @@ impl ServerSession {
 
     /// A message that could not be read at all; too many of them end the session (P10).
     fn reject_message(&mut self, sequence: Option<u64>, problem: Problem) {
-        // Where a message ends elsewhere than its length says, nothing behind it can be trusted (P45).
+        // Where a message ends elsewhere than its length says, nothing behind it can be trusted (P54).
         if problem.code == Code::BadFrame {
             return self.close(Code::BadFrame, problem.detail);
         }
@@ -401,6 +401,10 @@ impl ServerSession {
 
     /// Tells a refusal, or only counts it where the device causes more of them than it may be told (P31).
     fn reject(&mut self, sequence: Option<u64>, problem: Problem) {
+        // After the bye there is nothing more to say (P34).
+        if self.is_closed() {
+            return;
+        }
         if let Some((sequence, problem, omitted)) =
             self.refusals.tell((sequence, problem), self.heard, self.limits.refusals, self.limits.refusal_every)
         {
