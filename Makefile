@@ -34,7 +34,7 @@ LOCKED := --locked
 endif
 
 ##@ Use
-.PHONY: help demo bench peers peers-energy peers-optimize docs
+.PHONY: help demo bench bench-link peers peers-energy peers-optimize peers-link docs
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -43,6 +43,9 @@ demo: need-rust ## A simulated street over TLS on this machine; options: ARGS="-
 
 bench: need-rust $(HIGHS) ## Measure the figures of the README on this machine
 	cargo run $(LOCKED) --release -p memcore-benches --bin figures -- $(ARGS)
+
+bench-link: need-rust ## Load on a server of its own, on loopback; ARGS="--connections 1000 --storm"
+	cargo run $(LOCKED) --release -p memcore --features cli --bin memcore -- bench-link $(ARGS)
 
 peers: wheel ## The same points through SQLite, DuckDB, Parquet, VictoriaMetrics and memcore; ARGS="--points 700000 --write"
 	cargo build $(LOCKED) --release -p memcore-benches --bin figures
@@ -59,6 +62,15 @@ peers-optimize: wheel ## The same plans by EMHASS, PyPSA, oemof.solph, cvxpy and
 	$(PLANNERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benches/peers/requirements-optimize.txt
 	$(PLANNERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(CARGO_TARGET_DIR)/wheels/*.whl
 	$(PLANNERS)/bin/python benches/peers/optimize.py $(ARGS)
+
+# Node's own SQLite is taken where it has one; the MQTT client gets a virtual environment beside what is built.
+LINK_PEERS := $(CARGO_TARGET_DIR)/peers-link-venv
+peers-link: need-rust ## The same readings over TLS into memcore, Node with SQLite, and Mosquitto with a subscriber; ARGS="--write"
+	cargo build $(LOCKED) --release -p memcore --features cli --bin memcore
+	[ -d $(LINK_PEERS) ] || $(PYTHON) -m venv $(LINK_PEERS)
+	$(LINK_PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benches/peers/link/requirements.txt
+	node -e "require('node:sqlite')" 2>/dev/null || npm --prefix benches/peers/link install --no-audit --no-fund --loglevel=error || true
+	MEMCORE=$(CARGO_TARGET_DIR)/release/memcore $(LINK_PEERS)/bin/python benches/peers/link.py $(ARGS)
 
 docs: need-rust $(HIGHS) ## The Rust documentation, into target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) $(ALL) --no-deps

@@ -10,6 +10,7 @@ mod growth;
 mod growth_case;
 mod import;
 mod link;
+mod link_load;
 mod optimize;
 mod peer;
 mod process;

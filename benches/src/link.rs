@@ -1,27 +1,23 @@
 //! Figures of the link: the whole way from a device's socket to the disk and back.
 //!
-//! The server is a process of its own (`memcore serve`), so that its CPU time is its own; the load comes from the generator of
-//! `memcore bench-link`, as fast as it is acknowledged, and the stories with commands from devices in this process.
+//! The server is a process of its own (`memcore serve`), so that its CPU time is its own; the devices are in this one and
+//! speak over TLS through the SDK, as fast as they are acknowledged. What thousands of them do is in `link_load`.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use memcore::client::{Device, DeviceOptions};
-use memcore::model::{Channel, Span, Unit};
-use memcore::protocol::Encoding;
-use memcore::{CommandRequest, Config, Enrolment, LoadOptions, LocalClient, ProofKind, run_load};
+use memcore::model::{Channel, Span, Timestamp, Unit};
+use memcore::{CommandRequest, Config, Enrolment, LocalClient, ProofKind};
 
 use crate::Figure;
 use crate::process::{cpu_time, resident_mb};
 
 const DEVICES: usize = 8;
 const CHANNELS: usize = 8;
-/// Rows in one message of a backlog.
-const BATCH: usize = 1_000;
-/// How long each load lasts.
-const LENGTH: Span = Span::from_seconds(10);
-const COMMANDS: usize = 1_000;
+/// 8 devices x 8 channels x so many rows: 16 million points.
+const ROWS: usize = 250_000;
 
 pub(crate) fn figures() -> Vec<Figure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio");
@@ -29,17 +25,16 @@ pub(crate) fn figures() -> Vec<Figure> {
 }
 
 /// A server process; killed when it is dropped.
-struct Serve {
+pub(crate) struct Serve {
     child: Child,
     _folder: tempfile::TempDir,
-    config: Config,
     enrolment: Enrolment,
     port: u16,
     spawned: Instant,
 }
 
 impl Serve {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let site = folder.path().join("site");
         // The CA is there already, as at every start but the first.
@@ -49,24 +44,33 @@ impl Serve {
         let enrolment = Enrolment::open(&config).expect("an enrolment");
         let spawned = Instant::now();
         let child = spawn(&site, port);
-        Self { child, _folder: folder, config, enrolment, port, spawned }
+        Self { child, _folder: folder, enrolment, port, spawned }
     }
 
-    fn options(&self, name: &str, channels: Vec<Channel>) -> DeviceOptions {
+    pub(crate) fn options(&self, name: &str, channels: Vec<Channel>) -> DeviceOptions {
         let server = format!("localhost:{}", self.port);
         let name = name.parse().expect("a device's name");
         let bundle = self.enrolment.enroll(&name, ProofKind::Secret, Some(&server)).expect("a bundle");
         DeviceOptions::new(bundle, channels)
     }
 
-    /// Waits until it listens.
-    async fn is_up(&self) {
-        while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+    /// The configuration of the site that it serves.
+    pub(crate) fn config(&self) -> Config {
+        Config::at(self.site())
+    }
+
+    /// Ends it in order, and starts it again on the same site.
+    pub(crate) fn restart(&mut self) {
+        let pid = rustix::process::Pid::from_raw(self.child.id() as i32).expect("a process");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is told to end");
+        self.child.wait().expect("it ends");
+        self.child = spawn(&self.site(), self.port);
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
-    fn site(&self) -> std::path::PathBuf {
+    pub(crate) fn site(&self) -> std::path::PathBuf {
         self._folder.path().join("site")
     }
 }
@@ -82,7 +86,7 @@ fn spawn(site: &Path, port: u16) -> Child {
     let program = std::env::current_exe().expect("this program");
     let mut command = Command::new(program);
     command.args(["memcore", "serve", "--quiet", "--site"]).arg(site);
-    command.args(["--listen", &format!("127.0.0.1:{port}")]);
+    command.args(["--listen", &format!("127.0.0.1:{port}"), "--set", "gateway.unproved=20000"]);
     command.stderr(Stdio::null()).spawn().expect("memcore serve")
 }
 
@@ -99,16 +103,20 @@ fn powers() -> Vec<Channel> {
 async fn measure() -> Vec<Figure> {
     let mut figures = start_and_idle().await;
     figures.extend(throughput().await);
-    figures.extend(round_trips().await);
+    figures.extend(crate::link_load::figures().await);
     figures
 }
 
 async fn start_and_idle() -> Vec<Figure> {
     let serve = Serve::start();
     let options = serve.options("home1.hem", powers());
-    // The SDK would wait before it tries again; here every millisecond counts.
-    serve.is_up().await;
-    let device = Device::connect(options).await.expect("a connection");
+    let device = loop {
+        // The SDK would wait before it tries again; here every millisecond counts.
+        if tokio::net::TcpStream::connect(("127.0.0.1", serve.port)).await.is_ok() {
+            break Device::connect(options).await.expect("a connection");
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    };
     let accepted = serve.spawned.elapsed();
     device.close().await;
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -118,72 +126,47 @@ async fn start_and_idle() -> Vec<Figure> {
     ]
 }
 
-/// Device to durable in both encodings: readings one by one in JSON, a backlog of columns in CBOR.
 async fn throughput() -> Vec<Figure> {
-    let mut figures = loaded(Encoding::JsonLines, 1, "8-channel JSON readings", 3.0).await;
-    figures.extend(loaded(Encoding::Cbor, BATCH, "8-channel CBOR column batches", 10.0).await);
-    figures
-}
-
-/// Powers of 8 channels to a tenth of a watt, no two alike, from 8 devices over TLS until they are durable.
-async fn loaded(encoding: Encoding, rows: usize, what: &str, target: f64) -> Vec<Figure> {
     let serve = Serve::start();
-    serve.is_up().await;
-    let mut options = LoadOptions::default();
-    (options.site, options.encoding, options.rows) = (Some(serve.config.clone()), encoding, rows);
-    (options.connections, options.channels, options.length) = (DEVICES, CHANNELS, LENGTH);
-    options.program.push("memcore".into());
-    let cpu = cpu_time(serve.child.id());
-    let sent = run_load(&options, |_| {}).await.expect("a load").sent.expect("devices that sent");
-    let cpu = cpu_time(serve.child.id()).saturating_sub(cpu).as_secs_f64();
-    assert_eq!((sent.failed, sent.rejected), (0, 0), "a device failed, or its data were refused");
-    let (points, memory) = (sent.points as f64 / 1e6, resident_mb(serve.child.id()));
-    vec![
-        higher(&format!("device to durable, {what}"), points / cpu, "M points/s/core", target),
-        higher(&format!("{what}, by the clock, load on the same cores"), sent.points_per_second / 1e6, "M points/s", 1.0),
-        lower(&format!("{what}, memory of serve"), memory, "MB", 100.0),
-    ]
-}
-
-/// A relay is thrown by a local client of the server while eight devices report each 10 ms.
-async fn round_trips() -> Vec<Figure> {
-    let serve = Serve::start();
-    let switch =
-        Channel::gauge("node0.switch", Unit::OnOff).map(|channel| channel.writable()).and_then(|channel| channel.build());
-    let options = serve.options("home1.hem", vec![switch.expect("a channel")]).on_command(|_, value| Ok(value));
-    let relay = Device::connect(options).await.expect("a connection");
-    let mut reporting = Vec::new();
+    let mut devices = Vec::new();
     for number in 0..DEVICES {
-        let device = Device::connect(serve.options(&format!("load{number}.hem"), powers())).await.expect("a connection");
-        reporting.push(tokio::spawn(async move {
-            loop {
-                device.send_now(&[Some(1.5); CHANNELS]).await.expect("a row that is taken");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        }));
+        let options = serve.options(&format!("home{number}.hem"), powers());
+        devices.push(Device::connect(options).await.expect("a connection"));
     }
-    let client = LocalClient::of(&serve.site());
-    let mut times = Vec::with_capacity(COMMANDS);
-    for round in 0..COMMANDS {
-        let request = CommandRequest::new("home1.hem.node0.switch".parse().expect("a series"), (round % 2) as f64)
-            .expires_in(Span::from_seconds(10));
-        let begun = Instant::now();
-        client.command(request, |_, _| {}).await.expect("an answer");
-        times.push(begun.elapsed().as_secs_f64() * 1e3);
+    let (cpu, begun) = (cpu_time(serve.child.id()), Instant::now());
+    let sending = devices.into_iter().enumerate().map(|(number, device)| tokio::spawn(send(device, number)));
+    for task in sending.collect::<Vec<_>>() {
+        task.await.expect("a device that sends");
     }
-    reporting.iter().for_each(tokio::task::JoinHandle::abort);
-    relay.close().await;
-    times.sort_by(f64::total_cmp);
+    let (cpu, elapsed) = (cpu_time(serve.child.id()).saturating_sub(cpu), begun.elapsed());
+    let points = (DEVICES * CHANNELS * ROWS) as f64;
     vec![
-        lower("command round trip, p50", times[COMMANDS / 2], "ms", 10.0),
-        lower("command round trip, p99", times[COMMANDS * 99 / 100], "ms", 10.0),
+        higher("device to durable, 8-channel JSON readings", points / cpu.as_secs_f64() / 1e6, "M points/s/core", 1.0),
+        higher("the same by the clock, load on the same cores", points / elapsed.as_secs_f64() / 1e6, "M points/s", 1.0),
+        lower("memory of serve under that load", resident_mb(serve.child.id()), "MB", 100.0),
     ]
 }
 
-fn higher(name: &str, value: f64, unit: &'static str, target: f64) -> Figure {
+/// Rows of 8 powers to a tenth of a watt, 1 s apart, until all are durable.
+async fn send(device: Device, number: usize) {
+    let mut state = number as u64 + 1;
+    let mut row = [None; CHANNELS];
+    for second in 0..ROWS as i64 {
+        for value in &mut row {
+            // A linear congruential generator (Knuth's MMIX constants): cheap, and no two values alike.
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            *value = Some((state >> 49) as f64 / 10.0);
+        }
+        device.send(Timestamp::from_seconds(1_700_000_000 + second), &row).await.expect("a row that is taken");
+    }
+    device.flush().await.expect("an acknowledgement");
+    device.close().await;
+}
+
+pub(crate) fn higher(name: &str, value: f64, unit: &'static str, target: f64) -> Figure {
     Figure { name: name.to_owned(), value, unit, better: "higher", target: Some(target) }
 }
 
-fn lower(name: &str, value: f64, unit: &'static str, target: f64) -> Figure {
+pub(crate) fn lower(name: &str, value: f64, unit: &'static str, target: f64) -> Figure {
     Figure { name: name.to_owned(), value, unit, better: "lower", target: Some(target) }
 }

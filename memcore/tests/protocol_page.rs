@@ -68,6 +68,7 @@ fn the_table_of_limits_has_the_values_of_the_code() {
     for (limit, value) in [
         ("connections", memcore::gateway::GatewayOptions::default().connections),
         ("connections without proof", memcore::gateway::GatewayOptions::default().unproved),
+        ("logins at a time, in each line", memcore::gateway::GatewayOptions::default().logins),
     ] {
         assert_eq!(table.iter().find(|row| row[0] == limit).unwrap()[1], value.to_string());
     }

@@ -7,23 +7,25 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
 
+use super::arrival::{Complaints, Stranger};
 use super::certificates::fingerprint;
 use super::credentials::Proof;
-use super::entrance::{Entrance, Place, Turn, offers_session};
+use super::entrance::Entrance;
 use super::guesses::Watch;
 use super::link::Link;
 use super::listener::{Host, RefusedLogin};
 use super::quota::Quota;
-use super::tls::{Tls, greeting};
+use super::tls::Tls;
 use crate::model::{Clock, Command, DeviceName, Span};
-use crate::protocol::{Answer, Code, Encoding, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Welcome};
+use crate::protocol::{
+    Answer, Code, Encoding, Hello, Limits, Moment, Refusal, ServerEvent, ServerSession, Shapes, Welcome,
+};
 
 /// What a connection that is being closed may still take before it is cut.
-const HURRY: Duration = Duration::from_secs(1);
+pub(super) const HURRY: Duration = Duration::from_secs(1);
 
 /// What a peer may still send after it was told to go, to be thrown away.
 const LINGER_BYTES: usize = 4 << 20;
@@ -32,11 +34,13 @@ const LINGER_BYTES: usize = 4 << 20;
 pub(crate) struct Shared<H> {
     pub(crate) host: Arc<H>,
     pub(crate) tls: Arc<ServerConfig>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stopping: watch::Receiver<Stage>,
     pub(crate) guesses: Watch,
-    pub(crate) entrance: Entrance,
+    pub(crate) entrance: Arc<Entrance>,
+    pub(crate) shapes: Arc<Shapes>,
+    pub(crate) complaints: Complaints,
 }
 
 /// How far a gateway is on its way to the end. When it is dropped, its connections end too.
@@ -50,17 +54,6 @@ pub(crate) enum Stage {
     Stopped,
 }
 
-/// Why a connection ended before there was a session.
-#[derive(Debug)]
-pub(crate) enum Unheard {
-    /// No handshake in time.
-    Slow,
-    /// More want to log in than can be told to come back later.
-    Full,
-    /// What came was no TLS, or TLS refused it.
-    Tls(std::io::Error),
-}
-
 /// A connection whose device was taken in.
 struct Admitted {
     device: DeviceName,
@@ -69,7 +62,8 @@ struct Admitted {
     quota: Quota,
 }
 
-struct Connection<H> {
+/// A connection whose TLS handshake is complete.
+pub(super) struct Connection<H> {
     shared: Arc<Shared<H>>,
     tls: Tls,
     session: ServerSession,
@@ -78,109 +72,20 @@ struct Connection<H> {
     stranger: Option<Stranger>,
 }
 
-/// What a connection takes up that has not proved itself.
-struct Stranger {
-    _unproved: OwnedSemaphorePermit,
-    place: Option<Place>,
-}
-
-/// Serves one accepted connection to its end. Until a client has said something, this is all there is of it; what TLS and a
-/// session need is made afterwards.
-pub(crate) async fn serve<H: Host>(
-    shared: Arc<Shared<H>>,
-    stream: TcpStream,
-    unproved: OwnedSemaphorePermit,
-) -> Result<(), Unheard> {
-    let opened = shared.clock.monotonic();
-    let late = Instant::now() + shared.limits.hello_timeout;
-    // Small messages in both directions: waiting to fill a packet would only delay commands.
-    let _ = stream.set_nodelay(true);
-    let heard = {
-        let mut stopping = shared.stopping.clone();
-        tokio::select! {
-            heard = timeout_at(late, greeting(&stream)) => heard,
-            // Nothing to say goodbye to yet.
-            _ = stopping.wait_for(|stage| *stage != Stage::Serving) => return Ok(()),
-        }
-    };
-    let heard = heard.map_err(|_| Unheard::Slow)?.map_err(Unheard::Tls)?;
-    // Each stage in a place of its own, given back when it is over.
-    let entered = Box::pin(enter(shared, stream, heard, unproved, opened, late)).await?;
-    if let Some(connection) = entered {
-        Box::pin(connection.live()).await;
-    }
-    Ok(())
-}
-
-/// Waits for its turn and shakes hands; none where the gateway stops meanwhile, or the peer is told to come back later.
-async fn enter<H: Host>(
-    shared: Arc<Shared<H>>,
-    stream: TcpStream,
-    heard: Vec<u8>,
-    unproved: OwnedSemaphorePermit,
-    opened: Duration,
-    late: Instant,
-) -> Result<Option<Connection<H>>, Unheard> {
-    let turn = timeout_at(late, shared.entrance.turn(offers_session(&heard))).await.map_err(|_| Unheard::Slow)?;
-    let tls = Tls::new(shared.tls.clone(), stream, heard).map_err(Unheard::Tls)?;
-    let place = match turn {
-        Turn::In(place) => place,
-        Turn::Later(after, _polite) => return send_away(&shared, tls, after, late).await.map(|()| None),
-        Turn::Full => return Err(Unheard::Full),
-    };
-    let shaken = timeout_at(late, shake_hands(&shared, tls, Some(&place))).await.map_err(|_| Unheard::Slow)??;
-    Ok(shaken.map(|tls| {
-        let encoding = Encoding::of_alpn(tls.state().alpn_protocol());
-        let session = ServerSession::new(shared.limits.clone(), encoding, opened);
-        let stranger = Some(Stranger { _unproved: unproved, place: Some(place) });
-        Connection { shared, tls, session, admitted: None, stranger }
-    }))
-}
-
-/// The handshake; none where the gateway stops meanwhile.
-async fn shake_hands<H: Host>(shared: &Shared<H>, mut tls: Tls, place: Option<&Place>) -> Result<Option<Tls>, Unheard> {
-    let mut stopping = shared.stopping.clone();
-    let shaken = async {
-        if let Some(place) = place {
-            let _core = place.core().await;
-            tls.answer()?;
-        } else {
-            tls.answer()?;
-        }
-        tls.shake_hands().await
-    };
-    tokio::select! {
-        shaken = shaken => shaken.map_err(|e| {
-            if let Some(detail) = bad_certificate(&e) {
-                let peer = peer_of(&mut tls);
-                shared.host.refused(RefusedLogin { peer, code: Code::BadCredential, detail, named: None, claimed: None });
-            }
-            Unheard::Tls(e)
-        })?,
-        _ = stopping.wait_for(|stage| *stage != Stage::Serving) => return Ok(None),
-    }
-    Ok(Some(tls))
-}
-
-/// Says when to come back, without a look at who it is.
-async fn send_away<H: Host>(shared: &Shared<H>, tls: Tls, after: Duration, late: Instant) -> Result<(), Unheard> {
-    let shaken = timeout_at(late, shake_hands(shared, tls, None)).await.map_err(|_| Unheard::Slow)??;
-    let Some(mut tls) = shaken else { return Ok(()) };
-    let encoding = Encoding::of_alpn(tls.state().alpn_protocol());
-    let mut session = ServerSession::new(shared.limits.clone(), encoding, shared.clock.monotonic());
-    let detail = "more devices want to log in than can be taken in now".to_owned();
-    session.refuse(&Refusal { code: Code::Overloaded, detail, retry_after: Some(after.into()) });
-    let _ = timeout(HURRY, tls.write_all(session.transmit())).await;
-    hang_up(&mut tls).await;
-    Ok(())
-}
-
 impl<H: Host> Connection<H> {
     fn now(&self) -> Moment {
         Moment { monotonic: self.shared.clock.monotonic(), wall: self.shared.clock.now() }
     }
 
-    async fn live(mut self) {
+    /// A connection that was accepted at `opened`.
+    pub(super) fn new(shared: Arc<Shared<H>>, tls: Tls, stranger: Stranger, opened: Duration) -> Self {
+        let encoding = Encoding::of_alpn(tls.state().alpn_protocol());
+        let session = ServerSession::new(shared.limits.clone(), encoding, opened).sharing(shared.shapes.clone());
+        Self { shared, tls, session, admitted: None, stranger: Some(stranger) }
+    }
+
+    /// Serves it to its end.
+    pub(super) async fn serve(mut self) {
         let ended = self.run().await;
         Box::pin(self.leave(ended)).await;
     }
@@ -361,7 +266,7 @@ impl<H: Host> Connection<H> {
         let Some(late) = late else { return };
         // Others log in meanwhile.
         if let Some(stranger) = &mut self.stranger {
-            stranger.place = None;
+            stranger.let_others_in();
         }
         let mut stopping = stopping.clone();
         tokio::select! {
@@ -428,7 +333,7 @@ impl<H: Host> Connection<H> {
 }
 
 /// Closing a socket with unread bytes in it would take back what was said last: the reason (P34).
-async fn hang_up(tls: &mut Tls) {
+pub(super) async fn hang_up(tls: &mut Tls) {
     let _ = timeout(HURRY, async {
         tls.shutdown().await?;
         let (mut rest, mut thrown) = (vec![0; 4096], 0);
@@ -474,7 +379,7 @@ fn points_in(event: &ServerEvent) -> usize {
 }
 
 /// What is wrong with the client certificate for which TLS refused a peer, if that is why.
-fn bad_certificate(error: &std::io::Error) -> Option<String> {
+pub(super) fn bad_certificate(error: &std::io::Error) -> Option<String> {
     let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
     matches!(error, rustls::Error::InvalidCertificate(_)).then(|| format!("the client certificate is refused: {error}"))
 }

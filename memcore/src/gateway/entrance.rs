@@ -3,6 +3,7 @@
 //!
 //! There are two lanes. Devices that offer a TLS session of an earlier connection do not wait behind those that are new here.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -19,6 +20,45 @@ const POLITE: usize = 2;
 /// A login is thought to take so long until one was seen.
 const FIRST_GUESS: Duration = Duration::from_millis(10);
 
+/// How devices got in since the gateway began to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct GatewayStats {
+    /// TLS handshakes that were completed.
+    pub handshakes: u64,
+    /// Those of them that took up a session of an earlier connection.
+    pub resumed: u64,
+    /// Connections that were told to come back later, because too many devices wanted to log in at once.
+    pub sent_away: u64,
+    /// Connections that were closed before TLS, at a limit.
+    pub closed: u64,
+}
+
+/// [`GatewayStats`] as they are counted.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) handshakes: AtomicU64,
+    pub(super) resumed: AtomicU64,
+    pub(super) sent_away: AtomicU64,
+    pub(super) closed: AtomicU64,
+}
+
+impl Counts {
+    pub(super) fn one(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn stats(&self) -> GatewayStats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        GatewayStats {
+            handshakes: read(&self.handshakes),
+            resumed: read(&self.resumed),
+            sent_away: read(&self.sent_away),
+            closed: read(&self.closed),
+        }
+    }
+}
+
 /// What a place in the entrance is given for.
 pub(super) enum Turn {
     /// Log in.
@@ -34,13 +74,14 @@ pub(super) struct Entrance {
     fresh: Arc<Lane>,
     returning: Arc<Lane>,
     polite: Arc<Semaphore>,
+    pub(super) counts: Counts,
 }
 
 impl Entrance {
     /// Lets `logins` devices log in at a time in each lane; nobody waits longer in line than `patience`.
     pub(super) fn new(logins: usize, patience: Duration, clock: Arc<dyn Clock>) -> Self {
         let lane = || Arc::new(Lane::new(logins.clamp(1, Semaphore::MAX_PERMITS), patience, clock.clone()));
-        Self { fresh: lane(), returning: lane(), polite: Arc::new(Semaphore::new(POLITE)) }
+        Self { fresh: lane(), returning: lane(), polite: Arc::new(Semaphore::new(POLITE)), counts: Counts::default() }
     }
 
     /// Waits in line. Cancel-safe: whoever goes away has no place in it any more.
@@ -50,8 +91,14 @@ impl Entrance {
         match joined {
             Ok(()) => Turn::In(lane.clone().place().await),
             Err(later) => match self.polite.clone().try_acquire_owned() {
-                Ok(polite) => Turn::Later(later, polite),
-                Err(_) => Turn::Full,
+                Ok(polite) => {
+                    Counts::one(&self.counts.sent_away);
+                    Turn::Later(later, polite)
+                }
+                Err(_) => {
+                    Counts::one(&self.counts.closed);
+                    Turn::Full
+                }
             },
         }
     }

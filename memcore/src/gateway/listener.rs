@@ -1,10 +1,9 @@
 //! The accept loop: takes connections, bounds them, and survives whatever the network does.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -12,9 +11,10 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use super::connection::{Shared, Stage, Unheard, serve};
+use super::arrival::{Caller, Complaints, greet};
+use super::connection::{Shared, Stage};
 use super::credentials::{Proof, Proven};
-use super::entrance::Entrance;
+use super::entrance::{Counts, Entrance, GatewayStats};
 use super::guesses::Watch;
 use super::link::Link;
 use crate::error::{Error, Result};
@@ -122,6 +122,7 @@ pub struct Gateway {
     accepting: JoinHandle<()>,
     connections: Arc<Semaphore>,
     most: usize,
+    entrance: Arc<Entrance>,
 }
 
 impl fmt::Debug for Gateway {
@@ -148,18 +149,33 @@ impl Gateway {
         let most = options.connections.min(Semaphore::MAX_PERMITS);
         let connections = Arc::new(Semaphore::new(most));
         // Whoever gets its turn after half of the time for its login can still make it.
-        let entrance = Entrance::new(options.logins, options.limits.hello_timeout / 2, clock.clone());
-        let shared =
-            Arc::new(Shared { host, tls, limits: options.limits, clock, stopping, entrance, guesses: Watch::default() });
+        let entrance = Arc::new(Entrance::new(options.logins, options.limits.hello_timeout / 2, clock.clone()));
+        let shared = Arc::new(Shared {
+            host,
+            tls,
+            limits: Arc::new(options.limits),
+            clock,
+            stopping,
+            entrance: entrance.clone(),
+            shapes: Arc::default(),
+            complaints: Complaints::default(),
+            guesses: Watch::default(),
+        });
         let accepting =
             tokio::spawn(accept(listener, shared, connections.clone(), Arc::new(Semaphore::new(options.unproved))));
-        Ok(Self { address, stop, accepting, connections, most })
+        Ok(Self { address, stop, accepting, connections, most, entrance })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How devices got in so far.
+    #[must_use]
+    pub fn stats(&self) -> GatewayStats {
+        self.entrance.counts.stats()
     }
 
     /// Stops accepting, tells every device to reconnect later, and waits for their connections to end.
@@ -197,7 +213,6 @@ async fn accept<H: Host>(
     connections: Arc<Semaphore>,
     unproved: Arc<Semaphore>,
 ) {
-    let complaints = Arc::new(Complaints::default());
     let mut pause = Duration::ZERO;
     loop {
         let (stream, peer) = match listener.accept().await {
@@ -213,49 +228,12 @@ async fn accept<H: Host>(
         pause = Duration::ZERO;
         let permits = (connections.clone().try_acquire_owned(), unproved.clone().try_acquire_owned());
         let (Ok(connection), Ok(unproved)) = permits else {
-            complaints.once_a_second(peer.ip(), &*shared.clock, |ip| {
+            Counts::one(&shared.entrance.counts.closed);
+            shared.complaints.once_a_second(peer.ip(), &*shared.clock, |ip| {
                 tracing::warn!(peer = %ip, "connection limit reached, closed a new connection");
             });
             continue;
         };
-        let (shared, complaints) = (shared.clone(), complaints.clone());
-        tokio::spawn(async move {
-            let (clock, mut stopping) = (shared.clock.clone(), shared.stopping.clone());
-            let served = tokio::select! {
-                served = serve(shared, stream, unproved) => served,
-                _ = stopping.wait_for(|stage| *stage == Stage::Stopped) => Ok(()),
-            };
-            if let Err(unheard) = served {
-                complaints.once_a_second(peer.ip(), &*clock, |ip| match unheard {
-                    Unheard::Full => tracing::warn!(peer = %ip, "too many want to log in at once, closed a new connection"),
-                    Unheard::Slow => tracing::info!(peer = %ip, "no TLS handshake in time"),
-                    Unheard::Tls(e) => tracing::info!(peer = %ip, error = %e, "no TLS handshake"),
-                });
-            }
-            drop(connection);
-        });
-    }
-}
-
-/// Addresses that are remembered for the sake of the log. Full-policy: forget them all.
-const COMPLAINTS_MAX: usize = 4096;
-
-/// At most one log line a second and address, whatever knocks.
-#[derive(Default)]
-struct Complaints(Mutex<HashMap<IpAddr, Duration>>);
-
-impl Complaints {
-    fn once_a_second(&self, peer: IpAddr, clock: &dyn Clock, log: impl FnOnce(IpAddr)) {
-        let now = clock.monotonic();
-        let mut last = self.0.lock().unwrap_or_else(|e| e.into_inner());
-        if last.get(&peer).is_some_and(|at| now.saturating_sub(*at) < Duration::from_secs(1)) {
-            return;
-        }
-        if last.len() >= COMPLAINTS_MAX {
-            last.clear();
-        }
-        last.insert(peer, now);
-        drop(last);
-        log(peer);
+        tokio::spawn(greet(Caller::new(shared.clone(), stream, peer, connection, unproved)));
     }
 }

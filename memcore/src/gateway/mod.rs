@@ -2,6 +2,7 @@
 //!
 //! What a message means is not decided here: the [`Host`] above judges devices and takes what they send.
 
+mod arrival;
 mod certificates;
 mod connection;
 mod credentials;
@@ -21,6 +22,7 @@ pub(crate) use private_file::{lock as lock_file, read as read_private_file, repl
 
 pub use certificates::{Certificates, ClientCertificate, Identity, Reloaded, ServerCertificate};
 pub use credentials::{Issuing, Proof, Proven};
+pub use entrance::GatewayStats;
 pub use link::Link;
 pub use listener::{Admission, Gateway, GatewayOptions, Host, RefusedLogin};
 pub use registry::{Enrolled, Registry, proof_id};

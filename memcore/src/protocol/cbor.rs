@@ -1,4 +1,4 @@
-//! The CBOR encoding (RFC 8949): four bytes of length, then one map (P54). Data messages are read in
+//! The CBOR encoding (RFC 8949): four bytes of length, then one map (P45). Data messages are read in
 //! [`cbor_data`](super::cbor_data).
 //!
 //! The control messages are the same types that JSON has. What serde would take too kindly is refused before it sees it:

@@ -37,7 +37,7 @@ pub(super) fn decode(
     let rows = reader.rows().and_then(|rows| reader.end().map(|()| rows));
     let (sequence, fault) = (reader.form.sequence, reader.form.fault);
     rows.map_err(|problem| match check(message, Allowed::Data) {
-        // It was not read, so it has no number that could be settled: its device may send it again (P54).
+        // It was not read, so it has no number that could be settled: its device may send it again (P45).
         Err(shape) if shape.code == Code::BadFrame => (None, shape),
         Err(shape) if shape.code == Code::TooDeep => (sequence, shape),
         _ => (sequence, Problem { code: fault.unwrap_or(problem.code), ..problem }),
@@ -234,7 +234,7 @@ impl<'b> Reader<'_, 'b> {
     }
 }
 
-/// A float says nothing where it is NaN: typed arrays have no null, and all floats are read alike (P55).
+/// A float says nothing where it is NaN: typed arrays have no null, and all floats are read alike (P46).
 #[inline]
 fn float(value: f64) -> Given {
     if value.is_infinite() { Err(INFINITE) } else { Ok(Some(value).filter(|value| !value.is_nan())) }

@@ -105,7 +105,7 @@ impl Form {
         Ok(())
     }
 
-    /// Whether all fields of one form were there, and none of another (P16, P53).
+    /// Whether all fields of one form were there, and none of another (P16, P44).
     pub(super) fn complete(&mut self, rows: &Rows) -> Result<(), String> {
         let form = self.seen & (ROW | COLUMNS);
         if self.live {
@@ -122,7 +122,7 @@ impl Form {
         self.fits(rows, form)
     }
 
-    /// Whether there is one row for each number from `first_seq` to `seq` (P53).
+    /// Whether there is one row for each number from `first_seq` to `seq` (P44).
     fn fits(&mut self, rows: &Rows, form: u8) -> Result<(), String> {
         let Some(first) = rows.first else { return Ok(()) };
         if form != COLUMNS {

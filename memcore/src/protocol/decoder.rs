@@ -1,4 +1,4 @@
-//! Framing: cuts a stream of bytes into messages, and holds what is incomplete (P6, P54).
+//! Framing: cuts a stream of bytes into messages, and holds what is incomplete (P6, P45).
 
 use std::ops::Range;
 
@@ -53,7 +53,7 @@ impl Decoder {
         Ok(range?.map(|range| &self.buffer[range]))
     }
 
-    /// A length that exceeds the limit stays where it is, so that nothing behind it is ever taken for a message (P54).
+    /// A length that exceeds the limit stays where it is, so that nothing behind it is ever taken for a message (P45).
     fn next_frame(&mut self, limit: usize) -> Result<Option<Range<usize>>, Code> {
         while let Some(length) = self.buffer[self.start..].first_chunk::<LENGTH_BYTES>() {
             let length = u32::from_be_bytes(*length) as usize;

@@ -23,7 +23,7 @@ pub struct Limits {
     pub refusals: u32,
     /// How long it takes until one more refusal may be told.
     pub refusal_every: Duration,
-    /// How many `live` messages are shown at once; those beyond are dropped and counted (P56).
+    /// How many `live` messages are shown at once; those beyond are dropped and counted (P47).
     pub live: u32,
     /// How long it takes until one more `live` message is shown.
     pub live_every: Duration,

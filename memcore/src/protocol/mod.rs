@@ -22,6 +22,7 @@ mod problem;
 mod refusals;
 mod rows;
 mod server;
+mod shapes;
 mod table;
 mod wire;
 
@@ -33,6 +34,7 @@ pub use encoding::Encoding;
 pub use limits::Limits;
 pub use message::{Answer, Down, Hello, Instruction, Rows, Up, Welcome};
 pub use server::{Refusal, ServerEvent, ServerSession};
+pub use shapes::Shapes;
 
 use std::time::Duration;
 

@@ -7,6 +7,7 @@
 //! ```
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::bucket::Bucket;
@@ -18,6 +19,7 @@ use super::message::{Answer, Down, Hello, Instruction, Rows, Up, Welcome};
 use super::problem::{Problem, Problems, Unreadable, plain};
 use super::refusals::Refusals;
 use super::rows::{Collected, Layout, shifts};
+use super::shapes::{Shape, Shapes};
 use super::table::ChannelTable;
 use super::{Moment, VERSION};
 use crate::model::{Batch, Channel, ChannelName, Command, CommandId, DeviceName, Span};
@@ -88,7 +90,7 @@ impl Refusal {
 enum State {
     AwaitHello,
     Judging { boot: u64 },
-    Open { device: DeviceName, boot: u64, layout: Layout },
+    Open { device: DeviceName, boot: u64, layout: Arc<Layout> },
     Closed,
 }
 
@@ -102,10 +104,12 @@ const SHIFTS_MAX: usize = 8;
 #[derive(Debug)]
 pub struct ServerSession {
     state: State,
-    limits: Limits,
+    limits: Arc<Limits>,
     encoding: Encoding,
     decoder: Decoder,
-    table: ChannelTable,
+    table: Arc<ChannelTable>,
+    /// What sessions of the same channels have in common.
+    shapes: Option<Arc<Shapes>>,
     collected: Collected,
     /// What one step of decoding gave; emptied before the next step, so a message's worth at most.
     events: VecDeque<ServerEvent>,
@@ -127,13 +131,14 @@ pub struct ServerSession {
 impl ServerSession {
     /// A session on a connection that was accepted at `now`, in the encoding that was agreed on.
     #[must_use]
-    pub fn new(limits: Limits, encoding: Encoding, now: Duration) -> Self {
+    pub fn new(limits: impl Into<Arc<Limits>>, encoding: Encoding, now: Duration) -> Self {
         Self {
             state: State::AwaitHello,
-            limits,
+            limits: limits.into(),
             encoding,
             decoder: Decoder::new(encoding),
-            table: ChannelTable::default(),
+            table: Arc::default(),
+            shapes: None,
             collected: Collected::default(),
             events: VecDeque::new(),
             unanswered: VecDeque::new(),
@@ -148,6 +153,13 @@ impl ServerSession {
             frame_begun: None,
             pinged: false,
         }
+    }
+
+    /// Shares what it can with the other sessions of `shapes`.
+    #[must_use]
+    pub fn sharing(mut self, shapes: Arc<Shapes>) -> Self {
+        self.shapes = Some(shapes);
+        self
     }
 
     /// Bytes arrived. Follow with [`poll`](Self::poll) until it returns `None`.
@@ -235,7 +247,7 @@ impl ServerSession {
                 return;
             }
             Ok(mut rows) => {
-                // Of rows with numbers of their own, those that were taken before are let go (P53).
+                // Of rows with numbers of their own, those that were taken before are let go (P44).
                 let known = rows.first.map_or(0, |first| (self.taken + 1).saturating_sub(first));
                 if known > 0 {
                     rows.keep(|row, _| row as u64 >= known);
@@ -256,7 +268,7 @@ impl ServerSession {
         }
     }
 
-    /// Hands a row on to those who look now. Full-policy: what comes faster is dropped and counted (P56).
+    /// Hands a row on to those who look now. Full-policy: what comes faster is dropped and counted (P47).
     fn take_live(&mut self, rows: Result<Rows, Unreadable>, mut problems: Problems, now: Moment) {
         let rows = match rows {
             Ok(rows) => rows,
@@ -360,9 +372,9 @@ impl ServerSession {
         if let Some((code, detail)) = self.channel_fault(&channels) {
             return self.close(code, detail);
         }
-        self.table.describe(channels.clone());
+        Arc::make_mut(&mut self.table).describe(channels.clone());
         if let State::Open { layout, .. } = &mut self.state {
-            *layout = Layout::of(&self.table);
+            *layout = Arc::new(Layout::of(&self.table));
         }
         self.events.push_back(ServerEvent::Channels(channels));
     }
@@ -387,7 +399,7 @@ impl ServerSession {
 
     /// A message that could not be read at all; too many of them end the session (P10).
     fn reject_message(&mut self, sequence: Option<u64>, problem: Problem) {
-        // Where a message ends elsewhere than its length says, nothing behind it can be trusted (P54).
+        // Where a message ends elsewhere than its length says, nothing behind it can be trusted (P45).
         if problem.code == Code::BadFrame {
             return self.close(Code::BadFrame, problem.detail);
         }
@@ -426,9 +438,13 @@ impl ServerSession {
     /// an earlier session and will be acknowledged when it is durable; repetitions of it are dropped.
     pub fn accept(&mut self, welcome: Welcome, channels: Vec<Channel>, taken: u64) {
         let State::Judging { boot } = self.state else { return };
-        self.table.describe(channels);
+        let Shape { table, layout } = match &self.shapes {
+            Some(shapes) => shapes.of(channels),
+            None => Shape::of(channels),
+        };
+        self.table = table;
         (self.taken, self.acked) = (taken.max(welcome.durable), welcome.durable);
-        self.state = State::Open { device: welcome.device.clone(), boot, layout: Layout::of(&self.table) };
+        self.state = State::Open { device: welcome.device.clone(), boot, layout };
         self.encoding.encode_down(&Down::Welcome(welcome), &mut self.out);
     }
 

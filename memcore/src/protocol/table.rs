@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::model::{Channel, ChannelName};
 
 /// The channels of a session in the order in which they were described.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct ChannelTable {
     channels: Vec<Channel>,
     places: HashMap<ChannelName, usize>,

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -22,7 +22,7 @@ use super::identity::by_clock;
 use super::ingest::Ingest;
 use super::links::Links;
 use super::live::{Events, Readings};
-use super::{local_socket, recorder};
+use super::{descriptors, local_socket, recorder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Certificates, Gateway, Registry};
 use crate::model::{Clock, DeviceName, DeviceStatus, Name, Pattern, SystemClock};
@@ -107,6 +107,7 @@ impl Server {
             bus_ids,
             links: Links::new(clock.now()),
             registry,
+            enrolments_seen: AtomicU64::new(0),
             certificates,
             rate: config.gateway.device_rate()?,
             audit: Audit::start(&path, config.audit.max_size, clock.clone())?,
@@ -146,7 +147,12 @@ impl Server {
 
     async fn open_doors(&mut self, config: &Config, tls: Arc<rustls::ServerConfig>, clock: Arc<dyn Clock>) -> Result<()> {
         let host = Arc::new(Ingest(self.core.clone()));
-        let gateway = Gateway::listen(config.gateway.options(), tls, host, clock).await?;
+        let mut options = config.gateway.options();
+        if let Some(room) = descriptors::room().filter(|room| *room < options.connections) {
+            tracing::info!(connections = room, asked = options.connections, "fewer connections: the limit of open files");
+            options.connections = room;
+        }
+        let gateway = Gateway::listen(options, tls, host, clock).await?;
         let address = gateway.address();
         self.gateway = Some(gateway);
         self.local = local_socket::LocalSocket::open(&config.path, &self.core, address)?;
@@ -162,7 +168,7 @@ impl Server {
         use super::hem::{Boards, Home};
         let server = Home::server(address, &config.gateway.names, config.gateway.certificate.is_some());
         let (registry, certificates, now) = (&self.core.registry, &self.core.certificates, self.core.clock.now());
-        let home = Home { site: &config.path, registry, certificates, server, now };
+        let home = Home { site: &config.path, registry, certificates, audit: &self.core.audit, server, now };
         self.hem.boards = Boards::start(&config.hem.boards, &home)?;
         if let Some(serve) = &config.hem.serve {
             let served = self.handle().serve_hem(&serve.device, serve.options()).await;
@@ -315,10 +321,7 @@ impl ServerHandle {
     /// # Errors
     /// [`Closed`](ErrorKind::Closed) where the server has shut down.
     pub async fn subscribe(&self, pattern: &Pattern) -> Result<Readings> {
-        let delivery = Delivery::Viewer { capacity: VIEWER_QUEUE };
-        let subscription = self.core.bus.subscribe(SubjectPattern::data_of(pattern), delivery.clone()).await?;
-        let shown = self.core.bus.subscribe(SubjectPattern::live_of(pattern), delivery).await?;
-        Ok(Readings::new(subscription, shown, pattern.clone()))
+        Readings::follow(&*self.core.bus, pattern, VIEWER_QUEUE).await
     }
 
     /// Follows the events of all devices, from now on.

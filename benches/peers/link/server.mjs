@@ -1,0 +1,73 @@
+// A device gateway as one writes it in Node: TLS, JSON.parse a line, SQLite in synchronous transactions of 1,000 messages.
+// It speaks as much of memcore's protocol as the load needs: hello, welcome, data, ack after the commit.
+
+import { readFileSync } from "node:fs";
+import { createServer } from "node:tls";
+
+const [, , port, folder, database] = process.argv;
+const MESSAGES = 1000;
+const PAUSE_MS = 50;
+
+async function open(path) {
+  try {
+    const { DatabaseSync } = await import("node:sqlite");
+    return new DatabaseSync(path);
+  } catch {
+    const { default: Database } = await import("better-sqlite3");
+    return new Database(path);
+  }
+}
+
+const db = await open(database);
+db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+const columns = Array.from({ length: 8 }, (_, node) => `v${node} REAL`).join(", ");
+db.exec(`CREATE TABLE readings (device TEXT, seq INTEGER, time_us INTEGER, ${columns})`);
+const insert = db.prepare("INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+
+let waiting = [];
+let timer = null;
+
+function commit() {
+  clearTimeout(timer);
+  timer = null;
+  const highest = new Map();
+  db.exec("BEGIN");
+  for (const { device, message } of waiting) {
+    const values = message.values;
+    insert.run(
+      device.name, message.seq, message.time_us,
+      values["node0.power"], values["node1.power"], values["node2.power"], values["node3.power"],
+      values["node4.power"], values["node5.power"], values["node6.power"], values["node7.power"],
+    );
+    highest.set(device, message.seq);
+  }
+  db.exec("COMMIT");
+  waiting = [];
+  for (const [device, seq] of highest) device.socket.write(`{"type":"ack","seq":${seq}}\n`);
+}
+
+function take(device, message) {
+  if (message.type === "hello") {
+    device.name = message.device;
+    device.socket.write(`{"type":"welcome","version":1,"device":"${device.name}","epoch":1,"time_us":${Date.now() * 1000},"durable":0,"message_bytes":1048576}\n`);
+  } else if (message.type === "data") {
+    waiting.push({ device, message });
+    if (waiting.length >= MESSAGES) commit();
+    else timer ??= setTimeout(commit, PAUSE_MS);
+  }
+}
+
+const options = { key: readFileSync(`${folder}/tls/server.key`), cert: readFileSync(`${folder}/tls/server.pem`), minVersion: "TLSv1.3" };
+const server = createServer(options, (socket) => {
+  const device = { socket, name: "" };
+  let rest = "";
+  socket.setNoDelay(true);
+  socket.setEncoding("utf8");
+  socket.on("error", () => {});
+  socket.on("data", (text) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop();
+    for (const line of lines) take(device, JSON.parse(line));
+  });
+});
+server.listen(Number(port), "127.0.0.1", () => console.log("listening"));
