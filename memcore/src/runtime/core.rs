@@ -246,7 +246,8 @@ impl Core {
         }
         let own = channel.from_stored(command.value);
         if command.safety && !rules.is_safe(own) {
-            let safe = rules.fallback.map_or(String::new(), |fallback| format!(" or {fallback}"));
+            let safe = rules.fallback.filter(|fallback| *fallback != 0.0);
+            let safe = safe.map_or(String::new(), |fallback| format!(" or {fallback}"));
             let message = format!("command {target}: value is {own} {}, expected 0{safe} for safety", channel.unit);
             return Err(Error::invalid(message));
         }
