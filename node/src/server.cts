@@ -192,7 +192,7 @@ export class Server {
 
   /** Enrols many devices at once with secrets; their bundles come in the same order. */
   async enrollMany(devices: readonly string[]): Promise<Bundle[]> {
-    devices.forEach((device, at) => checkText("enrollMany", `devices[${String(at)}]`, device));
+    for (const [at, device] of devices.entries()) checkText("enrollMany", `devices[${String(at)}]`, device);
     return settled(this.#native.enrollMany([...devices]));
   }
 

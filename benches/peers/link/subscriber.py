@@ -1,4 +1,4 @@
-"""What stands behind an MQTT broker: a subscriber that writes to SQLite in synchronous transactions of 1,000 messages."""
+"""What stands behind an MQTT broker: a subscriber that writes to SQLite, 1,000 messages a synchronous transaction."""
 
 from __future__ import annotations
 

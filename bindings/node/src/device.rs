@@ -25,7 +25,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Something that the program is asked to do.
 #[napi(object)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// Under which it is answered.
     pub number: u32,
     /// Which channel.
@@ -120,7 +120,7 @@ impl Program {
 
 /// How a device keeps what is not durable at the server; what is none is as the core has it.
 #[napi(object)]
-pub struct DeviceSettings {
+pub(crate) struct DeviceSettings {
     /// The folder of its buffer.
     pub buffer: Option<String>,
     /// How large the buffer may become.

@@ -7,7 +7,7 @@ use memcore::model::{CommandId, CommandState, DeviceName, Pattern, PointRate, Se
 use memcore::{AuditQuery, CommandRequest, Config, ProofKind, ServerHandle};
 use pyo3::prelude::*;
 
-use crate::errors::{invalid, json, raised};
+use crate::errors::{json, raised};
 use crate::hem::{HemEndpoint, listening};
 use crate::live::{Feed, Source, opened};
 use crate::owned::Owned;

@@ -17,6 +17,9 @@ use crate::client::{Bundle, Device};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, Clock, Kind, Span, SystemClock, Unit, ValidRange};
 
+/// Values are stale after five rounds, but not before: a round or two may be lost.
+const STALE_AFTER_LEAST: Span = Span::from_seconds(10);
+
 /// How a board is polled and as which device.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -112,7 +115,9 @@ impl BoardOptions {
             _ => usual,
         };
         let every = Span::from(self.poll.every);
-        let mut channel = Channel::of(&format!("node{node}.{}", quantity.channel()), measured, unit)?.cadence(every);
+        let max_age = Span::from_micros(every.as_micros().saturating_mul(5)).max(STALE_AFTER_LEAST);
+        let name = format!("node{node}.{}", quantity.channel());
+        let mut channel = Channel::of(&name, measured, unit)?.cadence(every).max_age(max_age);
         if matches!(quantity, HemQuantity::DcEnergy | HemQuantity::DcCharge) {
             channel = channel.kind(Kind::Counter);
         }
