@@ -337,7 +337,7 @@ impl Core {
         awaited.iter().for_each(|device| self.send_queued(device));
     }
 
-    /// Sends a value again under an id of its own (P47).
+    /// Sends a value again under an id of its own (P48).
     fn refresh(&self, Refresh { of }: Refresh) {
         let Ok(id) = new_id() else { return };
         let expires = self.clock.now().saturating_add(Span::from(WITHIN));
