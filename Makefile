@@ -111,17 +111,23 @@ test-browser: ## The page in a browser
 test-examples: wheel addon ## Every example and notebook runs to its end
 	$(BIN)/python -m pytest -c python/pyproject.toml --rootdir . examples $(ARGS)
 
-# `make torture STORE SCALE=100 SECONDS=600 SEED=5000`. A test says where to go on when its time is up, and with which seed it
-# failed. SCALE is how many times as much is done as in `make test`: 1000 kills and millions of power cuts take hours.
-.PHONY: torture STORE
+# `make torture STORE SCALE=100 SECONDS=600 SEED=5000`, `make torture LINK SCALE=100`. A test says where to go on when its time is up,
+# and with which seed it failed. SCALE is how many times as much is done as in `make test`: 1000 kills and millions of power cuts take
+# hours.
+.PHONY: torture STORE LINK
 SCALE ?= 20
-AREA ?= store
-torture: need-rust ## The store against faults, for long; options: SCALE=100 SECONDS=600 SEED=1 (STORE is the only area yet)
-	@[ "$(AREA)" = store ] || { echo "AREA is $(AREA), expected store" >&2; exit 2; }
-	MEMCORE_TORTURE=$(SCALE) $(if $(SECONDS),MEMCORE_TORTURE_SECONDS=$(SECONDS)) $(if $(SEED),MEMCORE_TORTURE_SEED=$(SEED)) \
-	cargo test $(LOCKED) --release -p memcore --features cli --no-fail-fast \
-		$(patsubst memcore/tests/%.rs,--test %,$(wildcard memcore/tests/store_*.rs)) -- --include-ignored --nocapture --test-threads 2
-STORE:
+AREA ?= $(if $(filter LINK,$(MAKECMDGOALS)),link,store)
+TORTURED := $(if $(filter link,$(AREA)),protocol_* link_*,store_*)
+TORTURE = MEMCORE_TORTURE=$(SCALE) $(if $(filter link,$(AREA)),PROPTEST_CASES=$$((256 * $(SCALE)))) \
+	$(if $(SECONDS),MEMCORE_TORTURE_SECONDS=$(SECONDS)) $(if $(SEED),MEMCORE_TORTURE_SEED=$(SEED)) \
+	cargo test $(LOCKED) --release -p memcore --features cli --no-fail-fast
+torture: need-rust ## STORE against faults, or the LINK against noise and loss, for long; options: SCALE=100 SECONDS=600 SEED=1
+	@[ "$(AREA)" = store ] || [ "$(AREA)" = link ] || { echo "AREA is $(AREA), expected store or link" >&2; exit 2; }
+	$(TORTURE) $(patsubst memcore/tests/%.rs,--test %,$(wildcard $(TORTURED:%=memcore/tests/%.rs))) \
+		-- $(if $(filter store,$(AREA)),--include-ignored) --nocapture --test-threads 2
+	@# The walks of a command through loss, delay, restarts and expiry see the inside of both sides, so they stand beside the code.
+	@[ "$(AREA)" = store ] || $(TORTURE) --lib -- --nocapture command_model
+STORE LINK:
 	@:
 
 ##@ Parts

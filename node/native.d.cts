@@ -9,6 +9,16 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** The program's answers to what it was asked. */
+export declare class NativeAnswers {
+  /** Nothing was asked yet. */
+  constructor()
+  /** Done; what was read back, where something was. */
+  done(number: number, readBack?: number | undefined | null): void
+  /** Not done, and nothing was changed. */
+  refuse(number: number, code: string, reason: string): void
+}
+
 /** The energy balance of a site, interval by interval. */
 export declare class NativeBalance {
   /** Of columns of amounts, each with its role. */
@@ -41,6 +51,32 @@ export declare class NativeCommand {
   leave(): void
 }
 
+/** A device on the link. */
+export declare class NativeDevice {
+  /** Waits until the server has taken the device in. */
+  opened(): Promise<void>
+  /** Keeps a row and sends it; gives its number. */
+  send(time: bigint, values: Array<number | undefined | null>): Promise<number>
+  /** As `send`, measured now. */
+  sendNow(values: Array<number | undefined | null>): Promise<number>
+  /** As `send`, many rows, one column a channel: NaN is no value. What is given is copied before this returns. */
+  sendMany(times: BigInt64Array, columns: Array<Float64Array>): Promise<number | null>
+  /** Waits until everything sent so far is durable at the server, or was rejected. */
+  flush(): Promise<void>
+  /** Where the link stands. */
+  standing(): LinkStanding
+  /** The highest number that is durable at the server. */
+  get durable(): number
+  /** How full the backlog is. */
+  buffer(): BufferStanding
+  /** What the server refused. */
+  rejected(): Rejections
+  /** What is known of the server's clock; none before the first contact. */
+  clockOffset(): ClockDifference | null
+  /** Takes leave. Doing it again does nothing. */
+  close(): Promise<void>
+}
+
 /** Events as they happen, each as its JSON. */
 export declare class NativeEvents {
   /** What is there, or the first that comes; nothing once there will be none. */
@@ -63,6 +99,30 @@ export declare class NativeFindings {
   svg(finding: number): string
   /** A page of it. */
   html(): string
+}
+
+/** A board that is polled. */
+export declare class NativeHemBoard {
+  /** `seeking`, `answering`, `away`, `failed` with its reason, or `closed`. */
+  get state(): string
+  /** Takes leased nodes to their fallback, takes leave, and stops polling. */
+  close(): Promise<void>
+}
+
+/** An emulated board. */
+export declare class NativeHemEmulator {
+  /** Where it listens. */
+  get address(): string
+  /** Pulls its plug. */
+  close(): Promise<void>
+}
+
+/** An endpoint that answers apps. */
+export declare class NativeHemEndpoint {
+  /** Where it listens. */
+  get address(): string
+  /** Stops answering. */
+  close(): Promise<void>
 }
 
 /** A site's history. */
@@ -236,6 +296,18 @@ export declare class NativeServer {
   stats(): ServerCounts
   /** Enrols a device. */
   enroll(device: string, proof: string): Promise<DeviceBundle>
+  /** Enrols many devices at once with secrets. */
+  enrollMany(devices: Array<string>): Promise<Array<DeviceBundle>>
+  /** Gives a device a new proof; its earlier ones stay good for a while. */
+  rotate(device: string, proof: string, overlap?: string | undefined | null): Promise<DeviceBundle>
+  /** Sets how many points a device may send. */
+  limit(device: string, pointsPerS?: number | undefined | null, burst?: number | undefined | null): Promise<void>
+  /** The server's certificate, as JSON. */
+  certificate(): string
+  /** The audit trail: each entry as JSON. */
+  audit(since?: bigint | undefined | null, device?: string | undefined | null, kind?: string | undefined | null, limit?: number | undefined | null): Promise<Array<string>>
+  /** Whether the audit trail is whole, as JSON. */
+  verifyAudit(): Promise<string>
   /** Ends a device's enrolment and its session. */
   revoke(device: string): Promise<void>
   /** Follows the readings of the series that match. */
@@ -294,6 +366,16 @@ export interface AnsweredSeries {
   rows: number
 }
 
+/** Something that the program is asked to do. */
+export interface Asked {
+  /** Under which it is answered. */
+  number: number
+  /** Which channel. */
+  channel: string
+  /** What it shall be set to; none where it shall only be read. */
+  value?: number
+}
+
 /** The values at the times of a grid. */
 export declare function at(times: BigInt64Array, values: Float64Array, grid: BigInt64Array, holds: Holds): Float64Array
 
@@ -338,6 +420,20 @@ export interface BalanceSettings {
 /** The borders of the buckets of a range, both of its ends included. */
 export declare function buckets(start: bigint, end: bigint, every: string, zone?: string | undefined | null): BigInt64Array
 
+/** How full a backlog is, and what it could not keep. */
+export interface BufferStanding {
+  /** Rows that are not durable at the server. */
+  rows: number
+  /** Bytes that they take up on disk. */
+  bytes: number
+  /** Rows dropped because there was no room. */
+  dropped: number
+  /** Rows found damaged. */
+  damaged: number
+  /** Why the disk takes nothing at the moment. */
+  fault?: string
+}
+
 /** The description of a series, as it is registered. */
 export interface ChannelOptions {
   /** The unit in which the source reports. */
@@ -364,12 +460,36 @@ export interface ChannelOptions {
   rollover?: number
   /** Whether it takes commands. */
   writable?: boolean
+  /** What commands must heed. */
+  rules?: ChannelRules
   /** What else it is known by. */
   labels?: Record<string, string>
 }
 
+/** What commands to a channel must heed, in its unit. */
+export interface ChannelRules {
+  /** What is safe. */
+  fallback?: number
+  /** How long what it drives remembers a value by itself. */
+  hold?: string
+  /** How long it stays on once it was switched on. */
+  minOn?: string
+  /** How long it stays off once it was switched off. */
+  minOff?: string
+  /** How fast its value may change. */
+  rampPerSecond?: number
+}
+
 /** Runs the command line; the first argument is the program's name. Returns the exit status. */
 export declare function cliMain(args: Array<string>): number
+
+/** What is known of the server's clock, in microseconds. */
+export interface ClockDifference {
+  /** How far it is ahead. */
+  offset: number
+  /** How far that may be off. */
+  uncertainty: number
+}
 
 /** How a command ended. */
 export interface CommandEnd {
@@ -393,6 +513,10 @@ export interface CommandOptions {
   expires?: string
   /** Its identity. */
   id?: string
+  /** At whose wish, for the audit trail. */
+  by?: string
+  /** For safety: minimum times and ramps do not hold it back. */
+  safety?: boolean
 }
 
 /** What a compaction did. */
@@ -410,6 +534,9 @@ export interface Compacted {
   /** Damaged chunks that were left as they are. */
   skipped: Array<string>
 }
+
+/** Polls a board as the device of a bundle. */
+export declare function connectHem(address: string, bundle: DeviceBundle, options: HemBoardOptions): Promise<NativeHemBoard>
 
 /** The values in another unit. */
 export declare function convert(values: Float64Array, from: string, to: string): Float64Array
@@ -438,6 +565,42 @@ export interface DeviceBundle {
   key_pem?: string
 }
 
+/** How a device keeps what is not durable at the server; what is none is as the core has it. */
+export interface DeviceSettings {
+  /** The folder of its buffer. */
+  buffer?: string
+  /** How large the buffer may become. */
+  bufferBytes?: number
+  /** `each`, `never` or a length of time. */
+  bufferSync?: string
+  /** `wait`, `refuse` or `drop_oldest`. */
+  whenFull?: string
+  /** How many rows a backlog in memory has. */
+  backlogRows?: number
+  /** Where it remembers the commands that it has begun. */
+  stateFolder?: string
+  /** Whether channels can be read back. */
+  reads: boolean
+  /** Whether commands are carried out. */
+  obeys: boolean
+}
+
+/** One proof of a device. */
+export interface DeviceProofState {
+  /** Tells the proofs of a device apart. */
+  id: string
+  /** `secret` or `certificate`. */
+  kind: string
+  /** When it was handed out, in microseconds. */
+  issued: bigint
+  /** It logs in until then, after a rotation, in microseconds. */
+  until?: bigint
+  /** When the certificate itself ends, in microseconds. */
+  ends?: bigint
+  /** When the device last logged in with it, in microseconds. */
+  lastUsed?: bigint
+}
+
 /** What is known of a device. */
 export interface DeviceState {
   /** The device. */
@@ -450,10 +613,47 @@ export interface DeviceState {
   channels: number
   /** How many of its points were taken since the server started. */
   points: number
+  /** How many points a second it may send, where that is set for it. */
+  pointsPerS?: number
+  /** How many may come at once. */
+  burst?: number
+  /** What it may prove itself by, the newest first. */
+  proofs: Array<DeviceProofState>
 }
+
+/** Starts an emulated board. */
+export declare function emulateHem(asked: HemListenOptions): Promise<NativeHemEmulator>
 
 /** Examines a file, of which nothing is stored. */
 export declare function examineFile(path: string, settings: ImportSettings, look: LookSettings, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<NativeFindings>
+
+/** How a board is polled. */
+export interface HemBoardOptions {
+  /** From one round of questions to the next. */
+  every?: string
+  /** What it is asked for, by the names of its channels. */
+  quantities?: Array<string>
+  /** The unit of its energy counters. */
+  energyUnit?: string
+  /** The unit of its charge counters. */
+  chargeUnit?: string
+  /** The folder in which it keeps what the server does not have yet. */
+  buffer?: string
+  /** Does not wait for the board and the server. */
+  atOnce?: boolean
+}
+
+/** Where something listens, and whether others may reach it. */
+export interface HemListenOptions {
+  /** The address and port. */
+  listen?: string
+  /** Takes an address that others can reach. */
+  allowNetwork?: boolean
+  /** Of an emulated board: the same seed gives the same board. */
+  seed?: number
+  /** Of an emulated board: how often it measures. */
+  step?: string
+}
 
 /** How much is stored. */
 export interface HistoryStats {
@@ -546,6 +746,18 @@ export interface LatestSample {
   time: bigint
   /** In the base unit of its quantity and in passive sign. */
   value: number
+}
+
+/** Where the link stands. */
+export interface LinkStanding {
+  /** `connecting`, `open`, `refused` or `closed`. */
+  state: string
+  /** The number of the session, where it is open. */
+  epoch?: number
+  /** Why it is refused, as a code. */
+  code?: string
+  /** Why it is refused, for a person. */
+  detail?: string
 }
 
 /** The instants of times on the wall clocks of a zone, given in microseconds as if they were UTC. */
@@ -688,6 +900,14 @@ export interface RegisterIncreases {
   events: Array<CounterFall>
 }
 
+/** What the server refused for good. */
+export interface Rejections {
+  /** How many parts of messages. */
+  count: number
+  /** The last reason. */
+  last?: string
+}
+
 /** Gathers samples into buckets. */
 export declare function resample(times: BigInt64Array, values: Float64Array, settings: ResampleSettings, holds: Holds): ResampledColumns
 
@@ -754,8 +974,24 @@ export interface SeriesDescription {
   rollover?: number
   /** Whether it takes commands. */
   writable: boolean
+  /** What commands must heed. */
+  rules?: SeriesRules
   /** What else it is known by. */
   labels: Record<string, string>
+}
+
+/** What commands to a registered series must heed, in the source's unit; lengths of time in milliseconds. */
+export interface SeriesRules {
+  /** What is safe. */
+  fallback?: number
+  /** How long what it drives remembers a value by itself. */
+  hold?: number
+  /** How long it stays on once it was switched on. */
+  minOn?: number
+  /** How long it stays off once it was switched off. */
+  minOff?: number
+  /** How fast its value may change. */
+  rampPerSecond?: number
 }
 
 /** How much is stored of a series. */
@@ -774,6 +1010,9 @@ export interface SeriesSize {
 
 /** Starts a server on the site in that folder. */
 export declare function serve(path: string, listen?: string | undefined | null, config?: string | undefined | null): Promise<NativeServer>
+
+/** Answers apps that were written for a HEM board. */
+export declare function serveHem(server: NativeServer, device: string, options: HemListenOptions): Promise<NativeHemEndpoint>
 
 /** What a server has done since its start. */
 export interface ServerCounts {
@@ -860,6 +1099,9 @@ export interface SolveSettings {
   /** By how much a better plan may be missed. */
   gap?: number
 }
+
+/** Starts the link of a device; `bundle` is JSON, and each channel has its name at the same place. */
+export declare function startDevice(bundle: string, names: Array<string>, channels: Array<ChannelOptions>, settings: DeviceSettings, answers: NativeAnswers, asks: ((arg: Asked) => void)): Promise<NativeDevice>
 
 /** How a site is opened. */
 export interface StoreSettings {

@@ -7,8 +7,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use memcore::protocol::{Decoder, Limits};
+use memcore::protocol::{Decoder, Encoding, Limits};
 use transcript::Played;
+use transcript::cbor::framed;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
@@ -87,6 +88,18 @@ fn no_message_costs_more_than_a_few_times_its_limit() {
     let (answered, refused) = (narrow.out.len(), narrow.lines().len());
     assert!(refused <= 32 && answered < 16 << 10, "{refused} refusals of {answered} bytes");
     assert!(used < 64 * MEGABYTE, "messages of refused values cost {used} bytes");
+
+    let mut binary = Played::opened(Encoding::Cbor, Limits::default());
+    let typed = |bytes: usize| [&b"\xd8\x4f\x5a"[..], &(bytes as u32).to_be_bytes(), &vec![0; bytes]].concat();
+    let head = [&b"\xa4\x64type\x64data\x63seq\x01\x68times_us"[..], &typed(8 << 16), b"\x67columns\xa1\x65power"].concat();
+    for column in [&b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff"[..], b"\xd8\x56\x5b\x7f\xff\xff\xff\xff\xff\xff\xff"] {
+        let mut binary = Played::opened(Encoding::Cbor, Limits::default());
+        let used = cost(|| binary.receive(&framed(&[&head[..], column].concat())));
+        assert!(binary.lines().concat().contains("bad_frame"), "{:?}", binary.lines());
+        assert!(used < 16 * MEGABYTE, "a claim of more items than there are bytes cost {used} bytes");
+    }
+    let used = cost(|| binary.receive(&((1 << 20) as u32).to_be_bytes()));
+    assert!(used < 4096, "the length of a message cost {used} bytes");
 
     let mut decoder = Decoder::default();
     let used = cost(|| {

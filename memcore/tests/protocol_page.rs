@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use memcore::protocol::{Code, Encoding, Limits, PORT, VERSION};
+use transcript::cbor::hex;
 use transcript::{Played, Step};
 
 fn page() -> String {
@@ -23,7 +24,7 @@ fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
 
 /// The lines of the code blocks with that label.
 fn examples(page: &str, label: &str) -> Vec<String> {
-    let fence = format!("\n```json {label}\n");
+    let fence = format!("\n```{label}\n");
     let blocks = page.split(&fence).skip(1);
     let lines: Vec<_> = blocks.flat_map(|block| block.split("\n```").next().unwrap().lines().map(str::to_owned)).collect();
     assert!(!lines.is_empty(), "no examples {label}");
@@ -50,6 +51,7 @@ fn the_table_of_limits_has_the_values_of_the_code() {
             "refusals told at once, and then one each",
             format!("{}, {} ms", limits.refusals, limits.refusal_every.as_millis()),
         ),
+        ("live rows shown at once, and then one each", format!("{}, {} ms", limits.live, limits.live_every.as_millis())),
         ("handshake and hello", seconds(limits.hello_timeout)),
         ("one message", seconds(limits.frame_timeout)),
         ("silence until a ping", seconds(limits.ping_after)),
@@ -75,20 +77,37 @@ fn the_table_of_limits_has_the_values_of_the_code() {
 #[test]
 fn every_example_is_what_it_says() {
     let page = page();
-    for line in examples(&page, "down") {
+    for line in examples(&page, "json down") {
         Encoding::JsonLines.decode_down(line.as_bytes()).unwrap_or_else(|e| panic!("{line}: {e}"));
     }
     let mut played = Played::new(Limits::default(), 0, 0);
-    examples(&page, "up").iter().for_each(|line| played.receive(format!("{line}\n").as_bytes()));
-    for id in ["c1", "c2"] {
+    examples(&page, "json up").iter().for_each(|line| played.receive(format!("{line}\n").as_bytes()));
+    for id in ["c1", "c2", "c3"] {
         let id = memcore::model::CommandId::new(id).unwrap();
         let command = Step::Command { id, channel: "relay".into(), value: 1.0, lease: None, safety: false };
         played.step(&command, |bytes| vec![bytes]);
     }
-    examples(&page, "answers").iter().for_each(|line| played.receive(format!("{line}\n").as_bytes()));
+    examples(&page, "json answers").iter().for_each(|line| played.receive(format!("{line}\n").as_bytes()));
     assert!(!played.text().contains("\"reject\"") && !played.session.is_closed(), "{}", played.text());
     assert!(page.contains(&PORT.to_string()) && page.contains(&format!("`version` is {VERSION}.")));
-    assert!(page.contains(std::str::from_utf8(Encoding::JsonLines.alpn()).unwrap()));
+    for encoding in Encoding::ALL {
+        assert!(page.contains(std::str::from_utf8(encoding.alpn()).unwrap()));
+    }
+}
+
+#[test]
+fn every_example_in_cbor_says_what_stands_beside_it_in_json() {
+    let page = page();
+    let (bytes, lines) = (examples(&page, "cbor up"), examples(&page, "json cbor"));
+    assert_eq!(bytes.len(), lines.len());
+    let mut cbor = Played::speaking(Encoding::Cbor, Limits::default(), 0, 0);
+    let mut json = Played::new(Limits::default(), 0, 0);
+    for (bytes, line) in bytes.iter().zip(lines) {
+        cbor.receive(&hex(bytes));
+        json.receive(format!("{line}\n").as_bytes());
+        assert_eq!((&cbor.events, cbor.lines()), (&json.events, json.lines()), "{line}");
+    }
+    assert!(json.events.len() > 4 && !json.text().contains("\"reject\""), "{}", json.text());
 }
 
 #[test]

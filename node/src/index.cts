@@ -44,6 +44,8 @@ export type {
 } from "./assets.cjs";
 export { SiteBalance } from "./balance.cjs";
 export type { BalanceOptions, BalanceSelections } from "./balance.cjs";
+export { connect, Device } from "./device.cjs";
+export type { BufferStatus, ClockOffset, CommandHandler, DeviceOptions, LinkState, ReadHandler, RowValues } from "./device.cjs";
 export { doctor, Finding, Report } from "./doctor.cjs";
 export type { Checkup, Declaration, DoctorOptions, ExamineOptions, FindingKind, LookOptions, Picture } from "./doctor.cjs";
 export * as energy from "./energy.cjs";
@@ -51,11 +53,14 @@ export { Bulk } from "./bulk.cjs";
 export type { BulkOptions, Progress } from "./bulk.cjs";
 export { QUALITIES } from "./columns.cjs";
 export type { Quality, QualityLike, Values, WriteOptions } from "./columns.cjs";
+export { HemBoard, HemEmulator, HemEndpoint } from "./hem.cjs";
+export type { HemBoardOptions, HemBoardState, HemEmulatorOptions, HemQuantity, HemServeOptions } from "./hem.cjs";
 export { Memcore, memory, open, restore } from "./history.cjs";
 export type {
   Aggregate,
   BackupReport,
   ChannelOptions,
+  ChannelRules,
   CompactOptions,
   CompactReport,
   ExportOptions,
@@ -117,7 +122,19 @@ export { Reading } from "./reading.cjs";
 export { QueryResult, SeriesResult } from "./result.cjs";
 export type { Column, Row, Wide } from "./result.cjs";
 export { serve, Server } from "./server.cjs";
-export type { Bundle, CommandOptions, CommandResult, DeviceStatus, ServeOptions, ServerStats } from "./server.cjs";
+export type {
+  AuditEntry,
+  AuditOptions,
+  AuditReport,
+  Bundle,
+  CommandOptions,
+  CommandResult,
+  DeviceProof,
+  DeviceStatus,
+  ServeOptions,
+  ServerCertificate,
+  ServerStats,
+} from "./server.cjs";
 export { simulate, Simulation } from "./simulation.cjs";
 export type { SimulateOptions, SimulationReport } from "./simulation.cjs";
 export type { Duration, TemporalInstant, TimeLike, TimesLike } from "./time.cjs";

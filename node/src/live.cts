@@ -171,6 +171,18 @@ export type Event =
       readonly code?: string;
       readonly reason?: string;
     })
+  | (Happened & { readonly event: "quota"; readonly device: string; readonly pointsPerS: number; readonly burst: number })
+  | (Happened & { readonly event: "certificate_reloaded"; readonly ends: Date | null })
+  | (Happened & { readonly event: "certificate_refused"; readonly reason: string })
+  | (Happened & {
+      /** A value was sent again under an id of its own, before the device forgets it. */
+      readonly event: "refreshed";
+      readonly id: string;
+      /** The command that it repeats. */
+      readonly of: string;
+      readonly device: string;
+      readonly channel: string;
+    })
   | (Happened & { readonly event: "read_only"; readonly reason: string });
 
 /** Events of all devices as they happen. */
@@ -181,9 +193,22 @@ export class Events extends LiveStream<Event> {
   }
 }
 
-/** JSON has the time in microseconds and snake case. */
+/** JSON has times in microseconds and snake case. */
 function toEvent(json: string): Event {
-  const { time, read_back: readBack, ...rest } = JSON.parse(json) as { time: number; read_back?: number | null };
-  const event = { ...rest, time: toDate(BigInt(time)), ...(readBack === undefined ? {} : { readBack }) };
+  const { time, ends, read_back: readBack, per_second: pointsPerS, ...rest } = JSON.parse(json) as JsonEvent;
+  const event = {
+    ...rest,
+    time: toDate(BigInt(time)),
+    ...(readBack === undefined ? {} : { readBack }),
+    ...(pointsPerS === undefined ? {} : { pointsPerS }),
+    ...(ends === undefined ? {} : { ends: ends === null ? null : toDate(BigInt(ends)) }),
+  };
   return event as unknown as Event;
+}
+
+interface JsonEvent {
+  time: number;
+  read_back?: number | null;
+  per_second?: number;
+  ends?: number | null;
 }

@@ -1,10 +1,11 @@
 /** A running server: devices over TLS, live views, commands. */
 import native = require("../native.cjs");
 import { abortable, settled, sync } from "./call.cjs";
+import { HemEndpoint, type HemServeOptions } from "./hem.cjs";
 import { Memcore } from "./history.cjs";
 import { Events, Subscription } from "./live.cjs";
-import { anything, checkNumber, checkOptions, checkText, given, number, oneOf, show, signal, text } from "./options.cjs";
-import { type Duration, toDate, toDuration } from "./time.cjs";
+import { anything, checkNumber, checkOptions, checkText, count, flag, given, number, oneOf, show, signal, text } from "./options.cjs";
+import { type Duration, type TimeLike, toDate, toDuration, toMicros } from "./time.cjs";
 
 /** How a server is started. */
 export interface ServeOptions {
@@ -35,6 +36,72 @@ export interface DeviceStatus {
   channels: number;
   /** How many of its points were taken since the server started. */
   points: number;
+  /** How many points a second it may send, sustained, where that is set for it. */
+  pointsPerS?: number;
+  /** How many points it may send at once, where that is set for it. */
+  burst?: number;
+  /** What it may prove itself by, the newest first. */
+  proofs: DeviceProof[];
+}
+
+/** One proof of a device. After a rotation it has two for a while. */
+export interface DeviceProof {
+  /** Tells the proofs of a device apart; nothing can be proved with it. */
+  id: string;
+  kind: "secret" | "certificate";
+  /** When it was handed out. */
+  issued: Date;
+  /** It logs in until then, after a rotation. */
+  until: Date | null;
+  /** When the certificate itself ends. */
+  ends: Date | null;
+  /** When the device last logged in with it. */
+  lastUsed: Date | null;
+}
+
+/** The server's certificate, as it stands. */
+export interface ServerCertificate {
+  ends: Date | null;
+  /** Its SHA-256. */
+  fingerprint: string;
+  /** Why what lies in its files now is not in use, where that is so. */
+  refused: string | null;
+}
+
+/** Which entries of the audit trail. */
+export interface AuditOptions {
+  /** From then on. */
+  since?: TimeLike;
+  /** About that device. */
+  device?: string;
+  /** Of that kind, such as `login_refused`. */
+  kind?: string;
+  /** So many at most, the latest; 1,000 unless said otherwise. */
+  limit?: number;
+}
+
+/** One line of the audit trail: who did what, when. What belongs to the kind stands beside, as in the trail. */
+export interface AuditEntry {
+  readonly number: number;
+  readonly time: Date;
+  readonly kind: string;
+  /** At whose wish: `program`, or a user of the machine such as `uid 1000`. */
+  readonly by?: string;
+  readonly device?: string;
+  readonly previous: string;
+  readonly hash: string;
+  readonly [detail: string]: unknown;
+}
+
+/** Whether the audit trail is whole. */
+export interface AuditReport {
+  entries: number;
+  first: number;
+  last: number;
+  /** The last line's hash: noted elsewhere, it shows later that the trail up to here is the same. */
+  hash: string;
+  /** What is wrong; empty where the trail is whole. */
+  faults: { file: string; line: number; what: string }[];
 }
 
 /** What a server has done since its start. */
@@ -50,12 +117,16 @@ export interface ServerStats {
 export interface CommandOptions {
   /** How long the value holds at the device unless it is refreshed; then the device goes to `fallback` by itself. */
   lease?: Duration;
-  /** What holds after the lease. */
+  /** What holds after the lease; what the channel's rules declare unless said otherwise. */
   fallback?: number;
   /** How long it may wait for its device; 60 s unless said otherwise. */
   expires?: Duration;
   /** Its identity: asking again with the same one has no second effect. */
   id?: string;
+  /** At whose wish, for the audit trail; `program` unless said otherwise. */
+  by?: string;
+  /** For safety: minimum times and ramps of the channel do not hold it back. Only for 0 and for its declared fallback. */
+  safety?: boolean;
   /** Gives up waiting for the end; a command that was issued goes on. */
   signal?: AbortSignal;
 }
@@ -65,7 +136,12 @@ export type CommandResult = { readonly id: string } & (
   | { readonly state: "done"; /** The value that the device read back, where it did. */ readonly readBack?: number }
   | { readonly state: "refused"; /** A code of `docs/protocol.md`. */ readonly code: string; readonly reason: string }
   | { /** It was not delivered in time and had no effect. */ readonly state: "expired" }
-  | { /** No answer came: read the channel before repeating. */ readonly state: "unknown" }
+  | {
+      /** Nobody knows whether it had its effect: read the channel before repeating. */
+      readonly state: "unknown";
+      /** The value that the device read back, where it could still be asked. */
+      readonly readBack?: number;
+    }
 );
 
 /** A server that nobody holds goes on: it ends when it is closed. */
@@ -99,7 +175,7 @@ export class Server {
   /** Every device that is enrolled or was heard, by name. */
   devices(): DeviceStatus[] {
     const devices = sync(() => this.#native.devices());
-    return devices.map(({ lastSeen, ...rest }) => ({ ...rest, lastSeen: lastSeen === undefined ? null : toDate(lastSeen) }));
+    return devices.map(({ lastSeen, proofs, ...rest }) => ({ ...rest, lastSeen: maybeDate(lastSeen), proofs: proofs.map(toProof) }));
   }
 
   /** What the server has done since its start. */
@@ -114,10 +190,68 @@ export class Server {
     return settled(this.#native.enroll(device, options.proof ?? "secret"));
   }
 
-  /** Ends a device's enrolment and its session. */
+  /** Enrols many devices at once with secrets; their bundles come in the same order. */
+  async enrollMany(devices: readonly string[]): Promise<Bundle[]> {
+    for (const [at, device] of devices.entries()) checkText("enrollMany", `devices[${String(at)}]`, device);
+    return settled(this.#native.enrollMany([...devices]));
+  }
+
+  /**
+   * Gives a device a new secret or certificate. The earlier ones log in for the length of `overlap`, 7 days unless said
+   * otherwise and `0` for not at all; a session that is open goes on. Where one was stolen, `enroll` anew.
+   */
+  async rotate(device: string, options: { proof?: "secret" | "certificate"; overlap?: Duration } = {}): Promise<Bundle> {
+    checkText("rotate", "device", device);
+    const call = `rotate ${show(device)}`;
+    checkOptions(call, options, { proof: oneOf("secret", "certificate"), overlap: anything });
+    const overlap = toDuration(`${call}: overlap`, options.overlap);
+    return settled(this.#native.rotate(device, options.proof ?? "secret", overlap));
+  }
+
+  /**
+   * Sets how many points a device may send: beyond that it is read more slowly, and loses nothing. Without a rate, what the
+   * configuration says for all devices.
+   */
+  async limit(device: string, rate: { pointsPerS?: number; burst?: number } = {}): Promise<void> {
+    checkText("limit", "device", device);
+    checkOptions(`limit ${show(device)}`, rate, { pointsPerS: number, burst: number });
+    await settled(this.#native.limit(device, rate.pointsPerS, rate.burst));
+  }
+
+  /** The server's certificate, as it stands. */
+  certificate(): ServerCertificate {
+    const { ends, ...rest } = JSON.parse(sync(() => this.#native.certificate())) as { ends: number | null } & Omit<ServerCertificate, "ends">;
+    return { ...rest, ends: ends === null ? null : toDate(BigInt(ends)) };
+  }
+
+  /** What was done, the oldest first: who enrolled, revoked, logged in and commanded. */
+  async audit(options: AuditOptions = {}): Promise<AuditEntry[]> {
+    checkOptions("audit", options, { since: anything, device: text, kind: text, limit: count });
+    const since = options.since === undefined ? undefined : toMicros("audit: since", options.since);
+    const entries = await settled(this.#native.audit(since, options.device, options.kind, options.limit));
+    return entries.map((json) => {
+      const { time_us: time, ...rest } = JSON.parse(json) as { time_us: number };
+      return { ...rest, time: toDate(BigInt(time)) } as unknown as AuditEntry;
+    });
+  }
+
+  /** Checks that the audit trail is whole. */
+  async verifyAudit(): Promise<AuditReport> {
+    return JSON.parse(await settled(this.#native.verifyAudit())) as AuditReport;
+  }
+
+  /** Ends a device's enrolment, with all its proofs, and its session. */
   async revoke(device: string): Promise<void> {
     checkText("revoke", "device", device);
     await settled(this.#native.revoke(device));
+  }
+
+  /**
+   * Answers apps that were written for a HEM board, on behalf of a device, until what is returned is closed: they read its
+   * `node0.power` and so on, and switch its `node0.switch`.
+   */
+  async serveHem(device: string, options: HemServeOptions = {}): Promise<HemEndpoint> {
+    return HemEndpoint.serve(this.#native, device, options);
   }
 
   /** Follows the readings of the series that match, from now on. */
@@ -139,12 +273,12 @@ export class Server {
     checkText("command", "channel", channel);
     const call = `command ${show(channel)}`;
     checkNumber(call, "value", value);
-    checkOptions(call, options, { lease: anything, fallback: number, expires: anything, id: text, signal });
+    checkOptions(call, options, { lease: anything, fallback: number, expires: anything, id: text, by: text, safety: flag, signal });
     options.signal?.throwIfAborted();
-    const { fallback, id } = options;
+    const { fallback, id, by, safety } = options;
     const lease = toDuration(`${call}: lease`, options.lease);
     const expires = toDuration(`${call}: expires`, options.expires);
-    const command = sync(() => this.#native.command(channel, value, given({ lease, fallback, expires, id })));
+    const command = sync(() => this.#native.command(channel, value, given({ lease, fallback, expires, id, by, safety })));
     const end = await abortable(settled(command.finished()), options.signal, () => {
       command.leave();
     });
@@ -164,6 +298,15 @@ export class Server {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+function maybeDate(micros: bigint | undefined): Date | null {
+  return micros === undefined ? null : toDate(micros);
+}
+
+function toProof({ kind, issued, until, ends, lastUsed, id }: native.DeviceProofState): DeviceProof {
+  const dates = { issued: toDate(issued), until: maybeDate(until), ends: maybeDate(ends), lastUsed: maybeDate(lastUsed) };
+  return { id, kind: kind as DeviceProof["kind"], ...dates };
 }
 
 /** Starts a server on the site in that folder. The first start makes the folder, keys and certificates. */

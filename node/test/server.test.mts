@@ -189,3 +189,34 @@ test("a simulation that waits for a server that is gone can be stopped", async (
   assert.deepEqual(await finishing, report);
   assert.ok(report.rowsSent > 0);
 });
+
+test("a device rotates, its proofs are listed, and the trail says who did what", async () => {
+  await using server = await mc.serve(folder(), ANY_PORT);
+  await assert.rejects(server.rotate("home1.pv"), code("NOT_FOUND", /home1\.pv is not enrolled/));
+  await server.enroll("home1.pv");
+  const bundle = await server.rotate("home1.pv", { proof: "certificate", overlap: "1d" });
+  assert.ok(bundle.certificate_pem !== undefined && bundle.credential === undefined);
+  const proofs = server.devices()[0]?.proofs ?? [];
+  assert.deepEqual(
+    proofs.map(({ kind, until, ends, lastUsed }) => [kind, until !== null, ends !== null, lastUsed]),
+    [
+      ["certificate", false, true, null],
+      ["secret", true, false, null],
+    ],
+  );
+  await server.limit("home1.pv", { pointsPerS: 100, burst: 50 });
+  const limited = server.devices()[0];
+  assert.deepEqual([limited?.pointsPerS, limited?.burst], [100, 50]);
+  assert.deepEqual((await server.enrollMany(["home2.pv", "home3.pv"])).map(({ device }) => device), ["home2.pv", "home3.pv"]);
+  await server.rotate("home1.pv", { overlap: 0 });
+  assert.equal(server.devices()[0]?.proofs.length, 1);
+  await server.revoke("home1.pv");
+
+  const trail = await server.audit({ device: "home1.pv" });
+  assert.deepEqual(trail.map(({ kind }) => kind), ["enrolled", "rotated", "limited", "rotated", "revoked"]);
+  assert.ok(trail.every(({ by, time }) => by === "program" && Math.abs(time.getTime() - Date.now()) < 60_000));
+  assert.equal((await server.audit({ kind: "revoked", since: new Date(Date.now() - 60_000), limit: 5 })).length, 1);
+  assert.deepEqual((await server.verifyAudit()).faults, []);
+  assert.equal(server.certificate().refused, null);
+  await assert.rejects(server.audit({ kind: "logins" }), code("INVALID", /login_refused/));
+});

@@ -219,3 +219,33 @@ def test_configuration_says_which_key_is_wrong(tmp_path: Path) -> None:
         assert repr(server) == f"<memcore.Server {server.address}>"
         with pytest.raises(mc.LockedError):
             mc.serve(tmp_path / "site", listen="127.0.0.1:0")
+
+
+def test_a_device_rotates_without_losing_its_session_and_the_trail_says_so(server: mc.Server) -> None:
+    def proofs() -> list[tuple[str, bool]]:
+        return [(proof["kind"], proof["last_used"] is not None) for proof in server.devices()[0]["proofs"]]
+
+    with mc.Device(server.enroll("home1.pv"), [POWER]) as device:
+        device.send(START, [1.0])
+        device.flush()
+        new = server.rotate("home1.pv", "certificate", overlap="1d")
+        device.send(START + timedelta(seconds=1), [2.0])
+        device.flush()
+        assert proofs() == [("certificate", False), ("secret", True)]
+    with mc.Device(new, [POWER]) as device:
+        device.send(START + timedelta(seconds=2), [3.0])
+        device.flush()
+    assert proofs() == [("certificate", True), ("secret", True)]
+    server.limit("home1.pv", 100.0, burst=50)
+    assert server.devices()[0]["rate"] == {"per_second": 100.0, "burst": 50.0}
+    assert [bundle["device"] for bundle in server.enroll_many(["home2.pv", "home3.pv"])] == ["home2.pv", "home3.pv"]
+    server.revoke("home1.pv")
+    kinds = [entry["kind"] for entry in server.audit(device="home1.pv") if entry["kind"] != "takeover"]
+    assert kinds == ["enrolled", "login", "rotated", "login", "limited", "revoked"]
+    assert server.audit(kind="revoked")[0]["by"] == "program"
+    assert server.verify_audit()["faults"] == []
+    assert server.certificate()["refused"] is None
+    with pytest.raises(mc.InvalidError, match="login_refused"):
+        server.audit(kind="logins")
+    with pytest.raises(mc.NotFoundError, match=r"home1\.pv is not enrolled"):
+        server.rotate("home1.pv")

@@ -153,7 +153,7 @@ impl NativeHistory {
     pub fn register(&self, series: String, options: ChannelOptions) -> Result<()> {
         let register = || {
             let series: SeriesName = series.parse()?;
-            self.0.register(&series, &options.channel(&series)?)
+            self.0.register(&series, &options.channel(series.channel.as_str())?)
         };
         register().to_node()
     }

@@ -5,9 +5,11 @@
 
 mod bulk;
 mod channel;
+mod device;
 mod doctor;
 mod energy;
 mod error;
+mod hem;
 mod history;
 mod live;
 mod network;

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use memcore::model::{CommandState, DeviceName, DeviceStatus, Pattern, SeriesName};
-use memcore::{CommandRequest, CommandTicket, Config, ErrorKind, ProofKind, Server, ServerHandle};
+use memcore::model::{CommandState, DeviceName, DeviceProof, DeviceStatus, Pattern, PointRate, SeriesName, Timestamp};
+use memcore::protocol::Bundle;
+use memcore::{
+    AuditQuery, CommandRequest, CommandTicket, Config, ErrorKind, OVERLAP_DEFAULT, ProofKind, Server, ServerHandle,
+};
 use napi::bindgen_prelude::BigInt;
 use napi_derive::napi;
 use tokio::sync::{Mutex, watch};
@@ -12,6 +15,7 @@ use crate::channel::span;
 use crate::error::{Result, ToNode, on_disk, to_node};
 use crate::history::NativeHistory;
 use crate::live::{Feed, NativeEvents, NativeReadings};
+use crate::time::instant;
 
 /// The configuration of the site in that folder: its file, the environment, then what was given.
 fn load_config(path: &str, file: Option<PathBuf>, listen: Option<String>) -> memcore::Result<Config> {
@@ -50,6 +54,24 @@ pub struct DeviceBundle {
     pub key_pem: Option<String>,
 }
 
+impl From<Bundle> for DeviceBundle {
+    fn from(bundle: Bundle) -> Self {
+        Self {
+            device: bundle.device.to_string(),
+            server: bundle.server,
+            ca_pem: bundle.ca_pem,
+            credential: bundle.credential,
+            certificate_pem: bundle.certificate_pem,
+            key_pem: bundle.key_pem,
+        }
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    let text = serde_json::to_string(value);
+    text.map_err(|e| memcore::Error::new(ErrorKind::Internal, e.to_string())).to_node()
+}
+
 /// What is known of a device.
 #[napi(object)]
 pub struct DeviceState {
@@ -63,6 +85,46 @@ pub struct DeviceState {
     pub channels: u32,
     /// How many of its points were taken since the server started.
     pub points: i64,
+    /// How many points a second it may send, where that is set for it.
+    pub points_per_s: Option<f64>,
+    /// How many may come at once.
+    pub burst: Option<f64>,
+    /// What it may prove itself by, the newest first.
+    pub proofs: Vec<DeviceProofState>,
+}
+
+/// One proof of a device.
+#[napi(object)]
+pub struct DeviceProofState {
+    /// Tells the proofs of a device apart.
+    pub id: String,
+    /// `secret` or `certificate`.
+    pub kind: String,
+    /// When it was handed out, in microseconds.
+    pub issued: BigInt,
+    /// It logs in until then, after a rotation, in microseconds.
+    pub until: Option<BigInt>,
+    /// When the certificate itself ends, in microseconds.
+    pub ends: Option<BigInt>,
+    /// When the device last logged in with it, in microseconds.
+    pub last_used: Option<BigInt>,
+}
+
+impl From<DeviceProof> for DeviceProofState {
+    fn from(proof: DeviceProof) -> Self {
+        Self {
+            id: proof.id,
+            kind: proof.kind.to_string(),
+            issued: micros(proof.issued),
+            until: proof.until.map(micros),
+            ends: proof.ends.map(micros),
+            last_used: proof.last_used.map(micros),
+        }
+    }
+}
+
+fn micros(time: Timestamp) -> BigInt {
+    BigInt::from(time.as_micros())
 }
 
 impl From<DeviceStatus> for DeviceState {
@@ -70,9 +132,12 @@ impl From<DeviceStatus> for DeviceState {
         Self {
             device: status.device.to_string(),
             connected: status.connected,
-            last_seen: status.last_seen.map(|time| BigInt::from(time.as_micros())),
+            last_seen: status.last_seen.map(micros),
             channels: status.channels as u32,
             points: status.points as i64,
+            points_per_s: status.rate.map(|rate| rate.per_second),
+            burst: status.rate.map(|rate| rate.burst),
+            proofs: status.proofs.into_iter().map(DeviceProofState::from).collect(),
         }
     }
 }
@@ -103,6 +168,10 @@ pub struct CommandOptions {
     pub expires: Option<String>,
     /// Its identity.
     pub id: Option<String>,
+    /// At whose wish, for the audit trail.
+    pub by: Option<String>,
+    /// For safety: minimum times and ramps do not hold it back.
+    pub safety: Option<bool>,
 }
 
 impl CommandOptions {
@@ -113,6 +182,8 @@ impl CommandOptions {
         request.fallback = self.fallback;
         request.expires_in = self.expires.map(|expires| span("expires", &expires)).transpose()?;
         request.id = self.id.map(|id| id.parse()).transpose()?;
+        request.by = self.by;
+        request.safety = self.safety.unwrap_or(false);
         Ok(request)
     }
 }
@@ -168,23 +239,66 @@ impl NativeServer {
     #[napi]
     pub async fn enroll(&self, device: String, proof: String) -> Result<DeviceBundle> {
         let (handle, device) = (self.handle.clone(), device.parse::<DeviceName>().to_node()?);
-        let proof = match proof.as_str() {
-            "secret" => ProofKind::Secret,
-            "certificate" => ProofKind::Certificate,
-            other => {
-                return Err(memcore::Error::invalid(format!("proof is {other:?}, expected secret or certificate")))
-                    .to_node();
-            }
-        };
-        let bundle = on_disk(move || handle.enroll(&device, proof)).await?;
-        Ok(DeviceBundle {
-            device: bundle.device.to_string(),
-            server: bundle.server,
-            ca_pem: bundle.ca_pem,
-            credential: bundle.credential,
-            certificate_pem: bundle.certificate_pem,
-            key_pem: bundle.key_pem,
-        })
+        let proof = proof.parse::<ProofKind>().to_node()?;
+        Ok(on_disk(move || handle.enroll(&device, proof)).await?.into())
+    }
+
+    /// Enrols many devices at once with secrets.
+    #[napi]
+    pub async fn enroll_many(&self, devices: Vec<String>) -> Result<Vec<DeviceBundle>> {
+        let handle = self.handle.clone();
+        let devices: Vec<DeviceName> = devices.iter().map(|name| name.parse()).collect::<memcore::Result<_>>().to_node()?;
+        let bundles = on_disk(move || handle.enroll_many(&devices)).await?;
+        Ok(bundles.into_iter().map(DeviceBundle::from).collect())
+    }
+
+    /// Gives a device a new proof; its earlier ones stay good for a while.
+    #[napi]
+    pub async fn rotate(&self, device: String, proof: String, overlap: Option<String>) -> Result<DeviceBundle> {
+        let (handle, device) = (self.handle.clone(), device.parse::<DeviceName>().to_node()?);
+        let proof = proof.parse::<ProofKind>().to_node()?;
+        let overlap = overlap.map(|overlap| span("overlap", &overlap)).transpose().to_node()?;
+        let overlap = overlap.unwrap_or(OVERLAP_DEFAULT);
+        Ok(on_disk(move || handle.rotate(&device, proof, overlap)).await?.into())
+    }
+
+    /// Sets how many points a device may send.
+    #[napi]
+    pub async fn limit(&self, device: String, points_per_s: Option<f64>, burst: Option<f64>) -> Result<()> {
+        let (handle, device) = (self.handle.clone(), device.parse::<DeviceName>().to_node()?);
+        let rate = points_per_s.map(|rate| PointRate::new(rate, burst)).transpose().to_node()?;
+        on_disk(move || handle.limit(&device, rate)).await
+    }
+
+    /// The server's certificate, as JSON.
+    #[napi(catch_unwind)]
+    pub fn certificate(&self) -> Result<String> {
+        json(&self.handle.certificate())
+    }
+
+    /// The audit trail: each entry as JSON.
+    #[napi]
+    pub async fn audit(
+        &self,
+        since: Option<BigInt>,
+        device: Option<String>,
+        kind: Option<String>,
+        limit: Option<u32>,
+    ) -> Result<Vec<String>> {
+        let handle = self.handle.clone();
+        let mut query = AuditQuery::default();
+        query.since = since.map(|since| instant(&since)).transpose().to_node()?;
+        query.device = device.map(|device| device.parse()).transpose().to_node()?;
+        query.kind = kind;
+        query.limit = limit.map_or(query.limit, |limit| limit as usize);
+        on_disk(move || handle.audit(&query)).await?.entries.iter().map(json).collect()
+    }
+
+    /// Whether the audit trail is whole, as JSON.
+    #[napi]
+    pub async fn verify_audit(&self) -> Result<String> {
+        let handle = self.handle.clone();
+        json(&on_disk(move || handle.verify_audit()).await?)
     }
 
     /// Ends a device's enrolment and its session.

@@ -12,6 +12,7 @@ mod doctor;
 mod energy;
 mod errors;
 mod frame;
+mod hem;
 mod lent;
 mod live;
 mod logging;
@@ -43,6 +44,8 @@ mod _memcore {
     use super::doctor::{Findings, examine, examine_file};
     #[pymodule_export]
     use super::energy::{Balance, at, buckets, convert, increase, increases, integrate, localize, mean_power, resample};
+    #[pymodule_export]
+    use super::hem::{HemBoard, HemEmulator, HemEndpoint};
     #[pymodule_export]
     use super::live::Feed;
     #[pymodule_export]

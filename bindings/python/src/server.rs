@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use memcore::model::{CommandId, CommandState, DeviceName, Pattern, SeriesName, Span};
-use memcore::{CommandRequest, Config, ProofKind, ServerHandle};
+use memcore::adapters::hem::EndpointOptions;
+use memcore::model::{CommandId, CommandState, DeviceName, Pattern, PointRate, SeriesName, Span, Timestamp};
+use memcore::{AuditQuery, CommandRequest, Config, ProofKind, ServerHandle};
 use pyo3::prelude::*;
 
-use crate::errors::{invalid, json, raised};
+use crate::errors::{json, raised};
+use crate::hem::{HemEndpoint, listening};
 use crate::live::{Feed, Source, opened};
 use crate::owned::Owned;
 use crate::runtime::{awaitable, runtime, wait};
@@ -69,36 +71,24 @@ impl Server {
     }
 
     /// An awaitable of the command's id and, as JSON, its final state.
-    #[expect(clippy::too_many_arguments, reason = "one a word of the request")]
-    fn command<'py>(
-        &self,
-        py: Python<'py>,
-        target: &str,
-        value: f64,
-        lease_us: Option<i64>,
-        fallback: Option<f64>,
-        expires_us: Option<i64>,
-        id: Option<&str>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let request = request(target, value, lease_us, fallback, expires_us, id)?;
+    fn command<'py>(&self, py: Python<'py>, target: &str, value: f64, how: How) -> PyResult<Bound<'py, PyAny>> {
+        let request = how.request(target, value)?;
         let handle = self.handle()?;
         awaitable(py, async move { answer(followed(handle, request).await.map_err(raised)?) })
     }
 
     /// The same for those who have no event loop.
-    #[expect(clippy::too_many_arguments, reason = "one a word of the request")]
-    fn command_sync(
-        &self,
-        py: Python<'_>,
-        target: &str,
-        value: f64,
-        lease_us: Option<i64>,
-        fallback: Option<f64>,
-        expires_us: Option<i64>,
-        id: Option<&str>,
-    ) -> PyResult<(String, String)> {
-        let request = request(target, value, lease_us, fallback, expires_us, id)?;
+    fn command_sync(&self, py: Python<'_>, target: &str, value: f64, how: How) -> PyResult<(String, String)> {
+        let request = how.request(target, value)?;
         answer(wait(py, followed(self.handle()?, request))?)
+    }
+
+    /// Answers apps that were written for a HEM board.
+    fn serve_hem(&self, py: Python<'_>, device: &str, listen: &str, allow_network: bool) -> PyResult<HemEndpoint> {
+        let device: DeviceName = device.parse().map_err(raised)?;
+        let options = EndpointOptions { listen: listening(listen)?, allow_network, ..EndpointOptions::default() };
+        let handle = self.handle()?;
+        wait(py, async move { handle.serve_hem(&device, options).await }).map(HemEndpoint::new)
     }
 
     /// JSON.
@@ -116,13 +106,59 @@ impl Server {
     /// JSON: the bundle.
     fn enroll(&self, py: Python<'_>, device: &str, proof: &str) -> PyResult<String> {
         let device: DeviceName = device.parse().map_err(raised)?;
-        let proof = match proof {
-            "secret" => ProofKind::Secret,
-            "certificate" => ProofKind::Certificate,
-            other => return Err(invalid(format!("proof is {other:?}, expected \"secret\" or \"certificate\""))),
-        };
+        let proof: ProofKind = proof.parse().map_err(raised)?;
         let handle = self.handle()?;
         json(&py.detach(|| handle.enroll(&device, proof)).map_err(raised)?)
+    }
+
+    /// JSON: a list of bundles.
+    fn enroll_many(&self, py: Python<'_>, devices: Vec<String>) -> PyResult<String> {
+        let devices: Vec<DeviceName> = devices.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(raised)?;
+        let handle = self.handle()?;
+        json(&py.detach(|| handle.enroll_many(&devices)).map_err(raised)?)
+    }
+
+    /// JSON: the bundle.
+    fn rotate(&self, py: Python<'_>, device: &str, proof: &str, overlap_us: i64) -> PyResult<String> {
+        let device: DeviceName = device.parse().map_err(raised)?;
+        let proof: ProofKind = proof.parse().map_err(raised)?;
+        let handle = self.handle()?;
+        json(&py.detach(|| handle.rotate(&device, proof, Span::from_micros(overlap_us))).map_err(raised)?)
+    }
+
+    fn limit(&self, py: Python<'_>, device: &str, points_per_s: Option<f64>, burst: Option<f64>) -> PyResult<()> {
+        let device: DeviceName = device.parse().map_err(raised)?;
+        let rate = points_per_s.map(|rate| PointRate::new(rate, burst)).transpose().map_err(raised)?;
+        let handle = self.handle()?;
+        py.detach(|| handle.limit(&device, rate)).map_err(raised)
+    }
+
+    /// JSON.
+    fn certificate(&self) -> PyResult<String> {
+        json(&self.handle()?.certificate())
+    }
+
+    /// JSON: entries, and how many lines cannot be read.
+    fn audit(
+        &self,
+        py: Python<'_>,
+        since_us: Option<i64>,
+        device: Option<&str>,
+        kind: Option<String>,
+        limit: usize,
+    ) -> PyResult<String> {
+        let mut query = AuditQuery::default();
+        query.since = since_us.map(Timestamp::from_micros);
+        query.device = device.map(str::parse).transpose().map_err(raised)?;
+        (query.kind, query.limit) = (kind, limit);
+        let handle = self.handle()?;
+        json(&py.detach(|| handle.audit(&query)).map_err(raised)?)
+    }
+
+    /// JSON.
+    fn verify_audit(&self, py: Python<'_>) -> PyResult<String> {
+        let handle = self.handle()?;
+        json(&py.detach(|| handle.verify_audit()).map_err(raised)?)
     }
 
     fn revoke(&self, py: Python<'_>, device: &str) -> PyResult<()> {
@@ -150,21 +186,30 @@ async fn ended(ending: Option<tokio::task::JoinHandle<memcore::Result<()>>>) -> 
     }
 }
 
-fn request(
-    target: &str,
-    value: f64,
+/// How a command is given: the items of a dictionary.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct How {
     lease_us: Option<i64>,
     fallback: Option<f64>,
     expires_us: Option<i64>,
-    id: Option<&str>,
-) -> PyResult<CommandRequest> {
-    let target: SeriesName = target.parse().map_err(raised)?;
-    let mut request = CommandRequest::new(target, value);
-    request.lease = lease_us.map(Span::from_micros);
-    request.fallback = fallback;
-    request.expires_in = expires_us.map(Span::from_micros);
-    request.id = id.map(CommandId::new).transpose().map_err(raised)?;
-    Ok(request)
+    id: Option<String>,
+    by: Option<String>,
+    safety: bool,
+}
+
+impl How {
+    fn request(self, target: &str, value: f64) -> PyResult<CommandRequest> {
+        let target: SeriesName = target.parse().map_err(raised)?;
+        let mut request = CommandRequest::new(target, value);
+        // Set apart from each other: what lacks its other half is refused by the core.
+        request.lease = self.lease_us.map(Span::from_micros);
+        request.fallback = self.fallback;
+        request.expires_in = self.expires_us.map(Span::from_micros);
+        request.id = self.id.as_deref().map(CommandId::new).transpose().map_err(raised)?;
+        (request.by, request.safety) = (self.by, self.safety);
+        Ok(request)
+    }
 }
 
 async fn followed(handle: ServerHandle, request: CommandRequest) -> memcore::Result<(CommandId, CommandState)> {

@@ -51,7 +51,7 @@ impl Audit {
             format::print(&table.to_string())?;
         }
         if log.unreadable > 0 {
-            format::note(&format!("{} lines cannot be read: `memcore audit --verify` says which", log.unreadable));
+            format::note(&format!("lines that cannot be read: {}; `memcore audit --verify` says which", log.unreadable));
         }
         Ok(0)
     }
@@ -68,7 +68,7 @@ impl Audit {
         }
         match report.faults_in_all {
             0 => drop(format::print("the trail is whole")?),
-            count => format::note(&format!("memcore: {count} faults in the audit trail")),
+            count => format::note(&format!("memcore: faults in the audit trail: {count}")),
         }
         Ok(u8::from(!report.is_whole()))
     }

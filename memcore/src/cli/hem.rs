@@ -43,11 +43,11 @@ pub(super) struct Poll {
     /// The unit of its charge counters, which boards do not tell
     #[arg(long, default_value = "Ah")]
     charge_unit: Unit,
-    /// Remembers in this folder, across restarts, which commands were begun
+    /// Keeps in this folder, across restarts, what the server does not have yet, and which commands were begun
     #[arg(long, value_name = "FOLDER")]
-    state: Option<PathBuf>,
+    buffer: Option<PathBuf>,
     /// Asks the board once, shows what it answers, and ends
-    #[arg(long, conflicts_with_all = ["bundle", "state"])]
+    #[arg(long, conflicts_with_all = ["bundle", "buffer"])]
     once: bool,
 }
 
@@ -108,7 +108,7 @@ impl Poll {
     fn options(&self, bundle: Bundle) -> BoardOptions {
         let mut options = BoardOptions::new(&self.board, bundle).every(self.every);
         options.quantities.clone_from(&self.quantities);
-        options.state_folder.clone_from(&self.state);
+        options.buffer.clone_from(&self.buffer);
         (options.energy_unit, options.charge_unit) = (self.energy_unit, self.charge_unit);
         options
     }

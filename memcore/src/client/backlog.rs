@@ -5,8 +5,10 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
+use crate::error::{Error, Result};
 use crate::model::Timestamp;
 
 /// What happens to a row for which there is no room.
@@ -20,6 +22,23 @@ pub enum WhenFull {
     /// The oldest rows go: counted in [`Device::dropped`](super::Device::dropped), told to the server as an event
     /// `buffer_overflow`, and visible as a gap of the sequence numbers.
     DropOldest,
+}
+
+impl FromStr for WhenFull {
+    type Err = Error;
+
+    /// `wait`, `refuse` or `drop_oldest`.
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "wait" => Ok(Self::Wait),
+            "refuse" => Ok(Self::Refuse),
+            "drop_oldest" => Ok(Self::DropOldest),
+            other => {
+                let other: String = other.chars().take(80).collect();
+                Err(Error::invalid(format!("when_full is {other:?}, expected wait, refuse or drop_oldest")))
+            }
+        }
+    }
 }
 
 /// When a row was measured.
@@ -105,6 +124,7 @@ pub(crate) trait Backlog: Send + fmt::Debug {
     /// How long the latest rows took from being kept to being durable.
     fn delays(&self) -> Vec<Duration>;
     /// The highest number that was ever given.
+    #[cfg(test)]
     fn last_given(&self) -> u64;
     /// Before a session's `restart`: whether the server knows numbers that this backlog never sent, because it is an old copy
     /// of another. Then its rows belong to the numbering `boot` from now on, and the session is to begin anew with it.
@@ -256,6 +276,7 @@ impl Backlog for MemoryBacklog {
         self.delays.latest()
     }
 
+    #[cfg(test)]
     fn last_given(&self) -> u64 {
         self.next - 1
     }

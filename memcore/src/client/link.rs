@@ -287,6 +287,11 @@ impl Link {
                 _ => session.send_rows(self.drawn.first, &self.drawn.times, &self.drawn.values),
             }
         }
+        // While a long backlog drains, who looks now sees the present all the same.
+        if let Some((time, mut values)) = self.shared.outbox.show(self.clock.monotonic()) {
+            values.resize(self.channels.len(), None);
+            session.send_live(time, &values);
+        }
     }
 
     fn heed(&mut self, session: &mut DeviceSession) -> Option<Ended> {

@@ -15,7 +15,7 @@
 mod backlog;
 mod buffer;
 mod clock;
-mod commands;
+pub(crate) mod commands;
 mod device;
 mod link;
 mod options;

@@ -139,7 +139,7 @@ impl Tls {
                 Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => (self.ended, done) = (true, true),
                 Ok(_) => done = true,
                 Err(e) => {
-                    self.alert();
+                    self.alert(&mut arrived[start + discard..]);
                     return Err(invalid(e));
                 }
             }
@@ -151,16 +151,15 @@ impl Tls {
         }
     }
 
-    /// Says why, as far as the socket takes it at once.
-    fn alert(&mut self) {
-        while let Ok(ConnectionState::EncodeTlsData(mut data)) = self.connection.process_tls_records(&mut []).state {
-            let alert = encode(&mut self.outgoing, 512, |space| match data.encode(space) {
+    /// Says why, as far as the socket takes it at once. TLS is asked once, with what it has not read: asked for more after its
+    /// alert, it would go on reading where it has failed.
+    fn alert(&mut self, rest: &mut [u8]) {
+        if let Ok(ConnectionState::EncodeTlsData(mut data)) = self.connection.process_tls_records(rest).state {
+            // Where there is no room for it the peer sees its connection end.
+            let _ = encode(&mut self.outgoing, 512, |space| match data.encode(space) {
                 Err(EncodeError::InsufficientSize(e)) => Ok(Err(e.required_size)),
                 encoded => encoded.map(Ok).map_err(invalid),
             });
-            if alert.is_err() {
-                break;
-            }
         }
         let _ = self.stream.try_write(&self.outgoing[self.written..]);
     }

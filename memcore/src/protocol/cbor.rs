@@ -9,7 +9,7 @@ use minicbor::decode::Decoder;
 use minicbor_serde::{Serializer, from_slice};
 use serde::Serialize;
 
-use super::cbor_shape::{Allowed, check};
+use super::cbor_shape::{Allowed, check, item};
 use super::encoding::Kind;
 use super::message::{Down, Up};
 use super::problem::Problem;
@@ -30,17 +30,19 @@ pub(super) fn kind(message: &[u8]) -> Kind {
     }
 }
 
-/// The `type` of a message, wherever it stands.
+/// The `type` of a message, wherever it stands; none where it stands twice.
 fn word(message: &[u8]) -> Option<&str> {
-    let mut cbor = Decoder::new(message);
+    let (mut cbor, mut word) = (Decoder::new(message), None);
     for _ in 0..cbor.map().ok()?? {
         if cbor.str().ok()? == "type" {
-            return cbor.str().ok();
+            let first = word.replace(cbor.str().ok()?).is_none();
+            first.then_some(())?;
+            continue;
         }
-        let length = super::cbor_shape::item(&message[cbor.position()..], Allowed::Data, 1).ok()?;
+        let length = item(&message[cbor.position()..], Allowed::Data, 1).ok()?;
         cbor.set_position(cbor.position() + length);
     }
-    None
+    word
 }
 
 /// A message from a device; what data holds is decoded apart.

@@ -134,6 +134,40 @@ mod tests {
         }
     }
 
+    fn frames(bytes: &[u8]) -> Decoder {
+        let mut decoder = Decoder::new(Encoding::Cbor);
+        decoder.push(bytes);
+        decoder
+    }
+
+    #[test]
+    fn every_split_point_gives_the_same_frames_and_empty_ones_are_none() {
+        let stream = b"\0\0\0\x01a\0\0\0\0\0\0\0\x03b\nb\0\0\0\0";
+        for split in 0..=stream.len() {
+            let mut decoder = frames(&stream[..split]);
+            let mut got = lines(&mut decoder, 100);
+            decoder.push(&stream[split..]);
+            got.extend(lines(&mut decoder, 100));
+            assert_eq!(got, [&b"a"[..], b"b\nb"], "split at {split}");
+            assert!(!decoder.is_partial());
+        }
+    }
+
+    #[test]
+    fn a_length_is_believed_up_to_the_limit_and_nothing_is_found_behind_one_beyond_it() {
+        let limit = 1 << 20;
+        let mut decoder = frames(&(limit as u32).to_be_bytes());
+        assert_eq!(decoder.next(limit), Ok(None));
+        decoder.push(&vec![0xf6; limit]);
+        assert_eq!(decoder.next(limit).unwrap().unwrap().len(), limit);
+        for length in [limit as u32 + 1, u32::MAX] {
+            let mut decoder = frames(&length.to_be_bytes());
+            assert_eq!(decoder.next(limit), Err(Code::TooLarge));
+            decoder.push(b"\0\0\0\x01a");
+            assert_eq!(decoder.next(limit), Err(Code::TooLarge), "the message behind is none");
+        }
+    }
+
     #[test]
     fn the_limit_holds_for_whole_and_for_unfinished_messages() {
         let mut decoder = Decoder::default();

@@ -30,6 +30,8 @@ pub(crate) struct Core {
     pub(crate) bus_ids: bool,
     pub(crate) links: Links,
     pub(crate) registry: Registry,
+    /// Up to which change of the registry sessions were looked at.
+    pub(crate) enrolments_seen: AtomicU64,
     pub(crate) certificates: Certificates,
     /// How many points a device may send, unless it is set for it.
     pub(crate) rate: Option<PointRate>,

@@ -70,7 +70,7 @@ impl Host for Ingest {
     async fn take(&self, device: &DeviceName, epoch: u64, event: ServerEvent) -> Result<(), Refusal> {
         match event {
             ServerEvent::Data(batch) => return self.publish(device, epoch, batch).await,
-            ServerEvent::Live(batch) => self.show(device, epoch, &batch),
+            ServerEvent::Live(batch) => self.show(device, epoch, &batch).await,
             ServerEvent::Channels(channels) => return self.register(device, channels).await,
             // A fenced session can no longer answer for what it was sent.
             ServerEvent::Answer { id, answer } if self.0.links.is_current(device, epoch) => {
@@ -160,14 +160,14 @@ impl Ingest {
 impl Ingest {
     /// Shows a row to those who look now. Full-policy: dropped, for what is newer follows, and nothing that is stored may
     /// wait for it.
-    fn show(&self, device: &DeviceName, epoch: u64, batch: &Batch) {
+    async fn show(&self, device: &DeviceName, epoch: u64, batch: &Batch) {
         if !self.0.links.is_current(device, epoch) {
             return;
         }
         self.0.links.heard(device, 0, self.0.clock.now());
-        let shown = self.0.bus.try_publish(Message::new(Subject::live(device), payload::encode(batch)));
-        if !matches!(shown, Ok(Attempt::Accepted)) {
-            tracing::debug!(%device, "a live row was dropped");
+        // Viewers never hold a publisher up, and no recorder hears of it.
+        if let Err(error) = self.0.bus.publish(Message::new(Subject::live(device), payload::encode(batch))).await {
+            tracing::debug!(%device, %error, "a live row was dropped");
         }
     }
 }

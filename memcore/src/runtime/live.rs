@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use super::payload::PayloadDecoder;
+use crate::error::Result;
 use crate::model::{Event, Pattern, Reading, SeriesName};
-use crate::router::Subscription;
+use crate::router::{Bus, Delivery, SubjectPattern, Subscription};
 
 /// Readings as they arrive, before they are durable. Never slows devices down: what a slow subscriber does not take in
 /// time is dropped, oldest first, and counted.
@@ -22,7 +23,14 @@ pub struct Readings {
 }
 
 impl Readings {
-    pub(crate) fn new(subscription: Subscription, shown: Subscription, pattern: Pattern) -> Self {
+    pub(crate) async fn follow(bus: &dyn Bus, pattern: &Pattern, capacity: usize) -> Result<Self> {
+        let delivery = Delivery::Viewer { capacity };
+        let subscription = bus.subscribe(SubjectPattern::data_of(pattern), delivery.clone()).await?;
+        let shown = bus.subscribe(SubjectPattern::live_of(pattern), delivery).await?;
+        Ok(Self::new(subscription, shown, pattern.clone()))
+    }
+
+    fn new(subscription: Subscription, shown: Subscription, pattern: Pattern) -> Self {
         Self { subscription, shown, pattern, decoder: PayloadDecoder::default(), waiting: VecDeque::new() }
     }
 

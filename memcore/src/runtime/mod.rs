@@ -55,6 +55,8 @@ pub use crate::store::{
 mod audit;
 #[cfg(feature = "gateway")]
 mod command_journal;
+#[cfg(all(test, feature = "gateway", feature = "client"))]
+mod command_model;
 #[cfg(feature = "gateway")]
 mod commander;
 #[cfg(feature = "gateway")]

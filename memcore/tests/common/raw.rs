@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -26,12 +26,15 @@ pub(crate) struct Dial<'a> {
     pub(crate) versions: &'static [&'static SupportedProtocolVersion],
     pub(crate) alpn: &'a [&'a [u8]],
     pub(crate) certificate: Option<(&'a str, &'a str)>,
+    /// The device's own address, of this machine.
+    pub(crate) from: [u8; 4],
 }
 
 impl<'a> Dial<'a> {
     pub(crate) fn new(address: SocketAddr, bundle: &'a Bundle) -> Self {
         let certificate = bundle.certificate_pem.as_deref().zip(bundle.key_pem.as_deref());
-        Self { address, ca_pem: &bundle.ca_pem, versions: rustls::ALL_VERSIONS, alpn: &[], certificate }
+        let from = [127, 0, 0, 1];
+        Self { address, ca_pem: &bundle.ca_pem, versions: rustls::ALL_VERSIONS, alpn: &[], certificate, from }
     }
 
     pub(crate) async fn connect(&self) -> std::io::Result<Raw> {
@@ -48,7 +51,9 @@ impl<'a> Dial<'a> {
             }
         };
         config.alpn_protocols = self.alpn.iter().map(|name| name.to_vec()).collect();
-        let stream = TcpStream::connect(self.address).await?;
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((self.from, 0).into())?;
+        let stream = socket.connect(self.address).await?;
         stream.set_nodelay(true)?;
         let name = ServerName::try_from("localhost").unwrap();
         Ok(Raw { tls: TlsConnector::from(Arc::new(config)).connect(name, stream).await?, buffer: Vec::new() })

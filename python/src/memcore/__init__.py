@@ -27,8 +27,8 @@ from ._assets import (
 )
 from ._backtest import Asked, Backtest, backtest
 from ._bulk import Bulk
-from ._channel import Channel
-from ._device import Device
+from ._channel import Channel, Rules
+from ._device import BufferStatus, ClockOffset, Device
 from ._doctor import Checkup, Declaration, Finding, Report, doctor
 from ._errors import (
     ClosedError,
@@ -49,6 +49,7 @@ from ._errors import (
     UnsupportedError,
 )
 from ._files import ImportReport
+from ._hem import HemBoard, HemEmulator, HemEndpoint
 from ._live import Events, Reading, Subscription
 from ._memcore import __version__
 from ._memcore import leave as _leave
@@ -68,10 +69,12 @@ __all__ = [
     "Backtest",
     "Batch",
     "Battery",
+    "BufferStatus",
     "Building",
     "Bulk",
     "Channel",
     "Checkup",
+    "ClockOffset",
     "ClosedError",
     "CommandResult",
     "ConflictError",
@@ -89,6 +92,9 @@ __all__ = [
     "Genset",
     "Grid",
     "HeatPump",
+    "HemBoard",
+    "HemEmulator",
+    "HemEndpoint",
     "Horizon",
     "ImportReport",
     "InternalError",
@@ -113,6 +119,7 @@ __all__ = [
     "Report",
     "Reserve",
     "Retry",
+    "Rules",
     "Running",
     "SeriesStats",
     "Server",

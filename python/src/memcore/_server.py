@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike, fspath
 from types import TracebackType
 from typing import Any, Literal
 
 from . import _memcore
+from ._hem import HemEndpoint
 from ._live import Events, Subscription
 from ._site import Memcore
-from ._time import Length, maybe_span, moment
+from ._time import Instant, Length, maybe_micros, maybe_moment, maybe_span, moment, span
 
 State = Literal["done", "refused", "expired", "unknown"]
 
@@ -28,7 +29,7 @@ class CommandResult:
     state: State
     id: str
     read_back: float | None = None
-    """What the device read back after it was done, in base unit and passive sign."""
+    """What the device read back after it was done, or where it could still be asked, in base unit and passive sign."""
     code: str | None = None
     """Why it was refused."""
     reason: str | None = None
@@ -80,16 +81,20 @@ class Server:
         fallback: float | None = None,
         expires: Length | None = None,
         id: str | None = None,  # noqa: A002
+        by: str | None = None,
+        safety: bool = False,
     ) -> CommandResult:
         """Ask a device to let a channel take a value, and wait for what becomes of it.
 
         Values are in base unit and passive sign: -2000 lets a battery discharge 2 kW. With a ``lease`` the value holds
-        that long at the device unless it is refreshed, then ``fallback`` does. ``expires`` is how long it may wait for
-        its device, 60 s without it. The same ``id`` is never carried out twice. A refusal is a result; what cannot be
-        asked, such as an unknown channel, is raised.
+        that long at the device unless it is refreshed, then ``fallback`` does, or the one that the channel's rules
+        declare. ``expires`` is how long it may wait for its device, 60 s without it. The same ``id`` is never carried out
+        twice, also after a restart. ``by`` says in the audit trail at whose wish it is. ``safety`` is for 0 and the
+        declared fallback: the channel's minimum times and ramps do not hold it back. A refusal is a result; what cannot
+        be asked, such as an unknown channel, is raised.
         """
-        arguments = _arguments(lease, fallback, expires, id)
-        return _result(*await self._native.command(series, value, *arguments))
+        how = _how(lease, fallback, expires, id, by, safety=safety)
+        return _result(*await self._native.command(series, value, how))
 
     def command_sync(
         self,
@@ -100,14 +105,33 @@ class Server:
         fallback: float | None = None,
         expires: Length | None = None,
         id: str | None = None,  # noqa: A002
+        by: str | None = None,
+        safety: bool = False,
     ) -> CommandResult:
         """As ``command``, for those who have no event loop."""
-        return _result(*self._native.command_sync(series, value, *_arguments(lease, fallback, expires, id)))
+        how = _how(lease, fallback, expires, id, by, safety=safety)
+        return _result(*self._native.command_sync(series, value, how))
+
+    def serve_hem(self, device: str, *, listen: str = "127.0.0.1:9931", allow_network: bool = False) -> HemEndpoint:
+        """Answer apps that were written for a HEM board, on behalf of a device, until what is returned is closed.
+
+        They read its ``node0.power`` and so on, and switch its ``node0.switch``. An address that others can reach takes
+        ``allow_network=True``: the protocol has no passwords, and whoever reaches the port can switch.
+        """
+        return HemEndpoint(self._native.serve_hem(device, listen, allow_network))
 
     def devices(self) -> list[dict[str, Any]]:
-        """Return every device that is enrolled or was heard: name, whether connected, last seen, channels, points."""
+        """Return every device that is enrolled or was heard: name, whether connected, last seen, channels, points.
+
+        ``rate`` is what it may send where that is set for it, ``proofs`` what it may show, the newest first: ``id``,
+        ``kind``, when it was ``issued``, ``until`` when it logs in after a rotation, when the certificate ``ends``, and
+        when it was ``last_used``.
+        """
         devices = json.loads(self._native.devices())
-        return [{**device, "last_seen": _moment(device["last_seen"])} for device in devices]
+        return [
+            {**device, "last_seen": maybe_moment(device["last_seen"]), "proofs": [_proof(one) for one in device["proofs"]]}
+            for device in devices
+        ]
 
     def stats(self) -> dict[str, int]:
         """Return what was done since the start: connected, points taken and durable, refused, commits."""
@@ -119,9 +143,58 @@ class Server:
         bundle: dict[str, str] = json.loads(self._native.enroll(device, proof))
         return bundle
 
+    def enroll_many(self, devices: Iterable[str]) -> list[dict[str, str]]:
+        """Enrol many devices at once with secrets, and return their bundles in the same order."""
+        bundles: list[dict[str, str]] = json.loads(self._native.enroll_many(list(devices)))
+        return bundles
+
+    def rotate(
+        self, device: str, proof: Literal["secret", "certificate"] = "secret", *, overlap: Length = "7d"
+    ) -> dict[str, str]:
+        """Give a device a new secret or certificate, and return its bundle, which is shown once.
+
+        The earlier ones log in for the length of ``overlap``, ``"0s"`` for not at all; a session that is open goes on. Where
+        one was stolen, ``enroll`` anew: that ends the session too.
+        """
+        bundle: dict[str, str] = json.loads(self._native.rotate(device, proof, span(overlap, "overlap")))
+        return bundle
+
+    def limit(self, device: str, points_per_s: float | None, *, burst: float | None = None) -> None:
+        """Set how many points a device may send: beyond that it is read more slowly, and loses nothing.
+
+        ``burst`` is how many may come at once, ten seconds' worth without it. ``None`` for a rate is what the configuration
+        says for all devices.
+        """
+        self._native.limit(device, points_per_s, burst)
+
     def revoke(self, device: str) -> None:
-        """End a device's enrolment and its session."""
+        """End a device's enrolment, with all its proofs, and its session."""
         self._native.revoke(device)
+
+    def certificate(self) -> dict[str, Any]:
+        """Return when the server's certificate ``ends``, its ``fingerprint``, and why its files are ``refused``, if so."""
+        certificate = json.loads(self._native.certificate())
+        return {**certificate, "ends": maybe_moment(certificate["ends"])}
+
+    def audit(
+        self,
+        since: Instant | None = None,
+        *,
+        device: str | None = None,
+        kind: str | None = None,
+        limit: int = 1000,
+    ) -> list[dict[str, Any]]:
+        """Return what was done, the oldest first and ``limit`` of the latest at most.
+
+        Who enrolled, revoked, logged in and commanded: ``number``, ``time``, ``kind``, ``by``, and what belongs to the kind.
+        """
+        log = json.loads(self._native.audit(maybe_micros(since, "since"), device, kind, limit))
+        return [{"time": moment(entry.pop("time_us")), **entry} for entry in log["entries"]]
+
+    def verify_audit(self) -> dict[str, Any]:
+        """Check that the audit trail is whole: ``faults`` is empty where it is; the last line's ``hash`` is worth noting."""
+        report: dict[str, Any] = json.loads(self._native.verify_audit())
+        return report
 
     def close(self) -> None:
         """Stop: devices are told to come back, what was taken is stored. Doing it again does nothing."""
@@ -177,18 +250,28 @@ def _toml(value: object) -> str:
     return fspath(value) if isinstance(value, (str, PathLike)) else json.dumps(value)
 
 
-def _arguments(
+def _how(
     lease: Length | None,
     fallback: float | None,
     expires: Length | None,
     identity: str | None,
-) -> tuple[int | None, float | None, int | None, str | None]:
-    return maybe_span(lease, "lease"), fallback, maybe_span(expires, "expires"), identity
+    by: str | None,
+    *,
+    safety: bool,
+) -> dict[str, object]:
+    return {
+        "lease_us": maybe_span(lease, "lease"),
+        "fallback": fallback,
+        "expires_us": maybe_span(expires, "expires"),
+        "id": identity,
+        "by": by,
+        "safety": safety,
+    }
 
 
 def _result(identity: str, state: str) -> CommandResult:
     return CommandResult(id=identity, **json.loads(state))
 
 
-def _moment(micros: int | None) -> Any:
-    return None if micros is None else moment(micros)
+def _proof(proof: dict[str, Any]) -> dict[str, Any]:
+    return {**proof, **{name: maybe_moment(proof[name]) for name in ("issued", "until", "ends", "last_used")}}

@@ -17,6 +17,9 @@ use crate::client::{Bundle, Device};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Channel, Clock, Kind, Span, SystemClock, Unit, ValidRange};
 
+/// Values are stale after five rounds, but not before: a round or two may be lost.
+const STALE_AFTER_LEAST: Span = Span::from_seconds(10);
+
 /// How a board is polled and as which device.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -33,9 +36,10 @@ pub struct BoardOptions {
     pub energy_unit: Unit,
     /// The unit of the board's charge counters, which boards do not tell.
     pub charge_unit: Unit,
-    /// How many rows are kept while they are not durable at the server.
-    pub backlog_rows: usize,
-    /// Where the device remembers across restarts which commands it has begun.
+    /// A folder of its own in which the device keeps, across restarts, what is not durable at the server, and which commands
+    /// it has begun; none keeps both in memory.
+    pub buffer: Option<PathBuf>,
+    /// Where it remembers the commands alone, without a buffer.
     pub state_folder: Option<PathBuf>,
 }
 
@@ -50,7 +54,7 @@ impl BoardOptions {
             poll: PollSettings::default(),
             energy_unit: Unit::WattHour,
             charge_unit: Unit::AmpereHour,
-            backlog_rows: 100_000,
+            buffer: None,
             state_folder: None,
         }
     }
@@ -111,7 +115,9 @@ impl BoardOptions {
             _ => usual,
         };
         let every = Span::from(self.poll.every);
-        let mut channel = Channel::of(&format!("node{node}.{}", quantity.channel()), measured, unit)?.cadence(every);
+        let max_age = Span::from_micros(every.as_micros().saturating_mul(5)).max(STALE_AFTER_LEAST);
+        let name = format!("node{node}.{}", quantity.channel());
+        let mut channel = Channel::of(&name, measured, unit)?.cadence(every).max_age(max_age);
         if matches!(quantity, HemQuantity::DcEnergy | HemQuantity::DcCharge) {
             channel = channel.kind(Kind::Counter);
         }

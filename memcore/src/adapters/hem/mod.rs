@@ -10,6 +10,7 @@ pub mod endpoint;
 pub mod message;
 pub mod poll;
 mod polling;
+mod scan;
 
 #[cfg(test)]
 mod stories;

@@ -14,7 +14,7 @@ use super::message::{HemQuantity, NODES, NodeValues, Request};
 use super::poll::{Discovery, PollEvent, PollSettings, Poller, SWITCHES, SwitchOutcome};
 use crate::client::{Device, DeviceOptions, Refused};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{ChannelName, Clock, Timestamp};
+use crate::model::{ChannelName, Clock, Span};
 use crate::protocol::Code;
 
 /// Between two tries to find the board's name.
@@ -102,12 +102,12 @@ impl Task {
         let options = DeviceOptions::new(self.options.bundle.clone(), channels).on_command(handler(ordering));
         let mut options = options.on_read(reader(status.clone()));
         options.state_folder.clone_from(&self.options.state_folder);
-        options.backlog_rows = self.options.backlog_rows;
+        options.buffer.clone_from(&self.options.buffer);
         options.clock = self.clock.clone();
         let device = Arc::new(Device::start(options)?);
         self.tell.send_modify(|told| told.device = Some(device.clone()));
         let (rows, kept) = mpsc::channel(ROWS);
-        let sending = tokio::spawn(send_rows(device.clone(), kept));
+        let sending = tokio::spawn(send_rows(device.clone(), self.clock.clone(), kept));
         let settings = PollSettings { quantities: quantities.clone(), ..self.options.poll.clone() };
         let polling = Polling {
             task: self,
@@ -125,10 +125,21 @@ impl Task {
     }
 }
 
-/// Rows on their way to a device whose backlog may be full for a while: polling and switching go on meanwhile.
-async fn send_rows(device: Arc<Device>, mut kept: mpsc::Receiver<(Timestamp, Vec<Option<f64>>)>) {
-    while let Some((time, values)) = kept.recv().await {
-        if device.send(time, &values).await.is_err() {
+/// When a row was begun, by the monotonic clock, and one value a channel.
+type Measured = (Duration, Vec<Option<f64>>);
+
+/// Rows on their way to a device whose backlog may be full for a while: polling and switching go on meanwhile. Their times are
+/// the server's, as well as its clock is known here: the wall clock of a gateway in a cellar may be wrong.
+async fn send_rows(device: Arc<Device>, clock: Arc<dyn Clock>, mut kept: mpsc::Receiver<Measured>) {
+    while let Some((begun, values)) = kept.recv().await {
+        let sent = match device.clock_offset() {
+            Some((ahead, _)) => {
+                let since = Span::from(clock.monotonic().saturating_sub(begun)).as_micros();
+                device.send(clock.now().saturating_add(Span::from_micros(ahead.as_micros() - since)), &values).await
+            }
+            None => device.send_now(&values).await,
+        };
+        if sent.is_err() {
             return;
         }
     }
@@ -140,7 +151,7 @@ struct Polling<'a> {
     poller: Poller,
     row: Row,
     status: Status,
-    rows: mpsc::Sender<(Timestamp, Vec<Option<f64>>)>,
+    rows: mpsc::Sender<Measured>,
     dropped: u64,
     /// Who waits for the outcome of which order.
     waiting: HashMap<u64, answers::SyncSender<SwitchOutcome>>,
@@ -188,7 +199,7 @@ impl Polling<'_> {
                     if self.row.is_over(now) {
                         self.finish_row();
                     }
-                    self.row.take(quantity, &values, now, self.task.clock.now());
+                    self.row.take(quantity, &values, now);
                     if quantity == HemQuantity::NodeStatus {
                         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = values;
                     }
@@ -241,7 +252,7 @@ impl Polling<'_> {
 struct Row {
     quantities: Vec<HemQuantity>,
     values: Vec<Option<f64>>,
-    begun: Option<(Duration, Timestamp)>,
+    begun: Option<Duration>,
 }
 
 impl Row {
@@ -252,21 +263,21 @@ impl Row {
 
     /// Whether what comes now is too late for it.
     fn is_over(&self, now: Duration) -> bool {
-        self.begun.is_some_and(|(begun, _)| now.saturating_sub(begun) > ROW_SPAN)
+        self.begun.is_some_and(|begun| now.saturating_sub(begun) > ROW_SPAN)
     }
 
-    fn take(&mut self, quantity: HemQuantity, values: &NodeValues, now: Duration, time: Timestamp) {
+    fn take(&mut self, quantity: HemQuantity, values: &NodeValues, now: Duration) {
         let Some(place) = self.quantities.iter().position(|known| *known == quantity) else { return };
         self.values[place * NODES..][..NODES].copy_from_slice(values);
-        self.begun.get_or_insert((now, time));
+        self.begun.get_or_insert(now);
     }
 
-    /// Its time and values; none where nothing was measured.
-    fn finish(&mut self) -> Option<(Timestamp, Vec<Option<f64>>)> {
-        let (_, time) = self.begun.take()?;
+    /// When it was begun and its values; none where nothing was measured.
+    fn finish(&mut self) -> Option<Measured> {
+        let begun = self.begun.take()?;
         let empty = vec![None; self.values.len()];
         let values = std::mem::replace(&mut self.values, empty);
-        values.iter().any(Option::is_some).then_some((time, values))
+        values.iter().any(Option::is_some).then_some((begun, values))
     }
 }
 
@@ -384,13 +395,13 @@ mod tests {
     fn a_row_holds_what_came_together_and_begins_anew_after_a_pause() {
         let mut row = Row::new(vec![HemQuantity::DcPower, HemQuantity::DcVoltage]);
         let at = Duration::from_millis;
-        row.take(HemQuantity::DcPower, &[Some(1.0); NODES], at(0), Timestamp::from_seconds(10));
-        row.take(HemQuantity::DcVoltage, &[None; NODES], at(20), Timestamp::from_seconds(11));
+        row.take(HemQuantity::DcPower, &[Some(1.0); NODES], at(0));
+        row.take(HemQuantity::DcVoltage, &[None; NODES], at(20));
         assert!(!row.is_over(at(250)) && row.is_over(at(251)));
-        let (time, values) = row.finish().unwrap();
-        assert_eq!((time, values.iter().flatten().count()), (Timestamp::from_seconds(10), NODES));
+        let (begun, values) = row.finish().unwrap();
+        assert_eq!((begun, values.iter().flatten().count()), (at(0), NODES));
         assert!(row.finish().is_none());
-        row.take(HemQuantity::DcPower, &[None; NODES], at(500), Timestamp::from_seconds(12));
+        row.take(HemQuantity::DcPower, &[None; NODES], at(500));
         assert!(row.finish().is_none(), "a round in which nothing was measured is no row");
     }
 

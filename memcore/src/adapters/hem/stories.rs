@@ -288,6 +288,48 @@ fn a_copy_of_a_polled_status_confirms_nothing() {
     assert_eq!(scene.outcomes(), [], "the read-back of the node itself is waited for");
 }
 
+/// SplitMix64: the same weather in every run.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+}
+
+#[test]
+fn in_any_weather_every_switch_ends_and_none_is_claimed_that_did_not_happen() {
+    let mut confirmed = 0;
+    for seed in 0..300 {
+        let mut chance = Chance(seed);
+        let mut scene = Scene::new(&[HemQuantity::DcPower, HemQuantity::NodeStatus]);
+        for _ in 0..1000 {
+            // Lost one time in five, doubled one in five, and each copy up to 450 ms on its way.
+            let copies = [0, 1, 1, 1, 2][chance.below(5) as usize];
+            scene.weather.push_back((0..copies).map(|_| chance.below(450)).collect());
+            scene.requests_lost.push_back(chance.below(10) == 0);
+        }
+        for turn in 0..10 {
+            let (at, node, on) = (1000 + turn * 6000, chance.below(8) as u8, chance.below(2) == 1);
+            scene.run_until(at);
+            let before = scene.outcomes().len();
+            scene.poller.switch(ms(at), node, on).unwrap();
+            scene.run_until(at + 5900);
+            let ended = scene.outcomes().split_off(before);
+            assert_eq!(ended.len(), 1, "seed {seed}, turn {turn}");
+            if ended[0] == SwitchOutcome::Confirmed {
+                assert_eq!(scene.board.on[usize::from(node)], on, "seed {seed}, turn {turn}");
+                confirmed += 1;
+            }
+        }
+    }
+    assert!(confirmed > 2000, "{confirmed} of 3000 were confirmed");
+}
+
 #[test]
 fn switches_wait_in_a_queue_with_an_end() {
     let mut scene = Scene::new(&[HemQuantity::DcPower]);

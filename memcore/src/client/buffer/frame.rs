@@ -183,6 +183,12 @@ impl Window {
         self.bytes.clear();
     }
 
+    /// How many bytes it holds.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The next whole frame from `offset` on, before `end`; where there is none, how many bytes were none.
     pub(super) fn next(
         &mut self,

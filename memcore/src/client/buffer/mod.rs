@@ -31,6 +31,7 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +68,25 @@ pub enum BufferSync {
     Every(Span),
     /// When the operating system does it, within half a minute as a rule.
     Never,
+}
+
+impl FromStr for BufferSync {
+    type Err = Error;
+
+    /// `each`, `never`, or a length of time such as `1s`.
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "each" => Ok(Self::Each),
+            "never" => Ok(Self::Never),
+            every => match every.parse() {
+                Ok(every) if every > Span::default() => Ok(Self::Every(every)),
+                _ => {
+                    let every: String = every.chars().take(80).collect();
+                    Err(Error::invalid(format!("buffer_sync is {every:?}, expected each, never or a duration such as 1s")))
+                }
+            },
+        }
+    }
 }
 
 /// How a buffer on disk is kept.
@@ -572,6 +592,7 @@ impl Backlog for DiskBacklog {
         self.delays.latest()
     }
 
+    #[cfg(test)]
     fn last_given(&self) -> u64 {
         self.next - 1
     }

@@ -68,7 +68,10 @@ impl Segment {
         if let (false, Some(file)) = (head.is_empty(), &self.file) {
             file.read_at(head, at)?;
         }
-        let at = (at + in_file as u64 - self.bytes) as usize;
+        if tail.is_empty() {
+            return Ok(());
+        }
+        let at = (at + in_file as u64).saturating_sub(self.bytes) as usize;
         let piece = pending.get(at..).and_then(|rest| rest.get(..tail.len()));
         tail.copy_from_slice(piece.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())

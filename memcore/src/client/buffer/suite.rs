@@ -179,6 +179,29 @@ fn rows_and_numbers_survive_a_restart() {
 }
 
 #[test]
+fn a_long_backlog_is_read_piece_by_piece_while_it_grows() {
+    let large = DiskOptions { bytes: 256 << 20, ..options(WhenFull::Wait) };
+    let folder = SimulatedFolder::default();
+    let mut backlog = DiskBacklog::open_on(Box::new(folder.clone()), &name(), &channels(), large, 7).unwrap();
+    let (mut into, mut found) = (Drawn::default(), 0);
+    for row in 1..=100_000 {
+        assert!(push(&mut backlog, row).is_some());
+        if row % 2 == 0 {
+            backlog.draw(1, &|_| None, &mut into);
+            found += 1;
+            assert_eq!((into.first, into.values[0]), (found, Some(found as f64)));
+        }
+    }
+    assert_eq!(folder.names().iter().filter(|name| name.ends_with(SUFFIX)).count(), 2, "by the number of rows");
+    let rest = numbers(&mut backlog);
+    assert_eq!((rest[0], rest.len()), (50_001, 50_000));
+    assert!(backlog.window.held() <= 4 * frame::FRAME_MAX, "what is read at once does not grow with the backlog");
+    drop(backlog);
+    let again = DiskBacklog::open_on(Box::new(folder), &name(), &channels(), large, 7);
+    assert_eq!(numbers(&mut again.unwrap()).len(), 100_000);
+}
+
+#[test]
 fn a_buffer_is_used_by_one_process_and_one_device() {
     let folder = SimulatedFolder::default();
     let mut backlog = open(&folder);

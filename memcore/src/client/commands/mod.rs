@@ -14,7 +14,8 @@ use std::time::Duration;
 pub(crate) use handlers::Handlers;
 use handlers::Set;
 pub use handlers::{CommandHandler, ReadHandler, Refused};
-use memory::{KIND, Memory, Recalled, Record};
+pub(crate) use memory::{KIND, Record};
+use memory::{Memory, Recalled};
 use setting::{Due, Setting};
 
 use crate::error::Result;
@@ -71,8 +72,7 @@ impl Commands {
         let open = self.memory.open_leases();
         for (name, setting) in &mut self.settings {
             let fallback = open.get(name).copied().or(setting.channel.rules.fallback);
-            let read = if fallback.is_none() { self.handlers.read(name) } else { None };
-            setting.begin(fallback, read, now);
+            setting.begin(fallback, self.handlers.read(name), now);
         }
         self.handle_timeout(now);
     }

@@ -69,7 +69,7 @@ impl Setting {
         Self { channel, value, on, switched: now, lease: None, ramp: None, falling: None, renew_at: None }
     }
 
-    /// The device starts: the channel shall take that fallback, or is as it was read.
+    /// The device starts: the channel is as it was read, and shall take that fallback.
     pub(super) fn begin(&mut self, fallback: Option<f64>, read: Option<f64>, now: Duration) {
         (self.value, self.on, self.switched) = (read, read.map(|value| value != 0.0), now);
         self.falling = fallback.map(|value| Falling { value, next: now, lease: false });

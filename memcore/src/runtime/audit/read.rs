@@ -97,43 +97,65 @@ pub fn verify_audit(site: &Path) -> Result<AuditReport> {
     let _lock = lock_file(&site.join("audit.lock")).ok();
     let head = read_head(site);
     let mut report = AuditReport::default();
-    let mut before: Option<(u64, String)> = None;
+    let mut before = Before::Nothing;
     let mut as_left = head.as_ref().is_none_or(|head| head.number == 0);
-    lines(site, |file, number, line| {
-        let entry = match line.and_then(parse) {
-            Ok(entry) => entry,
-            Err(what) => return report.fault(file, number, what),
-        };
-        report.entries += 1;
-        let expected = before.take().unwrap_or_else(|| match entry.number {
-            // The first of all; or the oldest that is kept, whose predecessor nobody knows any more.
-            1 => (0, FIRST.to_owned()),
-            _ => {
+    lines(site, |file, number, line| match line.and_then(parse) {
+        Ok(entry) => {
+            if matches!(before, Before::Nothing) {
                 report.first = entry.number;
+                // The oldest that is kept has a predecessor that nobody knows any more.
                 let kept = head.as_ref().map_or(entry.number, |head| head.first);
                 if entry.number > kept {
                     report.fault(file, number, format!("the trail begins at {}, it was left from {kept} on", entry.number));
                 }
-                (entry.number - 1, entry.previous.clone())
             }
-        });
-        if entry.number == 1 {
-            report.first = 1;
+            if let Some(what) = before.fault(&entry) {
+                report.fault(file, number, what);
+            }
+            as_left |= head.as_ref().is_some_and(|head| (head.number, &head.hash) == (entry.number, &entry.hash));
+            report.entries += 1;
+            (report.last, report.hash) = (entry.number, entry.hash.clone());
+            before = Before::Line(entry.number, Some(entry.hash));
         }
-        if entry.number != expected.0 + 1 {
-            report.fault(file, number, format!("it is number {}, expected {}", entry.number, expected.0 + 1));
-        } else if entry.previous != expected.1 {
-            report.fault(file, number, "it does not follow the line before: that one was changed or taken out".into());
+        Err(what) => {
+            report.fault(file, number, what);
+            before = match before {
+                Before::Nothing | Before::Unknown => Before::Unknown,
+                Before::Line(number, _) => Before::Line(number + 1, None),
+            };
         }
-        as_left |= head.as_ref().is_some_and(|head| (head.number, &head.hash) == (entry.number, &entry.hash));
-        (report.last, report.hash) = (entry.number, entry.hash.clone());
-        before = Some((entry.number, entry.hash));
     })?;
     if let Some(head) = head.filter(|_| !as_left) {
         let what = format!("line {} is not there as it was left: the end was cut or changed", head.number);
         report.fault(&current(site), 0, what);
     }
     Ok(report)
+}
+
+/// What is known of the line before.
+enum Before {
+    Nothing,
+    /// It could not be read, nor any before it.
+    Unknown,
+    /// Its number, and its hash where it could be read.
+    Line(u64, Option<String>),
+}
+
+impl Before {
+    /// Why that line does not follow.
+    fn fault(&self, entry: &AuditEntry) -> Option<String> {
+        let (number, hash) = match self {
+            Self::Unknown => return None,
+            Self::Nothing if entry.number == 1 => (0, Some(FIRST)),
+            Self::Nothing => return None,
+            Self::Line(number, hash) => (*number, hash.as_deref()),
+        };
+        if entry.number != number + 1 {
+            return Some(format!("it is number {}, expected {}", entry.number, number + 1));
+        }
+        let follows = hash.is_none_or(|hash| hash == entry.previous);
+        (!follows).then(|| "it does not follow the line before: that one was changed or taken out".into())
+    }
 }
 
 /// Every line of the trail, the oldest first, with its file and its place in it; an error for one that is no text or has no end.

@@ -15,7 +15,6 @@ use tokio::task::JoinHandle;
 use crate::adapters::hem::{BoardView, EndpointHost, EndpointOptions, HemEndpoint, HemQuantity, NODES, NodeValues};
 use crate::error::{Error, Result};
 use crate::model::{Channel, ChannelName, CommandState, DeviceName, Kind, Pattern, Sample, SeriesName, Span};
-use crate::router::{Delivery, SubjectPattern};
 use crate::runtime::commands::{CommandRequest, CommandTicket};
 use crate::runtime::core::Core;
 use crate::runtime::live::Readings;
@@ -48,10 +47,7 @@ impl ServedHem {
         if !known && core.memcore.series(pattern.clone()).is_empty() {
             return Err(Error::not_found(format!("device {device} is not enrolled, and there are no readings of it")));
         }
-        let delivery = Delivery::Viewer { capacity: QUEUE };
-        let subscription = core.bus.subscribe(SubjectPattern::data_of(&pattern), delivery.clone()).await?;
-        let shown = core.bus.subscribe(SubjectPattern::live_of(&pattern), delivery).await?;
-        let readings = Readings::new(subscription, shown, pattern.clone());
+        let readings = Readings::follow(&*core.bus, &pattern, QUEUE).await?;
         let view = Arc::new(View::of(core, device));
         for (series, sample) in core.memcore.latest(pattern)? {
             view.take(series.channel, sample);
