@@ -27,7 +27,12 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parents[1] / "docs/benchmarks.md"
 BEGIN, END = "<!-- link: written by benches/peers -->", "<!-- link: end -->"
-NAMES = ("memcore", "Node + SQLite", "Mosquitto + subscriber + SQLite")
+NAMES = (
+    "memcore",
+    "Node + SQLite",
+    "Node + SQLite, a table for these 8 channels",
+    "Mosquitto + subscriber + SQLite",
+)
 DEVICES, CHANNELS = 8, 8
 CHUNK = 64 << 10
 START, PATIENCE = 30.0, 600.0
@@ -164,17 +169,22 @@ async def memcore(site: Site, load: list[list[bytes]], _work: Path) -> tuple[flo
         return await _by_lines(site, site.port, [server.pid], load)
 
 
-async def node(site: Site, load: list[list[bytes]], work: Path) -> tuple[float, float]:
-    """TLS, JSON.parse and SQLite in Node."""
+async def node(site: Site, load: list[list[bytes]], work: Path, form: str = "long") -> tuple[float, float]:
+    """TLS, JSON.parse and SQLite in Node: a row for each value, as it takes to hold what any device reports."""
     if not (program := shutil.which("node")):
         raise MissingError("node is not on the path")
     port = free_port()
-    command = [program, str(HERE / "link/server.mjs"), str(port), str(site.folder), str(work / "node.db")]
+    command = [program, str(HERE / "link/server.mjs"), str(port), str(site.folder), str(work / "node.db"), form]
     async with running(command, env={**os.environ, "NODE_NO_WARNINGS": "1"}) as (server,):
         assert server.stdout
         if (await asyncio.to_thread(server.stdout.readline)).strip() != "listening":
             raise MissingError("Node has no SQLite: node:sqlite of Node 22.5, or npm install in benches/peers/link")
         return await _by_lines(site, port, [server.pid], load)
+
+
+async def wide(site: Site, load: list[list[bytes]], work: Path) -> tuple[float, float]:
+    """The same with a row for each message, in a table that these devices alone fit into."""
+    return await node(site, load, work, "wide")
 
 
 CONNECT = bytes.fromhex("00044d51545404020000")
@@ -261,7 +271,7 @@ def _until(subscriber: subprocess.Popen[str], total: int, pids: list[int]) -> fl
     raise RuntimeError("the subscriber has ended before everything was stored")
 
 
-PEERS = dict(zip(NAMES, (memcore, node, mosquitto), strict=True))
+PEERS = dict(zip(NAMES, (memcore, node, wide, mosquitto), strict=True))
 
 
 async def measure(program: str, rows: int, only: list[str]) -> dict[str, dict[str, Any]]:

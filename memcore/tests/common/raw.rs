@@ -100,6 +100,11 @@ impl Raw {
         self.tls.flush().await
     }
 
+    /// Changes the keys that it encrypts with, and asks the server to change its own.
+    pub(crate) fn renew_keys(&mut self) {
+        self.tls.get_mut().1.refresh_traffic_keys().unwrap();
+    }
+
     /// The next message; `None` where the server has hung up, in whatever way.
     pub(crate) async fn hear(&mut self) -> Option<Value> {
         let deadline = Instant::now() + PATIENCE;
