@@ -117,11 +117,17 @@ fn every_rule_that_the_code_cites_stands_on_the_page_once() {
     let distinct: BTreeSet<_> = stated.iter().copied().collect();
     assert_eq!(distinct.len(), stated.len(), "a rule is stated twice: {stated:?}");
     assert_eq!(distinct, (1..=stated.len() as u32).collect(), "rules are numbered without gaps");
-    for folder in ["protocol", "gateway", "client"] {
-        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder)).unwrap() {
-            let source = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    let mut folders: Vec<_> =
+        ["protocol", "gateway", "client"].map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(name)).into();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            let source = std::fs::read_to_string(&entry).unwrap();
             for cited in source.split("(P").skip(1).filter_map(|rest| rest.split([')', ',']).next()?.parse::<u32>().ok()) {
-                assert!(distinct.contains(&cited), "{folder} cites P{cited}");
+                assert!(distinct.contains(&cited), "{} cites P{cited}", entry.display());
             }
         }
     }
