@@ -121,6 +121,14 @@ impl Raw {
         }
     }
 
+    /// The bytes that arrive next; none where the server has hung up.
+    pub(crate) async fn hear_bytes(&mut self) -> Vec<u8> {
+        let mut piece = vec![0; 16 << 10];
+        let read = tokio::time::timeout(PATIENCE, self.tls.read(&mut piece)).await.expect("an answer in time");
+        piece.truncate(read.unwrap_or(0));
+        piece
+    }
+
     /// The next message that is no ping, which must be of that type.
     pub(crate) async fn expect(&mut self, kind: &str) -> Value {
         loop {

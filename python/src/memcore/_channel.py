@@ -18,8 +18,8 @@ Label = Literal["start", "end"]
 class Rules:
     """What commands to a channel must heed, in the channel's own unit; what is ``None`` does not hold.
 
-    The device keeps them itself, by a clock that does not jump, whether or not it is connected. The end of a lease and a
-    command for safety are never held back.
+    The device keeps them itself, by a clock that does not jump, whether or not it is connected. The end of a lease and
+    a command for safety are never held back.
     """
 
     fallback: float | None = None

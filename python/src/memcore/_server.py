@@ -88,8 +88,8 @@ class Server:
 
         Values are in base unit and passive sign: -2000 lets a battery discharge 2 kW. With a ``lease`` the value holds
         that long at the device unless it is refreshed, then ``fallback`` does, or the one that the channel's rules
-        declare. ``expires`` is how long it may wait for its device, 60 s without it. The same ``id`` is never carried out
-        twice, also after a restart. ``by`` says in the audit trail at whose wish it is. ``safety`` is for 0 and the
+        declare. ``expires`` is how long it may wait for its device, 60 s without it. The same ``id`` is never carried
+        out twice, also after a restart. ``by`` says in the audit trail at whose wish it is. ``safety`` is for 0 and the
         declared fallback: the channel's minimum times and ramps do not hold it back. A refusal is a result; what cannot
         be asked, such as an unknown channel, is raised.
         """
