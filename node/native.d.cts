@@ -460,8 +460,24 @@ export interface ChannelOptions {
   rollover?: number
   /** Whether it takes commands. */
   writable?: boolean
+  /** What commands must heed. */
+  rules?: ChannelRules
   /** What else it is known by. */
   labels?: Record<string, string>
+}
+
+/** What commands to a channel must heed, in its unit. */
+export interface ChannelRules {
+  /** What is safe. */
+  fallback?: number
+  /** How long what it drives remembers a value by itself. */
+  hold?: string
+  /** How long it stays on once it was switched on. */
+  minOn?: string
+  /** How long it stays off once it was switched off. */
+  minOff?: string
+  /** How fast its value may change. */
+  rampPerSecond?: number
 }
 
 /** Runs the command line; the first argument is the program's name. Returns the exit status. */
@@ -499,6 +515,8 @@ export interface CommandOptions {
   id?: string
   /** At whose wish, for the audit trail. */
   by?: string
+  /** For safety: minimum times and ramps do not hold it back. */
+  safety?: boolean
 }
 
 /** What a compaction did. */
@@ -956,8 +974,24 @@ export interface SeriesDescription {
   rollover?: number
   /** Whether it takes commands. */
   writable: boolean
+  /** What commands must heed. */
+  rules?: SeriesRules
   /** What else it is known by. */
   labels: Record<string, string>
+}
+
+/** What commands to a registered series must heed, in the source's unit; lengths of time in milliseconds. */
+export interface SeriesRules {
+  /** What is safe. */
+  fallback?: number
+  /** How long what it drives remembers a value by itself. */
+  hold?: number
+  /** How long it stays on once it was switched on. */
+  minOn?: number
+  /** How long it stays off once it was switched off. */
+  minOff?: number
+  /** How fast its value may change. */
+  rampPerSecond?: number
 }
 
 /** How much is stored of a series. */

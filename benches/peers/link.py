@@ -1,8 +1,8 @@
-"""The same readings of 8 channels, over TLS, into memcore, a Node server with SQLite, and Mosquitto with a subscriber, in one run.
+"""The same readings over TLS into memcore, a Node server with SQLite, and Mosquitto with a subscriber, in one run.
 
-``link.py`` prints JSON lines; ``--write`` puts a table into ``docs/benchmarks.md``. What counts is the processor time of the
-whole server side for each point, from the first message to the last one that is durable; the devices are in this process, with
-every message rendered beforehand. What is not installed here is told as missing, with the reason.
+``link.py`` prints JSON lines; ``--write`` puts a table into ``docs/benchmarks.md``. What counts is the processor time
+of the whole server side for each point, from the first message to the last one that is durable; the devices are in this
+process, with every message rendered beforehand. What is not installed here is told as missing, with the reason.
 """
 
 from __future__ import annotations
@@ -27,13 +27,18 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parents[1] / "docs/benchmarks.md"
 BEGIN, END = "<!-- link: written by benches/peers -->", "<!-- link: end -->"
-NAMES = ("memcore", "Node + SQLite", "Mosquitto + subscriber + SQLite")
+NAMES = (
+    "memcore",
+    "Node + SQLite",
+    "Node + SQLite, a table for these 8 channels",
+    "Mosquitto + subscriber + SQLite",
+)
 DEVICES, CHANNELS = 8, 8
 CHUNK = 64 << 10
 START, PATIENCE = 30.0, 600.0
 
 
-class Missing(Exception):
+class MissingError(Exception):
     """What a peer needs is not here."""
 
 
@@ -109,9 +114,9 @@ async def _reachable(port: int, process: subprocess.Popen[Any]) -> None:
 async def running(*commands: list[str], **options: Any) -> AsyncIterator[list[subprocess.Popen[str]]]:
     """Programs that end with the block."""
     processes: list[subprocess.Popen[str]] = []
+    quiet = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     try:
-        for command in commands:
-            processes.append(subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **options))
+        processes.extend(subprocess.Popen(command, **quiet, **options) for command in commands)
         yield processes
     finally:
         for process in processes:
@@ -119,7 +124,7 @@ async def running(*commands: list[str], **options: Any) -> AsyncIterator[list[su
             process.wait()
 
 
-async def _lines(site: Site, port: int, device: int, rows: list[bytes]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _lines(site: Site, port: int, device: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=site.tls, server_hostname="localhost")
     writer.write(site.hello(device))
     welcome = json.loads(await reader.readline())
@@ -147,7 +152,7 @@ async def _send_lines(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 
 async def _by_lines(site: Site, port: int, pids: list[int], load: list[list[bytes]]) -> tuple[float, float]:
-    open_ones = [await _lines(site, port, device, rows) for device, rows in enumerate(load)]
+    open_ones = [await _lines(site, port, device) for device in range(len(load))]
     before, begun = cpu(pids), time.monotonic()
     await asyncio.gather(*(_send_lines(*one, rows) for one, rows in zip(open_ones, load, strict=True)))
     used, elapsed = cpu(pids) - before, time.monotonic() - begun
@@ -164,17 +169,22 @@ async def memcore(site: Site, load: list[list[bytes]], _work: Path) -> tuple[flo
         return await _by_lines(site, site.port, [server.pid], load)
 
 
-async def node(site: Site, load: list[list[bytes]], work: Path) -> tuple[float, float]:
-    """TLS, JSON.parse and SQLite in Node."""
+async def node(site: Site, load: list[list[bytes]], work: Path, form: str = "long") -> tuple[float, float]:
+    """TLS, JSON.parse and SQLite in Node: a row for each value, as it takes to hold what any device reports."""
     if not (program := shutil.which("node")):
-        raise Missing("node is not on the path")
+        raise MissingError("node is not on the path")
     port = free_port()
-    command = [program, str(HERE / "link/server.mjs"), str(port), str(site.folder), str(work / "node.db")]
+    command = [program, str(HERE / "link/server.mjs"), str(port), str(site.folder), str(work / "node.db"), form]
     async with running(command, env={**os.environ, "NODE_NO_WARNINGS": "1"}) as (server,):
         assert server.stdout
         if (await asyncio.to_thread(server.stdout.readline)).strip() != "listening":
-            raise Missing("Node has no SQLite: node:sqlite of Node 22.5, or npm install in benches/peers/link")
+            raise MissingError("Node has no SQLite: node:sqlite of Node 22.5, or npm install in benches/peers/link")
         return await _by_lines(site, port, [server.pid], load)
+
+
+async def wide(site: Site, load: list[list[bytes]], work: Path) -> tuple[float, float]:
+    """The same with a row for each message, in a table that these devices alone fit into."""
+    return await node(site, load, work, "wide")
 
 
 CONNECT = bytes.fromhex("00044d51545404020000")
@@ -219,11 +229,11 @@ async def mosquitto(site: Site, load: list[list[bytes]], work: Path) -> tuple[fl
     """A broker with TLS, and a subscriber in Python that stores."""
     broker = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if not broker:
-        raise Missing("mosquitto is not on the path")
+        raise MissingError("mosquitto is not on the path")
     try:
         import paho.mqtt  # noqa: F401
     except ImportError:
-        raise Missing("paho-mqtt is not installed") from None
+        raise MissingError("paho-mqtt is not installed") from None
     outer, inner, total = free_port(), free_port(), sum(map(len, load))
     # Started by root it would become a user of its own, which may not read the key.
     config = f"""user root
@@ -261,7 +271,7 @@ def _until(subscriber: subprocess.Popen[str], total: int, pids: list[int]) -> fl
     raise RuntimeError("the subscriber has ended before everything was stored")
 
 
-PEERS = dict(zip(NAMES, (memcore, node, mosquitto), strict=True))
+PEERS = dict(zip(NAMES, (memcore, node, wide, mosquitto), strict=True))
 
 
 async def measure(program: str, rows: int, only: list[str]) -> dict[str, dict[str, Any]]:
@@ -275,7 +285,7 @@ async def measure(program: str, rows: int, only: list[str]) -> dict[str, dict[st
             site = Site(program, Path(work) / "site")
             try:
                 used, elapsed = await asyncio.wait_for(PEERS[name](site, load, Path(work)), PATIENCE)
-            except Missing as e:
+            except MissingError as e:
                 results[name] = {"missing": str(e)}
                 continue
         results[name] = {"points": points, "cpu": used, "seconds": elapsed}
@@ -290,7 +300,13 @@ def lines(results: dict[str, dict[str, Any]]) -> list[str]:
             figures.append({"engine": name, "missing": result["missing"]})
             continue
         value = result["points"] / max(result["cpu"], 0.01) / 1e6
-        line = {"engine": name, "name": "device to durable", "value": value, "unit": "M points/s/core", "better": "higher"}
+        line = {
+            "engine": name,
+            "name": "device to durable",
+            "value": value,
+            "unit": "M points/s/core",
+            "better": "higher",
+        }
         figures.append(line)
     return [json.dumps(figure) for figure in figures]
 
@@ -300,7 +316,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     here = {name: result for name, result in results.items() if "missing" not in result}
     points = max((result["points"] for result in here.values()), default=0)
     text = [
-        f"{points:,} points: {DEVICES} devices, JSON readings of {CHANNELS} channels over TLS 1.3, as fast as they are taken.",
+        f"{points:,} points: JSON readings of {CHANNELS} channels, {DEVICES} devices over TLS 1.3, as fast as taken.",
         "CPU time of the whole server side, from the first message to the last that is durable.",
         "",
         "| | M points for a second of CPU | CPU us for a point | by the clock, s | memcore over it |",

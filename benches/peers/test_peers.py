@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import energy
+import link
 import optimize
 import peers
 import points
@@ -100,3 +101,34 @@ def test_another_optimum_is_told_and_a_missing_planner_named() -> None:
     results["cvxpy"]["answers"]["P1"][1] = -0.06
     assert optimize.compare(results, real=False) == ["P1 by cvxpy: -0.06, expected -0.05362864"]
     assert "PyPSA: left out: No module named 'pypsa'." in optimize.table(results)
+
+
+def test_the_table_of_the_link_names_who_is_missing_and_compares(tmp_path: Path) -> None:
+    results = {
+        "memcore": {"points": 8_000_000, "cpu": 2.0, "seconds": 3.0},
+        "Node + SQLite": {"points": 8_000_000, "cpu": 10.0, "seconds": 11.0},
+        "Mosquitto + subscriber + SQLite": {"missing": "mosquitto is not on the path"},
+    }
+    text = link.table(results)
+    assert "| memcore | 4.00 | 0.250 | 3.0 | 1.0 |" in text
+    assert "| Node + SQLite | 0.80 | 1.250 | 11.0 | 5.0 |" in text
+    assert text.endswith("left out: mosquitto is not on the path.")
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{link.BEGIN}\nold\n{link.END}\nafter\n")
+    link.write(text, page)
+    assert page.read_text() == f"before\n{link.BEGIN}\n{text}\n{link.END}\nafter\n"
+    assert json.loads(link.lines(results)[-1])["missing"] == "mosquitto is not on the path"
+
+
+def test_messages_of_the_link_are_the_same_each_time_and_no_two_alike() -> None:
+    rows = link.messages(3, 100)
+    assert rows == link.messages(3, 100)
+    assert len(set(rows)) == 100
+    first = json.loads(rows[0])
+    assert (first["seq"], len(first["values"])) == (1, link.CHANNELS)
+
+
+def test_an_mqtt_packet_says_its_length_in_as_many_bytes_as_it_takes() -> None:
+    assert link._packet(0x30, b"x" * 127)[:2] == bytes([0x30, 127])
+    assert link._packet(0x30, b"x" * 128)[:3] == bytes([0x30, 0x80, 1])
+    assert link._packet(0x30, b"x" * 321)[:3] == bytes([0x30, 0xC1, 2])

@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use memcore::client::{Device, DeviceOptions};
-use memcore::model::{Channel, Span, Timestamp, Unit};
-use memcore::{CommandRequest, Config, Enrolment, LocalClient, ProofKind};
+use memcore::model::{Channel, Timestamp, Unit};
+use memcore::{Config, Enrolment, ProofKind};
 
 use crate::Figure;
 use crate::process::{cpu_time, resident_mb};

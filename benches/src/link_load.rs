@@ -79,7 +79,7 @@ async fn connected() -> Vec<Figure> {
     let mut serve = Serve::start();
     let mut options = options();
     options.pin = false;
-    (options.site, options.connections, options.length) = (Some(serve.config()), CONNECTED, Span::ZERO);
+    (options.site, options.connections, options.length) = (Some(serve.config()), CONNECTED, Span::default());
     run(&options).await;
     serve.restart();
     let memory = run(&options).await.memory.unwrap_or_default();
@@ -98,7 +98,7 @@ async fn storms() -> Vec<Figure> {
     for (resume, name, target) in [(false, "with full handshakes", 10.0), (true, "resumed", 5.0)] {
         let mut options = options();
         options.pin = false;
-        (options.connections, options.storm, options.resume, options.length) = (STORM, true, resume, Span::ZERO);
+        (options.connections, options.storm, options.resume, options.length) = (STORM, true, resume, Span::default());
         let returned = run(&options).await.returned.expect("a storm");
         assert_eq!(returned.devices, STORM, "{:?}", returned.failure);
         assert_eq!(returned.resumed, if resume { STORM } else { 0 });

@@ -32,7 +32,11 @@ async fn killed_fifty_times_while_devices_send_and_nothing_acknowledged_is_lost_
         let name = format!("home{number}.meter").parse().unwrap();
         let bundle = enrolment.enroll(&name, ProofKind::Secret, Some(&format!("localhost:{port}"))).unwrap();
         let power = Channel::gauge("power", Unit::Watt).unwrap().build().unwrap();
-        let device = Device::start(DeviceOptions::new(bundle, vec![power])).unwrap();
+        let mut options = DeviceOptions::new(bundle, vec![power]);
+        if number % 2 == 1 {
+            options = options.buffer(folder.path().join(format!("buffer{number}")));
+        }
+        let device = Device::start(options).unwrap();
         sending.push(tokio::spawn(send_until(device, stop.clone())));
     }
     let mut random = 0x9E37_79B9_7F4A_7C15_u64;

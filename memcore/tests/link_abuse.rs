@@ -91,6 +91,20 @@ async fn a_handshake_in_parts_is_taken() {
     scene.ends_well().await;
 }
 
+/// Long sessions change their keys, and the server's with them.
+#[tokio::test]
+async fn keys_may_change_in_mid_session() {
+    let scene = Scene::new().await;
+    let mut device = Raw::open(scene.address(), &scene.bundle, 1).await;
+    for seq in 1..=5 {
+        device.renew_keys();
+        device.say(&data(seq, "1")).await;
+        device.durable(seq).await;
+    }
+    assert_eq!(scene.values("home1.bad.power").len(), 5);
+    scene.ends_well().await;
+}
+
 /// Passes one connection on, upwards seven bytes at a time.
 async fn cut_small(proxy: tokio::net::TcpListener, server: SocketAddr) {
     let (device, _) = proxy.accept().await.unwrap();

@@ -272,6 +272,8 @@ async fn a_full_buffer_may_refuse_and_the_program_is_told() {
             }
         };
         assert_eq!(refused.kind(), ErrorKind::LimitReached);
+        let refused = device.send_many(&[time(1); 5], &[&[Some(1.0); 5]]).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::LimitReached);
         assert_eq!(device.dropped(), 0);
         device.close().await;
     }

@@ -6,7 +6,7 @@ mod common;
 use common::{site, street};
 use memcore::model::{CommandState, EventKind, Span};
 use memcore::sim::{Simulation, Speed};
-use memcore::{CommandRequest, Query};
+use memcore::{CommandRequest, Enrolment, Query};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn emulated_devices_are_stored_seen_live_and_obey_a_command() {
@@ -31,6 +31,29 @@ async fn emulated_devices_are_stored_seen_live_and_obey_a_command() {
     assert_eq!(stored.rows() as u64, report.points_sent);
     assert_eq!(handle.stats().points_durable, report.points_sent);
     site.server.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_street_with_buffers_goes_on_while_the_server_is_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut config = common::config(folder.path());
+    config.gateway.listen = ([127, 0, 0, 1], port).into();
+    let enrolment = Enrolment::open(&config).unwrap();
+    let server = format!("localhost:{port}");
+    let enroll = |name: &_| enrolment.enroll_simulated(name, Some(&server), false);
+    let (street, buffers, second) = (street(2), folder.path().join("buffers"), Span::from_seconds(1));
+    let length = Some(Span::from_seconds(600));
+    let simulation = Simulation::buffered(street, second, Speed::Unlimited, length, Some(&buffers), enroll).await.unwrap();
+    while !simulation.is_over() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(simulation.sent().0, 1200, "with nobody there");
+    let server = memcore::serve(config).await.unwrap();
+    let report = simulation.finish().await.unwrap();
+    assert_eq!((report.rows_sent, report.rows_not_durable, report.rejected), (1200, 0, 0));
+    assert_eq!(server.handle().stats().points_durable, report.points_sent);
+    server.shutdown().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

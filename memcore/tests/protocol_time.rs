@@ -63,6 +63,25 @@ fn blank_lines_keep_a_connection_alive() {
     assert_eq!((played.lines().len(), played.session.is_closed()), (0, false));
 }
 
+/// P51: it may have to wait for hours, and neither its silence nor the message that it has begun counts.
+#[test]
+fn a_device_that_the_server_does_not_read_is_pinged_and_never_called_silent() {
+    let mut played = Played::open(Limits::default());
+    played.receive(b"{\"type\":\"event\",");
+    for _ in 0..3600 {
+        played.pass(SECOND);
+        played.session.hold(played.now);
+    }
+    assert!(!played.session.is_closed());
+    let pings = played.lines().len();
+    assert!((110..=120).contains(&pings) && played.lines().iter().all(|line| line == r#"{"type":"ping"}"#), "{pings}");
+    // Read again, it has the usual time from then on.
+    played.pass(29 * SECOND);
+    assert!(!played.session.is_closed());
+    played.pass(2 * SECOND);
+    assert!(played.text().contains(r#""code":"frame_timeout""#), "{}", played.text());
+}
+
 #[test]
 fn a_device_gives_a_silent_server_up() {
     let channel = Channel::gauge("power", Unit::Watt).unwrap().build().unwrap();

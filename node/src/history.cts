@@ -77,8 +77,29 @@ export interface ChannelOptions {
   rollover?: number;
   /** Whether it takes commands. */
   writable?: boolean;
+  /** What commands must heed, such as `{ fallback: 0, hold: "20m", minOn: "5m" }`; it takes commands then. */
+  rules?: ChannelRules;
   /** What else it is known by, such as `{ phase: "L1" }`, to select it: `home1.>{phase=L1}`. */
   labels?: Readonly<Record<string, string>>;
+}
+
+/**
+ * What commands to a channel must heed, in the channel's own unit; what is left out does not hold.
+ *
+ * The device keeps them itself, by a clock that does not jump, whether or not it is connected. The end of a lease and a command
+ * for safety are never held back.
+ */
+export interface ChannelRules {
+  /** What is safe: taken when the device starts, and where a lease names no fallback of its own. */
+  fallback?: number;
+  /** How long what it drives remembers a value by itself: it is set again before that. */
+  hold?: Duration;
+  /** How long it stays on (anything but 0) once it was switched on. */
+  minOn?: Duration;
+  /** How long it stays off once it was switched off. */
+  minOff?: Duration;
+  /** How fast its value may change, in `unit` a second. */
+  rampPerSecond?: number;
 }
 
 /** A registered series. Lengths of time are in milliseconds. */
@@ -99,6 +120,7 @@ export interface SeriesDescription {
   register?: string;
   rollover?: number;
   writable: boolean;
+  rules?: { fallback?: number; hold?: number; minOn?: number; minOff?: number; rampPerSecond?: number };
   labels: Record<string, string>;
 }
 
@@ -290,8 +312,20 @@ export function described(call: string, options: ChannelOptions): native.Channel
   const { unit, quantity, kind, sign, label, range, invalid, register, rollover, writable, labels } = options;
   const cadence = toDuration(`${call}: cadence`, options.cadence);
   const maxAge = toDuration(`${call}: maxAge`, options.maxAge);
+  const rules = options.rules && rulesOf(`${call}: rules`, options.rules);
   const lists = { range: range && [...range], invalid: invalid && [...invalid], labels: labels && { ...labels } };
-  return { unit, ...given({ quantity, kind, sign, label, cadence, maxAge, register, rollover, writable, ...lists }) };
+  return { unit, ...given({ quantity, kind, sign, label, cadence, maxAge, register, rollover, writable, rules, ...lists }) };
+}
+
+const RULES = { fallback: number, hold: anything, minOn: anything, minOff: anything, rampPerSecond: number };
+
+function rulesOf(call: string, options: ChannelRules): native.ChannelRules {
+  checkOptions(call, options, RULES);
+  const { fallback, rampPerSecond } = options;
+  const hold = toDuration(`${call}: hold`, options.hold);
+  const minOn = toDuration(`${call}: minOn`, options.minOn);
+  const minOff = toDuration(`${call}: minOff`, options.minOff);
+  return given({ fallback, hold, minOn, minOff, rampPerSecond });
 }
 
 /** @internal */
@@ -308,6 +342,7 @@ export const CHANNEL = {
   register: text,
   rollover: number,
   writable: flag,
+  rules: record,
   labels: record,
 };
 

@@ -60,6 +60,7 @@ export type {
   Aggregate,
   BackupReport,
   ChannelOptions,
+  ChannelRules,
   CompactOptions,
   CompactReport,
   ExportOptions,

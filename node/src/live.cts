@@ -174,6 +174,15 @@ export type Event =
   | (Happened & { readonly event: "quota"; readonly device: string; readonly pointsPerS: number; readonly burst: number })
   | (Happened & { readonly event: "certificate_reloaded"; readonly ends: Date | null })
   | (Happened & { readonly event: "certificate_refused"; readonly reason: string })
+  | (Happened & {
+      /** A value was sent again under an id of its own, before the device forgets it. */
+      readonly event: "refreshed";
+      readonly id: string;
+      /** The command that it repeats. */
+      readonly of: string;
+      readonly device: string;
+      readonly channel: string;
+    })
   | (Happened & { readonly event: "read_only"; readonly reason: string });
 
 /** Events of all devices as they happen. */

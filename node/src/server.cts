@@ -4,7 +4,7 @@ import { abortable, settled, sync } from "./call.cjs";
 import { HemEndpoint, type HemServeOptions } from "./hem.cjs";
 import { Memcore } from "./history.cjs";
 import { Events, Subscription } from "./live.cjs";
-import { anything, checkNumber, checkOptions, checkText, count, given, number, oneOf, show, signal, text } from "./options.cjs";
+import { anything, checkNumber, checkOptions, checkText, count, flag, given, number, oneOf, show, signal, text } from "./options.cjs";
 import { type Duration, type TimeLike, toDate, toDuration, toMicros } from "./time.cjs";
 
 /** How a server is started. */
@@ -117,7 +117,7 @@ export interface ServerStats {
 export interface CommandOptions {
   /** How long the value holds at the device unless it is refreshed; then the device goes to `fallback` by itself. */
   lease?: Duration;
-  /** What holds after the lease. */
+  /** What holds after the lease; what the channel's rules declare unless said otherwise. */
   fallback?: number;
   /** How long it may wait for its device; 60 s unless said otherwise. */
   expires?: Duration;
@@ -125,6 +125,8 @@ export interface CommandOptions {
   id?: string;
   /** At whose wish, for the audit trail; `program` unless said otherwise. */
   by?: string;
+  /** For safety: minimum times and ramps of the channel do not hold it back. Only for 0 and for its declared fallback. */
+  safety?: boolean;
   /** Gives up waiting for the end; a command that was issued goes on. */
   signal?: AbortSignal;
 }
@@ -134,7 +136,12 @@ export type CommandResult = { readonly id: string } & (
   | { readonly state: "done"; /** The value that the device read back, where it did. */ readonly readBack?: number }
   | { readonly state: "refused"; /** A code of `docs/protocol.md`. */ readonly code: string; readonly reason: string }
   | { /** It was not delivered in time and had no effect. */ readonly state: "expired" }
-  | { /** No answer came: read the channel before repeating. */ readonly state: "unknown" }
+  | {
+      /** Nobody knows whether it had its effect: read the channel before repeating. */
+      readonly state: "unknown";
+      /** The value that the device read back, where it could still be asked. */
+      readonly readBack?: number;
+    }
 );
 
 /** A server that nobody holds goes on: it ends when it is closed. */
@@ -185,7 +192,7 @@ export class Server {
 
   /** Enrols many devices at once with secrets; their bundles come in the same order. */
   async enrollMany(devices: readonly string[]): Promise<Bundle[]> {
-    devices.forEach((device, at) => checkText("enrollMany", `devices[${String(at)}]`, device));
+    for (const [at, device] of devices.entries()) checkText("enrollMany", `devices[${String(at)}]`, device);
     return settled(this.#native.enrollMany([...devices]));
   }
 
@@ -266,12 +273,12 @@ export class Server {
     checkText("command", "channel", channel);
     const call = `command ${show(channel)}`;
     checkNumber(call, "value", value);
-    checkOptions(call, options, { lease: anything, fallback: number, expires: anything, id: text, by: text, signal });
+    checkOptions(call, options, { lease: anything, fallback: number, expires: anything, id: text, by: text, safety: flag, signal });
     options.signal?.throwIfAborted();
-    const { fallback, id, by } = options;
+    const { fallback, id, by, safety } = options;
     const lease = toDuration(`${call}: lease`, options.lease);
     const expires = toDuration(`${call}: expires`, options.expires);
-    const command = sync(() => this.#native.command(channel, value, given({ lease, fallback, expires, id, by })));
+    const command = sync(() => this.#native.command(channel, value, given({ lease, fallback, expires, id, by, safety })));
     const end = await abortable(settled(command.finished()), options.signal, () => {
       command.leave();
     });

@@ -144,10 +144,10 @@ test("waiting can be given up, a refusal is an error, and closing is an end", as
   assert.equal(device.clockOffset, undefined);
   await device.send(at(1), { power: 1 });
   await assert.rejects(device.flush({ signal: AbortSignal.timeout(50) }), { name: "TimeoutError" });
-  const flushing = device.flush();
+  const flushing = assert.rejects(device.flush(), code("CLOSED"));
   await device.close();
   await device.close();
-  await assert.rejects(flushing, code("CLOSED"));
+  await flushing;
   await assert.rejects(device.send(at(2), { power: 1 }), code("CLOSED"));
   assert.equal(device.state.state, "closed");
 });

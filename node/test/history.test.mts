@@ -125,8 +125,9 @@ test("limit gives the first rows, last the last, and a number of milliseconds is
 test("what a series means is said once, and read back", () => {
   using mem = mc.memory();
   const battery = { unit: "kW", sign: "generator", cadence: "1m", maxAge: 90_000, range: [-5, 5], writable: true } as const;
-  mem.register("home1.battery.power", battery);
-  mem.register("home1.battery.power", battery);
+  const rules = { fallback: 0, hold: "20m", minOn: 300_000, rampPerSecond: 0.5 };
+  mem.register("home1.battery.power", { ...battery, rules });
+  mem.register("home1.battery.power", { ...battery, rules });
   mem.register("home1.battery.soc", { unit: "%", quantity: "state_of_charge" });
   const [power, soc] = mem.series("home1.battery.>");
   assert.deepEqual(power, {
@@ -139,6 +140,7 @@ test("what a series means is said once, and read back", () => {
     invalid: [],
     ...battery,
     cadence: 60_000,
+    rules: { fallback: 0, hold: 1_200_000, minOn: 300_000, rampPerSecond: 0.5 },
   });
   assert.equal(soc?.baseUnit, "1");
   assert.throws(() => { mem.register("home1.battery.soc", { unit: "W" }); }, refused("CONFLICT", "soc", "state_of_charge"));
@@ -155,6 +157,9 @@ test("what makes no sense is refused, and says which field it was", async () => 
   assert.throws(register({ unit: "W", range: [5, -5] }), refused("INVALID", "range"));
   assert.throws(register({ unit: "W", cadence: "often" }), refused("INVALID", "cadence", "often"));
   assert.throws(register({ unit: "W", cadence: -1 }), refused("INVALID", "cadence is -1"));
+  assert.throws(register({ unit: "W", rules: { fallback: NaN } }), refused("INVALID", "rules.fallback is NaN"));
+  assert.throws(register({ unit: "W", rules: { minon: 1 } }), refused("INVALID", '"minon"', "minOn"));
+  assert.throws(register({ unit: "W", rules: { hold: "long" } }), refused("INVALID", "hold", "long"));
   assert.throws(() => { mem.register("pv", { unit: "W" }); }, refused("INVALID", "pv"));
 
   const write = (...args: unknown[]): Promise<number> => (mem.write as (...args: unknown[]) => Promise<number>).apply(mem, args);

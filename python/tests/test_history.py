@@ -37,7 +37,12 @@ def test_single_readings_and_the_latest_of_each_series(mem: mc.Memcore) -> None:
 
 def test_the_description_of_a_series_comes_back(mem: mc.Memcore) -> None:
     mem.register(
-        "home1.boiler.relay", unit="on/off", writable=True, cadence=timedelta(seconds=10), max_age="1m", range=(0, 1)
+        "home1.boiler.relay",
+        unit="on/off",
+        cadence=timedelta(seconds=10),
+        max_age="1m",
+        range=(0, 1),
+        rules=mc.Rules(fallback=0, hold="20m", min_on=timedelta(minutes=5)),
     )
     assert mem.series("home1.>") == [
         mc.Channel(
@@ -51,6 +56,7 @@ def test_the_description_of_a_series_comes_back(mem: mc.Memcore) -> None:
             max_age=timedelta(minutes=1),
             range=(0.0, 1.0),
             writable=True,
+            rules=mc.Rules(fallback=0.0, hold=timedelta(minutes=20), min_on=timedelta(minutes=5)),
         )
     ]
     with pytest.raises(mc.ConflictError, match="quantity is registered as switch, not state"):

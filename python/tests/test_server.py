@@ -249,3 +249,25 @@ def test_a_device_rotates_without_losing_its_session_and_the_trail_says_so(serve
         server.audit(kind="logins")
     with pytest.raises(mc.NotFoundError, match=r"home1\.pv is not enrolled"):
         server.rotate("home1.pv")
+
+
+def test_a_device_keeps_the_rules_of_its_channels_and_lets_off_for_safety_pass(server: mc.Server) -> None:
+    rules = mc.Rules(fallback=0, min_on="5m", ramp_per_s=1000)
+    heater = mc.Channel("heater", unit="kW", range=(0, 6), rules=rules)
+    applied: list[float] = []
+
+    def apply(_channel: str, value: float) -> float:
+        applied.append(value)
+        return value
+
+    with mc.Device(server.enroll("home1.heater"), [heater], apply):
+        on = server.command_sync("home1.heater.heater", 3000, lease="10m")
+        assert (on.state, on.read_back) == ("done", 3000.0)
+        off = server.command_sync("home1.heater.heater", 0)
+        assert (off.state, off.code) == ("refused", "unsafe")
+        assert off.reason is not None
+        assert off.reason.startswith("it stays on for another")
+        with pytest.raises(mc.InvalidError, match="value is 2 kW, expected 0 for safety"):
+            server.command_sync("home1.heater.heater", 2000, safety=True)
+        assert server.command_sync("home1.heater.heater", 0, safety=True).ok
+    assert applied == [0.0, 3.0, 0.0]

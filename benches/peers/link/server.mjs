@@ -1,10 +1,12 @@
 // A device gateway as one writes it in Node: TLS, JSON.parse a line, SQLite in synchronous transactions of 1,000 messages.
 // It speaks as much of memcore's protocol as the load needs: hello, welcome, data, ack after the commit.
+//
+// Its table is "long", a row a value, which holds whatever devices report, or "wide", a row a message, made for these eight channels alone.
 
 import { readFileSync } from "node:fs";
 import { createServer } from "node:tls";
 
-const [, , port, folder, database] = process.argv;
+const [, , port, folder, database, form] = process.argv;
 const MESSAGES = 1000;
 const PAUSE_MS = 50;
 
@@ -20,9 +22,34 @@ async function open(path) {
 
 const db = await open(database);
 db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+const wide = form === "wide";
 const columns = Array.from({ length: 8 }, (_, node) => `v${node} REAL`).join(", ");
-db.exec(`CREATE TABLE readings (device TEXT, seq INTEGER, time_us INTEGER, ${columns})`);
-const insert = db.prepare("INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+db.exec(
+  wide
+    ? `CREATE TABLE readings (device TEXT, seq INTEGER, time_us INTEGER, ${columns})`
+    : "CREATE TABLE readings (series INTEGER, time_us INTEGER, value REAL)",
+);
+const insert = db.prepare(`INSERT INTO readings VALUES (${Array(wide ? 11 : 3).fill("?").join(", ")})`);
+const series = new Map();
+
+// The number of a device's channel, as a table of series gives it.
+function seriesOf(device, channel) {
+  let number = device.series.get(channel);
+  if (number === undefined) device.series.set(channel, (number = series.size)), series.set(`${device.name}.${channel}`, number);
+  return number;
+}
+
+function store(device, { seq, time_us: time, values }) {
+  if (wide) {
+    insert.run(
+      device.name, seq, time,
+      values["node0.power"], values["node1.power"], values["node2.power"], values["node3.power"],
+      values["node4.power"], values["node5.power"], values["node6.power"], values["node7.power"],
+    );
+  } else {
+    for (const channel in values) insert.run(seriesOf(device, channel), time, values[channel]);
+  }
+}
 
 let waiting = [];
 let timer = null;
@@ -33,12 +60,7 @@ function commit() {
   const highest = new Map();
   db.exec("BEGIN");
   for (const { device, message } of waiting) {
-    const values = message.values;
-    insert.run(
-      device.name, message.seq, message.time_us,
-      values["node0.power"], values["node1.power"], values["node2.power"], values["node3.power"],
-      values["node4.power"], values["node5.power"], values["node6.power"], values["node7.power"],
-    );
+    store(device, message);
     highest.set(device, message.seq);
   }
   db.exec("COMMIT");
@@ -59,7 +81,7 @@ function take(device, message) {
 
 const options = { key: readFileSync(`${folder}/tls/server.key`), cert: readFileSync(`${folder}/tls/server.pem`), minVersion: "TLSv1.3" };
 const server = createServer(options, (socket) => {
-  const device = { socket, name: "" };
+  const device = { socket, name: "", series: new Map() };
   let rest = "";
   socket.setNoDelay(true);
   socket.setEncoding("utf8");

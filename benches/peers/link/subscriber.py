@@ -1,4 +1,4 @@
-"""What stands behind an MQTT broker: a subscriber that writes to SQLite in synchronous transactions of 1,000 messages."""
+"""What stands behind an MQTT broker: a subscriber that writes to SQLite, 1,000 messages a synchronous transaction."""
 
 from __future__ import annotations
 
@@ -16,26 +16,30 @@ def main(port: int, database: str, total: int) -> None:
     """Store until ``total`` messages are there, and say so."""
     db = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
     db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
-    columns = ", ".join(f"v{node} REAL" for node in range(8))
-    db.execute(f"CREATE TABLE readings (device TEXT, seq INTEGER, time_us INTEGER, {columns})")
+    # A row a value: it holds whatever devices report.
+    db.execute("CREATE TABLE readings (series INTEGER, time_us INTEGER, value REAL)")
     waiting: list[tuple[object, ...]] = []
-    stored, begun = 0, 0.0
+    series: dict[tuple[str, str], int] = {}
+    messages, stored, begun = 0, 0, 0.0
 
     def commit() -> None:
-        nonlocal stored
+        nonlocal messages, stored
         db.execute("BEGIN")
-        db.executemany("INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", waiting)
+        db.executemany("INSERT INTO readings VALUES (?, ?, ?)", waiting)
         db.execute("COMMIT")
-        stored += len(waiting)
+        stored, messages = stored + messages, 0
         waiting.clear()
         print(stored, flush=True)
 
     def heard(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        nonlocal begun
+        nonlocal messages, begun
         row = json.loads(message.payload)
         begun = begun if waiting else time.monotonic()
-        waiting.append((message.topic, row["seq"], row["time_us"], *row["values"].values()))
-        if len(waiting) >= MESSAGES:
+        for channel, value in row["values"].items():
+            number = series.setdefault((message.topic, channel), len(series))
+            waiting.append((number, row["time_us"], value))
+        messages += 1
+        if messages >= MESSAGES:
             commit()
 
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)

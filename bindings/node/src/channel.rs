@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use memcore::model::{Channel, ChannelBuilder, Kind, LabelPosition, SeriesName, SignConvention, Span, ValidRange, labels};
+use memcore::model::{
+    Channel, ChannelBuilder, CommandRules, Kind, LabelPosition, SeriesName, SignConvention, Span, ValidRange, labels,
+};
 use memcore::{Error, Result};
 use napi_derive::napi;
 use serde_json::Value;
@@ -34,8 +36,37 @@ pub struct ChannelOptions {
     pub rollover: Option<f64>,
     /// Whether it takes commands.
     pub writable: Option<bool>,
+    /// What commands must heed.
+    pub rules: Option<ChannelRules>,
     /// What else it is known by.
     pub labels: Option<HashMap<String, String>>,
+}
+
+/// What commands to a channel must heed, in its unit.
+#[napi(object)]
+pub struct ChannelRules {
+    /// What is safe.
+    pub fallback: Option<f64>,
+    /// How long what it drives remembers a value by itself.
+    pub hold: Option<String>,
+    /// How long it stays on once it was switched on.
+    pub min_on: Option<String>,
+    /// How long it stays off once it was switched off.
+    pub min_off: Option<String>,
+    /// How fast its value may change.
+    pub ramp_per_second: Option<f64>,
+}
+
+impl ChannelRules {
+    fn rules(&self) -> Result<CommandRules> {
+        let length = |field: &str, text: &Option<String>| text.as_ref().map(|text| span(field, text)).transpose();
+        let mut rules = CommandRules::default();
+        (rules.fallback, rules.ramp_per_s) = (self.fallback, self.ramp_per_second);
+        rules.hold = length("rules.hold", &self.hold)?;
+        rules.min_on = length("rules.minOn", &self.min_on)?;
+        rules.min_off = length("rules.minOff", &self.min_off)?;
+        Ok(rules)
+    }
 }
 
 impl ChannelOptions {
@@ -75,6 +106,9 @@ impl ChannelOptions {
         if self.writable == Some(true) {
             builder = builder.writable();
         }
+        if let Some(rules) = &self.rules {
+            builder = builder.rules(rules.rules()?);
+        }
         let pairs = self.labels.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()));
         builder.labels(labels(pairs)?).build()
     }
@@ -112,8 +146,38 @@ pub struct SeriesDescription {
     pub rollover: Option<f64>,
     /// Whether it takes commands.
     pub writable: bool,
+    /// What commands must heed.
+    pub rules: Option<SeriesRules>,
     /// What else it is known by.
     pub labels: HashMap<String, String>,
+}
+
+/// What commands to a registered series must heed, in the source's unit; lengths of time in milliseconds.
+#[napi(object)]
+pub struct SeriesRules {
+    /// What is safe.
+    pub fallback: Option<f64>,
+    /// How long what it drives remembers a value by itself.
+    pub hold: Option<f64>,
+    /// How long it stays on once it was switched on.
+    pub min_on: Option<f64>,
+    /// How long it stays off once it was switched off.
+    pub min_off: Option<f64>,
+    /// How fast its value may change.
+    pub ramp_per_second: Option<f64>,
+}
+
+impl SeriesRules {
+    fn new(rules: &CommandRules) -> Self {
+        let millis = |span: Span| span.as_micros() as f64 / 1e3;
+        Self {
+            fallback: rules.fallback,
+            hold: rules.hold.map(millis),
+            min_on: rules.min_on.map(millis),
+            min_off: rules.min_off.map(millis),
+            ramp_per_second: rules.ramp_per_s,
+        }
+    }
 }
 
 impl SeriesDescription {
@@ -134,6 +198,7 @@ impl SeriesDescription {
             register: channel.register.as_ref().map(word),
             rollover: channel.rollover,
             writable: channel.writable,
+            rules: (!channel.rules.is_empty()).then(|| SeriesRules::new(&channel.rules)),
             labels: channel.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
         }
     }

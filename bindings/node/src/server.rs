@@ -170,6 +170,8 @@ pub struct CommandOptions {
     pub id: Option<String>,
     /// At whose wish, for the audit trail.
     pub by: Option<String>,
+    /// For safety: minimum times and ramps do not hold it back.
+    pub safety: Option<bool>,
 }
 
 impl CommandOptions {
@@ -181,6 +183,7 @@ impl CommandOptions {
         request.expires_in = self.expires.map(|expires| span("expires", &expires)).transpose()?;
         request.id = self.id.map(|id| id.parse()).transpose()?;
         request.by = self.by;
+        request.safety = self.safety.unwrap_or(false);
         Ok(request)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use memcore::model::{Channel, ChannelBuilder, Quantity, Span, Unit, ValidRange, labels};
+use memcore::model::{Channel, ChannelBuilder, CommandRules, Quantity, Span, Unit, ValidRange, labels};
 use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
 
@@ -25,7 +25,30 @@ pub(crate) struct Description {
     register: Option<String>,
     rollover: Option<f64>,
     writable: bool,
+    rules: Option<Rules>,
     labels: BTreeMap<String, String>,
+}
+
+/// What commands to a channel must heed; what is `None` does not hold.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Rules {
+    fallback: Option<f64>,
+    hold_us: Option<i64>,
+    min_on_us: Option<i64>,
+    min_off_us: Option<i64>,
+    ramp_per_s: Option<f64>,
+}
+
+impl Rules {
+    fn rules(&self) -> CommandRules {
+        let mut rules = CommandRules::default();
+        (rules.fallback, rules.ramp_per_s) = (self.fallback, self.ramp_per_s);
+        rules.hold = self.hold_us.map(Span::from_micros);
+        rules.min_on = self.min_on_us.map(Span::from_micros);
+        rules.min_off = self.min_off_us.map(Span::from_micros);
+        rules
+    }
 }
 
 impl Description {
@@ -61,6 +84,9 @@ impl Description {
         builder = self.rollover.into_iter().fold(builder, ChannelBuilder::rollover);
         if self.writable {
             builder = builder.writable();
+        }
+        if let Some(rules) = &self.rules {
+            builder = builder.rules(rules.rules());
         }
         let pairs = self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         builder = builder.labels(labels(pairs).map_err(raised)?);

@@ -7,7 +7,7 @@ use memcore::model::{CommandId, CommandState, DeviceName, Pattern, PointRate, Se
 use memcore::{AuditQuery, CommandRequest, Config, ProofKind, ServerHandle};
 use pyo3::prelude::*;
 
-use crate::errors::{invalid, json, raised};
+use crate::errors::{json, raised};
 use crate::hem::{HemEndpoint, listening};
 use crate::live::{Feed, Source, opened};
 use crate::owned::Owned;
@@ -71,37 +71,15 @@ impl Server {
     }
 
     /// An awaitable of the command's id and, as JSON, its final state.
-    #[expect(clippy::too_many_arguments, reason = "one a word of the request")]
-    fn command<'py>(
-        &self,
-        py: Python<'py>,
-        target: &str,
-        value: f64,
-        lease_us: Option<i64>,
-        fallback: Option<f64>,
-        expires_us: Option<i64>,
-        id: Option<&str>,
-        by: Option<String>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let request = request(target, value, lease_us, fallback, expires_us, id, by)?;
+    fn command<'py>(&self, py: Python<'py>, target: &str, value: f64, how: How) -> PyResult<Bound<'py, PyAny>> {
+        let request = how.request(target, value)?;
         let handle = self.handle()?;
         awaitable(py, async move { answer(followed(handle, request).await.map_err(raised)?) })
     }
 
     /// The same for those who have no event loop.
-    #[expect(clippy::too_many_arguments, reason = "one a word of the request")]
-    fn command_sync(
-        &self,
-        py: Python<'_>,
-        target: &str,
-        value: f64,
-        lease_us: Option<i64>,
-        fallback: Option<f64>,
-        expires_us: Option<i64>,
-        id: Option<&str>,
-        by: Option<String>,
-    ) -> PyResult<(String, String)> {
-        let request = request(target, value, lease_us, fallback, expires_us, id, by)?;
+    fn command_sync(&self, py: Python<'_>, target: &str, value: f64, how: How) -> PyResult<(String, String)> {
+        let request = how.request(target, value)?;
         answer(wait(py, followed(self.handle()?, request))?)
     }
 
@@ -208,23 +186,30 @@ async fn ended(ending: Option<tokio::task::JoinHandle<memcore::Result<()>>>) -> 
     }
 }
 
-fn request(
-    target: &str,
-    value: f64,
+/// How a command is given: the items of a dictionary.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct How {
     lease_us: Option<i64>,
     fallback: Option<f64>,
     expires_us: Option<i64>,
-    id: Option<&str>,
+    id: Option<String>,
     by: Option<String>,
-) -> PyResult<CommandRequest> {
-    let target: SeriesName = target.parse().map_err(raised)?;
-    let mut request = CommandRequest::new(target, value);
-    request.lease = lease_us.map(Span::from_micros);
-    request.fallback = fallback;
-    request.expires_in = expires_us.map(Span::from_micros);
-    request.id = id.map(CommandId::new).transpose().map_err(raised)?;
-    request.by = by;
-    Ok(request)
+    safety: bool,
+}
+
+impl How {
+    fn request(self, target: &str, value: f64) -> PyResult<CommandRequest> {
+        let target: SeriesName = target.parse().map_err(raised)?;
+        let mut request = CommandRequest::new(target, value);
+        // Set apart from each other: what lacks its other half is refused by the core.
+        request.lease = self.lease_us.map(Span::from_micros);
+        request.fallback = self.fallback;
+        request.expires_in = self.expires_us.map(Span::from_micros);
+        request.id = self.id.as_deref().map(CommandId::new).transpose().map_err(raised)?;
+        (request.by, request.safety) = (self.by, self.safety);
+        Ok(request)
+    }
 }
 
 async fn followed(handle: ServerHandle, request: CommandRequest) -> memcore::Result<(CommandId, CommandState)> {

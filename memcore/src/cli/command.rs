@@ -19,10 +19,10 @@ pub(super) enum Command {
         /// The unit of value and fallback
         #[arg(long)]
         unit: Option<Unit>,
-        /// How long the value holds at the device, such as 15m; needs --fallback
-        #[arg(long, requires = "fallback")]
+        /// How long the value holds at the device, such as 15m
+        #[arg(long)]
         lease: Option<Span>,
-        /// What holds after the lease
+        /// What holds after the lease; what the channel's rules declare, where they do
         #[arg(long, allow_hyphen_values = true, requires = "lease")]
         fallback: Option<f64>,
         /// How long it may wait for its device
@@ -31,6 +31,9 @@ pub(super) enum Command {
         /// Its identity: asking again with the same one has no second effect
         #[arg(long)]
         id: Option<CommandId>,
+        /// For safety: minimum times and ramps do not hold it back; only for 0 and the channel's declared fallback
+        #[arg(long)]
+        safety: bool,
         /// JSON lines instead of text
         #[arg(long)]
         json: bool,
@@ -59,13 +62,11 @@ impl Command {
                 let memcore = Memcore::open_read_only(&config.path, StoreOptions::default())?;
                 return get(&memcore, series);
             }
-            Self::Set { series, value, unit, lease, fallback, expires, id, json } => {
+            Self::Set { series, value, unit, lease, fallback, expires, id, safety, json } => {
                 let base = |value: f64| unit.map_or(value, |unit| unit.to_base(value));
                 let mut request = CommandRequest::new(series.clone(), base(*value)).expires_in(*expires);
-                if let (Some(lease), Some(fallback)) = (lease, fallback) {
-                    request = request.lease(*lease, base(*fallback));
-                }
-                request.id = id.clone();
+                (request.lease, request.fallback) = (*lease, fallback.map(base));
+                (request.id, request.safety) = (id.clone(), *safety);
                 check_unit(&config.path, series, *unit)?;
                 (until_interrupted(client.command(request, |id, state| say(*json, id, state))).await?, *json)
             }

@@ -97,8 +97,7 @@ impl Demo {
             seed: self.seed,
             step: self.step,
             speed: Speed::REAL_TIME,
-            length: None,
-            start: None,
+            ..SimulationRequest::default()
         };
         let simulation = simulate(&request, |device| handle.enroll_simulated(device)).await?;
         let watched = format::is_terminal() && !self.json;

@@ -39,6 +39,9 @@ pub(super) struct Simulate {
     /// When simulated time begins, such as 2026-06-21T00:00:00Z
     #[arg(long)]
     start: Option<Timestamp>,
+    /// Each device keeps what the server does not have in this folder, across restarts, and goes on while the server is away
+    #[arg(long, value_name = "FOLDER", conflicts_with = "replay")]
+    buffer: Option<PathBuf>,
     /// Send a CSV file of real telemetry instead, with its original times
     #[arg(long, value_name = "FILE", requires = "device")]
     replay: Option<PathBuf>,
@@ -116,6 +119,7 @@ impl Simulate {
             speed: if self.fast { Speed::Unlimited } else { Speed::Times(self.speed) },
             length: self.length,
             start: self.start,
+            buffer: self.buffer.clone(),
         }
     }
 }

@@ -15,6 +15,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Clock, Span, Timestamp};
 use crate::protocol::Code;
 
+/// How many rows are kept in one go.
+const PUSHED_AT_ONCE: usize = 1024;
+
 /// Where the link of a device stands.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -196,22 +199,31 @@ impl Device {
     }
 
     async fn keep_all(&self, rows: &[(Measured, &[Option<f64>])]) -> Result<Option<u64>> {
-        let outbox = &self.shared.outbox;
+        let mut last = None;
+        // Piece by piece, so that the link may take away what is there meanwhile.
+        for piece in rows.chunks(PUSHED_AT_ONCE) {
+            last = self.keep_piece(piece).await?.or(last);
+        }
+        self.shared.outbox.sync_each().await;
+        Ok(last)
+    }
+
+    async fn keep_piece(&self, rows: &[(Measured, &[Option<f64>])]) -> Result<Option<u64>> {
         let mut durable = self.shared.durable.subscribe();
         let (mut kept, mut last) = (0, None);
-        while kept < rows.len() {
+        loop {
             if *self.shared.closing.borrow() {
                 return Err(closed());
             }
-            let (count, sequence) = outbox.push(rows[kept..].iter().copied())?;
-            (kept, last) = (kept + count, sequence.or(last));
+            let pushed = self.shared.outbox.push(rows[kept..].iter().copied());
             self.shared.filled.notify_one();
-            if kept < rows.len() {
-                durable.changed().await.map_err(|_| closed())?;
+            let (count, sequence) = pushed?;
+            (kept, last) = (kept + count, sequence.or(last));
+            if kept == rows.len() {
+                return Ok(last);
             }
+            durable.changed().await.map_err(|_| closed())?;
         }
-        outbox.sync_each().await;
-        Ok(last)
     }
 
     fn check(&self, values: &[Option<f64>]) -> Result<()> {

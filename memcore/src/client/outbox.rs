@@ -111,7 +111,7 @@ impl Outbox {
     /// Keeps rows from the one at `from` on, as many as there is room for; returns how many, and the last one's number.
     ///
     /// # Errors
-    /// [`LimitReached`](ErrorKind::LimitReached) where there is no room, by the policy of the device.
+    /// [`LimitReached`](ErrorKind::LimitReached) where there is no room for all, and the policy is not to wait.
     pub(crate) fn push<'a>(
         &self,
         rows: impl Iterator<Item = (Measured, &'a [Option<f64>])>,
@@ -130,7 +130,7 @@ impl Outbox {
         if let Some((sequence, measured, values)) = newest {
             kept.newest = Some(Newest { sequence, measured, values: values.to_vec() });
         }
-        if is_full && self.when_full != WhenFull::Wait && count == 0 {
+        if is_full && self.when_full != WhenFull::Wait {
             let rows = kept.backlog.status().rows;
             return Err(Error::new(ErrorKind::LimitReached, format!("the backlog is full with {rows} rows")));
         }

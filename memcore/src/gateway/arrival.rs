@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustls::HandshakeKind;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connection::{Connection, HURRY, Shared, Stage, bad_certificate, hang_up};
@@ -133,12 +133,14 @@ async fn enter<H: Host>(
         match turn {
             Turn::Full => Err(Unheard::Full),
             Turn::In(place) => {
-                shake_hands(shared, &mut tls, peer, Some(&place)).await?;
+                shake_hands(shared, &mut tls, peer, place.cores()).await?;
                 Ok(Some((tls, place)))
             }
-            Turn::Later(after, _polite) => {
-                shake_hands(shared, &mut tls, peer, None).await?;
-                send_away(shared, tls, after).await;
+            Turn::Later(after, courtesy) => {
+                shake_hands(shared, &mut tls, peer, courtesy.cores()).await?;
+                send_away(shared, &mut tls, after).await;
+                drop(courtesy);
+                hang_up(&mut tls).await;
                 Ok(None)
             }
         }
@@ -153,12 +155,10 @@ async fn shake_hands<H: Host>(
     shared: &Shared<H>,
     tls: &mut Tls,
     peer: SocketAddr,
-    place: Option<&Place>,
+    cores: &Semaphore,
 ) -> Result<(), Unheard> {
-    let core = match place {
-        Some(place) => place.core().await,
-        None => None,
-    };
+    // Never closed: there is always a permit at last.
+    let core = cores.acquire().await.ok();
     let answered = tls.answer();
     drop(core);
     let shaken = match answered {
@@ -180,13 +180,12 @@ async fn shake_hands<H: Host>(
 }
 
 /// Says when to come back, without a look at who it is.
-async fn send_away<H: Host>(shared: &Shared<H>, mut tls: Tls, after: Duration) {
+async fn send_away<H: Host>(shared: &Shared<H>, tls: &mut Tls, after: Duration) {
     let encoding = Encoding::of_alpn(tls.state().alpn_protocol());
     let mut session = ServerSession::new(shared.limits.clone(), encoding, shared.clock.monotonic());
     let detail = "more devices want to log in than can be taken in now".to_owned();
     session.refuse(&Refusal { code: Code::Overloaded, detail, retry_after: Some(after.into()) });
     let _ = timeout(HURRY, tls.write_all(session.transmit())).await;
-    hang_up(&mut tls).await;
 }
 
 /// Addresses that are remembered for the sake of the log. Full-policy: forget them all.
@@ -215,7 +214,39 @@ impl Complaints {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ManualClock, Span, Timestamp};
+    use crate::gateway::{Admission, Link, Proof, Proven};
+    use crate::model::{CommandId, DeviceName, ManualClock, Span, Timestamp};
+    use crate::protocol::{Answer, Hello, ServerEvent};
+
+    /// Nobody comes in.
+    struct Nobody;
+
+    impl Host for Nobody {
+        fn judge(&self, _: Proof<'_>, _: &Hello) -> Result<Proven, Refusal> {
+            Err(Refusal::new(Code::BadCredential, "nobody"))
+        }
+        async fn admit(&self, _: &Proven, _: &Hello, _: Arc<Link>) -> Result<Admission, Refusal> {
+            Err(Refusal::new(Code::BadCredential, "nobody"))
+        }
+        async fn take(&self, _: &DeviceName, _: u64, _: ServerEvent) -> Result<(), Refusal> {
+            Ok(())
+        }
+        fn answered(&self, _: &DeviceName, _: &CommandId, _: Answer) {}
+        fn left(&self, _: &DeviceName, _: u64, _: Code) {}
+    }
+
+    /// A task is as large as its largest stage, for as long as it lives: whatever is added to a stage is multiplied by 19,000.
+    #[test]
+    fn the_tasks_of_a_connection_are_small() {
+        fn size<F>(_: impl FnOnce() -> F) -> usize {
+            size_of::<F>()
+        }
+        let caller = || -> Caller<Nobody> { unreachable!("only its type counts") };
+        let silent = size(move || greet(caller()));
+        let serving = size(move || serve(caller(), Vec::new()));
+        assert!(silent <= 1024, "{silent} bytes of a silent connection");
+        assert!(serving <= 2048, "{serving} bytes of a connected device");
+    }
 
     #[test]
     fn an_address_has_one_line_of_the_log_a_second_whatever_it_does() {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::model::Clock;
 
@@ -15,7 +15,7 @@ use crate::model::Clock;
 const LATER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// How many at a time are told to come back later; telling takes a handshake. Full-policy: closed without a word.
-const POLITE: usize = 2;
+const POLITE: usize = 16;
 
 /// A login is thought to take so long until one was seen.
 const FIRST_GUESS: Duration = Duration::from_millis(10);
@@ -64,7 +64,7 @@ pub(super) enum Turn {
     /// Log in.
     In(Place),
     /// Be told to come back after that time.
-    Later(Duration, OwnedSemaphorePermit),
+    Later(Duration, Courtesy),
     /// Not even that.
     Full,
 }
@@ -93,7 +93,7 @@ impl Entrance {
             Err(later) => match self.polite.clone().try_acquire_owned() {
                 Ok(polite) => {
                     Counts::one(&self.counts.sent_away);
-                    Turn::Later(later, polite)
+                    Turn::Later(later, Courtesy { lane: lane.clone(), _permit: polite })
                 }
                 Err(_) => {
                     Counts::one(&self.counts.closed);
@@ -159,9 +159,22 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Waits for a processor core to shake hands on.
-    pub(super) async fn core(&self) -> Option<SemaphorePermit<'_>> {
-        self.lane.cores.acquire().await.ok()
+    /// The processor cores to shake hands on.
+    pub(super) fn cores(&self) -> &Semaphore {
+        &self.lane.cores
+    }
+}
+
+/// A device that is told to come back later.
+pub(super) struct Courtesy {
+    lane: Arc<Lane>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Courtesy {
+    /// The processor cores to shake hands on.
+    pub(super) fn cores(&self) -> &Semaphore {
+        &self.lane.cores
     }
 }
 

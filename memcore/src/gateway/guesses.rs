@@ -215,15 +215,15 @@ mod tests {
     }
 
     #[test]
-    fn a_million_addresses_take_no_more_room_than_four_thousand_and_the_latest_are_remembered() {
+    fn a_hundred_thousand_addresses_take_no_more_room_than_four_thousand_and_the_latest_are_remembered() {
         let mut guesses = Guesses::default();
-        for n in 0..1_000_000_u32 {
+        for n in 0..100_000_u32 {
             let from = IpAddr::from(n.to_be_bytes());
             guesses.failed(from, None, Duration::from_micros(u64::from(n)), 0.5);
             guesses.answered(from);
         }
         assert!(guesses.sources.0.len() <= REMEMBERED_MAX && guesses.waiting.is_empty());
-        assert!(guesses.sources.0.contains_key(&IpAddr::from(999_999_u32.to_be_bytes())));
+        assert!(guesses.sources.0.contains_key(&IpAddr::from(99_999_u32.to_be_bytes())));
         // All at one moment, too.
         let mut guesses = Guesses::default();
         for n in 0..10_000_u32 {

@@ -27,6 +27,15 @@ pub(crate) fn lock(path: &Path) -> Result<File> {
 /// Replaces the file by `contents`: after a crash it holds the old contents or the new ones, never a part. One at a time:
 /// who may not be alone holds a [`lock`].
 pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<()> {
+    put(path, contents, true)
+}
+
+/// As [`replace`], without waiting for the disk: after a power cut the file may hold what it held before, or nothing.
+pub(crate) fn replace_soon(path: &Path, contents: &[u8]) -> Result<()> {
+    put(path, contents, false)
+}
+
+fn put(path: &Path, contents: &[u8], durable: bool) -> Result<()> {
     let failed = |e| Error::io(format!("write {}", path.display()), e);
     // The whole name with an ending, so that no two files share their new one.
     let mut new = path.as_os_str().to_owned();
@@ -38,7 +47,11 @@ pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<()> {
         _ => {}
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(new).map_err(failed)?;
-    file.write_all(contents).and_then(|()| file.sync_all()).map_err(failed)?;
+    file.write_all(contents).map_err(failed)?;
+    if !durable {
+        return fs::rename(new, path).map_err(failed);
+    }
+    file.sync_all().map_err(failed)?;
     fs::rename(new, path).map_err(failed)?;
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)

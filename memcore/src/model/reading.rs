@@ -114,6 +114,12 @@ impl Batch {
         &self.values[channel * self.rows()..][..self.rows()]
     }
 
+    /// All values, column by column: `values[channel * rows + row]`.
+    #[must_use]
+    pub fn values(&self) -> &[Option<f64>] {
+        &self.values
+    }
+
     /// All values, column by column, to be converted in place.
     pub fn values_mut(&mut self) -> &mut [Option<f64>] {
         &mut self.values

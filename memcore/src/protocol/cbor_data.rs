@@ -75,7 +75,10 @@ impl<'b> Reader<'_, 'b> {
                     self.form.number(field, number, &mut rows).map_err(bad)?;
                 }
                 Field::Time => rows.times = vec![self.time()?],
-                Field::Times => rows.times = self.times()?,
+                Field::Times => {
+                    rows.times = self.times()?;
+                    self.form.fault = None;
+                }
                 Field::Values => {
                     rows.values.resize(self.table.width(), None);
                     self.values(&mut rows.values)?;
@@ -124,6 +127,7 @@ impl<'b> Reader<'_, 'b> {
     }
 
     fn times(&mut self) -> Result<Vec<Timestamp>, Problem> {
+        self.form.fault = Some(Code::BadTime);
         if self.cbor.datatype()? == Type::Tag {
             let (_, bytes) = self.typed(&[INTEGERS_64])?;
             let (times, rest) = bytes.as_chunks::<8>();
@@ -292,7 +296,7 @@ pub(super) fn encode_rows(rows: &ByRow<'_>, channels: &[Channel], out: &mut Vec<
         cbor.map(5)?.str("type")?.str("data")?.str("seq")?.u64(last)?.str("first_seq")?.u64(first)?;
         cbor.str("times_us")?;
         typed(&mut cbor, INTEGERS_64, 8 * count)?;
-        cbor.writer_mut().extend(rows.times.iter().flat_map(|time| time.as_micros().to_le_bytes()));
+        rows.times.iter().for_each(|time| cbor.writer_mut().extend_from_slice(&time.as_micros().to_le_bytes()));
         cbor.str("columns")?.map(given.len() as u64)?;
         for place in &given {
             cbor.str(channels[*place].name.as_str())?;
@@ -318,10 +322,10 @@ fn write_column(
     let column = column.map(|value| value.unwrap_or(f64::NAN));
     if all_narrow {
         typed(cbor, FLOATS_32, 4 * count)?;
-        cbor.writer_mut().extend(column.flat_map(|value| (value as f32).to_le_bytes()));
+        column.for_each(|value| cbor.writer_mut().extend_from_slice(&(value as f32).to_le_bytes()));
     } else {
         typed(cbor, FLOATS_64, 8 * count)?;
-        cbor.writer_mut().extend(column.flat_map(f64::to_le_bytes));
+        column.for_each(|value| cbor.writer_mut().extend_from_slice(&value.to_le_bytes()));
     }
     Ok(())
 }

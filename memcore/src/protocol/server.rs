@@ -413,6 +413,10 @@ impl ServerSession {
 
     /// Tells a refusal, or only counts it where the device causes more of them than it may be told (P31).
     fn reject(&mut self, sequence: Option<u64>, problem: Problem) {
+        // After the bye there is nothing more to say (P34).
+        if self.is_closed() {
+            return;
+        }
         if let Some((sequence, problem, omitted)) =
             self.refusals.tell((sequence, problem), self.heard, self.limits.refusals, self.limits.refusal_every)
         {

@@ -186,7 +186,8 @@ impl Writer {
                 self.unwritten.extend_from_slice(&queue.lines);
             }
             self.lines += queue.count as usize;
-            self.write(queue.urgent || idle || queue.closing);
+            // What was appended the last time has waited long enough.
+            self.write(queue.urgent || idle || queue.closing || self.unsynced);
             let failing = self.failed.is_some();
             let before = *shared.progress.borrow();
             let on_disk = if failing || self.unsynced { before.on_disk } else { taken };

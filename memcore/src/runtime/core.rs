@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::watch;
@@ -21,6 +22,9 @@ use crate::model::{
 use crate::protocol::Answer;
 use crate::router::{Attempt, Bus, Message, MessageKind, Subject};
 
+/// How long a command for safety waits for a disk that hangs.
+const SAFETY_WITHIN: Duration = Duration::from_millis(250);
+
 /// The heart of a server. Nothing in it waits while it holds a lock.
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -30,6 +34,8 @@ pub(crate) struct Core {
     pub(crate) bus_ids: bool,
     pub(crate) links: Links,
     pub(crate) registry: Registry,
+    /// Up to which change of the registry sessions were looked at.
+    pub(crate) enrolments_seen: AtomicU64,
     pub(crate) certificates: Certificates,
     /// How many points a device may send, unless it is set for it.
     pub(crate) rate: Option<PointRate>,
@@ -246,7 +252,8 @@ impl Core {
         }
         let own = channel.from_stored(command.value);
         if command.safety && !rules.is_safe(own) {
-            let safe = rules.fallback.map_or(String::new(), |fallback| format!(" or {fallback}"));
+            let safe = rules.fallback.filter(|fallback| *fallback != 0.0);
+            let safe = safe.map_or(String::new(), |fallback| format!(" or {fallback}"));
             let message = format!("command {target}: value is {own} {}, expected 0{safe} for safety", channel.unit);
             return Err(Error::invalid(message));
         }
@@ -275,13 +282,16 @@ impl Core {
     /// The disk has come further, or fails: hands over what was claimed. Called by the journal's thread.
     pub(crate) fn hand_over(&self) {
         let (progress, now) = (self.journal.progress(), self.clock.monotonic());
-        let handed = if progress.failing {
-            let (handed, waits) = self.decide(|commander| commander.hand_over_unwritten(now));
-            waits.into_iter().for_each(|change| self.changed(change));
-            handed
+        if progress.failing {
+            self.hand(self.decide(|commander| commander.hand_over_unwritten(now)));
         } else {
-            self.decide(|commander| commander.hand_over(progress.on_disk, now))
-        };
+            self.hand((self.decide(|commander| commander.hand_over(progress.on_disk, now)), Vec::new()));
+        }
+    }
+
+    /// Commands go to the links of their sessions, and what that changed for others is told.
+    fn hand(&self, (handed, changes): (Vec<(Command, u64)>, Vec<Change>)) {
+        changes.into_iter().for_each(|change| self.changed(change));
         for (command, epoch) in handed {
             let session = self.links.session(&command.target.device).filter(|(current, _)| *current == epoch);
             // The session has just ended, or has enough to do: the command waits again, for the next one or for the clock.
@@ -327,6 +337,7 @@ impl Core {
         let now = self.clock.monotonic();
         let changes = self.decide(|commander| commander.handle_timeout(now, self.clock.now()));
         changes.into_iter().for_each(|change| self.changed(change));
+        self.hand(self.decide(|commander| commander.hand_over_safety(SAFETY_WITHIN, now)));
         let connected = |device: &DeviceName| self.links.session(device).is_some();
         let due = self.decide(|commander| commander.due_refreshes(now, connected));
         due.into_iter().for_each(|refresh| self.refresh(refresh));
@@ -334,7 +345,7 @@ impl Core {
         awaited.iter().for_each(|device| self.send_queued(device));
     }
 
-    /// Sends a value again under an id of its own (P47).
+    /// Sends a value again under an id of its own (P48).
     fn refresh(&self, Refresh { of }: Refresh) {
         let Ok(id) = new_id() else { return };
         let expires = self.clock.now().saturating_add(Span::from(WITHIN));

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -154,8 +155,8 @@ impl Core {
         self.watch_certificates();
     }
 
-    /// Rereads the registry; devices lose their session where their enrolment has ended. They are looked at whether this
-    /// reading found a change or not: a login or an enrolment may have read it before.
+    /// Rereads the registry; devices lose their session where their enrolment has ended. They are looked at whoever has found
+    /// the change: a login or an enrolment may have read it before.
     fn refresh_registry(&self) {
         let registry = &self.registry;
         if let Err(error) = registry.refresh() {
@@ -166,8 +167,11 @@ impl Core {
         if let Err(error) = registry.lapse(now.0).and_then(|_| registry.save_uses(Some(now.1))) {
             tracing::warn!(%error, "the device registry cannot be written");
         }
-        self.close_revoked();
-        self.links.limit(|device| self.rate_of(device));
+        let generation = registry.generation();
+        if self.enrolments_seen.swap(generation, Ordering::AcqRel) != generation {
+            self.close_revoked();
+            self.links.limit(|device| self.rate_of(device));
+        }
     }
 
     /// Ends the sessions of devices whose enrolment has ended.

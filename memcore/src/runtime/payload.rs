@@ -34,14 +34,11 @@ pub(crate) fn encode(batch: &Batch) -> Bytes {
     out.extend_from_slice(&boot.to_le_bytes());
     out.extend_from_slice(&sequence.to_le_bytes());
     out.extend_from_slice(&(batch.rows() as u32).to_le_bytes());
-    out.extend(batch.times().iter().flat_map(|time| time.as_micros().to_le_bytes()));
-    let columns = || (0..batch.channels().len()).flat_map(|at| batch.column(at));
-    let bits_at = out.len();
-    out.resize(bits_at + slots.div_ceil(8), 0);
-    for (slot, value) in columns().enumerate() {
-        out[bits_at + slot / 8] |= u8::from(value.is_some()) << (slot % 8);
-    }
-    out.extend(columns().flat_map(|value| value.unwrap_or(0.0).to_le_bytes()));
+    batch.times().iter().for_each(|time| out.extend_from_slice(&time.as_micros().to_le_bytes()));
+    let values = batch.values();
+    let bits = |eight: &[Option<f64>]| eight.iter().rev().fold(0, |bits, value| bits << 1 | u8::from(value.is_some()));
+    out.extend(values.chunks(8).map(bits));
+    values.iter().for_each(|value| out.extend_from_slice(&value.unwrap_or(0.0).to_le_bytes()));
     out.into()
 }
 

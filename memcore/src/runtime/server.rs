@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -107,6 +107,7 @@ impl Server {
             bus_ids,
             links: Links::new(clock.now()),
             registry,
+            enrolments_seen: AtomicU64::new(0),
             certificates,
             rate: config.gateway.device_rate()?,
             audit: Audit::start(&path, config.audit.max_size, clock.clone())?,
@@ -167,7 +168,7 @@ impl Server {
         use super::hem::{Boards, Home};
         let server = Home::server(address, &config.gateway.names, config.gateway.certificate.is_some());
         let (registry, certificates, now) = (&self.core.registry, &self.core.certificates, self.core.clock.now());
-        let home = Home { site: &config.path, registry, certificates, server, now };
+        let home = Home { site: &config.path, registry, certificates, audit: &self.core.audit, server, now };
         self.hem.boards = Boards::start(&config.hem.boards, &home)?;
         if let Some(serve) = &config.hem.serve {
             let served = self.handle().serve_hem(&serve.device, serve.options()).await;

@@ -25,11 +25,14 @@ pub struct SimulationRequest {
     pub length: Option<Span>,
     /// When simulated time begins: now in real time, else so that it does not end in the future.
     pub start: Option<Timestamp>,
+    /// The folder in which each device has a buffer of its own; without one a device's backlog ends with the simulation.
+    pub buffer: Option<PathBuf>,
 }
 
 impl Default for SimulationRequest {
     fn default() -> Self {
-        Self { devices: 4, seed: 1, step: Span::from_seconds(1), speed: Speed::REAL_TIME, length: None, start: None }
+        let (step, speed) = (Span::from_seconds(1), Speed::REAL_TIME);
+        Self { devices: 4, seed: 1, step, speed, length: None, start: None, buffer: None }
     }
 }
 
@@ -86,7 +89,8 @@ pub async fn simulate(
     let start = request.start(SystemClock::default().now())?;
     let location = Location::default();
     let street = Street::new(StreetOptions { seed: request.seed, start, devices: request.devices, location })?;
-    Simulation::street(street, request.step, request.speed, request.length, enroll).await
+    let SimulationRequest { step, speed, length, buffer, .. } = request;
+    Simulation::buffered(street, *step, *speed, *length, buffer.as_deref(), enroll).await
 }
 
 /// Connects one device that sends what it once measured; `enroll` gives it its bundle.

@@ -1,5 +1,6 @@
 //! Puts emulated devices, or recorded telemetry, on the link: each device connects through the SDK like a real one.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -85,6 +86,22 @@ impl Simulation {
         step: Span,
         speed: Speed,
         length: Option<Span>,
+        enroll: impl FnMut(&DeviceName) -> Result<Bundle>,
+    ) -> Result<Self> {
+        Self::buffered(street, step, speed, length, None, enroll).await
+    }
+
+    /// As [`street`](Self::street), where each device keeps what is not durable in a folder of its own within `buffers`: it does
+    /// not wait for the server then, and goes on where it is away.
+    ///
+    /// # Errors
+    /// As [`street`](Self::street), and as [`Device::start`] for the buffers.
+    pub async fn buffered(
+        street: Street,
+        step: Span,
+        speed: Speed,
+        length: Option<Span>,
+        buffers: Option<&Path>,
         mut enroll: impl FnMut(&DeviceName) -> Result<Bundle>,
     ) -> Result<Self> {
         check(step, speed)?;
@@ -95,8 +112,12 @@ impl Simulation {
         let mut devices = Vec::with_capacity(described.len());
         for (name, channels) in described {
             let options = DeviceOptions::new(enroll(&name)?, channels);
-            let handler = handler(street.clone(), name, counters.clone());
-            devices.push(Device::connect(options.on_command(handler)).await?);
+            let handler = handler(street.clone(), name.clone(), counters.clone());
+            let options = options.on_command(handler);
+            devices.push(match buffers {
+                Some(buffers) => Device::start(options.buffer(buffers.join(name.to_string().replace('/', "."))))?,
+                None => Device::connect(options).await?,
+            });
         }
         let devices = Arc::new(devices);
         let (stop, stopped) = watch::channel(false);

@@ -100,6 +100,11 @@ impl Raw {
         self.tls.flush().await
     }
 
+    /// Changes the keys that it encrypts with, and asks the server to change its own.
+    pub(crate) fn renew_keys(&mut self) {
+        self.tls.get_mut().1.refresh_traffic_keys().unwrap();
+    }
+
     /// The next message; `None` where the server has hung up, in whatever way.
     pub(crate) async fn hear(&mut self) -> Option<Value> {
         let deadline = Instant::now() + PATIENCE;
@@ -114,6 +119,14 @@ impl Raw {
                 Ok(length) => self.buffer.extend_from_slice(&piece[..length]),
             }
         }
+    }
+
+    /// The bytes that arrive next; none where the server has hung up.
+    pub(crate) async fn hear_bytes(&mut self) -> Vec<u8> {
+        let mut piece = vec![0; 16 << 10];
+        let read = tokio::time::timeout(PATIENCE, self.tls.read(&mut piece)).await.expect("an answer in time");
+        piece.truncate(read.unwrap_or(0));
+        piece
     }
 
     /// The next message that is no ping, which must be of that type.

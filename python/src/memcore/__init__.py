@@ -27,7 +27,7 @@ from ._assets import (
 )
 from ._backtest import Asked, Backtest, backtest
 from ._bulk import Bulk
-from ._channel import Channel
+from ._channel import Channel, Rules
 from ._device import BufferStatus, ClockOffset, Device
 from ._doctor import Checkup, Declaration, Finding, Report, doctor
 from ._errors import (
@@ -119,6 +119,7 @@ __all__ = [
     "Report",
     "Reserve",
     "Retry",
+    "Rules",
     "Running",
     "SeriesStats",
     "Server",

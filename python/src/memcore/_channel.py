@@ -15,6 +15,26 @@ Label = Literal["start", "end"]
 
 
 @dataclass(frozen=True)
+class Rules:
+    """What commands to a channel must heed, in the channel's own unit; what is ``None`` does not hold.
+
+    The device keeps them itself, by a clock that does not jump, whether or not it is connected. The end of a lease and
+    a command for safety are never held back.
+    """
+
+    fallback: float | None = None
+    """What is safe: taken when the device starts, and where a lease names no fallback of its own."""
+    hold: Length | None = None
+    """How long what it drives remembers a value by itself: it is set again before that."""
+    min_on: Length | None = None
+    """How long it stays on (anything but 0) once it was switched on."""
+    min_off: Length | None = None
+    """How long it stays off once it was switched off."""
+    ramp_per_s: float | None = None
+    """How fast its value may change, in ``unit`` a second."""
+
+
+@dataclass(frozen=True)
 class Channel:
     """A channel: its unit and quantity, how its values behave, and how its source counts.
 
@@ -45,6 +65,8 @@ class Channel:
     """How many a counter counts until it begins again at zero, in ``unit``."""
     writable: bool = False
     """Whether it takes commands."""
+    rules: Rules | None = None
+    """What commands must heed, such as ``Rules(fallback=0, hold="20m", min_on="5m")``; it takes commands then."""
     labels: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
     """What else it is known by, such as ``{"phase": "L1"}``, to select it: ``home1.>{phase=L1}``."""
 
@@ -65,7 +87,18 @@ def description(channel: Channel) -> dict[str, object]:
         "register": channel.register,
         "rollover": channel.rollover,
         "writable": channel.writable,
+        "rules": channel.rules and _rules(channel.rules),
         "labels": dict(channel.labels),
+    }
+
+
+def _rules(rules: Rules) -> dict[str, object]:
+    return {
+        "fallback": rules.fallback,
+        "hold_us": maybe_span(rules.hold, "rules.hold"),
+        "min_on_us": maybe_span(rules.min_on, "rules.min_on"),
+        "min_off_us": maybe_span(rules.min_off, "rules.min_off"),
+        "ramp_per_s": rules.ramp_per_s,
     }
 
 
@@ -85,7 +118,18 @@ def described(name: str, fields: Mapping[str, Any]) -> Channel:
         register=fields.get("register"),
         rollover=fields.get("rollover"),
         writable=fields.get("writable", False),
+        rules=_rules_of(fields["rules"]) if "rules" in fields else None,
         labels=fields.get("labels", {}),
+    )
+
+
+def _rules_of(fields: Mapping[str, Any]) -> Rules:
+    return Rules(
+        fallback=fields.get("fallback"),
+        hold=_timedelta(fields.get("hold_us")),
+        min_on=_timedelta(fields.get("min_on_us")),
+        min_off=_timedelta(fields.get("min_off_us")),
+        ramp_per_s=fields.get("ramp_per_s"),
     )
 
 

@@ -29,7 +29,7 @@ class CommandResult:
     state: State
     id: str
     read_back: float | None = None
-    """What the device read back after it was done, in base unit and passive sign."""
+    """What the device read back after it was done, or where it could still be asked, in base unit and passive sign."""
     code: str | None = None
     """Why it was refused."""
     reason: str | None = None
@@ -82,16 +82,19 @@ class Server:
         expires: Length | None = None,
         id: str | None = None,  # noqa: A002
         by: str | None = None,
+        safety: bool = False,
     ) -> CommandResult:
         """Ask a device to let a channel take a value, and wait for what becomes of it.
 
         Values are in base unit and passive sign: -2000 lets a battery discharge 2 kW. With a ``lease`` the value holds
-        that long at the device unless it is refreshed, then ``fallback`` does. ``expires`` is how long it may wait for
-        its device, 60 s without it. The same ``id`` is never carried out twice. ``by`` says in the audit trail at whose wish
-        it is. A refusal is a result; what cannot be asked, such as an unknown channel, is raised.
+        that long at the device unless it is refreshed, then ``fallback`` does, or the one that the channel's rules
+        declare. ``expires`` is how long it may wait for its device, 60 s without it. The same ``id`` is never carried
+        out twice, also after a restart. ``by`` says in the audit trail at whose wish it is. ``safety`` is for 0 and the
+        declared fallback: the channel's minimum times and ramps do not hold it back. A refusal is a result; what cannot
+        be asked, such as an unknown channel, is raised.
         """
-        arguments = _arguments(lease, fallback, expires, id, by)
-        return _result(*await self._native.command(series, value, *arguments))
+        how = _how(lease, fallback, expires, id, by, safety=safety)
+        return _result(*await self._native.command(series, value, how))
 
     def command_sync(
         self,
@@ -103,9 +106,11 @@ class Server:
         expires: Length | None = None,
         id: str | None = None,  # noqa: A002
         by: str | None = None,
+        safety: bool = False,
     ) -> CommandResult:
         """As ``command``, for those who have no event loop."""
-        return _result(*self._native.command_sync(series, value, *_arguments(lease, fallback, expires, id, by)))
+        how = _how(lease, fallback, expires, id, by, safety=safety)
+        return _result(*self._native.command_sync(series, value, how))
 
     def serve_hem(self, device: str, *, listen: str = "127.0.0.1:9931", allow_network: bool = False) -> HemEndpoint:
         """Answer apps that were written for a HEM board, on behalf of a device, until what is returned is closed.
@@ -245,14 +250,23 @@ def _toml(value: object) -> str:
     return fspath(value) if isinstance(value, (str, PathLike)) else json.dumps(value)
 
 
-def _arguments(
+def _how(
     lease: Length | None,
     fallback: float | None,
     expires: Length | None,
     identity: str | None,
     by: str | None,
-) -> tuple[int | None, float | None, int | None, str | None, str | None]:
-    return maybe_span(lease, "lease"), fallback, maybe_span(expires, "expires"), identity, by
+    *,
+    safety: bool,
+) -> dict[str, object]:
+    return {
+        "lease_us": maybe_span(lease, "lease"),
+        "fallback": fallback,
+        "expires_us": maybe_span(expires, "expires"),
+        "id": identity,
+        "by": by,
+        "safety": safety,
+    }
 
 
 def _result(identity: str, state: str) -> CommandResult:

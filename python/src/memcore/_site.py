@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from . import _columns, _files, _frames, _memcore
 from ._balance import Selections, SiteBalance, selections
 from ._bulk import Bulk
-from ._channel import Channel, Kind, Label, Sign, described, description
+from ._channel import Channel, Kind, Label, Rules, Sign, described, description
 from ._doctor import FindingKind, Report, Role, looks
 from ._files import FileMapping, ImportReport
 from ._frames import Units
@@ -73,6 +73,7 @@ class Memcore:
         register: str | None = None,
         rollover: float | None = None,
         writable: bool = False,
+        rules: Rules | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> None:
         """Say what the numbers of a series mean; see ``Channel``. Doing it again is fine unless the meaning differs."""
@@ -90,6 +91,7 @@ class Memcore:
             register=register,
             rollover=rollover,
             writable=writable,
+            rules=rules,
             labels=labels or {},
         )
         self._native.register(series, description(channel))

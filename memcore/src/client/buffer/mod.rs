@@ -500,7 +500,12 @@ impl DiskBacklog {
             }
             outcome => {
                 if let Err(e) = outcome {
-                    self.fault = Some(format!("cannot read {}: {e}", segment.name));
+                    let fault = format!("cannot read {}: {e}", segment.name);
+                    // What is measured from now on is not put behind what cannot be read.
+                    if is_newest {
+                        self.rotate();
+                    }
+                    self.fault = Some(fault);
                 }
                 self.end_segment(at)
             }

@@ -104,12 +104,18 @@ pub(super) fn scan(name: &str, file: Arc<dyn MediumFile>) -> Result<Scanned> {
     let mut scanned = Scanned { segment: None, missing: 0, torn: 0, bytes, rows: 0, acknowledged: 0 };
     let (mut begin, mut described, mut last) = (None::<Begin>, Vec::<Option<Channel>>::new(), None);
     loop {
-        match next(&mut window, &*file, offset, bytes).map_err(doing)? {
-            Err(torn) => {
+        match next(&mut window, &*file, offset, bytes) {
+            // A disk that cannot read on: what lies behind it is lost, and the rest is not.
+            Err(error) => {
+                tracing::warn!(name, %error, "a segment of the buffer cannot be read to its end");
+                scanned.torn = bytes - offset;
+                break;
+            }
+            Ok(Err(torn)) => {
                 scanned.torn = torn;
                 break;
             }
-            Ok(found) => {
+            Ok(Ok(found)) => {
                 offset = found.next;
                 match found.record {
                     Record::Begin(json) if begin.is_none() => begin = Some(read_begin(name, json)?),

@@ -39,6 +39,7 @@ struct State {
     /// How many bytes all files may have.
     capacity: Option<u64>,
     syncs_fail: bool,
+    reads_fail: bool,
     locked: Arc<()>,
 }
 
@@ -58,6 +59,10 @@ impl SimulatedFolder {
 
     pub(super) fn fail_syncs(&self, fail: bool) {
         self.state().syncs_fail = fail;
+    }
+
+    pub(super) fn fail_reads(&self, fail: bool) {
+        self.state().reads_fail = fail;
     }
 
     pub(super) fn used(&self) -> u64 {
@@ -176,6 +181,9 @@ struct SimulatedFile {
 
 impl MediumFile for SimulatedFile {
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        if self.folder.state().reads_fail {
+            return Err(io::Error::other("a bad sector"));
+        }
         let content = self.content.lock().unwrap();
         let piece = content.now.get(offset as usize..).and_then(|rest| rest.get(..into.len()));
         into.copy_from_slice(piece.ok_or(io::ErrorKind::UnexpectedEof)?);

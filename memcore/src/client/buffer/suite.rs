@@ -395,6 +395,22 @@ fn a_disk_that_stays_full_costs_the_oldest_rows() {
 }
 
 #[test]
+fn rows_that_the_disk_cannot_read_are_counted_and_hold_nobody_up() {
+    let folder = SimulatedFolder::default();
+    let mut backlog = open(&folder);
+    (1..=3).for_each(|row| assert!(push(&mut backlog, row).is_some()));
+    folder.fail_reads(true);
+    assert_eq!(drawn(&mut backlog), []);
+    assert!(backlog.status().fault.unwrap().contains("a bad sector"));
+    assert_eq!(backlog.status().damaged, 3);
+    folder.fail_reads(false);
+    push(&mut backlog, 4);
+    assert_eq!(drawn(&mut backlog), [(4, 4)]);
+    backlog.acked(4, Duration::ZERO);
+    assert!(backlog.is_empty());
+}
+
+#[test]
 fn a_sync_that_fails_is_told() {
     let folder = SimulatedFolder::default();
     let mut backlog = open(&folder);

@@ -2,7 +2,7 @@
 //! device has a folder.
 //!
 //! Before a command is begun, `begun` is on disk, synced; the answer follows without a sync of its own. So after a crash an id
-//! without an answer may have had its effect or not: it is never begun again (P46).
+//! without an answer may have had its effect or not: it is never begun again (P49).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;

@@ -1,5 +1,5 @@
 //! Commands at the device: each id once (P27), nothing after its expiry (P28), the fallback when a lease runs out (P29), and
-//! what the channels' rules demand (P44 to P47), whoever asks. Time is an argument, and never the wall clock's.
+//! what the channels' rules demand (P48), whoever asks. Time is an argument, and never the wall clock's.
 
 mod handlers;
 mod memory;
@@ -81,7 +81,7 @@ impl Commands {
     pub(crate) fn carry_out(&mut self, instruction: &Instruction, now: Duration, wall: Timestamp) -> Answer {
         let answer = match self.memory.recall(&instruction.id) {
             Some(Recalled::Answer(answer)) => return answer,
-            // Begun before a crash: never again, and the channel says what it is at (P46).
+            // Begun before a crash: never again, and the channel says what it is at (P49).
             Some(Recalled::Interrupted(channel)) => Answer::Unknown { value: self.handlers.read(&channel) },
             None => match self.judge(instruction, now, wall) {
                 Ok(fallback) => self.apply(instruction, fallback, now),
@@ -223,7 +223,7 @@ impl Commands {
 }
 
 /// The channels as the server is told of them. How long what a channel drives remembers a value is the SDK's own affair: a
-/// server that knew it would set the value again, too (P47).
+/// server that knew it would set the value again, too (P48).
 pub(crate) fn told(channels: &[Channel]) -> Vec<Channel> {
     let mut channels = channels.to_vec();
     channels.iter_mut().for_each(|channel| channel.rules.hold = None);

@@ -158,7 +158,7 @@ impl Certificates {
         if watched.refused.as_ref().is_some_and(|(refused, since)| *refused == found && soon(*since)) {
             return None;
         }
-        if watched.seen.replace(found.clone()).as_ref() != Some(&found) {
+        if watched.seen.replace(found) != Some(found) {
             return None;
         }
         drop(watched);

@@ -10,6 +10,7 @@ mod uses;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime};
 
@@ -51,6 +52,8 @@ pub struct Enrolled {
 pub struct Registry {
     path: Arc<PathBuf>,
     loaded: Arc<RwLock<Loaded>>,
+    /// Rises whenever what is loaded may have changed.
+    generation: Arc<AtomicU64>,
     uses: Arc<Mutex<Uses>>,
 }
 
@@ -72,7 +75,8 @@ impl Registry {
     /// a newer version; it is left as it is.
     pub fn open(path: &Path) -> Result<Self> {
         let loaded = Arc::new(RwLock::new(load(path)?));
-        Ok(Self { path: Arc::new(path.to_owned()), loaded, uses: Arc::new(Mutex::new(Uses::open(beside(path)))) })
+        let (generation, uses) = (Arc::default(), Arc::new(Mutex::new(Uses::open(beside(path)))));
+        Ok(Self { path: Arc::new(path.to_owned()), loaded, generation, uses })
     }
 
     /// Enrols a device; what is returned is shown once. An earlier enrolment of the same device ends.
@@ -275,8 +279,19 @@ impl Registry {
             return Ok(false);
         }
         let fresh = load(&self.path)?;
-        *self.loaded.write().unwrap_or_else(|e| e.into_inner()) = fresh;
+        self.load(fresh);
         Ok(true)
+    }
+
+    /// Rises whenever the entries may have changed: who has seen one need not look again until there is another.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn load(&self, loaded: Loaded) {
+        *self.loaded.write().unwrap_or_else(|e| e.into_inner()) = loaded;
+        self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Loaded> {
@@ -300,7 +315,7 @@ impl Registry {
             entries.to_json().map_err(|e| Error::new(ErrorKind::Internal, format!("cannot write the registry: {e}")))?;
         private_file::replace(&self.path, &text)?;
         let loaded = Loaded { stamp: stamp(&self.path), next_lapse: entries.next_lapse(), entries };
-        *self.loaded.write().unwrap_or_else(|e| e.into_inner()) = loaded;
+        self.load(loaded);
         Ok(())
     }
 }

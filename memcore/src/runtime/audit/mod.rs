@@ -22,8 +22,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Clock, Timestamp};
 
 /// Lines that wait for the disk. Full-policy: logins and their like are counted instead, and [`Audit::check_room`] refuses what
-/// people ask for before it is done; commands for safety, and the ends of commands, pass: of these there are no more than
-/// there are commands without an end.
+/// people ask for before it is done. What passes all the same is bounded elsewhere: commands for safety and the ends of commands by
+/// how many commands may be without an end, the devices of one bulk enrolment by that.
 const WAITING_MAX: usize = 65_536;
 
 /// Lines that are written at once.

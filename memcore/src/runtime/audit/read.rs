@@ -125,6 +125,10 @@ pub fn verify_audit(site: &Path) -> Result<AuditReport> {
             };
         }
     })?;
+    if head.is_none() && report.last > 0 {
+        let what = "audit.head is missing: whether the end was cut cannot be told".to_owned();
+        report.fault(&site.join("audit.head"), 0, what);
+    }
     if let Some(head) = head.filter(|_| !as_left) {
         let what = format!("line {} is not there as it was left: the end was cut or changed", head.number);
         report.fault(&current(site), 0, what);

@@ -76,6 +76,15 @@ fn a_line_that_was_changed_taken_out_or_put_elsewhere_is_noticed() {
 }
 
 #[test]
+fn a_trail_without_the_word_of_where_it_was_left_is_told_until_somebody_goes_on_with_it() {
+    let folder = trail(2);
+    fs::remove_file(folder.path().join("audit.head")).unwrap();
+    assert!(faults(folder.path())[0].contains("whether the end was cut cannot be told"));
+    say_once(folder.path(), PLENTY, NOW, vec![Act::Stopped]).unwrap();
+    assert!(verify_audit(folder.path()).unwrap().is_whole());
+}
+
+#[test]
 fn a_line_that_is_forged_with_a_hash_of_its_own_breaks_the_chain_after_it() {
     let folder = trail(3);
     let (mut text, other) = (lines(folder.path()), tempfile::tempdir().unwrap());

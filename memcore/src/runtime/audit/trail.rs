@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::act::{Act, AuditEntry};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::{lock_file, read_private_file, replace_private_file};
+use crate::gateway::{lock_file, read_private_file, replace_private_file_soon};
 use crate::model::Timestamp;
 
 /// Full files that are kept beside the one that is written to.
@@ -113,7 +113,7 @@ impl Trail {
             return Ok(());
         }
         let text = serde_json::to_vec(&self.head).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
-        replace_private_file(&self.site.join("audit.head"), &text)
+        replace_private_file_soon(&self.site.join("audit.head"), &text)
     }
 
     /// Where the trail ends; what is amiss with that becomes a line.

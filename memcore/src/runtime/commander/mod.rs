@@ -233,16 +233,44 @@ impl Commander {
 
     /// Nothing can be written down now: what is claimed waits again, except for what is for safety, which goes out.
     pub(crate) fn hand_over_unwritten(&mut self, now: Duration) -> (Vec<(Command, u64)>, Vec<Change>) {
-        let (mut handed, mut waits) = (Vec::new(), Vec::new());
+        let (handed, mut changes) = self.hand_over_safety(Duration::ZERO, now);
         for (_, id, epoch) in std::mem::take(&mut self.claimed) {
-            let safety = self.records.get(&id).is_some_and(|record| record.command.safety);
-            if safety {
+            changes.extend(self.give_back_of(&id, |sent| sent.epoch == epoch && !sent.handed));
+        }
+        (handed, changes)
+    }
+
+    /// What is for safety does not wait for the disk any longer than that. It overtakes what was issued before it for its channel
+    /// and is on no link yet: none of that may come after it.
+    pub(crate) fn hand_over_safety(&mut self, longest: Duration, now: Duration) -> (Vec<(Command, u64)>, Vec<Change>) {
+        let (mut handed, mut changes) = (Vec::new(), Vec::new());
+        for (position, id, epoch) in std::mem::take(&mut self.claimed) {
+            let waits_too_long = self.records.get(&id).is_some_and(|record| {
+                let since = record.sent.map_or(now, |sent| sent.at);
+                record.command.safety && now.saturating_sub(since) >= longest
+            });
+            if waits_too_long {
+                changes.extend(self.overtake(&id));
                 handed.extend(self.hand(&id, epoch, now));
             } else {
-                waits.extend(self.give_back_of(&id, |sent| sent.epoch == epoch && !sent.handed));
+                self.claimed.push_back((position, id, epoch));
             }
         }
-        (handed, waits)
+        (handed, changes)
+    }
+
+    fn overtake(&mut self, id: &CommandId) -> Vec<Change> {
+        let Some(Record { number, command, .. }) = self.records.get(id) else { return Vec::new() };
+        let overtaken = self.live_of(&command.target.device).filter(|record| {
+            let on_link = record.sent.is_some_and(|sent| sent.handed);
+            record.number < *number && record.command.target == command.target && !on_link
+        });
+        let refused = CommandState::Refused {
+            code: Code::Unsafe.to_string(),
+            reason: format!("command {id} for safety has overtaken it"),
+        };
+        let overtaken = overtaken.map(|record| (record.command.id.clone(), refused.clone())).collect();
+        self.change_all(overtaken)
     }
 
     /// A claimed command was not sent after all: it waits again.

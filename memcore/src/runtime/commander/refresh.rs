@@ -1,4 +1,4 @@
-//! Values that a device would forget: set again in time, where its description says how long it remembers them (P47).
+//! Values that a device would forget: set again in time, where its description says how long it remembers them (P48).
 //!
 //! memcore's own SDK does that by itself and keeps quiet about it; this is for devices of others.
 

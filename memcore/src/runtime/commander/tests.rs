@@ -141,12 +141,14 @@ fn while_the_disk_takes_nothing_only_what_is_for_safety_goes_out() {
     let mut commander = Commander::default();
     let (on, _) = commander.issue(relay("on", 1.0), USER).unwrap();
     commander.issue(Command { safety: true, ..relay("off", 0.0) }, USER).unwrap();
-    for id in ["on", "off"] {
+    let (after, _) = commander.issue(relay("after", 1.0), USER).unwrap();
+    for id in ["on", "off", "after"] {
         commander.claim(&CommandId::new(id).unwrap(), 1, Duration::ZERO).unwrap();
     }
     let (handed, waits) = commander.hand_over_unwritten(Duration::ZERO);
     assert_eq!(handed.iter().map(|(command, _)| command.id.as_str()).collect::<Vec<_>>(), ["off"]);
-    assert_eq!((waits.len(), on.borrow().clone()), (1, CommandState::Queued));
+    assert_eq!((waits.len(), after.borrow().clone()), (2, CommandState::Queued));
+    assert!(matches!(&*on.borrow(), CommandState::Refused { code, .. } if code == "unsafe"), "it must not come after");
 }
 
 #[test]
@@ -285,4 +287,27 @@ fn a_value_is_sent_again_under_a_new_id_before_its_device_forgets_it_and_only_wh
     send(&mut commander, "newer", 1);
     commander.device_left(&hem(), 1);
     assert!(commander.due_refreshes(at(9000), |_| true).is_empty(), "what it is at nobody knows");
+}
+
+#[test]
+fn a_disk_that_hangs_does_not_hold_back_what_is_for_safety_and_nothing_comes_after_it() {
+    let mut commander = Commander::default();
+    let (on, _) = commander.issue(relay("on", 1.0), USER).unwrap();
+    let (waits, _) = commander.issue(relay("waits", 1.0), USER).unwrap();
+    commander.issue(Command { safety: true, ..relay("off", 0.0) }, USER).unwrap();
+    let (later, _) = commander.issue(relay("later", 1.0), USER).unwrap();
+    for id in ["on", "off", "later"] {
+        commander.claim(&CommandId::new(id).unwrap(), 1, Duration::ZERO).unwrap();
+    }
+    let (longest, early) = (Duration::from_millis(250), Duration::from_millis(249));
+    assert!(commander.hand_over_safety(longest, early).0.is_empty());
+    let (handed, _) = commander.hand_over_safety(longest, longest);
+    assert_eq!(handed.iter().map(|(command, _)| command.id.as_str()).collect::<Vec<_>>(), ["off"]);
+    for overtaken in [on, waits] {
+        assert!(matches!(&*overtaken.borrow(), CommandState::Refused { code, .. } if code == "unsafe"));
+    }
+    let on_disk = commander.written();
+    let handed = commander.hand_over(on_disk, longest);
+    assert_eq!(handed.iter().map(|(command, _)| command.id.as_str()).collect::<Vec<_>>(), ["later"]);
+    assert_eq!(*later.borrow(), CommandState::Sent);
 }

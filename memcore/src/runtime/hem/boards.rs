@@ -10,8 +10,9 @@ use super::config::HemBoardConfig;
 use crate::adapters::hem::HemBoard;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Certificates, Registry, create_private_folder, replace_private_file};
-use crate::model::{DeviceName, Timestamp};
+use crate::model::{DeviceName, ProofKind, Timestamp};
 use crate::protocol::Bundle;
+use crate::runtime::audit::{Act, Audit};
 
 /// The boards of a server. Dropping them stops polling.
 #[derive(Debug, Default)]
@@ -22,6 +23,7 @@ pub(crate) struct Home<'a> {
     pub(crate) site: &'a Path,
     pub(crate) registry: &'a Registry,
     pub(crate) certificates: &'a Certificates,
+    pub(crate) audit: &'a Audit,
     /// `host:port`, as the server's certificate has it.
     pub(crate) server: String,
     pub(crate) now: Timestamp,
@@ -54,6 +56,8 @@ impl<'a> Home<'a> {
             return Err(Error::new(ErrorKind::Conflict, message));
         }
         let bundle = self.registry.enroll_secret(device, &self.server, self.certificates, self.now)?;
+        let enrolled = Act::Enrolled { device: device.clone(), proof: ProofKind::Secret, simulated: false };
+        self.audit.say(Some("hem.boards".into()), enrolled);
         create_private_folder(&self.site.join("boards"))?;
         let text = serde_json::to_vec_pretty(&bundle).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
         replace_private_file(&path, &text)?;
