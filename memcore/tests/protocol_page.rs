@@ -4,7 +4,7 @@
 mod transcript;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use memcore::protocol::{Code, Encoding, Limits, PORT, VERSION};
 use transcript::cbor::hex;
@@ -110,6 +110,11 @@ fn every_example_in_cbor_says_what_stands_beside_it_in_json() {
     assert!(json.events.len() > 4 && !json.text().contains("\"reject\""), "{}", json.text());
 }
 
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] }).collect()
+}
+
 #[test]
 fn every_rule_that_the_code_cites_stands_on_the_page_once() {
     let page = page();
@@ -118,8 +123,8 @@ fn every_rule_that_the_code_cites_stands_on_the_page_once() {
     assert_eq!(distinct.len(), stated.len(), "a rule is stated twice: {stated:?}");
     assert_eq!(distinct, (1..=stated.len() as u32).collect(), "rules are numbered without gaps");
     for folder in ["protocol", "gateway", "client"] {
-        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder)).unwrap() {
-            let source = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        for file in rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder)) {
+            let source = std::fs::read_to_string(file).unwrap();
             for cited in source.split("(P").skip(1).filter_map(|rest| rest.split([')', ',']).next()?.parse::<u32>().ok()) {
                 assert!(distinct.contains(&cited), "{folder} cites P{cited}");
             }
