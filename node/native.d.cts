@@ -565,6 +565,22 @@ export interface DeviceBundle {
   key_pem?: string
 }
 
+/** One proof of a device. */
+export interface DeviceProofState {
+  /** Tells the proofs of a device apart. */
+  id: string
+  /** `secret` or `certificate`. */
+  kind: string
+  /** When it was handed out, in microseconds. */
+  issued: bigint
+  /** It logs in until then, after a rotation, in microseconds. */
+  until?: bigint
+  /** When the certificate itself ends, in microseconds. */
+  ends?: bigint
+  /** When the device last logged in with it, in microseconds. */
+  lastUsed?: bigint
+}
+
 /** How a device keeps what is not durable at the server; what is none is as the core has it. */
 export interface DeviceSettings {
   /** The folder of its buffer. */
@@ -583,22 +599,6 @@ export interface DeviceSettings {
   reads: boolean
   /** Whether commands are carried out. */
   obeys: boolean
-}
-
-/** One proof of a device. */
-export interface DeviceProofState {
-  /** Tells the proofs of a device apart. */
-  id: string
-  /** `secret` or `certificate`. */
-  kind: string
-  /** When it was handed out, in microseconds. */
-  issued: bigint
-  /** It logs in until then, after a rotation, in microseconds. */
-  until?: bigint
-  /** When the certificate itself ends, in microseconds. */
-  ends?: bigint
-  /** When the device last logged in with it, in microseconds. */
-  lastUsed?: bigint
 }
 
 /** What is known of a device. */
@@ -1101,7 +1101,7 @@ export interface SolveSettings {
 }
 
 /** Starts the link of a device; `bundle` is JSON, and each channel has its name at the same place. */
-export declare function startDevice(bundle: string, names: Array<string>, channels: Array<ChannelOptions>, settings: DeviceSettings, answers: NativeAnswers, asks: ((arg: Asked) => void)): Promise<NativeDevice>
+export declare function startDevice(bundle: string, names: Array<string>, channels: Array<ChannelOptions>, settings: DeviceSettings, answers: NativeAnswers, asks: (arg: Asked) => void): Promise<NativeDevice>
 
 /** How a site is opened. */
 export interface StoreSettings {

@@ -346,7 +346,7 @@ def main() -> None:
     """Measure and tell."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=NAMES, default=list(NAMES))
-    parser.add_argument("--rows", type=int, default=50_000, help="messages of each of the 8 devices")
+    parser.add_argument("--rows", type=int, default=20_000, help="messages of each of the 8 devices")
     parser.add_argument("--program", default=os.environ.get("MEMCORE", "memcore"), help="memcore's command line")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     asked = parser.parse_args()

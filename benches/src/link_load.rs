@@ -49,6 +49,12 @@ fn can_pin() -> bool {
     std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) && asked.is_ok_and(|status| status.success())
 }
 
+async fn ready(serve: &Serve) {
+    while LocalClient::of(&serve.site()).status().await.is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 async fn run(options: &LoadOptions) -> LoadReport {
     let report = run_load(options, |_| {}).await.expect("a load");
     assert_eq!(report.arrived.failed, 0, "{:?}", report.arrived.failure);
@@ -77,11 +83,13 @@ fn sendings(what: &str, sent: &Sendings, target: f64) -> Vec<Figure> {
 /// Everyone is known already, as after a restart: what the index holds of a device is no matter of its connection.
 async fn connected() -> Vec<Figure> {
     let mut serve = Serve::start();
+    ready(&serve).await;
     let mut options = options();
     options.pin = false;
     (options.site, options.connections, options.length) = (Some(serve.config()), CONNECTED, Span::default());
     run(&options).await;
     serve.restart();
+    ready(&serve).await;
     let memory = run(&options).await.memory.unwrap_or_default();
     options.site = None;
     (options.silent, options.connections) = (true, STORM);

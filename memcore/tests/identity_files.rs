@@ -67,9 +67,9 @@ impl Operator {
 async fn told(events: &mut memcore::Events) -> EventKind {
     let next = async {
         loop {
-            match events.next().await.expect("the server runs").kind {
-                kind @ (EventKind::CertificateReloaded { .. } | EventKind::CertificateRefused { .. }) => return kind,
-                _ => {}
+            let kind = events.next().await.expect("the server runs").kind;
+            if matches!(kind, EventKind::CertificateReloaded { .. } | EventKind::CertificateRefused { .. }) {
+                return kind;
             }
         }
     };

@@ -28,7 +28,8 @@ test("a street sends, a viewer watches, a battery obeys, and history has it all"
   const seen: mc.Reading[] = [];
   for await (const reading of live) {
     seen.push(reading);
-    if (seen.length === 9) break;
+    // On a busy machine one device may be a while behind the others.
+    if (seen.length >= 9 && new Set(seen.map((one) => one.series)).size === 3) break;
   }
   assert.deepEqual(new Set(seen.map((reading) => reading.series)), new Set(["home1.pv.power", "home1.battery.power", "home1.house.power"]));
   assert.ok(seen.every((reading) => Math.abs(reading.time.getTime() - Date.now()) < 60_000));

@@ -97,7 +97,9 @@ async fn serve<H: Host>(caller: Caller<H>, heard: Vec<u8>) {
         match entering.await {
             Ok(Some((tls, place))) => {
                 let stranger = Stranger { _unproved: unproved, place: Some(place) };
-                Connection::new(shared.clone(), tls, stranger, opened).serve().await;
+                // Apart from the task, which would else have room for it in each place that it passes through.
+                let mut connection = Box::new(Connection::new(shared.clone(), tls, stranger, opened));
+                connection.serve().await;
             }
             Ok(None) => {}
             Err(unheard) => complain(&shared, peer.ip(), &unheard),

@@ -85,7 +85,7 @@ impl<H: Host> Connection<H> {
     }
 
     /// Serves it to its end.
-    pub(super) async fn serve(mut self) {
+    pub(super) async fn serve(&mut self) {
         let ended = self.run().await;
         Box::pin(self.leave(ended)).await;
     }

@@ -18,10 +18,9 @@ mod validity;
 
 pub(crate) use credentials::random_hex;
 pub(crate) use private_file::create_folder as create_private_folder;
-pub(crate) use private_file::{
-    lock as lock_file, read as read_private_file, replace as replace_private_file,
-    replace_soon as replace_private_file_soon,
-};
+#[cfg(feature = "adapters")]
+pub(crate) use private_file::replace as replace_private_file;
+pub(crate) use private_file::{lock as lock_file, read as read_private_file, replace_soon as replace_private_file_soon};
 
 pub use certificates::{Certificates, ClientCertificate, Identity, Reloaded, ServerCertificate};
 pub use credentials::{Issuing, Proof, Proven};

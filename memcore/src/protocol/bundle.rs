@@ -37,6 +37,7 @@ impl std::fmt::Debug for Bundle {
 
 impl Bundle {
     /// A device that has not been enrolled yet, for what is to be checked before it is.
+    #[cfg(feature = "adapters")]
     pub(crate) fn nowhere(device: &DeviceName) -> Self {
         let (device, server, ca_pem) = (device.clone(), String::new(), String::new());
         Self { device, server, ca_pem, credential: None, certificate_pem: None, key_pem: None }

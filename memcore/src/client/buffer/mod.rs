@@ -19,6 +19,8 @@
 //!   takes something again. Full-policy of that memory: that of the buffer.
 //! - **B7** Rows are read from disk as they are sent; what is held in memory does not grow with the backlog.
 
+mod contents;
+mod drawing;
 mod frame;
 mod medium;
 mod segment;
@@ -37,12 +39,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::contents::Contents;
+use self::drawing::Cursor;
 use self::frame::{Found, Record, Window, encode_row, row_length};
-use self::medium::{Folder, Medium, MediumFile, read_all};
-use self::segment::{Begin, FORMAT, Places, Segment, head, scan};
+use self::medium::{Folder, Medium, MediumFile};
+use self::segment::{Begin, FORMAT, Places, Segment, head};
 use super::backlog::{Backlog, BufferStatus, Correction, Delays, Drawn, Measured, WhenFull};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Channel, CommandRules, DeviceName, Span};
+use crate::model::{Channel, DeviceName, Span};
 
 /// How many numbers a segment may use (B4).
 const SEGMENT_ROWS: u64 = 1 << 16;
@@ -120,19 +124,6 @@ struct Identity {
 struct Kept {
     segment: Segment,
     places: Arc<Places>,
-}
-
-/// How far a session has drawn.
-#[derive(Debug, Default, Clone, Copy)]
-struct Cursor {
-    /// The first number of the segment that is read.
-    segment: u64,
-    offset: u64,
-    /// How many rows of the segment were read, and the last one's number.
-    seen: u64,
-    last: u64,
-    /// The last number that was drawn in this session, of whichever segment.
-    drawn: u64,
 }
 
 /// A backlog in a folder on disk.
@@ -396,18 +387,6 @@ impl DiskBacklog {
         }
     }
 
-    /// The cursor stands at the beginning of that segment.
-    fn enter_segment(&mut self, at: usize) {
-        let first = self.segments.get(at).map_or(0, |kept| kept.segment.begin.first);
-        self.cursor = Cursor { segment: first, drawn: self.cursor.drawn, ..Cursor::default() };
-        self.window.forget();
-    }
-
-    fn rewind(&mut self) {
-        self.cursor.drawn = 0;
-        self.enter_segment(0);
-    }
-
     /// Lets go of segments whose rows are all durable (B5).
     fn prune(&mut self) {
         // One file stays: it says where the numbers of the next run begin.
@@ -456,76 +435,6 @@ impl DiskBacklog {
             self.write_pending();
             self.noted = (self.durable, now);
         }
-    }
-
-    /// Draws the row at the cursor; false where there is none, or where it does not continue what was drawn.
-    fn draw_row(&mut self, correct: Correction<'_>, into: &mut Drawn) -> bool {
-        let Some(at) = self.segments.iter().position(|kept| kept.segment.begin.first >= self.cursor.segment) else {
-            return false;
-        };
-        if self.segments[at].segment.begin.first != self.cursor.segment {
-            self.enter_segment(at);
-        }
-        let is_newest = at + 1 == self.segments.len();
-        let Kept { segment, places } = &self.segments[at];
-        let pending = if is_newest { &self.pending[..] } else { &[] };
-        let end = segment.bytes + pending.len() as u64;
-        let read = |into: &mut [u8], at: u64| segment.read(pending, into, at);
-        match self.window.next(&read, self.cursor.offset, end) {
-            Ok(Ok(Found { record: Record::Row(row), next, .. })) => {
-                let sequence = segment.begin.first + u64::from(row.offset);
-                let is_whole = row.values(segment.channels.len(), &mut self.scratch).is_some();
-                if is_whole && sequence > self.durable {
-                    if !into.continues_with(sequence) {
-                        return false;
-                    }
-                    if into.times.is_empty() {
-                        into.first = sequence;
-                    }
-                    // What an earlier process measured by its own clock cannot be corrected any more.
-                    let own_run = segment.begin.run == self.run;
-                    into.times.push(row.measured.time(if own_run { correct } else { &|_| None }));
-                    places.row(&self.scratch, &mut into.values);
-                }
-                self.cursor.offset = next;
-                if is_whole {
-                    self.cursor.seen += 1;
-                    (self.cursor.last, self.cursor.drawn) = (sequence, self.cursor.drawn.max(sequence));
-                }
-                true
-            }
-            Ok(Ok(Found { next, .. })) => {
-                self.cursor.offset = next;
-                true
-            }
-            outcome => {
-                if let Err(e) = outcome {
-                    let fault = format!("cannot read {}: {e}", segment.name);
-                    // What is measured from now on is not put behind what cannot be read.
-                    if is_newest {
-                        self.rotate();
-                    }
-                    self.fault = Some(fault);
-                }
-                self.end_segment(at)
-            }
-        }
-    }
-
-    /// All of a segment was read; false where it is the newest.
-    fn end_segment(&mut self, at: usize) -> bool {
-        let segment = &mut self.segments[at].segment;
-        // Damage since it was written, or since it was read through at the start (B3).
-        if self.cursor.seen < segment.rows {
-            self.damaged += segment.rows - self.cursor.seen;
-            segment.rows = self.cursor.seen;
-            segment.last = self.cursor.last.max(segment.begin.first - 1);
-        }
-        let has_next = at + 1 < self.segments.len();
-        if has_next {
-            self.enter_segment(at + 1);
-        }
-        has_next
     }
 }
 
@@ -655,101 +564,4 @@ fn copy(from: &[u8], into: &mut [u8], at: u64) -> io::Result<()> {
     let piece = usize::try_from(at).ok().and_then(|at| from.get(at..)?.get(..into.len()));
     into.copy_from_slice(piece.ok_or(io::ErrorKind::UnexpectedEof)?);
     Ok(())
-}
-
-/// What a folder holds when it is opened.
-struct Contents {
-    identity: Option<Identity>,
-    segments: Vec<Segment>,
-    next: u64,
-    acknowledged: u64,
-    damaged: u64,
-    /// Whether the end of the last segment is torn, which was counted as one row.
-    torn: bool,
-}
-
-impl Contents {
-    fn read(medium: &dyn Medium) -> Result<Self> {
-        let doing = |what: &str, e| Error::io(format!("{what} of the buffer {}", medium.path().display()), e);
-        let mut names = medium.list().map_err(|e| doing("list the files", e))?;
-        names.retain(|name| name.ends_with(SUFFIX));
-        names.sort_unstable();
-        let mut contents = Self { identity: None, segments: Vec::new(), next: 1, acknowledged: 0, damaged: 0, torn: false };
-        if let Ok(file) = medium.open(IDENTITY) {
-            let json = read_all(&*file).map_err(|e| doing("read the identity", e))?;
-            // One that is damaged stands in the head of every segment too.
-            contents.identity = serde_json::from_slice(&json).ok();
-        }
-        for name in names {
-            let file = medium.open(&name).map_err(|e| doing(&format!("open {name}"), e))?;
-            let first = name.strip_suffix(SUFFIX).and_then(|number| number.parse::<u64>().ok());
-            let scanned = scan(&name, file)?;
-            contents.next = contents.next.max(first.unwrap_or(0).saturating_add(SEGMENT_ROWS));
-            contents.acknowledged = contents.acknowledged.max(scanned.acknowledged);
-            let is_torn = scanned.torn > 0;
-            match scanned.segment {
-                Some(segment) => {
-                    contents.damaged += scanned.missing + u64::from(is_torn);
-                    contents.add(segment, is_torn);
-                }
-                // Made, and never written to.
-                None if scanned.bytes == 0 => medium.remove(&name).map_err(|e| doing(&format!("remove {name}"), e))?,
-                // Not even its head: kept for a person to look at, under a name that is no segment's.
-                None => {
-                    contents.damaged += scanned.rows.max(1);
-                    medium.rename(&name, &format!("{name}.damaged")).map_err(|e| doing(&format!("rename {name}"), e))?;
-                }
-            }
-        }
-        Ok(contents)
-    }
-
-    fn add(&mut self, segment: Segment, is_torn: bool) {
-        self.next = self.next.max(segment.last + 1);
-        if let Some(before) = self.segments.last()
-            && before.begin.run == segment.begin.run
-        {
-            // Within a run numbers go on from segment to segment, so what a torn end has cost is known after all.
-            let missing = segment.begin.first.saturating_sub(before.last + 1);
-            self.damaged += missing.saturating_sub(u64::from(self.torn));
-        }
-        self.torn = is_torn;
-        self.segments.push(segment);
-    }
-
-    /// Whose the buffer is, which must be this device.
-    fn identity(&self, medium: &dyn Medium, device: &DeviceName, boot: u64) -> Result<Identity> {
-        let headed = self.segments.last().map(|segment| &segment.begin);
-        let headed = headed.map(|begin| Identity { format: FORMAT, device: begin.device.clone(), boot: begin.boot });
-        let new = Identity { format: FORMAT, device: device.clone(), boot };
-        let identity = self.identity.clone().or(headed).unwrap_or(new);
-        let shown = medium.path().display();
-        if identity.format != FORMAT {
-            let message =
-                format!("the buffer {shown} has format {}, expected {FORMAT}: it was left as it is", identity.format);
-            return Err(Error::new(ErrorKind::Unsupported, message));
-        }
-        if identity.device != *device {
-            let owner = &identity.device;
-            let message = format!(
-                "the buffer {shown} is that of {owner}, the enrolment that of {device}: expected a folder of its own"
-            );
-            return Err(Error::new(ErrorKind::Conflict, message));
-        }
-        Ok(identity)
-    }
-
-    /// The channels of a session: those that are reported, and those that only rows of earlier runs have.
-    fn today(&self, declared: &[Channel]) -> Vec<Channel> {
-        let mut today = declared.to_vec();
-        // The latest description of a channel that is no longer reported; it takes no commands.
-        for segment in self.segments.iter().rev().filter(|segment| segment.last > self.acknowledged) {
-            for channel in segment.channels.iter() {
-                if !today.iter().any(|known| known.name == channel.name) {
-                    today.push(Channel { writable: false, rules: CommandRules::default(), ..channel.clone() });
-                }
-            }
-        }
-        today
-    }
 }

@@ -80,7 +80,7 @@ fn planted_faults_are_found() {
         (Fault::TimesIgnored, "had switched"),
         (Fault::Misleads, "though it had"),
     ] {
-        let mut broken = (0..2 * WALKS).filter_map(|seed| walk(seed, Some(fault)).err());
+        let mut broken = (0..10 * WALKS).filter_map(|seed| walk(seed, Some(fault)).err());
         assert!(broken.any(|broken| broken.contains(word)), "{fault:?} is not found as {word:?}");
     }
 }

@@ -347,7 +347,9 @@ impl World {
         if self.issued.is_empty() {
             return;
         }
-        let command = self.issued[self.random.below(self.issued.len() as u64) as usize].clone();
+        // One of the last, which has perhaps not expired.
+        let back = self.random.below(self.issued.len().min(8) as u64) as usize;
+        let command = self.issued[self.issued.len() - 1 - back].clone();
         let wall = self.wall();
         let Some(at) = self.any_connection() else { return };
         let Some(server) = &mut self.server else { return };

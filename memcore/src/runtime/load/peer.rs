@@ -37,7 +37,7 @@ pub(super) struct Fleet {
     pub(super) server_name: ServerName<'static>,
     pub(super) encoding: Encoding,
     pub(super) messages: Messages,
-    /// Messages a second; none is as many as are acknowledged.
+    /// Rows a second; none is as many as are acknowledged.
     pub(super) rate: Option<f64>,
     pub(super) length: Duration,
     /// How many rows of one device may be on their way.
@@ -324,8 +324,7 @@ impl Writing {
             let due = match paced {
                 None => u64::MAX,
                 Some(every) => {
-                    let next =
-                        begun + offset + every.mul_f64((self.sequence - first) as f64 / fleet.messages.rows() as f64);
+                    let next = begun + offset + every.mul_f64((self.sequence - first) as f64);
                     tokio::time::sleep_until(next.into()).await;
                     1
                 }
