@@ -32,10 +32,13 @@ impl Shape {
 #[derive(Debug, Default)]
 pub struct Shapes(Mutex<Known>);
 
+/// A shape that lasts for as long as a session uses it.
+type Used = (Weak<ChannelTable>, Weak<Layout>);
+
 #[derive(Debug, Default)]
 struct Known {
     /// By a hash of the channels' names: lists that share one are told apart by what they are.
-    shapes: HashMap<u64, Vec<(Weak<ChannelTable>, Weak<Layout>)>>,
+    shapes: HashMap<u64, Vec<Used>>,
     /// How many lists are looked at again for unused ones.
     full: usize,
 }

@@ -491,7 +491,7 @@ impl Story {
             }
             1 => {
                 let upto = self.dice.below(self.pushed.len() as u64 + 1) as usize;
-                let settled = self.pushed.keys().take(upto).last().copied().unwrap_or(0);
+                let settled = self.pushed.keys().take(upto).next_back().copied().unwrap_or(0);
                 self.settled = self.settled.max(settled);
                 backlog.acked(self.settled, Duration::from_secs(self.pushed.len() as u64 * 2));
             }

@@ -107,7 +107,7 @@ impl Running {
         match fault {
             Some(Fault::ForgetsLeases) => records.retain(|record| !matches!(record, Record::Leased { .. })),
             Some(Fault::ForgetsIds) => {
-                records.retain(|record| matches!(record, Record::Leased { .. } | Record::Free { .. }))
+                records.retain(|record| matches!(record, Record::Leased { .. } | Record::Free { .. }));
             }
             _ => {}
         }

@@ -111,7 +111,7 @@ impl Worker {
         std::thread::spawn(move || {
             let lines = std::io::BufRead::lines(std::io::BufReader::new(answers));
             for line in lines.map_while(std::io::Result::ok) {
-                let said = serde_json::from_str(&line).unwrap_or_else(|_| Said::Failed(line));
+                let said = serde_json::from_str(&line).unwrap_or(Said::Failed(line));
                 if saying.blocking_send((number, Some(said))).is_err() {
                     return;
                 }

@@ -299,9 +299,8 @@ impl Hearing {
         let before = window.acked.fetch_max(sequence, Ordering::AcqRel);
         self.fleet.durable.fetch_add(sequence.saturating_sub(before), Ordering::Relaxed);
         let mut waiting = window.waiting.lock().unwrap_or_else(|e| e.into_inner());
-        while let Some((_, at)) = waiting.pop_front_if(|(last, _)| *last <= sequence) {
-            acks.push(at.elapsed().as_secs_f32() * 1e3);
-        }
+        let settled = waiting.partition_point(|(last, _)| *last <= sequence);
+        acks.extend(waiting.drain(..settled).map(|(_, at)| at.elapsed().as_secs_f32() * 1e3));
         window.moved.notify_one();
     }
 }
