@@ -129,7 +129,11 @@ class Server:
         """
         devices = json.loads(self._native.devices())
         return [
-            {**device, "last_seen": maybe_moment(device["last_seen"]), "proofs": [_proof(one) for one in device["proofs"]]}
+            {
+                **device,
+                "last_seen": maybe_moment(device["last_seen"]),
+                "proofs": [_proof(one) for one in device["proofs"]],
+            }
             for device in devices
         ]
 
@@ -153,8 +157,8 @@ class Server:
     ) -> dict[str, str]:
         """Give a device a new secret or certificate, and return its bundle, which is shown once.
 
-        The earlier ones log in for the length of ``overlap``, ``"0s"`` for not at all; a session that is open goes on. Where
-        one was stolen, ``enroll`` anew: that ends the session too.
+        The earlier ones log in for the length of ``overlap``, ``"0s"`` for not at all; a session that is open goes on.
+        Where one was stolen, ``enroll`` anew: that ends the session too.
         """
         bundle: dict[str, str] = json.loads(self._native.rotate(device, proof, span(overlap, "overlap")))
         return bundle
@@ -162,8 +166,8 @@ class Server:
     def limit(self, device: str, points_per_s: float | None, *, burst: float | None = None) -> None:
         """Set how many points a device may send: beyond that it is read more slowly, and loses nothing.
 
-        ``burst`` is how many may come at once, ten seconds' worth without it. ``None`` for a rate is what the configuration
-        says for all devices.
+        ``burst`` is how many may come at once, ten seconds' worth without it. ``None`` for a rate is what the
+        configuration says for all devices.
         """
         self._native.limit(device, points_per_s, burst)
 
@@ -172,7 +176,7 @@ class Server:
         self._native.revoke(device)
 
     def certificate(self) -> dict[str, Any]:
-        """Return when the server's certificate ``ends``, its ``fingerprint``, and why its files are ``refused``, if so."""
+        """Return when the server's certificate ``ends``, its ``fingerprint``, and why files are ``refused``, if so."""
         certificate = json.loads(self._native.certificate())
         return {**certificate, "ends": maybe_moment(certificate["ends"])}
 
@@ -186,13 +190,13 @@ class Server:
     ) -> list[dict[str, Any]]:
         """Return what was done, the oldest first and ``limit`` of the latest at most.
 
-        Who enrolled, revoked, logged in and commanded: ``number``, ``time``, ``kind``, ``by``, and what belongs to the kind.
+        Who enrolled, revoked, logged in and commanded: ``number``, ``time``, ``kind``, ``by``, and more by kind.
         """
         log = json.loads(self._native.audit(maybe_micros(since, "since"), device, kind, limit))
         return [{"time": moment(entry.pop("time_us")), **entry} for entry in log["entries"]]
 
     def verify_audit(self) -> dict[str, Any]:
-        """Check that the audit trail is whole: ``faults`` is empty where it is; the last line's ``hash`` is worth noting."""
+        """Check that the audit trail is whole: ``faults`` is empty if so; the last line's ``hash`` is worth noting."""
         report: dict[str, Any] = json.loads(self._native.verify_audit())
         return report
 
