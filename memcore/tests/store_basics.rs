@@ -348,3 +348,48 @@ fn sizes_are_told_a_series() {
     let stats = store.stats();
     assert!(stats.manifest_bytes > 0 && stats.disk_bytes >= stats.chunk_bytes + stats.manifest_bytes + stats.log_bytes);
 }
+
+#[test]
+fn a_street_that_registers_at_once_is_told_one_by_one_what_became_of_it() {
+    let disk = SimulatedDisk::new();
+    let options = || {
+        let mut options = StoreOptions::default();
+        options.max_devices = 40;
+        options
+    };
+    let store = Store::open_on(Arc::new(disk.clone()), "street", options()).unwrap();
+    let start = std::sync::Barrier::new(64);
+    let registered = std::thread::scope(|scope| {
+        let homes: Vec<_> = (0..64)
+            .map(|home| {
+                let (store, start) = (&store, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    // Two threads each speak for half of the devices, with channels of their own.
+                    let channels = if home < 32 { watts(&["power"]) } else { watts(&["power", "reactive"]) };
+                    store.register(&device(&format!("home{}.pv", home % 48)), &channels)
+                })
+            })
+            .collect();
+        homes.into_iter().map(|home| home.join().unwrap()).collect::<Vec<_>>()
+    });
+    let refused = registered.iter().filter_map(|registered| registered.as_ref().err());
+    assert!(refused.clone().count() >= 8, "48 devices, and room for 40");
+    assert!(refused.into_iter().all(|e| e.kind() == ErrorKind::LimitReached && e.message().contains("more than the 40")));
+    drop(store);
+
+    let store = Store::open_on(Arc::new(disk.clone()), "street", options()).unwrap();
+    let devices: std::collections::BTreeSet<_> =
+        store.channels(memcore::model::Pattern::all()).into_iter().map(|(series, _)| series.device).collect();
+    assert_eq!(devices.len(), 40);
+    for (home, registered) in registered.iter().enumerate() {
+        let name = device(&format!("home{}.pv", home % 48));
+        assert_eq!(registered.is_ok(), devices.contains(&name), "home{home}");
+        let reactive: memcore::model::SeriesName = format!("home{}.pv.reactive", home % 48).parse().unwrap();
+        assert_eq!(
+            store.channel(&reactive).is_some(),
+            devices.contains(&name) && (home % 48 >= 32 || home % 48 < 16),
+            "home{home}"
+        );
+    }
+}

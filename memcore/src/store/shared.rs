@@ -10,6 +10,7 @@ use super::follow::Position;
 use super::log::LogWriter;
 use super::manifest::{ManifestWriter, Record};
 use super::options::StoreOptions;
+use super::registration::Registrations;
 use super::space::{Space, is_full};
 use super::state::State;
 use crate::error::{Error, ErrorKind, Result, Retry};
@@ -23,11 +24,13 @@ pub(super) struct Writing {
     pub(super) files: Mutex<()>,
     pub(super) manifest: Mutex<ManifestWriter>,
     pub(super) log: Mutex<LogWriter>,
+    pub(super) registrations: Mutex<Registrations>,
 }
 
 impl Writing {
     pub(super) fn new(manifest: ManifestWriter, log: LogWriter) -> Self {
-        Self { files: Mutex::default(), manifest: Mutex::new(manifest), log: Mutex::new(log) }
+        let (manifest, log) = (Mutex::new(manifest), Mutex::new(log));
+        Self { files: Mutex::default(), manifest, log, registrations: Mutex::default() }
     }
 
     pub(super) fn lock_manifest(&self) -> MutexGuard<'_, ManifestWriter> {

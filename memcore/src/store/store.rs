@@ -185,7 +185,8 @@ impl Store {
         Ok(())
     }
 
-    /// Registers channels of a device; durable when it returns. What is registered already may be given again, and then
+    /// Registers channels of a device; durable when it returns. Those that wait at the same time are made durable together.
+    /// What is registered already may be given again, and then
     /// takes over the new cadence, max-age, range, writability and labels.
     ///
     /// # Errors
@@ -193,22 +194,14 @@ impl Store {
     /// [`LimitReached`](ErrorKind::LimitReached) beyond the device's quota of channels or the store's of
     /// devices; then none of the channels is registered.
     pub fn register(&self, device: &DeviceName, channels: &[Channel]) -> Result<()> {
-        let shared = self.shared();
-        let mut manifest = shared.writing()?.lock_manifest();
-        // Closing sets its mark before it takes the lock: nothing may be written after it gave the folder back.
-        shared.writing()?;
-        let records = {
-            let state = shared.read();
-            registration::new_facts(&state, device, channels, &shared.options)?
-        };
-        if records.is_empty() { Ok(()) } else { shared.record(&mut manifest, records) }
+        registration::register(self.shared(), device, channels)
     }
 
     /// Whether [`register`](Self::register) would change nothing: such a device need not wait for the disk.
     pub(crate) fn is_registered(&self, device: &DeviceName, channels: &[Channel]) -> bool {
         let shared = self.shared();
         let state = shared.read();
-        registration::new_facts(&state, device, channels, &shared.options).is_ok_and(|records| records.is_empty())
+        registration::new_facts(&state, device, channels, 0, &shared.options).is_ok_and(|records| records.is_empty())
     }
 
     /// The channels that are selected, in order of their names.
