@@ -6,8 +6,9 @@ use crate::error::Result;
 use crate::model::{Channel, Span, Timestamp, Unit};
 use crate::protocol::Encoding;
 
-/// Readings that are sent in turn: enough that no two in one batch are alike.
-const POOL: usize = 512;
+/// Values that are sent in turn: for a few channels more rows than a compressor looks back, which would make repetitions its
+/// work and not the server's.
+const POOL_VALUES: usize = 1 << 19;
 
 /// The messages of one device, told apart by their numbers and times.
 #[derive(Debug)]
@@ -35,7 +36,8 @@ impl Messages {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             Some((state >> 49) as f64 / 10.0)
         };
-        let values: Vec<Vec<_>> = (0..POOL).map(|_| channels.iter().map(|_| value()).collect()).collect();
+        let pool = POOL_VALUES / channels.len().max(1);
+        let values: Vec<Vec<_>> = (0..pool.max(1)).map(|_| channels.iter().map(|_| value()).collect()).collect();
         let rendered = values.iter().map(|row| render(&channels, row)).collect();
         Self { encoding, rows, channels, values, rendered }
     }
@@ -50,7 +52,7 @@ impl Messages {
 
     /// Appends the message whose first row has that number; rows are one second apart from `time` on.
     pub(super) fn write(&self, first: u64, time: Timestamp, out: &mut Vec<u8>) {
-        let at = first as usize % POOL;
+        let at = first as usize % self.values.len();
         match (self.encoding, self.rows) {
             (Encoding::JsonLines, 1) => {
                 let _ = write!(Text(out), "{{\"type\":\"data\",\"seq\":{first},\"time_us\":{},", time.as_micros());
@@ -60,7 +62,7 @@ impl Messages {
             (encoding, rows) => {
                 let later = |number: usize| time.saturating_add(Span::from_seconds(number as i64));
                 let times: Vec<_> = (0..rows).map(later).collect();
-                let values: Vec<_> = (at..at + rows).flat_map(|row| self.values[row % POOL].iter().copied()).collect();
+                let values: Vec<_> = (at..at + rows).flat_map(|row| self.values[row % self.values.len()].iter().copied()).collect();
                 encoding.encode_rows(first, &times, &values, &self.channels, out);
             }
         }
