@@ -125,7 +125,7 @@ async fn round_trips(json: &Sendings) -> Vec<Figure> {
     let relay = Device::connect(relay).await.expect("a connection");
     let mut load = options();
     load.pin = false;
-    (load.site, load.connections, load.length) = (Some(serve.config()), 100, Span::from_seconds(15));
+    (load.site, load.connections, load.length) = (Some(serve.config()), 8, Span::from_seconds(15));
     let rows_per_second = json.points_per_second / 2.0 / load.channels as f64;
     load.rate = Some(rows_per_second / load.connections as f64);
     let loading = tokio::spawn(async move { run(&load).await });

@@ -17,14 +17,15 @@ pub enum Delivery {
     /// Never holds up a publisher. On overflow the oldest data is dropped and counted, then the oldest event or result,
     /// never a command or hello: a viewer that leaves `capacity` of those unread is cut off, and its subscription ends.
     Viewer {
-        /// Most messages that wait.
+        /// Most messages that wait, and most times 16 KiB: a longer message counts for several.
         capacity: usize,
     },
     /// Loses nothing: publishers wait while `capacity` messages are waiting or unacknowledged.
     Recorder {
         /// Who records. On NATS the durable consumer, which keeps its place while nobody is subscribed.
         name: Name,
-        /// Most messages that wait or are unacknowledged.
+        /// Most messages that wait or are unacknowledged, and, on the embedded bus, most times 16 KiB: a longer message
+        /// counts for several.
         capacity: usize,
     },
 }

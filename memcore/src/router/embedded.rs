@@ -66,6 +66,14 @@ struct Recorder {
     queue: Arc<RecorderQueue>,
     /// Free places: the capacity less what waits and what is unacknowledged. Publishers wait here, first come first served.
     places: Arc<Semaphore>,
+    capacity: usize,
+}
+
+impl Recorder {
+    /// How many places a message takes up.
+    fn places_of(&self, message: &Message) -> u32 {
+        message.places(self.capacity) as u32
+    }
 }
 
 impl Default for EmbeddedBus {
@@ -150,15 +158,15 @@ impl Shared {
         }
         let routes = table.routes_of(&message.subject);
         for (index, route) in routes.iter().enumerate() {
-            if !route.try_reserve() {
-                routes[..index].iter().for_each(|route| route.release());
+            if !route.try_reserve(&message) {
+                routes[..index].iter().for_each(|route| route.release(&message));
                 return Ok(Attempt::Full(message));
             }
         }
         if self.recent.is_new(message.id.as_ref()) {
             deliver(&routes, message);
         } else {
-            routes.iter().for_each(|route| route.release());
+            routes.iter().for_each(|route| route.release(&message));
         }
         Ok(Attempt::Accepted)
     }
@@ -169,7 +177,7 @@ impl Shared {
         let mut permits: Vec<SemaphorePermit<'_>> = Vec::new();
         for route in routes.iter() {
             if let Target::Recorder(recorder) = &route.target
-                && let Ok(permit) = recorder.places.acquire().await
+                && let Ok(permit) = recorder.places.acquire_many(recorder.places_of(&message)).await
             {
                 permits.push(permit);
             }
@@ -196,9 +204,9 @@ impl Shared {
             }
             Delivery::Recorder { name, capacity } => {
                 let places = Arc::new(Semaphore::new(capacity));
-                let keeper = Places { bus: Arc::downgrade(this), places: Arc::clone(&places) };
+                let keeper = Places { bus: Arc::downgrade(this), places: Arc::clone(&places), capacity };
                 let queue = Arc::new(RecorderQueue::new(keeper));
-                let recorder = Recorder { name, queue: Arc::clone(&queue), places };
+                let recorder = Recorder { name, queue: Arc::clone(&queue), places, capacity };
                 (Target::Recorder(recorder), Queue::Recorder(queue))
             }
         };
@@ -290,9 +298,9 @@ impl Route {
     }
 
     /// Whether a message may come: a viewer always takes it, and a recorder that is gone holds nobody up.
-    fn try_reserve(&self) -> bool {
+    fn try_reserve(&self, message: &Message) -> bool {
         let Target::Recorder(recorder) = &self.target else { return true };
-        match recorder.places.try_acquire() {
+        match recorder.places.try_acquire_many(recorder.places_of(message)) {
             Ok(permit) => {
                 permit.forget();
                 true
@@ -302,9 +310,9 @@ impl Route {
         }
     }
 
-    fn release(&self) {
+    fn release(&self, message: &Message) {
         if let Target::Recorder(recorder) = &self.target {
-            recorder.places.add_permits(1);
+            recorder.places.add_permits(message.places(recorder.capacity));
         }
     }
 
@@ -336,17 +344,18 @@ impl Drop for Tie {
 struct Places {
     bus: Weak<Shared>,
     places: Arc<Semaphore>,
+    capacity: usize,
 }
 
 impl Keeper for Places {
-    fn acknowledged(&self, _key: u64) {
-        self.places.add_permits(1);
+    fn acknowledged(&self, _key: u64, message: &Message) {
+        self.places.add_permits(message.places(self.capacity));
     }
 
     fn given_back(&self, queue: &RecorderQueue, mut entry: Entry) {
         // Where a recorder of `dead.` is full, the message stays with this one and is tried once more.
         if entry.tries >= TRIES_MAX && self.bus.upgrade().is_none_or(|bus| bus.set_aside(&entry.message)) {
-            self.places.add_permits(1);
+            self.places.add_permits(entry.message.places(self.capacity));
             return;
         }
         entry.tries += 1;

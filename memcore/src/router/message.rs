@@ -54,11 +54,20 @@ pub struct Message {
     pub id: Option<MessageId>,
 }
 
+/// What one place of a queue may hold: 4,096 places are 64 MiB at most.
+const PLACE_BYTES: usize = 16 << 10;
+
 impl Message {
     /// A message without an id.
     #[must_use]
     pub fn new(subject: Subject, payload: impl Into<Bytes>) -> Self {
         Self { subject, payload: payload.into(), id: None }
+    }
+
+    /// How many places it takes up in a queue: one, and one more for each [`PLACE_BYTES`] of its payload, so that a queue is
+    /// bounded in bytes too.
+    pub(super) fn places(&self, capacity: usize) -> usize {
+        (1 + self.payload.len() / PLACE_BYTES).min(capacity)
     }
 
     /// The same message with an id.
@@ -93,7 +102,7 @@ impl Delivered {
     /// Done with: it will not come again.
     pub fn ack(mut self) {
         if let Some(receipt) = self.receipt.take() {
-            receipt.queue.acknowledge(receipt.key);
+            receipt.queue.acknowledge(receipt.key, &self.message);
         }
     }
 

@@ -15,7 +15,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A viewer's queue: at most `capacity` messages; never makes a publisher wait.
+/// A viewer's queue: messages of at most `capacity` places; never makes a publisher wait.
 ///
 /// On overflow the oldest message of the least rank goes, and is counted. Commands and hellos never go: when they alone
 /// fill the queue and one more arrives, the viewer is cut off.
@@ -28,6 +28,8 @@ pub(super) struct ViewerQueue {
 struct ViewerState {
     /// By rank: data, then events and results, then commands and hellos; each with its place in the order of arrival.
     lanes: [VecDeque<(u64, Message)>; 3],
+    /// How many places they take up.
+    places: usize,
     arrived: u64,
     lost: u64,
     lost_reported: u64,
@@ -68,7 +70,7 @@ impl ViewerQueue {
         let mut state = lock(&self.state);
         let mut taken = 0;
         while taken < limit
-            && let Some(message) = state.pop()
+            && let Some(message) = state.pop(self.capacity)
         {
             let lost_before = state.lost - state.lost_reported;
             state.lost_reported = state.lost;
@@ -97,6 +99,7 @@ impl ViewerQueue {
         let mut state = lock(&self.state);
         state.ended = true;
         state.lanes = Default::default();
+        state.places = 0;
     }
 
     pub(super) fn lost(&self) -> u64 {
@@ -110,19 +113,23 @@ impl ViewerQueue {
 
 impl ViewerState {
     fn push(&mut self, message: Message, capacity: usize) -> Option<Waker> {
-        let rank = rank(message.subject.kind());
-        if self.lanes.iter().map(VecDeque::len).sum::<usize>() >= capacity && !self.make_room(rank) {
-            return if self.ended { self.waker.take() } else { None };
+        let (rank, places) = (rank(message.subject.kind()), message.places(capacity));
+        while self.places + places > capacity {
+            if !self.make_room(rank, capacity) {
+                return if self.ended { self.waker.take() } else { None };
+            }
         }
+        self.places += places;
         self.lanes[rank].push_back((self.arrived, message));
         self.arrived += 1;
         self.waker.take()
     }
 
     /// Whether a message of that rank may come in now that the queue is full.
-    fn make_room(&mut self, rank: usize) -> bool {
+    fn make_room(&mut self, rank: usize, capacity: usize) -> bool {
         self.lost += 1;
         let oldest = self.lanes[..KEPT].iter_mut().take(rank + 1).find_map(VecDeque::pop_front);
+        self.places -= oldest.as_ref().map_or(0, |(_, message)| message.places(capacity));
         if oldest.is_none() && rank == KEPT {
             self.ended = true;
             self.cut_off = true;
@@ -130,9 +137,11 @@ impl ViewerState {
         oldest.is_some()
     }
 
-    fn pop(&mut self) -> Option<Message> {
+    fn pop(&mut self, capacity: usize) -> Option<Message> {
         let lane = self.lanes.iter_mut().filter(|lane| !lane.is_empty()).min_by_key(|lane| lane[0].0)?;
-        lane.pop_front().map(|(_, message)| message)
+        let (_, message) = lane.pop_front()?;
+        self.places -= message.places(capacity);
+        Some(message)
     }
 }
 
@@ -148,14 +157,14 @@ pub(super) struct Entry {
 /// What a bus does with the outcome of a delivery.
 pub(super) trait Keeper: Send + Sync {
     /// The recorder is done with it.
-    fn acknowledged(&self, key: u64);
+    fn acknowledged(&self, key: u64, message: &Message);
     /// The recorder is not done with it: it comes again, or is set aside.
     fn given_back(&self, queue: &RecorderQueue, entry: Entry);
     /// The recorder is gone.
     fn abandoned(&self);
 }
 
-/// A recorder's queue. It drops nothing; its bus admits only as many messages as the recorder's capacity, counting those
+/// A recorder's queue. It drops nothing; its bus admits only messages of as many places as the recorder's capacity, counting those
 /// that are handed out and unacknowledged, and waits otherwise.
 pub(super) struct RecorderQueue {
     state: Mutex<RecorderState>,
@@ -244,8 +253,8 @@ impl RecorderQueue {
         self.keeper.abandoned();
     }
 
-    pub(super) fn acknowledge(&self, key: u64) {
-        self.keeper.acknowledged(key);
+    pub(super) fn acknowledge(&self, key: u64, message: &Message) {
+        self.keeper.acknowledged(key, message);
     }
 
     pub(super) fn give_back(&self, key: u64, message: Message, tries: u32) {

@@ -1,6 +1,6 @@
 //! What holds for the embedded bus beyond the common behaviour: it makes publishers wait, at once and in order.
 
-use memcore::router::{Attempt, Bus, EmbeddedBus};
+use memcore::router::{Attempt, Bus, EmbeddedBus, Message};
 
 use crate::story::{data, numbered, numbers, publish, recorder, soon, subscribe, take, text, viewer};
 
@@ -171,4 +171,24 @@ async fn four_publishers_through_a_narrow_recorder_keep_the_order_of_each_device
     for publisher in publishers {
         publisher.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn long_messages_take_up_several_places_so_that_queues_are_bounded_in_bytes() {
+    let long = |n: u64| Message { payload: vec![b'x'; 100_000].into(), ..data("home1.pv", n) };
+    let bus = EmbeddedBus::new();
+    let mut history = subscribe(&bus, "mem.>", recorder("history", 20)).await;
+    let mut live = subscribe(&bus, "mem.>", viewer(20)).await;
+    let accepted = |message| matches!(bus.try_publish(message).unwrap(), Attempt::Accepted);
+    // 100,000 bytes are seven times 16 KiB: two such messages and six short ones fill twenty places.
+    assert!(accepted(long(0)) && accepted(long(1)) && !accepted(long(2)));
+    assert!((2..8).all(|n| accepted(data("home1.pv", n))));
+    assert!(!accepted(data("home1.pv", 8)));
+    history.next().await.unwrap().ack();
+    assert!((8..15).all(|n| accepted(data("home1.pv", n))), "its seven places are free again");
+    assert!(!accepted(data("home1.pv", 15)));
+    // The viewer has let go of the oldest as often as it had to.
+    assert_eq!(live.next().await.unwrap().message.payload.len(), 100_000);
+    assert_eq!(live.lost(), 1);
+    drop(history);
 }

@@ -76,7 +76,7 @@ impl Held {
 }
 
 impl Keeper for Held {
-    fn acknowledged(&self, key: u64) {
+    fn acknowledged(&self, key: u64, _message: &Message) {
         self.release(key, Outcome::Done);
     }
 

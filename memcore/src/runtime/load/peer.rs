@@ -325,7 +325,9 @@ impl Writing {
                 Some(every) => {
                     let next = begun + offset + every.mul_f64((self.sequence - first) as f64);
                     tokio::time::sleep_until(next.into()).await;
-                    1
+                    // Clocks wake in steps: what is due by then goes out together.
+                    let due = next.elapsed().as_secs_f64() / every.as_secs_f64();
+                    1 + due as u64 / fleet.messages.rows() as u64
                 }
             };
             while self.sequence - window.acked.load(Ordering::Acquire) >= fleet.window {

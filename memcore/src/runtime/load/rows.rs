@@ -62,7 +62,8 @@ impl Messages {
             (encoding, rows) => {
                 let later = |number: usize| time.saturating_add(Span::from_seconds(number as i64));
                 let times: Vec<_> = (0..rows).map(later).collect();
-                let values: Vec<_> = (at..at + rows).flat_map(|row| self.values[row % self.values.len()].iter().copied()).collect();
+                let values: Vec<_> =
+                    (at..at + rows).flat_map(|row| self.values[row % self.values.len()].iter().copied()).collect();
                 encoding.encode_rows(first, &times, &values, &self.channels, out);
             }
         }
