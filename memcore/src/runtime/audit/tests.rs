@@ -85,6 +85,16 @@ fn a_trail_without_the_word_of_where_it_was_left_is_told_until_somebody_goes_on_
 }
 
 #[test]
+fn a_trail_is_whole_from_its_first_moment_on() {
+    let folder = tempfile::tempdir().unwrap();
+    // Written, and not yet synced.
+    Trail::open(folder.path(), PLENTY).append(&[draft(0), draft(1)]).unwrap();
+    assert!(verify_audit(folder.path()).unwrap().is_whole());
+    fs::remove_file(folder.path().join("audit.head")).unwrap();
+    assert!(faults(folder.path())[0].contains("whether the end was cut cannot be told"));
+}
+
+#[test]
 fn a_line_that_is_forged_with_a_hash_of_its_own_breaks_the_chain_after_it() {
     let folder = trail(3);
     let (mut text, other) = (lines(folder.path()), tempfile::tempdir().unwrap());

@@ -84,6 +84,10 @@ impl Trail {
         let now = drafts.first().map_or(Timestamp::MIN, |draft| draft.time);
         let mut text = Vec::new();
         let mut head = self.catch_up(&mut file, now, &mut text)?;
+        if head.number == 0 {
+            // From its first line on a trail has its head: one without has lost it.
+            self.put_head(&head)?;
+        }
         for draft in drafts {
             if file.metadata().map_err(failed)?.len() + text.len() as u64 + LINE_BYTES > self.file_bytes {
                 write_whole(&mut file, &text).map_err(failed)?;
@@ -112,7 +116,11 @@ impl Trail {
         if read_head(&self.site).is_some_and(|head| head.number > self.head.number) {
             return Ok(());
         }
-        let text = serde_json::to_vec(&self.head).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
+        self.put_head(&self.head)
+    }
+
+    fn put_head(&self, head: &Head) -> Result<()> {
+        let text = serde_json::to_vec(head).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
         replace_private_file_soon(&self.site.join("audit.head"), &text)
     }
 
