@@ -46,6 +46,8 @@ struct Seen {
     at_start: Option<f64>,
     /// The fallback of its last lease, and whether the device may have lost that this lease is over.
     last_fallback: Option<f64>,
+    /// The fallbacks of commands that were begun and refused since the last that had an effect: the refusals may be lost.
+    begun: Vec<f64>,
     perhaps_open: bool,
 }
 
@@ -76,6 +78,7 @@ impl Witness {
             free_since: Duration::ZERO,
             at_start: None,
             last_fallback: None,
+            begun: Vec::new(),
             perhaps_open: false,
         };
         Self {
@@ -121,14 +124,18 @@ impl Witness {
         if stuck {
             if let (Cause::Command { instruction, .. }, Some(seen)) = (&self.cause, self.channels.get_mut(name)) {
                 // Begun all the same: after a power cut its lease may seem open.
-                seen.last_fallback = instruction.fallback.or(seen.last_fallback);
+                let declared = instruction.fallback.or(seen.channel.rules.fallback);
+                seen.begun.extend(instruction.lease.and(declared));
             }
             return Err(Refused { code: "stuck".into(), reason: "the contactor is stuck".into() });
         }
         let cause = self.cause.clone();
         self.note(|| format!("{name} := {value}, {cause:?}"));
         match cause {
-            Cause::Command { instruction, expired, counted } => self.effect(name, value, &instruction, expired, counted),
+            Cause::Command { instruction, expired, counted } => {
+                self.effect(name, value, &instruction, expired, counted);
+                self.channels.get_mut(name).into_iter().for_each(|seen| seen.begun.clear());
+            }
             cause => self.own(name, value, &cause),
         }
         let now = self.now;
@@ -180,7 +187,7 @@ impl Witness {
         let Some(seen) = self.channels.get_mut(name) else { return };
         let turn = matches!(cause, Cause::Turn);
         // After a power cut a lease that was over may seem open: then its fallback is safe, too.
-        let falls_again = seen.perhaps_open && seen.last_fallback == Some(value);
+        let falls_again = seen.perhaps_open && (seen.last_fallback == Some(value) || seen.begun.contains(&value));
         let falls = seen.owed.is_some_and(|owed| owed.fallback == value && (turn || owed.ends <= now));
         let steps = seen.target.is_some_and(|target| {
             let (low, high) = (seen.value.min(target), seen.value.max(target));
