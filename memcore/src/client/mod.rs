@@ -28,5 +28,7 @@ pub use buffer::BufferSync;
 pub use commands::{CommandHandler, ReadHandler, Refused};
 pub use device::{Device, LinkState};
 pub use options::DeviceOptions;
+#[cfg(feature = "gateway")]
 pub(crate) use outbox::new_boot;
+#[cfg(feature = "gateway")]
 pub(crate) use tls::{client_config, server_name};

@@ -75,6 +75,7 @@ impl CommandRules {
 
     /// Whether a value, in the channel's own unit, is one for safety: 0 or the declared fallback. Units are converted in between,
     /// so that the last digits do not count.
+    #[cfg(any(feature = "client", feature = "gateway"))]
     pub(crate) fn is_safe(&self, value: f64) -> bool {
         value == 0.0 || self.fallback.is_some_and(|fallback| (value - fallback).abs() <= 1e-9 * fallback.abs())
     }

@@ -198,6 +198,7 @@ impl Store {
     }
 
     /// Whether [`register`](Self::register) would change nothing: such a device need not wait for the disk.
+    #[cfg(feature = "gateway")]
     pub(crate) fn is_registered(&self, device: &DeviceName, channels: &[Channel]) -> bool {
         let shared = self.shared();
         let state = shared.read();
