@@ -1,4 +1,4 @@
-//! A real board as a device of the link: a UDP socket around a [`Poller`], and a [`Device`] that sends what it reads.
+//! A real board as a device of the link: a UDP socket around a poller, and a [`Device`] that sends what it reads.
 //!
 //! Every node has a channel a quantity that the board answers: `node0.power` to `node7.power`, `.voltage`, `.current`,
 //! `.energy`, `.charge`, `.ac_power`, `.ac_voltage`, and `.switch`, which takes commands (0 off, 1 on).
