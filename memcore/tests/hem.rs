@@ -4,6 +4,8 @@
 
 #[path = "common/child.rs"]
 mod child;
+#[path = "common/until.rs"]
+mod until;
 #[path = "common/wire.rs"]
 mod wire;
 
@@ -21,6 +23,7 @@ use memcore::{
     CommandRequest, Config, EmulatorOptions, ErrorKind, HemEmulator, ProofKind, Query, Server, ServerHandle, serve,
 };
 use tokio::net::UdpSocket;
+use until::until;
 use wire::{Weather, Wire};
 
 const STEP: Span = Span::from_millis(100);
@@ -48,17 +51,6 @@ fn values(server: &Server, series: &str) -> Vec<f64> {
     result.map_or(Vec::new(), |result| {
         result.series().iter().flat_map(|series| series.values().unwrap().values().to_vec()).collect()
     })
-}
-
-/// Waits for an event, long enough for a busy machine.
-async fn until(what: &str, mut reached: impl FnMut() -> bool) {
-    for _ in 0..3000 {
-        if reached() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{what} was not reached in time");
 }
 
 /// One who asks as an app does: one datagram out, one in; none where nothing comes in a second.

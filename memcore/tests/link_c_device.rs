@@ -4,8 +4,12 @@
 
 #[path = "common/child.rs"]
 mod child;
+#[path = "common/mutation.rs"]
+mod mutation;
 #[path = "common/tool_chain.rs"]
 mod tool_chain;
+#[path = "common/until.rs"]
+mod until;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,10 +22,12 @@ use memcore::gateway::{Certificates, Identity};
 use memcore::model::{CommandState, Pattern, Span, Timestamp};
 use memcore::protocol::Bundle;
 use memcore::{CommandRequest, Config, ProofKind, Query, Server, serve};
+use mutation::Random;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tool_chain::compiled;
+use until::until;
 
 /// The device's program in a folder of its own, with what it says in a file.
 struct Device {
@@ -77,16 +83,6 @@ fn expected(count: u32) -> Vec<f64> {
 
 fn relay(value: f64) -> CommandRequest {
     CommandRequest::new("home1.meter.relay".parse().unwrap(), value)
-}
-
-async fn until(what: &str, mut reached: impl FnMut() -> bool) {
-    for _ in 0..1500 {
-        if reached() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("{what} was not reached in time");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -194,19 +190,6 @@ async fn it_says_nothing_to_a_server_whose_ca_or_name_is_another() {
 
 const WELCOME: &str = "{\"type\":\"welcome\",\"version\":1,\"device\":\"home1.meter\",\"epoch\":1,\"time_us\":1763000000000000,\
                        \"durable\":0,\"message_bytes\":1048576}\n";
-
-/// SplitMix64: the same inputs in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) as usize % bound.max(1)
-    }
-}
 
 /// What no server says, or not like this.
 fn hostile_lines() -> Vec<Vec<u8>> {

@@ -3,6 +3,8 @@
 
 #[path = "common/child.rs"]
 mod child;
+#[path = "common/until.rs"]
+mod until;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,6 +13,7 @@ use std::time::Duration;
 use child::Running;
 use memcore::model::{CommandState, Pattern, Span};
 use memcore::{CommandRequest, Config, ErrorKind, ProofKind, Query, Server, serve};
+use until::until;
 
 fn python() -> &'static str {
     let known = Command::new("python3").arg("--version").output();
@@ -51,16 +54,6 @@ fn values(server: &Server, series: &str) -> Vec<f64> {
     result.map_or(Vec::new(), |result| {
         result.series().iter().flat_map(|series| series.values().unwrap().values().to_vec()).collect()
     })
-}
-
-async fn until(what: &str, mut reached: impl FnMut() -> bool) {
-    for _ in 0..1500 {
-        if reached() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("{what} was not reached in time");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,25 +3,15 @@
 
 #[path = "common/attack.rs"]
 mod attack;
+#[path = "common/mutation.rs"]
+mod mutation;
 #[path = "common/rounds.rs"]
 mod rounds;
 
 use std::path::Path;
 
+use mutation::{Random, mutated};
 use rounds::Rounds;
-
-/// SplitMix64: the same inputs in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) as usize % bound.max(1)
-    }
-}
 
 /// Pieces that mean something to the decoder, so that mutations reach beyond its first check.
 const WORDS: &[&[u8]] = &[
@@ -70,26 +60,6 @@ const WORDS: &[&[u8]] = &[
     b"\x1b\0\x20\0\0\0\0\0\x01",
 ];
 
-fn mutated(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = seeds[random.below(seeds.len())].clone();
-    for _ in 0..=random.below(6) {
-        let at = random.below(bytes.len() + 1);
-        match random.below(6) {
-            0 if at < bytes.len() => bytes[at] = random.below(256) as u8,
-            1 => drop(bytes.drain(at..(at + random.below(20)).min(bytes.len()))),
-            2 => drop(bytes.splice(at..at, WORDS[random.below(WORDS.len())].iter().copied())),
-            3 => bytes.truncate(at),
-            4 => {
-                let end = (at + random.below(60)).min(bytes.len());
-                let copy = bytes[at..end].to_vec();
-                bytes.splice(at..at, copy);
-            }
-            _ => bytes.extend_from_slice(&seeds[random.below(seeds.len())]),
-        }
-    }
-    bytes
-}
-
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
     let mut files: Vec<_> = std::fs::read_dir(&folder)
@@ -110,7 +80,7 @@ fn attacked(target: &str, attack: fn(&[u8])) {
     assert!(in_cbor >= 10 && seeds.len() - in_cbor >= 10, "{in_cbor} of {} seeds are CBOR", seeds.len());
     seeds.iter().for_each(|seed| attack(seed));
     for seed in &mut Rounds::of(ROUNDS) {
-        attack(&mutated(&mut Random(seed), &seeds));
+        attack(&mutated(&mut Random(seed), &seeds, WORDS, b""));
     }
 }
 

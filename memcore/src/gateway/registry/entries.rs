@@ -183,14 +183,6 @@ struct Contents<D> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ContentsV1 {
-    #[allow(dead_code, reason = "read by itself before the rest")]
-    version: u32,
-    devices: BTreeMap<String, EntryV1>,
-}
-
-#[derive(Deserialize)]
 struct EntryV1 {
     device: DeviceName,
     enrolled_us: Timestamp,
@@ -206,6 +198,9 @@ enum ProofV1 {
     Secret { salt: String, hmac_sha256: String },
     Certificate {},
 }
+
+/// As version 1 had them.
+type ContentsV1 = Contents<BTreeMap<String, EntryV1>>;
 
 impl ContentsV1 {
     /// The key names the enrolment: a device had one.
