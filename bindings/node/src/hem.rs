@@ -154,7 +154,9 @@ impl NativeHemEmulator {
     /// Pulls its plug.
     #[napi]
     pub async fn close(&self) -> Result<()> {
-        drop(self.emulator.lock().await.take());
+        if let Some(emulator) = self.emulator.lock().await.take() {
+            emulator.close().await;
+        }
         Ok(())
     }
 }
@@ -199,7 +201,9 @@ impl NativeHemEndpoint {
     /// Stops answering.
     #[napi]
     pub async fn close(&self) -> Result<()> {
-        drop(self.served.lock().await.take());
+        if let Some(served) = self.served.lock().await.take() {
+            served.close().await;
+        }
         Ok(())
     }
 }

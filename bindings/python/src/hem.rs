@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 
 use crate::errors::{invalid, raised};
 use crate::owned::Owned;
-use crate::runtime::{drop_outside, wait};
+use crate::runtime::wait;
 
 /// A board that is polled.
 #[pyclass(frozen, module = "memcore._memcore")]
@@ -90,9 +90,12 @@ impl HemEndpoint {
         self.address.to_string()
     }
 
-    fn close(&self) -> PyResult<()> {
-        drop_outside(self.served.take()?);
-        Ok(())
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(served) = self.served.take()? else { return Ok(()) };
+        wait(py, async move {
+            served.close().await;
+            Ok(())
+        })
     }
 }
 
@@ -118,9 +121,12 @@ impl HemEmulator {
         self.address.to_string()
     }
 
-    fn close(&self) -> PyResult<()> {
-        drop_outside(self.emulator.take()?);
-        Ok(())
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(emulator) = self.emulator.take()? else { return Ok(()) };
+        wait(py, async move {
+            emulator.close().await;
+            Ok(())
+        })
     }
 }
 

@@ -179,8 +179,10 @@ impl Gateway {
     }
 
     /// Stops accepting, tells every device to reconnect later, and waits for their connections to end.
-    pub async fn shutdown(self, within: Duration) {
+    pub async fn shutdown(mut self, within: Duration) {
         self.accepting.abort();
+        // The port is free only when the task is gone.
+        let _ = (&mut self.accepting).await;
         self.stop.send_replace(Stage::Stopping);
         // All permits back: no connection left.
         let all = u32::try_from(self.most).unwrap_or(u32::MAX);

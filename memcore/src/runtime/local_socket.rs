@@ -106,6 +106,12 @@ impl LocalSocket {
         let accepting = tokio::spawn(accept(listener, core.clone(), address));
         Ok(Some(Self { path, accepting }))
     }
+
+    /// Ends it: nobody is accepted any more.
+    pub(crate) async fn close(mut self) {
+        self.accepting.abort();
+        let _ = (&mut self.accepting).await;
+    }
 }
 
 impl Drop for LocalSocket {

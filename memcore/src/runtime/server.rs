@@ -210,12 +210,16 @@ impl Server {
     /// # Errors
     /// [`Io`](ErrorKind::Io) where the last writes did not reach the disk.
     pub async fn shutdown(mut self) -> Result<()> {
-        drop(self.local.take());
+        if let Some(local) = self.local.take() {
+            local.close().await;
+        }
         let served = self.gateway.is_some();
         #[cfg(feature = "adapters")]
         {
             let Hem { boards, served } = std::mem::take(&mut self.hem);
-            drop(served);
+            if let Some(served) = served {
+                served.close().await;
+            }
             boards.close().await;
         }
         if let Some(gateway) = self.gateway.take() {

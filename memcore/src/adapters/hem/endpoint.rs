@@ -82,7 +82,7 @@ impl EndpointOptions {
     }
 }
 
-/// An endpoint that answers. Dropping it ends it.
+/// An endpoint that answers. Dropping it ends it soon; [`close`](HemEndpoint::close) waits for the end.
 #[derive(Debug)]
 pub struct HemEndpoint {
     address: SocketAddr,
@@ -108,6 +108,12 @@ impl HemEndpoint {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Ends it. When this returns nothing answers any more, and the address is free.
+    pub async fn close(mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
     }
 }
 

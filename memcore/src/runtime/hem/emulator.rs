@@ -37,10 +37,11 @@ impl Default for EmulatorOptions {
     }
 }
 
-/// An emulated board that answers. Dropping it is pulling its plug.
+/// An emulated board that answers. Dropping it is pulling its plug; [`close`](HemEmulator::close) waits until it is silent.
 #[derive(Debug)]
 pub struct HemEmulator {
-    endpoint: HemEndpoint,
+    endpoint: Option<HemEndpoint>,
+    address: SocketAddr,
     measuring: JoinHandle<()>,
 }
 
@@ -59,6 +60,7 @@ impl HemEmulator {
         board.lock().measure(step);
         let endpoint = EndpointOptions { listen, allow_network, requests_per_second: REQUESTS_PER_SECOND };
         let endpoint = HemEndpoint::listen(endpoint, Host(board.clone())).await?;
+        let address = endpoint.address();
         let measuring = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(step.to_duration());
             loop {
@@ -66,13 +68,20 @@ impl HemEmulator {
                 board.lock().measure(step);
             }
         });
-        Ok(Self { endpoint, measuring })
+        Ok(Self { endpoint: Some(endpoint), address, measuring })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.endpoint.address()
+        self.address
+    }
+
+    /// Pulls its plug. When this returns nothing answers any more, and the address is free.
+    pub async fn close(mut self) {
+        if let Some(endpoint) = self.endpoint.take() {
+            endpoint.close().await;
+        }
     }
 }
 

@@ -32,10 +32,11 @@ const CONFIRMED_WITHIN: Duration = Duration::from_secs(10);
 const UNSPOKEN_AGE: Span = Span::from_seconds(60);
 const LEAST_AGE: Span = Span::from_seconds(10);
 
-/// An endpoint that answers. Dropping it ends it.
+/// An endpoint that answers. Dropping it ends it soon; [`close`](ServedHem::close) waits for the end.
 #[derive(Debug)]
 pub struct ServedHem {
-    endpoint: HemEndpoint,
+    endpoint: Option<HemEndpoint>,
+    address: SocketAddr,
     following: JoinHandle<()>,
 }
 
@@ -53,13 +54,21 @@ impl ServedHem {
             view.take(series.channel, sample);
         }
         let endpoint = HemEndpoint::listen(options, Host(view.clone())).await?;
-        Ok(Self { endpoint, following: tokio::spawn(follow(readings, view)) })
+        let address = endpoint.address();
+        Ok(Self { endpoint: Some(endpoint), address, following: tokio::spawn(follow(readings, view)) })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.endpoint.address()
+        self.address
+    }
+
+    /// Ends it. When this returns nothing answers any more, and the address is free.
+    pub async fn close(mut self) {
+        if let Some(endpoint) = self.endpoint.take() {
+            endpoint.close().await;
+        }
     }
 }
 
