@@ -30,6 +30,7 @@ pub mod adapters;
 pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod control;
 pub mod doctor;
 pub mod energy;
 mod error;

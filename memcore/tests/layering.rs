@@ -12,7 +12,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("energy", &["error", "model"]),
     ("doctor", &["error", "model", "energy"]),
     ("optimize", &["error", "model", "energy"]),
-    ("control", &["error", "model"]),
+    ("control", &["error", "model", "energy", "optimize"]),
     ("store", &["error", "model", "energy"]),
     ("router", &["error", "model"]),
     ("gateway", &["error", "model", "protocol"]),

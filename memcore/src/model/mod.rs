@@ -18,6 +18,7 @@ mod rules;
 mod selection;
 mod time;
 mod unit;
+pub(crate) mod written;
 
 pub use channel::{Channel, ChannelBuilder, Kind, LabelPosition, SignConvention, ValidRange};
 pub use command::{Command, CommandId, CommandState};

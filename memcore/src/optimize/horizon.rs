@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::written;
 use crate::energy::{Every, buckets};
 use crate::error::{Error, Result};
+use crate::model::written;
 use crate::model::{Span, Timestamp};
 
 /// The most steps that a plan may have: a year of quarters of an hour is 35,040.

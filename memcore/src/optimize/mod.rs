@@ -29,7 +29,6 @@ mod structured;
 mod verify;
 mod walk;
 mod words;
-mod written;
 
 pub mod network;
 

@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::written;
 use super::{Asset, Horizon, Link, Profile};
-use crate::error::Error;
+use crate::model::written;
 use crate::model::{Currency, Span};
 
 /// What a plan is made for. Power in W, energy in Wh, money in [`currency`](Self::currency), times in UTC.
@@ -17,7 +16,7 @@ pub struct Site {
     #[serde(default)]
     pub name: String,
     /// The money that every price is in.
-    #[serde(with = "currency")]
+    #[serde(with = "written::currency")]
     pub currency: Currency,
     /// The steps to decide about.
     pub horizon: Horizon,
@@ -142,18 +141,4 @@ pub struct PreviousPower {
     pub asset: String,
     /// Its net power, in W, positive into the asset. None where the previous plan did not reach.
     pub power_w: Vec<Option<f64>>,
-}
-
-/// A currency as its code.
-mod currency {
-    use super::{Currency, Deserialize, Error};
-    use serde::{Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(currency: &Currency, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(currency.code())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Currency, D::Error> {
-        String::deserialize(from)?.parse().map_err(|error: Error| serde::de::Error::custom(error))
-    }
 }

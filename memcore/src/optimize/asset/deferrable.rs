@@ -1,7 +1,7 @@
 //! A load that must run for a given time, and may choose when: a washing machine, a pool pump.
 
-use super::super::written;
 use super::asset;
+use crate::model::written;
 use crate::model::{Span, Timestamp};
 
 asset! {

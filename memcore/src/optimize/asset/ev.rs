@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::written;
 use super::asset;
 use crate::model::Timestamp;
+use crate::model::written;
 
 asset! {
     /// An electric vehicle. Charge and discharge are powers on the AC side; it is there during its sessions only.

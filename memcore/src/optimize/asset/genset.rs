@@ -1,8 +1,9 @@
 //! A generator that is started and stopped: diesel, gas, biogas, CHP.
 
-use super::super::{Profile, written};
+use super::super::Profile;
 use super::asset;
 use crate::model::Span;
+use crate::model::written;
 
 asset! {
     /// A generator. It gives nothing, or a power within `min_w..=max_w`, and pays for starts, for running and for energy.

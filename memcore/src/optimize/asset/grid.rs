@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Profile, written};
+use super::super::Profile;
 use super::asset;
 use crate::model::Span;
+use crate::model::written;
 
 asset! {
     /// A grid connection. Import and export are powers at the connection point, both zero or above.

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Profile, written};
+use super::super::Profile;
 use super::{Terminal, asset};
 use crate::model::Span;
+use crate::model::written;
 
 asset! {
     /// A heat pump. Its power is electric, zero or within `min_w..=max_w`; the heat is `cop` times that.

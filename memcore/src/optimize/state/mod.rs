@@ -5,7 +5,8 @@ mod before;
 
 use serde::{Deserialize, Serialize};
 
-use super::{PreviousPower, written};
+use super::PreviousPower;
+use crate::model::written;
 use crate::model::{Span, Timestamp};
 
 /// The state of a site at an instant, measured or as a plan leaves it. Assets that it does not name keep what they say themselves.

@@ -1,0 +1,37 @@
+//! Control: many wishes, one safe decision. Pure: without I/O, and time is an argument.
+//!
+//! ```text
+//! readings --> Situation --+--> Actor::propose --> Book --\
+//!                          |                               arbitrate --> shape --> Decision --> Orders (leased commands)
+//!                          +--> interlocks ---------------/
+//! ```
+//!
+//! An [`Actor`] proposes; it cannot command. Interlocks say what safety allows, wishes are nested inside it by priority, what
+//! results is shaped to what each device can do, and every step of that is kept in the [`Decision`], which can be asked why. The
+//! rules, numbered, are `docs/control.md`.
+
+mod actor;
+mod arbiter;
+mod controller;
+mod decision;
+mod interlock;
+mod moment;
+mod planning;
+mod proposal;
+mod shape;
+mod site;
+mod situation;
+
+pub use actor::{Actor, View};
+pub use arbiter::Book;
+pub use controller::Controller;
+pub use decision::{AssetDecision, Cause, Decision, Limited, Order, Wish};
+pub use interlock::{Allowed, Interlocks, SumLimit};
+pub use moment::Moment;
+pub use planning::PlannedPowers;
+pub use proposal::{Outcome, Priority, Proposal, ProposalId, ProposalOutcome, Target};
+pub use site::{
+    Asset, CheckedAsset, CheckedCircuit, CheckedGroup, CheckedModel, Circuit, ExternalLimit, Fuel, Group, Island, PhaseUse,
+    Planning, Role, Setpoint, SetpointUnit, ShareBy, SiteModel, Steps, Storage, Tariff, Vehicle,
+};
+pub use situation::{Live, Measure, Situation};

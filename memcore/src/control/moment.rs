@@ -1,0 +1,28 @@
+//! The present, told by both clocks.
+
+use std::time::Duration;
+
+use crate::model::{Clock, Span, Timestamp};
+
+/// The present. Timers run by `elapsed`, which never jumps; calendars and prices go by `wall`, which may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// The monotonic clock: time since any fixed moment.
+    pub elapsed: Duration,
+}
+
+impl Moment {
+    /// The present of a clock.
+    #[must_use]
+    pub fn of(clock: &dyn Clock) -> Self {
+        Self { wall: clock.now(), elapsed: clock.monotonic() }
+    }
+
+    /// So much later, by both clocks.
+    #[must_use]
+    pub fn after(self, span: Span) -> Self {
+        Self { wall: self.wall.saturating_add(span), elapsed: self.elapsed + span.to_duration() }
+    }
+}

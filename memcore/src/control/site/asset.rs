@@ -1,0 +1,288 @@
+//! A device or some of its channels in a role, with what it can do and what is safe for it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Name, Span, written};
+use crate::optimize::Heat;
+
+/// What an asset is to the site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The meter at the grid connection: positive is import.
+    GridMeter,
+    /// A meter of a circuit within the site.
+    Meter,
+    /// A photovoltaic array or another source that can at most be curtailed.
+    Pv,
+    /// A battery.
+    Battery,
+    /// A charger of vehicles.
+    Charger,
+    /// A heat pump or an electric heater.
+    HeatPump,
+    /// A load that is metered, and perhaps limited.
+    Load,
+    /// A generator that is started and stopped.
+    Genset,
+    /// A load that is only switched.
+    Switch,
+}
+
+/// In which unit a setpoint channel takes its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetpointUnit {
+    /// Power in W, passive sign.
+    #[default]
+    W,
+    /// Current of each phase in use, in A.
+    A,
+    /// 1 is on, 0 is off.
+    OnOff,
+}
+
+/// Which conductors an asset uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhaseUse {
+    /// The first alone.
+    L1,
+    /// The second alone.
+    L2,
+    /// The third alone.
+    L3,
+    /// All three, evenly.
+    #[default]
+    Three,
+    /// The first alone or all three, as `phase_setpoint` is told.
+    Switched,
+}
+
+/// A device or some of its channels in a role.
+///
+/// A channel is written as its name within `device`, or as `device:channel`. Fields that do not fit the role are refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asset {
+    /// What the site calls it.
+    pub name: Name,
+    /// What it is to the site.
+    pub role: Role,
+    /// The circuit that feeds it; the top one where it names none.
+    #[serde(default)]
+    pub circuit: Option<Name>,
+    /// The device whose channels are meant; called as the asset unless told.
+    #[serde(default)]
+    pub device: Option<Name>,
+    /// The channel of its power; `power` unless told.
+    #[serde(default)]
+    pub power: Option<String>,
+    /// The channel that takes its setpoint; without one it is not controlled.
+    #[serde(default)]
+    pub setpoint: Option<String>,
+    /// The channel that takes 1 or 3, where phases are switched.
+    #[serde(default)]
+    pub phase_setpoint: Option<String>,
+    /// The channel of its state of charge (battery, vehicle).
+    #[serde(default)]
+    pub soc: Option<String>,
+    /// The channel that says whether a vehicle is connected: 1 or 0.
+    #[serde(default)]
+    pub connected: Option<String>,
+    /// The channels of its currents, L1 first (meters).
+    #[serde(default)]
+    pub currents: Vec<String>,
+    /// The channel of a voltage, in V.
+    #[serde(default)]
+    pub voltage: Option<String>,
+    /// The channel of the frequency, in Hz.
+    #[serde(default)]
+    pub frequency: Option<String>,
+    /// The channel of a temperature, in degrees Celsius (heat pump).
+    #[serde(default)]
+    pub temperature: Option<String>,
+    /// The unit of `setpoint`.
+    #[serde(default)]
+    pub setpoint_unit: SetpointUnit,
+    /// The lowest and highest power, in W, passive sign: a battery's `[-5000, 5000]`, an array's `[-8000, 0]`.
+    #[serde(default)]
+    pub range_w: Option<[f64; 2]>,
+    /// The least power when it runs, in W, as a positive number: between it and zero it cannot run.
+    #[serde(default)]
+    pub least_w: f64,
+    /// Its power goes in steps of so many W.
+    #[serde(default)]
+    pub step_w: Option<f64>,
+    /// Its power is one of these, in W, passive sign, zero included.
+    #[serde(default)]
+    pub levels_w: Vec<f64>,
+    /// How fast its power may change, in W a second.
+    #[serde(default)]
+    pub ramp_w_per_s: Option<f64>,
+    /// How long it must run at the least.
+    #[serde(default, with = "written::span")]
+    pub min_on: Option<Span>,
+    /// How long it must rest at the least.
+    #[serde(default, with = "written::span")]
+    pub min_off: Option<Span>,
+    /// Which conductors it uses.
+    #[serde(default)]
+    pub phases: PhaseUse,
+    /// Volts of a phase against neutral, between current and power.
+    #[serde(default = "super::volts")]
+    pub volts: f64,
+    /// How often its meter reports; silent for three of these is lost. Five seconds unless told.
+    #[serde(default = "five_seconds", with = "written::length")]
+    pub period: Span,
+    /// What holds when nobody decides, in W: the default of control and the fallback of every command.
+    #[serde(default)]
+    pub safe_w: f64,
+    /// What it is taken to draw when its meter is lost, in W; the highest of its range (the lowest for sources) unless told.
+    #[serde(default)]
+    pub assumed_w: Option<f64>,
+    /// Loads with a lower number are shed first; never without one.
+    #[serde(default)]
+    pub shed_order: Option<u8>,
+    /// What a battery stores.
+    #[serde(default)]
+    pub storage: Option<Storage>,
+    /// The vehicle of a charger.
+    #[serde(default)]
+    pub vehicle: Option<Vehicle>,
+    /// What a genset costs.
+    #[serde(default)]
+    pub fuel: Option<Fuel>,
+    /// What a heat pump heats.
+    #[serde(default)]
+    pub heat: Option<Heat>,
+    /// Heat out of a unit of electricity (heat pump). 3 unless told.
+    #[serde(default)]
+    pub cop: Option<f64>,
+}
+
+fn five_seconds() -> Span {
+    Span::from_seconds(5)
+}
+
+impl Asset {
+    /// An asset with its name and role; everything else is as its field says.
+    #[must_use]
+    pub fn new(name: Name, role: Role) -> Self {
+        Self {
+            name,
+            role,
+            circuit: None,
+            device: None,
+            power: None,
+            setpoint: None,
+            phase_setpoint: None,
+            soc: None,
+            connected: None,
+            currents: Vec::new(),
+            voltage: None,
+            frequency: None,
+            temperature: None,
+            setpoint_unit: SetpointUnit::W,
+            range_w: None,
+            least_w: 0.0,
+            step_w: None,
+            levels_w: Vec::new(),
+            ramp_w_per_s: None,
+            min_on: None,
+            min_off: None,
+            phases: PhaseUse::Three,
+            volts: 230.0,
+            period: five_seconds(),
+            safe_w: 0.0,
+            assumed_w: None,
+            shed_order: None,
+            storage: None,
+            vehicle: None,
+            fuel: None,
+            heat: None,
+            cop: None,
+        }
+    }
+}
+
+/// What a battery stores, and how well.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    /// The energy that it can hold, in Wh.
+    pub capacity_wh: f64,
+    /// The lowest state of charge. 0.05 unless told.
+    #[serde(default = "lowest")]
+    pub min_soc: f64,
+    /// The highest state of charge. 1 unless told.
+    #[serde(default = "one")]
+    pub max_soc: f64,
+    /// How far a state of charge may be beyond its bound before that is a fault. 0.01 unless told.
+    #[serde(default = "tolerance")]
+    pub tolerance: f64,
+    /// The share of what flows in that is stored. 0.95 unless told.
+    #[serde(default = "efficiency")]
+    pub charge_efficiency: f64,
+    /// The share of what is stored that flows out. 0.95 unless told.
+    #[serde(default = "efficiency")]
+    pub discharge_efficiency: f64,
+    /// What a kWh discharged costs in wear.
+    #[serde(default)]
+    pub wear_per_kwh: f64,
+}
+
+fn lowest() -> f64 {
+    0.05
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn tolerance() -> f64 {
+    0.01
+}
+
+fn efficiency() -> f64 {
+    0.95
+}
+
+/// The vehicle of a charger, and when its people need it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vehicle {
+    /// The energy that it can hold, in Wh.
+    pub capacity_wh: f64,
+    /// The state of charge that it shall leave with. 0.8 unless told.
+    #[serde(default = "target")]
+    pub target_soc: f64,
+    /// When it leaves, by the clock of the site: `07:00`.
+    #[serde(default)]
+    pub departure: Option<String>,
+    /// The share of what flows in that is stored. 0.9 unless told.
+    #[serde(default = "vehicle_efficiency")]
+    pub charge_efficiency: f64,
+}
+
+fn target() -> f64 {
+    0.8
+}
+
+fn vehicle_efficiency() -> f64 {
+    0.9
+}
+
+/// What a genset costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fuel {
+    /// A kWh at the margin.
+    pub marginal_per_kwh: f64,
+    /// An hour without load.
+    #[serde(default)]
+    pub no_load_per_h: f64,
+    /// A start.
+    #[serde(default)]
+    pub start_cost: f64,
+}
