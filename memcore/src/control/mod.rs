@@ -26,7 +26,7 @@ pub use actor::{Actor, View};
 pub use arbiter::Book;
 pub use controller::Controller;
 pub use decision::{AssetDecision, Cause, Decision, Limited, Order, Wish};
-pub use interlock::{Allowed, Interlocks, SumLimit};
+pub use interlock::{Allowed, Fault, Interlocks, SumLimit};
 pub use moment::Moment;
 pub use planning::{
     Deviation, PlanAnswer, PlanFailure, PlanLook, PlanNews, PlanRequest, PlannedPowers, PlanningGrid, Reason, Replanner,
