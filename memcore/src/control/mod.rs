@@ -22,7 +22,10 @@ mod shape;
 mod site;
 mod situation;
 
-pub use actor::{Actor, View};
+pub use actor::{
+    Actor, Day, Droop, DroopBy, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule, SelfConsumption,
+    StrategyConfig, StrategyKind, SurplusCharging, TimeOfUse, View, Window,
+};
 pub use arbiter::Book;
 pub use controller::Controller;
 pub use decision::{AssetDecision, Cause, Decision, Limited, Order, Wish};
