@@ -31,7 +31,8 @@ pub use moment::Moment;
 pub use planning::PlannedPowers;
 pub use proposal::{Outcome, Priority, Proposal, ProposalId, ProposalOutcome, Target};
 pub use site::{
-    Asset, CheckedAsset, CheckedCircuit, CheckedGroup, CheckedModel, Circuit, ExternalLimit, Fuel, Group, Island, PhaseUse,
-    Planning, Role, Setpoint, SetpointUnit, ShareBy, SiteModel, Steps, Storage, Tariff, Vehicle,
+    Asset, CheckedAsset, CheckedCircuit, CheckedGroup, CheckedModel, Circuit, ExternalLimit, Fuel, Group, Heat,
+    HeatBuilding, HeatTank, Island, Part as ModelPart, PhaseUse, Planning, Role, Setpoint, SetpointUnit, ShareBy,
+    SiteModel, Steps, Storage, Tariff, Vehicle,
 };
 pub use situation::{Live, Measure, Situation};
