@@ -20,8 +20,10 @@ pub struct HeatPumpSettings {
     pub heat_loss: f64,
     /// What it takes to warm it by a kelvin, in Wh/K.
     pub heat_capacity: f64,
-    /// What people, lamps and the sun through the windows add on average, in W.
+    /// What people, lamps and the sun through the windows add on average, in W; negative where heat is drawn (a tank).
     pub gains: f64,
+    /// What is around it, in degC; the air outdoors without one.
+    pub surroundings: Option<f64>,
     /// At first, in degC.
     pub initial_temperature: f64,
     /// Its own thermostat: below the first it runs, above the second it rests, whatever its setpoint says; in degC.
@@ -39,6 +41,7 @@ impl Default for HeatPumpSettings {
             heat_loss: 180.0,
             heat_capacity: 9_000.0,
             gains: 500.0,
+            surroundings: None,
             initial_temperature: 20.5,
             thermostat: [17.0, 24.0],
         }
@@ -53,7 +56,7 @@ impl HeatPumpSettings {
         check_setting("cop", self.cop, 0.5, 20.0)?;
         check_setting("heat_loss", self.heat_loss, 1e-3, 1e9)?;
         check_setting("heat_capacity", self.heat_capacity, 1e-3, 1e12)?;
-        check_setting("gains", self.gains, 0.0, 1e9)?;
+        check_setting("gains", self.gains, -1e9, 1e9)?;
         check_setting("initial_temperature", self.initial_temperature, -50.0, 100.0)?;
         check_setting("thermostat[1]", self.thermostat[1], -50.0, 100.0)?;
         check_setting("thermostat[0]", self.thermostat[0], -50.0, self.thermostat[1])
@@ -120,7 +123,8 @@ impl HeatPump {
         self.power = if wanted == 0.0 && ramped < s.min_power { 0.0 } else { ramped };
         self.energy += self.power * seconds / 3600.0;
 
-        let settled = air + (self.power * self.cop(air) + s.gains) / s.heat_loss;
+        let around = s.surroundings.unwrap_or(air);
+        let settled = around + (self.power * self.cop(air) + s.gains) / s.heat_loss;
         let constant = 3600.0 * s.heat_capacity / s.heat_loss;
         self.temperature = settled + (self.temperature - settled) * libm::exp(-seconds / constant);
     }
