@@ -5,10 +5,12 @@ mod build;
 mod check;
 mod checked;
 mod heat;
+#[cfg(test)]
+mod tests;
 
 pub use asset::{Asset, Fuel, PhaseUse, Role, SetpointUnit, Storage, Vehicle};
 pub use build::Part;
-pub use checked::{CheckedAsset, CheckedCircuit, CheckedGroup, CheckedModel, Setpoint, Steps};
+pub use checked::{CheckedAsset, CheckedCircuit, CheckedExternal, CheckedGroup, CheckedModel, Setpoint, Steps};
 pub use heat::{Heat, HeatBuilding, HeatTank};
 use serde::{Deserialize, Serialize};
 
