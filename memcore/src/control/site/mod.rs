@@ -14,6 +14,7 @@ pub use checked::{CheckedAsset, CheckedCircuit, CheckedExternal, CheckedGroup, C
 pub use heat::{Heat, HeatBuilding, HeatTank};
 use serde::{Deserialize, Serialize};
 
+use crate::control::StrategyConfig;
 use crate::model::{Currency, Name, OPERATOR_DEFAULT, Span, written};
 
 /// A site as its owner describes it: one TOML or JSON file, or the builders of each language. Unknown fields are refused.
@@ -61,6 +62,9 @@ pub struct SiteModel {
     /// How plans are made and followed; none are made without it.
     #[serde(default)]
     pub planning: Option<Planning>,
+    /// Who proposes, of those that are built in.
+    #[serde(default, rename = "strategy", alias = "strategies")]
+    pub strategies: Vec<StrategyConfig>,
 }
 
 fn operator() -> Name {

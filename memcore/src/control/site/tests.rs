@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::control::Measure;
+use crate::control::{Measure, SelfConsumption, StrategyKind};
 
 const HOME: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/home.control.toml"));
 const ISLAND: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/island.control.toml"));
@@ -116,6 +116,7 @@ fn builders_say_what_files_say() {
         external = [{ name = "dso", signal = "box14a:limit", failsafe_w = 4200, members = ["battery", "box"] }]
         tariff = { buy_per_kwh = 0.3 }
         planning = {}
+        strategy = [{ kind = "self_consumption" }]
     "#;
     let built = || -> crate::error::Result<SiteModel> {
         let battery = Asset::battery("battery", 10_000.0, [-5_000.0, 5_000.0])?.soc("soc").setpoint("power");
@@ -131,7 +132,8 @@ fn builders_say_what_files_say() {
             .with(Group::new("flexible", ["battery", "box"])?.share_by(ShareBy::Soc))
             .with(ExternalLimit::new("dso", "box14a:limit", 4_200.0)?.members(["battery", "box"])?)
             .with(Tariff { buy_per_kwh: Some(0.3), ..Tariff::default() })
-            .with(Planning::default()))
+            .with(Planning::default())
+            .with(StrategyKind::SelfConsumption(SelfConsumption::default())))
     };
     assert_eq!(built().unwrap(), read(file));
     assert!(Asset::load("my load").unwrap_err().message().contains("my load"));
@@ -222,11 +224,7 @@ fn what_cannot_be_is_refused_by_name() {
             "circuit is attic, expected the name of a",
         ),
         ("within = \"main\"", "within = \"cellar\"", "circuit garage: within is cellar, expected the name of a circuit"),
-        (
-            "name = \"main\"\n",
-            "name = \"main\"\nwithin = \"garage\"\n",
-            "goes in a circle: main within garage within main",
-        ),
+        ("name = \"main\"\n", "name = \"main\"\nwithin = \"garage\"\n", "goes in a circle: main within garage within main"),
         ("meter = \"grid\"", "meter = \"battery\"", "meter is battery of role battery, expected one of role grid_meter"),
         ("meter = \"grid\"", "meter = \"gird\"", "circuit main: meter is gird, expected the name of an asset"),
         ("meter = \"grid\"", "margin = 0.6", "circuit main: margin is 0.6, expected from 0 to 0.5"),
@@ -250,6 +248,7 @@ fn what_cannot_be_is_refused_by_name() {
         ("sell_per_kwh = 0.08", "buy_per_kwh = 0.3", "buy_per_kwh is 0.3 beside buy_series of \"market:buy_price\""),
         ("sell_per_kwh = 0.08", "demand_interval = \"15m\"", "tariff: demand_interval is given without demand_per_kw"),
         ("sell_per_kwh = 0.08", "sell_per_kwh = nan", "tariff: sell_per_kwh is NaN, expected a number"),
+        ("kind = \"follow_plan\"", "kind = \"self_consumption\"", "self_consumption: name is self_consumption, as another"),
         ("every = \"15m\"\nahead", "every = \"2h\"\nahead", "planning: valid_for is 1h, expected at least `every` of 2h"),
         ("ahead = \"1d\"", "ahead = \"1h\"\nsoc_off = 10", "planning: soc_off is 10"),
         ("ahead = \"1d\"", "ahead = \"50m\"", "ahead is 50m, expected a whole number of steps of 15m"),

@@ -30,6 +30,7 @@ impl SiteModel {
             return Err(Error::invalid("the site model is too large"));
         }
         whole::names(&mut report, self);
+        whole::strategies(&mut report, self);
         whole::clocks(&mut report, self);
         for asset in &self.assets {
             asset::asset(&mut report.of("asset", asset.name.as_str()), asset);

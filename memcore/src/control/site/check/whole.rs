@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::report::{Allowed, Part, Report};
+use crate::control::StrategyConfig;
 use crate::control::site::{Asset, ExternalLimit, Group, Island, Planning, Role, ShareBy, SiteModel, Tariff};
 use crate::energy::zone_of;
 use crate::model::{Currency, Name, Span};
@@ -21,6 +22,7 @@ pub(super) fn sizes(report: &mut Report, model: &SiteModel) -> bool {
         ("circuit", model.circuits.len()),
         ("group", model.groups.len()),
         ("external", model.externals.len()),
+        ("strategy", model.strategies.len()),
     ];
     for (what, count) in counts.into_iter().filter(|(_, count)| *count > PARTS_MAX) {
         report
@@ -45,6 +47,16 @@ pub(super) fn names(report: &mut Report, model: &SiteModel) {
             let what = if other == kind { format!("another {other}") } else { format!("{} {other}", article(other)) };
             report.of(kind, name.as_str()).fault("name", format_args!("is {name}, as {what} is called already"));
         }
+    }
+}
+
+/// Strategies are told apart by their names; no two of one kind without one.
+pub(super) fn strategies(report: &mut Report, model: &SiteModel) {
+    let names: Vec<_> = model.strategies.iter().map(StrategyConfig::name).collect();
+    for (at, name) in names.iter().enumerate().filter(|(at, name)| names[..*at].contains(name)) {
+        let hint = if model.strategies[at].name.is_none() { ": give it a name of its own" } else { "" };
+        let why = format_args!("is {name}, as another strategy is called already{hint}");
+        report.of("strategy", name.as_str()).fault("name", why);
     }
 }
 
