@@ -37,8 +37,8 @@ pub use planning::{
 };
 pub use proposal::{Outcome, Priority, Proposal, ProposalId, ProposalOutcome, Target};
 pub use site::{
-    Asset, CheckedAsset, CheckedCircuit, CheckedGroup, CheckedModel, Circuit, ExternalLimit, Fuel, Group, Heat,
-    HeatBuilding, HeatTank, Island, Part as ModelPart, PhaseUse, Planning, Role, Setpoint, SetpointUnit, ShareBy,
+    Asset, CheckedAsset, CheckedCircuit, CheckedExternal, CheckedGroup, CheckedModel, Circuit, ExternalLimit, Fuel, Group,
+    Heat, HeatBuilding, HeatTank, Island, Part as ModelPart, PhaseUse, Planning, Role, Setpoint, SetpointUnit, ShareBy,
     SiteModel, Steps, Storage, Tariff, Vehicle,
 };
 pub use situation::{Live, Measure, Situation};
