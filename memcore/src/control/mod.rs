@@ -34,4 +34,4 @@ pub use site::{
     Asset, CheckedAsset, CheckedCircuit, CheckedGroup, CheckedModel, Circuit, ExternalLimit, Fuel, Group, Island, PhaseUse,
     Planning, Role, Setpoint, SetpointUnit, ShareBy, SiteModel, Steps, Storage, Tariff, Vehicle,
 };
-pub use situation::{Live, Measure, Situation};
+pub use situation::{Demand, Live, Measure, Run, Situation};
