@@ -29,12 +29,16 @@ pub use actor::{
 pub use arbiter::Book;
 pub use controller::Controller;
 pub use decision::{AssetDecision, Cause, Decision, Limited, Order, Wish};
-pub use interlock::{Allowed, Interlocks, SumLimit};
+pub use interlock::{Allowed, Fault, Interlocks, SumLimit};
 pub use moment::Moment;
-pub use planning::PlannedPowers;
+pub use planning::{
+    Deviation, PlanAnswer, PlanFailure, PlanLook, PlanNews, PlanRequest, PlannedPowers, PlanningGrid, Reason, Replanner,
+    StepDeviations, Tracker, Triggers,
+};
 pub use proposal::{Outcome, Priority, Proposal, ProposalId, ProposalOutcome, Target};
 pub use site::{
-    Asset, CheckedAsset, CheckedCircuit, CheckedGroup, CheckedModel, Circuit, ExternalLimit, Fuel, Group, Island, PhaseUse,
-    Planning, Role, Setpoint, SetpointUnit, ShareBy, SiteModel, Steps, Storage, Tariff, Vehicle,
+    Asset, CheckedAsset, CheckedCircuit, CheckedGroup, CheckedModel, Circuit, ExternalLimit, Fuel, Group, Heat,
+    HeatBuilding, HeatTank, Island, Part as ModelPart, PhaseUse, Planning, Role, Setpoint, SetpointUnit, ShareBy,
+    SiteModel, Steps, Storage, Tariff, Vehicle,
 };
 pub use situation::{Live, Measure, Situation};

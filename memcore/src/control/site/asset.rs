@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Heat;
 use crate::model::{Name, Span, written};
-use crate::optimize::Heat;
 
 /// What an asset is to the site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,6 +27,55 @@ pub enum Role {
     Genset,
     /// A load that is only switched.
     Switch,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::GridMeter,
+        Self::Meter,
+        Self::Pv,
+        Self::Battery,
+        Self::Charger,
+        Self::HeatPump,
+        Self::Load,
+        Self::Genset,
+        Self::Switch,
+    ];
+
+    /// Its name, as files write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GridMeter => "grid_meter",
+            Self::Meter => "meter",
+            Self::Pv => "pv",
+            Self::Battery => "battery",
+            Self::Charger => "charger",
+            Self::HeatPump => "heat_pump",
+            Self::Load => "load",
+            Self::Genset => "genset",
+            Self::Switch => "switch",
+        }
+    }
+
+    /// Whether it only measures: what flows through it is drawn by others.
+    #[must_use]
+    pub const fn is_meter(self) -> bool {
+        matches!(self, Self::GridMeter | Self::Meter)
+    }
+
+    /// Whether power only flows out of it.
+    #[must_use]
+    pub const fn is_source(self) -> bool {
+        matches!(self, Self::Pv | Self::Genset)
+    }
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// In which unit a setpoint channel takes its values.
@@ -135,6 +184,10 @@ pub struct Asset {
     /// How often its meter reports; silent for three of these is lost. Five seconds unless told.
     #[serde(default = "five_seconds", with = "written::length")]
     pub period: Span,
+    /// A power that is the same to the last bit for so long, while others move, comes from a meter that hangs: it is lost.
+    /// Never unless told.
+    #[serde(default, with = "written::span")]
+    pub frozen_after: Option<Span>,
     /// What holds when nobody decides, in W: the default of control and the fallback of every command.
     #[serde(default)]
     pub safe_w: f64,
@@ -194,6 +247,7 @@ impl Asset {
             phases: PhaseUse::Three,
             volts: 230.0,
             period: five_seconds(),
+            frozen_after: None,
             safe_w: 0.0,
             assumed_w: None,
             shed_order: None,
@@ -232,7 +286,7 @@ pub struct Storage {
     pub wear_per_kwh: f64,
 }
 
-fn lowest() -> f64 {
+pub(super) fn lowest() -> f64 {
     0.05
 }
 
@@ -240,11 +294,11 @@ fn one() -> f64 {
     1.0
 }
 
-fn tolerance() -> f64 {
+pub(super) fn tolerance() -> f64 {
     0.01
 }
 
-fn efficiency() -> f64 {
+pub(super) fn efficiency() -> f64 {
     0.95
 }
 
@@ -265,11 +319,11 @@ pub struct Vehicle {
     pub charge_efficiency: f64,
 }
 
-fn target() -> f64 {
+pub(super) fn target() -> f64 {
     0.8
 }
 
-fn vehicle_efficiency() -> f64 {
+pub(super) fn vehicle_efficiency() -> f64 {
     0.9
 }
 

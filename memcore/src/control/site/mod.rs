@@ -1,11 +1,15 @@
 //! The site model: what there is, what each device can do, what is safe for it. Said once, for control and for plans.
 
 mod asset;
+mod build;
 mod check;
 mod checked;
+mod heat;
 
 pub use asset::{Asset, Fuel, PhaseUse, Role, SetpointUnit, Storage, Vehicle};
+pub use build::Part;
 pub use checked::{CheckedAsset, CheckedCircuit, CheckedGroup, CheckedModel, Setpoint, Steps};
+pub use heat::{Heat, HeatBuilding, HeatTank};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Currency, Name, OPERATOR_DEFAULT, Span, written};
