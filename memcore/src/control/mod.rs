@@ -41,4 +41,4 @@ pub use site::{
     Heat, HeatBuilding, HeatTank, Island, Part as ModelPart, PhaseUse, Planning, Role, Setpoint, SetpointUnit, ShareBy,
     SiteModel, Steps, Storage, Tariff, Vehicle,
 };
-pub use situation::{Live, Measure, Situation};
+pub use situation::{Demand, Live, Measure, Run, Situation};
