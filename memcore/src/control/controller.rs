@@ -117,6 +117,7 @@ impl Controller {
         let mut arbitrated = arbiter::arbitrate(&model, &interlocks, &self.book, &self.situation, now);
         outcomes.append(&mut arbitrated.outcomes);
         let assets = shape::shape(&model, &interlocks, arbitrated, &self.situation, &mut self.shapes, now);
+        interlock::decided(&model, &assets, &mut self.interlocks, now);
         let orders = assets.iter().enumerate().filter_map(|(place, decided)| self.order(place, decided.as_ref()?, now));
         let orders = orders.collect::<Vec<_>>();
         for (place, decided) in assets.iter().enumerate() {

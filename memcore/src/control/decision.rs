@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CheckedModel, Priority, ProposalOutcome};
+use super::{CheckedModel, Fault, Priority, ProposalOutcome};
 use crate::model::{Name, SeriesName, Span, Timestamp};
 
 /// What limited a power. Places are those of the checked model.
@@ -93,6 +93,8 @@ pub struct Order {
 pub struct AssetDecision {
     /// Its power, in W.
     pub power_w: f64,
+    /// The phases in use: 1 or 3; what `phase_setpoint` takes where they are switched.
+    pub phases: u8,
     /// Whose wish that follows; None for the default.
     pub wish: Option<Wish>,
     /// The bounds that held, in W.
@@ -113,7 +115,7 @@ pub struct Decision {
     /// The commands to be sent now.
     pub orders: Vec<Order>,
     /// What is not as it should be: a lost meter, a device that does not follow.
-    pub faults: Vec<String>,
+    pub faults: Vec<Fault>,
 }
 
 impl Cause {

@@ -22,11 +22,14 @@ mod shape;
 mod site;
 mod situation;
 
-pub use actor::{Actor, View};
+pub use actor::{
+    Actor, Day, Droop, DroopBy, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule, SelfConsumption,
+    StrategyConfig, StrategyKind, SurplusCharging, TimeOfUse, View, Window,
+};
 pub use arbiter::Book;
 pub use controller::Controller;
 pub use decision::{AssetDecision, Cause, Decision, Limited, Order, Wish};
-pub use interlock::{Allowed, Interlocks, SumLimit};
+pub use interlock::{Allowed, Fault, Interlocks, SumLimit};
 pub use moment::Moment;
 pub use planning::PlannedPowers;
 pub use proposal::{Outcome, Priority, Proposal, ProposalId, ProposalOutcome, Target};

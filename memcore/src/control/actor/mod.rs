@@ -1,6 +1,28 @@
 //! Actors: whoever proposes. Those that are built in are ordinary ones.
 
+mod droop;
+mod follow_plan;
+mod genset;
+mod load_shedding;
+mod peak_shaving;
+mod schedule;
+mod self_consumption;
+mod strategy;
+mod surplus_charging;
+mod time_of_use;
+
 use std::sync::Arc;
+
+pub use droop::{Droop, DroopBy};
+pub use follow_plan::{FollowPlan, Hold};
+pub use genset::GensetControl;
+pub use load_shedding::LoadShedding;
+pub use peak_shaving::PeakShaving;
+pub use schedule::{Day, Schedule, Window};
+pub use self_consumption::SelfConsumption;
+pub use strategy::{StrategyConfig, StrategyKind};
+pub use surplus_charging::SurplusCharging;
+pub use time_of_use::TimeOfUse;
 
 use super::{CheckedModel, Moment, PlannedPowers, Proposal, Situation};
 use crate::model::{Name, Span};

@@ -1,6 +1,10 @@
 //! What safety allows, before anybody's wish: bounds of each asset, and limits on sums of them.
 
-use super::{Cause, CheckedModel, Moment, Situation};
+mod fault;
+
+pub use fault::Fault;
+
+use super::{AssetDecision, Cause, CheckedModel, Moment, Situation};
 
 /// What safety allows of an asset, in W, and why no more.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,7 +40,7 @@ pub struct Interlocks {
     /// Of sums.
     pub sums: Vec<SumLimit>,
     /// What is not as it should be.
-    pub faults: Vec<String>,
+    pub faults: Vec<Fault>,
 }
 
 /// What interlocks remember from decision to decision.
@@ -57,4 +61,13 @@ pub(in crate::control) fn interlock(
         high_by: Cause::Capability,
     });
     Interlocks { allowed: allowed.collect(), sums: Vec::new(), faults: Vec::new() }
+}
+
+/// Takes note of what was decided: what is ordered counts until it is measured.
+pub(in crate::control) fn decided(
+    _model: &CheckedModel,
+    _assets: &[Option<AssetDecision>],
+    _memory: &mut InterlockMemory,
+    _now: Moment,
+) {
 }

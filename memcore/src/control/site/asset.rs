@@ -184,6 +184,10 @@ pub struct Asset {
     /// How often its meter reports; silent for three of these is lost. Five seconds unless told.
     #[serde(default = "five_seconds", with = "written::length")]
     pub period: Span,
+    /// A power that is the same to the last bit for so long, while others move, comes from a meter that hangs: it is lost.
+    /// Never unless told.
+    #[serde(default, with = "written::span")]
+    pub frozen_after: Option<Span>,
     /// What holds when nobody decides, in W: the default of control and the fallback of every command.
     #[serde(default)]
     pub safe_w: f64,
@@ -243,6 +247,7 @@ impl Asset {
             phases: PhaseUse::Three,
             volts: 230.0,
             period: five_seconds(),
+            frozen_after: None,
             safe_w: 0.0,
             assumed_w: None,
             shed_order: None,
