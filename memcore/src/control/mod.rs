@@ -31,7 +31,10 @@ pub use controller::Controller;
 pub use decision::{AssetDecision, Cause, Decision, Limited, Order, Wish};
 pub use interlock::{Allowed, Fault, Interlocks, SumLimit};
 pub use moment::Moment;
-pub use planning::PlannedPowers;
+pub use planning::{
+    Deviation, PlanAnswer, PlanFailure, PlanLook, PlanNews, PlanRequest, PlannedPowers, PlanningGrid, Reason, Replanner,
+    StepDeviations, Tracker, Triggers,
+};
 pub use proposal::{Outcome, Priority, Proposal, ProposalId, ProposalOutcome, Target};
 pub use site::{
     Asset, CheckedAsset, CheckedCircuit, CheckedGroup, CheckedModel, Circuit, ExternalLimit, Fuel, Group, Heat,
