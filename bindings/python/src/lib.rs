@@ -6,6 +6,7 @@
 mod bulk;
 mod channel;
 mod columns;
+mod control;
 mod describe;
 mod device;
 mod doctor;
@@ -38,6 +39,8 @@ use pyo3::prelude::*;
 mod _memcore {
     #[pymodule_export]
     use super::bulk::Bulk;
+    #[pymodule_export]
+    use super::control::Control;
     #[pymodule_export]
     use super::device::Device;
     #[pymodule_export]

@@ -98,7 +98,7 @@ mod server;
 mod store_config;
 
 #[cfg(feature = "cli")]
-pub(crate) use self::control::explain_from as explain_decision;
+pub(crate) use self::control::{explain_from as explain_decision, said_time};
 #[cfg(feature = "cli")]
 pub(crate) use crate::control::{Outcome as WishOutcome, Priority, Proposal, Role as AssetRole, Target};
 #[cfg(feature = "gateway")]

@@ -34,6 +34,8 @@ mod orders;
 #[cfg(feature = "gateway")]
 mod pause;
 #[cfg(feature = "gateway")]
+mod said;
+#[cfg(feature = "gateway")]
 mod snapshot;
 #[cfg(feature = "gateway")]
 mod status;
@@ -64,5 +66,7 @@ pub(crate) use steer::Control;
 pub use ticks::{Delays, TickStatus};
 #[cfg(feature = "gateway")]
 pub use why::Explanation;
+#[cfg(all(feature = "gateway", feature = "cli"))]
+pub(crate) use said::said_time;
 #[cfg(all(feature = "gateway", feature = "cli"))]
 pub(crate) use why::explain_from;
