@@ -21,6 +21,8 @@ mod proposal;
 mod shape;
 mod site;
 mod situation;
+#[cfg(test)]
+mod stage;
 
 pub use actor::{
     Actor, Day, Droop, DroopBy, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule, SelfConsumption,

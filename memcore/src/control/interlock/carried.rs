@@ -34,7 +34,7 @@ impl Scene<'_> {
     /// gives, not with what it may.
     pub(super) fn moves(&self, place: usize, side: Side) -> bool {
         let asset = &self.model.assets[place];
-        asset.setpoint.is_some() && !meter(asset.role) && (side == Side::Out || asset.role != Role::Pv)
+        asset.setpoint.is_some() && !asset.role.is_meter() && (side == Side::Out || asset.role != Role::Pv)
     }
 
     /// What a meter measures. Without currents the phases are taken to be even.
@@ -93,9 +93,9 @@ impl Scene<'_> {
     /// What a circuit without a meter carries beside what is controlled: what its own assets draw, and what the circuits within it
     /// carry.
     pub(super) fn sum_of_parts(&self, place: usize, side: Side, rests: &[Powers]) -> Powers {
-        let meters = |asset: &usize| self.model.circuits.iter().any(|circuit| circuit.meter == Some(*asset));
-        let on_it = |asset: &usize| self.model.assets[*asset].circuit == Some(place) && !meters(asset);
-        let Some(own) = self.parts((0..self.model.assets.len()).filter(on_it), side) else { return [None; 4] };
+        let on_it = |asset: &usize| self.model.assets[*asset].circuit == Some(place);
+        let members = self.model.circuits[place].members.iter().copied();
+        let Some(own) = self.parts(members.filter(on_it), side) else { return [None; 4] };
         let mut sum = own.map(Some);
         for (inner, _) in self.model.circuits.iter().enumerate().filter(|(_, inner)| inner.within == Some(place)) {
             for at in 0..=ALL {
@@ -120,11 +120,6 @@ impl Scene<'_> {
         }
         assumed
     }
-}
-
-/// Whether an asset only measures what others draw.
-pub(super) fn meter(role: Role) -> bool {
-    matches!(role, Role::GridMeter | Role::Meter)
 }
 
 /// Meters that know no direction report currents above zero while power flows out. Where all of them are and only the other sign fits
