@@ -51,9 +51,15 @@ impl Scene<'_> {
         [even, even, even, power_w]
     }
 
+    /// Whether the meters of all that can be moved tell what they draw.
+    pub(super) fn known(&self, members: &[usize], side: Side) -> bool {
+        members.iter().filter(|member| self.moves(**member, side)).all(|member| self.draws[*member].known)
+    }
+
     /// What is left of what a meter measures without the controlled ones among the members.
     pub(super) fn rest(&self, measured: Powers, members: &[usize], side: Side, believed: &mut Powers) -> Powers {
         let controlled = || members.iter().filter(|member| self.moves(**member, side)).map(|member| &self.draws[*member]);
+        let known = self.known(members, side);
         for at in 0..=ALL {
             let Some(measured_w) = measured[at] else {
                 believed[at] = None;
@@ -61,8 +67,12 @@ impl Scene<'_> {
             };
             let least_w = measured_w - controlled().map(|draw| draw.high_w[at]).sum::<f64>();
             let most_w = measured_w - controlled().map(|draw| draw.low_w[at]).sum::<f64>();
-            let cautious_w = if side == Side::In { most_w } else { least_w };
-            let rest_w = believed[at].unwrap_or(cautious_w).max(least_w).min(most_w);
+            let first_w = match side {
+                _ if known => measured_w - controlled().map(|draw| draw.now_w[at]).sum::<f64>(),
+                Side::In => most_w,
+                Side::Out => least_w,
+            };
+            let rest_w = believed[at].unwrap_or(first_w).max(least_w).min(most_w);
             believed[at] = rest_w.is_finite().then_some(rest_w);
         }
         *believed

@@ -82,7 +82,7 @@ fn of_members(
     let members = members(scene, named, ALL, Side::In);
     let Some(rest_w) = rest_w else { return draw_safely(scene, named, Cause::External(place), out) };
     let left_w = limit_w - rest_w - beyond(scene, named, ALL, Side::In, false);
-    let given_w = memory.release.give(left_w, limit_w, scene.now);
+    let given_w = memory.release.give(left_w, limit_w, scene.known(named, Side::In), scene.now);
     out.sums.extend(sum(members, Side::In, given_w, Cause::External(place), out));
 }
 
@@ -99,7 +99,7 @@ fn of_connection(scene: Scene<'_>, place: usize, limit_w: f64, memory: &mut Exte
     let cause = Cause::External(place);
     let Some(rest_w) = rest[ALL] else { return draw_safely(scene, &all, cause, out) };
     let left_w = limit_w - rest_w - beyond(scene, &all, ALL, Side::In, true);
-    let given_w = memory.release.give(left_w, limit_w, scene.now);
+    let given_w = memory.release.give(left_w, limit_w, scene.known(&all, Side::In), scene.now);
     out.sums.extend(sum(members(scene, &all, ALL, Side::In), Side::In, given_w, cause, out));
 }
 

@@ -94,7 +94,7 @@ fn within(
         let measured = [None, None, None, Some(-gives_w)];
         let Some(rest_w) = scene.rest(measured, all, side, &mut memory.believed[at])[ALL] else { continue };
         let left_w = if side == Side::In { can_w - rest_w } else { can_w + rest_w } - beyond(scene, all, ALL, side, true);
-        let given_w = memory.releases[at].give(left_w, can_w, scene.now);
+        let given_w = memory.releases[at].give(left_w, can_w, scene.known(all, side), scene.now);
         out.sums.extend(sum(members(scene, all, ALL, side), side, given_w, Cause::Island, out));
     }
 }

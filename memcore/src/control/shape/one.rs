@@ -101,9 +101,8 @@ impl Memory {
         power.becomes(fits_w, Cause::Steps);
         // Rounding does not flutter: up only when the last step down is a while ago.
         let told_w = self.told_w.unwrap_or(fits_w);
-        let in_steps = takes.least(power.w).is_some();
         let waits = self.stepped_down.is_some_and(|down| now.elapsed.saturating_sub(down) < STEPS_UP_AFTER);
-        if in_steps && waits && told_w * fits_w > 0.0 && fits_w.abs() > told_w.abs() {
+        if takes.in_steps() && waits && told_w * fits_w > 0.0 && fits_w.abs() > told_w.abs() {
             power.becomes(bounded(told_w, allowed), Cause::Steps);
         }
     }
