@@ -54,8 +54,7 @@ fn self_consumption_does_not_swing_however_late_meters_are() {
     for (grid, battery) in
         [((1, 0), (2, 1)), ((1, 2), (2, 1)), ((5, 0), (2, 1)), ((1, 0), (2, 5)), ((5, 2), (3, 5)), ((3, 1), (0, 2))]
     {
-        let mut plant =
-            Plant::new(&home(SELF_CONSUMPTION)).grid_meter(grid.0, grid.1).machine("battery", battery.0, battery.1);
+        let mut plant = Plant::new(&home(SELF_CONSUMPTION)).grid_meter(grid.0, grid.1).battery(battery.0, battery.1);
         let load_w = |second: u64| {
             if (60..240).contains(&second) {
                 3_200.0
@@ -86,7 +85,7 @@ fn self_consumption_does_not_swing_however_late_meters_are() {
 fn a_battery_that_gives_less_than_it_is_asked_is_asked_for_more_until_it_cannot() {
     // 4 % less: within the deadband after few steps. Half: it is asked for all it has, and not to and fro.
     for (gives, load_w, grid_w) in [(0.96, 3_000.0, 50.0), (0.5, 2_000.0, 50.0), (0.5, 4_000.0, 1_500.0)] {
-        let mut plant = Plant::new(&home(SELF_CONSUMPTION)).machine("battery", 2, 1).gives(gives);
+        let mut plant = Plant::new(&home(SELF_CONSUMPTION)).battery(2, 1).gives(gives);
         let rows = plant.run(600, |_| load_w);
         let settled = &rows[300..];
         assert!(settled.iter().all(|row| row.grid_w <= grid_w && row.grid_w >= -50.0), "{gives}: {:?}", settled[0]);
@@ -96,7 +95,7 @@ fn a_battery_that_gives_less_than_it_is_asked_is_asked_for_more_until_it_cannot(
 
 #[test]
 fn changing_loads_are_followed_without_making_it_worse() {
-    let mut plant = Plant::new(&home(SELF_CONSUMPTION)).grid_meter(2, 1).machine("battery", 2, 2);
+    let mut plant = Plant::new(&home(SELF_CONSUMPTION)).grid_meter(2, 1).battery(2, 2);
     // A wave of 1 kW around 1.5 kW, as long as two minutes.
     let load_w = |second: u64| 1_500.0 + 1_000.0 * (second as f64 / 120.0 * std::f64::consts::TAU).sin();
     let rows = plant.run(1_200, load_w);
@@ -146,14 +145,14 @@ fn the_battery_takes_what_differs_from_the_plan_or_leaves_it_to_the_grid() {
 fn a_plan_is_held_at_the_grid_without_swinging() {
     // The plan buys 1,000 W all the while; the load changes.
     let scene = home(r#"strategy = [{ kind = "self_consumption", target_w = 1000 }]"#);
-    let mut plant = Plant::new(&scene).grid_meter(5, 1).machine("battery", 2, 5);
+    let mut plant = Plant::new(&scene).grid_meter(5, 1).battery(2, 5);
     let rows = plant.run(300, |second| if second < 100 { 500.0 } else { 3_500.0 });
     assert!(rows[30..100].iter().chain(&rows[130..]).all(|row| (row.grid_w - 1_000.0).abs() <= 50.0));
 }
 
 const SHAVING: &str = r#"
     strategy = [{ kind = "peak_shaving", limit_w = 5000, margin = 0 }]
-    tariff = { demand_interval = "15m" }
+    tariff = { demand_per_kw = 10, demand_interval = "15m" }
 "#;
 
 #[test]
@@ -194,8 +193,7 @@ fn the_mean_of_every_interval_stays_below_the_limit() {
     // Peaks of 9 kW for three minutes in every ten, 3 kW between them: 4.8 kW in the mean of an hour, 5.4 kW in some quarters.
     let load_w = |second: u64| if second % 600 < 180 { 9_000.0 } else { 3_000.0 };
     for (grid, battery) in [((1, 0), (2, 1)), ((5, 2), (2, 5))] {
-        let mut plant =
-            Plant::new(&model).grid_meter(grid.0, grid.1).machine("battery", battery.0, battery.1).store(0.6, 10_000.0);
+        let mut plant = Plant::new(&model).grid_meter(grid.0, grid.1).battery(battery.0, battery.1).store(0.6, 10_000.0);
         let rows = plant.run(3_600, load_w);
         for quarter in rows.chunks(900) {
             let mean_w = quarter.iter().map(|row| row.grid_w).sum::<f64>() / 900.0;
@@ -210,7 +208,7 @@ fn the_mean_of_every_interval_stays_below_the_limit() {
 #[test]
 fn a_clock_that_is_set_breaks_no_limit() {
     for by_s in [-7_200, -300, -30, 30, 300, 7_200] {
-        let mut plant = Plant::new(&home(SHAVING)).machine("battery", 2, 1).store(0.8, 20_000.0);
+        let mut plant = Plant::new(&home(SHAVING)).battery(2, 1).store(0.8, 20_000.0);
         plant.run(400, |_| 2_000.0);
         plant.set_clock(by_s);
         // What was lent before may be used once; no more than that.
@@ -224,7 +222,7 @@ fn a_clock_that_is_set_breaks_no_limit() {
 #[test]
 fn a_battery_is_recharged_with_what_the_limit_leaves() {
     let model = home(r#"strategy = [{ kind = "peak_shaving", limit_w = 5000, recharge_soc = 0.5 }]"#);
-    let mut plant = Plant::new(&model).machine("battery", 2, 1).store(0.49, 10_000.0);
+    let mut plant = Plant::new(&model).battery(2, 1).store(0.49, 10_000.0);
     let rows = plant.run(900, |_| 3_000.0);
     // 0.01 of 10 kWh are 100 Wh: 100 / 1,900 h at 4,900 - 3,000 W are 190 s.
     assert!(rows[10..150].iter().all(|row| (row.grid_w - 4_900.0).abs() <= 20.0), "{:?}", rows[10]);

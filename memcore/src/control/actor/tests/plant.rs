@@ -77,6 +77,11 @@ impl Plant {
         self
     }
 
+    /// With a battery that is half full and large.
+    pub(super) fn battery(self, delay_s: u64, period_s: u64) -> Self {
+        self.machine("battery", delay_s, period_s).store(0.5, 1e6)
+    }
+
     /// The last machine stores.
     pub(super) fn store(mut self, soc: f64, capacity_wh: f64) -> Self {
         self.machines.last_mut().unwrap().store = Some((soc, capacity_wh));
