@@ -99,14 +99,14 @@ mod store_config;
 
 #[cfg(feature = "cli")]
 pub(crate) use self::control::explain_from as explain_decision;
-#[cfg(feature = "cli")]
-pub(crate) use crate::control::{Outcome as WishOutcome, Priority, Proposal, Role as AssetRole, Target};
 #[cfg(feature = "gateway")]
 pub use self::core::ServerStats;
 #[cfg(feature = "cli")]
 pub(crate) use crate::adapters::hem::{BoardOptions, BoardState, HemBoard, HemQuantity, NODES, NodeValues};
 #[cfg(feature = "cli")]
 pub(crate) use crate::client::Bundle;
+#[cfg(feature = "cli")]
+pub(crate) use crate::control::{Outcome as WishOutcome, Priority, Proposal, Role as AssetRole, Target};
 #[cfg(feature = "gateway")]
 pub use crate::gateway::{Enrolled, ServerCertificate};
 #[cfg(feature = "gateway")]
