@@ -51,6 +51,17 @@ impl CheckedModel {
         self.inputs.keys()
     }
 
+    /// Every series that control needs to hear, with what it brings: of the asset at that place, or of the external limit at that
+    /// place for [`Measure::External`]. In the order of places and measures.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<(&SeriesName, Measure, usize)> {
+        let each =
+            self.inputs.iter().flat_map(|(series, of)| of.iter().map(move |(measure, place)| (series, *measure, *place)));
+        let mut inputs: Vec<_> = each.collect();
+        inputs.sort_by_key(|(_, measure, place)| (*place, *measure as u8));
+        inputs
+    }
+
     /// The place of the asset of that name.
     #[must_use]
     pub fn place(&self, name: &str) -> Option<usize> {

@@ -11,10 +11,19 @@
 mod config;
 #[cfg(feature = "gateway")]
 mod log;
-#[cfg(feature = "gateway")]
+#[cfg(any(feature = "gateway", feature = "files"))]
 mod model_file;
+#[cfg(feature = "files")]
+mod simulation;
 
 #[cfg(feature = "gateway")]
 pub use config::{ControlConfig, OnStop};
 #[cfg(feature = "gateway")]
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy};
+#[cfg(feature = "files")]
+pub(crate) use model_file::read_site_model;
+#[cfg(feature = "files")]
+pub use simulation::{
+    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
+    ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
+};

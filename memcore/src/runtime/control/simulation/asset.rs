@@ -77,6 +77,13 @@ impl LiveAsset {
         })
     }
 
+    /// A device that nobody measures or commands, somewhere on the site.
+    pub(super) fn unmeasured(like: &CheckedAsset, body: Body) -> Result<Self> {
+        let mut asset = like.clone();
+        (asset.setpoint, asset.phases) = (None, PhaseUse::L1);
+        Self::new(&asset, &[], body, false)
+    }
+
     pub(super) fn driven(&self) -> MutexGuard<'_, Driven> {
         self.driven.lock().unwrap_or_else(PoisonError::into_inner)
     }
