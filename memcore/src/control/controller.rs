@@ -8,8 +8,8 @@ use super::arbiter::{self, Book};
 use super::interlock::{self, InterlockMemory};
 use super::shape::{self, ShapeMemory};
 use super::{
-    AssetDecision, CheckedAsset, CheckedModel, Decision, Moment, Order, Outcome, PlannedPowers, Proposal, ProposalId,
-    ProposalOutcome, SetpointUnit, Situation,
+    AssetDecision, CheckedAsset, CheckedModel, Decision, Fault, Moment, Order, Outcome, PlannedPowers, Proposal,
+    ProposalId, ProposalOutcome, SetpointUnit, Situation,
 };
 use crate::error::Result;
 use crate::model::{Sample, SeriesName};
@@ -89,8 +89,10 @@ impl Controller {
     /// The plan that holds from now on; None where none does.
     ///
     /// # Errors
-    /// Invalid where it is for another site or another time.
-    pub fn set_plan(&mut self, plan: Option<Arc<PlannedPowers>>, _now: Moment) -> Result<()> {
+    /// Invalid where it is for another site or another time, or asks what cannot be: see [`PlannedPowers::for_site`]. What held
+    /// before then goes on to hold.
+    pub fn set_plan(&mut self, plan: Option<Arc<PlannedPowers>>, now: Moment) -> Result<()> {
+        plan.iter().try_for_each(|plan| plan.for_site(&self.model, now))?;
         self.plan = plan;
         Ok(())
     }
@@ -113,10 +115,10 @@ impl Controller {
         let mut outcomes = std::mem::take(&mut self.refused);
         outcomes.extend(self.book.expire(now));
         let model = self.model.clone();
-        let interlocks = interlock::interlock(&model, &self.situation, &mut self.interlocks, now);
+        let mut interlocks = interlock::interlock(&model, &self.situation, &mut self.interlocks, now);
         let mut arbitrated = arbiter::arbitrate(&model, &interlocks, &self.book, &self.situation, now);
         outcomes.append(&mut arbitrated.outcomes);
-        let assets = shape::shape(&model, &interlocks, arbitrated, &self.situation, &mut self.shapes, now);
+        let assets = shape::shape(&model, &mut interlocks, arbitrated, &self.situation, &mut self.shapes, now);
         interlock::decided(&model, &assets, &mut self.interlocks, now);
         let orders = assets.iter().enumerate().filter_map(|(place, decided)| self.order(place, decided.as_ref()?, now));
         let orders = orders.collect::<Vec<_>>();
@@ -126,7 +128,14 @@ impl Controller {
         for order in &orders {
             self.ordered[order.asset] = Some((order.value, now.elapsed));
         }
-        Decision { at: now.wall, assets, outcomes, orders, faults: interlocks.faults }
+        let mut faults = interlocks.faults;
+        faults.extend(self.lacks_plan(now).then_some(Fault::NoPlan));
+        Decision { at: now.wall, assets, outcomes, orders, faults }
+    }
+
+    /// Whether the site is to be planned and no plan holds.
+    fn lacks_plan(&self, now: Moment) -> bool {
+        self.model.model.planning.is_some() && self.plan.as_ref().is_none_or(|plan| plan.step_at(now.wall).is_none())
     }
 
     fn ask(&mut self, now: Moment) {

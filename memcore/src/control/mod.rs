@@ -23,8 +23,8 @@ mod site;
 mod situation;
 
 pub use actor::{
-    Actor, Day, Droop, DroopBy, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule, SelfConsumption,
-    StrategyConfig, StrategyKind, SurplusCharging, TimeOfUse, View, Window,
+    Actor, Day, Droop, DroopBy, FnActor, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule,
+    SelfConsumption, StrategyConfig, StrategyKind, SurplusCharging, TimeOfUse, View, Window, actors,
 };
 pub use arbiter::Book;
 pub use controller::Controller;
@@ -32,13 +32,13 @@ pub use decision::{AssetDecision, Cause, Decision, Limited, Order, Wish};
 pub use interlock::{Allowed, Fault, Interlocks, SumLimit};
 pub use moment::Moment;
 pub use planning::{
-    Deviation, PlanAnswer, PlanFailure, PlanLook, PlanNews, PlanRequest, PlannedPowers, PlanningGrid, Reason, Replanner,
-    StepDeviations, Tracker, Triggers,
+    Deviation, InTurn, PlanAnswer, PlanFailure, PlanLook, PlanNews, PlanRequest, PlannedPowers, PlanningGrid, Reason,
+    Replanner, Solved, StepDeviations, Tracker, Triggers,
 };
 pub use proposal::{Outcome, Priority, Proposal, ProposalId, ProposalOutcome, Target};
 pub use site::{
-    Asset, CheckedAsset, CheckedCircuit, CheckedGroup, CheckedModel, Circuit, ExternalLimit, Fuel, Group, Heat,
-    HeatBuilding, HeatTank, Island, Part as ModelPart, PhaseUse, Planning, Role, Setpoint, SetpointUnit, ShareBy,
+    Asset, CheckedAsset, CheckedCircuit, CheckedExternal, CheckedGroup, CheckedModel, Circuit, ExternalLimit, Fuel, Group,
+    Heat, HeatBuilding, HeatTank, Island, Part as ModelPart, PhaseUse, Planning, Role, Setpoint, SetpointUnit, ShareBy,
     SiteModel, Steps, Storage, Tariff, Vehicle,
 };
-pub use situation::{Live, Measure, Situation};
+pub use situation::{Demand, Live, Measure, Run, Situation};

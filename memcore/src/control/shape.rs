@@ -10,7 +10,7 @@ pub(in crate::control) struct ShapeMemory {}
 /// What each asset is to do.
 pub(in crate::control) fn shape(
     model: &CheckedModel,
-    _interlocks: &Interlocks,
+    _interlocks: &mut Interlocks,
     arbitrated: Arbitrated,
     _situation: &Situation,
     _memory: &mut ShapeMemory,

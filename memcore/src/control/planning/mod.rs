@@ -2,6 +2,7 @@
 //! the site is from it.
 
 mod horizon;
+mod in_turn;
 mod reason;
 mod replanner;
 mod track;
@@ -10,6 +11,7 @@ mod triggers;
 use std::sync::Arc;
 
 pub use horizon::PlanningGrid;
+pub use in_turn::{InTurn, Solved};
 pub use reason::Reason;
 pub use replanner::{PlanAnswer, PlanFailure, PlanLook, PlanNews, PlanRequest, Replanner};
 pub use track::{Deviation, StepDeviations, Tracker};

@@ -5,6 +5,7 @@ use super::{
     Asset, Circuit, ExternalLimit, Fuel, Group, Heat, Island, PhaseUse, Planning, Role, SetpointUnit, ShareBy, SiteModel,
     Storage, Tariff, Vehicle,
 };
+use crate::control::{StrategyConfig, StrategyKind};
 use crate::error::Result;
 use crate::model::{Currency, Name, OPERATOR_DEFAULT, Span};
 
@@ -28,6 +29,7 @@ impl SiteModel {
             tariff: None,
             island: None,
             planning: None,
+            strategies: Vec::new(),
         })
     }
 
@@ -68,7 +70,7 @@ impl SiteModel {
         self
     }
 
-    /// With an asset, a circuit, a group, a limit from outside, a tariff, a life as an island, or planning.
+    /// With an asset, a circuit, a group, a limit from outside, a tariff, a life as an island, planning, or a strategy.
     #[must_use]
     pub fn with(mut self, part: impl Into<Part>) -> Self {
         match part.into() {
@@ -79,6 +81,7 @@ impl SiteModel {
             Part::Tariff(tariff) => self.tariff = Some(tariff),
             Part::Island(island) => self.island = Some(island),
             Part::Planning(planning) => self.planning = Some(planning),
+            Part::Strategy(strategy) => self.strategies.push(*strategy),
         }
         self
     }
@@ -102,6 +105,20 @@ pub enum Part {
     Island(Island),
     /// How plans are made.
     Planning(Planning),
+    /// Another strategy.
+    Strategy(Box<StrategyConfig>),
+}
+
+impl From<StrategyConfig> for Part {
+    fn from(strategy: StrategyConfig) -> Self {
+        Self::Strategy(Box::new(strategy))
+    }
+}
+
+impl From<StrategyKind> for Part {
+    fn from(kind: StrategyKind) -> Self {
+        StrategyConfig::from(kind).into()
+    }
 }
 
 impl From<Asset> for Part {
