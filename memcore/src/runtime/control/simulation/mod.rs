@@ -32,7 +32,7 @@ pub use record::Violation;
 pub use scenario::{Act, Event, FaultKind, Happening, Scenario};
 pub use story::{ScenarioReport, run_scenario};
 
-use crate::control::{Actor, CheckedModel, SiteModel};
+use crate::control::SiteModel;
 use crate::error::Result;
 use run::Run;
 
@@ -55,9 +55,4 @@ pub fn simulate_control(
     }
     progress(1.0)?;
     Ok(SimulatedControl::new(run))
-}
-
-/// The strategies that the model asks for.
-fn strategies(_model: &CheckedModel) -> Result<Vec<Box<dyn Actor>>> {
-    Ok(Vec::new())
 }

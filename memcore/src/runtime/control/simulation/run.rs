@@ -15,7 +15,7 @@ use super::prices::PriceWalk;
 use super::record::Record;
 use super::scenario::{Act, Event, FaultKind, Happening};
 use super::site::LiveSite;
-use crate::control::{Actor, CheckedModel, Controller, Moment, Order, Priority, Proposal, SiteModel, Target};
+use crate::control::{Actor, CheckedModel, Controller, Moment, Order, Priority, Proposal, SiteModel, Target, actors};
 use crate::error::{Error, Result};
 use crate::model::{Name, Sample, SeriesName, Span, Timestamp};
 use crate::sim::RandomStream;
@@ -140,7 +140,7 @@ impl Run {
     }
 
     fn start_controller(&mut self) -> Result<()> {
-        let mut actors = super::strategies(&self.model)?;
+        let mut actors = actors(&self.model.model().strategies, &self.model)?;
         if let Some(more) = &self.options.actors {
             actors.extend(more(&self.model)?);
         }
