@@ -83,7 +83,7 @@ pub use runtime::{HemBoardConfig, HemConfig, HemServeConfig, LocalHem, ServedHem
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};
 
 /// Control against a simulated site: the live code under a virtual clock.
-#[cfg(feature = "files")]
+#[cfg(all(feature = "gateway", feature = "files"))]
 pub mod simulation {
     pub use crate::runtime::{
         ActorsOf, AssetFigures, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,

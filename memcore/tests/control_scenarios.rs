@@ -1,7 +1,7 @@
 //! The live control code under a virtual clock: every scenario of the folder must go as it says. A failure prints what was expected
 //! and a table of what happened.
 
-#![cfg(feature = "files")]
+#![cfg(all(feature = "gateway", feature = "files"))]
 
 use std::path::{Path, PathBuf};
 

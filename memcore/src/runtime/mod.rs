@@ -136,7 +136,7 @@ pub use store_config::{RetentionRule, StoreConfig, Sync};
 mod simulate;
 #[cfg(feature = "sim")]
 pub use crate::sim::{Simulation, SimulationReport, Speed};
-#[cfg(feature = "files")]
+#[cfg(all(feature = "gateway", feature = "files"))]
 pub use control::{
     Act as ScenarioAct, ActorsOf, AssetFigures, Event as ScenarioEvent, Expectation, FaultKind, Happening, PriceSeries,
     Prices, RecordedPower, Scenario, ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation,

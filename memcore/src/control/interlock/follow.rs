@@ -153,7 +153,7 @@ fn unmeasured(asset: &CheckedAsset, weight: f64, (low_w, high_w): (f64, f64)) ->
 }
 
 /// Switched and other loads need no meter of their own. Where they name no channel, what they were told counts as what they draw.
-pub(super) fn unmetered(asset: &CheckedAsset) -> bool {
+pub(in crate::control) fn unmetered(asset: &CheckedAsset) -> bool {
     matches!(asset.role, Role::Switch | Role::Load) && asset.described.power.is_none()
 }
 

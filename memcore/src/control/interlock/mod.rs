@@ -24,6 +24,7 @@ use circuit::CircuitMemory;
 use external::ExternalMemory;
 pub use fault::Fault;
 use follow::Follow;
+pub(in crate::control) use follow::unmetered;
 use island::IslandMemory;
 use storage::Stopped;
 

@@ -99,15 +99,9 @@ impl CheckedModel {
         self.inputs.keys()
     }
 
-    /// Every series that control needs to hear, with what it brings: of the asset at that place, or of the external limit at that
-    /// place for [`Measure::External`]. In the order of places and measures.
-    #[must_use]
-    pub fn inputs(&self) -> Vec<(&SeriesName, Measure, usize)> {
-        let each =
-            self.inputs.iter().flat_map(|(series, of)| of.iter().map(move |(measure, place)| (series, *measure, *place)));
-        let mut inputs: Vec<_> = each.collect();
-        inputs.sort_by_key(|(_, measure, place)| (*place, *measure as u8));
-        inputs
+    /// What each series brings: a measure of the asset at that place, or of the site.
+    pub fn inputs(&self) -> impl Iterator<Item = (&SeriesName, &[(Measure, usize)])> {
+        self.inputs.iter().map(|(series, inputs)| (series, inputs.as_slice()))
     }
 
     /// The place of the asset of that name.

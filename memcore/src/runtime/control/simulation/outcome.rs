@@ -5,11 +5,13 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, TimestampMicrosecondArray};
 use serde::Serialize;
 
-use super::record::{AssetColumns, Violation};
+use super::record::{AssetColumns, Told, Violation};
 use super::run::{Noted, Run};
-use crate::control::{CheckedModel, Role};
+use crate::control::{CheckedModel, Role, Setpoint};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Span, Timestamp};
+use crate::runtime::control::log::{Decided, LimitedBy, Stood};
+use crate::runtime::control::why::explain;
 use crate::optimize::{ChartSeries, ChartStyle, Panel, PlanChart};
 
 /// Points of a series in a picture: more cannot be seen.
@@ -259,25 +261,38 @@ impl SimulatedControl {
 }
 
 pub(super) fn why(run: &Run, asset: &str, at: Timestamp) -> Result<String> {
-    let place = run.model.place(asset);
-    let place = place.ok_or_else(|| Error::not_found(format!("{asset} is no asset of {}", run.model.model().site)))?;
-    let Some(told) = run.record.told_of(place, at) else {
-        return Ok(format!("Nothing was decided of {asset} by {at}."));
+    let model = &run.model;
+    let place = model.place(asset).ok_or_else(|| Error::not_found(format!("{asset} is no asset of {}", model.model().site)))?;
+    let stood = match (run.record.told_of(place, at), &model.assets()[place].setpoint) {
+        (Some(told), Some(setpoint)) => Stood::Decided(Box::new(decided(told, asset, setpoint, model)?), None),
+        _ => Stood::Unknown(None),
     };
+    Ok(explain(asset, at, stood, &model.model().zone).sentence)
+}
+
+/// As the decision log of a server has it.
+fn decided(told: &Told, asset: &str, setpoint: &Setpoint, model: &CheckedModel) -> Result<Decided> {
     let decision = &told.decision;
-    let wish = decision.wish.as_ref().map_or_else(
-        || "nobody wished otherwise".to_owned(),
-        |wish| {
-            let (actor, priority, power) = (&wish.actor, wish.priority.get(), kilowatts(wish.power_w));
-            format!("{actor} (priority {priority}) wished for {power}: {}", wish.reason)
-        },
-    );
+    let finite = |bound: f64| bound.is_finite().then_some(bound);
     let limits = decision.limits.iter().map(|limited| {
-        format!("; {} made {} of {}", limited.cause.text(&run.model), kilowatts(limited.to_w), kilowatts(limited.from_w))
+        let by = limited.cause.text(model);
+        LimitedBy { by, from_w: limited.from_w, to_w: limited.to_w }
     });
-    let (power, grid) = (kilowatts(decision.power_w), kilowatts(told.grid_w));
-    let at = told.at;
-    Ok(format!("Since {at} {asset} is to take {power}: {wish}{}. The grid gave {grid} then.", limits.collect::<String>()))
+    Ok(Decided {
+        time: told.at,
+        asset: asset.parse()?,
+        target: setpoint.series.clone(),
+        power_w: decision.power_w,
+        wish: decision.wish.clone(),
+        low_w: finite(decision.bounds_w.0),
+        high_w: finite(decision.bounds_w.1),
+        limits: limits.collect(),
+        inputs: Vec::new(),
+        command: None,
+        answer: told.answer.clone(),
+        faults: told.faults.iter().map(|fault| fault.text(model)).collect(),
+        again: false,
+    })
 }
 
 /// A power for people.

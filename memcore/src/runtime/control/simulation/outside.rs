@@ -26,7 +26,8 @@ pub(super) struct Outside {
 impl Outside {
     pub(super) fn new(model: &CheckedModel) -> Self {
         let mut outside = Self { signals: Vec::new(), grid_present: Vec::new() };
-        for (series, measure, place) in model.inputs() {
+        let inputs = model.inputs().flat_map(|(series, brings)| brings.iter().map(move |input| (series, *input)));
+        for (series, (measure, place)) in inputs {
             match measure {
                 Measure::External => {
                     let external = &model.model().externals[place];
@@ -38,6 +39,8 @@ impl Outside {
                 _ => {}
             }
         }
+        // In an order of their own, whatever that of a map is.
+        outside.signals.sort_by_key(|signal| signal.place);
         outside
     }
 

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::site::LiveSite;
-use crate::control::{AssetDecision, CheckedModel, Decision, Role};
-use crate::model::{Span, Timestamp};
+use crate::control::{AssetDecision, CheckedModel, Decision, Fault, Role};
+use crate::model::{CommandState, Span, Timestamp};
 
 /// Violations that are kept one by one. Full-policy: more are only counted.
 const VIOLATIONS_MAX: usize = 1_000;
@@ -76,9 +76,10 @@ pub(super) struct Told {
     pub(super) at: Timestamp,
     pub(super) place: usize,
     pub(super) decision: AssetDecision,
-    /// What flowed in from the grid, and what the asset did, when it was decided.
-    pub(super) grid_w: f64,
-    pub(super) power_w: f64,
+    /// What was not as it should be.
+    pub(super) faults: Vec<Fault>,
+    /// What the device last said to an order.
+    pub(super) answer: Option<CommandState>,
 }
 
 /// A limit that is broken since some time.
@@ -108,6 +109,7 @@ pub(super) struct Record {
     pub(super) told: Vec<Told>,
     pub(super) told_forgotten: u64,
     last: Vec<Option<AssetDecision>>,
+    answers: Vec<Option<CommandState>>,
     interval: Span,
     grace: Span,
 }
@@ -142,6 +144,7 @@ impl Record {
             told: Vec::new(),
             told_forgotten: 0,
             last: vec![None; assets],
+            answers: vec![None; assets],
             interval,
             // Control answers a step later, and a fuse bears a little more for minutes.
             grace: Span::from_micros((2 * step.as_micros()).max(10_000_000)),
@@ -230,7 +233,7 @@ impl Record {
     }
 
     /// Keeps what was decided otherwise than before: beyond a small change of power, whose wish, and what limits.
-    pub(super) fn decided(&mut self, decision: &Decision, site: &LiveSite, now: Timestamp) {
+    pub(super) fn decided(&mut self, decision: &Decision, now: Timestamp) {
         for (place, decided) in decision.assets.iter().enumerate() {
             let Some(decided) = decided else { continue };
             if self.last[place].as_ref().is_some_and(|last| same(last, decided)) {
@@ -240,10 +243,15 @@ impl Record {
                 self.told.drain(..TOLD_MAX / 2);
                 self.told_forgotten += TOLD_MAX as u64 / 2;
             }
-            let (grid_w, power_w) = (site.grid_w(), site.assets[place].power_w);
-            self.told.push(Told { at: now, place, decision: decided.clone(), grid_w, power_w });
+            let (faults, answer) = (decision.faults.clone(), self.answers[place].clone());
+            self.told.push(Told { at: now, place, decision: decided.clone(), faults, answer });
             self.last[place] = Some(decided.clone());
         }
+    }
+
+    /// What a device said to an order.
+    pub(super) fn answered(&mut self, place: usize, answer: CommandState) {
+        self.answers[place] = Some(answer);
     }
 
     /// Whether a limit holds at this step; what breaks it for longer than control needs to answer is a violation.

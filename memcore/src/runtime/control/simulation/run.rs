@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::asset::Answered;
 use super::body::Body;
 use super::fault::{Agenda, AssetFault, Hangable, SiteFault};
 use super::limits::Limits;
@@ -17,7 +16,7 @@ use super::scenario::{Act, Event, FaultKind, Happening};
 use super::site::LiveSite;
 use crate::control::{Actor, CheckedModel, Controller, Moment, Order, Priority, Proposal, SiteModel, Target, actors};
 use crate::error::{Error, Result};
-use crate::model::{Name, Sample, SeriesName, Span, Timestamp};
+use crate::model::{CommandState, Name, Sample, SeriesName, Span, Timestamp};
 use crate::sim::RandomStream;
 
 /// The monotonic clock does not begin at zero: devices have been there for longer than any of their minimum times.
@@ -224,7 +223,7 @@ impl Run {
         controller.set_prices(Some(buy), Some(sell));
         let decision = controller.tick(now);
         self.counts.decisions += 1;
-        self.record.decided(&decision, &self.site, self.site.world.now());
+        self.record.decided(&decision, self.site.world.now());
         for order in &decision.orders {
             self.order(order, now);
         }
@@ -235,11 +234,13 @@ impl Run {
         if self.asset_faults[order.asset].link_lost {
             return;
         }
-        if let Answered::Refused(reason) = self.site.assets[order.asset].take(order, now.elapsed, now.wall) {
+        let answer = self.site.assets[order.asset].take(order, now.elapsed, now.wall);
+        if let CommandState::Refused { reason, .. } = &answer {
             self.counts.refusals += 1;
             let name = self.model.assets()[order.asset].name.clone();
             self.note(format!("{name} refuses {:.1}: {reason}", order.value));
         }
+        self.record.answered(order.asset, answer);
     }
 
     pub(super) fn note(&mut self, what: String) {

@@ -178,11 +178,15 @@ fn add(mut one: [f64; 3], other: [f64; 3]) -> [f64; 3] {
 /// The series that bring something of each asset.
 fn inputs(model: &CheckedModel) -> Vec<Vec<(SeriesName, Measure)>> {
     let mut series = vec![Vec::new(); model.assets().len()];
-    for (name, measure, place) in model.inputs() {
-        if !matches!(measure, Measure::External | Measure::GridPresent) {
-            series[place].push((name.clone(), measure));
+    for (name, brings) in model.inputs() {
+        for (measure, place) in brings {
+            if !matches!(measure, Measure::External | Measure::GridPresent) {
+                series[*place].push((name.clone(), *measure));
+            }
         }
     }
+    // In an order of their own, whatever that of a map is.
+    series.iter_mut().for_each(|of_asset: &mut Vec<(SeriesName, Measure)>| of_asset.sort_by_key(|(_, measure)| *measure as u8));
     series
 }
 
