@@ -55,6 +55,11 @@ pub use runtime::{
     Config, Enrolled, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus, OVERLAP_DEFAULT, Readings, RetentionRule,
     Server, ServerCertificate, ServerHandle, ServerStats, StoreConfig, Sync, read_audit, serve, verify_audit,
 };
+#[cfg(feature = "gateway")]
+pub use runtime::{
+    ActorStatus, Answered, AssetStatus, ControlConfig, ControlEvent, ControlEvents, ControlStatus, Decided, Delays,
+    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, Snapshot, SnapshotAsset, TickStatus,
+};
 pub use runtime::{
     Aggregate, BackupReport, BalanceRequest, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted,
     Every, FrameOptions, Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, SiteBalance,

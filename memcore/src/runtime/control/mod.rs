@@ -53,6 +53,8 @@ pub use config::{ControlConfig, OnStop};
 #[cfg(feature = "gateway")]
 pub use face::ControlEvents;
 #[cfg(feature = "gateway")]
+pub(crate) use face::none_controlled;
+#[cfg(feature = "gateway")]
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
 #[cfg(feature = "gateway")]
 pub use snapshot::{Snapshot, SnapshotAsset};
