@@ -71,12 +71,14 @@ pub(crate) struct Thinking {
 
 impl Thinking {
     pub(crate) fn propose(&self, snapshot: &Snapshot) -> Result<Vec<Proposal>, Raised> {
-        let shown = serde_json::to_string(snapshot).map_err(|e| Raised::of(Error::new(ErrorKind::Internal, e.to_string())))?;
+        let shown =
+            serde_json::to_string(snapshot).map_err(|e| Raised::of(Error::new(ErrorKind::Internal, e.to_string())))?;
         let called = enter(|py| {
             let told = self.callable.call1(py, (shown,)).and_then(|told| told.extract::<Vec<Wished>>(py));
             told.map_err(|exception| Raised::by(py, exception))
         });
-        let wishes = called.unwrap_or_else(|| Err(Raised::of(Error::new(ErrorKind::Closed, "the interpreter is ending"))))?;
+        let wishes =
+            called.unwrap_or_else(|| Err(Raised::of(Error::new(ErrorKind::Closed, "the interpreter is ending"))))?;
         wishes.into_iter().map(|wish| wish.proposal(&self.name)).collect::<memcore::Result<_>>().map_err(Raised::of)
     }
 }

@@ -99,14 +99,14 @@ mod store_config;
 
 #[cfg(feature = "cli")]
 pub(crate) use self::control::{explain_from as explain_decision, said_time};
-#[cfg(feature = "cli")]
-pub(crate) use crate::control::{Outcome as WishOutcome, Priority, Proposal, Role as AssetRole, Target};
 #[cfg(feature = "gateway")]
 pub use self::core::ServerStats;
 #[cfg(feature = "cli")]
 pub(crate) use crate::adapters::hem::{BoardOptions, BoardState, HemBoard, HemQuantity, NODES, NodeValues};
 #[cfg(feature = "cli")]
 pub(crate) use crate::client::Bundle;
+#[cfg(feature = "cli")]
+pub(crate) use crate::control::{Outcome as WishOutcome, Priority, Proposal, Role as AssetRole, Target};
 #[cfg(feature = "gateway")]
 pub use crate::gateway::{Enrolled, ServerCertificate};
 #[cfg(feature = "gateway")]
@@ -145,6 +145,12 @@ pub use store_config::{RetentionRule, StoreConfig, Sync};
 mod simulate;
 #[cfg(feature = "sim")]
 pub use crate::sim::{Simulation, SimulationReport, Speed};
+#[cfg(all(feature = "gateway", feature = "files"))]
+pub use control::{
+    Act as ScenarioAct, ActorsOf, AssetFigures, Event as ScenarioEvent, Expectation, FaultKind, Happening, PriceSeries,
+    Prices, RecordedPower, Scenario, ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation,
+    run_scenario, simulate_control,
+};
 #[cfg(feature = "files")]
 pub use doctor::{Examined, examine_file, mapping_of};
 #[cfg(feature = "files")]

@@ -35,6 +35,8 @@ mod orders;
 mod pause;
 #[cfg(feature = "gateway")]
 mod said;
+#[cfg(all(feature = "gateway", feature = "files"))]
+mod simulation;
 #[cfg(feature = "gateway")]
 mod snapshot;
 #[cfg(feature = "gateway")]
@@ -56,6 +58,15 @@ pub use face::ControlEvents;
 pub(crate) use face::none_controlled;
 #[cfg(feature = "gateway")]
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
+#[cfg(feature = "files")]
+pub(crate) use model_file::read_site_model;
+#[cfg(all(feature = "gateway", feature = "cli"))]
+pub(crate) use said::said_time;
+#[cfg(all(feature = "gateway", feature = "files"))]
+pub use simulation::{
+    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
+    ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
+};
 #[cfg(feature = "gateway")]
 pub use snapshot::{Snapshot, SnapshotAsset};
 #[cfg(feature = "gateway")]
@@ -66,7 +77,5 @@ pub(crate) use steer::Control;
 pub use ticks::{Delays, TickStatus};
 #[cfg(feature = "gateway")]
 pub use why::Explanation;
-#[cfg(all(feature = "gateway", feature = "cli"))]
-pub(crate) use said::said_time;
 #[cfg(all(feature = "gateway", feature = "cli"))]
 pub(crate) use why::explain_from;

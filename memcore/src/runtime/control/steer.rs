@@ -333,6 +333,6 @@ fn controller_of(model: &CheckedModel, faults: &Arc<ActorFaults>) -> Result<Cont
     Ok(Controller::new(model.clone(), guarded.collect()))
 }
 
-fn strategies_of(_model: &CheckedModel) -> Result<Vec<Box<dyn Actor>>> {
-    Ok(Vec::new())
+fn strategies_of(model: &CheckedModel) -> Result<Vec<Box<dyn Actor>>> {
+    crate::control::actors(model)
 }
