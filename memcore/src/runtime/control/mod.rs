@@ -13,8 +13,10 @@ mod config;
 mod log;
 #[cfg(feature = "gateway")]
 mod model_file;
+mod planner;
 
 #[cfg(feature = "gateway")]
 pub use config::{ControlConfig, OnStop};
 #[cfg(feature = "gateway")]
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy};
+pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
