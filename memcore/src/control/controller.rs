@@ -121,10 +121,10 @@ impl Controller {
         let mut outcomes = std::mem::take(&mut self.refused);
         outcomes.extend(self.book.expire(now));
         let model = self.model.clone();
-        let interlocks = interlock::interlock(&model, &self.situation, &mut self.interlocks, now);
+        let mut interlocks = interlock::interlock(&model, &self.situation, &mut self.interlocks, now);
         let mut arbitrated = arbiter::arbitrate(&model, &interlocks, &self.book, &self.situation, now);
         outcomes.append(&mut arbitrated.outcomes);
-        let assets = shape::shape(&model, &interlocks, arbitrated, &self.situation, &mut self.shapes, now);
+        let assets = shape::shape(&model, &mut interlocks, arbitrated, &self.situation, &mut self.shapes, now);
         interlock::decided(&model, &assets, &mut self.interlocks, now);
         let orders = assets.iter().enumerate().filter_map(|(place, decided)| self.order(place, decided.as_ref()?, now));
         let orders = orders.collect::<Vec<_>>();

@@ -23,8 +23,8 @@ mod site;
 mod situation;
 
 pub use actor::{
-    Actor, Day, Droop, DroopBy, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule, SelfConsumption,
-    StrategyConfig, StrategyKind, SurplusCharging, TimeOfUse, View, Window,
+    Actor, Day, Droop, DroopBy, FnActor, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule,
+    SelfConsumption, StrategyConfig, StrategyKind, SurplusCharging, TimeOfUse, View, Window, actors,
 };
 pub use arbiter::Book;
 pub use controller::Controller;
@@ -41,4 +41,4 @@ pub use site::{
     Heat, HeatBuilding, HeatTank, Island, Part as ModelPart, PhaseUse, Planning, Role, Setpoint, SetpointUnit, ShareBy,
     SiteModel, Steps, Storage, Tariff, Vehicle,
 };
-pub use situation::{Live, Measure, Situation};
+pub use situation::{Demand, Live, Measure, Run, Situation};

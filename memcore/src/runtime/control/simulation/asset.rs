@@ -24,8 +24,11 @@ pub(super) struct LiveAsset {
     unit: SetpointUnit,
     safe: f64,
     row: Vec<Option<f64>>,
-    /// Mean over the step, in W, passive sign.
+    /// Mean over the step, in W, passive sign; what a meter measures of others.
     pub(super) power_w: f64,
+    /// On each phase, in W.
+    pub(super) phases_w: [f64; 3],
+    is_meter: bool,
     pub(super) period: Duration,
     /// When it reports next.
     pub(super) due: Duration,
@@ -53,6 +56,7 @@ impl LiveAsset {
             body.device().channels().iter().position(|channel| channel.name.as_str() == name)
         };
         let outputs = series.iter().map(|(series, measure)| (series.clone(), *measure, columns(*measure))).collect();
+        let is_meter = matches!(body, Body::Meter(_));
         let driven = Arc::new(Mutex::new(Driven::new(body, asset)));
         let unit = asset.setpoint.as_ref().map_or(SetpointUnit::W, |setpoint| setpoint.unit);
         Ok(Self {
@@ -64,6 +68,8 @@ impl LiveAsset {
             safe: in_unit(asset, unit, asset.safe_w),
             row: Vec::new(),
             power_w: 0.0,
+            phases_w: [0.0; 3],
+            is_meter,
             period: asset.described.period.to_duration(),
             due: Duration::ZERO,
             reported: Vec::new(),
@@ -107,7 +113,12 @@ impl LiveAsset {
             device.power()
         };
         self.row = row;
+        if self.is_meter {
+            (self.power_w, self.phases_w) = (world.site_power(), world.site_phases());
+            return;
+        }
         self.power_w = if dark { 0.0 } else { power_w };
+        self.phases_w = self.shares().map(|share| share * self.power_w);
     }
 
     /// The least and the most that it can take as the one that forms an island.
@@ -184,12 +195,9 @@ impl LiveAsset {
     }
 
     fn value(&self, measure: Measure, column: Option<usize>, world: &World) -> Option<f64> {
-        let current = |phase: usize| {
-            let phases = if self.is_meter() { world.site_phases()[phase] } else { self.power_w * self.shares()[phase] };
-            Some(phases / world.voltage())
-        };
+        let current = |phase: usize| Some(self.phases_w[phase] / world.voltage());
         match measure {
-            Measure::Power => Some(if self.is_meter() { world.site_power() } else { self.power_w }),
+            Measure::Power => Some(self.power_w),
             Measure::CurrentL1 => current(0),
             Measure::CurrentL2 => current(1),
             Measure::CurrentL3 => current(2),
@@ -200,7 +208,7 @@ impl LiveAsset {
     }
 
     pub(super) fn is_meter(&self) -> bool {
-        matches!(self.driven().body, Body::Meter(_))
+        self.is_meter
     }
 }
 
