@@ -9,10 +9,10 @@ use super::interlock::{self, InterlockMemory};
 use super::shape::{self, ShapeMemory};
 use super::{
     AssetDecision, CheckedAsset, CheckedModel, Decision, Fault, Moment, Order, Outcome, PlannedPowers, Proposal,
-    ProposalId, ProposalOutcome, SetpointUnit, Situation,
+    ProposalId, ProposalOutcome, SetpointUnit, Situation, Target,
 };
 use crate::error::Result;
-use crate::model::{Sample, SeriesName};
+use crate::model::{Name, Sample, SeriesName};
 
 /// Controls a site. It does no I/O: whoever drives it hands readings in, and sends the orders that come out.
 pub struct Controller {
@@ -76,6 +76,14 @@ impl Controller {
         &self.decided_w
     }
 
+    /// What an actor sees at that moment.
+    #[must_use]
+    pub fn view(&self, now: Moment) -> View<'_> {
+        let (buy_per_kwh, sell_per_kwh) = self.prices;
+        let Self { model, situation, decided_w, plan, .. } = self;
+        View { now, model, situation, decided_w, plan: plan.as_ref(), buy_per_kwh, sell_per_kwh }
+    }
+
     /// Takes a reading in, and says whether it was one that control needs.
     pub fn read(&mut self, series: &SeriesName, sample: Sample, now: Moment) -> bool {
         self.situation.read(&self.model, series, sample, now)
@@ -113,6 +121,16 @@ impl Controller {
             let outcome = Outcome::Refused { reason: refused.message().to_owned() };
             self.refused.push(ProposalOutcome { id: None, actor, target, outcome });
         })
+    }
+
+    /// Takes back what an actor wished for a target, and says whether something stood.
+    pub fn withdraw(&mut self, actor: &Name, target: &Target) -> bool {
+        self.book.withdraw(actor, target)
+    }
+
+    /// Takes back all that an actor wished for, and says how many stood.
+    pub fn withdraw_all(&mut self, actor: &Name) -> usize {
+        self.book.withdraw_all(actor)
     }
 
     /// Decides.

@@ -34,6 +34,8 @@ mod orders;
 #[cfg(feature = "gateway")]
 mod pause;
 mod planner;
+#[cfg(all(feature = "gateway", feature = "files"))]
+mod simulation;
 #[cfg(feature = "gateway")]
 mod snapshot;
 #[cfg(feature = "gateway")]
@@ -52,8 +54,15 @@ pub use config::{ControlConfig, OnStop};
 #[cfg(feature = "gateway")]
 pub use face::ControlEvents;
 #[cfg(feature = "gateway")]
+pub(crate) use face::none_controlled;
+#[cfg(feature = "gateway")]
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
 pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
+#[cfg(all(feature = "gateway", feature = "files"))]
+pub use simulation::{
+    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
+    ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
+};
 #[cfg(feature = "gateway")]
 pub use snapshot::{Snapshot, SnapshotAsset};
 #[cfg(feature = "gateway")]
