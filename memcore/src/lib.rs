@@ -87,6 +87,16 @@ pub use runtime::{HemBoardConfig, HemConfig, HemServeConfig, LocalHem, ServedHem
 #[cfg(feature = "sim")]
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};
 
+/// Control against a simulated site: the live code under a virtual clock.
+#[cfg(all(feature = "gateway", feature = "files"))]
+pub mod simulation {
+    pub use crate::runtime::{
+        ActorsOf, AssetFigures, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
+        ScenarioAct, ScenarioEvent, ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation,
+        run_scenario, simulate_control,
+    };
+}
+
 /// Columns of Arrow, of whatever type, as instants and numbers.
 pub mod arrow {
     pub use crate::runtime::{numbers, times};
