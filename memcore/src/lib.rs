@@ -59,6 +59,7 @@ pub use runtime::{
 pub use runtime::{
     ActorStatus, Answered, AssetStatus, ControlConfig, ControlEvent, ControlEvents, ControlStatus, Decided, Delays,
     Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, Snapshot, SnapshotAsset, TickStatus,
+    read_site_model,
 };
 pub use runtime::{
     Aggregate, BackupReport, BalanceRequest, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted,
@@ -86,6 +87,11 @@ pub use runtime::{EmulatorOptions, HemEmulator};
 pub use runtime::{HemBoardConfig, HemConfig, HemServeConfig, LocalHem, ServedHem};
 #[cfg(feature = "sim")]
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};
+
+/// The planner in the loop: keeps a [`control::Controller`] with a plan, from a history and prices.
+pub mod planning {
+    pub use crate::runtime::{Columns, PlannerOptions, PlannerTick, PlanningHistory, PlanningSteps, SitePlanner, Written};
+}
 
 /// Control against a simulated site: the live code under a virtual clock.
 #[cfg(all(feature = "gateway", feature = "files"))]

@@ -7,6 +7,7 @@ mod bulk;
 mod channel;
 mod columns;
 mod control;
+mod control_simulation;
 mod describe;
 mod device;
 mod doctor;
@@ -41,6 +42,8 @@ mod _memcore {
     use super::bulk::Bulk;
     #[pymodule_export]
     use super::control::Control;
+    #[pymodule_export]
+    use super::control_simulation::{SimulatedControl, simulate_control, simulate_scenario};
     #[pymodule_export]
     use super::device::Device;
     #[pymodule_export]

@@ -35,6 +35,8 @@ mod orders;
 mod pause;
 #[cfg(feature = "gateway")]
 mod said;
+#[cfg(feature = "gateway")]
+mod planner;
 #[cfg(all(feature = "gateway", feature = "files"))]
 mod simulation;
 #[cfg(feature = "gateway")]
@@ -58,10 +60,12 @@ pub use face::ControlEvents;
 pub(crate) use face::none_controlled;
 #[cfg(feature = "gateway")]
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
-#[cfg(feature = "files")]
-pub(crate) use model_file::read_site_model;
+#[cfg(feature = "gateway")]
+pub use model_file::read_site_model;
 #[cfg(all(feature = "gateway", feature = "cli"))]
 pub(crate) use said::said_time;
+#[cfg(feature = "gateway")]
+pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub use simulation::{
     Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
