@@ -138,38 +138,50 @@ fn actors_of(actors: Vec<(String, i64, Py<PyAny>)>, failure: &Arc<Failure>) -> P
 /// A simulation that has ended.
 #[pyclass(frozen, module = "memcore._memcore")]
 pub(crate) struct SimulatedControl {
-    simulated: simulated::SimulatedControl,
+    simulated: Mutex<simulated::SimulatedControl>,
     /// What a scenario is about, and what was not as it expects.
     scenario: Option<(String, Vec<String>)>,
+}
+
+impl SimulatedControl {
+    fn new(simulated: simulated::SimulatedControl, scenario: Option<(String, Vec<String>)>) -> Self {
+        Self { simulated: Mutex::new(simulated), scenario }
+    }
+
+    /// What came of it, one thread after the other, and none in the interpreter meanwhile.
+    fn ask<T: Send>(&self, py: Python<'_>, f: impl FnOnce(&simulated::SimulatedControl) -> T + Send) -> T {
+        py.detach(|| f(&self.simulated.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
 }
 
 #[pymethods]
 impl SimulatedControl {
     /// JSON.
-    fn figures(&self) -> PyResult<String> {
-        json(&self.simulated.figures())
+    fn figures(&self, py: Python<'_>) -> PyResult<String> {
+        json(&self.ask(py, simulated::SimulatedControl::figures))
     }
 
-    fn currency(&self) -> String {
-        self.simulated.model().model().currency.to_string()
+    fn currency(&self, py: Python<'_>) -> String {
+        self.ask(py, |simulated| simulated.model().model().currency.to_string())
     }
 
     fn table_stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        stream(py, vec![self.simulated.table().map_err(raised)?])
+        let table = self.ask(py, simulated::SimulatedControl::table);
+        stream(py, vec![table.map_err(raised)?])
     }
 
     /// What a chart of it is drawn from, as JSON.
-    fn chart(&self) -> PyResult<String> {
-        json(&self.simulated.chart())
+    fn chart(&self, py: Python<'_>) -> PyResult<String> {
+        json(&self.ask(py, simulated::SimulatedControl::chart))
     }
 
-    fn why(&self, asset: &str, at_us: i64) -> PyResult<String> {
-        self.simulated.why(asset, Timestamp::from_micros(at_us)).map_err(raised)
+    fn why(&self, py: Python<'_>, asset: &str, at_us: i64) -> PyResult<String> {
+        self.ask(py, |simulated| simulated.why(asset, Timestamp::from_micros(at_us))).map_err(raised)
     }
 
     /// Microseconds, and what happened then.
-    fn happened(&self) -> Vec<(i64, String)> {
-        self.simulated.happened().map(|(at, what)| (at.as_micros(), what.to_owned())).collect()
+    fn happened(&self, py: Python<'_>) -> Vec<(i64, String)> {
+        self.ask(py, |simulated| simulated.happened().map(|(at, what)| (at.as_micros(), what.to_owned())).collect())
     }
 
     /// What a scenario is about, and what was not as it expects.
@@ -211,7 +223,7 @@ pub(crate) fn simulate_control(
     });
     match failure.take() {
         Some(exception) => Err(exception),
-        None => done.map(|simulated| SimulatedControl { simulated, scenario: None }),
+        None => done.map(|simulated| SimulatedControl::new(simulated, None)),
     }
 }
 
@@ -233,9 +245,6 @@ pub(crate) fn simulate_scenario(
     });
     match failure.take() {
         Some(exception) => Err(exception),
-        None => done.map(|report| SimulatedControl {
-            simulated: report.simulated,
-            scenario: Some((report.about, report.failures)),
-        }),
+        None => done.map(|report| SimulatedControl::new(report.simulated, Some((report.about, report.failures)))),
     }
 }

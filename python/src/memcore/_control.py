@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, TypeVar, Union
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 from . import _memcore
-from ._control_status import ControlStatus, Explanation, event_of, explanation_of, status_of
+from ._control_status import ControlStatus, Explanation, event_of, explanation_of, known, status_of
 from ._errors import InvalidError
 from ._live import TAKEN_AT_ONCE, Feed
 from ._time import Instant, Length, micros, moment, span
@@ -35,8 +35,8 @@ class Propose:
 
     It is for an asset, or for all of a ``role`` or ``group`` together. A power without bounds is meant exactly, bounds
     alone leave freedom inside them, and a power with bounds is preferred and may be moved inside them by those who come
-    later. The higher ``priority`` (1 to 100) comes first. It stands for ``valid_for`` unless it is renewed: for three of
-    the actor's periods where it does not say.
+    later. The higher ``priority`` (1 to 100) comes first. It stands for ``valid_for`` unless it is renewed: for three
+    of the actor's periods where it does not say.
     """
 
     asset: str | None = None
@@ -108,7 +108,7 @@ class View:
     """In the order of the model."""
 
 
-Proposals = Union[Propose, Iterable[Propose], None]
+Proposals = Propose | Iterable[Propose] | None
 
 
 class Actor(Protocol):
@@ -120,7 +120,7 @@ class Actor(Protocol):
 
 
 Think = Callable[[View], Proposals]
-Acting = TypeVar("Acting", bound=Union[Think, Actor, type[Any]])
+Acting = TypeVar("Acting", bound=Think | Actor | type[Any])
 
 
 class ControlEvents(Feed["dict[str, Any]"]):
@@ -175,8 +175,8 @@ class Control:
         """Decorate a function, or a class with a method ``propose``, to be an actor of that name; see ``add_actor``."""
 
         def add(acting: Acting) -> Acting:
-            made: Any = acting() if isinstance(acting, type) else acting
-            self.add_actor(name, made, every=every, budget=budget)
+            given: Any = acting
+            self.add_actor(name, given() if isinstance(given, type) else given, every=every, budget=budget)
             return acting
 
         return add
@@ -185,16 +185,11 @@ class Control:
         """Add an actor: a function that takes a ``View``, or something with such a method ``propose``.
 
         Each ``every`` it is called, on a thread of its own, and returns ``None``, a ``Propose`` or several. It delays
-        nobody: an answer that takes longer than ``budget`` is dropped, and one that overruns or raises again and again is
-        asked ever more rarely. What it raises is logged (``memcore.control``) and stands in ``status().actors``.
+        nobody: an answer that takes longer than ``budget`` is dropped, and one that overruns or raises again and again
+        is asked ever more rarely. What it raises is logged (``memcore.control``) and stands in ``status().actors``.
         """
-        think: Any = getattr(actor, "propose", actor)
-        if not callable(think):
-            raise InvalidError(f"actor {name} is {actor!r}, expected a function, or something with a method propose")
-        if inspect.iscoroutinefunction(think):
-            raise InvalidError(f"actor {name} is async, expected a plain function: it has a thread of its own")
         every_us, budget_us = span(every, "every"), span(budget, "budget")
-        self._native.add_actor(name, every_us, budget_us, called(name, think, every_us))
+        self._native.add_actor(name, every_us, budget_us, called(name, thinking(name, actor), every_us))
 
     def remove_actor(self, name: str) -> None:
         """End an actor, with its wishes. What it is thinking about now is dropped."""
@@ -205,10 +200,10 @@ class Control:
         return status_of(json.loads(self._native.status()))
 
     def why(self, asked: str, at: Instant | str | None = None) -> Explanation:
-        """Return what was decided of an asset at a time, and why: ``battery``, or a series such as ``home1.battery.power``.
+        """Return what was decided of an asset at a time, and why: ``battery``, or a series of it.
 
-        ``at`` is an instant, or text by the clock of the site: ``14:05`` (the last one), ``2026-06-21 14:05``, or so long
-        ago, ``10m``. Without it, now.
+        A series is such as ``home1.battery.power``. ``at`` is an instant, or text by the clock of the site: ``14:05``
+        (the last one), ``2026-06-21 14:05``, or so long ago, ``10m``. Without it, now.
         """
         return explanation_of(json.loads(self._native.why(asked, *when(at))))
 
@@ -235,15 +230,26 @@ def when(at: Instant | str | None) -> tuple[int | None, str | None]:
     return micros(at, "at"), None
 
 
-def called(name: str, think: Think, every_us: int) -> Callable[[str], list[dict[str, object]]]:
-    """The function that the native module calls with the site as JSON. What it raises is logged here, where it happened."""
+def thinking(name: str, actor: Any) -> Think:
+    """The function of an actor: itself, or its method ``propose``."""
+    think: Any = getattr(actor, "propose", actor)
+    if not callable(think):
+        raise InvalidError(f"actor {name} is {actor!r}, expected a function, or something with a method propose")
+    if inspect.iscoroutinefunction(think):
+        raise InvalidError(f"actor {name} is async, expected a plain function: it has a thread of its own")
+    return cast("Think", think)
+
+
+def called(name: str, think: Think, every_us: int, *, log: bool = True) -> Callable[[str], list[dict[str, object]]]:
+    """The function that the native module calls with the site as JSON. What it raises is logged, with where."""
     valid_us = min(PERIODS * max(every_us, 10**6), DAY)
 
     def call(shown: str) -> list[dict[str, object]]:
         try:
             return [wish._wish(valid_us) for wish in wishes(name, think(view_of(json.loads(shown))))]
         except Exception:
-            logger.exception("actor %s raised", name)
+            if log:
+                logger.exception("actor %s raised", name)
             raise
 
     return call
@@ -267,7 +273,7 @@ def wishes(name: str, told: Any) -> list[Propose]:
 
 def view_of(told: dict[str, Any]) -> View:
     """The site that the core tells as JSON."""
-    assets = {asset["name"]: AssetView(**asset) for asset in told["assets"]}
+    assets = {asset["name"]: known(AssetView, asset) for asset in told["assets"]}
     planned = {name: asset.planned_w for name, asset in assets.items() if asset.planned_w is not None}
     return View(
         time=moment(told["time_us"]),
@@ -298,7 +304,9 @@ def _whole(field: str, value: Any) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise InvalidError(f"{field} is {value!r}, expected a whole number from 1 to 100")
     number: int = value.__index__()
-    return number if abs(number) < 2**31 else 2**31 - 1
+    if not 1 <= number <= 100:
+        raise InvalidError(f"{field} is {number}, expected 1 to 100")
+    return number
 
 
 def _text(field: str, value: Any) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from html import escape
 from typing import Any, Literal, TypeVar
 
+from ._errors import NotFoundError
 from ._time import MICROSECOND, maybe_moment, moment
 
 Told = TypeVar("Told")
@@ -101,7 +102,9 @@ class Explanation:
         text = f"<p>{escape(self.sentence)}</p>"
         if self.decided is None or not self.decided.inputs:
             return text
-        rows = [(one.series, one.what, f"{one.value:g}", f"{one.age.total_seconds():.1f} s") for one in self.decided.inputs]
+        rows = [
+            (one.series, one.what, f"{one.value:g}", f"{one.age.total_seconds():.1f} s") for one in self.decided.inputs
+        ]
         return text + html_table(("input", "what", "value", "age"), rows)
 
 
@@ -257,7 +260,7 @@ ASSET_HEAD = ("asset", "role", "measured", "soc", "decided", "wish", "limited by
 
 def status_of(told: dict[str, Any]) -> ControlStatus:
     """The status that the core tells as JSON."""
-    paused = told.get("paused") or {}
+    paused: dict[str, Any] = told.get("paused") or {}
     return ControlStatus(
         time=moment(told["time_us"]),
         site=told["site"],
@@ -268,11 +271,14 @@ def status_of(told: dict[str, Any]) -> ControlStatus:
         tick=told["tick_us"] * MICROSECOND,
         lease=told["lease_us"] * MICROSECOND,
         ticks=TickStatus(
-            told["ticks"]["count"], told["ticks"]["missed"], _delays(told["ticks"]["late"]), _delays(told["ticks"]["took"])
+            told["ticks"]["count"],
+            told["ticks"]["missed"],
+            _delays(told["ticks"]["late"]),
+            _delays(told["ticks"]["took"]),
         ),
         assets=tuple(_asset(asset) for asset in told["assets"]),
         proposals=tuple(_proposal(proposal) for proposal in told["proposals"]),
-        actors=tuple(_known(ActorStatus, actor) for actor in told["actors"]),
+        actors=tuple(known(ActorStatus, actor) for actor in told["actors"]),
         faults=tuple(told["faults"]),
         raw=told,
     )
@@ -305,9 +311,10 @@ def _decided(told: dict[str, Any]) -> Decided:
         wish=_wish(told.get("wish")),
         low_w=told.get("low_w"),
         high_w=told.get("high_w"),
-        limits=tuple(_known(LimitedBy, limit) for limit in told.get("limits", [])),
+        limits=tuple(known(LimitedBy, limit) for limit in told.get("limits", [])),
         inputs=tuple(
-            Input(one["series"], one["what"], one["value"], one["age_us"] * MICROSECOND) for one in told.get("inputs", [])
+            Input(one["series"], one["what"], one["value"], one["age_us"] * MICROSECOND)
+            for one in told.get("inputs", [])
         ),
         command=told.get("command"),
         answer=_order(told.get("answer")),
@@ -332,31 +339,29 @@ def _asset(told: dict[str, Any]) -> AssetStatus:
 
 
 def _proposal(told: dict[str, Any]) -> ProposalStatus:
-    (kind, name), = told["target"].items()
-    return _known(ProposalStatus, {**told, "target": name if kind == "asset" else f"{kind}:{name}"})
+    ((kind, name),) = told["target"].items()
+    return known(ProposalStatus, {**told, "target": name if kind == "asset" else f"{kind}:{name}"})
 
 
 def _wish(told: dict[str, Any] | None) -> Wish | None:
-    return None if told is None else _known(Wish, told)
+    return None if told is None else known(Wish, told)
 
 
 def _order(told: dict[str, Any] | None) -> Order | None:
-    return None if told is None else _known(Order, told)
+    return None if told is None else known(Order, told)
 
 
 def _delays(told: dict[str, int]) -> Delays:
     return Delays(*(told[name] * MICROSECOND for name in ("p50_us", "p99_us", "max_us")))
 
 
-def _known(kind: type[Told], told: Mapping[str, Any]) -> Told:
+def known(kind: type[Told], told: Mapping[str, Any]) -> Told:
     """With the fields that are known here: a later core may tell more."""
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # pyright: ignore
-    return kind(**{name: value for name, value in told.items() if name in known})
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # pyright: ignore
+    return kind(**{name: value for name, value in told.items() if name in names})
 
 
 def _named(found: Iterable[Told], field: str, name: str) -> Told:
-    from ._errors import NotFoundError
-
     told = {getattr(one, field): one for one in found}
     if name not in told:
         raise NotFoundError(f"{name!r} is not known, expected one of {', '.join(told)}")
@@ -377,13 +382,15 @@ def watts(power_w: float | None) -> str:
     return "" if power_w is None else f"{power_w + 0.0:,.0f} W"
 
 
-def text_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def text_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Lines of columns as wide as they must be."""
     widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *rows)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *rows)
+    ]
 
 
-def html_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def html_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """The same for a page."""
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
