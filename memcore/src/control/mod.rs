@@ -14,18 +14,23 @@ mod actor;
 mod arbiter;
 mod controller;
 mod decision;
+mod explain;
 mod interlock;
 mod moment;
+mod orders;
 mod planning;
 mod proposal;
 mod shape;
 mod site;
 mod situation;
+mod snapshot;
+mod status;
 
 pub use actor::{Actor, View};
 pub use arbiter::Book;
 pub use controller::Controller;
 pub use decision::{AssetDecision, Cause, Decision, Limited, Order, Wish};
+pub use explain::{Explanation, Input, LimitText};
 pub use interlock::{Allowed, Fault, Interlocks, SumLimit};
 pub use moment::Moment;
 pub use planning::PlannedPowers;
@@ -35,3 +40,5 @@ pub use site::{
     Planning, Role, Setpoint, SetpointUnit, ShareBy, SiteModel, Steps, Storage, Tariff, Vehicle,
 };
 pub use situation::{Live, Measure, Situation};
+pub use snapshot::{AssetSnapshot, Snapshot};
+pub use status::{AssetStatus, ControlStatus, OrderStatus, PlanStatus, StandingProposal};

@@ -79,6 +79,15 @@ impl Situation {
         self.live.get(place)?[measure as usize]
     }
 
+    /// Whether anything was ever heard of the asset: nothing is ordered before.
+    #[must_use]
+    pub fn exists(&self, place: usize) -> bool {
+        let external = [Measure::External as usize, Measure::GridPresent as usize];
+        self.live
+            .get(place)
+            .is_some_and(|live| live.iter().enumerate().any(|(i, live)| live.is_some() && !external.contains(&i)))
+    }
+
     /// The value that stands for the present; None where it never came or its meter has been silent for too long.
     #[must_use]
     pub fn fresh(&self, model: &CheckedModel, place: usize, measure: Measure, now: Moment) -> Option<f64> {
