@@ -58,6 +58,12 @@ pub(crate) fn decode<T: DeserializeOwned>(lines: &[u8], kind: &str) -> Result<(V
     Ok((records, damaged))
 }
 
+/// The record of a line, where it is whole.
+#[cfg(feature = "gateway")]
+pub(crate) fn record_of<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
+    serde_json::from_slice(text_of(line)?).ok()
+}
+
 /// What a line says, where it fits its checksum.
 fn text_of(line: &[u8]) -> Option<&[u8]> {
     let (sum, text) = (line.get(..8)?, line.get(9..)?);

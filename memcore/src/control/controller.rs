@@ -10,18 +10,16 @@ use super::interlock::{self, InterlockMemory};
 use super::orders::Orders;
 use super::shape::{self, ShapeMemory};
 use super::{
-    Allowed, AssetDecision, Cause, CheckedModel, Decision, Fault, Moment, Outcome, PlannedPowers, Proposal, ProposalId,
+    AssetDecision, Cause, CheckedModel, Decision, Fault, Moment, Outcome, PlannedPowers, Proposal, ProposalId,
     ProposalOutcome, Situation, Target,
 };
-use crate::error::{Error, Result};
-use crate::model::{CommandState, Name, Sample, SeriesName, Span, Timestamp};
+use crate::error::Result;
+use crate::model::{CommandState, Name, Sample, SeriesName};
 
 /// Proposals that were not taken, told by the next decision. Full-policy: the rest is counted in the last that is told.
 const REFUSED_MAX: usize = 64;
 /// Wishes that are gone and whose actors are still known by name. Full-policy: the oldest is forgotten.
 const GONE_MAX: usize = 64;
-/// A plan that begins later than this is for another time.
-const PLAN_AHEAD: Span = Span::from_seconds(3_600);
 
 /// Controls a site. It does no I/O: whoever drives it hands readings in, sends the orders that come out, and tells what became
 /// of them.
@@ -45,9 +43,7 @@ pub struct Controller {
 /// The last decision, as far as it is asked for.
 #[derive(Debug, Default)]
 struct Last {
-    at: Timestamp,
     assets: Vec<Option<AssetDecision>>,
-    allowed: Vec<Allowed>,
     faults: Vec<Fault>,
 }
 
@@ -102,26 +98,10 @@ impl Controller {
     /// The plan that holds from now on; None where none does.
     ///
     /// # Errors
-    /// Invalid where it is for another site or another time. The plan before then holds on.
+    /// Invalid where it is for another site or another time, or asks what cannot be: see [`PlannedPowers::for_site`]. What held
+    /// before then goes on to hold.
     pub fn set_plan(&mut self, plan: Option<Arc<PlannedPowers>>, now: Moment) -> Result<()> {
-        if let Some(plan) = &plan {
-            let (site, wall) = (&self.model.model.site, now.wall);
-            if plan.site != *site {
-                return Err(Error::invalid(format!("plan is for site {}, expected {site}", plan.site)));
-            }
-            if plan.valid_until <= wall {
-                return Err(Error::invalid(format!(
-                    "plan is valid until {}, expected later than {wall}",
-                    plan.valid_until
-                )));
-            }
-            if plan.start > wall.saturating_add(PLAN_AHEAD) {
-                return Err(Error::invalid(format!("plan starts at {}, expected within an hour of {wall}", plan.start)));
-            }
-            if plan.start <= wall && plan.step_at(wall).is_none() {
-                return Err(Error::invalid(format!("plan starts at {} and has no step at {wall}", plan.start)));
-            }
-        }
+        plan.iter().try_for_each(|plan| plan.for_site(&self.model, now))?;
         self.plan = plan;
         Ok(())
     }
@@ -159,10 +139,10 @@ impl Controller {
         let mut outcomes = self.refusals.tell();
         self.expire(&mut outcomes, now);
         let model = self.model.clone();
-        let interlocks = interlock::interlock(&model, &self.situation, &mut self.interlocks, now);
+        let mut interlocks = interlock::interlock(&model, &self.situation, &mut self.interlocks, now);
         let arbitrated = arbiter::arbitrate(&model, &interlocks, &self.book, &self.situation, &self.decided_w, now);
         let rulings = arbitrated.rulings.clone();
-        let assets = shape::shape(&model, &interlocks, arbitrated, &self.situation, &mut self.shapes, now);
+        let assets = shape::shape(&model, &mut interlocks, arbitrated, &self.situation, &mut self.shapes, now);
         interlock::decided(&model, &assets, &mut self.interlocks, now);
         self.rule(&rulings, &assets);
         outcomes.extend(self.book.standing().iter().map(arbiter::Standing::told));
@@ -171,11 +151,17 @@ impl Controller {
         }
         let orders = self.orders.due(&model, &self.situation, &assets, now);
         let mut faults = interlocks.faults;
+        faults.extend(self.lacks_plan(now).then_some(Fault::NoPlan));
         faults.extend(self.orders.faults());
         faults.sort_unstable();
         faults.dedup();
-        self.last = Last { at: now.wall, assets: assets.clone(), allowed: interlocks.allowed, faults: faults.clone() };
+        self.last = Last { assets: assets.clone(), faults: faults.clone() };
         Decision { at: now.wall, assets, outcomes, orders, faults }
+    }
+
+    /// Whether the site is to be planned and no plan holds.
+    fn lacks_plan(&self, now: Moment) -> bool {
+        self.model.model.planning.is_some() && self.plan.as_ref().is_none_or(|plan| plan.step_at(now.wall).is_none())
     }
 
     fn ask(&mut self, now: Moment) {
@@ -291,16 +277,9 @@ impl Controller {
         &self.orders
     }
 
-    /// What was decided last of an asset, and when.
-    pub(in crate::control) fn last_decision(&self, place: usize) -> Option<(Timestamp, &AssetDecision)> {
-        Some((self.last.at, self.last.assets.get(place)?.as_ref()?))
-    }
-
-    /// What safety allowed of an asset when it was decided last, in W; None where nothing limits it.
-    pub(in crate::control) fn allowed_w(&self, place: usize) -> (Option<f64>, Option<f64>) {
-        let allowed = self.last.allowed.get(place);
-        let finite = |bound: f64| Some(bound).filter(|bound| bound.is_finite());
-        (allowed.and_then(|allowed| finite(allowed.low_w)), allowed.and_then(|allowed| finite(allowed.high_w)))
+    /// What was decided last of an asset.
+    pub(in crate::control) fn last_decision(&self, place: usize) -> Option<&AssetDecision> {
+        self.last.assets.get(place)?.as_ref()
     }
 }
 

@@ -23,22 +23,26 @@ mod proposal;
 mod shape;
 mod site;
 mod situation;
-mod snapshot;
 mod status;
 
-pub use actor::{Actor, View};
+pub use actor::{
+    Actor, Day, Droop, DroopBy, FnActor, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule,
+    SelfConsumption, StrategyConfig, StrategyKind, SurplusCharging, TimeOfUse, View, Window, actors,
+};
 pub use arbiter::Book;
 pub use controller::Controller;
 pub use decision::{AssetDecision, Cause, Decision, Limited, Order, Wish};
-pub use explain::{Explanation, Input, LimitText};
 pub use interlock::{Allowed, Fault, Interlocks, SumLimit};
 pub use moment::Moment;
-pub use planning::PlannedPowers;
+pub use planning::{
+    Deviation, Expected, InTurn, PlanAnswer, PlanFailure, PlanLook, PlanNews, PlanRequest, PlannedPowers, PlanningGrid,
+    Reason, Replanner, Solved, StepDeviations, Tracker, Triggers,
+};
 pub use proposal::{Outcome, Priority, Proposal, ProposalId, ProposalOutcome, Target};
 pub use site::{
-    Asset, CheckedAsset, CheckedCircuit, CheckedGroup, CheckedModel, Circuit, ExternalLimit, Fuel, Group, Island, PhaseUse,
-    Planning, Role, Setpoint, SetpointUnit, ShareBy, SiteModel, Steps, Storage, Tariff, Vehicle,
+    Asset, CheckedAsset, CheckedCircuit, CheckedExternal, CheckedGroup, CheckedModel, Circuit, ExternalLimit, Fuel, Group,
+    Heat, HeatBuilding, HeatTank, Island, Part as ModelPart, PhaseUse, Planning, Role, Setpoint, SetpointUnit, ShareBy,
+    SiteModel, Steps, Storage, Tariff, Vehicle,
 };
-pub use situation::{Live, Measure, Situation};
-pub use snapshot::{AssetSnapshot, Snapshot};
-pub use status::{AssetStatus, ControlStatus, OrderStatus, PlanStatus, StandingProposal};
+pub use situation::{Demand, Live, Measure, Run, Situation};
+pub use status::{OrderStatus, StandingProposal};

@@ -52,6 +52,7 @@ mod local;
 mod power;
 mod resample;
 mod summary;
+mod time_of_day;
 
 pub use aggregate::{Aggregate, Gaps, Percentile};
 pub use balance::{Balance, Part, Role, balance};
@@ -70,3 +71,4 @@ pub use power::{MeanPower, mean_power, mean_power_of_register};
 pub(crate) use resample::{READINGS_BEFORE, first_and_last};
 pub use resample::{Resampled, Resampling, at, resample, resample_with_quality};
 pub(crate) use summary::{POWERS, Summary, Whole, scaled_exactly};
+pub use time_of_day::TimeOfDay;

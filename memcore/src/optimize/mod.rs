@@ -40,8 +40,8 @@ pub use description::Description;
 pub use explain::{ConflictingLimit, Infeasible, Relaxation};
 pub use fleet::{Planner, solve_many};
 pub use forecast::{
-    Asked, ClearSky, Forecast, Forecaster, Foresight, IssuedForecasts, Method, Naive, Quantile, Score, Sun, Trust, score,
-    score_method, sun_at,
+    Asked, ClearSky, Forecast, Forecaster, Foresight, IssuedForecasts, Method, Naive, Quantile, RollingPast, Score, Sun,
+    Trust, score, score_method, sun_at,
 };
 pub use horizon::{Horizon, MAX_STEPS};
 pub use options::Options;

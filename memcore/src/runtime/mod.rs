@@ -63,6 +63,7 @@ mod commander;
 mod commands;
 #[cfg(feature = "gateway")]
 mod config;
+mod control;
 #[cfg(feature = "gateway")]
 mod core;
 #[cfg(feature = "gateway")]

@@ -3,7 +3,7 @@
 use super::device::{EmulatedDevice, RefusedCommand, check_setting};
 use super::world::World;
 use crate::error::Result;
-use crate::model::{Channel, ChannelName, Quantity, Unit, ValidRange};
+use crate::model::{Channel, ChannelName, Quantity, Span, Unit, ValidRange};
 
 /// What a battery is made of. Power is in passive sign: charging is positive.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +73,8 @@ pub struct Battery {
     settings: BatterySettings,
     channels: Vec<Channel>,
     setpoint: f64,
+    /// The power that an island demands in the next step.
+    forming: Option<f64>,
     power: f64,
     /// In Wh.
     content: f64,
@@ -94,7 +96,7 @@ impl Battery {
             Channel::gauge("temperature", Unit::Celsius)?.build()?,
         ];
         let content = settings.initial_soc * settings.capacity;
-        Ok(Self { settings, channels, setpoint: 0.0, power: 0.0, content, temperature: None })
+        Ok(Self { settings, channels, setpoint: 0.0, forming: None, power: 0.0, content, temperature: None })
     }
 
     /// The state of charge, 0 to 1.
@@ -107,12 +109,19 @@ impl Battery {
     /// wait for a ramp.
     fn feasible_power(&self, seconds: f64) -> f64 {
         let s = &self.settings;
-        let hours = seconds / 3600.0;
         let ramped = self.power + (self.setpoint - self.power).clamp(-s.ramp * seconds, s.ramp * seconds);
+        let (low, high) = self.content_limits(seconds);
+        // Adding zero turns a -0 into 0.
+        self.forming.unwrap_or(ramped).clamp(low, high) + 0.0
+    }
+
+    /// What the content allows during a step, in W.
+    fn content_limits(&self, seconds: f64) -> (f64, f64) {
+        let s = &self.settings;
+        let hours = seconds / 3600.0;
         let room = (s.max_soc * s.capacity - self.content).max(0.0);
         let usable = (self.content - s.min_soc * s.capacity).max(0.0);
-        // Adding zero turns a -0 into 0.
-        ramped.clamp(-usable * s.discharge_efficiency / hours, room / s.charge_efficiency / hours) + 0.0
+        (-usable * s.discharge_efficiency / hours, room / s.charge_efficiency / hours)
     }
 
     fn live(&mut self, seconds: f64, air: f64) {
@@ -141,11 +150,22 @@ impl EmulatedDevice for Battery {
         if seconds > 0.0 {
             self.live(seconds, world.temperature());
         }
+        self.forming = None;
         row.extend([Some(self.power), Some(self.soc()), self.temperature]);
     }
 
     fn power(&self) -> f64 {
         self.power
+    }
+
+    /// A converter that forms a grid follows at once: its ramp is for setpoints.
+    fn forming_limits(&self, step: Span) -> Option<(f64, f64)> {
+        let (low, high) = self.content_limits(step.as_seconds().max(1e-3));
+        Some((low.max(-self.settings.max_discharge), high.min(self.settings.max_charge)))
+    }
+
+    fn form(&mut self, power: f64) {
+        self.forming = Some(power.clamp(-self.settings.max_discharge, self.settings.max_charge));
     }
 
     fn command(&mut self, channel: &ChannelName, value: f64) -> Result<f64, RefusedCommand> {

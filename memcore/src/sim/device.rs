@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::world::World;
 use crate::error::{Error, Result};
-use crate::model::{Channel, ChannelName};
+use crate::model::{Channel, ChannelName, Span};
 
 /// A device that lives in a [`World`]: it tells its channels, lives one step at a time, and takes commands.
 pub trait EmulatedDevice: Send {
@@ -18,6 +18,24 @@ pub trait EmulatedDevice: Send {
     /// The electric power that flowed into the device during the last step, in W (negative: out of it). It is what
     /// the device reported, so that a meter's sum is the sum of the reports.
     fn power(&self) -> f64;
+
+    /// The share of its power on each phase, L1 first: evenly unless a device says otherwise.
+    fn phase_shares(&self) -> [f64; 3] {
+        [1.0 / 3.0; 3]
+    }
+
+    /// The least and the most power that it can take in a step of that length while it forms an island, in W; None for what
+    /// cannot form one.
+    fn forming_limits(&self, step: Span) -> Option<(f64, f64)> {
+        let _ = step;
+        None
+    }
+
+    /// It forms an island: in its next step it takes that power, whatever its setpoint says, as far as its
+    /// [limits](Self::forming_limits) allow.
+    fn form(&mut self, power: f64) {
+        let _ = power;
+    }
 
     /// Takes a value for a channel, in the channel's own unit and sign, and reads back what now stands there.
     ///

@@ -5,10 +5,12 @@ use super::world::World;
 use crate::error::Result;
 use crate::model::{Channel, Kind, Unit};
 
-/// Measures what the other devices of its site draw together; import is positive.
+/// Measures what the other devices of its site, or of a circuit within it, draw together; import is positive.
 #[derive(Debug)]
 pub struct GridMeter {
     channels: Vec<Channel>,
+    /// Whether it reports the current of each phase as well.
+    currents: bool,
     power: f64,
     imported: f64,
     exported: f64,
@@ -27,7 +29,20 @@ impl GridMeter {
             Channel::gauge("energy_import", Unit::WattHour)?.kind(Kind::Counter).build()?,
             Channel::gauge("energy_export", Unit::WattHour)?.kind(Kind::Counter).build()?,
         ];
-        Ok(Self { channels, power: 0.0, imported: 0.0, exported: 0.0 })
+        Ok(Self { channels, currents: false, power: 0.0, imported: 0.0, exported: 0.0 })
+    }
+
+    /// A new meter that reports `current_l1` to `current_l3` as well: positive with the power, as a meter of four quadrants does.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_currents() -> Result<Self> {
+        let mut meter = Self::new()?;
+        for channel in ["current_l1", "current_l2", "current_l3"] {
+            meter.channels.push(Channel::gauge(channel, Unit::Ampere)?.build()?);
+        }
+        meter.currents = true;
+        Ok(meter)
     }
 }
 
@@ -43,6 +58,9 @@ impl EmulatedDevice for GridMeter {
         self.exported += (-energy).max(0.0);
         let (voltage, frequency) = (world.voltage(), world.frequency());
         row.extend([self.power, voltage, frequency, self.imported, self.exported].map(Some));
+        if self.currents {
+            row.extend(world.site_phases().map(|power| Some(power / voltage)));
+        }
     }
 
     /// A meter draws nothing itself: what it measured is counted once, at the devices.

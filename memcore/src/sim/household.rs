@@ -114,4 +114,8 @@ impl EmulatedDevice for Household {
     fn power(&self) -> f64 {
         self.power
     }
+
+    fn phase_shares(&self) -> [f64; 3] {
+        [1.0, 0.0, 0.0]
+    }
 }

@@ -181,7 +181,7 @@ fn what_a_device_cannot_do_is_refused_and_changes_nothing() {
 
 #[test]
 fn an_array_gives_nothing_at_night_and_no_more_than_its_inverter_by_day() {
-    let settings = PvSettings { peak_power: 9_000.0, inverter_limit: 5_000.0, standby: 2.0 };
+    let settings = PvSettings { peak_power: 9_000.0, inverter_limit: 5_000.0, standby: 2.0, ..PvSettings::default() };
     let mut array = PvArray::new(settings, RandomStream::new(1, "home1.pv")).unwrap();
     let mut world = World::new(1, Timestamp::from_seconds(MIDNIGHT), Location::default());
     let (mut nights, mut limited, mut counter) = (0, 0, 0.0);

@@ -40,8 +40,8 @@ pub struct Street {
     seed: u64,
     world: World,
     devices: Vec<StreetDevice>,
-    /// What the devices of each operator's site drew in the last step, in W.
-    sites: Vec<([Name; 2], f64)>,
+    /// What the devices of each operator's site drew in the last step, in W, and on which phases.
+    sites: Vec<([Name; 2], (f64, [f64; 3]))>,
 }
 
 /// A device of a street with its name and its last row.
@@ -140,7 +140,7 @@ impl Street {
         // The last site is the likely one: a street is built site by site.
         let key = [name.operator.clone(), name.site.clone()];
         let site = self.sites.iter().rposition(|(known, _)| *known == key).unwrap_or_else(|| {
-            self.sites.push((key, 0.0));
+            self.sites.push((key, (0.0, [0.0; 3])));
             self.sites.len() - 1
         });
         let row = Vec::with_capacity(device.channels().len());
@@ -150,13 +150,15 @@ impl Street {
     /// Time passes for the world and for every device; their rows then stand at the new [`now`](Self::now).
     pub fn advance(&mut self, step: Span) {
         self.world.advance(step);
-        self.sites.iter_mut().for_each(|(_, power)| *power = 0.0);
+        self.sites.iter_mut().for_each(|(_, drawn)| *drawn = (0.0, [0.0; 3]));
         for device in &mut self.devices {
-            let site_power = &mut self.sites[device.site].1;
-            self.world.set_site_power(*site_power);
+            let (drawn, phases) = &mut self.sites[device.site].1;
+            self.world.set_site(*drawn, *phases);
             device.row.clear();
             device.device.step(&self.world, &mut device.row);
-            *site_power += device.device.power();
+            let power = device.device.power();
+            *drawn += power;
+            phases.iter_mut().zip(device.device.phase_shares()).for_each(|(phase, share)| *phase += power * share);
         }
     }
 

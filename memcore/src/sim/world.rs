@@ -2,6 +2,7 @@
 
 use jiff::tz::{Offset, TimeZone};
 
+use super::island::Island;
 use super::random::{Drift, RandomStream};
 use super::sun;
 use crate::model::{Span, Timestamp};
@@ -69,6 +70,8 @@ pub struct World {
     sky: Sky,
     grid: Grid,
     site_power: f64,
+    site_phases: [f64; 3],
+    island: Option<Island>,
 }
 
 #[derive(Debug, Clone)]
@@ -105,7 +108,17 @@ impl World {
         let frequency_drift = Drift::new(0.02, 60.0, &mut stream);
         let grid = Grid { stream, voltage_drift, frequency_drift, voltage: 230.0, frequency: 50.0 };
         let local = LocalTime::at(start, &location.zone);
-        Self { location, now: start, step: Span::default(), local, sky, grid, site_power: 0.0 }
+        Self {
+            location,
+            now: start,
+            step: Span::default(),
+            local,
+            sky,
+            grid,
+            site_power: 0.0,
+            site_phases: [0.0; 3],
+            island: None,
+        }
     }
 
     /// One step passes; a negative one is none.
@@ -113,7 +126,7 @@ impl World {
         self.step = step.max(Span::default());
         self.now = self.now.saturating_add(self.step);
         self.local = LocalTime::at(self.now, &self.location.zone);
-        self.site_power = 0.0;
+        self.set_site_phases([0.0; 3]);
         self.sky.advance(self.now, self.step, &self.location, self.local);
         self.grid.advance(self.step);
     }
@@ -166,10 +179,37 @@ impl World {
         self.grid.voltage
     }
 
-    /// Of the grid, in Hz.
+    /// Of the grid, or of the island while there is none, in Hz.
     #[must_use]
     pub fn frequency(&self) -> f64 {
-        self.grid.frequency
+        self.island.as_ref().map_or(self.grid.frequency, Island::frequency)
+    }
+
+    /// Whether the public grid is there.
+    #[must_use]
+    pub fn grid_present(&self) -> bool {
+        self.island.is_none()
+    }
+
+    /// The public grid is lost: from here on the site is an island with that inertia and droop.
+    pub fn lose_grid(&mut self, island: Island) {
+        self.island = Some(island);
+    }
+
+    /// The public grid is back.
+    pub fn restore_grid(&mut self) {
+        self.island = None;
+    }
+
+    /// The island, while the public grid is lost.
+    #[must_use]
+    pub fn island(&self) -> Option<&Island> {
+        self.island.as_ref()
+    }
+
+    /// The island, to balance it.
+    pub fn island_mut(&mut self) -> Option<&mut Island> {
+        self.island.as_mut()
     }
 
     /// The sum of [`power`](super::EmulatedDevice::power) of the devices of the site that is being stepped, in W.
@@ -178,9 +218,28 @@ impl World {
         self.site_power
     }
 
-    /// Says what the devices behind the next grid meter draw together, in W.
+    /// What those devices drew on each phase, in W, L1 first.
+    #[must_use]
+    pub fn site_phases(&self) -> [f64; 3] {
+        self.site_phases
+    }
+
+    /// Says what the devices behind the next grid meter draw together, in W, evenly on three phases.
     pub fn set_site_power(&mut self, power: f64) {
         self.site_power = power;
+        self.site_phases = [power / 3.0; 3];
+    }
+
+    /// Says what the devices behind the next grid meter draw together on each phase, in W.
+    pub fn set_site_phases(&mut self, phases: [f64; 3]) {
+        self.site_power = phases.iter().sum();
+        self.site_phases = phases;
+    }
+
+    /// Says what they draw together, with how it lies on the phases: a sum is exact where adding up phases would round.
+    pub(super) fn set_site(&mut self, power: f64, phases: [f64; 3]) {
+        self.site_power = power;
+        self.site_phases = phases;
     }
 }
 

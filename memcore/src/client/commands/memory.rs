@@ -181,7 +181,9 @@ impl Memory {
 
     fn write(&mut self, record: Record, sync: bool) -> io::Result<()> {
         let mut lines = Vec::new();
-        encode(&record, &mut lines);
+        if self.journal.is_some() {
+            encode(&record, &mut lines);
+        }
         self.records += 1;
         self.learn(record);
         if self.torn || self.records > RECORDS_MAX {

@@ -31,6 +31,8 @@ pub enum Fault {
     Oscillation(usize),
     /// A limit cannot be kept by what is controlled: of the circuit at that place.
     Infeasible(usize),
+    /// The site is to be planned, and no plan holds: strategies carry on.
+    NoPlan,
 }
 
 impl Fault {
@@ -52,6 +54,7 @@ impl Fault {
             Self::GridUnknown => "whether the grid is there is not known".to_owned(),
             Self::Oscillation(place) => format!("{} went to and fro", asset(place)),
             Self::Infeasible(place) => format!("circuit {} carries too much without what is controlled", circuit(place)),
+            Self::NoPlan => "no plan holds: strategies carry on".to_owned(),
         }
     }
 }

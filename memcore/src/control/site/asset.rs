@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Heat;
 use crate::model::{Name, Span, written};
-use crate::optimize::Heat;
 
 /// What an asset is to the site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,6 +27,55 @@ pub enum Role {
     Genset,
     /// A load that is only switched.
     Switch,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::GridMeter,
+        Self::Meter,
+        Self::Pv,
+        Self::Battery,
+        Self::Charger,
+        Self::HeatPump,
+        Self::Load,
+        Self::Genset,
+        Self::Switch,
+    ];
+
+    /// Its name, as files write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GridMeter => "grid_meter",
+            Self::Meter => "meter",
+            Self::Pv => "pv",
+            Self::Battery => "battery",
+            Self::Charger => "charger",
+            Self::HeatPump => "heat_pump",
+            Self::Load => "load",
+            Self::Genset => "genset",
+            Self::Switch => "switch",
+        }
+    }
+
+    /// Whether it only measures: what flows through it is drawn by others.
+    #[must_use]
+    pub const fn is_meter(self) -> bool {
+        matches!(self, Self::GridMeter | Self::Meter)
+    }
+
+    /// Whether power only flows out of it.
+    #[must_use]
+    pub const fn is_source(self) -> bool {
+        matches!(self, Self::Pv | Self::Genset)
+    }
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// In which unit a setpoint channel takes its values.
@@ -237,7 +286,7 @@ pub struct Storage {
     pub wear_per_kwh: f64,
 }
 
-fn lowest() -> f64 {
+pub(super) fn lowest() -> f64 {
     0.05
 }
 
@@ -245,11 +294,11 @@ fn one() -> f64 {
     1.0
 }
 
-fn tolerance() -> f64 {
+pub(super) fn tolerance() -> f64 {
     0.01
 }
 
-fn efficiency() -> f64 {
+pub(super) fn efficiency() -> f64 {
     0.95
 }
 
@@ -270,11 +319,11 @@ pub struct Vehicle {
     pub charge_efficiency: f64,
 }
 
-fn target() -> f64 {
+pub(super) fn target() -> f64 {
     0.8
 }
 
-fn vehicle_efficiency() -> f64 {
+pub(super) fn vehicle_efficiency() -> f64 {
     0.9
 }
 

@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::{Asset, PhaseUse, Role, ShareBy, SiteModel, Storage};
 use crate::control::Measure;
+use crate::energy::TimeOfDay;
 use crate::model::{Name, SeriesName};
 
 /// A site model without contradictions. Assets, circuits and groups are known by their place.
@@ -15,10 +18,18 @@ pub struct CheckedModel {
     /// Each after the one that it is within; the top ones first.
     pub(in crate::control) circuits: Vec<CheckedCircuit>,
     pub(in crate::control) groups: Vec<CheckedGroup>,
+    pub(in crate::control) externals: Vec<CheckedExternal>,
     /// Which reading a series brings: of the asset at that place, or of the site.
     pub(in crate::control) inputs: HashMap<SeriesName, Vec<(Measure, usize)>>,
     /// The grid meter.
     pub(in crate::control) grid: Option<usize>,
+    /// The asset that forms the grid on an island.
+    pub(in crate::control) forming: Option<usize>,
+    /// The series of prices. They are no inputs: what is known of a price is mostly its future.
+    pub(in crate::control) buy_series: Option<SeriesName>,
+    pub(in crate::control) sell_series: Option<SeriesName>,
+    pub(in crate::control) zone: TimeZone,
+    pub(in crate::control) notices: Vec<String>,
 }
 
 impl CheckedModel {
@@ -46,9 +57,51 @@ impl CheckedModel {
         &self.groups
     }
 
+    /// The limits from outside, in the order of the model.
+    #[must_use]
+    pub fn externals(&self) -> &[CheckedExternal] {
+        &self.externals
+    }
+
+    /// What is odd about the model, and may be meant so: each names the part, the field and its value.
+    #[must_use]
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// The time zone of its people.
+    #[must_use]
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// The series with prices of kWh bought, where the tariff names one. It is not among [`series`](Self::series): a price that was
+    /// read last may be one of tomorrow.
+    #[must_use]
+    pub fn buy_series(&self) -> Option<&SeriesName> {
+        self.buy_series.as_ref()
+    }
+
+    /// The series with prices of kWh sold, where the tariff names one.
+    #[must_use]
+    pub fn sell_series(&self) -> Option<&SeriesName> {
+        self.sell_series.as_ref()
+    }
+
+    /// The place of the asset that forms the grid on an island, where one is named.
+    #[must_use]
+    pub fn forming(&self) -> Option<usize> {
+        self.forming
+    }
+
     /// The series that control needs to hear.
     pub fn series(&self) -> impl Iterator<Item = &SeriesName> {
         self.inputs.keys()
+    }
+
+    /// What each series brings: a measure of the asset at that place, or of the site.
+    pub fn inputs(&self) -> impl Iterator<Item = (&SeriesName, &[(Measure, usize)])> {
+        self.inputs.iter().map(|(series, inputs)| (series, inputs.as_slice()))
     }
 
     /// The place of the asset of that name.
@@ -101,6 +154,8 @@ pub struct CheckedAsset {
     pub storage: Option<Storage>,
     /// Where its setpoint goes; None where it is not controlled.
     pub setpoint: Option<Setpoint>,
+    /// When its vehicle leaves, by the clock of the site.
+    pub departure: Option<TimeOfDay>,
     /// The asset as it was described.
     pub described: Asset,
 }
@@ -147,7 +202,7 @@ pub struct CheckedCircuit {
     pub name: Name,
     /// The circuit that feeds it.
     pub within: Option<usize>,
-    /// The assets on it or on a circuit within it, its meter aside.
+    /// The assets on it or on a circuit within it; meters, which draw nothing, aside.
     pub members: Vec<usize>,
     /// The asset that measures all of it.
     pub meter: Option<usize>,
@@ -172,4 +227,21 @@ pub struct CheckedGroup {
     pub members: Vec<usize>,
     /// How its power is shared out.
     pub share_by: ShareBy,
+}
+
+/// A limit from outside.
+#[derive(Debug, Clone)]
+pub struct CheckedExternal {
+    /// What the site calls it.
+    pub name: Name,
+    /// The assets whose sum is limited; empty where it is the grid connection.
+    pub members: Vec<usize>,
+    /// The most power in, in W, while the signal is 1; None where the signal itself is the limit.
+    pub limit_w: Option<f64>,
+    /// What holds when the signal is silent, in W.
+    pub failsafe_w: f64,
+    /// After how much silence the failsafe holds.
+    pub silent_after: Duration,
+    /// How long a failsafe holds at the least.
+    pub min_duration: Duration,
 }

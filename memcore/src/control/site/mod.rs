@@ -1,13 +1,20 @@
 //! The site model: what there is, what each device can do, what is safe for it. Said once, for control and for plans.
 
 mod asset;
+mod build;
 mod check;
 mod checked;
+mod heat;
+#[cfg(test)]
+mod tests;
 
 pub use asset::{Asset, Fuel, PhaseUse, Role, SetpointUnit, Storage, Vehicle};
-pub use checked::{CheckedAsset, CheckedCircuit, CheckedGroup, CheckedModel, Setpoint, Steps};
+pub use build::Part;
+pub use checked::{CheckedAsset, CheckedCircuit, CheckedExternal, CheckedGroup, CheckedModel, Setpoint, Steps};
+pub use heat::{Heat, HeatBuilding, HeatTank};
 use serde::{Deserialize, Serialize};
 
+use crate::control::StrategyConfig;
 use crate::model::{Currency, Name, OPERATOR_DEFAULT, Span, written};
 
 /// A site as its owner describes it: one TOML or JSON file, or the builders of each language. Unknown fields are refused.
@@ -55,6 +62,9 @@ pub struct SiteModel {
     /// How plans are made and followed; none are made without it.
     #[serde(default)]
     pub planning: Option<Planning>,
+    /// Who proposes, of those that are built in.
+    #[serde(default, rename = "strategy", alias = "strategies")]
+    pub strategies: Vec<StrategyConfig>,
 }
 
 fn operator() -> Name {

@@ -6,6 +6,7 @@ mod grid;
 mod issued;
 mod made;
 mod method;
+mod rolling;
 mod score;
 mod trust;
 
@@ -13,6 +14,7 @@ pub use clear_sky::{ClearSky, Sun, sun_at};
 pub use issued::IssuedForecasts;
 pub use made::{Forecast, Quantile};
 pub use method::{Method, Naive};
+pub use rolling::RollingPast;
 pub use score::{Score, score, score_method};
 pub use trust::Trust;
 

@@ -1,0 +1,83 @@
+//! The `[control]` section, and where the site model lies.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::model_file::read_site_model;
+use crate::control::SiteModel;
+use crate::error::{Error, Result};
+use crate::runtime::store_config::read_size;
+
+/// The model that is used where none is named.
+const MODEL_FILE: &str = "control.toml";
+
+/// A day or two of a lively site.
+const LOG_BYTES_MIN: u64 = 1_000_000;
+
+/// The `[control]` section.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ControlConfig {
+    /// Whether the server controls its site. True unless told; without a site model it has nothing to control.
+    pub enabled: bool,
+    /// The site model, TOML or JSON, within the site's folder unless it is a whole path; the `control.toml` of that folder where
+    /// there is one unless told.
+    pub model: Option<PathBuf>,
+    /// What becomes of the devices when control stops or is paused.
+    pub on_stop: OnStop,
+    /// The most that the decision log takes of the disk, `256MB`; beyond it the oldest decisions go. At least `1MB`.
+    #[serde(deserialize_with = "log_size")]
+    pub log_size: u64,
+}
+
+/// What becomes of the devices when control stops or is paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnStop {
+    /// Each holds what it was told until its lease ends, and goes to its fallback then: a server that is started again soon goes on
+    /// as if nothing had been.
+    #[default]
+    Lease,
+    /// Each is told at once what is safe.
+    Safe,
+}
+
+impl Default for ControlConfig {
+    fn default() -> Self {
+        Self { enabled: true, model: None, on_stop: OnStop::Lease, log_size: 256_000_000 }
+    }
+}
+
+impl ControlConfig {
+    /// The site model that is to be controlled, and its file; none where control is off or nothing says what there is.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) and [`Io`](crate::ErrorKind::Io), naming the key or the file.
+    pub(crate) fn model_of(&self, site: &Path) -> Result<Option<(PathBuf, SiteModel)>> {
+        let file = match &self.model {
+            _ if !self.enabled => return Ok(None),
+            Some(named) => site.join(named),
+            None => site.join(MODEL_FILE),
+        };
+        match file.try_exists() {
+            Ok(true) => {}
+            _ if self.model.is_none() => return Ok(None),
+            _ => {
+                let message = format!("control.model is {}, expected a site model: there is no such file", file.display());
+                return Err(Error::invalid(message));
+            }
+        }
+        let model = read_site_model(&file)?;
+        Ok(Some((file, model)))
+    }
+}
+
+fn log_size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<u64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match read_size(&text).map_err(serde::de::Error::custom)? {
+        size if size >= LOG_BYTES_MIN => Ok(size),
+        _ => Err(serde::de::Error::custom(format!("size is {text:?}, expected 1MB at least"))),
+    }
+}
