@@ -33,6 +33,8 @@ mod noting;
 mod orders;
 #[cfg(feature = "gateway")]
 mod pause;
+#[cfg(all(feature = "gateway", feature = "files"))]
+mod simulation;
 #[cfg(feature = "gateway")]
 mod snapshot;
 #[cfg(feature = "gateway")]
@@ -51,6 +53,8 @@ pub use config::{ControlConfig, OnStop};
 #[cfg(feature = "gateway")]
 pub use face::ControlEvents;
 #[cfg(feature = "gateway")]
+pub(crate) use face::none_controlled;
+#[cfg(feature = "gateway")]
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
 #[cfg(feature = "gateway")]
 pub use snapshot::{Snapshot, SnapshotAsset};
@@ -64,3 +68,8 @@ pub use ticks::{Delays, TickStatus};
 pub use why::Explanation;
 #[cfg(all(feature = "gateway", feature = "cli"))]
 pub(crate) use why::explain_from;
+#[cfg(all(feature = "gateway", feature = "files"))]
+pub use simulation::{
+    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
+    ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
+};

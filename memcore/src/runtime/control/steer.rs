@@ -19,7 +19,7 @@ use super::orders::{Desk, Numbered};
 use super::status::Paused;
 use super::ticks::{Due, Grid};
 use super::{history, pause};
-use crate::control::{CheckedModel, Controller, Moment, Order, SiteModel};
+use crate::control::{Actor, CheckedModel, Controller, Moment, Order, SiteModel};
 use crate::error::{Error, Result};
 use crate::model::{EventKind, Name, SeriesName};
 use crate::runtime::commands::new_id;
@@ -333,6 +333,6 @@ fn controller_of(model: &CheckedModel, faults: &Arc<ActorFaults>) -> Result<Cont
     Ok(Controller::new(model.clone(), guarded.collect()))
 }
 
-fn strategies_of(_model: &CheckedModel) -> Result<Vec<Box<dyn crate::control::Actor>>> {
-    Ok(Vec::new())
+fn strategies_of(model: &CheckedModel) -> Result<Vec<Box<dyn Actor>>> {
+    crate::control::actors(&model.model().strategies, model)
 }

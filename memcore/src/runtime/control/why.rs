@@ -159,5 +159,5 @@ fn number(value: f64) -> String {
 /// A time as people of the site say it.
 fn clock(time: Timestamp, zone: &TimeZone) -> String {
     let instant = jiff::Timestamp::from_microsecond(time.as_micros()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    instant.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    zone.to_datetime(instant).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
