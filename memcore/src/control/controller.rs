@@ -245,6 +245,14 @@ impl Controller {
         &self.decided_w
     }
 
+    /// What an actor sees at that moment.
+    #[must_use]
+    pub fn view(&self, now: Moment) -> View<'_> {
+        let (buy_per_kwh, sell_per_kwh) = self.prices;
+        let Self { model, situation, decided_w, plan, .. } = self;
+        View { now, model, situation, decided_w, plan: plan.as_ref(), buy_per_kwh, sell_per_kwh }
+    }
+
     /// The plan that holds, where there is one.
     #[must_use]
     pub fn plan(&self) -> Option<&Arc<PlannedPowers>> {

@@ -23,6 +23,8 @@ mod proposal;
 mod shape;
 mod site;
 mod situation;
+#[cfg(test)]
+mod stage;
 mod status;
 
 pub use actor::{
