@@ -64,6 +64,13 @@ pub use simulation::{
     ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
 };
 #[cfg(feature = "gateway")]
+pub use model_file::read_site_model;
+#[cfg(all(feature = "gateway", feature = "files"))]
+pub use simulation::{
+    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
+    ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
+};
+#[cfg(feature = "gateway")]
 pub use snapshot::{Snapshot, SnapshotAsset};
 #[cfg(feature = "gateway")]
 pub use status::{ActorStatus, AssetStatus, ControlStatus, Paused};

@@ -139,7 +139,7 @@ impl Run {
     }
 
     fn start_controller(&mut self) -> Result<()> {
-        let mut actors = actors(&self.model.model().strategies, &self.model)?;
+        let mut actors = actors(&self.model)?;
         if let Some(more) = &self.options.actors {
             actors.extend(more(&self.model)?);
         }
