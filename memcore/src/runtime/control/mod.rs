@@ -57,6 +57,13 @@ pub(crate) use face::none_controlled;
 #[cfg(feature = "gateway")]
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
 #[cfg(feature = "gateway")]
+pub(crate) use model_file::read_site_model;
+#[cfg(all(feature = "gateway", feature = "files"))]
+pub use simulation::{
+    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
+    ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
+};
+#[cfg(feature = "gateway")]
 pub use snapshot::{Snapshot, SnapshotAsset};
 #[cfg(feature = "gateway")]
 pub use status::{ActorStatus, AssetStatus, ControlStatus, Paused};
@@ -68,8 +75,3 @@ pub use ticks::{Delays, TickStatus};
 pub use why::Explanation;
 #[cfg(all(feature = "gateway", feature = "cli"))]
 pub(crate) use why::explain_from;
-#[cfg(all(feature = "gateway", feature = "files"))]
-pub use simulation::{
-    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
-    ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
-};

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, TimestampMicrosecondArray};
 use serde::Serialize;
 
 use super::record::{AssetColumns, Told, Violation};
@@ -10,9 +11,9 @@ use super::run::{Noted, Run};
 use crate::control::{CheckedModel, Role, Setpoint};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Span, Timestamp};
+use crate::optimize::{ChartSeries, ChartStyle, Panel, PlanChart};
 use crate::runtime::control::log::{Decided, LimitedBy, Stood};
 use crate::runtime::control::why::explain;
-use crate::optimize::{ChartSeries, ChartStyle, Panel, PlanChart};
 
 /// Points of a series in a picture: more cannot be seen.
 const POINTS_MAX: usize = 700;
@@ -197,6 +198,28 @@ impl SimulatedControl {
         batch.map_err(|e| Error::new(ErrorKind::Internal, "table of a simulation").caused_by(e))
     }
 
+    /// The [table](Self::table) as CSV, times as RFC 3339.
+    ///
+    /// # Errors
+    /// As [`table`](Self::table).
+    pub fn csv(&self) -> Result<String> {
+        let table = self.table()?;
+        let names: Vec<_> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let mut text = names.join(",") + "\n";
+        for (row, time) in self.run.record.times.iter().enumerate() {
+            text += &time.to_string();
+            for column in &table.columns()[1..] {
+                let numbers = column.as_primitive::<arrow_array::types::Float64Type>();
+                text.push(',');
+                if numbers.is_valid(row) {
+                    text += &format!("{:.4}", numbers.value(row));
+                }
+            }
+            text.push('\n');
+        }
+        Ok(text)
+    }
+
     /// What a picture of it is drawn from: powers (what gives above, what takes below), states of charge, temperatures, prices.
     #[must_use]
     pub fn chart(&self) -> PlanChart {
@@ -262,7 +285,8 @@ impl SimulatedControl {
 
 pub(super) fn why(run: &Run, asset: &str, at: Timestamp) -> Result<String> {
     let model = &run.model;
-    let place = model.place(asset).ok_or_else(|| Error::not_found(format!("{asset} is no asset of {}", model.model().site)))?;
+    let place =
+        model.place(asset).ok_or_else(|| Error::not_found(format!("{asset} is no asset of {}", model.model().site)))?;
     let stood = match (run.record.told_of(place, at), &model.assets()[place].setpoint) {
         (Some(told), Some(setpoint)) => Stood::Decided(Box::new(decided(told, asset, setpoint, model)?), None),
         _ => Stood::Unknown(None),

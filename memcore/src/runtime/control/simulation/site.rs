@@ -186,7 +186,9 @@ fn inputs(model: &CheckedModel) -> Vec<Vec<(SeriesName, Measure)>> {
         }
     }
     // In an order of their own, whatever that of a map is.
-    series.iter_mut().for_each(|of_asset: &mut Vec<(SeriesName, Measure)>| of_asset.sort_by_key(|(_, measure)| *measure as u8));
+    series
+        .iter_mut()
+        .for_each(|of_asset: &mut Vec<(SeriesName, Measure)>| of_asset.sort_by_key(|(_, measure)| *measure as u8));
     series
 }
 
