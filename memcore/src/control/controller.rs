@@ -76,6 +76,14 @@ impl Controller {
         &self.decided_w
     }
 
+    /// What an actor sees at that moment.
+    #[must_use]
+    pub fn view(&self, now: Moment) -> View<'_> {
+        let (buy_per_kwh, sell_per_kwh) = self.prices;
+        let Self { model, situation, decided_w, plan, .. } = self;
+        View { now, model, situation, decided_w, plan: plan.as_ref(), buy_per_kwh, sell_per_kwh }
+    }
+
     /// Takes a reading in, and says whether it was one that control needs.
     pub fn read(&mut self, series: &SeriesName, sample: Sample, now: Moment) -> bool {
         self.situation.read(&self.model, series, sample, now)

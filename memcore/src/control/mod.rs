@@ -21,6 +21,8 @@ mod proposal;
 mod shape;
 mod site;
 mod situation;
+#[cfg(test)]
+mod stage;
 
 pub use actor::{
     Actor, Day, Droop, DroopBy, FnActor, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule,

@@ -1,51 +1,10 @@
 //! Droop: assets answer the frequency of an island, or a voltage, with their power.
 
-use serde::{Deserialize, Serialize};
-
-use super::settings::{Who, each, length, measures, within};
-use super::{Actor, Measure, View};
+use super::checks::{Who, each, length, measures, no_crumbs, within};
+use super::{Actor, Droop, DroopBy, Measure, View};
 use crate::control::{CheckedAsset, CheckedModel, Proposal, Role, Target};
 use crate::error::Result;
-use crate::model::{Name, Span, written};
-
-/// What a droop answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DroopBy {
-    /// The frequency: P(f).
-    #[default]
-    Frequency,
-    /// The voltage: P(U).
-    Voltage,
-}
-
-/// Settings of the strategy that answers frequency or voltage with power.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Droop {
-    /// The assets; all controlled batteries and arrays unless told.
-    pub assets: Vec<Name>,
-    /// What is answered.
-    pub by: DroopBy,
-    /// The asset that measures it; the first that does unless told.
-    pub meter: Option<Name>,
-    /// The frequency in Hz or voltage in V at which nothing is asked; 50 Hz or 230 V unless told.
-    pub nominal: Option<f64>,
-    /// How far off it may be before anything is asked, in Hz or V; 0.2 Hz or 11.5 V unless told.
-    pub deadband: Option<f64>,
-    /// How far beyond that, as a share of the nominal value, everything is asked. 0.05 unless told.
-    pub droop: f64,
-    /// Over how long the answer is smoothed, so that assets which answer late do not swing. Five seconds unless told.
-    #[serde(with = "written::length")]
-    pub smooth: Span,
-}
-
-impl Default for Droop {
-    fn default() -> Self {
-        let smooth = Span::from_seconds(5);
-        Self { assets: Vec::new(), by: DroopBy::Frequency, meter: None, nominal: None, deadband: None, droop: 0.05, smooth }
-    }
-}
+use crate::model::{Name, Span};
 
 impl Droop {
     pub(super) fn build(&self, who: Who, model: &CheckedModel) -> Result<Box<dyn Actor>> {
@@ -128,6 +87,8 @@ impl Actor for Answer {
         let wish = |place: &usize| {
             let asset = &view.model.assets[*place];
             let (low_w, high_w) = bounds_w(asset, share);
+            let sound = |bound: f64| no_crumbs(bound, asset.low_w, asset.high_w, asset.least_w);
+            let (low_w, high_w) = (low_w.map(sound), high_w.map(sound));
             let target = Target::Asset(asset.name.clone());
             (low_w.is_some() || high_w.is_some()).then(|| self.who.bounds(&target, low_w, high_w, reason.clone()))
         };

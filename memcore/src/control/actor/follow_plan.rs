@@ -2,49 +2,15 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use super::checks::{Who, each, length, no_crumbs};
 use super::rest::Rest;
-use super::settings::{Who, each, length};
-use super::{Actor, PlannedPowers, View};
+use super::{Actor, FollowPlan, Hold, PlannedPowers, View};
 use crate::control::{CheckedModel, Proposal, Role, Target};
 use crate::error::Result;
-use crate::model::{Name, Span, written};
+use crate::model::{Name, Span};
 
 /// How long batteries may take to do what was decided.
 const SETTLE: Duration = Duration::from_secs(15);
-
-/// What batteries hold to when the site is not as the plan thought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Hold {
-    /// The grid's power of the plan: the batteries take what PV and loads differ. Their own power where the plan has none of the
-    /// grid, or its meter is lost.
-    #[default]
-    Grid,
-    /// Their own power of the plan: the grid takes what PV and loads differ.
-    Power,
-}
-
-/// Settings of the strategy that follows the plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FollowPlan {
-    /// The assets that follow; all controlled batteries, chargers, heat pumps and gensets of the plan unless told. Arrays and
-    /// loads are in the plan as they were forecast, which is no wish: they follow only when they are named.
-    pub assets: Vec<Name>,
-    /// What batteries hold to when the site is not as the plan thought. The grid's power unless told.
-    pub hold: Hold,
-    /// How late the grid meter tells what batteries did. Two seconds unless told.
-    #[serde(with = "written::length")]
-    pub meter_delay: Span,
-}
-
-impl Default for FollowPlan {
-    fn default() -> Self {
-        Self { assets: Vec::new(), hold: Hold::Grid, meter_delay: Span::from_seconds(2) }
-    }
-}
 
 impl FollowPlan {
     pub(super) fn build(&self, who: Who, model: &CheckedModel) -> Result<Box<dyn Actor>> {
@@ -100,6 +66,7 @@ impl Actor for Follower {
             let asset = &view.model.assets[*place];
             let planned_w = plan.power_w(asset.name.as_str(), view.now.wall)?;
             let power_w = (planned_w + off_w).clamp(asset.low_w, asset.high_w);
+            let power_w = no_crumbs(power_w, asset.low_w, asset.high_w, asset.least_w);
             let reason = format!("the plan of {} has {planned_w:.0} W{}", plan.made, absorbed(off_w));
             Some(self.who.power(&Target::Asset(asset.name.clone()), power_w, reason))
         };

@@ -2,69 +2,17 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::settings::{Who, below, length, the_one, watts, within};
-use super::{Actor, Measure, View};
+use super::checks::{Who, below, in_watts, length, the_one, within};
+use super::{Actor, GensetControl, Measure, View};
 use crate::control::{CheckedModel, Proposal, Role, Target};
 use crate::error::{Error, Result};
-use crate::model::{Name, Span, written};
-
-/// Settings of the strategy that starts and stops a genset.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GensetControl {
-    /// The genset; the only one of the site unless told.
-    pub asset: Option<Name>,
-    /// It starts when the batteries' state of charge falls below this. 0.25 unless told.
-    pub start_soc: f64,
-    /// It stops above this. 0.8 unless told.
-    pub stop_soc: f64,
-    /// It starts when batteries and genset together give more than this, in W; never for that unless told.
-    pub start_w: Option<f64>,
-    /// It does not stop before they give less than this, in W; half of `start_w` unless told.
-    pub stop_w: Option<f64>,
-    /// How long a reason to start must last. Ten seconds unless told.
-    #[serde(with = "written::length")]
-    pub start_after: Span,
-    /// How long a reason to stop must last. A minute unless told.
-    #[serde(with = "written::length")]
-    pub stop_after: Span,
-    /// How long it runs at the least. A quarter of an hour unless told.
-    #[serde(with = "written::length")]
-    pub min_run: Span,
-    /// How long it runs with its least power first. Two minutes unless told.
-    #[serde(with = "written::length")]
-    pub warm_up: Span,
-    /// What it gives then, in W, as a positive number; all it can unless told.
-    pub power_w: Option<f64>,
-    /// Whether it may run while the grid is there. It may not unless told; a site without `island` has no grid for this.
-    pub beside_grid: bool,
-}
-
-impl Default for GensetControl {
-    fn default() -> Self {
-        Self {
-            asset: None,
-            start_soc: 0.25,
-            stop_soc: 0.8,
-            start_w: None,
-            stop_w: None,
-            start_after: Span::from_seconds(10),
-            stop_after: Span::from_seconds(60),
-            min_run: Span::from_seconds(900),
-            warm_up: Span::from_seconds(120),
-            power_w: None,
-            beside_grid: false,
-        }
-    }
-}
+use crate::model::{Name, Span};
 
 impl GensetControl {
     pub(super) fn build(&self, who: Who, model: &CheckedModel) -> Result<Box<dyn Actor>> {
         let genset = the_one(model, self.asset.as_ref(), Role::Genset)?;
         let asset = &model.assets[genset];
-        let power_w = watts("power_w", self.power_w.unwrap_or(-asset.low_w))?;
+        let power_w = in_watts("power_w", self.power_w.unwrap_or(-asset.low_w))?;
         if power_w < asset.least_w || power_w > -asset.low_w {
             let (least, most) = (asset.least_w, -asset.low_w);
             return Err(Error::invalid(format!("power_w is {power_w}, expected {least} to {most} as {} can", asset.name)));
@@ -72,7 +20,7 @@ impl GensetControl {
         below(("start_soc", within("start_soc", self.start_soc, 0.0, 1.0)?), ("stop_soc", self.stop_soc))?;
         within("stop_soc", self.stop_soc, 0.0, 1.0)?;
         let load_w = self.start_w.map(|start_w| (start_w, self.stop_w.unwrap_or(start_w / 2.0)));
-        load_w.map_or(Ok(()), |(start_w, stop_w)| below(("stop_w", watts("stop_w", stop_w)?), ("start_w", start_w)))?;
+        load_w.map_or(Ok(()), |(start_w, stop_w)| below(("stop_w", in_watts("stop_w", stop_w)?), ("start_w", start_w)))?;
         let batteries = model.assets.iter().enumerate().filter(|(_, asset)| asset.role == Role::Battery);
         Ok(Box::new(Starter {
             target: Target::Asset(asset.name.clone()),

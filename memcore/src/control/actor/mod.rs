@@ -1,15 +1,16 @@
 //! Actors: whoever proposes. Those that are built in are ordinary ones.
 
 mod calendar;
+mod checks;
 mod closure;
+mod departure;
+mod distress;
 mod droop;
 mod follow_plan;
 mod genset;
 mod load_shedding;
 mod peak_shaving;
 mod phases;
-#[cfg(test)]
-mod plant;
 mod prices;
 mod rest;
 mod schedule;
@@ -17,23 +18,20 @@ mod self_consumption;
 mod settings;
 mod strategy;
 mod surplus_charging;
+#[cfg(test)]
+mod tests;
 mod time_of_use;
 
 use std::sync::Arc;
 
 pub use closure::FnActor;
-pub use droop::{Droop, DroopBy};
-pub use follow_plan::{FollowPlan, Hold};
-pub use genset::GensetControl;
-pub use load_shedding::LoadShedding;
-pub use peak_shaving::PeakShaving;
-pub use schedule::{Day, Schedule, Window};
-pub use self_consumption::SelfConsumption;
+pub use settings::{
+    Day, Droop, DroopBy, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule, SelfConsumption,
+    SurplusCharging, TimeOfUse, Window,
+};
 pub use strategy::{StrategyConfig, StrategyKind, actors};
-pub use surplus_charging::SurplusCharging;
-pub use time_of_use::TimeOfUse;
 
-use super::{CheckedModel, Measure, Moment, PlannedPowers, Proposal, Situation};
+use super::{CheckedModel, Demand, Measure, Moment, PlannedPowers, Proposal, Situation};
 use crate::model::{Name, Span};
 
 /// What an actor sees.
@@ -72,6 +70,12 @@ impl View<'_> {
     #[must_use]
     pub fn grid_w(&self) -> Option<f64> {
         self.situation.grid_w(self.model, self.now)
+    }
+
+    /// The running interval of the demand charge; None where nothing of it was measured.
+    #[must_use]
+    pub fn demand(&self) -> Option<Demand> {
+        self.situation.demand(self.model, self.now)
     }
 
     /// Whether the grid is there; None where the site does not say or it is not known.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::settings::length;
+use super::checks::length;
 use crate::control::{CheckedAsset, PhaseUse};
 use crate::error::Result;
 use crate::model::Span;

@@ -1,65 +1,13 @@
 //! Schedule: powers or bounds by the calendar of the site, with weekdays and holidays.
 
-use jiff::ToSpan;
-use jiff::civil::{Date, DateTime, Weekday};
-use serde::{Deserialize, Serialize};
-
-use super::calendar::{Hours, SiteClock};
-use super::settings::{Who, each, within};
-use super::{Actor, View};
+use super::calendar::{Hours, local};
+use super::checks::{Who, each, possible};
+use super::{Actor, Day, Schedule, View, Window};
 use crate::control::{CheckedModel, Proposal, Target};
 use crate::error::{Error, Result};
 use crate::model::{Name, Span};
-
-/// A day of the week, or a holiday, which is none of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Day {
-    Mon,
-    Tue,
-    Wed,
-    Thu,
-    Fri,
-    Sat,
-    Sun,
-    Holiday,
-}
-
-/// Settings of the strategy that goes by the calendar.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Schedule {
-    /// The assets, each of which does what the window says.
-    pub assets: Vec<Name>,
-    /// When what is to hold. Where several hold at a time, the first one does.
-    #[serde(rename = "window", alias = "windows")]
-    pub windows: Vec<Window>,
-    /// Days that are no weekday: `2026-12-25`.
-    pub holidays: Vec<String>,
-}
-
-/// A time of the day, with what is to hold then: a power, or bounds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Window {
-    /// On which days it begins; on all of them, holidays too, unless told.
-    #[serde(default)]
-    pub days: Vec<Day>,
-    /// From when, by the clock of the site: `18:00`.
-    pub from: String,
-    /// Until when: `20:00`; on the next day where that is no later.
-    pub to: String,
-    /// The power, in W.
-    #[serde(default)]
-    pub power_w: Option<f64>,
-    /// The least power, in W.
-    #[serde(default)]
-    pub low_w: Option<f64>,
-    /// The most power, in W.
-    #[serde(default)]
-    pub high_w: Option<f64>,
-}
+use jiff::ToSpan;
+use jiff::civil::{Date, DateTime, Weekday};
 
 impl Schedule {
     pub(super) fn build(&self, who: Who, model: &CheckedModel) -> Result<Box<dyn Actor>> {
@@ -68,7 +16,10 @@ impl Schedule {
             return Err(Error::invalid("window is empty, expected at least one"));
         }
         let checked = |(place, window): (usize, &Window)| {
-            window.hours().map(|hours| (hours, window.clone())).map_err(|e| e.context(format_args!("window {place}")))
+            window
+                .hours(&assets, model)
+                .map(|hours| (hours, window.clone()))
+                .map_err(|e| e.context(format_args!("window {place}")))
         };
         let windows = self.windows.iter().enumerate().map(checked).collect::<Result<_>>()?;
         let date = |text: &String| {
@@ -76,15 +27,17 @@ impl Schedule {
                 .map_err(|_| Error::invalid(format!("holidays has {text:?}, expected a date such as 2026-12-25")))
         };
         let holidays = self.holidays.iter().map(date).collect::<Result<_>>()?;
-        Ok(Box::new(Diary { who, assets, windows, holidays, clock: SiteClock::new(model)? }))
+        Ok(Box::new(Diary { who, assets, windows, holidays }))
     }
 }
 
 impl Window {
     /// When it holds, where it makes sense.
-    fn hours(&self) -> Result<Hours> {
+    fn hours(&self, assets: &[usize], model: &CheckedModel) -> Result<Hours> {
         for (field, value) in [("power_w", self.power_w), ("low_w", self.low_w), ("high_w", self.high_w)] {
-            value.map_or(Ok(0.0), |value| within(field, value, -1e9, 1e9))?;
+            assets.iter().try_for_each(|place| {
+                value.map_or(Ok(0.0), |value| possible(field, value, &model.assets[*place])).map(drop)
+            })?;
         }
         let (low_w, high_w) = (self.low_w.unwrap_or(f64::NEG_INFINITY), self.high_w.unwrap_or(f64::INFINITY));
         if low_w > high_w {
@@ -109,7 +62,6 @@ struct Diary {
     assets: Vec<usize>,
     windows: Vec<(Hours, Window)>,
     holidays: Vec<Date>,
-    clock: SiteClock,
 }
 
 impl Diary {
@@ -146,7 +98,7 @@ impl Actor for Diary {
     }
 
     fn propose(&mut self, view: &View<'_>) -> Vec<Proposal> {
-        let Some(window) = self.clock.shows(view.now.wall).and_then(|local| self.window(local)) else { return Vec::new() };
+        let Some(window) = local(view).and_then(|local| self.window(local)) else { return Vec::new() };
         let wish = |place: &usize| {
             let target = Target::Asset(view.model.assets[*place].name.clone());
             let reason = format!("from {} to {}", window.from, window.to);

@@ -1,46 +1,11 @@
 //! Self-consumption: batteries take what is left over and give what is missing, so that the grid's power stays near zero.
 
-use serde::{Deserialize, Serialize};
-
+use super::checks::{Together, Who, grid_meter, length, watts, within};
 use super::rest::Rest;
-use super::settings::{Together, Who, grid_meter, length, watts, within};
-use super::{Actor, View};
+use super::{Actor, SelfConsumption, View};
 use crate::control::{CheckedModel, Proposal, Role};
 use crate::error::Result;
-use crate::model::{Name, Span, written};
-
-/// Settings of the strategy that keeps the grid's power near zero.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SelfConsumption {
-    /// The battery; all of them unless told.
-    pub asset: Option<Name>,
-    /// Or a group.
-    pub group: Option<Name>,
-    /// The power at the grid connection that is aimed at, in W. 0 unless told.
-    pub target_w: f64,
-    /// How far the grid may be off it before anything changes, in W. 50 unless told.
-    pub deadband_w: f64,
-    /// How late the grid meter tells what batteries did. Two seconds unless told.
-    #[serde(with = "written::length")]
-    pub meter_delay: Span,
-    /// How long batteries may take to do what was decided. Fifteen seconds unless told.
-    #[serde(with = "written::length")]
-    pub settle: Span,
-}
-
-impl Default for SelfConsumption {
-    fn default() -> Self {
-        Self {
-            asset: None,
-            group: None,
-            target_w: 0.0,
-            deadband_w: 50.0,
-            meter_delay: Span::from_seconds(2),
-            settle: Span::from_seconds(15),
-        }
-    }
-}
+use crate::model::{Name, Span};
 
 impl SelfConsumption {
     pub(super) fn build(&self, who: Who, model: &CheckedModel) -> Result<Box<dyn Actor>> {
@@ -92,7 +57,8 @@ impl Actor for Balancer {
             let wish_w = self.target_w - seen.rest_w;
             // What does a little less than it was asked is asked for a little more. What does much less cannot.
             let short_w = if seen.lag_w.abs() <= 0.1 * wish_w.abs() { seen.lag_w } else { 0.0 };
-            self.wish_w = Some((wish_w + short_w).clamp(self.range_w.0, self.range_w.1));
+            let wish_w = (wish_w + short_w).clamp(self.range_w.0, self.range_w.1);
+            self.wish_w = Some(self.batteries.no_crumbs(view.model, wish_w));
         }
         let reason = format!("the rest of the site draws {:.0} W, the grid shall see {:.0} W", seen.rest_w, self.target_w);
         self.wish_w.map(|wish_w| self.who.power(&self.batteries.target, wish_w, reason)).into_iter().collect()

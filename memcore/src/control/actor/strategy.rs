@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::settings::Who;
+use super::checks::Who;
 use super::{
     Actor, Droop, FollowPlan, GensetControl, LoadShedding, PeakShaving, Schedule, SelfConsumption, SurplusCharging,
     TimeOfUse,
 };
 use crate::control::{CheckedModel, Priority};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Name, Span, written};
 
 /// A strategy of the site model: `[[strategy]]` with its `kind`, what all of them have, and what its kind has.
@@ -135,25 +135,19 @@ impl StrategyConfig {
     }
 }
 
-/// The actors that strategies become at a site, in their order.
+/// The actors that the strategies of a site become, in their order.
 ///
 /// # Errors
-/// Invalid for the first that cannot be built, and where two have one name.
-pub fn actors(strategies: &[StrategyConfig], model: &CheckedModel) -> Result<Vec<Box<dyn Actor>>> {
-    for (place, strategy) in strategies.iter().enumerate() {
-        let name = strategy.name();
-        if strategies[..place].iter().any(|earlier| earlier.name() == name) {
-            return Err(Error::invalid(format!("strategy {name} is there twice, expected a `name` of its own for each")));
-        }
-    }
-    strategies.iter().map(|strategy| strategy.build(model)).collect()
+/// Invalid for the first that cannot be built.
+pub fn actors(model: &CheckedModel) -> Result<Vec<Box<dyn Actor>>> {
+    model.model.strategies.iter().map(|strategy| strategy.build(model)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(toml: &str) -> Result<StrategyConfig, toml::de::Error> {
+    fn read(toml: &str) -> std::result::Result<StrategyConfig, toml::de::Error> {
         toml::from_str(toml)
     }
 

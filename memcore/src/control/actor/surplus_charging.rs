@@ -2,94 +2,41 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::calendar::{SiteClock, time_of};
+use super::checks::{Who, controlled_of, grid_meter, in_watts, length, the_one, within};
+use super::departure::Departure;
 use super::phases::Modes;
 use super::rest::Rest;
-use super::settings::{Who, controlled_of, grid_meter, length, the_one, watts, within};
-use super::{Actor, Measure, View};
+use super::{Actor, Measure, SurplusCharging, View};
 use crate::control::{CheckedModel, Proposal, Role, Target};
 use crate::error::Result;
-use crate::model::{Name, Span, Timestamp, written};
-
-/// Settings of the strategy that charges a vehicle with what is left over.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SurplusCharging {
-    /// The charger; the only one of the site unless told.
-    pub asset: Option<Name>,
-    /// Batteries charge first while their state of charge is below this: 0, the vehicle always comes first; 1, it takes what
-    /// batteries leave. 0.5 unless told.
-    pub battery_first_below_soc: f64,
-    /// What may come from the grid beside the surplus, in W. 0 unless told.
-    pub import_w: f64,
-    /// How long there must be enough before it starts. A minute unless told.
-    #[serde(with = "written::length")]
-    pub start_after: Span,
-    /// How long there must be too little before it stops; it charges with the least power meanwhile. Three minutes unless told.
-    #[serde(with = "written::length")]
-    pub stop_after: Span,
-    /// How long it must be better on the other number of phases before they are switched. Five minutes unless told.
-    #[serde(with = "written::length")]
-    pub phases_after: Span,
-    /// Over how long the surplus is smoothed. Twenty seconds unless told.
-    #[serde(with = "written::length")]
-    pub smooth: Span,
-    /// No more is charged beyond this state of charge; the vehicle's `target_soc` unless told.
-    pub limit_soc: Option<f64>,
-    /// How much earlier than it must it charges with all power to be ready. A quarter of an hour unless told.
-    #[serde(with = "written::length")]
-    pub ready_before: Span,
-}
-
-impl Default for SurplusCharging {
-    fn default() -> Self {
-        Self {
-            asset: None,
-            battery_first_below_soc: 0.5,
-            import_w: 0.0,
-            start_after: Span::from_seconds(60),
-            stop_after: Span::from_seconds(180),
-            phases_after: Span::from_seconds(300),
-            smooth: Span::from_seconds(20),
-            limit_soc: None,
-            ready_before: Span::from_seconds(900),
-        }
-    }
-}
+use crate::model::{Name, Span};
 
 impl SurplusCharging {
     pub(super) fn build(&self, who: Who, model: &CheckedModel) -> Result<Box<dyn Actor>> {
         grid_meter(model)?;
-        watts("import_w", self.import_w)?;
+        in_watts("import_w", self.import_w)?;
         within("battery_first_below_soc", self.battery_first_below_soc, 0.0, 1.0)?;
         let charger = the_one(model, self.asset.as_ref(), Role::Charger)?;
         let vehicle = model.assets[charger].described.vehicle.as_ref();
         let limit_soc = self.limit_soc.or(vehicle.map(|vehicle| vehicle.target_soc)).unwrap_or(1.0);
         within("limit_soc", limit_soc, 0.0, 1.0)?;
-        let departure = vehicle.and_then(|vehicle| vehicle.departure.as_deref());
-        let departure = departure.map(|text| time_of("departure", text)).transpose()?;
         let batteries = controlled_of(model, &[Role::Battery]);
         let mut members = batteries.clone();
         members.push(charger);
-        let ready_before = length("ready_before", self.ready_before)?;
+        let departure = Departure::new(length("ready_before", self.ready_before)?);
         Ok(Box::new(Charging {
             target: Target::Asset(model.assets[charger].name.clone()),
             rest: Rest::new(members, 100.0, Duration::from_secs(2), Duration::from_secs(15)),
             modes: Modes::new(&model.assets[charger], self.start_after, self.stop_after, self.phases_after)?,
             smooth_s: length("smooth", self.smooth)?.as_secs_f64(),
-            clock: SiteClock::new(model)?,
             settings: self.clone(),
             battery_first: true,
             surplus: None,
-            must_until: None,
             who,
             charger,
             batteries,
             limit_soc,
             departure,
-            ready_before,
         }))
     }
 }
@@ -102,17 +49,13 @@ struct Charging {
     target: Target,
     batteries: Vec<usize>,
     limit_soc: f64,
-    departure: Option<jiff::civil::Time>,
-    ready_before: Duration,
-    clock: SiteClock,
+    departure: Departure,
     rest: Rest,
     modes: Modes,
     smooth_s: f64,
     battery_first: bool,
     /// What is left over, smoothed, in W, and when that was, by the monotonic clock.
     surplus: Option<(f64, Duration)>,
-    /// The departure for which it charges with all power, once it has to.
-    must_until: Option<Timestamp>,
 }
 
 impl Charging {
@@ -137,21 +80,6 @@ impl Charging {
         self.surplus = Some((smoothed_w, view.now.elapsed));
         Some(smoothed_w)
     }
-
-    /// Whether it has to charge with all power to be ready in time; once it has to it does so until the departure.
-    fn must(&mut self, soc: Option<f64>, view: &View<'_>) -> bool {
-        let asset = &view.model.assets[self.charger];
-        let Some((vehicle, soc)) = asset.described.vehicle.as_ref().zip(soc) else { return false };
-        if soc >= vehicle.target_soc {
-            self.must_until = None;
-        } else if self.must_until.is_none_or(|until| until <= view.now.wall) {
-            let lacks_wh = (vehicle.target_soc - soc) * vehicle.capacity_wh / vehicle.charge_efficiency;
-            let takes = Duration::from_secs_f64((lacks_wh / asset.high_w * 3_600.0).clamp(0.0, 1e6)) + self.ready_before;
-            let departure = self.departure.and_then(|time| self.clock.next(view.now.wall, time));
-            self.must_until = departure.filter(|departure| departure.since(view.now.wall).to_duration() <= takes);
-        }
-        self.must_until.is_some()
-    }
 }
 
 impl Actor for Charging {
@@ -169,12 +97,11 @@ impl Actor for Charging {
         let connected = view.fresh(self.charger, Measure::Connected).map(|connected| connected >= 0.5);
         if asset.described.connected.is_some() && connected != Some(true) {
             self.modes.stop();
-            self.must_until = None;
+            self.departure.forget();
             return Vec::new();
         }
         let soc = view.fresh(self.charger, Measure::Soc);
-        if self.must(soc, view) {
-            let until = self.must_until.unwrap_or(view.now.wall);
+        if let Some(until) = self.departure.presses(asset, soc, view) {
             return vec![self.who.power(&self.target, asset.high_w, format!("it leaves at {until}"))];
         }
         if soc.is_some_and(|soc| soc >= self.limit_soc) {

@@ -1,63 +1,12 @@
 //! Time of use: charge while energy is cheap, discharge while it is dear.
 
-use serde::{Deserialize, Serialize};
-
-use super::calendar::{Hours, SiteClock};
+use super::calendar::{Hours, local};
+use super::checks::{Who, below, each, possible, within};
 use super::prices::PriceHistory;
-use super::settings::{Who, below, each, watts, within};
-use super::{Actor, Measure, View};
+use super::{Actor, Measure, TimeOfUse, View};
 use crate::control::{CheckedModel, Proposal, Role, Target};
 use crate::error::{Error, Result};
 use crate::model::{Name, Span};
-
-/// Settings of the strategy that charges while energy is cheap.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TimeOfUse {
-    /// The assets; all batteries unless told.
-    pub assets: Vec<Name>,
-    /// When energy is cheap, by the clock of the site: `["00:00-05:00"]`.
-    pub cheap: Vec<String>,
-    /// When it is dear.
-    pub dear: Vec<String>,
-    /// It is cheap while a kWh bought costs no more than this.
-    pub cheap_below: Option<f64>,
-    /// It is dear while a kWh bought costs at least this.
-    pub dear_above: Option<f64>,
-    /// It is cheap while the price is among this share of the lowest of the last day.
-    pub cheap_quantile: Option<f64>,
-    /// It is dear while the price is among the highest of the last day: beyond this quantile.
-    pub dear_quantile: Option<f64>,
-    /// The power while it is cheap, in W; all that the asset takes unless told.
-    pub charge_w: Option<f64>,
-    /// The power given while it is dear, in W, as a positive number; left to others, such as self-consumption, unless told.
-    pub discharge_w: Option<f64>,
-    /// Batteries are charged up to this state of charge. 1 unless told.
-    pub charge_soc: f64,
-    /// And discharged down to this one. 0 unless told: the model has its own lowest.
-    pub discharge_soc: f64,
-    /// Whether batteries give nothing unless it is dear, so that there is something left then. They do unless told.
-    pub keep: bool,
-}
-
-impl Default for TimeOfUse {
-    fn default() -> Self {
-        Self {
-            assets: Vec::new(),
-            cheap: Vec::new(),
-            dear: Vec::new(),
-            cheap_below: None,
-            dear_above: None,
-            cheap_quantile: None,
-            dear_quantile: None,
-            charge_w: None,
-            discharge_w: None,
-            charge_soc: 1.0,
-            discharge_soc: 0.0,
-            keep: false,
-        }
-    }
-}
 
 impl TimeOfUse {
     pub(super) fn build(&self, who: Who, model: &CheckedModel) -> Result<Box<dyn Actor>> {
@@ -80,13 +29,15 @@ impl TimeOfUse {
         {
             return Err(Error::invalid("nothing says when energy is cheap or dear, expected hours, prices or quantiles"));
         }
-        watts("charge_w", self.charge_w.unwrap_or_default())?;
-        watts("discharge_w", self.discharge_w.unwrap_or_default())?;
         within("charge_soc", self.charge_soc, 0.0, 1.0)?;
         below(("discharge_soc", within("discharge_soc", self.discharge_soc, 0.0, 1.0)?), ("charge_soc", self.charge_soc))?;
         let assets = each(model, &self.assets, &[Role::Battery])?;
+        for asset in assets.iter().map(|place| &model.assets[*place]) {
+            self.charge_w.map_or(Ok(0.0), |power_w| possible("charge_w", power_w, asset))?;
+            self.discharge_w.map_or(Ok(0.0), |power_w| possible("-discharge_w", -power_w, asset))?;
+        }
         let history = PriceHistory::default();
-        Ok(Box::new(Trader { who, settings: self.clone(), assets, clock: SiteClock::new(model)?, cheap, dear, history }))
+        Ok(Box::new(Trader { who, settings: self.clone(), assets, cheap, dear, history }))
     }
 }
 
@@ -102,7 +53,6 @@ struct Trader {
     who: Who,
     settings: TimeOfUse,
     assets: Vec<usize>,
-    clock: SiteClock,
     cheap: Vec<Hours>,
     dear: Vec<Hours>,
     history: PriceHistory,
@@ -111,7 +61,7 @@ struct Trader {
 impl Trader {
     /// What energy is now; None where it goes by prices alone and they are not known.
     fn energy(&mut self, view: &View<'_>) -> Option<Energy> {
-        let local = self.clock.shows(view.now.wall)?;
+        let local = local(view)?;
         let holds = |hours: &[Hours]| hours.iter().any(|hours| hours.began(local).is_some());
         let price = view.buy_per_kwh.filter(|price| price.is_finite());
         let (set, history) = (&self.settings, &mut self.history);

@@ -99,7 +99,7 @@ impl Situation {
     /// Nothing is known yet.
     #[must_use]
     pub fn new(model: &CheckedModel) -> Self {
-        let places = model.assets.len().max(model.model.externals.len()).max(1);
+        let places = model.assets.len().max(model.externals.len()).max(1);
         Self { slots: vec![[Slot::default(); MEASURES]; places], runs: vec![None; places], demand: Interval::default() }
     }
 
@@ -226,9 +226,7 @@ fn plausible(measure: Measure, value: f64) -> bool {
 fn silent_after(model: &CheckedModel, place: usize, measure: Measure) -> Duration {
     let of_asset = model.assets.get(place).map_or(Duration::ZERO, |asset| asset.silent_after);
     match measure {
-        Measure::External => {
-            model.model.externals.get(place).map_or(Duration::ZERO, |limit| limit.silent_after.to_duration())
-        }
+        Measure::External => model.externals.get(place).map_or(Duration::ZERO, |limit| limit.silent_after),
         Measure::GridPresent => GRID_SILENCE,
         Measure::Soc | Measure::Connected | Measure::Temperature => of_asset.max(SLOW_SILENCE),
         _ => of_asset,
