@@ -97,6 +97,11 @@ pub mod simulation {
     };
 }
 
+/// The planner in the loop: keeps a [`control::Controller`] with a plan, from a history and prices.
+pub mod planning {
+    pub use crate::runtime::{Columns, PlannerOptions, PlannerTick, PlanningHistory, PlanningSteps, SitePlanner, Written};
+}
+
 /// Columns of Arrow, of whatever type, as instants and numbers.
 pub mod arrow {
     pub use crate::runtime::{numbers, times};

@@ -33,6 +33,7 @@ mod noting;
 mod orders;
 #[cfg(feature = "gateway")]
 mod pause;
+mod planner;
 #[cfg(all(feature = "gateway", feature = "files"))]
 mod simulation;
 #[cfg(feature = "gateway")]
@@ -58,6 +59,7 @@ pub(crate) use face::none_controlled;
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
 #[cfg(feature = "gateway")]
 pub(crate) use model_file::read_site_model;
+pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub use simulation::{
     Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
