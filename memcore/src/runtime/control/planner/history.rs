@@ -281,8 +281,8 @@ mod tests {
                 (0, 900, vec![7.0, 22.0, 37.0]),
                 // Steps that begin at no multiple of their length, as those of a zone half an hour off.
                 (30, 3_600, vec![59.5]),
-                // Silent from 1:40 on, apart from three minutes that the last value holds.
-                (90, 900, vec![(945.0 + 3.0 * 99.0 - 0.0) / 13.0, f64::NAN]),
+                // Silent from 1:40 on; a store counts nothing beyond the last value, columns three minutes of it.
+                (90, 900, vec![94.6, f64::NAN]),
                 (-60, 1_800, vec![f64::NAN, f64::NAN, 14.5]),
             ] {
                 let steps = Steps { start: at(start), step: Span::from_seconds(step), count: means.len() };

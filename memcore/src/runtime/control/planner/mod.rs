@@ -147,15 +147,28 @@ impl SitePlanner {
             self.prices_looked_at = Some(now.elapsed);
             self.workshop.look_at_prices(now.wall);
         }
+        let mut news = self.hear(controller, now);
         let look = self.replanner.look(&self.model, controller.situation(), now);
-        let mut tick = PlannerTick { news: look.news, deviations: look.deviations };
+        news.extend(look.news);
         if let Some(request) = look.request {
             self.workshop.make(request, controller.situation().clone());
+            news.extend(self.hear(controller, now));
         }
+        let tick = PlannerTick { news, deviations: look.deviations };
+        self.hand_over(controller, now);
+        if let Some(deviations) = &tick.deviations {
+            self.workshop.write_deviations(deviations.clone());
+        }
+        tick
+    }
+
+    /// Takes what the workshop has to tell.
+    fn hear(&mut self, controller: &mut Controller, now: Moment) -> Vec<PlanNews> {
+        let mut news = Vec::new();
         while let Some(told) = self.workshop.told() {
             match told {
                 Told::Answer(answer) => {
-                    tick.news.extend(self.replanner.answer(&self.model, controller.situation(), answer, now));
+                    news.extend(self.replanner.answer(&self.model, controller.situation(), answer, now));
                 }
                 Told::Prices { have_changed, now: (buy, sell) } => {
                     controller.set_prices(buy, sell);
@@ -166,11 +179,7 @@ impl SitePlanner {
                 Told::Failed(error) => tracing::warn!(%error, "the planner's history fails"),
             }
         }
-        self.hand_over(controller, now);
-        if let Some(deviations) = &tick.deviations {
-            self.workshop.write_deviations(deviations.clone());
-        }
-        tick
+        news
     }
 
     fn hand_over(&self, controller: &mut Controller, now: Moment) {

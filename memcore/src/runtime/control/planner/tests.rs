@@ -52,7 +52,7 @@ fn load_w(minute: i64) -> f64 {
 
 fn sun_w(minute: i64) -> f64 {
     let hour = minute.rem_euclid(1_440) as f64 / 60.0;
-    3_000.0 * (1.0 - ((hour - 12.0) / 4.0).powi(2)).max(0.0)
+    1_200.0 * (1.0 - ((hour - 12.0) / 4.0).powi(2)).max(0.0)
 }
 
 fn start() -> Timestamp {
@@ -128,9 +128,11 @@ impl Home {
         (0..minutes).flat_map(|_| self.minute()).collect()
     }
 
-    fn planned_w(&self, minute: i64) -> f64 {
-        self.planner.plan().unwrap().powers.iter().find(|(name, _)| name.as_str() == "battery").unwrap().1
-            [self.planner.plan().unwrap().step_at(minutes_in(minute)).unwrap_or_else(|| panic!("minute {minute}"))]
+    /// What is planned for a minute, also of a time by which there will be another plan.
+    fn planned_w(&self, asset: &str, minute: i64) -> f64 {
+        let plan = self.planner.plan().unwrap();
+        let step = minutes_in(minute).since(plan.start).as_micros() / plan.step.as_micros();
+        plan.powers.iter().find(|(name, _)| name.as_str() == asset).unwrap().1[step as usize]
     }
 
     fn writes(&mut self, device: &str, channel: &str, times: &[Timestamp], values: &[f64]) {
@@ -217,12 +219,12 @@ fn prices_change_and_there_is_another_plan_within_a_minute() {
     let mut home = Home::with_past(3);
     home.minutes(4);
     let evening = 3 * 1_440 + 18 * 60;
-    assert!(home.planned_w(evening) < 0.0);
+    assert!(home.planned_w("battery", evening) < 0.0);
     home.writes("home1.market", "buy", &[minutes_in(evening)], &[0.02]);
     let said = home.minutes(2);
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("since prices have changed"), "{said:?}");
-    assert!(home.planned_w(evening) > -1.0, "the evening is cheap now: {}", home.planned_w(evening));
+    assert!(home.planned_w("battery", evening) > -1.0, "the evening is cheap now: {}", home.planned_w("battery", evening));
     assert_eq!(home.minutes(8), [] as [&str; 0]);
 }
 
@@ -236,7 +238,7 @@ fn beyond_the_last_known_price_it_is_that_of_a_day_before() {
     let known =
         "prices of home1.market.buy are known until 2026-01-07T11:00:00Z: those of 48 steps are taken from a day before";
     assert!(said[0].contains(known), "{said:?}");
-    assert!(home.planned_w(2 * 1_440 + 18 * 60) < 0.0, "the evening is expected to be dear as yesterday");
+    assert!(home.planned_w("battery", 2 * 1_440 + 18 * 60) < 0.0, "the evening is expected to be dear as yesterday");
 }
 
 #[test]
@@ -286,10 +288,7 @@ fn an_oven_pulls_what_is_expected_of_the_next_hour_and_no_further() {
     let mut home = Home::with_past(3);
     home.minutes(5);
     let usual = |home: &Home, minute: i64| {
-        let plan = home.planner.plan().unwrap();
-        let step = plan.step_at(minutes_in(minute)).unwrap();
-        let of = |name: &str| plan.powers.iter().find(|(of, _)| of.as_str() == name).unwrap().1[step];
-        of("meter") - of("battery") - of("roof")
+        home.planned_w("meter", minute) - home.planned_w("battery", minute) - home.planned_w("roof", minute)
     };
     let (soon, later) = (3 * 1_440 + 20, 3 * 1_440 + 300);
     let before = (usual(&home, soon), usual(&home, later));
@@ -315,8 +314,7 @@ fn a_forecast_of_a_service_is_used_while_it_can_be_believed() {
     home.planner.give_forecast("roof", forecast(now, values, now - 60)).unwrap();
     let said = home.minute();
     assert!(said[0].contains("the forecast of roof is below zero in 76 steps, down to -150 W: taken as zero"), "{said:?}");
-    let roof =
-        |home: &Home| home.planner.plan().unwrap().powers.iter().find(|(of, _)| of.as_str() == "roof").unwrap().1[45];
+    let roof = |home: &Home| home.planned_w("roof", now + 45 * 15);
     assert!(roof(&home) < -4_000.0, "{}", roof(&home));
     // Stale, and filled with zeros: its own past stands in.
     let mut home = Home::with_past(3);
