@@ -46,7 +46,9 @@ async fn a_battery_covers_its_home_by_leased_orders_that_it_reads_back() {
         explained(&home, |why| why.answered.is_some() || why.decided.as_ref().is_some_and(|d| d.answer.is_some())).await;
     let decided = why.decided.unwrap();
     assert!(decided.power_w < -1400.0, "{}", why.sentence);
-    for words in ["battery was to give", "self_consumption (priority 30)", "The device did it, and read back -1"] {
+    for words in
+        ["battery was to discharge with 1", "self_consumption (priority 30)", "The device did it, and read back -1"]
+    {
         assert!(why.sentence.contains(words), "{words:?} in {:?}", why.sentence);
     }
     let inputs: Vec<_> = decided.inputs.iter().map(|input| input.series.to_string()).collect();
