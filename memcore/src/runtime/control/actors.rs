@@ -271,7 +271,10 @@ impl Foreign {
             let taken = if proposal.actor == self.name {
                 heart.controller.propose(proposal, now).map(drop)
             } else {
-                Err(Error::invalid(format!("actor is {}, expected {}: nobody speaks for others", proposal.actor, self.name)))
+                Err(Error::invalid(format!(
+                    "actor is {}, expected {}: nobody speaks for others",
+                    proposal.actor, self.name
+                )))
             };
             if let Err(error) = taken {
                 refused += 1;

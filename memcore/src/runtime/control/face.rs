@@ -130,5 +130,7 @@ impl ControlEvents {
 }
 
 pub(crate) fn none_controlled() -> Error {
-    Error::not_found("this server controls no site: expected a site model, `control.toml` in the site's folder or `control.model`")
+    Error::not_found(
+        "this server controls no site: expected a site model, `control.toml` in the site's folder or `control.model`",
+    )
 }

@@ -102,7 +102,13 @@ impl Noting {
     }
 
     /// What of a decision is to be said. While control is paused only faults are.
-    pub(crate) fn decided(&mut self, decision: &Decision, controller: &Controller, now: Moment, paused: Option<&Paused>) -> Vec<ControlEvent> {
+    pub(crate) fn decided(
+        &mut self,
+        decision: &Decision,
+        controller: &Controller,
+        now: Moment,
+        paused: Option<&Paused>,
+    ) -> Vec<ControlEvent> {
         let mut events = Vec::new();
         self.note_faults(decision, controller.model(), &mut events);
         let again = self.all_said.is_none_or(|said| now.elapsed.saturating_sub(said) >= SAID_AGAIN.to_duration());

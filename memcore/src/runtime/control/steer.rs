@@ -65,7 +65,12 @@ pub(crate) struct Control {
 
 impl Control {
     /// Takes control of the site of a server.
-    pub(crate) async fn start(core: &Arc<Core>, config: &ControlConfig, file: &Path, model: &SiteModel) -> Result<Arc<Self>> {
+    pub(crate) async fn start(
+        core: &Arc<Core>,
+        config: &ControlConfig,
+        file: &Path,
+        model: &SiteModel,
+    ) -> Result<Arc<Self>> {
         let checked = model.check().map_err(|e| e.context(file.display()))?;
         let lock = SiteLock::take(&core.site)?;
         let clock = core.clock.clone();
@@ -331,4 +336,3 @@ fn controller_of(model: &CheckedModel, faults: &Arc<ActorFaults>) -> Result<Cont
 fn strategies_of(_model: &CheckedModel) -> Result<Vec<Box<dyn crate::control::Actor>>> {
     Ok(Vec::new())
 }
-

@@ -80,7 +80,8 @@ fn sentence(decided: &Decided, answered: Option<&Answered>, at: Timestamp, zone:
     let mut text = format!("At {} {asset} was to {}, ", clock(at, zone), deed(*power_w));
     match &decided.wish {
         Some(wish) => {
-            text += &format!("because {} (priority {}) wished for {}", wish.actor, wish.priority.get(), watts(wish.power_w));
+            text +=
+                &format!("because {} (priority {}) wished for {}", wish.actor, wish.priority.get(), watts(wish.power_w));
             if !wish.reason.is_empty() {
                 text += &format!(": {}", wish.reason);
             }
@@ -129,7 +130,9 @@ fn not_decided(asked: &str, event: &ControlEvent, at: Timestamp, zone: &TimeZone
 fn unknown(asked: &str, last: Option<Timestamp>, at: Timestamp, zone: &TimeZone) -> String {
     let at = clock(at, zone);
     match last {
-        Some(last) => format!("At {at} nothing is known of {asked}: the decision log says nothing after {}.", clock(last, zone)),
+        Some(last) => {
+            format!("At {at} nothing is known of {asked}: the decision log says nothing after {}.", clock(last, zone))
+        }
         None => format!("At {at} nothing is known of {asked}: the decision log does not reach back to that time."),
     }
 }
