@@ -158,7 +158,6 @@ fn a_home_charges_its_car_from_the_sun_beside_its_battery() {
     let (import_wh, car_wh) =
         (wh(&mut rows.iter().map(|row| row.grid_w.max(0.0))), wh(&mut rows.iter().map(|row| row.powers_w[1])));
     let sun_wh = wh(&mut (0..7_200).map(|second| (-load_w(second)).max(0.0)));
-    for pair in rows.windows(2) { if (pair[0].powers_w[1] == 0.0) != (pair[1].powers_w[1]==0.0) { eprintln!("{} {:?} {}", pair[1].second, pair[1].powers_w, load_w(pair[1].second)); } }
     assert!(starts(&rows, 1) <= 2, "{} starts", starts(&rows, 1));
     assert!(car_wh > 0.8 * sun_wh, "the car has {car_wh:.0} Wh of {sun_wh:.0} Wh that were left over");
     assert!(import_wh < 0.04 * car_wh, "{import_wh:.0} Wh from the grid");
