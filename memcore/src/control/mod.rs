@@ -14,13 +14,19 @@ mod actor;
 mod arbiter;
 mod controller;
 mod decision;
+mod explain;
 mod interlock;
 mod moment;
+mod orders;
 mod planning;
 mod proposal;
 mod shape;
 mod site;
 mod situation;
+mod snapshot;
+#[cfg(test)]
+mod stage;
+mod status;
 
 pub use actor::{
     Actor, Day, Droop, DroopBy, FnActor, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule,
@@ -29,6 +35,7 @@ pub use actor::{
 pub use arbiter::Book;
 pub use controller::Controller;
 pub use decision::{AssetDecision, Cause, Decision, Limited, Order, Wish};
+pub use explain::{Explanation, Input, LimitText};
 pub use interlock::{Allowed, Fault, Interlocks, SumLimit};
 pub use moment::Moment;
 pub use planning::{
@@ -42,3 +49,5 @@ pub use site::{
     SiteModel, Steps, Storage, Tariff, Vehicle,
 };
 pub use situation::{Demand, Live, Measure, Run, Situation};
+pub use snapshot::{AssetSnapshot, Snapshot};
+pub use status::{AssetStatus, ControlStatus, OrderStatus, PlanStatus, StandingProposal};

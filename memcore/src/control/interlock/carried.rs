@@ -34,7 +34,7 @@ impl Scene<'_> {
     /// gives, not with what it may.
     pub(super) fn moves(&self, place: usize, side: Side) -> bool {
         let asset = &self.model.assets[place];
-        asset.setpoint.is_some() && !meter(asset.role) && (side == Side::Out || asset.role != Role::Pv)
+        asset.setpoint.is_some() && !asset.role.is_meter() && (side == Side::Out || asset.role != Role::Pv)
     }
 
     /// What a meter measures. Without currents the phases are taken to be even.
@@ -51,9 +51,15 @@ impl Scene<'_> {
         [even, even, even, power_w]
     }
 
+    /// Whether the meters of all that can be moved tell what they draw.
+    pub(super) fn known(&self, members: &[usize], side: Side) -> bool {
+        members.iter().filter(|member| self.moves(**member, side)).all(|member| self.draws[*member].known)
+    }
+
     /// What is left of what a meter measures without the controlled ones among the members.
     pub(super) fn rest(&self, measured: Powers, members: &[usize], side: Side, believed: &mut Powers) -> Powers {
         let controlled = || members.iter().filter(|member| self.moves(**member, side)).map(|member| &self.draws[*member]);
+        let known = self.known(members, side);
         for at in 0..=ALL {
             let Some(measured_w) = measured[at] else {
                 believed[at] = None;
@@ -61,8 +67,12 @@ impl Scene<'_> {
             };
             let least_w = measured_w - controlled().map(|draw| draw.high_w[at]).sum::<f64>();
             let most_w = measured_w - controlled().map(|draw| draw.low_w[at]).sum::<f64>();
-            let cautious_w = if side == Side::In { most_w } else { least_w };
-            let rest_w = believed[at].unwrap_or(cautious_w).max(least_w).min(most_w);
+            let first_w = match side {
+                _ if known => measured_w - controlled().map(|draw| draw.now_w[at]).sum::<f64>(),
+                Side::In => most_w,
+                Side::Out => least_w,
+            };
+            let rest_w = believed[at].unwrap_or(first_w).max(least_w).min(most_w);
             believed[at] = rest_w.is_finite().then_some(rest_w);
         }
         *believed
@@ -93,9 +103,9 @@ impl Scene<'_> {
     /// What a circuit without a meter carries beside what is controlled: what its own assets draw, and what the circuits within it
     /// carry.
     pub(super) fn sum_of_parts(&self, place: usize, side: Side, rests: &[Powers]) -> Powers {
-        let meters = |asset: &usize| self.model.circuits.iter().any(|circuit| circuit.meter == Some(*asset));
-        let on_it = |asset: &usize| self.model.assets[*asset].circuit == Some(place) && !meters(asset);
-        let Some(own) = self.parts((0..self.model.assets.len()).filter(on_it), side) else { return [None; 4] };
+        let on_it = |asset: &usize| self.model.assets[*asset].circuit == Some(place);
+        let members = self.model.circuits[place].members.iter().copied();
+        let Some(own) = self.parts(members.filter(on_it), side) else { return [None; 4] };
         let mut sum = own.map(Some);
         for (inner, _) in self.model.circuits.iter().enumerate().filter(|(_, inner)| inner.within == Some(place)) {
             for at in 0..=ALL {
@@ -120,11 +130,6 @@ impl Scene<'_> {
         }
         assumed
     }
-}
-
-/// Whether an asset only measures what others draw.
-pub(super) fn meter(role: Role) -> bool {
-    matches!(role, Role::GridMeter | Role::Meter)
 }
 
 /// Meters that know no direction report currents above zero while power flows out. Where all of them are and only the other sign fits

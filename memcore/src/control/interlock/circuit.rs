@@ -80,7 +80,8 @@ fn limit(scene: Scene<'_>, place: usize, (side, rest): (Side, Powers), releases:
         let own_meter = circuit.meter.is_some_and(|meter| scene.situation.power_w(scene.model, meter, scene.now).is_some());
         let beyond_w = beyond(scene, &circuit.members, at, side, own_meter);
         let left_w = if side == Side::In { limit_w - rest_w } else { limit_w + rest_w } - beyond_w;
-        let given_w = releases[at].give(left_w, limit_w, scene.now);
+        let known = (own_meter || circuit.meter.is_none()) && scene.known(&circuit.members, side);
+        let given_w = releases[at].give(left_w, limit_w, known, scene.now);
         if given_w < -least_sum(&members, side, out) - 1.0 {
             out.faults.push(Fault::Infeasible(place));
         }

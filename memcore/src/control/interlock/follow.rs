@@ -28,6 +28,8 @@ pub(super) struct Draw {
     pub(super) weights: [f64; 4],
     /// What was ordered last.
     pub(super) ordered_w: [f64; 4],
+    /// What is measured; what was ordered where that is not known.
+    pub(super) now_w: [f64; 4],
     pub(super) low_w: [f64; 4],
     pub(super) high_w: [f64; 4],
     /// By how much it draws more than all that was ordered lately.
@@ -93,6 +95,7 @@ impl Follow {
         for (at, weight) in weights.into_iter().enumerate() {
             let (low_w, high_w) = (ordered_low * weight, ordered_high * weight);
             draw.ordered_w[at] = self.ordered_w.unwrap_or(0.0) * weight;
+            draw.now_w[at] = draw.ordered_w[at];
             let (Some(measured_w), Some((least_w, most_w))) = (measured_w, self.measured.extent()) else {
                 (draw.low_w[at], draw.high_w[at]) = unmeasured(asset, weight, (low_w, high_w));
                 draw.under_w[at] = low_w.max(0.0);
@@ -101,6 +104,7 @@ impl Follow {
             // Of a car that takes one phase of three, all that is measured is on that one.
             let share = if at == ALL { 1.0 } else { weight / of_all };
             let (least_w, most_w, measured_w) = (least_w * share, most_w * share, measured_w * share);
+            draw.now_w[at] = measured_w;
             draw.low_w[at] = if moves { least_w.min(low_w) } else { least_w };
             draw.high_w[at] = if moves { most_w.max(high_w) } else { most_w };
             draw.over_w[at] = beyond(measured_w - high_w, high_w);

@@ -19,7 +19,6 @@ const BACK_FOR: Duration = Duration::from_secs(60);
 /// What is remembered of the grid.
 #[derive(Debug, Clone, Default)]
 pub(super) struct IslandMemory {
-    forming: Option<usize>,
     /// Whether the site is an island.
     pub(super) alone: bool,
     back_since: Option<Duration>,
@@ -30,14 +29,9 @@ pub(super) struct IslandMemory {
 }
 
 impl IslandMemory {
-    pub(super) fn new(model: &CheckedModel) -> Self {
-        let forming = model.model.island.as_ref().and_then(|island| model.place(island.forming.as_ref()?.as_str()));
-        Self { forming, ..Self::default() }
-    }
-
     /// What forms the grid now; None while there is one.
-    pub(super) fn forms(&self) -> Option<usize> {
-        self.forming.filter(|_| self.alone)
+    pub(super) fn forms(&self, model: &CheckedModel) -> Option<usize> {
+        model.forming.filter(|_| self.alone)
     }
 
     /// Whether the grid is there.
@@ -65,9 +59,9 @@ pub(super) fn keep(scene: Scene<'_>, memory: &mut IslandMemory, out: &mut Interl
         (memory.believed, memory.releases) = Default::default();
         return;
     };
-    let all = (0..scene.model.assets.len()).filter(|place| Some(*place) != memory.forming).collect::<Vec<_>>();
-    let known = memory.forming.and_then(|forming| scene.situation.power_w(scene.model, forming, scene.now));
-    let (Some(forming), Some(gives_w)) = (memory.forming, known) else {
+    let all = (0..scene.model.assets.len()).filter(|place| Some(*place) != scene.model.forming).collect::<Vec<_>>();
+    let known = scene.model.forming.and_then(|forming| scene.situation.power_w(scene.model, forming, scene.now));
+    let (Some(forming), Some(gives_w)) = (scene.model.forming, known) else {
         for place in &all {
             if scene.moves(*place, Side::In) {
                 out.allowed[*place].draws_safely(&scene.model.assets[*place], Cause::Island);
@@ -100,7 +94,7 @@ fn within(
         let measured = [None, None, None, Some(-gives_w)];
         let Some(rest_w) = scene.rest(measured, all, side, &mut memory.believed[at])[ALL] else { continue };
         let left_w = if side == Side::In { can_w - rest_w } else { can_w + rest_w } - beyond(scene, all, ALL, side, true);
-        let given_w = memory.releases[at].give(left_w, can_w, scene.now);
+        let given_w = memory.releases[at].give(left_w, can_w, scene.known(all, side), scene.now);
         out.sums.extend(sum(members(scene, all, ALL, side), side, given_w, Cause::Island, out));
     }
 }

@@ -74,8 +74,7 @@ impl InterlockMemory {
         self.follows = vec![Follow::default(); model.assets.len()];
         self.stopped = vec![Stopped::default(); model.assets.len()];
         self.circuits = vec![CircuitMemory::default(); model.circuits.len()];
-        self.externals = model.model.externals.iter().map(|limit| ExternalMemory::new(model, limit)).collect();
-        self.island = IslandMemory::new(model);
+        self.externals = vec![ExternalMemory::default(); model.externals.len()];
     }
 }
 
@@ -104,7 +103,7 @@ pub(in crate::control) fn interlock(
     let dead = model.grid.filter(|_| memory.island.alone);
     circuit::keep(scene, &mut memory.circuits, dead, &mut out);
     external::keep(scene, &mut memory.externals, memory.island.alone, &mut out);
-    out.forming = memory.island.forms();
+    out.forming = memory.island.forms(model);
     out
 }
 

@@ -11,6 +11,9 @@ const WAITS: Duration = Duration::from_secs(10);
 /// How long it takes to give back all of a limit.
 const RISES_OVER: Duration = Duration::from_secs(60);
 
+/// What a limit may move at once, up too, as a share of all of it: what meters are off by.
+const MOVES: f64 = 0.01;
+
 /// A sum that falls at once and rises slowly.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Release {
@@ -20,13 +23,17 @@ pub(super) struct Release {
 }
 
 impl Release {
-    /// The most that is given now, of `most_w` that there is, where `full_w` is all that there can be.
-    pub(super) fn give(&mut self, most_w: f64, full_w: f64, now: Moment) -> f64 {
+    /// The most that is given now, of `most_w` that there is, where `full_w` is all that there can be. Nothing is held back before it
+    /// was `known` once what there is.
+    pub(super) fn give(&mut self, most_w: f64, full_w: f64, known: bool, now: Moment) -> f64 {
+        if self.given_w.is_none() && !known {
+            return most_w;
+        }
         let passed = now.elapsed.saturating_sub(self.at);
         let waited = now.elapsed.saturating_sub(self.lowered) >= WAITS;
         let risen_w = |given_w: f64| given_w + full_w.abs() * passed.as_secs_f64() / RISES_OVER.as_secs_f64();
         let given_w = match self.given_w {
-            Some(given_w) if most_w < given_w => {
+            Some(given_w) if most_w <= given_w + full_w.abs() * MOVES => {
                 self.lowered = now.elapsed;
                 most_w
             }
@@ -40,8 +47,10 @@ impl Release {
         given_w
     }
 
-    /// Begins at what was given while nothing was known.
+    /// Begins at what was given while nothing was known, where it was known before.
     pub(super) fn restart(&mut self, given_w: f64, now: Moment) {
-        *self = Self { given_w: Some(given_w), lowered: now.elapsed, at: now.elapsed };
+        if self.given_w.is_some() {
+            *self = Self { given_w: Some(given_w), lowered: now.elapsed, at: now.elapsed };
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::swings::Swings;
 use super::takes::Takes;
 use super::times::Times;
 use crate::control::arbiter::Granted;
+use crate::control::interlock::unmetered;
 use crate::control::{Allowed, Cause, CheckedAsset, Limited, Moment, Run};
 
 /// How long after a step down the next step up waits.
@@ -57,7 +58,7 @@ impl Memory {
         }
         power.becomes(bounded(power.w, allowed), allowed_by(power.w, allowed));
         let must_run = self.times.must_run(asset, one.run, now);
-        let (phases, pauses) = self.phases.choose(asset, power.w, (self.times.on(), must_run), now);
+        let (phases, pauses) = self.phases.choose(asset, power.w, must_run, now);
         let takes = Takes::of(asset, phases);
         self.ramp(one, &mut power);
         self.fit(&takes, granted, allowed, &mut power, now);
@@ -77,6 +78,10 @@ impl Memory {
     fn ramp(&mut self, one: Now<'_>, power: &mut Power<'_>) {
         let passed_s = one.now.elapsed.saturating_sub(self.at).as_secs_f64();
         let from_w = self.ramped_w.or(one.measured_w);
+        if from_w.is_none() && !unmetered(one.asset) {
+            // Where it begins is to be measured.
+            return;
+        }
         let reach_w = one.asset.ramp_w_per_s * passed_s;
         if let Some(from_w) = from_w.filter(|_| reach_w.is_finite()) {
             let reach_w = if self.ramped_w.is_none() { 0.0 } else { reach_w };
@@ -101,9 +106,8 @@ impl Memory {
         power.becomes(fits_w, Cause::Steps);
         // Rounding does not flutter: up only when the last step down is a while ago.
         let told_w = self.told_w.unwrap_or(fits_w);
-        let in_steps = takes.least(power.w).is_some();
         let waits = self.stepped_down.is_some_and(|down| now.elapsed.saturating_sub(down) < STEPS_UP_AFTER);
-        if in_steps && waits && told_w * fits_w > 0.0 && fits_w.abs() > told_w.abs() {
+        if takes.in_steps() && waits && told_w * fits_w > 0.0 && fits_w.abs() > told_w.abs() {
             power.becomes(bounded(told_w, allowed), Cause::Steps);
         }
     }

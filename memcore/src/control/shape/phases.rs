@@ -25,29 +25,27 @@ pub(super) struct Phases {
 
 impl Phases {
     /// The phases in use for that power, and whether it must pause because they are being switched. One that must run on is not paused.
-    pub(super) fn choose(
-        &mut self,
-        asset: &CheckedAsset,
-        power_w: f64,
-        (runs, must_run): (bool, bool),
-        now: Moment,
-    ) -> (u8, bool) {
+    pub(super) fn choose(&mut self, asset: &CheckedAsset, power_w: f64, must_run: bool, now: Moment) -> (u8, bool) {
         if asset.phases != PhaseUse::Switched {
             return (asset.phase_shares().iter().filter(|share| **share > 0.0).count() as u8, false);
         }
-        let in_use = *self.in_use.get_or_insert(3);
         let since = |time: Duration| now.elapsed.saturating_sub(time);
-        let power_w = power_w.abs();
+        let (power_w, least_w) = (power_w.abs(), asset.least_w * 3.0);
+        let first = if power_w > 0.0 && power_w < least_w { 1 } else { 3 };
+        let in_use = self.in_use.unwrap_or(first);
+        if power_w > 0.0 {
+            self.in_use = Some(in_use);
+        }
         let wanted = match in_use {
-            3 if power_w > 0.0 && power_w < asset.least_w * 3.0 => 1,
-            1 if power_w > Takes::of(asset, 1).most() && power_w >= asset.least_w * 3.0 => 3,
+            3 if power_w > 0.0 && power_w < least_w => 1,
+            1 if power_w > Takes::of(asset, 1).most() && power_w >= least_w => 3,
             _ => in_use,
         };
         self.wanted_since = (wanted != in_use).then(|| self.wanted_since.unwrap_or(now.elapsed));
-        let long = self.wanted_since.is_some_and(|wanted| !runs || since(wanted) >= WANTED_FOR);
+        let long = self.wanted_since.is_some_and(|wanted| since(wanted) >= WANTED_FOR);
         if long && !must_run && self.switched.is_none_or(|switched| since(switched) >= BETWEEN) {
             *self = Self { in_use: Some(wanted), switched: Some(now.elapsed), wanted_since: None };
         }
-        (self.in_use.unwrap_or(3), self.switched.is_some_and(|switched| since(switched) < PAUSES))
+        (self.in_use.unwrap_or(in_use), self.switched.is_some_and(|switched| since(switched) < PAUSES))
     }
 }

@@ -60,6 +60,11 @@ impl<'a> Takes<'a> {
         least.map(|least| least.copysign(side))
     }
 
+    /// Whether it goes in steps.
+    pub(super) fn in_steps(&self) -> bool {
+        !matches!(&*self.steps, Steps::Continuous)
+    }
+
     /// The most that it can take on either side.
     pub(super) fn most(&self) -> f64 {
         self.most_w
