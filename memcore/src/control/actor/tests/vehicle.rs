@@ -119,7 +119,9 @@ fn a_vehicle_is_ready_when_it_leaves() {
         "2026-03-29T02:00:00Z",
     ] {
         let mut scene = Scene::at(start, &home(VEHICLE_FIRST));
-        let home = |soc: f64| [("grid", 500.0), ("battery", 0.0), ("charger", 0.0), ("charger.connected", 1.0), ("charger.soc", soc)];
+        let home = |soc: f64| {
+            [("grid", 500.0), ("battery", 0.0), ("charger", 0.0), ("charger.connected", 1.0), ("charger.soc", soc)]
+        };
         for (pass_s, soc, wish, because) in [
             (0, 0.5, "charger = 0", "there is time"),
             (4_460, 0.5, "charger = 0", "04:14:20"),
