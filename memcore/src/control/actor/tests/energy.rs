@@ -142,12 +142,64 @@ fn the_battery_takes_what_differs_from_the_plan_or_leaves_it_to_the_grid() {
 }
 
 #[test]
+fn a_car_that_is_not_there_is_not_made_up_for_by_the_battery() {
+    let model = r#"
+        site = "home1"
+        strategy = [{ kind = "follow_plan" }]
+        asset = [
+            { name = "grid", role = "grid_meter" },
+            { name = "battery", role = "battery", setpoint = "power", soc = "soc", range_w = [-5000, 5000], storage = { capacity_wh = 10000 } },
+            { name = "charger", role = "charger", setpoint = "power", range_w = [0, 11000], least_w = 4140 },
+        ]
+    "#;
+    let mut scene = Scene::new(model);
+    // The plan buys 8,000 W for the car and a load of 1,000 W, and lets the battery give 1,000 W.
+    scene.plan(&[("grid", &[8_000.0; 4]), ("battery", &[-1_000.0; 4]), ("charger", &[8_000.0; 4])]);
+    scene.decided("battery", -1_000.0).decided("charger", 8_000.0);
+    for (pass_s, grid_w, charger_w, wish) in [
+        (1, 8_000.0, 8_000.0, "battery = -1000, charger = 8000"),
+        (60, 0.0, 0.0, "battery = -1000, charger = 8000"),
+        // The load is 300 W more.
+        (60, 300.0, 0.0, "battery = -1300, charger = 8000"),
+    ] {
+        scene.pass(pass_s).reads(&[("grid", grid_w), ("battery", -1_000.0), ("charger", charger_w)]);
+        scene.wishes();
+        scene.pass(20).reads(&[("grid", grid_w), ("battery", -1_000.0), ("charger", charger_w)]);
+        assert_eq!(scene.wishes(), wish, "{grid_w} {charger_w}");
+    }
+}
+
+#[test]
 fn a_plan_is_held_at_the_grid_without_swinging() {
-    // The plan buys 1,000 W all the while; the load changes.
-    let scene = home(r#"strategy = [{ kind = "self_consumption", target_w = 1000 }]"#);
-    let mut plant = Plant::new(&scene).grid_meter(5, 1).battery(2, 5);
-    let rows = plant.run(300, |second| if second < 100 { 500.0 } else { 3_500.0 });
+    let model = home(r#"strategy = [{ kind = "follow_plan" }, { kind = "self_consumption" }]"#);
+    let mut plant = Plant::new(&model).grid_meter(5, 1).battery(2, 5);
+    // The plan buys 1,000 W for a load of 500 W and the battery; the load is 1,500 W, and then 3,500 W.
+    plant.plan(&[("grid", 1_000.0), ("battery", 500.0)]);
+    let rows = plant.run(300, |second| if second < 100 { 1_500.0 } else { 3_500.0 });
     assert!(rows[30..100].iter().chain(&rows[130..]).all(|row| (row.grid_w - 1_000.0).abs() <= 50.0));
+    // It is followed for an hour; then self-consumption carries on.
+    let rows = plant.run(3_600, |_| 3_500.0);
+    assert!(rows[..3_290].iter().all(|row| (row.grid_w - 1_000.0).abs() <= 50.0));
+    assert!(rows[3_330..].iter().all(|row| row.grid_w.abs() <= 50.0), "{:?}", rows[3_330]);
+}
+
+#[test]
+fn several_batteries_share_what_is_left_over() {
+    let model = r#"
+        site = "home1"
+        strategy = [{ kind = "self_consumption" }]
+        asset = [
+            { name = "grid", role = "grid_meter" },
+            { name = "battery", role = "battery", setpoint = "power", soc = "soc", range_w = [-3000, 3000], storage = { capacity_wh = 10000 } },
+            { name = "second", role = "battery", setpoint = "power", soc = "soc", range_w = [-6000, 6000], storage = { capacity_wh = 20000 } },
+        ]
+    "#;
+    let mut plant = Plant::new(model).battery(2, 1).machine("second", 4, 2).store(0.5, 1e6);
+    let rows = plant.run(240, |second| if second < 120 { 6_000.0 } else { -4_500.0 });
+    assert!(rows[30..120].iter().chain(&rows[150..]).all(|row| row.grid_w.abs() <= 50.0), "{:?}", rows[30]);
+    assert!(
+        rows[119].powers_w.iter().all(|power_w| *power_w < 0.0) && rows[239].powers_w.iter().all(|power_w| *power_w > 0.0)
+    );
 }
 
 const SHAVING: &str = r#"

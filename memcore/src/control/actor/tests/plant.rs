@@ -1,11 +1,12 @@
 //! A site small enough to read: machines that do late what was decided, meters that tell late, and the real controller.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::scene::checked;
-use crate::control::{Controller, Decision, Moment, actors};
-use crate::model::{Sample, Span, Timestamp};
+use crate::control::{Controller, Decision, Moment, PlannedPowers, actors};
+use crate::model::{Name, Sample, Span, Timestamp};
 
 const NOON: &str = "2026-03-10T12:00:00Z";
 
@@ -126,6 +127,22 @@ impl Plant {
     pub(super) fn island(mut self, hz_per_w: f64, soc: f64, capacity_wh: f64) -> Self {
         self.former = Some(Former { hz_per_w, soc, capacity_wh });
         self
+    }
+
+    /// A plan from now on that is the same for hours, and may be followed for one.
+    pub(super) fn plan(&mut self, powers_w: &[(&str, f64)]) {
+        let (start, name) = (self.wall, |name: &str| Name::new(name).unwrap());
+        let plan = PlannedPowers {
+            site: name("home1"),
+            made: start,
+            valid_until: start.saturating_add(Span::from_seconds(3_600)),
+            start,
+            step: Span::from_seconds(900),
+            powers: powers_w.iter().map(|(asset, power_w)| (name(asset), [*power_w; 24].into())).collect(),
+            socs: Vec::new(),
+        };
+        let now = Moment { elapsed: Duration::from_secs(10_000 + self.second), wall: self.wall };
+        self.controller.set_plan(Some(Arc::new(plan)), now).unwrap();
     }
 
     /// The wall clock is set.
