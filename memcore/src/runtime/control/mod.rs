@@ -66,14 +66,6 @@ pub use simulation::{
     ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
 };
 #[cfg(feature = "gateway")]
-pub(crate) use model_file::read_site_model;
-pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
-#[cfg(all(feature = "gateway", feature = "files"))]
-pub use simulation::{
-    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
-    ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
-};
-#[cfg(feature = "gateway")]
 pub use snapshot::{Snapshot, SnapshotAsset};
 #[cfg(feature = "gateway")]
 pub use status::{ActorStatus, AssetStatus, ControlStatus, Paused};
