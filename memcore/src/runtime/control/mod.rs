@@ -33,12 +33,11 @@ mod noting;
 mod orders;
 #[cfg(feature = "gateway")]
 mod pause;
-#[cfg(feature = "gateway")]
-mod said;
-#[cfg(feature = "gateway")]
 mod planner;
 #[cfg(all(feature = "gateway", feature = "files"))]
 mod simulation;
+#[cfg(feature = "gateway")]
+mod said;
 #[cfg(feature = "gateway")]
 mod snapshot;
 #[cfg(feature = "gateway")]
@@ -62,15 +61,14 @@ pub(crate) use face::none_controlled;
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
 #[cfg(feature = "gateway")]
 pub use model_file::read_site_model;
-#[cfg(all(feature = "gateway", feature = "cli"))]
-pub(crate) use said::said_time;
-#[cfg(feature = "gateway")]
 pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub use simulation::{
     Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
     ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
 };
+#[cfg(all(feature = "gateway", feature = "cli"))]
+pub(crate) use said::said_time;
 #[cfg(feature = "gateway")]
 pub use snapshot::{Snapshot, SnapshotAsset};
 #[cfg(feature = "gateway")]
