@@ -39,7 +39,7 @@ HOME: dict[str, object] = {
     ],
     "group": [{"name": "steerable", "members": ["battery"]}],
 }
-BATTERY = [mc.Channel("power", unit="W", writable=True), mc.Channel("soc", unit="1")]
+BATTERY = [mc.Channel("power", unit="W", writable=True), mc.Channel("soc", unit="1", quantity="state_of_charge")]
 
 
 class Home:
@@ -117,12 +117,12 @@ def test_a_wish_is_granted_carried_out_and_explained(home: Home) -> None:
     assert "program (priority 50) wished for -2000 W: the evening is dear" in str(why)
     assert why.decided is not None
     assert why.decided.power_w == -2000
-    assert {reading.what for reading in why.decided.inputs} >= {"power", "soc"}
+    assert {reading.what for reading in why.decided.inputs} >= {"power", "state of charge"}
 
 
 def test_a_wish_that_is_taken_back_gives_way_to_the_next(home: Home) -> None:
-    home.server.propose("battery", 1000, priority=30, actor="low", valid_for="1h")
-    home.server.propose("battery", -3000, priority=80, actor="high", valid_for="1h")
+    home.server.propose("battery", 1000, reason="cheap now", priority=30, actor="low", valid_for="1h")
+    home.server.propose("battery", -3000, reason="a peak", priority=80, actor="high", valid_for="1h")
     until(lambda: home.battery_w == -3000)
     assert home.server.withdraw("high", "battery") == 1
     until(lambda: home.battery_w == 1000)
@@ -132,8 +132,8 @@ def test_a_wish_that_is_taken_back_gives_way_to_the_next(home: Home) -> None:
 
 
 def test_bounds_and_targets(home: Home) -> None:
-    home.server.propose(role="battery", high_w=500, priority=90, actor="operator", valid_for="1h")
-    home.server.propose(group="steerable", power_w=4000, priority=40, valid_for="1h")
+    home.server.propose(role="battery", high_w=500, reason="a limit", priority=90, actor="operator", valid_for="1h")
+    home.server.propose(group="steerable", power_w=4000, reason="full", priority=40, valid_for="1h")
     until(lambda: home.battery_w == 500)
     assert home.server.withdraw("operator", role="battery") == 1
     until(lambda: home.battery_w == 4000)
@@ -157,7 +157,7 @@ def test_bounds_and_targets(home: Home) -> None:
 )
 def test_a_wish_that_cannot_be_is_refused_by_name(home: Home, wish: dict[str, object], says: str) -> None:
     with pytest.raises(mc.InvalidError) as raised:
-        home.server.propose(**wish)  # type: ignore[arg-type]
+        home.server.propose(**{"reason": "a test", **wish})  # type: ignore[arg-type]
     assert says in str(raised.value)
     assert home.battery_w == 0
 
@@ -199,7 +199,7 @@ def test_a_class_is_an_actor_and_may_wish_for_more_than_one_thing(home: Home) ->
 
         def propose(self, view: mc.View) -> list[mc.Propose]:
             cap = mc.Propose(role="battery", low_w=-self.most_w, high_w=self.most_w, priority=70, reason="it is old")
-            return [cap, mc.Propose(group="steerable", power_w=5000, priority=20)]
+            return [cap, mc.Propose(group="steerable", power_w=5000, reason="more", priority=20)]
 
     home.server.control.add_actor("careful", Careful(800), every="100ms")
     until(lambda: home.battery_w == 800)
@@ -207,7 +207,7 @@ def test_a_class_is_an_actor_and_may_wish_for_more_than_one_thing(home: Home) ->
     @home.server.actor("plain", every="100ms")
     class Plain:
         def propose(self, view: mc.View) -> mc.Propose:
-            return mc.Propose("battery", -300, priority=60)
+            return mc.Propose("battery", -300, reason="plain", priority=60)
 
     until(lambda: home.battery_w == -300)
     assert Plain is not None
@@ -220,7 +220,7 @@ def test_what_an_actor_raises_is_its_own_failure(home: Home, caplog: pytest.LogC
 
     @home.server.actor("sound", every="100ms")
     def sound(view: mc.View) -> mc.Propose:
-        return mc.Propose("battery", -700)
+        return mc.Propose("battery", -700, reason="sound")
 
     until(lambda: home.battery_w == -700)
     until(lambda: home.server.control.status().actor("broken").fault is not None)
@@ -235,7 +235,7 @@ def test_what_an_actor_raises_is_its_own_failure(home: Home, caplog: pytest.LogC
 
 
 def test_what_an_actor_wishes_for_and_cannot_be_is_visible(home: Home) -> None:
-    told: list[object] = [mc.Propose("battery", float("nan"))]
+    told: list[object] = [mc.Propose("battery", float("nan"), reason="odd")]
 
     @home.server.actor("odd", every="100ms")
     def odd(view: mc.View) -> mc.Propose | None:
@@ -246,7 +246,7 @@ def test_what_an_actor_wishes_for_and_cannot_be_is_visible(home: Home) -> None:
 
     until(lambda: "power_w is NaN" in fault())
     assert home.server.control.status().actor("odd").refused > 0
-    told[0] = mc.Propose("battery", 1, priority=300)
+    told[0] = mc.Propose("battery", 1, reason="odd", priority=300)
     until(lambda: "priority is 300, expected 1 to 100" in fault())
     told[0] = {"battery": 1}
     until(lambda: "returned {'battery': 1}, expected memcore.Propose" in fault())
@@ -259,11 +259,11 @@ def test_an_actor_that_sleeps_delays_nobody(home: Home) -> None:
     @home.server.actor("slow", every="100ms", budget="200ms")
     def slow(view: mc.View) -> mc.Propose:
         woken.wait(10)
-        return mc.Propose("battery", 4000, priority=99)
+        return mc.Propose("battery", 4000, reason="slow", priority=99)
 
     @home.server.actor("quick", every="100ms")
     def quick(view: mc.View) -> mc.Propose:
-        return mc.Propose("battery", -900)
+        return mc.Propose("battery", -900, reason="quick")
 
     until(lambda: home.server.control.status().actor("slow").overran == 1)
     before = home.server.control.status().ticks.count
@@ -296,13 +296,13 @@ def test_an_actor_may_use_the_server(home: Home) -> None:
     @home.server.actor("asking", every="100ms", budget="5s")
     def asking(view: mc.View) -> mc.Propose:
         latest = home.server.mem.latest("home1.battery.soc")["home1.battery.soc"]
-        return mc.Propose("battery", round(1000 * latest[1]))
+        return mc.Propose("battery", round(1000 * latest[1]), reason="as full as it is")
 
     until(lambda: home.battery_w == 500)
 
 
 def test_pause_and_resume(home: Home) -> None:
-    home.server.propose("battery", 1500, valid_for="1h")
+    home.server.propose("battery", 1500, reason="to see it", valid_for="1h")
     until(lambda: home.battery_w == 1500)
     assert home.server.control.pause()
     assert not home.server.control.pause()
@@ -317,7 +317,7 @@ def test_pause_and_resume(home: Home) -> None:
 
 def test_events_with_and_without_an_event_loop(home: Home) -> None:
     with home.server.control.events() as events:
-        home.server.propose("battery", 1200, valid_for="1h")
+        home.server.propose("battery", 1200, reason="to see it", valid_for="1h")
         decided = next(event for event in events if event["kind"] == "decided" and event["power_w"] == 1200)
         assert (decided["asset"], decided["wish"]["actor"]) == ("battery", "program")
         assert abs(decided["time"] - datetime.now(UTC)) < timedelta(minutes=1)
@@ -350,7 +350,7 @@ def test_why_of_a_time_and_of_a_stopped_site(tmp_path: Path) -> None:
         with pytest.raises(mc.NotFoundError):
             home.server.control.why("heat_pump")
     with mc.open(tmp_path / "site") as mem:
-        assert "to see it" in str(mem.why("battery", at=now + timedelta(seconds=1)))
+        assert "to see it" in str(mem.why("battery", at=now))
         assert mem.why("home1.battery.power", at="10m").decided is None
     with mc.memory() as mem:
         assert mem.why("battery").decided is None
@@ -361,7 +361,7 @@ def test_a_server_without_a_model_controls_nothing(server: mc.Server) -> None:
         server.control.status,
         server.control.pause,
         server.control.events,
-        lambda: server.propose("battery", 1),
+        lambda: server.propose("battery", 1, reason="a test"),
     ):
         with pytest.raises(mc.NotFoundError, match="controls no site"):
             asked()
@@ -386,7 +386,7 @@ def test_closing_while_an_actor_thinks_neither_hangs_nor_aborts(tmp_path: Path) 
         def deep(view: mc.View) -> mc.Propose:
             thinking.set()
             woken.wait(10)
-            return mc.Propose("battery", 1)
+            return mc.Propose("battery", 1, reason="late")
 
         thinking.wait()
     with pytest.raises(mc.ClosedError):

@@ -6,7 +6,7 @@ import inspect
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeVar, cast
@@ -41,12 +41,14 @@ class Propose:
 
     asset: str | None = None
     power_w: float | None = None
+    _: KW_ONLY
+    reason: str
+    """Why, for people."""
     role: Role | None = None
     group: str | None = None
     low_w: float | None = None
     high_w: float | None = None
     priority: int = 50
-    reason: str = ""
     valid_for: Length | None = None
 
     def _wish(self, valid_us: int) -> dict[str, object]:
@@ -147,12 +149,12 @@ class Control:
         asset: str | None = None,
         power_w: float | None = None,
         *,
+        reason: str,
         role: Role | None = None,
         group: str | None = None,
         low_w: float | None = None,
         high_w: float | None = None,
         priority: int = 50,
-        reason: str = "",
         valid_for: Length = "1m",
         actor: str = PROGRAM,
     ) -> int:
@@ -161,7 +163,17 @@ class Control:
         It is decided about with the next tick, and stands for ``valid_for``, at most a day, unless the same ``actor``
         wishes anew for the same target or withdraws it. What became of it is in ``status().proposals``.
         """
-        wish = Propose(asset, power_w, role, group, low_w, high_w, priority, reason, valid_for)
+        wish = Propose(
+            asset,
+            power_w,
+            reason=reason,
+            role=role,
+            group=group,
+            low_w=low_w,
+            high_w=high_w,
+            priority=priority,
+            valid_for=valid_for,
+        )
         return self._native.propose(_text("actor", actor), wish._wish(MINUTE))
 
     def withdraw(

@@ -122,12 +122,12 @@ class Server:
         asset: str | None = None,
         power_w: float | None = None,
         *,
+        reason: str,
         role: Role | None = None,
         group: str | None = None,
         low_w: float | None = None,
         high_w: float | None = None,
         priority: int = 50,
-        reason: str = "",
         valid_for: Length = "1m",
         actor: str = PROGRAM,
     ) -> int:
