@@ -8,7 +8,8 @@ use std::time::Instant;
 use memcore::control::{Actor, Proposal, SiteModel, View};
 use memcore::model::{Name, Span, Timestamp};
 use memcore::simulation::{
-    self as simulated, ActorsOf, PriceSeries, Prices, Scenario, SimulationOptions, run_scenario, simulate_control as simulate,
+    self as simulated, ActorsOf, PriceSeries, Prices, Scenario, SimulationOptions, run_scenario,
+    simulate_control as simulate,
 };
 use memcore::{Error, Progress, Snapshot, read_site_model};
 use pyo3::prelude::*;

@@ -34,10 +34,10 @@ mod orders;
 #[cfg(feature = "gateway")]
 mod pause;
 mod planner;
-#[cfg(all(feature = "gateway", feature = "files"))]
-mod simulation;
 #[cfg(feature = "gateway")]
 mod said;
+#[cfg(all(feature = "gateway", feature = "files"))]
+mod simulation;
 #[cfg(feature = "gateway")]
 mod snapshot;
 #[cfg(feature = "gateway")]
@@ -62,13 +62,13 @@ pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
 #[cfg(feature = "gateway")]
 pub use model_file::read_site_model;
 pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
+#[cfg(all(feature = "gateway", feature = "cli"))]
+pub(crate) use said::said_time;
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub use simulation::{
     Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
     ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
 };
-#[cfg(all(feature = "gateway", feature = "cli"))]
-pub(crate) use said::said_time;
 #[cfg(feature = "gateway")]
 pub use snapshot::{Snapshot, SnapshotAsset};
 #[cfg(feature = "gateway")]
