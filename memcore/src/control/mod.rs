@@ -19,6 +19,7 @@ mod interlock;
 mod moment;
 mod orders;
 mod planning;
+mod planted;
 mod proposal;
 mod shape;
 mod site;
@@ -27,6 +28,8 @@ mod snapshot;
 #[cfg(test)]
 mod stage;
 mod status;
+#[cfg(test)]
+mod trial;
 
 pub use actor::{
     Actor, Day, Droop, DroopBy, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule, SelfConsumption,

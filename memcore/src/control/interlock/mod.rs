@@ -28,6 +28,7 @@ pub(in crate::control) use follow::unmetered;
 use island::IslandMemory;
 use storage::Stopped;
 
+use super::planted::{Planted, planted};
 use super::{AssetDecision, Cause, CheckedModel, Moment, Situation};
 
 /// A limit on the sum of what assets draw: `low <= sum(weight * power) <= high`. What is not controlled is taken off it already.
@@ -101,9 +102,11 @@ pub(in crate::control) fn interlock(
     let scene = Scene { model, situation, draws: &draws, now };
     island::keep(scene, &mut memory.island, &mut out);
     let dead = model.grid.filter(|_| memory.island.alone);
-    circuit::keep(scene, &mut memory.circuits, dead, &mut out);
+    if !planted(Planted::CircuitsIgnored) {
+        circuit::keep(scene, &mut memory.circuits, dead, &mut out);
+    }
     external::keep(scene, &mut memory.externals, memory.island.alone, &mut out);
-    out.forming = memory.island.forms(model);
+    out.forming = memory.island.forms(model).filter(|_| !planted(Planted::IslandIgnored));
     out
 }
 

@@ -8,6 +8,7 @@ use super::takes::Takes;
 use super::times::Times;
 use crate::control::arbiter::Granted;
 use crate::control::interlock::unmetered;
+use crate::control::planted::{Planted, planted};
 use crate::control::{Allowed, Cause, CheckedAsset, Limited, Moment, Run};
 
 /// How long after a step down the next step up waits.
@@ -82,7 +83,7 @@ impl Memory {
             // Where it begins is to be measured.
             return;
         }
-        let reach_w = one.asset.ramp_w_per_s * passed_s;
+        let reach_w = if planted(Planted::RampsIgnored) { f64::INFINITY } else { one.asset.ramp_w_per_s * passed_s };
         if let Some(from_w) = from_w.filter(|_| reach_w.is_finite()) {
             let reach_w = if self.ramped_w.is_none() { 0.0 } else { reach_w };
             // Safety does not wait: what it does not allow any more is left at once.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::control::planted::{Planted, planted};
 use crate::control::{CheckedAsset, Moment, Run};
 
 /// How long one that was switched off for safety rests, at the least.
@@ -55,7 +56,7 @@ impl Times {
 
     /// For how long it has run, or rested; None where it does not.
     fn been(&self, on: bool, measured: Option<Run>, now: Moment) -> Option<Duration> {
-        let told = self.told.filter(|told| told.on == on)?;
+        let told = self.told.filter(|told| told.on == on && !planted(Planted::TimesIgnored))?;
         let since = measured.filter(|run| run.on == on).map_or(told.since, |run| run.since.max(told.since));
         Some(now.elapsed.saturating_sub(since))
     }
