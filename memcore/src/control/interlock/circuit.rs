@@ -115,9 +115,9 @@ pub(super) fn beyond(scene: Scene<'_>, of: &[usize], at: usize, side: Side, own_
         let draw = &scene.draws[*member];
         match (side, draw.known || own_meter) {
             (Side::In, true) => draw.over_w[at],
-            (Side::In, false) => (draw.high_w[at] - draw.ordered_w[at]).max(0.0),
+            (Side::In, false) => (draw.high_w[at].max(draw.assumed_w[at]) - draw.ordered_w[at]).max(0.0),
             (Side::Out, true) => draw.under_w[at],
-            (Side::Out, false) => (draw.ordered_w[at] - draw.low_w[at]).max(0.0),
+            (Side::Out, false) => (draw.ordered_w[at] - draw.low_w[at].min(draw.assumed_w[at])).max(0.0),
         }
     };
     moved.map(of_one).sum()

@@ -46,7 +46,9 @@ impl Times {
 
     /// Whether it must rest on.
     pub(super) fn must_rest(&self, asset: &CheckedAsset, measured: Option<Run>, now: Moment) -> bool {
-        self.been(false, measured, now).is_some_and(|rested| rested < asset.min_off)
+        // Of one that was never seen nobody knows how long it has rested.
+        let unseen = self.told.is_none() && !asset.min_off.is_zero();
+        unseen || self.been(false, measured, now).is_some_and(|rested| rested < asset.min_off)
     }
 
     /// Whether it was switched off for safety a short while ago.

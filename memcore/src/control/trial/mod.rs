@@ -31,7 +31,12 @@ fn trial(seed: u64) -> Result<u64, String> {
     let mut witness = Witness::new(&world);
     for _ in 0..SECONDS {
         let decision = world.step();
-        witness.look(&world, &decision).map_err(|broken| format!("second {}: {broken}", world.second))?;
+        witness.look(&world, &decision).map_err(|broken| {
+            if std::env::var("SHOW").is_ok() {
+                show(&world, &decision);
+            }
+            format!("second {}: {broken}", world.second)
+        })?;
     }
     world.rest();
     let mut rest: Option<Vec<f64>> = None;
@@ -106,11 +111,41 @@ fn planted_faults_are_found() {
 fn zz_list() {
     let begun = Instant::now();
     let mut n = 0;
-    for seed in 0..setting("N").unwrap_or(40) {
+    for seed in setting("FROM").unwrap_or(0)..setting("N").unwrap_or(40) {
         match trial(seed) {
             Ok(s) => n += s,
             Err(broken) => println!("LIST {seed}: {broken}"),
         }
     }
     println!("LIST {n} good in {:?}", begun.elapsed());
+}
+
+fn show(world: &World, decision: &crate::control::Decision) {
+    for (place, asset) in world.model.assets.iter().enumerate() {
+        let d = decision.assets[place].as_ref();
+        println!(
+            "LIST   {} {:?} c{:?} {:?} period {:?} told {:?} true {} soc {} : decided {:?} {:?} wish {:?}",
+            asset.name,
+            asset.role,
+            asset.circuit,
+            asset.phases,
+            asset.silent_after / 3,
+            world.things[place].told,
+            world.things[place].power_w,
+            world.things[place].soc,
+            d.map(|d| d.power_w),
+            d.map(|d| &d.limits),
+            d.and_then(|d| d.wish.as_ref()).map(|w| w.power_w)
+        );
+    }
+    for c in &world.model.circuits {
+        println!(
+            "LIST   circuit {} within {:?} a {} in {} out {} meter {:?}",
+            c.name, c.within, c.limit_a, c.import_w, c.export_w, c.meter
+        );
+    }
+    println!(
+        "LIST   faults {:?} hidden {:?} present {} signal {:?}",
+        decision.faults, world.hidden_w, world.present, world.signal
+    );
 }

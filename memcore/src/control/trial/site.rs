@@ -2,7 +2,7 @@
 
 use super::random::Random;
 use crate::control::{
-    Asset, CheckedModel, Circuit, ExternalLimit, Group, Island, PhaseUse, SetpointUnit, SiteModel, Storage,
+    Asset, CheckedModel, Circuit, ExternalLimit, Group, Island, PhaseUse, Role, SetpointUnit, SiteModel, Storage,
 };
 use crate::model::Span;
 
@@ -25,15 +25,17 @@ pub(super) fn random(dice: &mut Random) -> CheckedModel {
         let asset = asset(dice, &format!("a{at}"));
         model = model.with(asset.on(&format!("c{}", dice.below(circuits))).unwrap());
     }
-    if dice.once_in(2) {
-        let (first, second) = (format!("a{}", dice.below(assets / 2)), format!("a{}", assets / 2 + dice.below(assets / 2)));
-        model = model.with(Group::new("pair", [first.as_str(), second.as_str()]).unwrap());
+    let steered = model.assets.iter().filter(|asset| asset.setpoint.is_some()).map(|asset| asset.name.to_string());
+    if let [first, .., last] = &steered.collect::<Vec<_>>()[..] {
+        model = model.with(Group::new("pair", [first.as_str(), last.as_str()]).unwrap());
     }
     if dice.once_in(3) {
         let limit = external(dice, &model);
         model = model.with(limit);
     }
-    if let Some(battery) = model.assets.iter().find(|asset| asset.storage.is_some()).filter(|_| dice.once_in(3)) {
+    let outer = |asset: &&Asset| asset.storage.is_some() && asset.circuit.as_ref().is_some_and(|on| on.as_str() == "c0");
+    if let Some(battery) = model.assets.iter().find(outer).filter(|_| dice.once_in(3)) {
+        // Its fuse is that of the site: what it gives is not limited by a circuit within.
         let island = Island::new("switch:present").formed_by(battery.name.as_str()).unwrap();
         model = model.with(Island { reserve_w: 500.0, reserve_soc: 0.2, ..island });
     }
@@ -96,7 +98,11 @@ fn minutes(minutes: i64) -> Span {
 }
 
 fn external(dice: &mut Random, model: &SiteModel) -> ExternalLimit {
-    let steered = model.assets.iter().filter(|asset| asset.setpoint.is_some()).map(|asset| asset.name.as_str().to_owned());
+    let steered = model
+        .assets
+        .iter()
+        .filter(|asset| asset.setpoint.is_some() && asset.role != Role::Pv)
+        .map(|asset| asset.name.to_string());
     let steered = steered.collect::<Vec<_>>();
     let limit = ExternalLimit::new("dso", "box:limit", 4_200.0).unwrap();
     let limit = ExternalLimit { silent_after: Span::from_seconds(30), min_duration: Span::from_seconds(120), ..limit };

@@ -44,6 +44,9 @@ impl Witness {
             _ => {}
         }
         for (place, decided) in decision.assets.iter().enumerate() {
+            if decided.is_none() {
+                (self.assets[place].last_w, self.assets[place].ends_w) = (None, None);
+            }
             if let Some(decided) = decided {
                 self.asset(world, place, decided).map_err(|broken| {
                     let asset = &world.model.assets[place];
@@ -157,7 +160,7 @@ impl Witness {
                 self.over[at][side] = since;
                 if since.is_some_and(|since| world.second - since > patience) {
                     let way = if side == 0 { "draws" } else { "gives" };
-                    return Err(format!("circuit {} {way} {flow:?} W for {patience} s", circuit.name));
+                    return Err(format!("circuit {} {way} {flow:?} W for {patience} s, {rest:?} beside", circuit.name));
                 }
             }
         }

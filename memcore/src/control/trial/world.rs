@@ -154,6 +154,9 @@ impl World {
         }
         if self.model.model.island.is_some() && dice.once_in(150) {
             self.present = !self.present;
+            if let Some(forming) = self.model.forming {
+                self.things[forming].power_w = 0.0;
+            }
         }
         if !self.model.externals.is_empty() && dice.once_in(60) {
             self.signal = dice.one_of(&[None, Some(20_000.0), Some(6_000.0), Some(2_000.0), Some(0.0)]);
