@@ -9,10 +9,10 @@ use super::interlock::{self, InterlockMemory};
 use super::shape::{self, ShapeMemory};
 use super::{
     AssetDecision, CheckedAsset, CheckedModel, Decision, Fault, Moment, Order, Outcome, PlannedPowers, Proposal,
-    ProposalId, ProposalOutcome, SetpointUnit, Situation,
+    ProposalId, ProposalOutcome, SetpointUnit, Situation, Target,
 };
 use crate::error::Result;
-use crate::model::{Sample, SeriesName};
+use crate::model::{Name, Sample, SeriesName};
 
 /// Controls a site. It does no I/O: whoever drives it hands readings in, and sends the orders that come out.
 pub struct Controller {
@@ -76,6 +76,14 @@ impl Controller {
         &self.decided_w
     }
 
+    /// What an actor sees at that moment.
+    #[must_use]
+    pub fn view(&self, now: Moment) -> View<'_> {
+        let (buy_per_kwh, sell_per_kwh) = self.prices;
+        let Self { model, situation, decided_w, plan, .. } = self;
+        View { now, model, situation, decided_w, plan: plan.as_ref(), buy_per_kwh, sell_per_kwh }
+    }
+
     /// Takes a reading in, and says whether it was one that control needs.
     pub fn read(&mut self, series: &SeriesName, sample: Sample, now: Moment) -> bool {
         self.situation.read(&self.model, series, sample, now)
@@ -109,16 +117,26 @@ impl Controller {
         })
     }
 
+    /// Takes back what an actor wished for a target, and says whether something stood.
+    pub fn withdraw(&mut self, actor: &Name, target: &Target) -> bool {
+        self.book.withdraw(actor, target)
+    }
+
+    /// Takes back all that an actor wished for, and says how many stood.
+    pub fn withdraw_all(&mut self, actor: &Name) -> usize {
+        self.book.withdraw_all(actor)
+    }
+
     /// Decides.
     pub fn tick(&mut self, now: Moment) -> Decision {
         self.ask(now);
         let mut outcomes = std::mem::take(&mut self.refused);
         outcomes.extend(self.book.expire(now));
         let model = self.model.clone();
-        let interlocks = interlock::interlock(&model, &self.situation, &mut self.interlocks, now);
+        let mut interlocks = interlock::interlock(&model, &self.situation, &mut self.interlocks, now);
         let mut arbitrated = arbiter::arbitrate(&model, &interlocks, &self.book, &self.situation, now);
         outcomes.append(&mut arbitrated.outcomes);
-        let assets = shape::shape(&model, &interlocks, arbitrated, &self.situation, &mut self.shapes, now);
+        let assets = shape::shape(&model, &mut interlocks, arbitrated, &self.situation, &mut self.shapes, now);
         interlock::decided(&model, &assets, &mut self.interlocks, now);
         let orders = assets.iter().enumerate().filter_map(|(place, decided)| self.order(place, decided.as_ref()?, now));
         let orders = orders.collect::<Vec<_>>();

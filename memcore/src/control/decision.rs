@@ -39,6 +39,8 @@ pub enum Cause {
     MinOff,
     /// The steps in which its power goes.
     Steps,
+    /// It pauses while its phases are switched, or cannot switch them yet.
+    Phases,
     /// It would go to and fro.
     Oscillation,
     /// The site is an island.
@@ -144,6 +146,7 @@ impl Cause {
             Self::MinOn => "it must run for some time yet".to_owned(),
             Self::MinOff => "it must rest for some time yet".to_owned(),
             Self::Steps => "the steps that it can take".to_owned(),
+            Self::Phases => "its phases are switched".to_owned(),
             Self::Oscillation => "it would go to and fro".to_owned(),
             Self::Island => "the site is an island".to_owned(),
             Self::Shared => "its group shares the power".to_owned(),

@@ -21,10 +21,12 @@ mod proposal;
 mod shape;
 mod site;
 mod situation;
+#[cfg(test)]
+mod stage;
 
 pub use actor::{
-    Actor, Day, Droop, DroopBy, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule, SelfConsumption,
-    StrategyConfig, StrategyKind, SurplusCharging, TimeOfUse, View, Window,
+    Actor, Day, Droop, DroopBy, FnActor, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule,
+    SelfConsumption, StrategyConfig, StrategyKind, SurplusCharging, TimeOfUse, View, Window, actors,
 };
 pub use arbiter::Book;
 pub use controller::Controller;
@@ -41,4 +43,4 @@ pub use site::{
     Heat, HeatBuilding, HeatTank, Island, Part as ModelPart, PhaseUse, Planning, Role, Setpoint, SetpointUnit, ShareBy,
     SiteModel, Steps, Storage, Tariff, Vehicle,
 };
-pub use situation::{Live, Measure, Situation};
+pub use situation::{Demand, Live, Measure, Run, Situation};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::control::{CheckedModel, Moment, Outcome, Proposal, ProposalId, ProposalOutcome};
+use crate::control::{CheckedModel, Moment, Outcome, Proposal, ProposalId, ProposalOutcome, Target};
 use crate::error::{Error, Result};
+use crate::model::Name;
 
 /// Wishes that stand at a time. Full-policy: the next is refused.
 const STANDING_MAX: usize = 512;
@@ -37,6 +38,20 @@ impl Book {
         let until = now.elapsed + proposal.valid_for.to_duration();
         self.standing.push(Standing { id: ProposalId(self.taken), proposal, until });
         Ok(ProposalId(self.taken))
+    }
+
+    /// Takes back what an actor wished for a target, and says whether something stood.
+    pub fn withdraw(&mut self, actor: &Name, target: &Target) -> bool {
+        let before = self.standing.len();
+        self.standing.retain(|standing| standing.proposal.actor != *actor || standing.proposal.target != *target);
+        before > self.standing.len()
+    }
+
+    /// Takes back all that an actor wished for, and says how many stood.
+    pub fn withdraw_all(&mut self, actor: &Name) -> usize {
+        let before = self.standing.len();
+        self.standing.retain(|standing| standing.proposal.actor != *actor);
+        before - self.standing.len()
     }
 
     /// Takes those away that stood too long.

@@ -99,6 +99,11 @@ impl CheckedModel {
         self.inputs.keys()
     }
 
+    /// What each series brings: a measure of the asset at that place, or of the site.
+    pub fn inputs(&self) -> impl Iterator<Item = (&SeriesName, &[(Measure, usize)])> {
+        self.inputs.iter().map(|(series, inputs)| (series, inputs.as_slice()))
+    }
+
     /// The place of the asset of that name.
     #[must_use]
     pub fn place(&self, name: &str) -> Option<usize> {
