@@ -57,21 +57,8 @@ pub use face::ControlEvents;
 pub(crate) use face::none_controlled;
 #[cfg(feature = "gateway")]
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
-pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
-#[cfg(all(feature = "gateway", feature = "files"))]
-pub use simulation::{
-    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
-    ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
-};
 #[cfg(feature = "gateway")]
 pub use model_file::read_site_model;
-#[cfg(all(feature = "gateway", feature = "files"))]
-pub use simulation::{
-    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
-    ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
-};
-#[cfg(feature = "gateway")]
-pub(crate) use model_file::read_site_model;
 pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub use simulation::{
