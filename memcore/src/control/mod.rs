@@ -24,7 +24,6 @@ mod proposal;
 mod shape;
 mod site;
 mod situation;
-mod snapshot;
 #[cfg(test)]
 mod stage;
 mod status;
@@ -32,18 +31,17 @@ mod status;
 mod trial;
 
 pub use actor::{
-    Actor, Day, Droop, DroopBy, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule, SelfConsumption,
-    StrategyConfig, StrategyKind, SurplusCharging, TimeOfUse, View, Window,
+    Actor, Day, Droop, DroopBy, FnActor, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule,
+    SelfConsumption, StrategyConfig, StrategyKind, SurplusCharging, TimeOfUse, View, Window, actors,
 };
 pub use arbiter::Book;
 pub use controller::Controller;
 pub use decision::{AssetDecision, Cause, Decision, Limited, Order, Wish};
-pub use explain::{Explanation, Input, LimitText};
 pub use interlock::{Allowed, Fault, Interlocks, SumLimit};
 pub use moment::Moment;
 pub use planning::{
-    Deviation, InTurn, PlanAnswer, PlanFailure, PlanLook, PlanNews, PlanRequest, PlannedPowers, PlanningGrid, Reason,
-    Replanner, Solved, StepDeviations, Tracker, Triggers,
+    Derived, Deviation, Expected, InTurn, PlanAnswer, PlanFailure, PlanLook, PlanNews, PlanRequest, PlannedPowers,
+    PlanningGrid, Reason, Replanner, Solved, StepDeviations, Tracker, Triggers,
 };
 pub use proposal::{Outcome, Priority, Proposal, ProposalId, ProposalOutcome, Target};
 pub use site::{
@@ -52,5 +50,4 @@ pub use site::{
     SiteModel, Steps, Storage, Tariff, Vehicle,
 };
 pub use situation::{Demand, Live, Measure, Run, Situation};
-pub use snapshot::{AssetSnapshot, Snapshot};
-pub use status::{AssetStatus, ControlStatus, OrderStatus, PlanStatus, StandingProposal};
+pub use status::{OrderStatus, StandingProposal};

@@ -38,6 +38,12 @@ impl fmt::Display for TimeOfDay {
 }
 
 impl TimeOfDay {
+    /// Minutes since midnight, as clocks show them.
+    #[must_use]
+    pub fn minute(self) -> u16 {
+        u16::from(self.0.hour().unsigned_abs()) * 60 + u16::from(self.0.minute().unsigned_abs())
+    }
+
     /// When the clocks of a zone show it next, after `now`. A time that they skip is read with the offset before they were set; of one
     /// that they show twice it is the first. None where the calendar ends.
     #[must_use]

@@ -2,10 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::checks::Who;
 use super::{
-    Droop, FollowPlan, GensetControl, LoadShedding, PeakShaving, Schedule, SelfConsumption, SurplusCharging, TimeOfUse,
+    Actor, Droop, FollowPlan, GensetControl, LoadShedding, PeakShaving, Schedule, SelfConsumption, SurplusCharging,
+    TimeOfUse,
 };
-use crate::control::Priority;
+use crate::control::{CheckedModel, Priority};
+use crate::error::Result;
 use crate::model::{Name, Span, written};
 
 /// A strategy of the site model: `[[strategy]]` with its `kind`, what all of them have, and what its kind has.
@@ -108,13 +111,43 @@ impl StrategyConfig {
     pub fn priority(&self) -> Priority {
         self.priority.unwrap_or_else(|| Priority::new(self.kind.defaults().1).expect("from 1 to 100"))
     }
+
+    /// The actor that it becomes at a site.
+    ///
+    /// # Errors
+    /// Invalid, naming the strategy, the field, its value and what was expected.
+    pub fn build(&self, model: &CheckedModel) -> Result<Box<dyn Actor>> {
+        let build = || {
+            let who = Who::new(self, model)?;
+            match &self.kind {
+                StrategyKind::FollowPlan(settings) => settings.build(who, model),
+                StrategyKind::SelfConsumption(settings) => settings.build(who, model),
+                StrategyKind::PeakShaving(settings) => settings.build(who, model),
+                StrategyKind::TimeOfUse(settings) => settings.build(who, model),
+                StrategyKind::SurplusCharging(settings) => settings.build(who, model),
+                StrategyKind::LoadShedding(settings) => settings.build(who, model),
+                StrategyKind::Genset(settings) => settings.build(who, model),
+                StrategyKind::Droop(settings) => settings.build(who, model),
+                StrategyKind::Schedule(settings) => settings.build(who, model),
+            }
+        };
+        build().map_err(|e| e.context(format_args!("strategy {}", self.name())))
+    }
+}
+
+/// The actors that the strategies of a site become, in their order.
+///
+/// # Errors
+/// Invalid for the first that cannot be built.
+pub fn actors(model: &CheckedModel) -> Result<Vec<Box<dyn Actor>>> {
+    model.model.strategies.iter().map(|strategy| strategy.build(model)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(toml: &str) -> Result<StrategyConfig, toml::de::Error> {
+    fn read(toml: &str) -> std::result::Result<StrategyConfig, toml::de::Error> {
         toml::from_str(toml)
     }
 

@@ -14,6 +14,7 @@ use super::{
     Asset, CheckedAsset, CheckedCircuit, CheckedExternal, CheckedGroup, CheckedModel, Circuit, Role, Setpoint,
     SetpointUnit, SiteModel, Steps,
 };
+use crate::control::actors;
 use crate::energy::zone_of;
 use crate::error::{Error, Result};
 use crate::model::Name;
@@ -50,7 +51,8 @@ impl SiteModel {
         let inputs = channels::inputs(&mut report, self);
         self.without_effect(&mut report, &tree);
         let notices = report.into_notices()?;
-        self.checked(&tree, inputs, notices)
+        let checked = self.checked(&tree, inputs, notices)?;
+        actors(&checked).map(|_| checked)
     }
 
     /// What is assumed where nothing was said, and matters.

@@ -9,7 +9,7 @@ use crate::client::commands::{Commands, Handlers, Outcome};
 use crate::control::{CheckedAsset, Measure, Order, PhaseUse, Setpoint, SetpointUnit};
 use crate::error::Result;
 use crate::model::{
-    Channel, ChannelName, CommandId, CommandRules, Quantity, SeriesName, Span, Timestamp, Unit, ValidRange,
+    Channel, ChannelName, CommandId, CommandRules, CommandState, Quantity, SeriesName, Span, Timestamp, Unit, ValidRange,
 };
 use crate::protocol::{Answer, Instruction};
 use crate::sim::World;
@@ -24,21 +24,17 @@ pub(super) struct LiveAsset {
     unit: SetpointUnit,
     safe: f64,
     row: Vec<Option<f64>>,
-    /// Mean over the step, in W, passive sign.
+    /// Mean over the step, in W, passive sign; what a meter measures of others.
     pub(super) power_w: f64,
+    /// On each phase, in W.
+    pub(super) phases_w: [f64; 3],
+    is_meter: bool,
     pub(super) period: Duration,
     /// When it reports next.
     pub(super) due: Duration,
     /// The last report, for a meter that is frozen.
     reported: Vec<Option<f64>>,
     issued: u64,
-}
-
-/// What became of an order at the device.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Answered {
-    Done,
-    Refused(String),
 }
 
 impl LiveAsset {
@@ -53,6 +49,7 @@ impl LiveAsset {
             body.device().channels().iter().position(|channel| channel.name.as_str() == name)
         };
         let outputs = series.iter().map(|(series, measure)| (series.clone(), *measure, columns(*measure))).collect();
+        let is_meter = matches!(body, Body::Meter(_));
         let driven = Arc::new(Mutex::new(Driven::new(body, asset)));
         let unit = asset.setpoint.as_ref().map_or(SetpointUnit::W, |setpoint| setpoint.unit);
         Ok(Self {
@@ -64,11 +61,20 @@ impl LiveAsset {
             safe: in_unit(asset, unit, asset.safe_w),
             row: Vec::new(),
             power_w: 0.0,
+            phases_w: [0.0; 3],
+            is_meter,
             period: asset.described.period.to_duration(),
             due: Duration::ZERO,
             reported: Vec::new(),
             issued: 0,
         })
+    }
+
+    /// A device that nobody measures or commands, somewhere on the site.
+    pub(super) fn unmeasured(like: &CheckedAsset, body: Body) -> Result<Self> {
+        let mut asset = like.clone();
+        (asset.setpoint, asset.phases) = (None, PhaseUse::L1);
+        Self::new(&asset, &[], body, false)
     }
 
     pub(super) fn driven(&self) -> MutexGuard<'_, Driven> {
@@ -107,7 +113,12 @@ impl LiveAsset {
             device.power()
         };
         self.row = row;
+        if self.is_meter {
+            (self.power_w, self.phases_w) = (world.site_power(), world.site_phases());
+            return;
+        }
         self.power_w = if dark { 0.0 } else { power_w };
+        self.phases_w = self.shares().map(|share| share * self.power_w);
     }
 
     /// The least and the most that it can take as the one that forms an island.
@@ -141,17 +152,10 @@ impl LiveAsset {
         }
     }
 
-    /// What a channel of its row is at, by the emulated device's own name.
-    pub(super) fn column(&self, name: &str) -> Option<f64> {
-        let driven = self.driven();
-        let at = driven.body.device().channels().iter().position(|channel| channel.name.as_str() == name)?;
-        self.row.get(at).copied().flatten()
-    }
-
     /// Carries out an order as the SDK does: expiry, range, minimum times, lease.
-    pub(super) fn take(&mut self, order: &Order, now: Duration, wall: Timestamp) -> Answered {
+    pub(super) fn take(&mut self, order: &Order, now: Duration, wall: Timestamp) -> CommandState {
         self.issued += 1;
-        let Ok(id) = CommandId::new(&format!("c{}", self.issued)) else { return Answered::Done };
+        let Ok(id) = CommandId::new(&format!("c{}", self.issued)) else { return CommandState::Queued };
         let instruction = Instruction {
             id,
             channel: order.target.channel.clone(),
@@ -163,8 +167,10 @@ impl LiveAsset {
         };
         self.driven().now = now;
         match self.commands.carry_out(&instruction, now, wall) {
-            Answer::Refused { reason, .. } => Answered::Refused(reason),
-            _ => Answered::Done,
+            Answer::Accepted => CommandState::Accepted,
+            Answer::Done { value } => CommandState::Done { read_back: value },
+            Answer::Unknown { value } => CommandState::Unknown { read_back: value },
+            Answer::Refused { code, reason } => CommandState::Refused { code, reason },
         }
     }
 
@@ -184,12 +190,9 @@ impl LiveAsset {
     }
 
     fn value(&self, measure: Measure, column: Option<usize>, world: &World) -> Option<f64> {
-        let current = |phase: usize| {
-            let phases = if self.is_meter() { world.site_phases()[phase] } else { self.power_w * self.shares()[phase] };
-            Some(phases / world.voltage())
-        };
+        let current = |phase: usize| Some(self.phases_w[phase] / world.voltage());
         match measure {
-            Measure::Power => Some(if self.is_meter() { world.site_power() } else { self.power_w }),
+            Measure::Power => Some(self.power_w),
             Measure::CurrentL1 => current(0),
             Measure::CurrentL2 => current(1),
             Measure::CurrentL3 => current(2),
@@ -200,7 +203,7 @@ impl LiveAsset {
     }
 
     pub(super) fn is_meter(&self) -> bool {
-        matches!(self.driven().body, Body::Meter(_))
+        self.is_meter
     }
 }
 

@@ -1,0 +1,172 @@
+//! Why something was as it was: the decision that stood at a time, with its inputs and limits, in a sentence.
+
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::config::ControlConfig;
+use super::log::{Answered, ControlEvent, Decided, Stood, stood_at};
+use crate::control::Role;
+use crate::error::Result;
+use crate::model::{CommandState, Name, SeriesName, Timestamp};
+use crate::runtime::embedded::Memcore;
+
+/// Why an asset was as it was at a time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// What was asked for: an asset, or a series of it.
+    pub asked: String,
+    /// The time that was asked for.
+    #[serde(rename = "at_us")]
+    pub at: Timestamp,
+    /// All of it in a sentence or two, times in the zone of the site.
+    pub sentence: String,
+    /// The decision that stood then; none where control was paused or stopped, or nothing is known.
+    pub decided: Option<Decided>,
+    /// What became of its order, where that is known.
+    pub answered: Option<Answered>,
+}
+
+impl Memcore {
+    /// What control decided of an asset at a time, and why: `battery`, or a series of it such as `home1.battery.power`. It works on a
+    /// stopped site, and beside a running server, of which the last half second may be missing.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io) where the decision log cannot be read. Where nothing was decided, the explanation says so.
+    pub fn why(&self, asked: &str, at: Timestamp) -> Result<Explanation> {
+        match self.path() {
+            Some(site) => explain_from(site, asked, at, &zone_of(site)),
+            None => Ok(explain(asked, at, Stood::Unknown(None), "UTC")),
+        }
+    }
+}
+
+/// The zone of a site's people, as its model says; UTC where none does.
+fn zone_of(site: &Path) -> String {
+    let model = ControlConfig::default().model_of(site).ok().flatten();
+    model.map_or_else(|| "UTC".to_owned(), |(_, model)| model.zone)
+}
+
+/// As the decision log of a site says.
+pub(crate) fn explain_from(site: &Path, asked: &str, at: Timestamp, zone: &str) -> Result<Explanation> {
+    let stood = stood_at(site, at, |decided| is_asked(asked, &decided.asset, &decided.target))?;
+    Ok(explain(asked, at, stood, zone))
+}
+
+/// Whether an asset is meant: by its name, by its setpoint's series, or by one that stands beside that one (`node3.power` beside
+/// `node3.switch`).
+pub(super) fn is_asked(asked: &str, asset: &Name, target: &SeriesName) -> bool {
+    if asked == asset.as_str() {
+        return true;
+    }
+    let Ok(series) = asked.parse::<SeriesName>() else { return false };
+    let beside = |channel: &str| channel.rsplit_once('.').map_or(String::new(), |(before, _)| before.to_owned());
+    series.device == target.device && beside(series.channel.as_str()) == beside(target.channel.as_str())
+}
+
+pub(super) fn explain(asked: &str, at: Timestamp, stood: Stood, zone: &str) -> Explanation {
+    let zone = crate::energy::zone_of(zone).unwrap_or(TimeZone::UTC);
+    let (sentence, decided, answered) = match stood {
+        Stood::Decided(decided, answered) => (sentence(&decided, answered.as_ref(), at, &zone), Some(*decided), answered),
+        Stood::Not(event) => (not_decided(asked, &event, at, &zone), None, None),
+        Stood::Unknown(last) => (unknown(asked, last, at, &zone), None, None),
+    };
+    Explanation { asked: asked.to_owned(), at, sentence, decided, answered }
+}
+
+fn sentence(decided: &Decided, answered: Option<&Answered>, at: Timestamp, zone: &TimeZone) -> String {
+    let Decided { asset, power_w, .. } = decided;
+    let mut text = format!("At {} {asset} was to {}, ", clock(at, zone), deed(decided.role, *power_w));
+    match &decided.wish {
+        Some(wish) => {
+            text +=
+                &format!("because {} (priority {}) wished for {}", wish.actor, wish.priority.get(), watts(wish.power_w));
+            if !wish.reason.is_empty() {
+                text += &format!(": {}", wish.reason);
+            }
+        }
+        None => text += "its declared default, because nobody wished for anything that could be granted",
+    }
+    text += ".";
+    for limit in &decided.limits {
+        text += &format!(" {} became {}: {}.", watts(limit.from_w), watts(limit.to_w), limit.by);
+    }
+    if decided.time != at {
+        text += &format!(" So it was decided at {}.", clock(decided.time, zone));
+    }
+    let heard = answered.map(|answered| &answered.state).or(decided.answer.as_ref());
+    text += &heard.map_or_else(|| " No answer of the device is known.".to_owned(), answer);
+    if !decided.faults.is_empty() {
+        text += &format!(" Not as it should be: {}.", decided.faults.join("; "));
+    }
+    text
+}
+
+fn answer(state: &CommandState) -> String {
+    match state {
+        CommandState::Done { read_back: Some(value) } => format!(" The device did it, and read back {}.", number(*value)),
+        CommandState::Done { read_back: None } => " The device did it.".to_owned(),
+        CommandState::Refused { code, reason } => format!(" The device refused: {code}: {reason}."),
+        CommandState::Expired => " The device was away, and did not get the order.".to_owned(),
+        CommandState::Unknown { .. } => " What became of the order is not known.".to_owned(),
+        _ => " The order was on its way.".to_owned(),
+    }
+}
+
+fn not_decided(asked: &str, event: &ControlEvent, at: Timestamp, zone: &TimeZone) -> String {
+    let (asked_at, nothing) = (clock(at, zone), format!("nothing was decided of {asked}"));
+    match event {
+        ControlEvent::Paused { since_us, by, .. } => {
+            format!("At {asked_at} {nothing}: control was paused at {} by {by}.", clock(*since_us, zone))
+        }
+        ControlEvent::Stopped { time_us } => {
+            format!("At {asked_at} {nothing}: control was stopped at {}.", clock(*time_us, zone))
+        }
+        event => format!("At {asked_at} {nothing} yet: control had begun at {}.", clock(event.time(), zone)),
+    }
+}
+
+fn unknown(asked: &str, last: Option<Timestamp>, at: Timestamp, zone: &TimeZone) -> String {
+    let at = clock(at, zone);
+    match last {
+        Some(last) => {
+            format!("At {at} nothing is known of {asked}: the decision log says nothing after {}.", clock(last, zone))
+        }
+        None => format!("At {at} nothing is known of {asked}: the decision log does not reach back to that time."),
+    }
+}
+
+/// What a power means for an asset of that role.
+fn deed(role: Role, power_w: f64) -> String {
+    let amount = watts(power_w.abs());
+    match (role, power_w) {
+        (Role::Battery, 0.0) => "rest".to_owned(),
+        (Role::Charger, 0.0) => "charge nothing".to_owned(),
+        (Role::Battery | Role::Charger, ..0.0) => format!("discharge with {amount}"),
+        (Role::Battery | Role::Charger, _) => format!("charge with {amount}"),
+        (Role::Pv, 0.0) => "produce nothing".to_owned(),
+        (Role::Pv, _) => format!("produce up to {amount}"),
+        (_, 0.0) => "be off".to_owned(),
+        (Role::Genset, _) => format!("generate {amount}"),
+        (Role::Load, _) => format!("draw up to {amount}"),
+        _ => format!("run with {amount}"),
+    }
+}
+
+fn watts(power_w: f64) -> String {
+    format!("{} W", number(power_w))
+}
+
+fn number(value: f64) -> String {
+    // Without the sign of a zero.
+    let text = format!("{:.1}", value + 0.0);
+    text.strip_suffix(".0").unwrap_or(&text).to_owned()
+}
+
+/// A time as people of the site say it.
+fn clock(time: Timestamp, zone: &TimeZone) -> String {
+    let instant = jiff::Timestamp::from_microsecond(time.as_micros()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    zone.to_datetime(instant).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
