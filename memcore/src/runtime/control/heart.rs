@@ -94,10 +94,4 @@ impl Heart {
         orders.retain(|order| order.safety || self.held[order.asset].is_none());
         orders
     }
-
-    /// The asset whose setpoint that channel takes.
-    pub(crate) fn steered(&self, target: &SeriesName) -> Option<usize> {
-        let assets = self.controller.model().assets();
-        assets.iter().position(|asset| asset.setpoint.as_ref().is_some_and(|setpoint| setpoint.series == *target))
-    }
 }

@@ -91,7 +91,8 @@ impl Chores {
         {
             self.looked = Some(Instant::now());
             let (buy, sell) = prices.at(&core, control.moment().wall);
-            control.heart().controller.set_prices(buy, sell);
+            // Where a decision hangs, prices come too late anyway.
+            control.heart_soon().into_iter().for_each(|mut heart| heart.controller.set_prices(buy, sell));
         }
     }
 }

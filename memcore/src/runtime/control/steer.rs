@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use super::status::Paused;
 use super::ticks::{Due, Grid};
 use super::{history, pause};
 use crate::control::{Actor, CheckedModel, Controller, Moment, Order, SiteModel};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EventKind, Name, SeriesName};
 use crate::runtime::commands::new_id;
 use crate::runtime::core::Core;
@@ -36,6 +36,9 @@ const RESTART_LONGEST: Duration = Duration::from_secs(60);
 
 /// How long the last orders may take before the server goes on to shut down.
 const SETTLE_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long one who asks waits for a decision.
+const HELD_LONGEST: Duration = Duration::from_secs(1);
 
 /// A control thread that has not decided for so long, or five ticks, hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(2);
@@ -107,7 +110,7 @@ impl Control {
         let (opening, log_size) = (control.clone(), config.log_size);
         // Registration and the log wait for the disk.
         let opened = tokio::task::spawn_blocking(move || opening.open(log_size)).await;
-        opened.map_err(|e| Error::new(crate::error::ErrorKind::Internal, format!("control failed to start: {e}")))??;
+        opened.map_err(|e| Error::new(ErrorKind::Internal, format!("control failed to start: {e}")))??;
         Ok(control)
     }
 
@@ -147,6 +150,21 @@ impl Control {
 
     pub(super) fn heart(&self) -> MutexGuard<'_, Heart> {
         self.heart.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`heart`](Self::heart), for one who must not hang where a decision does.
+    ///
+    /// # Errors
+    /// [`Timeout`](ErrorKind::Timeout) where it is held for a second.
+    pub(super) fn heart_soon(&self) -> Result<MutexGuard<'_, Heart>> {
+        for _ in 0..HELD_LONGEST.as_millis() {
+            match self.heart.try_lock() {
+                Ok(heart) => return Ok(heart),
+                Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        Err(Error::new(ErrorKind::Timeout, "control hangs in a decision: leases end, and devices go to their fallback"))
     }
 
     /// Tells everybody.
@@ -261,12 +279,12 @@ impl Control {
     pub(crate) fn set_enabled(&self, enabled: bool, by: &str) -> Result<bool> {
         let _one = self.pausing.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.moment().wall;
-        if enabled == self.heart().paused.is_none() {
+        if enabled == self.heart_soon()?.paused.is_none() {
             return Ok(false);
         }
         let paused = (!enabled).then(|| Paused { since_us: now, by: by.to_owned() });
         pause::write(&self.site, paused.as_ref())?;
-        let mut heart = self.heart();
+        let mut heart = self.heart_soon()?;
         let let_go = if enabled { Vec::new() } else { self.safe_orders(&heart) };
         (heart.paused, heart.order_all) = (paused, enabled);
         drop(heart);
