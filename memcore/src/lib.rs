@@ -58,13 +58,15 @@ pub use runtime::{
 #[cfg(feature = "gateway")]
 pub use runtime::{
     ActorStatus, Answered, AssetStatus, ControlConfig, ControlEvent, ControlEvents, ControlStatus, Decided, Delays,
-    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, Snapshot, SnapshotAsset, TickStatus, read_site_model,
+    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, PlanHeld, Snapshot, SnapshotAsset, TickStatus,
 };
 pub use runtime::{
     Aggregate, BackupReport, BalanceRequest, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted,
     Every, FrameOptions, Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, SiteBalance,
     StoreOptions, StoreStats, open, plan_many, read_network, restore,
 };
+#[cfg(feature = "gateway")]
+pub use runtime::{SiteModelFormat, parse_site_model, read_site_model, write_site_model};
 /// A load on a server, measured: what `memcore bench-link` does.
 #[cfg(all(feature = "gateway", feature = "client"))]
 pub mod load {
@@ -86,6 +88,11 @@ pub use runtime::{EmulatorOptions, HemEmulator};
 pub use runtime::{HemBoardConfig, HemConfig, HemServeConfig, LocalHem, ServedHem};
 #[cfg(feature = "sim")]
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};
+
+/// The planner in the loop: keeps a [`control::Controller`] with a plan, from a history and prices.
+pub mod planning {
+    pub use crate::runtime::{Columns, PlannerOptions, PlannerTick, PlanningHistory, PlanningSteps, SitePlanner, Written};
+}
 
 /// Control against a simulated site: the live code under a virtual clock.
 #[cfg(all(feature = "gateway", feature = "files"))]

@@ -342,6 +342,20 @@ async fn bad_wishes_are_refused_by_name_and_dashboards_hear_what_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_site_that_is_to_be_planned_hears_of_its_planner_and_its_battery_goes_on_without_a_plan() {
+    let planned = "[tariff]\nbuy_per_kwh = 0.3\nsell_per_kwh = 0.08\n[planning]\n[[strategy]]\nkind = \"follow_plan\"\n";
+    let home = Home::with(1500.0, &format!("{}{planned}", control_support::MODEL)).await;
+    let mut events = home.handle().control_events().unwrap();
+    home.battery_does(-1500.0).await;
+    let status = home.status();
+    if status.plan.is_none() {
+        let said = status.faults.iter().any(|fault| fault.contains("plan"));
+        assert!(said, "a home without history has no plan yet, and says so: {:?}", status.faults);
+        while !matches!(events.next().await.unwrap(), ControlEvent::Planned { .. }) {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_without_a_model_controls_nothing_and_a_wrong_model_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = memcore::Config::at(folder.path().join("site"));

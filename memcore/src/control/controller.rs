@@ -95,6 +95,12 @@ impl Controller {
         self.prices = (known(buy_per_kwh), known(sell_per_kwh));
     }
 
+    /// The plan that holds.
+    #[must_use]
+    pub fn plan(&self) -> Option<&Arc<PlannedPowers>> {
+        self.plan.as_ref()
+    }
+
     /// The plan that holds from now on; None where none does.
     ///
     /// # Errors
@@ -251,12 +257,6 @@ impl Controller {
         let (buy_per_kwh, sell_per_kwh) = self.prices;
         let Self { model, situation, decided_w, plan, .. } = self;
         View { now, model, situation, decided_w, plan: plan.as_ref(), buy_per_kwh, sell_per_kwh }
-    }
-
-    /// The plan that holds, where there is one.
-    #[must_use]
-    pub fn plan(&self) -> Option<&Arc<PlannedPowers>> {
-        self.plan.as_ref()
     }
 
     /// What a kWh bought costs, and one sold brings, where that is known.

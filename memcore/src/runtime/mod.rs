@@ -20,6 +20,7 @@ mod write;
 pub use balance::{BalanceRequest, SiteBalance};
 pub use bulk::Bulk;
 pub use cells::{numbers, times};
+pub use control::{Columns, PlannerOptions, PlannerTick, PlanningHistory, PlanningSteps, SitePlanner, Written};
 pub use embedded::{Memcore, open, restore};
 pub use fleet::plan_many;
 pub use frame::FrameOptions;
@@ -118,7 +119,8 @@ pub use config::{AuditConfig, BusConfig, Config, GatewayConfig};
 #[cfg(feature = "gateway")]
 pub use control::{
     ActorStatus, Answered, AssetStatus, ControlConfig, ControlEvent, ControlEvents, ControlStatus, Decided, Delays,
-    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, Snapshot, SnapshotAsset, TickStatus, read_site_model,
+    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, PlanHeld, SiteModelFormat, Snapshot, SnapshotAsset,
+    TickStatus, parse_site_model, read_site_model, write_site_model,
 };
 #[cfg(all(feature = "adapters", feature = "sim"))]
 pub use hem::{EmulatorOptions, HemEmulator};

@@ -72,7 +72,9 @@ pub(super) struct Chores {
 
 impl Chores {
     pub(super) fn new(control: &Arc<Control>, series: DecidedSeries) -> Self {
-        Self { prices: Prices::of(&control.model), control: Arc::downgrade(control), series, looked: None }
+        // A planner looks at prices by itself.
+        let prices = Prices::of(&control.model).filter(|_| control.model.model().planning.is_none());
+        Self { prices, control: Arc::downgrade(control), series, looked: None }
     }
 
     /// Those events were written.

@@ -16,6 +16,7 @@ use super::heart::{Beat, Heart};
 use super::lock::SiteLock;
 use super::log::{ControlEvent, DecisionLog};
 use super::orders::{Desk, Numbered};
+use super::planner::{PlannerOptions, SitePlanner};
 use super::status::Paused;
 use super::ticks::{Due, Grid};
 use super::{history, pause};
@@ -85,6 +86,8 @@ impl Control {
         let controller = controller_of(&checked, &actor_faults)?;
         let feed = Feed::open(&*core.bus, &checked, now).await?;
         let paused = pause::read(&core.site)?;
+        let options = PlannerOptions { written: true, ..PlannerOptions::default() };
+        let planner = SitePlanner::with_thread(controller.model(), core.memcore.clone(), options)?;
         let desk = Arc::new(Desk::new(&checked));
         let control = Arc::new(Self {
             core: Arc::downgrade(core),
@@ -92,7 +95,7 @@ impl Control {
             clock,
             site: core.site.clone(),
             on_stop: config.on_stop,
-            heart: Mutex::new(Heart::new(controller, feed, paused)),
+            heart: Mutex::new(Heart::new(controller, feed, planner, paused)),
             desk,
             log: OnceLock::new(),
             events: broadcast::channel(EVENTS).0,
@@ -181,7 +184,7 @@ impl Control {
         let now = self.moment();
         let heard = self.desk.heard();
         for (actor, fault) in self.actor_faults.take() {
-            heart.noting.set_fault(&format!("actor {actor}"), fault);
+            heart.noting.set_fault(&format!("actor {actor}"), fault.as_deref());
         }
         let Beat { events, orders } = heart.beat(heard, now, || new_id().ok());
         events.into_iter().for_each(|event| self.say(event));
@@ -314,11 +317,14 @@ impl Control {
         let [issuing, ticking] = &mut threads.into_iter().map(Some).collect::<Vec<_>>()[..] else { return };
         // Threads that panicked have said so.
         let _ = ticking.take().map(JoinHandle::join);
-        let heart = self.heart();
+        let mut heart = self.heart();
         if heart.paused.is_none() {
             self.desk.lay(self.safe_orders(&heart));
         }
+        // Its thread lets the store go.
+        let planner = heart.planner.take();
         drop(heart);
+        drop(planner);
         self.desk.close();
         let _ = issuing.take().map(JoinHandle::join);
         if self.on_stop == OnStop::Safe {

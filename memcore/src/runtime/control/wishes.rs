@@ -2,7 +2,7 @@
 
 use super::actors::{ForeignActor, PERSON};
 use super::log::stood_at;
-use super::status::{AssetStatus, ControlStatus};
+use super::status::{AssetStatus, ControlStatus, PlanHeld};
 use super::steer::Control;
 use super::why::{self, Explanation};
 use crate::control::{Measure, Moment, Proposal, ProposalId, Target};
@@ -66,6 +66,7 @@ impl Control {
             ticks: heart.times.told(),
             assets: (0..self.model.assets().len()).map(|place| self.asset_status(&heart, place, now)).collect(),
             proposals: heart.last.as_ref().map(|decision| decision.outcomes.clone()).unwrap_or_default(),
+            plan: heart.controller.plan().map(|plan| PlanHeld { made_us: plan.made, valid_until_us: plan.valid_until }),
             actors,
             faults: heart.noting.faults().to_vec(),
             log: self.log.get().map(super::log::DecisionLog::status).unwrap_or_default(),
