@@ -55,6 +55,11 @@ pub use runtime::{
     Config, Enrolled, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus, OVERLAP_DEFAULT, Readings, RetentionRule,
     Server, ServerCertificate, ServerHandle, ServerStats, StoreConfig, Sync, read_audit, serve, verify_audit,
 };
+#[cfg(feature = "gateway")]
+pub use runtime::{
+    ActorStatus, Answered, AssetStatus, ControlConfig, ControlEvent, ControlEvents, ControlStatus, Decided, Delays,
+    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, Snapshot, SnapshotAsset, TickStatus,
+};
 pub use runtime::{
     Aggregate, BackupReport, BalanceRequest, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted,
     Every, FrameOptions, Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, SiteBalance,
@@ -81,6 +86,21 @@ pub use runtime::{EmulatorOptions, HemEmulator};
 pub use runtime::{HemBoardConfig, HemConfig, HemServeConfig, LocalHem, ServedHem};
 #[cfg(feature = "sim")]
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};
+
+/// The planner in the loop: keeps a [`control::Controller`] with a plan, from a history and prices.
+pub mod planning {
+    pub use crate::runtime::{Columns, PlannerOptions, PlannerTick, PlanningHistory, PlanningSteps, SitePlanner, Written};
+}
+
+/// Control against a simulated site: the live code under a virtual clock.
+#[cfg(all(feature = "gateway", feature = "files"))]
+pub mod simulation {
+    pub use crate::runtime::{
+        ActorsOf, AssetFigures, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
+        ScenarioAct, ScenarioEvent, ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation,
+        run_scenario, simulate_control,
+    };
+}
 
 /// Columns of Arrow, of whatever type, as instants and numbers.
 pub mod arrow {

@@ -68,7 +68,12 @@ impl Command {
                 (request.lease, request.fallback) = (*lease, fallback.map(base));
                 (request.id, request.safety) = (id.clone(), *safety);
                 check_unit(&config.path, series, *unit)?;
-                (until_interrupted(client.command(request, |id, state| say(*json, id, state))).await?, *json)
+                let mut told = Told::default();
+                (
+                    until_interrupted(client.command_noted(request, |id, state, note| told.say(*json, id, state, note)))
+                        .await?,
+                    *json,
+                )
             }
             Self::Watch { id, json } => {
                 (until_interrupted(client.follow(id.clone(), |id, state| say(*json, id, state))).await?, *json)
@@ -97,6 +102,21 @@ fn check_unit(site: &std::path::Path, series: &SeriesName, unit: Option<Unit>) -
         return Ok(());
     }
     Err(Error::invalid(format!("--unit is {unit}, which does not measure {}, the quantity of {series}", channel.quantity)))
+}
+
+/// What control has to say to a command, said once.
+#[derive(Default)]
+struct Told {
+    noted: bool,
+}
+
+impl Told {
+    fn say(&mut self, json: bool, id: &CommandId, state: &CommandState, note: Option<&str>) {
+        if let Some(note) = note.filter(|_| !std::mem::replace(&mut self.noted, true)) {
+            format::note(&format!("memcore: control steers this channel: {note}"));
+        }
+        say(json, id, state);
+    }
 }
 
 /// How far a command was followed.

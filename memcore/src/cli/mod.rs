@@ -10,6 +10,7 @@ mod backtest;
 mod balance;
 mod bench_link;
 mod command;
+mod control;
 mod demo;
 mod devices;
 mod doctor;
@@ -84,6 +85,10 @@ enum Action {
     /// Command a channel, read it, or follow a command
     #[command(subcommand)]
     Command(command::Command),
+    /// How a site is controlled: what is decided, by whom, and what people wish for
+    #[command(subcommand)]
+    Control(control::Control),
+    Why(control::Why),
     /// HEM boards: poll one as a device, answer apps as one, emulate one
     #[command(subcommand)]
     Hem(hem::Hem),
@@ -170,6 +175,8 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Audit(audit) => audit.run(&cli.common),
         Action::Status(status) => block_on(status.run(&cli.common)),
         Action::Command(command) => block_on(command.run(&cli.common)),
+        Action::Control(control) => block_on(control.run(&cli.common)),
+        Action::Why(why) => block_on(why.run(&cli.common)),
         Action::Hem(hem) => block_on(hem.run(&cli.common)),
         Action::Query(query) => query.run(&cli.common),
         Action::Balance(balance) => balance.run(&cli.common),

@@ -10,11 +10,11 @@ use super::interlock::{self, InterlockMemory};
 use super::orders::Orders;
 use super::shape::{self, ShapeMemory};
 use super::{
-    Allowed, AssetDecision, Cause, CheckedModel, Decision, Fault, Moment, Outcome, PlannedPowers, Proposal, ProposalId,
+    AssetDecision, Cause, CheckedModel, Decision, Fault, Moment, Outcome, PlannedPowers, Proposal, ProposalId,
     ProposalOutcome, Situation, Target,
 };
 use crate::error::Result;
-use crate::model::{CommandState, Name, Sample, SeriesName, Timestamp};
+use crate::model::{CommandState, Name, Sample, SeriesName};
 
 /// Proposals that were not taken, told by the next decision. Full-policy: the rest is counted in the last that is told.
 const REFUSED_MAX: usize = 64;
@@ -43,9 +43,7 @@ pub struct Controller {
 /// The last decision, as far as it is asked for.
 #[derive(Debug, Default)]
 struct Last {
-    at: Timestamp,
     assets: Vec<Option<AssetDecision>>,
-    allowed: Vec<Allowed>,
     faults: Vec<Fault>,
 }
 
@@ -157,7 +155,7 @@ impl Controller {
         faults.extend(self.orders.faults());
         faults.sort_unstable();
         faults.dedup();
-        self.last = Last { at: now.wall, assets: assets.clone(), allowed: interlocks.allowed, faults: faults.clone() };
+        self.last = Last { assets: assets.clone(), faults: faults.clone() };
         Decision { at: now.wall, assets, outcomes, orders, faults }
     }
 
@@ -247,6 +245,14 @@ impl Controller {
         &self.decided_w
     }
 
+    /// What an actor sees at that moment.
+    #[must_use]
+    pub fn view(&self, now: Moment) -> View<'_> {
+        let (buy_per_kwh, sell_per_kwh) = self.prices;
+        let Self { model, situation, decided_w, plan, .. } = self;
+        View { now, model, situation, decided_w, plan: plan.as_ref(), buy_per_kwh, sell_per_kwh }
+    }
+
     /// The plan that holds, where there is one.
     #[must_use]
     pub fn plan(&self) -> Option<&Arc<PlannedPowers>> {
@@ -279,16 +285,9 @@ impl Controller {
         &self.orders
     }
 
-    /// What was decided last of an asset, and when.
-    pub(in crate::control) fn last_decision(&self, place: usize) -> Option<(Timestamp, &AssetDecision)> {
-        Some((self.last.at, self.last.assets.get(place)?.as_ref()?))
-    }
-
-    /// What safety allowed of an asset when it was decided last, in W; None where nothing limits it.
-    pub(in crate::control) fn allowed_w(&self, place: usize) -> (Option<f64>, Option<f64>) {
-        let allowed = self.last.allowed.get(place);
-        let finite = |bound: f64| Some(bound).filter(|bound| bound.is_finite());
-        (allowed.and_then(|allowed| finite(allowed.low_w)), allowed.and_then(|allowed| finite(allowed.high_w)))
+    /// What was decided last of an asset.
+    pub(in crate::control) fn last_decision(&self, place: usize) -> Option<&AssetDecision> {
+        self.last.assets.get(place)?.as_ref()
     }
 }
 

@@ -23,7 +23,6 @@ mod proposal;
 mod shape;
 mod site;
 mod situation;
-mod snapshot;
 #[cfg(test)]
 mod stage;
 mod status;
@@ -35,7 +34,6 @@ pub use actor::{
 pub use arbiter::Book;
 pub use controller::Controller;
 pub use decision::{AssetDecision, Cause, Decision, Limited, Order, Wish};
-pub use explain::{Explanation, Input, LimitText};
 pub use interlock::{Allowed, Fault, Interlocks, SumLimit};
 pub use moment::Moment;
 pub use planning::{
@@ -49,5 +47,4 @@ pub use site::{
     SiteModel, Steps, Storage, Tariff, Vehicle,
 };
 pub use situation::{Demand, Live, Measure, Run, Situation};
-pub use snapshot::{AssetSnapshot, Snapshot};
-pub use status::{AssetStatus, ControlStatus, OrderStatus, PlanStatus, StandingProposal};
+pub use status::{OrderStatus, StandingProposal};

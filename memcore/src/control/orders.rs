@@ -8,8 +8,10 @@
 
 use std::time::Duration;
 
-use super::interlock::Fault;
-use super::{AssetDecision, Cause, CheckedAsset, CheckedModel, Measure, Moment, Order, SetpointUnit, Situation};
+use super::interlock::{Fault, unmetered};
+use super::{
+    AssetDecision, Cause, CheckedAsset, CheckedModel, Measure, Moment, Order, OrderStatus, SetpointUnit, Situation,
+};
 use crate::model::{CommandState, SeriesName, Span};
 
 /// The longest back-off.
@@ -118,15 +120,6 @@ struct Lines {
     in_use: Option<u8>,
 }
 
-/// What an asset was told last, for people.
-#[derive(Debug, Clone, PartialEq)]
-pub(in crate::control) struct LastOrder {
-    pub(in crate::control) value: f64,
-    pub(in crate::control) confirmed: bool,
-    pub(in crate::control) failures: u32,
-    pub(in crate::control) fault: Option<String>,
-}
-
 /// The orders to all assets of a site.
 #[derive(Debug, Clone, Default)]
 pub(in crate::control) struct Orders {
@@ -151,7 +144,7 @@ impl Orders {
         for (place, decided) in decided.iter().enumerate() {
             if let Some(decided) = decided
                 && decided.power_w.is_finite()
-                && situation.exists(place)
+                && exists(model, situation, place)
             {
                 self.asset(model, situation, place, decided, now, &mut orders);
             }
@@ -172,7 +165,8 @@ impl Orders {
         let Some(setpoint) = &asset.setpoint else { return };
         let lease = model.model.lease;
         let lines = &mut self.lines[place];
-        let switches = setpoint.phases.as_ref().filter(|_| decided.power_w != 0.0 && lines.in_use != Some(decided.phases));
+        let switches = setpoint.phases.as_ref().filter(|_| lines.in_use != Some(decided.phases));
+        let switches = switches.filter(|_| decided.power_w != 0.0 || lines.in_use.is_some());
         let conductors = lines.in_use.filter(|_| setpoint.phases.is_some()).unwrap_or(decided.phases);
         let power_w = if switches.is_some() { 0.0 } else { decided.power_w };
         let (value, fallback) = (value(asset, power_w, conductors), value(asset, asset.safe_w, conductors));
@@ -218,12 +212,12 @@ impl Orders {
     }
 
     /// What an asset was told last.
-    pub(in crate::control) fn last(&self, place: usize) -> Option<LastOrder> {
+    pub(in crate::control) fn last(&self, place: usize) -> Option<OrderStatus> {
         let lines = self.lines.get(place)?;
         let told = lines.setpoint.told?;
         let fault = lines.setpoint.fault.clone().or_else(|| lines.phases.fault.clone());
         let (confirmed, failures) = (told.answer == Answer::Confirmed, lines.setpoint.failures.max(lines.phases.failures));
-        Some(LastOrder { value: told.value, confirmed, failures, fault })
+        Some(OrderStatus { value: told.value, confirmed, failures, fault })
     }
 }
 
@@ -260,6 +254,13 @@ fn tell(
     // What was confirmed before says nothing of this one, but who renews is not a failure either.
     line.told = Some(Told { number: *given, value: wanted.value, at: now.elapsed, answer: Answer::Waiting });
     Order { number: *given, asset, target, value: wanted.value, lease, fallback, safety: wanted.safety }
+}
+
+/// Whether anything was ever heard of an asset: nothing is ordered before. Of one without a meter nothing is ever heard.
+fn exists(model: &CheckedModel, situation: &Situation, place: usize) -> bool {
+    use Measure::{Connected, CurrentL1, Power, Soc, Temperature, Voltage};
+    let measures = [Power, Soc, Connected, CurrentL1, Voltage, Temperature];
+    unmetered(&model.assets[place]) || measures.iter().any(|measure| situation.last(place, *measure).is_some())
 }
 
 /// Whether no current flows, so that phases may be switched.

@@ -1,61 +1,9 @@
-//! The state of control for people and programs: what is measured, decided, wished for, limited, and wrong.
+//! The state of control for people and programs: what stands with its outcome, and what assets were told.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Controller, LimitText, Measure, Moment, Outcome, Proposal, ProposalId, Role, Wish};
-use crate::model::{Name, Span, Timestamp};
-
-/// The state of a site's control.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ControlStatus {
-    /// The site.
-    pub site: Name,
-    /// When.
-    pub at: Timestamp,
-    /// Its assets, in the order of the model.
-    pub assets: Vec<AssetStatus>,
-    /// What stands, the most urgent first.
-    pub proposals: Vec<StandingProposal>,
-    /// What is not as it should be.
-    pub faults: Vec<String>,
-    /// The plan that holds, where there is one.
-    pub plan: Option<PlanStatus>,
-    /// How many proposals were refused since control began.
-    pub refused: u64,
-}
-
-/// The state of an asset.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct AssetStatus {
-    /// What the site calls it.
-    pub name: Name,
-    /// What it is to the site.
-    pub role: Role,
-    /// Whether it takes orders.
-    pub controlled: bool,
-    /// The power that was measured last, in W.
-    pub power_w: Option<f64>,
-    /// Whether that stands for the present.
-    pub fresh: bool,
-    /// Its state of charge, 0..1, where it stands for the present.
-    pub soc: Option<f64>,
-    /// Whether a vehicle is connected, where that is known.
-    pub connected: Option<bool>,
-    /// What was decided last, in W.
-    pub decided_w: Option<f64>,
-    /// The lowest and highest power that safety allows, in W; None where nothing limits it.
-    pub low_w: Option<f64>,
-    /// The highest power that safety allows, in W; None where nothing limits it.
-    pub high_w: Option<f64>,
-    /// The wish that it follows; None for the default.
-    pub wish: Option<Wish>,
-    /// What limited it, in the order in which it did.
-    pub limits: Vec<LimitText>,
-    /// What it was told last.
-    pub order: Option<OrderStatus>,
-}
+use super::{Controller, Moment, Outcome, Proposal, ProposalId};
+use crate::model::{Span, Timestamp};
 
 /// What an asset was told last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,16 +17,6 @@ pub struct OrderStatus {
     pub failures: u32,
     /// What is wrong with it.
     pub fault: Option<String>,
-}
-
-/// The plan that holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct PlanStatus {
-    /// When it was made.
-    pub made: Timestamp,
-    /// Until when it may be followed.
-    pub valid_until: Timestamp,
 }
 
 /// A proposal that stands, and what became of it in the last decision.
@@ -115,47 +53,9 @@ impl Controller {
         standing.collect()
     }
 
-    /// The state of control.
+    /// What an asset was told last, by its place; None before it was told anything.
     #[must_use]
-    pub fn status(&self, now: Moment) -> ControlStatus {
-        let model = self.model();
-        ControlStatus {
-            site: model.model.site.clone(),
-            at: now.wall,
-            assets: (0..model.assets.len()).map(|place| self.asset_status(place, now)).collect(),
-            proposals: self.proposals(now),
-            faults: self.faults().iter().map(|fault| fault.text(model)).collect(),
-            plan: self.plan().map(|plan| PlanStatus { made: plan.made, valid_until: plan.valid_until }),
-            refused: self.refused(),
-        }
-    }
-
-    fn asset_status(&self, place: usize, now: Moment) -> AssetStatus {
-        let (model, situation) = (self.model(), self.situation());
-        let asset = &model.assets[place];
-        let decided = self.last_decision(place).map(|(_, decided)| decided);
-        let fresh = |measure| situation.fresh(model, place, measure, now);
-        let (low_w, high_w) = self.allowed_w(place);
-        AssetStatus {
-            name: asset.name.clone(),
-            role: asset.role,
-            controlled: asset.setpoint.is_some(),
-            power_w: situation.last(place, Measure::Power).map(|live| live.value),
-            fresh: fresh(Measure::Power).is_some(),
-            soc: fresh(Measure::Soc),
-            connected: fresh(Measure::Connected).map(|connected| connected != 0.0),
-            decided_w: decided.map(|decided| decided.power_w),
-            low_w,
-            high_w,
-            wish: decided.and_then(|decided| decided.wish.clone()),
-            limits: decided
-                .map_or(Vec::new(), |decided| decided.limits.iter().map(|limit| self.limit_text(limit)).collect()),
-            order: self.orders().last(place).map(|last| OrderStatus {
-                value: last.value,
-                confirmed: last.confirmed,
-                failures: last.failures,
-                fault: last.fault,
-            }),
-        }
+    pub fn order_status(&self, place: usize) -> Option<OrderStatus> {
+        self.orders().last(place)
     }
 }

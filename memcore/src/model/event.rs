@@ -105,6 +105,13 @@ pub enum EventKind {
     },
     /// The store takes writes again, after a full disk.
     Writable,
+    /// Control of the site decides nothing any more: leases end, and devices go to their fallbacks.
+    ControlStalled {
+        /// Why, for a person.
+        reason: String,
+    },
+    /// Control of the site decides again.
+    ControlRecovered,
 }
 
 impl EventKind {
@@ -119,9 +126,12 @@ impl EventKind {
             | Self::Refreshed { device, .. }
             | Self::Reported { device, .. }
             | Self::Quota { device, .. } => Some(device),
-            Self::CertificateReloaded { .. } | Self::CertificateRefused { .. } | Self::ReadOnly { .. } | Self::Writable => {
-                None
-            }
+            Self::CertificateReloaded { .. }
+            | Self::CertificateRefused { .. }
+            | Self::ReadOnly { .. }
+            | Self::Writable
+            | Self::ControlStalled { .. }
+            | Self::ControlRecovered => None,
         }
     }
 }

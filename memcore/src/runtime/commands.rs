@@ -132,6 +132,8 @@ pub struct CommandTicket {
     id: CommandId,
     state: watch::Receiver<CommandState>,
     kept: Kept,
+    /// What control has to say to it.
+    note: Option<String>,
     /// The end was seen by [`changed`](Self::changed).
     over: bool,
 }
@@ -144,7 +146,7 @@ fn unseen(mut state: watch::Receiver<CommandState>) -> watch::Receiver<CommandSt
 
 impl CommandTicket {
     pub(crate) fn new(id: CommandId, state: watch::Receiver<CommandState>, kept: Kept) -> Self {
-        Self { id, state: unseen(state), kept, over: false }
+        Self { id, state: unseen(state), kept, note: None, over: false }
     }
 
     /// Waits until the command is on disk and survives a crash of the server; a few milliseconds. False where the disk takes
@@ -153,6 +155,16 @@ impl CommandTicket {
         let Kept { position, progress } = &mut self.kept;
         let far_enough = |progress: &Progress| progress.failing || progress.on_disk >= *position;
         progress.wait_for(far_enough).await.is_ok_and(|progress| progress.on_disk >= *position)
+    }
+
+    pub(crate) fn with_note(self, note: String) -> Self {
+        Self { note: Some(note), ..self }
+    }
+
+    /// What control has to say to it, where it steers the channel: for how long the wish stands, and what it comes to now.
+    #[must_use]
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// The command's id.

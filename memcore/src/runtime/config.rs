@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::control::ControlConfig;
 use super::store_config::{StoreConfig, read_size};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -49,6 +50,8 @@ pub struct Config {
     pub bus: BusConfig,
     /// The audit trail.
     pub audit: AuditConfig,
+    /// Control of the site.
+    pub control: ControlConfig,
     /// HEM boards.
     #[cfg(feature = "adapters")]
     pub hem: super::hem::HemConfig,
@@ -62,6 +65,7 @@ impl Default for Config {
             store: StoreConfig::default(),
             bus: BusConfig::default(),
             audit: AuditConfig::default(),
+            control: ControlConfig::default(),
             #[cfg(feature = "adapters")]
             hem: super::hem::HemConfig::default(),
         }
@@ -368,6 +372,9 @@ mod tests {
             ("[gateway]\ndevice_points_per_s = 9\ndevice_burst = 0", vec![], vec!["gateway.device_burst is 0"]),
             ("[gateway]\ndevice_burst = 9", vec![], vec!["gateway.device_points_per_s is missing"]),
             ("[audit]\nmax_size = \"1kB\"", vec![], vec!["audit.max_size", "1kB", "1MB"]),
+            ("[control]\nmodle = \"a\"", vec![], vec!["control", "modle", "model"]),
+            ("[control]\non_stop = \"never\"", vec![], vec!["control.on_stop", "never", "lease", "safe"]),
+            ("[control]\nlog_size = \"1kB\"", vec![], vec!["control.log_size", "1kB", "1MB"]),
             ("[store]\nkeep = \"2 years\"", vec![], vec!["store.keep", "2 years", "90d", "2y"]),
             ("[store]\nkeep = \"0d\"", vec![], vec!["store.keep", "0d", "more than nothing"]),
             ("[store]\nmax_size = \"10 apples\"", vec![], vec!["store.max_size", "10 apples", "10GB"]),

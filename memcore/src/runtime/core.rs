@@ -1,7 +1,7 @@
 //! What the parts of a running server share: the bus, the store, the links and the commands.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,6 +11,7 @@ use super::audit::{Act, Audit};
 use super::command_journal::{CommandJournal, Writer, unwritable};
 use super::commander::{Change, Commander, Refresh, Sender, WITHIN};
 use super::commands::{CommandRequest, CommandTicket, Kept, new_id};
+use super::control::{Control, none_controlled};
 use super::embedded::Memcore;
 use super::links::Links;
 use crate::error::{Error, Result};
@@ -59,6 +60,8 @@ pub(crate) struct Core {
     /// Where the commander's steps are written down.
     pub(crate) journal: CommandJournal,
     pub(crate) counters: Counters,
+    /// Control of the site, where there is a model of it.
+    pub(crate) control: OnceLock<Arc<Control>>,
 }
 
 /// Counts since the start.
@@ -144,13 +147,47 @@ impl Core {
         });
     }
 
-    /// Issues what a user asks for.
+    /// Issues what a user asks for. Where control steers the channel, it makes a wish of it.
     pub(crate) fn request(&self, request: CommandRequest) -> Result<CommandTicket> {
         let by = request.author()?;
         let command = request.into_command(self.clock.now())?;
+        if let Some(control) = self.control.get()
+            && let Some(ticket) = control.take_over(self, &command, &by)?
+        {
+            return Ok(ticket);
+        }
+        self.issue_directly(command, by)
+    }
+
+    /// Issues what a user asks for, whatever control has to say.
+    pub(crate) fn issue_directly(&self, command: Command, by: String) -> Result<CommandTicket> {
         let id = command.id.clone();
         let state = self.issue(command, by)?;
         Ok(CommandTicket::new(id, state, self.kept()))
+    }
+
+    /// Issues what control orders. It stands in the log of decisions, not in the audit trail: every lease is many commands.
+    pub(crate) fn order(&self, mut command: Command) -> Result<CommandTicket> {
+        let (id, channel) = (command.id.clone(), self.vet(&mut command)?);
+        let state = self.issue_checked(command, Sender::Control(channel.rules.hold), String::new())?;
+        Ok(CommandTicket::new(id, state, self.kept()))
+    }
+
+    /// Control of the site.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) where the server controls nothing.
+    pub(crate) fn control(&self) -> Result<&Arc<Control>> {
+        self.control.get().ok_or_else(none_controlled)
+    }
+
+    /// Pauses control at somebody's wish, or lets it go on.
+    pub(crate) fn enable_control(&self, enabled: bool, by: String) -> Result<bool> {
+        let changed = self.control()?.set_enabled(enabled, &by)?;
+        if changed {
+            self.audit.say(Some(by), if enabled { Act::ControlResumed } else { Act::ControlPaused });
+        }
+        Ok(changed)
     }
 
     /// A command that was issued before.
@@ -206,14 +243,20 @@ impl Core {
         if let Some(state) = self.commander().repeated(&command)? {
             return Ok(state);
         }
-        let channel = self.channel(&command.target)?;
-        fill_fallback(&mut command, &channel);
-        self.check(&command, &channel)?;
+        let channel = self.vet(&mut command)?;
         // What is for safety is done whatever becomes of the trail.
         if !command.safety {
             self.audit.check_room()?;
         }
         self.issue_checked(command, Sender::User(channel.rules.hold), by)
+    }
+
+    /// Whether a command can be issued, with the fallback that its channel declares where it names none.
+    pub(crate) fn vet(&self, command: &mut Command) -> Result<Channel> {
+        let channel = self.channel(&command.target)?;
+        fill_fallback(command, &channel);
+        self.check(command, &channel)?;
+        Ok(channel)
     }
 
     fn issue_checked(&self, command: Command, sender: Sender, by: String) -> Result<watch::Receiver<CommandState>> {
@@ -222,8 +265,11 @@ impl Core {
         }
         let (state, new) = self.decide(|commander| commander.issue(command.clone(), sender))?;
         if new {
-            self.audit.say(Some(by), Act::issued(&command));
-            self.changed(Change { id: command.id.clone(), command: command.clone(), state: CommandState::Queued });
+            if !matches!(sender, Sender::Control(_)) {
+                self.audit.say(Some(by), Act::issued(&command));
+            }
+            let (id, state) = (command.id.clone(), CommandState::Queued);
+            self.changed(Change { id, command: command.clone(), state, sender });
             self.send(&command);
         }
         Ok(state)
@@ -369,8 +415,8 @@ impl Core {
     }
 
     pub(crate) fn changed(&self, change: Change) {
-        let Change { id, command, state } = change;
-        if state.is_final() {
+        let Change { id, command, state, sender } = change;
+        if state.is_final() && !matches!(sender, Sender::Control(_)) {
             let (id, target) = (id.clone(), command.target.clone());
             self.audit.say(None, Act::CommandEnded { id, target, end: state.clone() });
         }

@@ -15,11 +15,14 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use super::audit::Act;
 use super::commands::CommandRequest;
+use super::control::{ControlStatus, Explanation};
 use super::core::Core;
+use crate::control::{Proposal, ProposalId, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::ServerCertificate;
-use crate::model::{CommandId, CommandState, DeviceStatus};
+use crate::model::{CommandId, CommandState, DeviceStatus, Name, Timestamp};
 
 /// The longest request.
 const REQUEST_BYTES: u64 = 64 << 10;
@@ -34,8 +37,46 @@ enum Request {
     Status,
     Command(CommandRequest),
     Follow(CommandId),
+    Control(ControlRequest),
     #[cfg(feature = "adapters")]
     ServeHem(ServeHem),
+}
+
+/// What a local client asks of control.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum ControlRequest {
+    /// How it is.
+    Status,
+    /// Why an asset was as it was.
+    Why {
+        /// The asset, or a series of it.
+        asked: String,
+        /// When.
+        at_us: Timestamp,
+    },
+    /// A person's wish.
+    Propose(Proposal),
+    /// Takes back wishes.
+    Withdraw {
+        /// Whose.
+        actor: Name,
+        /// For whom; for all where nobody is named.
+        target: Option<Target>,
+    },
+    /// Pause it, or let it go on.
+    Enable(bool),
+}
+
+/// What control answers a local client.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ControlResponse {
+    Status(Box<ControlStatus>),
+    Why(Box<Explanation>),
+    Proposed(ProposalId),
+    Withdrawn(usize),
+    Enabled { changed: bool },
 }
 
 /// Answer HEM apps on behalf of a device, for as long as the client stays.
@@ -52,9 +93,20 @@ struct ServeHem {
 #[serde(rename_all = "snake_case")]
 enum Response {
     Status(LocalStatus),
-    Command { id: CommandId, state: CommandState },
-    Serving { address: SocketAddr },
-    Error { code: String, message: String },
+    Command {
+        id: CommandId,
+        state: CommandState,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
+    Control(ControlResponse),
+    Serving {
+        address: SocketAddr,
+    },
+    Error {
+        code: String,
+        message: String,
+    },
 }
 
 /// What a server says of itself to a local client.
@@ -159,6 +211,12 @@ async fn answer(stream: UnixStream, core: &Arc<Core>, address: SocketAddr) -> st
         // The system says who that is.
         Ok(Request::Command(request)) => core.request(request.by(by)),
         Ok(Request::Follow(id)) => core.find_command(&id),
+        Ok(Request::Control(asked)) => {
+            let core = core.clone();
+            // Some of it waits for the disk.
+            let answered = tokio::task::spawn_blocking(move || control(&core, asked, by)).await?;
+            return send(&mut write, &answered.map_or_else(|e| refusal(&e), Response::Control)).await;
+        }
         #[cfg(feature = "adapters")]
         Ok(Request::ServeHem(asked)) => {
             let options = crate::adapters::hem::EndpointOptions {
@@ -187,12 +245,38 @@ async fn answer(stream: UnixStream, core: &Arc<Core>, address: SocketAddr) -> st
     loop {
         tokio::select! {
             state = ticket.changed() => match state {
-                Some(state) => send(&mut write, &Response::Command { id: ticket.id().clone(), state }).await?,
+                Some(state) => {
+                    let (id, note) = (ticket.id().clone(), ticket.note().map(ToOwned::to_owned));
+                    send(&mut write, &Response::Command { id, state, note }).await?;
+                }
                 None => return Ok(()),
             },
             // A client has nothing more to say: it has hung up, and its place is free for another.
             _ = read.read_line(&mut line) => return Ok(()),
         }
+    }
+}
+
+/// What a local client asks of control; the system says who that is.
+fn control(core: &Core, asked: ControlRequest, by: String) -> Result<ControlResponse> {
+    let control = core.control()?;
+    match asked {
+        ControlRequest::Status => Ok(ControlResponse::Status(Box::new(control.status()))),
+        ControlRequest::Why { asked, at_us } => Ok(ControlResponse::Why(Box::new(control.why(&asked, at_us)?))),
+        ControlRequest::Propose(proposal) => {
+            core.audit.check_room()?;
+            let act = Act::proposed(&proposal);
+            let id = control.propose(proposal)?;
+            core.audit.say(Some(by), act);
+            Ok(ControlResponse::Proposed(id))
+        }
+        ControlRequest::Withdraw { actor, target } => {
+            let withdrawn = control.withdraw(&actor, target.as_ref());
+            let wished_for = target.map(|target| target.to_string());
+            core.audit.say(Some(by), Act::Withdrawn { actor, wished_for });
+            Ok(ControlResponse::Withdrawn(withdrawn))
+        }
+        ControlRequest::Enable(enabled) => Ok(ControlResponse::Enabled { changed: core.enable_control(enabled, by)? }),
     }
 }
 
@@ -239,7 +323,19 @@ impl LocalClient {
     pub async fn command(
         &self,
         request: CommandRequest,
-        on_state: impl FnMut(&CommandId, &CommandState),
+        mut on_state: impl FnMut(&CommandId, &CommandState),
+    ) -> Result<CommandState> {
+        self.command_noted(request, |id, state, _| on_state(id, state)).await
+    }
+
+    /// As [`command`](Self::command), with what control has to say to it where it steers the channel.
+    ///
+    /// # Errors
+    /// As [`command`](Self::command).
+    pub async fn command_noted(
+        &self,
+        request: CommandRequest,
+        on_state: impl FnMut(&CommandId, &CommandState, Option<&str>),
     ) -> Result<CommandState> {
         self.follow_answers(&Request::Command(request), on_state).await
     }
@@ -248,8 +344,74 @@ impl LocalClient {
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) where no such command is known; else as [`command`](Self::command).
-    pub async fn follow(&self, id: CommandId, on_state: impl FnMut(&CommandId, &CommandState)) -> Result<CommandState> {
-        self.follow_answers(&Request::Follow(id), on_state).await
+    pub async fn follow(&self, id: CommandId, mut on_state: impl FnMut(&CommandId, &CommandState)) -> Result<CommandState> {
+        self.follow_answers(&Request::Follow(id), |id, state, _| on_state(id, state)).await
+    }
+
+    /// How control of the site is.
+    ///
+    /// # Errors
+    /// [`Connection`](ErrorKind::Connection) where no server runs there, [`NotFound`](ErrorKind::NotFound) where it controls nothing.
+    pub async fn control_status(&self) -> Result<ControlStatus> {
+        match self.ask_control(ControlRequest::Status).await? {
+            ControlResponse::Status(status) => Ok(*status),
+            _ => Err(no_answer()),
+        }
+    }
+
+    /// What was decided of an asset at a time, and why.
+    ///
+    /// # Errors
+    /// As [`ServerHandle::why`](super::ServerHandle::why), and [`Connection`](ErrorKind::Connection) where no server runs there.
+    pub async fn why(&self, asked: &str, at: Timestamp) -> Result<Explanation> {
+        match self.ask_control(ControlRequest::Why { asked: asked.to_owned(), at_us: at }).await? {
+            ControlResponse::Why(explanation) => Ok(*explanation),
+            _ => Err(no_answer()),
+        }
+    }
+
+    /// Wishes for something.
+    ///
+    /// # Errors
+    /// As [`ServerHandle::propose`](super::ServerHandle::propose), and [`Connection`](ErrorKind::Connection) where no server runs there.
+    pub async fn propose(&self, proposal: Proposal) -> Result<ProposalId> {
+        match self.ask_control(ControlRequest::Propose(proposal)).await? {
+            ControlResponse::Proposed(id) => Ok(id),
+            _ => Err(no_answer()),
+        }
+    }
+
+    /// Takes back what an actor wished for, and says how many wishes stood.
+    ///
+    /// # Errors
+    /// [`Connection`](ErrorKind::Connection) where no server runs there, [`NotFound`](ErrorKind::NotFound) where it controls nothing.
+    pub async fn withdraw(&self, actor: Name, target: Option<Target>) -> Result<usize> {
+        match self.ask_control(ControlRequest::Withdraw { actor, target }).await? {
+            ControlResponse::Withdrawn(count) => Ok(count),
+            _ => Err(no_answer()),
+        }
+    }
+
+    /// Pauses control, or lets it go on, and says whether that changed anything.
+    ///
+    /// # Errors
+    /// As [`ServerHandle::set_control_enabled`](super::ServerHandle::set_control_enabled), and
+    /// [`Connection`](ErrorKind::Connection) where no server runs there.
+    pub async fn set_control_enabled(&self, enabled: bool) -> Result<bool> {
+        match self.ask_control(ControlRequest::Enable(enabled)).await? {
+            ControlResponse::Enabled { changed } => Ok(changed),
+            _ => Err(no_answer()),
+        }
+    }
+
+    async fn ask_control(&self, asked: ControlRequest) -> Result<ControlResponse> {
+        match self.ask(&Request::Control(asked)).await?.next().await? {
+            Some(Response::Control(answer)) => Ok(answer),
+            Some(Response::Error { code, message }) => {
+                Err(Error::new(ErrorKind::from_code(&code).unwrap_or(ErrorKind::Internal), message))
+            }
+            _ => Err(no_answer()),
+        }
     }
 
     /// Lets the server answer apps that were written for a HEM board, on behalf of a device, until what is returned is
@@ -278,13 +440,13 @@ impl LocalClient {
     async fn follow_answers(
         &self,
         request: &Request,
-        mut on_state: impl FnMut(&CommandId, &CommandState),
+        mut on_state: impl FnMut(&CommandId, &CommandState, Option<&str>),
     ) -> Result<CommandState> {
         let mut answers = self.ask(request).await?;
         while let Some(response) = answers.next().await? {
             match response {
-                Response::Command { id, state } => {
-                    on_state(&id, &state);
+                Response::Command { id, state, note } => {
+                    on_state(&id, &state, note.as_deref());
                     if state.is_final() {
                         return Ok(state);
                     }
@@ -292,7 +454,7 @@ impl LocalClient {
                 Response::Error { code, message } => {
                     return Err(Error::new(ErrorKind::from_code(&code).unwrap_or(ErrorKind::Internal), message));
                 }
-                Response::Status(_) | Response::Serving { .. } => {}
+                Response::Status(_) | Response::Control(_) | Response::Serving { .. } => {}
             }
         }
         Err(Error::new(ErrorKind::Connection, "the server went away before the command had ended: its outcome is unknown"))
@@ -311,6 +473,10 @@ impl LocalClient {
         write.write_all(&line).await.map_err(lost)?;
         Ok(Answers { lines: BufReader::new(read).lines(), _write: write })
     }
+}
+
+fn no_answer() -> Error {
+    Error::new(ErrorKind::Connection, "the server of another version gave no answer to that")
 }
 
 /// A HEM endpoint that a site's server answers; it ends when this is dropped.

@@ -20,6 +20,7 @@ mod write;
 pub use balance::{BalanceRequest, SiteBalance};
 pub use bulk::Bulk;
 pub use cells::{numbers, times};
+pub use control::{Columns, PlannerOptions, PlannerTick, PlanningHistory, PlanningSteps, SitePlanner, Written};
 pub use embedded::{Memcore, open, restore};
 pub use fleet::plan_many;
 pub use frame::FrameOptions;
@@ -97,12 +98,16 @@ mod server;
 #[cfg(feature = "gateway")]
 mod store_config;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::control::explain_from as explain_decision;
 #[cfg(feature = "gateway")]
 pub use self::core::ServerStats;
 #[cfg(feature = "cli")]
 pub(crate) use crate::adapters::hem::{BoardOptions, BoardState, HemBoard, HemQuantity, NODES, NodeValues};
 #[cfg(feature = "cli")]
 pub(crate) use crate::client::Bundle;
+#[cfg(feature = "cli")]
+pub(crate) use crate::control::{Outcome as WishOutcome, Priority, Proposal, Role as AssetRole, Target};
 #[cfg(feature = "gateway")]
 pub use crate::gateway::{Enrolled, ServerCertificate};
 #[cfg(feature = "gateway")]
@@ -111,6 +116,11 @@ pub use audit::{Act, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, 
 pub use commands::{CommandRequest, CommandTicket};
 #[cfg(feature = "gateway")]
 pub use config::{AuditConfig, BusConfig, Config, GatewayConfig};
+#[cfg(feature = "gateway")]
+pub use control::{
+    ActorStatus, Answered, AssetStatus, ControlConfig, ControlEvent, ControlEvents, ControlStatus, Decided, Delays,
+    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, Snapshot, SnapshotAsset, TickStatus,
+};
 #[cfg(all(feature = "adapters", feature = "sim"))]
 pub use hem::{EmulatorOptions, HemEmulator};
 #[cfg(all(feature = "adapters", feature = "gateway"))]
@@ -136,6 +146,12 @@ pub use store_config::{RetentionRule, StoreConfig, Sync};
 mod simulate;
 #[cfg(feature = "sim")]
 pub use crate::sim::{Simulation, SimulationReport, Speed};
+#[cfg(all(feature = "gateway", feature = "files"))]
+pub use control::{
+    Act as ScenarioAct, ActorsOf, AssetFigures, Event as ScenarioEvent, Expectation, FaultKind, Happening, PriceSeries,
+    Prices, RecordedPower, Scenario, ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation,
+    run_scenario, simulate_control,
+};
 #[cfg(feature = "files")]
 pub use doctor::{Examined, examine_file, mapping_of};
 #[cfg(feature = "files")]

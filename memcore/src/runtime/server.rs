@@ -4,6 +4,7 @@
 //! into the store, the store closed. What was acknowledged is on disk; what was not is still with its device.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::command_journal::CommandJournal;
 use super::commander::Commander;
 use super::commands::{CommandRequest, CommandTicket};
 use super::config::Config;
+use super::control::Control;
 use super::core::{Core, Counters, ServerStats};
 use super::embedded::Memcore;
 use super::identity::by_clock;
@@ -23,6 +25,7 @@ use super::ingest::Ingest;
 use super::links::Links;
 use super::live::{Events, Readings};
 use super::{descriptors, local_socket, recorder};
+use crate::control::SiteModel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Certificates, Gateway, Registry};
 use crate::model::{Clock, DeviceName, DeviceStatus, Name, Pattern, SystemClock};
@@ -86,6 +89,7 @@ impl Server {
     pub async fn start_with(config: Config, clock: Arc<dyn Clock>) -> Result<Self> {
         let path = config.path.clone();
         crate::gateway::create_private_folder(&path)?;
+        let model = config.control.model_of(&path)?;
         let certificates = Certificates::open(&path.join("tls"), &config.gateway.identity()?, clock.now())?;
         let registry = Registry::open(&path.join("devices.json"))?;
         let tls = by_clock(&*certificates.server_config(config.gateway.tls12)?, clock.clone());
@@ -122,6 +126,7 @@ impl Server {
             commander: std::sync::Mutex::new(commander),
             journal: CommandJournal::new(),
             counters: Counters::default(),
+            control: std::sync::OnceLock::new(),
         });
         core.start_commands(writer, ends)?;
         let recorder = Some(start_recorder(&core).await?);
@@ -135,7 +140,11 @@ impl Server {
             #[cfg(feature = "adapters")]
             hem: Hem::default(),
         };
-        match server.open_doors(&config, tls, clock).await {
+        let opened = match server.open_doors(&config, tls, clock).await {
+            Ok(()) => server.take_control(&config, model).await,
+            Err(e) => Err(e),
+        };
+        match opened {
             Ok(()) => Ok(server),
             Err(e) => {
                 // The store is let go before the caller hears of it: it may want to try again.
@@ -160,6 +169,15 @@ impl Server {
         #[cfg(feature = "adapters")]
         self.open_hem(config, address).await?;
         tracing::info!(%address, path = %config.path.display(), "listening");
+        Ok(())
+    }
+
+    /// Controls the site, where there is a model of it. Devices may come from now on; the first decisions are what is safe.
+    async fn take_control(&mut self, config: &Config, model: Option<(PathBuf, SiteModel)>) -> Result<()> {
+        let Some((file, model)) = model else { return Ok(()) };
+        let control = Control::start(&self.core, &config.control, &file, &model).await?;
+        tracing::info!(site = %model.site, model = %file.display(), "controlling");
+        let _ = self.core.control.set(control);
         Ok(())
     }
 
@@ -213,6 +231,10 @@ impl Server {
         if let Some(local) = self.local.take() {
             local.close().await;
         }
+        if let Some(control) = self.core.control.get().cloned() {
+            // First of all, while devices can still be told what is safe. One that panicked has said so.
+            let _ = tokio::task::spawn_blocking(move || control.stop()).await;
+        }
         let served = self.gateway.is_some();
         #[cfg(feature = "adapters")]
         {
@@ -245,6 +267,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.ticking.iter().for_each(JoinHandle::abort);
         self.core.closing.store(true, Ordering::Release);
+        if let Some(control) = self.core.control.get() {
+            control.end();
+        }
         // With the bus closed the recorder stores what it still holds and ends, and the store goes with the last handle.
         if let Ok(runtime) = Handle::try_current() {
             let bus = self.core.bus.clone();
@@ -285,6 +310,9 @@ async fn tick(core: Arc<Core>) {
         interval.tick().await;
         core.handle_timeout();
         core.watch_store();
+        if let Some(control) = core.control.get() {
+            control.watch();
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::control::Proposal;
 use crate::error::{Error, Result};
 use crate::model::{
-    Command, CommandId, CommandState, DeviceName, PointRate, ProofKind, SeriesName, Span, Timestamp, shorten,
+    Command, CommandId, CommandState, DeviceName, Name, PointRate, ProofKind, SeriesName, Span, Timestamp, shorten,
 };
 
 /// One line of the trail.
@@ -157,6 +158,40 @@ pub enum Act {
         #[serde(flatten)]
         end: CommandState,
     },
+    /// Control of the site was paused: it orders nothing.
+    ControlPaused,
+    /// Control of the site goes on.
+    ControlResumed,
+    /// A person wished for something.
+    Proposed {
+        /// In whose name.
+        actor: Name,
+        /// For whom.
+        wished_for: String,
+        /// The power, in W.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        power_w: Option<f64>,
+        /// The least power, in W.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        low_w: Option<f64>,
+        /// The most power, in W.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        high_w: Option<f64>,
+        /// How urgent it is.
+        priority: u8,
+        /// For how long it stands.
+        valid_for_us: Span,
+        /// Why.
+        reason: String,
+    },
+    /// A person took wishes back.
+    Withdrawn {
+        /// In whose name.
+        actor: Name,
+        /// For whom; for all where nobody is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wished_for: Option<String>,
+    },
     /// What happened too often to be told one by one, since the last such line.
     Counted {
         /// Logins.
@@ -184,7 +219,7 @@ pub enum Act {
 
 impl Act {
     /// Every kind, as `kind` in the trail.
-    pub const KINDS: [&str; 17] = [
+    pub const KINDS: [&str; 21] = [
         "started",
         "stopped",
         "enrolled",
@@ -199,6 +234,10 @@ impl Act {
         "certificate_refused",
         "command",
         "command_ended",
+        "control_paused",
+        "control_resumed",
+        "proposed",
+        "withdrawn",
         "counted",
         "resumed",
         "disturbed",
@@ -222,6 +261,10 @@ impl Act {
             Self::CertificateRefused { .. } => "certificate_refused",
             Self::Command { .. } => "command",
             Self::CommandEnded { .. } => "command_ended",
+            Self::ControlPaused => "control_paused",
+            Self::ControlResumed => "control_resumed",
+            Self::Proposed { .. } => "proposed",
+            Self::Withdrawn { .. } => "withdrawn",
             Self::Counted { .. } => "counted",
             Self::Resumed { .. } => "resumed",
             Self::Disturbed { .. } => "disturbed",
@@ -243,6 +286,12 @@ impl Act {
             Self::Command { target, .. } | Self::CommandEnded { target, .. } => Some(&target.device),
             _ => None,
         }
+    }
+
+    pub(crate) fn proposed(proposal: &Proposal) -> Self {
+        let Proposal { actor, target, power_w, low_w, high_w, priority, reason, valid_for } = proposal.clone();
+        let (wished_for, priority, valid_for_us) = (target.to_string(), priority.get(), valid_for);
+        Self::Proposed { actor, wished_for, power_w, low_w, high_w, priority, valid_for_us, reason }
     }
 
     pub(crate) fn issued(command: &Command) -> Self {

@@ -62,6 +62,8 @@ pub(crate) enum Sender {
     User(Option<Span>),
     /// The server, which repeats one before its channel forgets it.
     Refresh,
+    /// Control, on a channel that forgets values after that time, or never. What it orders stands in its own log.
+    Control(Option<Span>),
 }
 
 /// A command that changed its state.
@@ -70,6 +72,7 @@ pub(crate) struct Change {
     pub(crate) id: CommandId,
     pub(crate) command: Command,
     pub(crate) state: CommandState,
+    pub(crate) sender: Sender,
 }
 
 /// Every command that is known, by its id.
@@ -373,9 +376,10 @@ impl Commander {
             return None;
         }
         record.state.send_replace(state.clone());
-        let change = Change { id: id.clone(), command: record.command.clone(), state };
+        let (command, sender) = (record.command.clone(), record.sender);
+        let change = Change { id: id.clone(), command, state, sender };
         if change.state.is_final() {
-            let (number, sender, sent) = (record.number, record.sender, record.sent);
+            let (number, sent) = (record.number, record.sent);
             self.note_standing(&change, sender, sent.map_or(Duration::ZERO, |sent| sent.at));
             self.write(Entry::Ended(id.clone(), change.state.clone()));
             self.end(id, number, &change.command.target.device);
@@ -387,9 +391,11 @@ impl Commander {
     fn note_standing(&mut self, change: &Change, sender: Sender, sent: Duration) {
         let (command, target) = (&change.command, &change.command.target);
         match (&change.state, sender) {
-            (CommandState::Done { .. }, Sender::User(Some(hold))) => self.refreshes.stands(command, hold, sent),
+            (CommandState::Done { .. }, Sender::User(Some(hold)) | Sender::Control(Some(hold))) => {
+                self.refreshes.stands(command, hold, sent)
+            }
             (CommandState::Done { .. }, Sender::Refresh) => self.refreshes.refreshed(target, sent),
-            (CommandState::Done { .. } | CommandState::Unknown { .. }, Sender::User(_))
+            (CommandState::Done { .. } | CommandState::Unknown { .. }, Sender::User(_) | Sender::Control(_))
             | (CommandState::Refused { .. }, Sender::Refresh) => self.refreshes.dropped(target),
             _ => {}
         }

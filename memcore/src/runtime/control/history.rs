@@ -56,7 +56,7 @@ impl DecidedSeries {
         for (asset, (times, columns)) in rows {
             let Some(channels) = self.channels.get(asset) else { continue };
             let batch = Batch::new(self.device.clone(), channels.clone(), times, columns.concat())?;
-            core.bus.try_publish(Message::new(Subject::data(&self.device), payload::encode(&batch)))?;
+            let _ = core.bus.try_publish(Message::new(Subject::data(&self.device), payload::encode(&batch)))?;
         }
         Ok(())
     }

@@ -33,6 +33,9 @@ mod noting;
 mod orders;
 #[cfg(feature = "gateway")]
 mod pause;
+mod planner;
+#[cfg(all(feature = "gateway", feature = "files"))]
+mod simulation;
 #[cfg(feature = "gateway")]
 mod snapshot;
 #[cfg(feature = "gateway")]
@@ -51,7 +54,22 @@ pub use config::{ControlConfig, OnStop};
 #[cfg(feature = "gateway")]
 pub use face::ControlEvents;
 #[cfg(feature = "gateway")]
+pub(crate) use face::none_controlled;
+#[cfg(feature = "gateway")]
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
+#[cfg(feature = "gateway")]
+pub use model_file::read_site_model;
+pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
+#[cfg(all(feature = "gateway", feature = "files"))]
+pub use simulation::{
+    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
+    ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
+};
+#[cfg(all(feature = "gateway", feature = "files"))]
+pub use simulation::{
+    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
+    ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
+};
 #[cfg(feature = "gateway")]
 pub use snapshot::{Snapshot, SnapshotAsset};
 #[cfg(feature = "gateway")]

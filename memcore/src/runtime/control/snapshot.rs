@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::heart::Heart;
-use crate::control::{Measure, Moment, Role};
+use crate::control::{Measure, Moment, Role, View};
 use crate::model::{Name, Timestamp};
 
 /// A site at one moment.
@@ -17,6 +17,15 @@ pub struct Snapshot {
     pub site: Name,
     /// What flows in from the grid, in W; below zero what flows out. None where it is not known.
     pub grid_w: Option<f64>,
+    /// What a kWh bought costs now, where that is known.
+    #[serde(default)]
+    pub buy_per_kwh: Option<f64>,
+    /// What a kWh sold brings now, where that is known.
+    #[serde(default)]
+    pub sell_per_kwh: Option<f64>,
+    /// Whether a plan holds.
+    #[serde(default)]
+    pub planned: bool,
     /// The assets, in the order of the model.
     pub assets: Vec<SnapshotAsset>,
 }
@@ -37,6 +46,9 @@ pub struct SnapshotAsset {
     pub connected: Option<bool>,
     /// What was decided last, in W; none for what is not controlled.
     pub decided_w: Option<f64>,
+    /// What the plan asks of it now, in W; none where no plan holds or it has no part in it.
+    #[serde(default)]
+    pub planned_w: Option<f64>,
     /// The lowest power that it can take, in W.
     pub low_w: f64,
     /// The highest power that it can take, in W.
@@ -44,6 +56,31 @@ pub struct SnapshotAsset {
 }
 
 impl Snapshot {
+    /// What an actor sees, as values that need not be borrowed.
+    #[must_use]
+    pub fn of(view: &View<'_>) -> Self {
+        let assets = view.model.assets().iter().enumerate().map(|(place, asset)| SnapshotAsset {
+            name: asset.name.clone(),
+            role: asset.role,
+            power_w: view.power_w(place),
+            soc: view.fresh(place, Measure::Soc),
+            connected: view.fresh(place, Measure::Connected).map(|connected| connected != 0.0),
+            decided_w: view.decided_w.get(place).copied().filter(|decided| decided.is_finite()),
+            planned_w: view.plan.and_then(|plan| plan.power_w(asset.name.as_str(), view.now.wall)),
+            low_w: asset.low_w,
+            high_w: asset.high_w,
+        });
+        Self {
+            time: view.now.wall,
+            site: view.model.model().site.clone(),
+            grid_w: view.grid_w(),
+            buy_per_kwh: view.buy_per_kwh,
+            sell_per_kwh: view.sell_per_kwh,
+            planned: view.plan.is_some_and(|plan| plan.step_at(view.now.wall).is_some()),
+            assets: assets.collect(),
+        }
+    }
+
     /// The asset of that name.
     #[must_use]
     pub fn asset(&self, name: &str) -> Option<&SnapshotAsset> {
@@ -53,18 +90,6 @@ impl Snapshot {
 
 impl Heart {
     pub(super) fn snapshot(&self, now: Moment) -> Snapshot {
-        let (model, situation) = (self.controller.model(), self.controller.situation());
-        let assets = model.assets().iter().enumerate().map(|(place, asset)| SnapshotAsset {
-            name: asset.name.clone(),
-            role: asset.role,
-            power_w: situation.power_w(model, place, now),
-            soc: situation.fresh(model, place, Measure::Soc, now),
-            connected: situation.fresh(model, place, Measure::Connected, now).map(|connected| connected != 0.0),
-            decided_w: self.controller.decided_w().get(place).copied().filter(|decided| decided.is_finite()),
-            low_w: asset.low_w,
-            high_w: asset.high_w,
-        });
-        let (site, grid_w) = (model.model().site.clone(), situation.grid_w(model, now));
-        Snapshot { time: now.wall, site, grid_w, assets: assets.collect() }
+        Snapshot::of(&self.controller.view(now))
     }
 }

@@ -19,7 +19,7 @@ use super::orders::{Desk, Numbered};
 use super::status::Paused;
 use super::ticks::{Due, Grid};
 use super::{history, pause};
-use crate::control::{CheckedModel, Controller, Moment, Order, SiteModel};
+use crate::control::{Actor, CheckedModel, Controller, Moment, Order, SiteModel};
 use crate::error::{Error, Result};
 use crate::model::{EventKind, Name, SeriesName};
 use crate::runtime::commands::new_id;
@@ -33,6 +33,9 @@ const BEFORE: Duration = Duration::from_secs(366 * 86_400);
 
 /// The longest pause before the control thread is started again.
 const RESTART_LONGEST: Duration = Duration::from_secs(60);
+
+/// How long the last orders may take before the server goes on to shut down.
+const SETTLE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A control thread that has not decided for so long, or five ticks, hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(2);
@@ -300,6 +303,9 @@ impl Control {
         drop(heart);
         self.desk.close();
         let _ = issuing.take().map(JoinHandle::join);
+        if self.on_stop == OnStop::Safe {
+            self.desk.settle(SETTLE_WITHIN);
+        }
         self.say(ControlEvent::Stopped { time_us: self.moment().wall });
         self.log.get().into_iter().for_each(DecisionLog::close);
     }
@@ -333,6 +339,6 @@ fn controller_of(model: &CheckedModel, faults: &Arc<ActorFaults>) -> Result<Cont
     Ok(Controller::new(model.clone(), guarded.collect()))
 }
 
-fn strategies_of(_model: &CheckedModel) -> Result<Vec<Box<dyn crate::control::Actor>>> {
-    Ok(Vec::new())
+fn strategies_of(model: &CheckedModel) -> Result<Vec<Box<dyn Actor>>> {
+    crate::control::actors(model)
 }

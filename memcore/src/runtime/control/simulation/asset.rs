@@ -9,7 +9,7 @@ use crate::client::commands::{Commands, Handlers, Outcome};
 use crate::control::{CheckedAsset, Measure, Order, PhaseUse, Setpoint, SetpointUnit};
 use crate::error::Result;
 use crate::model::{
-    Channel, ChannelName, CommandId, CommandRules, Quantity, SeriesName, Span, Timestamp, Unit, ValidRange,
+    Channel, ChannelName, CommandId, CommandRules, CommandState, Quantity, SeriesName, Span, Timestamp, Unit, ValidRange,
 };
 use crate::protocol::{Answer, Instruction};
 use crate::sim::World;
@@ -35,13 +35,6 @@ pub(super) struct LiveAsset {
     /// The last report, for a meter that is frozen.
     reported: Vec<Option<f64>>,
     issued: u64,
-}
-
-/// What became of an order at the device.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Answered {
-    Done,
-    Refused(String),
 }
 
 impl LiveAsset {
@@ -75,6 +68,13 @@ impl LiveAsset {
             reported: Vec::new(),
             issued: 0,
         })
+    }
+
+    /// A device that nobody measures or commands, somewhere on the site.
+    pub(super) fn unmeasured(like: &CheckedAsset, body: Body) -> Result<Self> {
+        let mut asset = like.clone();
+        (asset.setpoint, asset.phases) = (None, PhaseUse::L1);
+        Self::new(&asset, &[], body, false)
     }
 
     pub(super) fn driven(&self) -> MutexGuard<'_, Driven> {
@@ -160,9 +160,9 @@ impl LiveAsset {
     }
 
     /// Carries out an order as the SDK does: expiry, range, minimum times, lease.
-    pub(super) fn take(&mut self, order: &Order, now: Duration, wall: Timestamp) -> Answered {
+    pub(super) fn take(&mut self, order: &Order, now: Duration, wall: Timestamp) -> CommandState {
         self.issued += 1;
-        let Ok(id) = CommandId::new(&format!("c{}", self.issued)) else { return Answered::Done };
+        let Ok(id) = CommandId::new(&format!("c{}", self.issued)) else { return CommandState::Queued };
         let instruction = Instruction {
             id,
             channel: order.target.channel.clone(),
@@ -174,8 +174,10 @@ impl LiveAsset {
         };
         self.driven().now = now;
         match self.commands.carry_out(&instruction, now, wall) {
-            Answer::Refused { reason, .. } => Answered::Refused(reason),
-            _ => Answered::Done,
+            Answer::Accepted => CommandState::Accepted,
+            Answer::Done { value } => CommandState::Done { read_back: value },
+            Answer::Unknown { value } => CommandState::Unknown { read_back: value },
+            Answer::Refused { code, reason } => CommandState::Refused { code, reason },
         }
     }
 

@@ -6,7 +6,6 @@ use super::body::Body;
 use crate::client::Refused;
 use crate::control::{CheckedAsset, SetpointUnit};
 use crate::model::ChannelName;
-use crate::sim::EmulatedDevice;
 
 /// What a channel sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -97,7 +97,13 @@ const SELL: f64 = 0.08;
 
 impl PriceWalk {
     /// The prices from a day before `from` to two days after its end.
-    pub(super) fn new(prices: &Prices, tariff: (Option<f64>, Option<f64>), seed: u64, from: Timestamp, length: Span) -> Self {
+    pub(super) fn new(
+        prices: &Prices,
+        tariff: (Option<f64>, Option<f64>),
+        seed: u64,
+        from: Timestamp,
+        length: Span,
+    ) -> Self {
         let flat = |buy: f64, sell: f64| Self { times: [Timestamp::MIN].into(), buy: [buy].into(), sell: [sell].into() };
         let sold = tariff.1.unwrap_or(SELL);
         match (prices, tariff) {
@@ -129,8 +135,8 @@ impl PriceWalk {
 
 /// The shape of a day, in EUR/kWh against its mean, hour by hour in UTC: two humps, as Central European day-ahead prices have them.
 const DAY: [f64; 24] = [
-    -0.020, -0.025, -0.028, -0.028, -0.020, 0.000, 0.030, 0.045, 0.030, 0.000, -0.020, -0.035, -0.040, -0.038, -0.020, 0.005,
-    0.035, 0.060, 0.070, 0.050, 0.025, 0.005, -0.005, -0.015,
+    -0.020, -0.025, -0.028, -0.028, -0.020, 0.000, 0.030, 0.045, 0.030, 0.000, -0.020, -0.035, -0.040, -0.038, -0.020,
+    0.005, 0.035, 0.060, 0.070, 0.050, 0.025, 0.005, -0.005, -0.015,
 ];
 
 fn spot(time: Timestamp, stream: &mut RandomStream) -> f64 {

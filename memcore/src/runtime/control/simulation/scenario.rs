@@ -188,8 +188,9 @@ impl Scenario {
     pub fn parse(text: &str, model: impl FnOnce(&str) -> Result<SiteModel>) -> Result<Self> {
         let file: File = toml::from_str(text).map_err(|e| Error::invalid(e.to_string()))?;
         let model = model(&file.model)?;
-        let zone = TimeZone::get(&model.zone)
-            .map_err(|e| Error::invalid(format!("zone is {:?}, expected a name such as Europe/Berlin", model.zone)).caused_by(e))?;
+        let zone = TimeZone::get(&model.zone).map_err(|e| {
+            Error::invalid(format!("zone is {:?}, expected a name such as Europe/Berlin", model.zone)).caused_by(e)
+        })?;
         let clock = ScenarioClock { from: file.from.parse()?, zone };
         let mut options = SimulationOptions::new(clock.from, file.length);
         options.step = file.step.unwrap_or(Span::from_seconds(1));
@@ -210,9 +211,8 @@ impl Scenario {
             options.events.push(event);
         }
         let expectations = file.expectations.into_iter().enumerate();
-        let expect = expectations.map(|(place, written)| {
-            written.read(&clock).map_err(|e| e.context(format!("expectation {}", place + 1)))
-        });
+        let expect = expectations
+            .map(|(place, written)| written.read(&clock).map_err(|e| e.context(format!("expectation {}", place + 1))));
         let expect: Vec<_> = expect.collect::<Result<_>>()?;
         if expect.is_empty() {
             return Err(Error::invalid("no expectations: a scenario that cannot fail shows nothing"));
@@ -275,14 +275,14 @@ impl ScenarioClock {
             _ => return Err(wrong()),
         };
         let start = jiff::Timestamp::from_microsecond(self.from.as_micros()).map_err(|_| wrong())?;
-        let local = start.to_zoned(self.zone.clone());
+        let local = self.zone.to_datetime(start);
         let time = jiff::civil::Time::new(hour, minute, second, 0).map_err(|_| wrong())?;
-        let on = |date: jiff::civil::Date| date.to_datetime(time).to_zoned(self.zone.clone()).map_err(|_| wrong());
+        let on = |date: jiff::civil::Date| self.zone.to_timestamp(date.to_datetime(time)).map_err(|_| wrong());
         let mut found = on(local.date())?;
-        if found.timestamp() < start {
+        if found < start {
             found = on(local.date().tomorrow().map_err(|_| wrong())?)?;
         }
-        Ok(Timestamp::from_micros(found.timestamp().as_microsecond()))
+        Ok(Timestamp::from_micros(found.as_microsecond()))
     }
 }
 

@@ -7,7 +7,7 @@ use super::body::{Body, Recorded};
 use super::options::SimulationOptions;
 use crate::control::{CheckedModel, Measure, Role};
 use crate::error::{Error, Result};
-use crate::model::{SeriesName, Span, Timestamp};
+use crate::model::{SeriesName, Span};
 use crate::sim::{Island, IslandSettings, Location, RandomStream, World};
 
 /// Something that happened at a device and not in control.
@@ -177,7 +177,19 @@ fn add(mut one: [f64; 3], other: [f64; 3]) -> [f64; 3] {
 
 /// The series that bring something of each asset.
 fn inputs(model: &CheckedModel) -> Vec<Vec<(SeriesName, Measure)>> {
-    (0..model.assets().len()).map(|place| model.measured(place)).collect()
+    let mut series = vec![Vec::new(); model.assets().len()];
+    for (name, brings) in model.inputs() {
+        for (measure, place) in brings {
+            if !matches!(measure, Measure::External | Measure::GridPresent) {
+                series[*place].push((name.clone(), *measure));
+            }
+        }
+    }
+    // In an order of their own, whatever that of a map is.
+    series
+        .iter_mut()
+        .for_each(|of_asset: &mut Vec<(SeriesName, Measure)>| of_asset.sort_by_key(|(_, measure)| *measure as u8));
+    series
 }
 
 fn hidden(model: &CheckedModel, options: &SimulationOptions) -> Result<Option<LiveAsset>> {
@@ -187,7 +199,7 @@ fn hidden(model: &CheckedModel, options: &SimulationOptions) -> Result<Option<Li
     let Some(described) = model.assets().first() else { return Ok(None) };
     let stream = RandomStream::new(options.seed, "what nobody measures");
     let household = crate::sim::Household::new(crate::sim::HouseholdSettings::default(), stream)?;
-    Ok(Some(LiveAsset::unmeasured(described, Body::Household(household))))
+    LiveAsset::unmeasured(described, Body::Household(household)).map(Some)
 }
 
 /// The assets on each circuit or on one within it.
@@ -203,7 +215,8 @@ fn fed(model: &CheckedModel) -> Vec<Vec<usize>> {
         false
     };
     let is_meter = |place: usize| matches!(model.assets()[place].role, Role::GridMeter | Role::Meter);
-    let of = |circuit: usize| (0..model.assets().len()).filter(|place| !is_meter(*place) && within(circuit, *place)).collect();
+    let of =
+        |circuit: usize| (0..model.assets().len()).filter(|place| !is_meter(*place) && within(circuit, *place)).collect();
     (0..model.circuits().len()).map(of).collect()
 }
 
@@ -228,13 +241,11 @@ fn known(model: &CheckedModel, options: &SimulationOptions) -> Result<()> {
     for recorded in &options.recorded {
         if recorded.times.len() != recorded.watts.len() {
             let (times, watts) = (recorded.times.len(), recorded.watts.len());
-            return Err(Error::invalid(format!("{} has {times} times and {watts} values, expected as many", recorded.asset)));
+            return Err(Error::invalid(format!(
+                "{} has {times} times and {watts} values, expected as many",
+                recorded.asset
+            )));
         }
     }
     Ok(())
-}
-
-/// When a time of the simulation is, in whole seconds since it began.
-pub(super) fn seconds_since(from: Timestamp, at: Timestamp) -> f64 {
-    at.since(from).as_seconds()
 }
