@@ -65,6 +65,8 @@ pub use runtime::{
     Every, FrameOptions, Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, SiteBalance,
     StoreOptions, StoreStats, open, plan_many, read_network, restore,
 };
+#[cfg(feature = "gateway")]
+pub use runtime::{SiteModelFormat, parse_site_model, read_site_model, write_site_model};
 /// A load on a server, measured: what `memcore bench-link` does.
 #[cfg(all(feature = "gateway", feature = "client"))]
 pub mod load {

@@ -253,12 +253,6 @@ impl Controller {
         View { now, model, situation, decided_w, plan: plan.as_ref(), buy_per_kwh, sell_per_kwh }
     }
 
-    /// The plan that holds, where there is one.
-    #[must_use]
-    pub fn plan(&self) -> Option<&Arc<PlannedPowers>> {
-        self.plan.as_ref()
-    }
-
     /// What a kWh bought costs, and one sold brings, where that is known.
     #[must_use]
     pub fn prices(&self) -> (Option<f64>, Option<f64>) {

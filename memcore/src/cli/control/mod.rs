@@ -1,5 +1,7 @@
 //! `memcore control`: how control of a site is, why it did what it did, and what people wish for.
 
+mod check;
+mod simulate;
 mod status;
 mod why;
 mod wish;
@@ -13,7 +15,9 @@ use crate::runtime::LocalClient;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Control {
+    Check(check::Check),
     Status(status::Status),
+    Simulate(simulate::Simulate),
     Why(Why),
     Propose(wish::Propose),
     Withdraw(wish::Withdraw),
@@ -26,7 +30,9 @@ pub(super) enum Control {
 impl Control {
     pub(super) async fn run(&self, common: &Common) -> Result<u8> {
         match self {
+            Self::Check(check) => check.run(common),
             Self::Status(status) => status.run(common).await,
+            Self::Simulate(simulate) => simulate.run(),
             Self::Why(why) => why.run(common).await,
             Self::Propose(propose) => propose.run(common).await,
             Self::Withdraw(withdraw) => withdraw.run(common).await,

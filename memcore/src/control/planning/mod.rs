@@ -1,10 +1,10 @@
 //! Plans in the loop: the optimizer's site out of the site model, when to plan anew, what a plan asks of each asset, and how far
 //! the site is from it.
 
+mod derive;
 mod expected;
 mod horizon;
 mod in_turn;
-mod outline;
 mod reason;
 mod replanner;
 mod track;
@@ -12,6 +12,7 @@ mod triggers;
 
 use std::sync::Arc;
 
+pub use derive::Derived;
 pub use expected::Expected;
 pub use horizon::PlanningGrid;
 pub use in_turn::{InTurn, Solved};
