@@ -87,11 +87,6 @@ pub use runtime::{HemBoardConfig, HemConfig, HemServeConfig, LocalHem, ServedHem
 #[cfg(feature = "sim")]
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};
 
-/// The planner in the loop: keeps a [`control::Controller`] with a plan, from a history and prices.
-pub mod planning {
-    pub use crate::runtime::{Columns, PlannerOptions, PlannerTick, PlanningHistory, PlanningSteps, SitePlanner, Written};
-}
-
 /// Control against a simulated site: the live code under a virtual clock.
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub mod simulation {
@@ -100,6 +95,11 @@ pub mod simulation {
         ScenarioAct, ScenarioEvent, ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation,
         run_scenario, simulate_control,
     };
+}
+
+/// The planner in the loop: keeps a [`control::Controller`] with a plan, from a history and prices.
+pub mod planning {
+    pub use crate::runtime::{Columns, PlannerOptions, PlannerTick, PlanningHistory, PlanningSteps, SitePlanner, Written};
 }
 
 /// Columns of Arrow, of whatever type, as instants and numbers.

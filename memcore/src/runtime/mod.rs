@@ -146,6 +146,8 @@ pub use store_config::{RetentionRule, StoreConfig, Sync};
 mod simulate;
 #[cfg(feature = "sim")]
 pub use crate::sim::{Simulation, SimulationReport, Speed};
+#[cfg(all(feature = "cli", feature = "files"))]
+pub(crate) use control::read_site_model;
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub use control::{
     Act as ScenarioAct, ActorsOf, AssetFigures, Event as ScenarioEvent, Expectation, FaultKind, Happening, PriceSeries,

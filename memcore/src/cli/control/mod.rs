@@ -1,5 +1,6 @@
 //! `memcore control`: how control of a site is, why it did what it did, and what people wish for.
 
+mod simulate;
 mod status;
 mod why;
 mod wish;
@@ -14,6 +15,7 @@ use crate::runtime::LocalClient;
 #[derive(Debug, Subcommand)]
 pub(super) enum Control {
     Status(status::Status),
+    Simulate(simulate::Simulate),
     Why(Why),
     Propose(wish::Propose),
     Withdraw(wish::Withdraw),
@@ -27,6 +29,7 @@ impl Control {
     pub(super) async fn run(&self, common: &Common) -> Result<u8> {
         match self {
             Self::Status(status) => status.run(common).await,
+            Self::Simulate(simulate) => simulate.run(),
             Self::Why(why) => why.run(common).await,
             Self::Propose(propose) => propose.run(common).await,
             Self::Withdraw(withdraw) => withdraw.run(common).await,

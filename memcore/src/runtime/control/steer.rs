@@ -334,5 +334,5 @@ fn controller_of(model: &CheckedModel, faults: &Arc<ActorFaults>) -> Result<Cont
 }
 
 fn strategies_of(model: &CheckedModel) -> Result<Vec<Box<dyn Actor>>> {
-    crate::control::actors(&model.model().strategies, model)
+    crate::control::actors(model)
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, TimestampMicrosecondArray};
 use serde::Serialize;
 
 use super::record::{AssetColumns, Told, Violation};
@@ -195,6 +196,28 @@ impl SimulatedControl {
         let batch =
             RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)));
         batch.map_err(|e| Error::new(ErrorKind::Internal, "table of a simulation").caused_by(e))
+    }
+
+    /// The [table](Self::table) as CSV, times as RFC 3339.
+    ///
+    /// # Errors
+    /// As [`table`](Self::table).
+    pub fn csv(&self) -> Result<String> {
+        let table = self.table()?;
+        let names: Vec<_> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let mut text = names.join(",") + "\n";
+        for (row, time) in self.run.record.times.iter().enumerate() {
+            text += &time.to_string();
+            for column in &table.columns()[1..] {
+                let numbers = column.as_primitive::<arrow_array::types::Float64Type>();
+                text.push(',');
+                if numbers.is_valid(row) {
+                    text += &format!("{:.4}", numbers.value(row));
+                }
+            }
+            text.push('\n');
+        }
+        Ok(text)
     }
 
     /// What a picture of it is drawn from: powers (what gives above, what takes below), states of charge, temperatures, prices.
