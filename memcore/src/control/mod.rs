@@ -34,8 +34,8 @@ pub use decision::{AssetDecision, Cause, Decision, Limited, Order, Wish};
 pub use interlock::{Allowed, Fault, Interlocks, SumLimit};
 pub use moment::Moment;
 pub use planning::{
-    Deviation, Expected, InTurn, PlanAnswer, PlanFailure, PlanLook, PlanNews, PlanRequest, PlannedPowers, PlanningGrid,
-    Reason, Replanner, Solved, StepDeviations, Tracker, Triggers,
+    Derived, Deviation, Expected, InTurn, PlanAnswer, PlanFailure, PlanLook, PlanNews, PlanRequest, PlannedPowers,
+    PlanningGrid, Reason, Replanner, Solved, StepDeviations, Tracker, Triggers,
 };
 pub use proposal::{Outcome, Priority, Proposal, ProposalId, ProposalOutcome, Target};
 pub use site::{

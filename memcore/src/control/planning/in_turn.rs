@@ -95,13 +95,15 @@ impl InTurn {
     }
 }
 
-/// The vehicles that take turns before the rest; none where the site has one store or none.
+/// The stores that take turns before the rest: vehicles, and all batteries but the last; none where the site has one store or none.
 fn turns(site: &Site) -> Vec<usize> {
-    let is_there = |asset: &Asset| matches!(asset, Asset::Ev(ev) if !ev.sessions.is_empty());
-    let has_battery = site.assets.iter().any(|asset| matches!(asset, Asset::Battery(_)));
-    let vehicles: Vec<usize> = (0..site.assets.len()).filter(|place| is_there(&site.assets[*place])).collect();
-    let needs_none = vehicles.len() + usize::from(has_battery) < 2 || !site.links.is_empty() || site.buses().len() > 1;
-    if needs_none { Vec::new() } else { vehicles }
+    let places = |of: fn(&Asset) -> bool| (0..site.assets.len()).filter(move |place| of(&site.assets[*place]));
+    let vehicles = places(|asset| matches!(asset, Asset::Ev(ev) if !ev.sessions.is_empty()));
+    let batteries: Vec<usize> = places(|asset| matches!(asset, Asset::Battery(_))).collect();
+    let before = &batteries[..batteries.len().saturating_sub(1)];
+    let turns: Vec<usize> = vehicles.chain(before.iter().copied()).collect();
+    let needs_none = turns.len() + batteries.len() - before.len() < 2 || !site.links.is_empty() || site.buses().len() > 1;
+    if needs_none { Vec::new() } else { turns }
 }
 
 /// Whether an exact engine takes the site as it is.
@@ -115,8 +117,8 @@ fn is_exact(site: &Site) -> bool {
     stores < 2 && !(has_modes && has_charges) && !has_more
 }
 
-/// The site of a turn, with the places of its assets in the whole: a vehicle with the grid, sources and loads; or all but the
-/// vehicles. What was planned before is a load, or a source where it gives.
+/// The site of a turn, with the places of its assets in the whole: a store with the grid, sources and loads; or all but those that
+/// had a turn. What was planned before is a load, or a source where it gives.
 fn part_of(site: &Site, turns: &[usize], turn: Option<usize>, others: &[f64]) -> (Site, Vec<usize>) {
     let belongs = |(place, asset): &(usize, &Asset)| match turn {
         Some(turn) => turn == *place || matches!(asset, Asset::Grid(_) | Asset::Pv(_) | Asset::Load(_)),

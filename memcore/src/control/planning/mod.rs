@@ -1,10 +1,9 @@
 //! Plans in the loop: the optimizer's site out of the site model, when to plan anew, what a plan asks of each asset, and how far
 //! the site is from it.
 
-mod expected;
+mod derive;
 mod horizon;
 mod in_turn;
-mod outline;
 mod reason;
 mod replanner;
 mod track;
@@ -12,7 +11,7 @@ mod triggers;
 
 use std::sync::Arc;
 
-pub use expected::Expected;
+pub use derive::{Derived, Expected};
 pub use horizon::PlanningGrid;
 pub use in_turn::{InTurn, Solved};
 pub use reason::Reason;
