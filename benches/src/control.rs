@@ -166,7 +166,11 @@ fn described(strategies: bool) -> serde_json::Value {
         }
     };
     let storage = serde_json::json!({ "capacity_wh": 10_000 });
-    device("battery", 2, serde_json::json!({ "role": "battery", "soc": "soc", "range_w": [-5_000, 5_000], "storage": storage }));
+    device(
+        "battery",
+        2,
+        serde_json::json!({ "role": "battery", "soc": "soc", "range_w": [-5_000, 5_000], "storage": storage }),
+    );
     let vehicle = serde_json::json!({ "capacity_wh": 60_000 });
     let charger = serde_json::json!({
         "role": "charger", "soc": "soc", "connected": "connected", "range_w": [0, 11_040], "least_w": 4_140, "vehicle": vehicle,

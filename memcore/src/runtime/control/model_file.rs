@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// [`Io`](crate::ErrorKind::Io) and [`Invalid`](crate::ErrorKind::Invalid), naming the file and what is wrong in it.
-pub fn read_site_model(path: &Path) -> Result<SiteModel> {
+pub(crate) fn read_site_model(path: &Path) -> Result<SiteModel> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::io(format!("read {}", path.display()), e))?;
     let wrong = |what: String| Error::invalid(format!("{}: {what}", path.display()));
     if path.extension().is_some_and(|extension| extension == "json") {
