@@ -270,6 +270,10 @@ impl Run {
     fn order(&mut self, order: &Order, now: Moment) {
         self.counts.orders += 1;
         if self.asset_faults[order.asset].link_lost {
+            // As a server says of a device that is away: it was not delivered in time.
+            if let Some(controller) = &mut self.controller {
+                controller.answered(order.number, &CommandState::Expired, now);
+            }
             return;
         }
         let answer = self.site.assets[order.asset].take(order, now.elapsed, now.wall);
@@ -277,6 +281,9 @@ impl Run {
             self.counts.refusals += 1;
             let name = self.model.assets()[order.asset].name.clone();
             self.note(format!("{name} refuses {:.1}: {reason}", order.value));
+        }
+        if let Some(controller) = &mut self.controller {
+            controller.answered(order.number, &answer, now);
         }
         if let Some(controller) = &mut self.controller {
             controller.answered(order.number, &answer, now);

@@ -64,6 +64,7 @@ impl Facts for Run {
             Quantity::Circuit(circuit) => self.site.circuit_phases(*circuit).iter().sum(),
             Quantity::Use(circuit) => share_of(&self.model, &self.site, *circuit),
             Quantity::Grid => self.site.grid_w(),
+            Quantity::Peak => self.record.total.peak_w,
             Quantity::Frequency => self.site.world.frequency(),
             Quantity::Dark => f64::from(u8::from(self.site.world.island().is_some_and(crate::sim::Island::is_dark))),
             Quantity::Violations => self.record.violated() as f64,
