@@ -89,6 +89,11 @@ pub use runtime::{HemBoardConfig, HemConfig, HemServeConfig, LocalHem, ServedHem
 #[cfg(feature = "sim")]
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};
 
+/// The planner in the loop: keeps a [`control::Controller`] with a plan, from a history and prices.
+pub mod planning {
+    pub use crate::runtime::{Columns, PlannerOptions, PlannerTick, PlanningHistory, PlanningSteps, SitePlanner, Written};
+}
+
 /// Control against a simulated site: the live code under a virtual clock.
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub mod simulation {

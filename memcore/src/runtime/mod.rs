@@ -20,6 +20,7 @@ mod write;
 pub use balance::{BalanceRequest, SiteBalance};
 pub use bulk::Bulk;
 pub use cells::{numbers, times};
+pub use control::{Columns, PlannerOptions, PlannerTick, PlanningHistory, PlanningSteps, SitePlanner, Written};
 pub use embedded::{Memcore, open, restore};
 pub use fleet::plan_many;
 pub use frame::FrameOptions;

@@ -16,7 +16,7 @@ all faults are listed, each with the asset or circuit, the field, its value and 
 /// Check the file of a site, and show what it says: circuits and assets, what is controlled, what plans make of it
 #[derive(Debug, Args)]
 #[command(after_help = ABOUT)]
-pub(super) struct Check {
+pub(in crate::cli) struct Check {
     /// The site's file; the control.toml in the site's folder by default
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
@@ -36,7 +36,7 @@ struct Found<'a> {
 }
 
 impl Check {
-    pub(super) fn run(&self, common: &Common) -> Result<u8> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<u8> {
         let file = match &self.file {
             Some(file) => file.clone(),
             None => common.config(None)?.path.join("control.toml"),

@@ -1,6 +1,7 @@
 //! `memcore control`: how control of a site is, why it did what it did, and what people wish for.
 
 mod check;
+mod simulate;
 mod status;
 mod why;
 mod wish;
@@ -16,6 +17,7 @@ use crate::runtime::LocalClient;
 pub(super) enum Control {
     Check(check::Check),
     Status(status::Status),
+    Simulate(simulate::Simulate),
     Why(Why),
     Propose(wish::Propose),
     Withdraw(wish::Withdraw),
@@ -30,6 +32,7 @@ impl Control {
         match self {
             Self::Check(check) => check.run(common),
             Self::Status(status) => status.run(common).await,
+            Self::Simulate(simulate) => simulate.run(),
             Self::Why(why) => why.run(common).await,
             Self::Propose(propose) => propose.run(common).await,
             Self::Withdraw(withdraw) => withdraw.run(common).await,

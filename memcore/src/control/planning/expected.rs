@@ -8,8 +8,8 @@ use crate::optimize::{Horizon, PreviousPower};
 pub struct Expected {
     /// The steps.
     pub horizon: Horizon,
-    /// What everything takes that nobody controls, in W, zero or above: the metered loads without a setpoint, and what no meter of
-    /// the site explains.
+    /// What the site takes by itself, in W, zero or above: all that no asset [is planned](crate::control::CheckedAsset::is_planned)
+    /// to take.
     pub load_w: Vec<f64>,
     /// What each source could give, in W, zero or above, by the name of its asset.
     pub sources_w: Vec<(Name, Vec<f64>)>,

@@ -39,6 +39,8 @@ const HOME: &str = r#"
     vehicle = { capacity_wh = 60000, departure = "07:00" }
 "#;
 
+const NOON: &str = "2026-01-05T12:00:00Z";
+
 /// A home, minute by minute.
 struct Home {
     model: CheckedModel,
@@ -60,7 +62,7 @@ impl Home {
         {
             model.inputs.entry(series.parse().unwrap()).or_insert_with(|| vec![(measure, 0)]);
         }
-        let now = Moment { wall: "2026-01-05T12:00:00Z".parse().unwrap(), elapsed: std::time::Duration::from_secs(500) };
+        let now = Moment { wall: NOON.parse().unwrap(), elapsed: std::time::Duration::from_secs(500) };
         let mut home = Self {
             situation: Situation::new(&model),
             replanner: Replanner::new(&model).unwrap().unwrap(),
@@ -93,7 +95,8 @@ impl Home {
     /// One look, with everything just measured.
     fn look(&mut self) -> Option<PlanRequest> {
         // Devices have clocks of their own, which do not jump.
-        let time = Timestamp::from_micros(self.now.elapsed.as_micros() as i64);
+        let noon: Timestamp = NOON.parse().unwrap();
+        let time = noon.saturating_add(Span::from(self.now.elapsed)).saturating_add(Span::from_seconds(-500));
         for (series, value) in &self.readings {
             let sample = Sample { time, value: *value };
             self.situation.read(&self.model, &format!("home1.{series}").parse().unwrap(), sample, self.now);

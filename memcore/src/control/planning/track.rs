@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::PlannedPowers;
-use crate::control::{CheckedModel, Measure, Moment, Role, Situation};
+use crate::control::{CheckedModel, Measure, Moment, Situation};
 use crate::model::{Name, Timestamp};
 
 /// A plan that is followed, by the places of the model, with what the stores held when it began.
@@ -64,12 +64,7 @@ impl Course {
         let grid = model.grid()?;
         let (mut planned, mut measured) = (self.power_w(grid, step)?, situation.power_w(model, grid, now)?);
         for (place, asset) in model.assets().iter().enumerate() {
-            let moved = match asset.role {
-                Role::GridMeter | Role::Meter => false,
-                Role::Load | Role::Switch => asset.setpoint.is_some(),
-                Role::Pv | Role::Battery | Role::Charger | Role::HeatPump | Role::Genset => true,
-            };
-            if let (true, Some(power_w)) = (moved, self.power_w(place, step)) {
+            if let (true, Some(power_w)) = (asset.is_planned(), self.power_w(place, step)) {
                 planned -= power_w;
                 measured -= situation.power_w(model, place, now)?;
             }

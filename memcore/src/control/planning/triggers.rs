@@ -110,9 +110,11 @@ impl Triggers {
         std::mem::take(&mut self.reasons)
     }
 
-    /// A plan holds: what was off the one before says nothing of it.
+    /// A plan holds: what was off the one before says nothing of it. Nor do prices of which was told before: they were looked at
+    /// before it was made.
     pub(super) fn planned(&mut self) {
-        let of_the_old = |reason: &Reason| matches!(reason, Reason::NoPlan | Reason::Soc { .. } | Reason::Load { .. });
+        let of_the_old =
+            |reason: &Reason| matches!(reason, Reason::NoPlan | Reason::Prices | Reason::Soc { .. } | Reason::Load { .. });
         self.reasons.retain(|reason| !of_the_old(reason));
         self.load_off = None;
     }

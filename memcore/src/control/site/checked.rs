@@ -99,6 +99,12 @@ impl CheckedModel {
         self.inputs.keys()
     }
 
+    /// The series that brings a reading of the asset at that place.
+    #[must_use]
+    pub fn series_of(&self, place: usize, measure: Measure) -> Option<&SeriesName> {
+        self.inputs.iter().find(|(_, brings)| brings.contains(&(measure, place))).map(|(series, _)| series)
+    }
+
     /// What each series brings: a measure of the asset at that place, or of the site.
     pub fn inputs(&self) -> impl Iterator<Item = (&SeriesName, &[(Measure, usize)])> {
         self.inputs.iter().map(|(series, inputs)| (series, inputs.as_slice()))
@@ -161,6 +167,12 @@ pub struct CheckedAsset {
 }
 
 impl CheckedAsset {
+    /// Whether its power is for a plan to say, or for the sun: it is no part of the load that a site has by itself.
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        matches!(self.role, Role::Pv | Role::Battery | Role::Charger | Role::HeatPump | Role::Genset)
+    }
+
     /// The share of its power on each phase, where all three conductors are in use as `PhaseUse` says (switched: all three).
     #[must_use]
     pub fn phase_shares(&self) -> [f64; 3] {

@@ -67,6 +67,18 @@ impl RollingPast {
         self.first = start.as_micros();
     }
 
+    /// Forgets the last so many steps: they are to come again.
+    pub fn truncate(&mut self, steps: usize) {
+        self.came.truncate(self.came.len().saturating_sub(steps));
+    }
+
+    /// The mean of the step that starts at that time, where it is known.
+    #[must_use]
+    pub fn at(&self, start: Timestamp) -> Option<f64> {
+        let place = usize::try_from((start.as_micros() - self.first).div_euclid(self.step)).ok()?;
+        self.came.get(place).map(|(mean, _)| *mean).filter(|mean| !mean.is_nan())
+    }
+
     /// The last step that is known: when it ended, and its mean.
     #[must_use]
     pub fn last(&self) -> Option<(Timestamp, f64)> {

@@ -56,6 +56,8 @@ impl Heart {
         });
         let mut beat = Beat::default();
         for heard in heard {
+            controller.answered(heard.order.number, &heard.state, now);
+            controller.answered(heard.order.number, &heard.state, now);
             beat.events.extend(noting.answered(controller.model(), heard, now));
         }
         let mut decision = controller.tick(now);

@@ -33,6 +33,7 @@ mod noting;
 mod orders;
 #[cfg(feature = "gateway")]
 mod pause;
+mod planner;
 #[cfg(all(feature = "gateway", feature = "files"))]
 mod simulation;
 #[cfg(feature = "gateway")]
@@ -58,6 +59,8 @@ pub(crate) use face::none_controlled;
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
 #[cfg(feature = "gateway")]
 pub use model_file::{SiteModelFormat, parse_site_model, read_site_model, write_site_model};
+#[cfg(feature = "gateway")]
+pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub use simulation::{
     Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,

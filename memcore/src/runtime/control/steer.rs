@@ -34,6 +34,9 @@ const BEFORE: Duration = Duration::from_secs(366 * 86_400);
 /// The longest pause before the control thread is started again.
 const RESTART_LONGEST: Duration = Duration::from_secs(60);
 
+/// How long the last orders may take before the server goes on to shut down.
+const SETTLE_WITHIN: Duration = Duration::from_secs(2);
+
 /// A control thread that has not decided for so long, or five ticks, hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(2);
 
@@ -300,6 +303,9 @@ impl Control {
         drop(heart);
         self.desk.close();
         let _ = issuing.take().map(JoinHandle::join);
+        if self.on_stop == OnStop::Safe {
+            self.desk.settle(SETTLE_WITHIN);
+        }
         self.say(ControlEvent::Stopped { time_us: self.moment().wall });
         self.log.get().into_iter().for_each(DecisionLog::close);
     }
@@ -334,5 +340,5 @@ fn controller_of(model: &CheckedModel, faults: &Arc<ActorFaults>) -> Result<Cont
 }
 
 fn strategies_of(model: &CheckedModel) -> Result<Vec<Box<dyn Actor>>> {
-    crate::control::actors(&model.model().strategies, model)
+    crate::control::actors(model)
 }

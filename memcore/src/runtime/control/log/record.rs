@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::control::Wish;
+use crate::control::{Role, Wish};
 use crate::model::{CommandId, CommandState, Name, SeriesName, Span, Timestamp};
 
 /// Something that control did or found. It is written into the decision log, and dashboards hear it as it happens.
@@ -58,6 +58,8 @@ pub struct Decided {
     pub time: Timestamp,
     /// The asset.
     pub asset: Name,
+    /// What it is to the site.
+    pub role: Role,
     /// The channel that takes the order.
     pub target: SeriesName,
     /// Its power, in W, passive sign.

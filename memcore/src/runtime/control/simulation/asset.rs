@@ -152,13 +152,6 @@ impl LiveAsset {
         }
     }
 
-    /// What a channel of its row is at, by the emulated device's own name.
-    pub(super) fn column(&self, name: &str) -> Option<f64> {
-        let driven = self.driven();
-        let at = driven.body.device().channels().iter().position(|channel| channel.name.as_str() == name)?;
-        self.row.get(at).copied().flatten()
-    }
-
     /// Carries out an order as the SDK does: expiry, range, minimum times, lease.
     pub(super) fn take(&mut self, order: &Order, now: Duration, wall: Timestamp) -> CommandState {
         self.issued += 1;

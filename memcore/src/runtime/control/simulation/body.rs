@@ -1,6 +1,6 @@
 //! What stands behind an asset of a simulated site: an emulated device made from what the model says, or a recorded series.
 
-use crate::control::{Asset, CheckedAsset, Heat, PhaseUse, Role};
+use crate::control::{CheckedAsset, Heat, PhaseUse, Role};
 use crate::error::Result;
 use crate::model::{Channel, ChannelName, Span, Timestamp};
 use crate::sim::{
@@ -245,9 +245,4 @@ impl EmulatedDevice for Recorded {
         self.limit(value);
         Ok(value)
     }
-}
-
-/// How an asset is called in its described form.
-pub(super) fn described(asset: &CheckedAsset) -> &Asset {
-    &asset.described
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, TimestampMicrosecondArray};
 use serde::Serialize;
 
 use super::record::{AssetColumns, Told, Violation};
@@ -197,6 +198,28 @@ impl SimulatedControl {
         batch.map_err(|e| Error::new(ErrorKind::Internal, "table of a simulation").caused_by(e))
     }
 
+    /// The [table](Self::table) as CSV, times as RFC 3339.
+    ///
+    /// # Errors
+    /// As [`table`](Self::table).
+    pub fn csv(&self) -> Result<String> {
+        let table = self.table()?;
+        let names: Vec<_> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let mut text = names.join(",") + "\n";
+        for (row, time) in self.run.record.times.iter().enumerate() {
+            text += &time.to_string();
+            for column in &table.columns()[1..] {
+                let numbers = column.as_primitive::<arrow_array::types::Float64Type>();
+                text.push(',');
+                if numbers.is_valid(row) {
+                    text += &format!("{:.4}", numbers.value(row));
+                }
+            }
+            text.push('\n');
+        }
+        Ok(text)
+    }
+
     /// What a picture of it is drawn from: powers (what gives above, what takes below), states of charge, temperatures, prices.
     #[must_use]
     pub fn chart(&self) -> PlanChart {
@@ -265,23 +288,24 @@ pub(super) fn why(run: &Run, asset: &str, at: Timestamp) -> Result<String> {
     let place =
         model.place(asset).ok_or_else(|| Error::not_found(format!("{asset} is no asset of {}", model.model().site)))?;
     let stood = match (run.record.told_of(place, at), &model.assets()[place].setpoint) {
-        (Some(told), Some(setpoint)) => Stood::Decided(Box::new(decided(told, asset, setpoint, model)?), None),
+        (Some(told), Some(setpoint)) => Stood::Decided(Box::new(decided(told, place, setpoint, model)), None),
         _ => Stood::Unknown(None),
     };
     Ok(explain(asset, at, stood, &model.model().zone).sentence)
 }
 
 /// As the decision log of a server has it.
-fn decided(told: &Told, asset: &str, setpoint: &Setpoint, model: &CheckedModel) -> Result<Decided> {
-    let decision = &told.decision;
+fn decided(told: &Told, place: usize, setpoint: &Setpoint, model: &CheckedModel) -> Decided {
+    let (asset, decision) = (&model.assets()[place], &told.decision);
     let finite = |bound: f64| bound.is_finite().then_some(bound);
     let limits = decision.limits.iter().map(|limited| {
         let by = limited.cause.text(model);
         LimitedBy { by, from_w: limited.from_w, to_w: limited.to_w }
     });
-    Ok(Decided {
+    Decided {
         time: told.at,
-        asset: asset.parse()?,
+        asset: asset.name.clone(),
+        role: asset.role,
         target: setpoint.series.clone(),
         power_w: decision.power_w,
         wish: decision.wish.clone(),
@@ -293,7 +317,7 @@ fn decided(told: &Told, asset: &str, setpoint: &Setpoint, model: &CheckedModel) 
         answer: told.answer.clone(),
         faults: told.faults.iter().map(|fault| fault.text(model)).collect(),
         again: false,
-    })
+    }
 }
 
 /// A power for people.

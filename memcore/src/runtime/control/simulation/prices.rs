@@ -104,7 +104,7 @@ impl PriceWalk {
         from: Timestamp,
         length: Span,
     ) -> Self {
-        let flat = |buy: f64, sell: f64| Self { times: [Timestamp::MIN].into(), buy: [buy].into(), sell: [sell].into() };
+        let flat = |buy: f64, sell: f64| Self { times: [from].into(), buy: [buy].into(), sell: [sell].into() };
         let sold = tariff.1.unwrap_or(SELL);
         match (prices, tariff) {
             (Prices::Flat { buy, sell }, _) => flat(*buy, *sell),
@@ -124,6 +124,14 @@ impl PriceWalk {
                 Self { times: series.times.clone(), buy: series.buy.clone(), sell }
             }
         }
+    }
+
+    /// All of them that matter from that time on for so long and two days more: when each begins, bought, sold.
+    pub(super) fn columns(&self, from: Timestamp, length: Span) -> (&[Timestamp], &[f64], &[f64]) {
+        let end = from.saturating_add(length).saturating_add(Span::from_micros(48 * HOUR));
+        let first = self.times.partition_point(|begins| *begins <= from).saturating_sub(1);
+        let last = self.times.partition_point(|begins| *begins < end).max(first);
+        (&self.times[first..last], &self.buy[first..last], &self.sell[first..last])
     }
 
     /// A kWh bought, and one sold, at that time. Before the first the first holds.

@@ -14,9 +14,12 @@ use super::prices::PriceWalk;
 use super::record::Record;
 use super::scenario::{Act, Event, FaultKind, Happening};
 use super::site::LiveSite;
-use crate::control::{Actor, CheckedModel, Controller, Moment, Order, Priority, Proposal, SiteModel, Target, actors};
+use crate::control::{
+    Actor, CheckedModel, Controller, Moment, Order, PlanNews, Priority, Proposal, SiteModel, Target, actors,
+};
 use crate::error::{Error, Result};
-use crate::model::{CommandState, Name, Sample, SeriesName, Span, Timestamp};
+use crate::model::{CommandState, Name, Sample, SeriesName, Span, Timestamp, Unit};
+use crate::runtime::control::planner::{Columns, PlannerOptions, PlanningHistory, SitePlanner, Written};
 use crate::sim::RandomStream;
 
 /// The monotonic clock does not begin at zero: devices have been there for longer than any of their minimum times.
@@ -53,6 +56,8 @@ pub(super) struct Run {
     pub(super) model: Arc<CheckedModel>,
     pub(super) site: LiveSite,
     pub(super) controller: Option<Controller>,
+    /// Makes plans, and what it remembers outlives a power cut as the store does.
+    planner: Option<SitePlanner>,
     pub(super) record: Record,
     pub(super) counts: Counts,
     pub(super) notes: Vec<Noted>,
@@ -87,6 +92,7 @@ impl Run {
             chance: RandomStream::new(options.seed, "losses on the link"),
             model: Arc::new(model),
             controller: None,
+            planner: None,
             counts: Counts::default(),
             notes: Vec::new(),
             elapsed: BEGINS,
@@ -135,11 +141,27 @@ impl Run {
         if self.options.control {
             self.start_controller()?;
         }
+        if self.options.control && self.options.plans {
+            let mut history = Columns::default();
+            self.write_prices(&mut history)?;
+            self.planner = SitePlanner::here(&self.model, history, PlannerOptions::default())?;
+        }
+        Ok(())
+    }
+
+    /// The prices, where the tariff takes them from series: all are known in advance, as a day-ahead market's are for a day.
+    fn write_prices(&self, history: &mut Columns) -> Result<()> {
+        let (times, buy, sell) = self.prices.columns(self.options.from, self.options.length);
+        for (series, values) in [(self.model.buy_series(), buy), (self.model.sell_series(), sell)] {
+            let Some(series) = series else { continue };
+            let column = Written { channel: series.channel.clone(), values, unit: Unit::Fraction };
+            history.write(&series.device, times, &[column])?;
+        }
         Ok(())
     }
 
     fn start_controller(&mut self) -> Result<()> {
-        let mut actors = actors(&self.model.model().strategies, &self.model)?;
+        let mut actors = actors(&self.model)?;
         if let Some(more) = &self.options.actors {
             actors.extend(more(&self.model)?);
         }
@@ -191,14 +213,21 @@ impl Run {
         let now = self.now();
         let Some(controller) = &mut self.controller else { return };
         let (world, loss, delay) = (&self.site.world, self.options.loss, self.options.delay.to_duration());
-        let (chance, late) = (&mut self.chance, &mut self.late);
+        let (chance, late, planner) = (&mut self.chance, &mut self.late, &mut self.planner);
+        let mut arrive = |series: &SeriesName, sample: Sample| {
+            if controller.read(series, sample, now)
+                && let Some(planner) = planner
+            {
+                planner.measured(series, sample);
+            }
+        };
         let mut tell = |series: &SeriesName, value: f64| {
             if loss > 0.0 && chance.happens(loss) {
                 return;
             }
             let sample = Sample { time: now.wall, value };
             match delay {
-                Duration::ZERO => drop(controller.read(series, sample, now)),
+                Duration::ZERO => arrive(series, sample),
                 _ => late.push_back((now.elapsed + delay, series.clone(), sample)),
             }
         };
@@ -213,13 +242,21 @@ impl Run {
         }
         self.outside.report(world, &mut tell);
         while let Some((_, series, sample)) = self.late.pop_front_if(|(due, ..)| *due <= now.elapsed) {
-            controller.read(&series, sample, now);
+            arrive(&series, sample);
         }
     }
 
     fn decide(&mut self, (buy, sell): (f64, f64)) {
         let now = self.now();
+        let mut news = Vec::new();
         let Some(controller) = &mut self.controller else { return };
+        if let Some(planner) = &mut self.planner {
+            let told = planner.tick(controller, now);
+            let planned = told.news.iter().filter(|news| matches!(news, PlanNews::Planned { .. })).count();
+            self.counts.plans += planned as u64;
+            let other = told.news.iter().filter(|news| !matches!(news, PlanNews::Planned { .. }));
+            news.extend(other.map(PlanNews::to_string));
+        }
         controller.set_prices(Some(buy), Some(sell));
         let decision = controller.tick(now);
         self.counts.decisions += 1;
@@ -227,6 +264,7 @@ impl Run {
         for order in &decision.orders {
             self.order(order, now);
         }
+        news.into_iter().for_each(|news| self.note(news));
     }
 
     fn order(&mut self, order: &Order, now: Moment) {
@@ -239,6 +277,9 @@ impl Run {
             self.counts.refusals += 1;
             let name = self.model.assets()[order.asset].name.clone();
             self.note(format!("{name} refuses {:.1}: {reason}", order.value));
+        }
+        if let Some(controller) = &mut self.controller {
+            controller.answered(order.number, &answer, now);
         }
         self.record.answered(order.asset, answer);
     }
