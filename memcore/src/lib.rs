@@ -58,7 +58,7 @@ pub use runtime::{
 #[cfg(feature = "gateway")]
 pub use runtime::{
     ActorStatus, Answered, AssetStatus, ControlConfig, ControlEvent, ControlEvents, ControlStatus, Decided, Delays,
-    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, Snapshot, SnapshotAsset, TickStatus,
+    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, PlanHeld, Snapshot, SnapshotAsset, TickStatus,
 };
 pub use runtime::{
     Aggregate, BackupReport, BalanceRequest, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted,

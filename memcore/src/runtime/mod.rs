@@ -119,8 +119,8 @@ pub use config::{AuditConfig, BusConfig, Config, GatewayConfig};
 #[cfg(feature = "gateway")]
 pub use control::{
     ActorStatus, Answered, AssetStatus, ControlConfig, ControlEvent, ControlEvents, ControlStatus, Decided, Delays,
-    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, SiteModelFormat, Snapshot, SnapshotAsset, TickStatus,
-    parse_site_model, read_site_model, write_site_model,
+    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, PlanHeld, SiteModelFormat, Snapshot, SnapshotAsset,
+    TickStatus, parse_site_model, read_site_model, write_site_model,
 };
 #[cfg(all(feature = "adapters", feature = "sim"))]
 pub use hem::{EmulatorOptions, HemEmulator};

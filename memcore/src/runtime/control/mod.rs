@@ -69,7 +69,7 @@ pub use simulation::{
 #[cfg(feature = "gateway")]
 pub use snapshot::{Snapshot, SnapshotAsset};
 #[cfg(feature = "gateway")]
-pub use status::{ActorStatus, AssetStatus, ControlStatus, Paused};
+pub use status::{ActorStatus, AssetStatus, ControlStatus, Paused, PlanHeld};
 #[cfg(feature = "gateway")]
 pub(crate) use steer::Control;
 #[cfg(feature = "gateway")]
