@@ -61,6 +61,7 @@ from ._result import QueryResult, WideResult
 from ._server import CommandResult, Server, serve
 from ._simulate import Simulation, simulate
 from ._site import Memcore, SeriesStats, VerifyReport, memory, open, restore
+from ._site_model import SiteModel
 from ._state import Done, Running, State
 from ._stream import Batch, Stream
 
@@ -126,6 +127,7 @@ __all__ = [
     "Session",
     "Simulation",
     "Site",
+    "SiteModel",
     "Smoothness",
     "Source",
     "State",

@@ -9,6 +9,7 @@ __all__ = [
     "Batch",
     "Bulk",
     "Column",
+    "ControlModel",
     "Device",
     "Feed",
     "Findings",
@@ -346,6 +347,17 @@ class PlanSite:
 def plan_many(
     sites: Sequence[PlanSite], how: Mapping[str, object], threads: int | None, tell: object
 ) -> list[Planned]: ...
+
+@final
+class ControlModel:
+    @staticmethod
+    def read(path: str | PathLike[str]) -> ControlModel: ...
+    @staticmethod
+    def parse(text: str) -> ControlModel: ...
+    def check(self) -> list[str]: ...
+    def tree(self) -> str: ...
+    def toml(self) -> str: ...
+    def json(self) -> str: ...
 
 @final
 class PowerNetwork:
