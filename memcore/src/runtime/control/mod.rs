@@ -63,8 +63,9 @@ pub use model_file::{SiteModelFormat, parse_site_model, read_site_model, write_s
 pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub use simulation::{
-    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
-    ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
+    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, HomeDay, PriceSeries, Prices, RecordedPower,
+    Scenario, ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, home_day, run_scenario,
+    simulate_control,
 };
 #[cfg(feature = "gateway")]
 pub use snapshot::{Snapshot, SnapshotAsset};

@@ -393,11 +393,12 @@ impl Run {
     }
 }
 
-/// Where steps are longer than a model's periods, those become a step, and a lease three: in between nothing could be renewed.
+/// Where steps are longer than a model's periods, those become a step, and a lease ten of them: it is renewed after a third of it,
+/// and what a device did of an order is seen before.
 fn stretched(model: &SiteModel, step: Span) -> SiteModel {
     let mut model = model.clone();
     model.tick = model.tick.max(step);
-    model.lease = model.lease.max(Span::from_micros(3 * step.as_micros()));
+    model.lease = model.lease.max(Span::from_micros(10 * step.as_micros()));
     model.assets.iter_mut().for_each(|asset| asset.period = asset.period.max(step));
     model.externals.iter_mut().for_each(|external| {
         external.silent_after = external.silent_after.max(Span::from_micros(3 * step.as_micros()));
