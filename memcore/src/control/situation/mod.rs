@@ -14,6 +14,7 @@ pub use demand::Demand;
 use demand::Interval;
 use timeline::{Row, Timeline};
 
+use super::planted::{Planted, planted};
 use super::{CheckedAsset, CheckedModel, Moment, Role};
 use crate::model::{Sample, SeriesName, Span, Timestamp};
 
@@ -149,7 +150,8 @@ impl Situation {
     #[must_use]
     pub fn fresh(&self, model: &CheckedModel, place: usize, measure: Measure, now: Moment) -> Option<f64> {
         let live = self.last(place, measure)?;
-        let silent = now.elapsed.saturating_sub(live.seen) > silent_after(model, place, measure);
+        let silent = now.elapsed.saturating_sub(live.seen) > silent_after(model, place, measure)
+            && !planted(Planted::SilenceIgnored);
         (!silent && !(measure == Measure::Power && self.hangs(model, place, now))).then_some(live.value)
     }
 
