@@ -5,6 +5,8 @@
 
 mod bulk;
 mod channel;
+mod control;
+mod control_simulation;
 mod device;
 mod doctor;
 mod energy;

@@ -6,6 +6,8 @@
 mod bulk;
 mod channel;
 mod columns;
+mod control;
+mod control_simulation;
 mod describe;
 mod device;
 mod doctor;
@@ -39,6 +41,10 @@ use pyo3::prelude::*;
 mod _memcore {
     #[pymodule_export]
     use super::bulk::Bulk;
+    #[pymodule_export]
+    use super::control::Control;
+    #[pymodule_export]
+    use super::control_simulation::{SimulatedControl, simulate_control, simulate_scenario};
     #[pymodule_export]
     use super::device::Device;
     #[pymodule_export]

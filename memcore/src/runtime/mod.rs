@@ -99,7 +99,7 @@ mod server;
 mod store_config;
 
 #[cfg(feature = "cli")]
-pub(crate) use self::control::explain_from as explain_decision;
+pub(crate) use self::control::{explain_from as explain_decision, said_time};
 #[cfg(feature = "gateway")]
 pub use self::core::ServerStats;
 #[cfg(feature = "cli")]
