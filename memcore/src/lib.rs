@@ -58,13 +58,15 @@ pub use runtime::{
 #[cfg(feature = "gateway")]
 pub use runtime::{
     ActorStatus, Answered, AssetStatus, ControlConfig, ControlEvent, ControlEvents, ControlStatus, Decided, Delays,
-    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, Snapshot, SnapshotAsset, TickStatus, read_site_model,
+    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, PlanHeld, Snapshot, SnapshotAsset, TickStatus,
 };
 pub use runtime::{
     Aggregate, BackupReport, BalanceRequest, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted,
     Every, FrameOptions, Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, SiteBalance,
     StoreOptions, StoreStats, open, plan_many, read_network, restore,
 };
+#[cfg(feature = "gateway")]
+pub use runtime::{SiteModelFormat, parse_site_model, read_site_model, write_site_model};
 /// A load on a server, measured: what `memcore bench-link` does.
 #[cfg(all(feature = "gateway", feature = "client"))]
 pub mod load {
@@ -96,9 +98,9 @@ pub mod planning {
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub mod simulation {
     pub use crate::runtime::{
-        ActorsOf, AssetFigures, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
+        ActorsOf, AssetFigures, Expectation, FaultKind, Happening, HomeDay, PriceSeries, Prices, RecordedPower, Scenario,
         ScenarioAct, ScenarioEvent, ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation,
-        run_scenario, simulate_control,
+        home_day, run_scenario, simulate_control,
     };
 }
 

@@ -20,6 +20,7 @@ mod question;
 mod result;
 mod server;
 mod simulation;
+mod site_model;
 mod time;
 mod upkeep;
 

@@ -27,6 +27,7 @@ mod runtime;
 mod server;
 mod simulation;
 mod site;
+mod site_model;
 mod told;
 mod walk;
 
@@ -68,6 +69,8 @@ mod _memcore {
     use super::simulation::Simulation;
     #[pymodule_export]
     use super::site::Site;
+    #[pymodule_export]
+    use super::site_model::ControlModel;
     #[pymodule_export]
     use super::walk::{Walking, clear_sky, forecast_from_past, forecast_score, method_score, walk};
 

@@ -75,6 +75,7 @@ from ._result import QueryResult, WideResult
 from ._server import CommandResult, Server, serve
 from ._simulate import Simulation, simulate
 from ._site import Memcore, SeriesStats, VerifyReport, memory, open, restore
+from ._site_model import SiteModel
 from ._state import Done, Running, State
 from ._stream import Batch, Stream
 
@@ -159,6 +160,7 @@ __all__ = [
     "SimulatedControl",
     "Simulation",
     "Site",
+    "SiteModel",
     "Smoothness",
     "Source",
     "State",

@@ -10,6 +10,7 @@ __all__ = [
     "Bulk",
     "Column",
     "Control",
+    "ControlModel",
     "Device",
     "Feed",
     "Findings",
@@ -386,6 +387,17 @@ class PlanSite:
 def plan_many(
     sites: Sequence[PlanSite], how: Mapping[str, object], threads: int | None, tell: object
 ) -> list[Planned]: ...
+
+@final
+class ControlModel:
+    @staticmethod
+    def read(path: str | PathLike[str]) -> ControlModel: ...
+    @staticmethod
+    def parse(text: str) -> ControlModel: ...
+    def check(self) -> list[str]: ...
+    def tree(self) -> str: ...
+    def toml(self) -> str: ...
+    def json(self) -> str: ...
 
 @final
 class PowerNetwork:

@@ -76,6 +76,8 @@ impl ControlConfig {
             }
         }
         let model = read_site_model(&file)?;
+        // What is wrong is said before anything is opened.
+        model.check().map_err(|e| e.context(file.display()))?;
         Ok(Some((file, model)))
     }
 }

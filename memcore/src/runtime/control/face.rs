@@ -37,7 +37,7 @@ impl ServerHandle {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) where the server controls nothing.
     pub fn withdraw(&self, actor: &Name, target: Option<&Target>) -> Result<usize> {
-        Ok(self.control()?.withdraw(actor, target))
+        self.control()?.withdraw(actor, target)
     }
 
     /// Adds an actor of the program's own. Every `every` it is shown the site and says what it wishes for, in a thread of its own.
@@ -70,9 +70,10 @@ impl ServerHandle {
     /// How control is: what is measured and decided of every asset, who acts, what is wrong.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where the server controls nothing.
+    /// [`NotFound`](crate::ErrorKind::NotFound) where the server controls nothing,
+    /// [`Timeout`](crate::ErrorKind::Timeout) where a decision hangs.
     pub fn control_status(&self) -> Result<ControlStatus> {
-        Ok(self.control()?.status())
+        self.control()?.status()
     }
 
     /// What was decided of an asset at a time, and why: `battery`, or a series of it such as `home1.battery.power`. It reads files: not
