@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Any, Literal
 
 from . import _memcore
-from ._control import PROGRAM, Acting, Control, Role
+from ._control import PROGRAM, Acting, Control
 from ._control_simulation import Model, model_of
 from ._hem import HemEndpoint
 from ._live import Events, Subscription
 from ._site import Memcore
+from ._site_model import AssetRole
 from ._time import Instant, Length, maybe_micros, maybe_moment, maybe_span, moment, span
 
 State = Literal["done", "refused", "expired", "unknown"]
@@ -123,7 +124,7 @@ class Server:
         power_w: float | None = None,
         *,
         reason: str,
-        role: Role | None = None,
+        role: AssetRole | None = None,
         group: str | None = None,
         low_w: float | None = None,
         high_w: float | None = None,
@@ -149,7 +150,7 @@ class Server:
         )
 
     def withdraw(
-        self, actor: str = PROGRAM, asset: str | None = None, *, role: Role | None = None, group: str | None = None
+        self, actor: str = PROGRAM, asset: str | None = None, *, role: AssetRole | None = None, group: str | None = None
     ) -> int:
         """Take back what an actor wished for a target, or for all of them, and return how many wishes stood."""
         return self.control.withdraw(actor, asset, role=role, group=group)

@@ -153,7 +153,9 @@ class SiteModel:
         """Begin a site. It is decided every ``tick``, a second unless told; commands hold for ``lease``, a minute
         unless told, and are renewed after a third of it."""
         said = {"site": site, "operator": operator, "zone": zone, "currency": currency, "tick": tick, "lease": lease}
-        self._fields: dict[str, Any] = _plain({name: value for name, value in said.items() if value is not None}, "site")
+        self._fields: dict[str, Any] = _plain(
+            {name: value for name, value in said.items() if value is not None}, "site"
+        )
         self._read: _memcore.ControlModel | None = None
 
     @classmethod
