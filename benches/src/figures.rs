@@ -1,9 +1,10 @@
 //! Prints the figures of memcore, one JSON object a line.
 //!
-//! `figures GROUP...` measures the groups named (`link`, `store`, `router`, `import`, `energy`, `doctor`, `optimize`, `growth`), all
-//! of them but `growth`, which takes long, without a name. Machines are shared and noisy: compare within one run, and trust CPU time and
-//! ratios more than the clock. `MEMCORE_FIGURES_SCALE`, such as `0.01`, makes what is measured for `growth` and large stores smaller.
+//! `figures GROUP...` measures the groups named (`link`, `store`, `router`, `import`, `energy`, `doctor`, `optimize`, `control`,
+//! `growth`), all of them but `growth`, which takes long, without a name. Machines are shared and noisy: compare within one run, and
+//! trust CPU time and ratios more than the clock. `MEMCORE_FIGURES_SCALE`, such as `0.01`, makes what is measured for `growth` and large stores smaller.
 
+mod control;
 mod doctor;
 mod energy;
 mod growth;
@@ -35,7 +36,7 @@ pub(crate) struct Figure {
 /// Measures one group.
 type Group = (&'static str, fn() -> Vec<Figure>);
 
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     ("link", link::figures),
     ("store", stored),
     ("router", routed),
@@ -43,6 +44,7 @@ const GROUPS: [Group; 8] = [
     ("energy", energy::figures),
     ("doctor", doctor::figures),
     ("optimize", optimize::figures),
+    ("control", control::figures),
     ("growth", growth::figures),
 ];
 /// Only where it is named.

@@ -65,6 +65,8 @@ pub use runtime::{
     Every, FrameOptions, Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, SiteBalance,
     StoreOptions, StoreStats, open, plan_many, read_network, restore,
 };
+#[cfg(feature = "gateway")]
+pub use runtime::{SiteModelFormat, parse_site_model, read_site_model, write_site_model};
 /// A load on a server, measured: what `memcore bench-link` does.
 #[cfg(all(feature = "gateway", feature = "client"))]
 pub mod load {
@@ -87,6 +89,11 @@ pub use runtime::{HemBoardConfig, HemConfig, HemServeConfig, LocalHem, ServedHem
 #[cfg(feature = "sim")]
 pub use runtime::{ReplayRequest, Simulation, SimulationReport, SimulationRequest, Speed, replay, simulate};
 
+/// The planner in the loop: keeps a [`control::Controller`] with a plan, from a history and prices.
+pub mod planning {
+    pub use crate::runtime::{Columns, PlannerOptions, PlannerTick, PlanningHistory, PlanningSteps, SitePlanner, Written};
+}
+
 /// Control against a simulated site: the live code under a virtual clock.
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub mod simulation {
@@ -95,11 +102,6 @@ pub mod simulation {
         ScenarioAct, ScenarioEvent, ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation,
         run_scenario, simulate_control,
     };
-}
-
-/// The planner in the loop: keeps a [`control::Controller`] with a plan, from a history and prices.
-pub mod planning {
-    pub use crate::runtime::{Columns, PlannerOptions, PlannerTick, PlanningHistory, PlanningSteps, SitePlanner, Written};
 }
 
 /// Columns of Arrow, of whatever type, as instants and numbers.

@@ -76,6 +76,8 @@ pub struct Wish {
 /// A command that follows from a decision: a value with a lease.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
+    /// Unlike that of any other order of the controller: what becomes of it is told by this number.
+    pub number: u64,
     /// The asset.
     pub asset: usize,
     /// The channel that takes it.

@@ -14,8 +14,10 @@ mod actor;
 mod arbiter;
 mod controller;
 mod decision;
+mod explain;
 mod interlock;
 mod moment;
+mod orders;
 mod planning;
 mod proposal;
 mod shape;
@@ -23,6 +25,7 @@ mod site;
 mod situation;
 #[cfg(test)]
 mod stage;
+mod status;
 
 pub use actor::{
     Actor, Day, Droop, DroopBy, FnActor, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule,
@@ -44,3 +47,4 @@ pub use site::{
     SiteModel, Steps, Storage, Tariff, Vehicle,
 };
 pub use situation::{Demand, Live, Measure, Run, Situation};
+pub use status::{OrderStatus, StandingProposal};

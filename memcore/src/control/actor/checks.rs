@@ -70,7 +70,7 @@ impl Together {
             (None, None) => controlled_of(model, &[role]),
         };
         let target = match (&members[..], group) {
-            ([], _) => return Err(Error::invalid(format!("the site has no controlled {role:?}, expected one"))),
+            ([], _) => return Err(Error::invalid(format!("the site has no controlled {role}, expected one"))),
             (_, Some(group)) => Target::Group(group.clone()),
             ([one], _) => Target::Asset(model.assets[*one].name.clone()),
             _ => Target::Role(role),
@@ -128,7 +128,7 @@ pub(super) fn the_one(model: &CheckedModel, name: Option<&Name>, role: Role) -> 
         (None, [only]) => *only,
         (None, all) => {
             return Err(Error::invalid(format!(
-                "asset is not given, and the site has {} of role {role:?}, expected one",
+                "asset is not given, and the site has {} of role {role}, expected one",
                 all.len()
             )));
         }
@@ -137,7 +137,7 @@ pub(super) fn the_one(model: &CheckedModel, name: Option<&Name>, role: Role) -> 
     if asset.role == role {
         return Ok(place);
     }
-    Err(Error::invalid(format!("asset is {}, a {:?}, expected a {role:?}", asset.name, asset.role)))
+    Err(Error::invalid(format!("asset is {}, a {}, expected a {role}", asset.name, asset.role)))
 }
 
 /// A number within a range.

@@ -19,7 +19,8 @@ impl FollowPlan {
         let (batteries, others) =
             assets.into_iter().partition::<Vec<_>, _>(|place| model.assets[*place].role == Role::Battery);
         let holds_grid = self.hold == Hold::Grid && model.grid.is_some() && !batteries.is_empty();
-        let rest = holds_grid.then(|| Rest::new(batteries.clone(), 50.0, delay, SETTLE));
+        let all = batteries.iter().chain(&others).copied().collect();
+        let rest = holds_grid.then(|| Rest::new(all, 50.0, delay, SETTLE));
         Ok(Box::new(Follower { who, batteries, others, rest, off_w: 0.0 }))
     }
 }
@@ -30,20 +31,21 @@ struct Follower {
     batteries: Vec<usize>,
     others: Vec<usize>,
     rest: Option<Rest>,
-    /// What batteries take beside their plan, so that the grid keeps to its own, in W.
+    /// What batteries take beside their plan, in W.
     off_w: f64,
 }
 
 impl Follower {
-    /// What the batteries together take beside their plan: the plan's grid less the rest of the site, less what they were to do.
+    /// What the batteries together take beside their plan: by how much PV and loads differ from it. What other assets differ, such as a
+    /// car that is not there, is left to the grid.
     fn off_w(&mut self, view: &View<'_>, plan: &PlannedPowers) -> f64 {
+        let planned = |place: usize| plan.power_w(view.model.assets[place].name.as_str(), view.now.wall);
         let seen = self.rest.as_mut().and_then(|rest| rest.look(view));
-        let grid = view.model.grid.map(|place| view.model.assets[place].name.as_str());
-        let grid_w = grid.and_then(|name| plan.power_w(name, view.now.wall));
-        let Some((seen, grid_w)) = seen.zip(grid_w) else { return 0.0 };
-        let planned = |place: &usize| plan.power_w(view.model.assets[*place].name.as_str(), view.now.wall);
-        let Some(planned_w) = self.batteries.iter().map(planned).sum::<Option<f64>>() else { return 0.0 };
-        if seen.settled { grid_w - seen.rest_w - planned_w } else { self.off_w }
+        let Some((seen, grid_w)) = seen.zip(view.model.grid.and_then(planned)) else { return 0.0 };
+        let batteries_w = self.batteries.iter().map(|place| planned(*place)).sum::<Option<f64>>();
+        let others_w = self.others.iter().filter_map(|place| planned(*place)).sum::<f64>();
+        let Some(batteries_w) = batteries_w else { return 0.0 };
+        if seen.settled { grid_w - batteries_w - others_w - seen.rest_w } else { self.off_w }
     }
 }
 
@@ -76,5 +78,5 @@ impl Actor for Follower {
 }
 
 fn absorbed(off_w: f64) -> String {
-    if off_w.abs() < 1.0 { String::new() } else { format!(", and {off_w:+.0} W keep the grid to it") }
+    if off_w.abs() < 1.0 { String::new() } else { format!(", PV and loads differ by {off_w:+.0} W") }
 }

@@ -81,8 +81,8 @@ impl Modes {
             return 0.0;
         };
         let wanted_w = surplus_w.clamp(mode.least_w, mode.most_w);
-        let steady =
-            (wanted_w - self.power_w).abs() < STEADY_W && self.power_w >= mode.least_w && self.power_w <= mode.most_w;
+        let inside = |power_w: f64| power_w > mode.least_w && power_w < mode.most_w;
+        let steady = inside(wanted_w) && inside(self.power_w) && (wanted_w - self.power_w).abs() < STEADY_W;
         if !steady {
             self.power_w = wanted_w;
         }

@@ -8,8 +8,8 @@ use crate::model::{Name, Span, written};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hold {
-    /// The grid's power of the plan: the batteries take what PV and loads differ. Their own power where the plan has none of the
-    /// grid, or its meter is lost.
+    /// The grid's power of the plan: the batteries take what PV and loads differ. What other assets of the plan differ is left to the
+    /// grid. Their own power where the plan has none of the grid, or where a meter is lost.
     #[default]
     Grid,
     /// Their own power of the plan: the grid takes what PV and loads differ.

@@ -17,6 +17,8 @@ pub enum Fault {
     SocOutside(usize),
     /// An asset draws more, or gives less or more, than was decided, for longer than it needs to follow.
     NotFollowing(usize),
+    /// An order to an asset was refused, not delivered, not confirmed, or read back as something else.
+    OrderFailed(usize),
     /// A circuit carries more than it may, margin taken off, for longer than assets need to follow.
     Overload(usize),
     /// Nothing is known of what a circuit carries: what it feeds is held at what is safe.
@@ -45,6 +47,7 @@ impl Fault {
             Self::SocLost(place) => format!("the state of charge of {} is not known", asset(place)),
             Self::SocOutside(place) => format!("the state of charge of {} is outside its bounds", asset(place)),
             Self::NotFollowing(place) => format!("{} does not follow", asset(place)),
+            Self::OrderFailed(place) => format!("an order to {} failed", asset(place)),
             Self::Overload(place) => format!("circuit {} carries too much", circuit(place)),
             Self::CircuitUnknown(place) => format!("what circuit {} carries is not known", circuit(place)),
             Self::Failsafe(place) => format!("{} is silent: its failsafe holds", external(place)),

@@ -2,6 +2,7 @@
 //! the site is from it.
 
 mod derive;
+mod expected;
 mod horizon;
 mod in_turn;
 mod reason;
@@ -11,7 +12,8 @@ mod triggers;
 
 use std::sync::Arc;
 
-pub use derive::{Derived, Expected};
+pub use derive::Derived;
+pub use expected::Expected;
 pub use horizon::PlanningGrid;
 pub use in_turn::{InTurn, Solved};
 pub use reason::Reason;

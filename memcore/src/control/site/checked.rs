@@ -99,15 +99,15 @@ impl CheckedModel {
         self.inputs.keys()
     }
 
-    /// What each series brings: a measure of the asset at that place, or of the site.
-    pub fn inputs(&self) -> impl Iterator<Item = (&SeriesName, &[(Measure, usize)])> {
-        self.inputs.iter().map(|(series, inputs)| (series, inputs.as_slice()))
-    }
-
     /// The series that brings a reading of the asset at that place.
     #[must_use]
     pub fn series_of(&self, place: usize, measure: Measure) -> Option<&SeriesName> {
         self.inputs.iter().find(|(_, brings)| brings.contains(&(measure, place))).map(|(series, _)| series)
+    }
+
+    /// What each series brings: a measure of the asset at that place, or of the site.
+    pub fn inputs(&self) -> impl Iterator<Item = (&SeriesName, &[(Measure, usize)])> {
+        self.inputs.iter().map(|(series, inputs)| (series, inputs.as_slice()))
     }
 
     /// The place of the asset of that name.

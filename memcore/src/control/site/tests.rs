@@ -347,3 +347,28 @@ fn unknown_fields_and_roles_are_refused_as_they_are_read() {
     assert!(wrong("role = \"pv\"", "role = \"solar\"").contains("unknown variant `solar`"));
     assert!(wrong("failsafe_w = 8400\n", "").contains("missing field `failsafe_w`"));
 }
+
+#[test]
+fn a_site_is_drawn_as_a_tree() {
+    let drawn = read(HOME).tree();
+    let expected = [
+        "home1: Europe/Berlin, EUR, decided every 1s, commands hold for 1m",
+        "└─ [main] 35 A, 7 kW out, 5 % kept free, measured by grid",
+        "   ├─ grid: grid meter, measured only, planned as the grid",
+        "   ├─ pv: pv, -9.8 kW to 0 W, controlled through power (W), 0 W is safe, planned as a source that can be curtailed",
+        "   ├─ battery: battery, 10 kWh, -5 kW to 5 kW, controlled through power (W), 0 W is safe, planned as a battery",
+        "   ├─ heat_pump: heat pump, 0 W to 3 kW, at least 800 W, controlled through power (W), 1 kW is safe, planned as a heat pump with its building",
+        "   ├─ household: load, measured only, planned as load",
+        "   └─ [garage] 20 A, 5 % kept free",
+        "      ├─ charger: charger, 0 W to 11.04 kW, at least 1.38 kW, vehicle of 58 kWh to 80 % by 07:00, controlled through current (A), 0 W is safe, planned as a vehicle while it is connected",
+        "      └─ washing_machine: switch, 0 W to 2.2 kW, controlled through on (on/off), 0 W is safe, planned as a load that may be shed",
+        "limit dso: 8.4 kW for charger, heat_pump, battery, 8.4 kW while control_box:limit_active is silent",
+        "group steerable: charger, heat_pump, battery",
+        "planned every 15m, 1d ahead in steps of 15m",
+        "strategies: follow_plan (50), surplus_charging (40), self_consumption (30)",
+    ];
+    assert_eq!(drawn.lines().collect::<Vec<_>>(), expected);
+    // What goes in a circle does not end up there for good.
+    let circle = home_but("name = \"main\"\n", "name = \"main\"\nwithin = \"garage\"\n").tree();
+    assert!(circle.lines().count() < 20, "{circle}");
+}

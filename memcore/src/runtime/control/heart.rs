@@ -7,6 +7,7 @@ use super::feed::Feed;
 use super::log::ControlEvent;
 use super::noting::Noting;
 use super::orders::{Heard, Numbered};
+use super::planner::SitePlanner;
 use super::status::Paused;
 use super::ticks::TickTimes;
 use crate::control::{Controller, Decision, Moment, Order};
@@ -14,6 +15,8 @@ use crate::model::{CommandId, SeriesName};
 
 pub(crate) struct Heart {
     pub(crate) controller: Controller,
+    /// Keeps the controller with a plan, where the site is planned.
+    pub(crate) planner: Option<SitePlanner>,
     pub(crate) feed: Feed,
     pub(crate) times: TickTimes,
     pub(crate) noting: Noting,
@@ -45,18 +48,24 @@ impl Heart {
         let model = controller.model();
         let (noting, held) = (Noting::new(model), vec![None; model.assets().len()]);
         let (times, last, orders, order_all) = (TickTimes::default(), None, HashMap::new(), false);
-        Self { controller, feed, times, noting, last, paused, held, orders, order_all }
+        Self { controller, planner: None, feed, times, noting, last, paused, held, orders, order_all }
     }
 
     /// Hears what has come, and decides. `number` gives each order the id of its command.
     pub(crate) fn beat(&mut self, heard: Vec<Heard>, now: Moment, mut number: impl FnMut() -> Option<CommandId>) -> Beat {
-        let Self { controller, feed, noting, .. } = self;
+        let Self { controller, planner, feed, noting, .. } = self;
         feed.drain(now, |series, sample, seen| {
             controller.read(series, sample, seen);
         });
         let mut beat = Beat::default();
         for heard in heard {
+            controller.answered(heard.order.number, &heard.state, now);
             beat.events.extend(noting.answered(controller.model(), heard, now));
+        }
+        let news = planner.as_mut().map_or(Vec::new(), |planner| planner.tick(controller, now).news);
+        for news in news {
+            let holds_until_us = controller.plan().map(|plan| plan.valid_until);
+            beat.events.push(ControlEvent::Plan { time_us: now.wall, says: news.to_string(), holds_until_us });
         }
         let mut decision = controller.tick(now);
         for order in self.take_orders(&mut decision, now) {

@@ -134,7 +134,7 @@ fn note(heart: &Heart, asset: &CheckedAsset, place: usize, power_w: f64, span: S
     let decided = heart.last.as_ref().and_then(|decision| decision.assets.get(place)?.as_ref());
     match decided {
         Some(decided) if (decided.power_w - power_w).abs() > 1.0 => {
-            let by: Vec<_> = decided.limits.iter().map(|limit| limit.cause.text(heart.controller.model())).collect();
+            let by: Vec<_> = decided.limits.iter().map(|limit| heart.controller.cause_text(limit.cause)).collect();
             let by = if by.is_empty() { "what is safe".to_owned() } else { by.join(", ") };
             format!("{power_w:.0} W {stands}; {name} gets {:.0} W now because of {by}", decided.power_w)
         }

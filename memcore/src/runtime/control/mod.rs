@@ -58,7 +58,7 @@ pub(crate) use face::none_controlled;
 #[cfg(feature = "gateway")]
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
 #[cfg(feature = "gateway")]
-pub(crate) use model_file::read_site_model;
+pub use model_file::{SiteModelFormat, parse_site_model, read_site_model, write_site_model};
 pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub use simulation::{

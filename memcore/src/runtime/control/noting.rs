@@ -161,13 +161,18 @@ impl Noting {
         Some(Decided {
             time: decision.at,
             asset: asset.name.clone(),
+            role: asset.role,
             target: setpoint.series.clone(),
             power_w: decided.power_w,
             wish: decided.wish.clone(),
             low_w: finite(decided.bounds_w.0),
             high_w: finite(decided.bounds_w.1),
             limits: limits
-                .map(|limited| LimitedBy { by: limited.cause.text(model), from_w: limited.from_w, to_w: limited.to_w })
+                .map(|limited| LimitedBy {
+                    by: controller.cause_text(limited.cause),
+                    from_w: limited.from_w,
+                    to_w: limited.to_w,
+                })
                 .collect(),
             inputs: self.inputs[place].iter().filter_map(|input| read(controller, input, now)).collect(),
             command: order.map(|order| order.id.clone()),

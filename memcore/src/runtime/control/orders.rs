@@ -3,7 +3,7 @@
 //! A thread of its own issues commands, so that no tick waits for a lock of the store or of the commander.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::control::{CheckedModel, Order};
 use crate::error::{Error, Result};
@@ -116,6 +116,18 @@ impl Desk {
             }
         }
         heard
+    }
+
+    /// Waits until every order that a device has got has its end, or a while: what waits for an absent one is not waited for.
+    pub(crate) fn settle(&self, longest: Duration) {
+        let late = Instant::now() + longest;
+        let under_way = |channel: &Channel| {
+            let state = channel.issued.as_ref().map(|issued| issued.ticket.state());
+            matches!(state, Some(CommandState::Sent | CommandState::Accepted))
+        };
+        while self.places().channels.iter().any(under_way) && Instant::now() < late {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub(crate) fn close(&self) {

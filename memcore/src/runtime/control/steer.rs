@@ -16,6 +16,7 @@ use super::heart::{Beat, Heart};
 use super::lock::SiteLock;
 use super::log::{ControlEvent, DecisionLog};
 use super::orders::{Desk, Numbered};
+use super::planner::{PlannerOptions, SitePlanner};
 use super::status::Paused;
 use super::ticks::{Due, Grid};
 use super::{history, pause};
@@ -33,6 +34,9 @@ const BEFORE: Duration = Duration::from_secs(366 * 86_400);
 
 /// The longest pause before the control thread is started again.
 const RESTART_LONGEST: Duration = Duration::from_secs(60);
+
+/// How long the last orders may take before the server goes on to shut down.
+const SETTLE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A control thread that has not decided for so long, or five ticks, hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(2);
@@ -115,6 +119,8 @@ impl Control {
         let log = DecisionLog::start(&self.site, log_size, move |events| chores.go_on(events))?;
         let _ = self.log.set(log);
         self.seed(&core);
+        let options = PlannerOptions { written: true, ..PlannerOptions::default() };
+        self.heart().planner = SitePlanner::with_thread(&self.model, core.memcore.clone(), options)?;
         self.say(ControlEvent::Started { time_us: self.moment().wall });
         let (ticking, issuing, core) = (self.clone(), self.desk.clone(), self.core.clone());
         let failed = |e| Error::io("start control", e);
@@ -293,6 +299,9 @@ impl Control {
         let [issuing, ticking] = &mut threads.into_iter().map(Some).collect::<Vec<_>>()[..] else { return };
         // Threads that panicked have said so.
         let _ = ticking.take().map(JoinHandle::join);
+        // It ends with the plan it is at, which writes to the store.
+        let planner = self.heart().planner.take();
+        drop(planner);
         let heart = self.heart();
         if heart.paused.is_none() {
             self.desk.lay(self.safe_orders(&heart));
@@ -300,6 +309,9 @@ impl Control {
         drop(heart);
         self.desk.close();
         let _ = issuing.take().map(JoinHandle::join);
+        if self.on_stop == OnStop::Safe {
+            self.desk.settle(SETTLE_WITHIN);
+        }
         self.say(ControlEvent::Stopped { time_us: self.moment().wall });
         self.log.get().into_iter().for_each(DecisionLog::close);
     }

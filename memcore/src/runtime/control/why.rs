@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::ControlConfig;
 use super::log::{Answered, ControlEvent, Decided, Stood, stood_at};
+use crate::control::Role;
 use crate::error::Result;
 use crate::model::{CommandState, Name, SeriesName, Timestamp};
 use crate::runtime::embedded::Memcore;
@@ -77,7 +78,7 @@ pub(super) fn explain(asked: &str, at: Timestamp, stood: Stood, zone: &str) -> E
 
 fn sentence(decided: &Decided, answered: Option<&Answered>, at: Timestamp, zone: &TimeZone) -> String {
     let Decided { asset, power_w, .. } = decided;
-    let mut text = format!("At {} {asset} was to {}, ", clock(at, zone), deed(*power_w));
+    let mut text = format!("At {} {asset} was to {}, ", clock(at, zone), deed(decided.role, *power_w));
     match &decided.wish {
         Some(wish) => {
             text +=
@@ -137,12 +138,20 @@ fn unknown(asked: &str, last: Option<Timestamp>, at: Timestamp, zone: &TimeZone)
     }
 }
 
-/// What an asset of that power does.
-fn deed(power_w: f64) -> String {
-    match power_w {
-        0.0 => "rest".to_owned(),
-        power if power > 0.0 => format!("take {}", watts(power)),
-        power => format!("give {}", watts(-power)),
+/// What a power means for an asset of that role.
+fn deed(role: Role, power_w: f64) -> String {
+    let amount = watts(power_w.abs());
+    match (role, power_w) {
+        (Role::Battery, 0.0) => "rest".to_owned(),
+        (Role::Charger, 0.0) => "charge nothing".to_owned(),
+        (Role::Battery | Role::Charger, ..0.0) => format!("discharge with {amount}"),
+        (Role::Battery | Role::Charger, _) => format!("charge with {amount}"),
+        (Role::Pv, 0.0) => "produce nothing".to_owned(),
+        (Role::Pv, _) => format!("produce up to {amount}"),
+        (_, 0.0) => "be off".to_owned(),
+        (Role::Genset, _) => format!("generate {amount}"),
+        (Role::Load, _) => format!("draw up to {amount}"),
+        _ => format!("run with {amount}"),
     }
 }
 

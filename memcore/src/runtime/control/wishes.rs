@@ -89,7 +89,7 @@ impl Control {
             decided_w: decided.map(|decided| decided.power_w),
             wish: decided.and_then(|decided| decided.wish.clone()),
             limited_by: decided
-                .map(|decided| decided.limits.iter().map(|limit| limit.cause.text(model)).collect())
+                .map(|decided| decided.limits.iter().map(|limit| heart.controller.cause_text(limit.cause)).collect())
                 .unwrap_or_default(),
             order: heart.noting.order_of(place).cloned(),
             held_until_us: held,

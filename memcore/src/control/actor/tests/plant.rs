@@ -1,11 +1,14 @@
 //! A site small enough to read: machines that do late what was decided, meters that tell late, and the real controller.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::scene::checked;
-use crate::control::{Controller, Decision, Moment, actors};
-use crate::model::{Sample, Span, Timestamp};
+use crate::control::{Controller, Decision, Moment, PlannedPowers, actors};
+use crate::model::{Name, Sample, Span, Timestamp};
+
+const NOON: &str = "2026-03-10T12:00:00Z";
 
 /// Something that follows its decisions.
 struct Machine {
@@ -21,6 +24,15 @@ struct Machine {
     gives: f64,
     /// State of charge and capacity in Wh.
     store: Option<(f64, f64)>,
+    plugged: bool,
+}
+
+/// A battery that gives what is missing on an island and takes what is left over; its frequency rises with what it takes.
+#[derive(Clone, Copy)]
+struct Former {
+    hz_per_w: f64,
+    soc: f64,
+    capacity_wh: f64,
 }
 
 /// What was seen at a second.
@@ -29,6 +41,7 @@ pub(super) struct Row {
     pub(super) second: u64,
     pub(super) grid_w: f64,
     pub(super) hz: f64,
+    pub(super) soc: f64,
     pub(super) powers_w: Vec<f64>,
     pub(super) decided_w: Vec<f64>,
 }
@@ -40,8 +53,8 @@ pub(super) struct Plant {
     /// How often the grid meter tells and how old that is then, in s.
     grid_meter: (u64, u64),
     grid: Vec<f64>,
-    /// Hz for each W that flows into the grid or the asset that forms it.
-    hz_per_w: Option<f64>,
+    /// What forms the grid of an island.
+    former: Option<Former>,
     wall: Timestamp,
     second: u64,
     pub(super) decision: Option<Decision>,
@@ -57,8 +70,8 @@ impl Plant {
             machines: Vec::new(),
             grid_meter: (1, 0),
             grid: Vec::new(),
-            hz_per_w: None,
-            wall: "2026-03-10T12:00:00Z".parse().unwrap(),
+            former: None,
+            wall: NOON.parse().unwrap(),
             second: 0,
             decision: None,
         }
@@ -73,7 +86,17 @@ impl Plant {
     pub(super) fn machine(mut self, name: &'static str, delay_s: u64, period_s: u64) -> Self {
         let place = self.controller.model().place(name).unwrap();
         let coming = VecDeque::new();
-        self.machines.push(Machine { name, place, delay_s, period_s, coming, power_w: 0.0, gives: 1.0, store: None });
+        self.machines.push(Machine {
+            name,
+            place,
+            delay_s,
+            period_s,
+            coming,
+            power_w: 0.0,
+            gives: 1.0,
+            store: None,
+            plugged: false,
+        });
         self
     }
 
@@ -88,16 +111,38 @@ impl Plant {
         self
     }
 
+    /// A vehicle is connected to the last machine.
+    pub(super) fn plugged(mut self) -> Self {
+        self.machines.last_mut().unwrap().plugged = true;
+        self
+    }
+
     /// The last machine gives this share of what it is asked.
     pub(super) fn gives(mut self, share: f64) -> Self {
         self.machines.last_mut().unwrap().gives = share;
         self
     }
 
-    /// The frequency rises by so many Hz for each W that is too much.
-    pub(super) fn island(mut self, hz_per_w: f64) -> Self {
-        self.hz_per_w = Some(hz_per_w);
+    /// An island without a grid meter, formed by the battery `former`.
+    pub(super) fn island(mut self, hz_per_w: f64, soc: f64, capacity_wh: f64) -> Self {
+        self.former = Some(Former { hz_per_w, soc, capacity_wh });
         self
+    }
+
+    /// A plan from now on that is the same for hours, and may be followed for one.
+    pub(super) fn plan(&mut self, powers_w: &[(&str, f64)]) {
+        let (start, name) = (self.wall, |name: &str| Name::new(name).unwrap());
+        let plan = PlannedPowers {
+            site: name("home1"),
+            made: start,
+            valid_until: start.saturating_add(Span::from_seconds(3_600)),
+            start,
+            step: Span::from_seconds(900),
+            powers: powers_w.iter().map(|(asset, power_w)| (name(asset), [*power_w; 24].into())).collect(),
+            socs: Vec::new(),
+        };
+        let now = Moment { elapsed: Duration::from_secs(10_000 + self.second), wall: self.wall };
+        self.controller.set_plan(Some(Arc::new(plan)), now).unwrap();
     }
 
     /// The wall clock is set.
@@ -121,9 +166,9 @@ impl Plant {
         }
         let grid_w = load_w(second) + self.machines.iter().map(|machine| machine.power_w).sum::<f64>();
         self.grid.push(grid_w);
-        let hz = 50.0 - self.hz_per_w.unwrap_or(0.0) * grid_w;
+        let former = self.former.as_mut().map_or((50.0, 1.0), |former| former.balance(grid_w));
         let now = Moment { elapsed: Duration::from_secs(10_000 + second), wall: self.wall };
-        self.tell(second, hz, now);
+        self.tell(second, grid_w, former, now);
         let decision = self.controller.tick(now);
         let decided = |place: usize| decision.assets[place].as_ref().map_or(0.0, |decided| decided.power_w);
         for machine in &mut self.machines {
@@ -133,30 +178,49 @@ impl Plant {
         self.decision = Some(decision);
         self.second += 1;
         self.wall = self.wall.saturating_add(Span::from_seconds(1));
-        Row { second, grid_w, hz, powers_w: self.machines.iter().map(|machine| machine.power_w).collect(), decided_w }
+        Row {
+            second,
+            grid_w,
+            hz: former.0,
+            soc: former.1,
+            powers_w: self.machines.iter().map(|machine| machine.power_w).collect(),
+            decided_w,
+        }
     }
 
     /// The meters whose turn it is.
-    fn tell(&mut self, second: u64, hz: f64, now: Moment) {
+    fn tell(&mut self, second: u64, grid_w: f64, (hz, soc): (f64, f64), now: Moment) {
         let (period_s, late_s) = self.grid_meter;
         let mut readings = Vec::new();
-        if second % period_s == 0 && self.hz_per_w.is_none() {
+        if second % period_s == 0 && self.former.is_none() {
             readings.push(("grid.power".to_owned(), self.grid[(second as usize).saturating_sub(late_s as usize)]));
         }
-        if self.hz_per_w.is_some() {
-            readings.push(("former.frequency".to_owned(), hz));
+        if self.former.is_some() {
+            let former = [("frequency", hz), ("soc", soc), ("power", -grid_w)];
+            readings.extend(former.map(|(channel, value)| (format!("former.{channel}"), value)));
         }
         for (turn, machine) in self.machines.iter().enumerate() {
             if (second + turn as u64 + 1) % machine.period_s == 0 || second == 0 {
                 readings.push((format!("{}.power", machine.name), machine.power_w));
+                readings.extend(machine.plugged.then(|| (format!("{}.connected", machine.name), 1.0)));
                 readings.extend(machine.store.map(|(soc, _)| (format!("{}.soc", machine.name), soc)));
             }
         }
+        // The devices' clocks are right.
+        let time = NOON.parse::<Timestamp>().unwrap().saturating_add(Span::from_seconds(second as i64));
         for (channel, value) in readings {
             let series = format!("home1.{channel}").parse().unwrap();
-            let taken = self.controller.read(&series, Sample { time: now.wall, value }, now);
+            let taken = self.controller.read(&series, Sample { time, value }, now);
             assert!(taken, "{channel} is an input");
         }
+    }
+}
+
+impl Former {
+    /// What it takes for a second of what the site draws: its frequency and state of charge then.
+    fn balance(&mut self, site_w: f64) -> (f64, f64) {
+        self.soc = (self.soc - site_w / 3_600.0 / self.capacity_wh).clamp(0.0, 1.0);
+        (50.0 - self.hz_per_w * site_w, self.soc)
     }
 }
 

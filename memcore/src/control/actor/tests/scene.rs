@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::control::{Actor, CheckedModel, Measure, Moment, PlannedPowers, Proposal, SiteModel, Situation, View, actors};
+use crate::control::{Actor, CheckedModel, Moment, PlannedPowers, Proposal, SiteModel, Situation, View, actors};
 use crate::model::{Name, Sample, Span, Timestamp};
 
 /// Shows readings to the first strategy of a model.
@@ -15,6 +15,8 @@ pub(super) struct Scene {
     plan: Option<Arc<PlannedPowers>>,
     price: Option<f64>,
     now: Moment,
+    /// What the devices' clocks show.
+    device: Timestamp,
 }
 
 pub(super) fn checked(toml: &str) -> CheckedModel {
@@ -24,22 +26,28 @@ pub(super) fn checked(toml: &str) -> CheckedModel {
 impl Scene {
     /// A site at noon UTC of a Tuesday.
     pub(super) fn new(model: &str) -> Self {
+        Self::at("2026-03-10T12:00:00Z", model)
+    }
+
+    /// A site at some time.
+    pub(super) fn at(wall: &str, model: &str) -> Self {
         let model = checked(model);
         let actor = actors(&model).unwrap().remove(0);
         let situation = Situation::new(&model);
         let decided_w = vec![f64::NAN; model.assets.len()];
-        let now = Moment { elapsed: Duration::from_secs(1_000), wall: "2026-03-10T12:00:00Z".parse().unwrap() };
-        Self { model, actor, situation, decided_w, plan: None, price: None, now }
+        let now = Moment { elapsed: Duration::from_secs(1_000), wall: wall.parse().unwrap() };
+        Self { model, actor, situation, decided_w, plan: None, price: None, now, device: now.wall }
     }
 
     /// Time passes.
     pub(super) fn pass(&mut self, seconds: u64) -> &mut Self {
         let wall = self.now.wall.saturating_add(Span::from_seconds(seconds as i64));
         self.now = Moment { elapsed: self.now.elapsed + Duration::from_secs(seconds), wall };
+        self.device = self.device.saturating_add(Span::from_seconds(seconds as i64));
         self
     }
 
-    /// The wall clock is set.
+    /// The wall clock is set; those of the devices are not.
     pub(super) fn clock(&mut self, wall: &str) -> &mut Self {
         self.now.wall = wall.parse().unwrap();
         self
@@ -50,7 +58,7 @@ impl Scene {
         for (channel, value) in readings {
             let channel = if channel.contains('.') { (*channel).to_owned() } else { format!("{channel}.power") };
             let series = format!("{}.{channel}", self.model.model.site).parse().unwrap();
-            let sample = Sample { time: self.now.wall, value: *value };
+            let sample = Sample { time: self.device, value: *value };
             assert!(self.situation.read(&self.model, &series, sample, self.now), "{channel} is no input");
         }
         self
@@ -111,10 +119,6 @@ impl Scene {
             format!("{}{}{}{}", proposal.target, part("=", power), part(">=", low), part("<=", high)).replace("-0", "0")
         };
         self.proposals().into_iter().map(text).collect::<Vec<_>>().join(", ")
-    }
-
-    pub(super) fn fresh(&self, asset: &str, measure: Measure) -> Option<f64> {
-        self.situation.fresh(&self.model, self.model.place(asset).unwrap(), measure, self.now)
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::control::Wish;
+use crate::control::{Role, Wish};
 use crate::model::{CommandId, CommandState, Name, SeriesName, Span, Timestamp};
 
 /// Something that control did or found. It is written into the decision log, and dashboards hear it as it happens.
@@ -47,6 +47,15 @@ pub enum ControlEvent {
         /// All that there are now; none where everything is as it should be.
         faults: Vec<String>,
     },
+    /// A plan was made, or could not be, or none holds any more.
+    Plan {
+        /// When.
+        time_us: Timestamp,
+        /// What and why, in a sentence.
+        says: String,
+        /// Until when the plan holds that holds now; none where none does.
+        holds_until_us: Option<Timestamp>,
+    },
 }
 
 /// What was decided for an asset, by what, and why.
@@ -58,6 +67,8 @@ pub struct Decided {
     pub time: Timestamp,
     /// The asset.
     pub asset: Name,
+    /// What it is to the site.
+    pub role: Role,
     /// The channel that takes the order.
     pub target: SeriesName,
     /// Its power, in W, passive sign.
@@ -142,7 +153,8 @@ impl ControlEvent {
             | Self::Stopped { time_us }
             | Self::Paused { time_us, .. }
             | Self::Resumed { time_us, .. }
-            | Self::Faults { time_us, .. } => *time_us,
+            | Self::Faults { time_us, .. }
+            | Self::Plan { time_us, .. } => *time_us,
             Self::Decided(decided) => decided.time,
             Self::Answered(answered) => answered.time,
         }

@@ -12,6 +12,7 @@ fn decided(seconds: i64, asset: &str, power_w: f64) -> ControlEvent {
     ControlEvent::Decided(Box::new(Decided {
         time: at(seconds),
         asset: Name::new(asset).unwrap(),
+        role: crate::control::Role::Charger,
         target: format!("home1.{asset}.power").parse().unwrap(),
         power_w,
         wish: None,

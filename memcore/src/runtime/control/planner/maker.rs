@@ -6,7 +6,8 @@ use super::history::PlanningHistory;
 use super::outlook::Outlook;
 use super::prices::PricesNow;
 use crate::control::{
-    CheckedModel, Derived, InTurn, PlanAnswer, PlanFailure, PlanRequest, PlannedPowers, PlanningGrid, Situation, Solved,
+    CheckedModel, Derived, Expected, InTurn, PlanAnswer, PlanFailure, PlanRequest, PlannedPowers, PlanningGrid, Situation,
+    Solved,
 };
 use crate::error::Result;
 use crate::model::{Name, Span, Timestamp};
@@ -57,11 +58,13 @@ impl PlanMaker {
     }
 
     fn made(&mut self, request: &PlanRequest, situation: &Situation) -> Result<Made> {
+        let previous = self.previous(request);
         let Self { history, outlook, .. } = self;
-        let (horizon, expected, mut said) = outlook.expect(history.as_mut(), request, situation)?;
-        let Derived { site, notices, .. } = self.model.derive(situation, request.now, &horizon, &expected)?;
+        let (expected, mut said) = outlook.expect(history.as_mut(), request, previous)?;
+        let Derived { site, notices, .. } = self.model.derive(situation, &expected, request.now)?;
         said.extend(notices);
-        let stay = self.stay(&site, request);
+        let previous = of_site(&site, &expected);
+        let stay = (!previous.is_empty()).then_some(Stay { per_kwh: 0.0, previous });
         let options = Options { time_limit: Some(SOLVER_LIMIT), ..Options::default() };
         let in_turn = self.in_turn.get_or_insert_with(|| InTurn::new(site.clone(), options));
         Ok(match in_turn.solve(&site, stay)? {
@@ -76,19 +79,17 @@ impl PlanMaker {
         })
     }
 
-    /// What the last plan has for the steps of this one, of those parts that a plan moves; None where there was none.
-    fn stay(&self, site: &Site, request: &PlanRequest) -> Option<Stay> {
-        let (start, parts) = self.last.as_ref()?;
+    /// What the last plan has for the steps of this one.
+    fn previous(&self, request: &PlanRequest) -> Vec<PreviousPower> {
+        let Some((start, parts)) = &self.last else { return Vec::new() };
         let gone = self.grid.floor(request.now.wall).since(*start).as_micros() / self.grid.step().as_micros();
-        let gone = usize::try_from(gone).ok()?;
-        let is_moved = |asset: &&Asset| !matches!(asset, Asset::Grid(_) | Asset::Pv(_) | Asset::Load(_));
-        let of = |asset: &Asset| {
-            let (_, powers) = parts.iter().find(|(name, _)| name == asset.name())?;
-            let power_w = (gone..gone + site.horizon.len()).map(|step| powers.get(step).copied()).collect();
-            Some(PreviousPower { asset: asset.name().to_owned(), power_w })
+        let Ok(gone) = usize::try_from(gone) else { return Vec::new() };
+        let steps = request.horizon.len();
+        let of = |(asset, powers): &(String, Vec<f64>)| {
+            let power_w = (gone..gone + steps).map(|step| powers.get(step).copied()).collect();
+            PreviousPower { asset: asset.clone(), power_w }
         };
-        let previous: Vec<_> = site.assets.iter().filter(is_moved).filter_map(of).collect();
-        (!previous.is_empty()).then_some(Stay { per_kwh: 0.0, previous })
+        parts.iter().map(of).collect()
     }
 }
 
@@ -97,4 +98,19 @@ fn powers(site: &Site, schedule: &Schedule) -> Vec<(String, Vec<f64>)> {
         (asset.name().to_owned(), (0..schedule.steps()).map(|step| schedule.net_power(part, step)).collect())
     };
     site.assets.iter().enumerate().map(of).collect()
+}
+
+/// The previous powers of those parts that a plan moves.
+fn of_site(site: &Site, expected: &Expected) -> Vec<PreviousPower> {
+    let steps = site.horizon.len();
+    let is_moved = |name: &str| {
+        let asset = site.assets.iter().find(|asset| asset.name() == name);
+        asset.is_some_and(|asset| !matches!(asset, Asset::Grid(_) | Asset::Pv(_) | Asset::Load(_)))
+    };
+    let moved = expected.previous.iter().filter(|previous| is_moved(&previous.asset)).cloned();
+    let cut = |mut previous: PreviousPower| {
+        previous.power_w.resize(steps, None);
+        previous
+    };
+    moved.map(cut).collect()
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use super::history::{PlanningHistory, Steps};
 use super::prices::Prices;
 use super::sky::Skies;
-use crate::control::{CheckedAsset, CheckedModel, Expected, Measure, PlanRequest, PlanningGrid, Role, Situation};
+use crate::control::{CheckedModel, Expected, Measure, PlanRequest, PlanningGrid, Role};
 use crate::error::{Error, Result};
 use crate::model::{Name, SeriesName, Span, Timestamp};
-use crate::optimize::{Asset, ClearSky, Forecast, Horizon, Load, Method, RollingPast, Site, Source, Trust};
+use crate::optimize::{Asset, ClearSky, Forecast, Horizon, Load, Method, PreviousPower, RollingPast, Site, Source, Trust};
 
 /// So much history forecasts are made from: five weeks.
 const HISTORY: Span = Span::from_seconds(35 * 86_400);
@@ -29,7 +29,7 @@ const YOUNG: Span = Span::from_seconds(86_400);
 const GROWN: Span = Span::from_seconds(14 * 86_400);
 /// A source below this share of its highest power says nothing of the sky, as at dusk.
 const DUSK: f64 = 0.05;
-/// What everything is called that no asset explains.
+/// The horizon has at least one step, and so has a forecast of it.
 const LOAD: &str = "load";
 
 /// A meter that is part of a quantity.
@@ -54,10 +54,7 @@ struct Past {
 pub(super) struct Outlook {
     model: Arc<CheckedModel>,
     grid: PlanningGrid,
-    /// What no asset explains, or the loads where there is no meter at the grid.
-    rest: Past,
-    /// Each metered load, and what plans may leave out.
-    loads: Vec<(Name, Past)>,
+    load: Past,
     sources: Vec<(Name, Past)>,
     skies: Skies,
     prices: Prices,
@@ -75,16 +72,16 @@ impl Outlook {
             let rolling = RollingPast::new(&model.model().zone, grid.step(), Timestamp::from_micros(0), keep)?;
             Ok::<_, Error>(Past { name: name.to_owned(), meters, rolling })
         };
-        let each = |of: fn(&CheckedAsset) -> bool, sign: f64| {
-            let assets = model.assets().iter().enumerate().filter(|(_, asset)| of(asset));
-            let found = assets.filter_map(|(place, asset)| Some((asset.name.clone(), meter(&model, place, sign, true)?)));
-            found.map(|(name, meter)| Ok((name.clone(), past(name.as_str(), vec![meter])?))).collect::<Result<Vec<_>>>()
+        let load = past(LOAD, load_meters(&model))?;
+        let pv = model.assets().iter().enumerate().filter(|(_, asset)| asset.role == Role::Pv);
+        let source = |(place, asset): (usize, &crate::control::CheckedAsset)| {
+            let meters = meter(&model, place, -1.0, true).into_iter().collect();
+            Ok((asset.name.clone(), past(asset.name.as_str(), meters)?))
         };
-        let rest = past(LOAD, rest_meters(&model))?;
-        let (loads, sources) = (each(is_load, 1.0)?, each(|asset| asset.role == Role::Pv, -1.0)?);
+        let sources = pv.map(source).collect::<Result<_>>()?;
         let (prices, skies) = (Prices::new(&model), Skies::new(skies, grid.clone()));
         let trust = Trust { position, ..Trust::default() };
-        Ok(Self { rest, loads, sources, prices, skies, trust, given: Vec::new(), read_anew: None, model, grid })
+        Ok(Self { load, sources, prices, skies, trust, given: Vec::new(), read_anew: None, model, grid })
     }
 
     /// The prices.
@@ -102,7 +99,7 @@ impl Outlook {
         Ok(())
     }
 
-    /// What is expected in the steps that a plan is asked for, as far as forecasts reach, and what is to be said about it.
+    /// What is expected in the steps that a plan is asked for, and what is to be said about it.
     ///
     /// # Errors
     /// Invalid where load or prices are not known well enough for a plan; those of the history.
@@ -110,36 +107,36 @@ impl Outlook {
         &mut self,
         history: &mut dyn PlanningHistory,
         request: &PlanRequest,
-        situation: &Situation,
-    ) -> Result<(Horizon, Expected, Vec<String>)> {
+        previous: Vec<PreviousPower>,
+    ) -> Result<(Expected, Vec<String>)> {
         let now = request.now.wall;
-        let (mut said, mut horizon) = (Vec::new(), request.horizon.clone());
+        let mut said = Vec::new();
         self.roll(history, now)?;
-        let (mut rest_w, mut loads_w) = self.expected_loads(history, &mut horizon, now, &mut said)?;
+        let (mut horizon, mut load_w) = (request.horizon.clone(), Vec::new());
+        self.expected_load(history, &mut horizon, now, &mut load_w, &mut said)?;
         let mut sources_w = Vec::with_capacity(self.sources.len());
         for place in 0..self.sources.len() {
             let values = self.expected_source(history, place, &mut horizon, now, &mut said)?;
             sources_w.push((self.sources[place].0.clone(), values));
         }
-        let columns = loads_w.iter_mut().chain(&mut sources_w).map(|(_, values)| values);
-        columns.chain([&mut rest_w]).for_each(|values| values.truncate(horizon.len()));
+        let steps = horizon.len();
+        load_w.truncate(steps);
+        sources_w.iter_mut().for_each(|(_, values)| values.truncate(steps));
         let (buy_per_kwh, sell_per_kwh) = self.prices.expect(history, &horizon, &mut said)?;
         let peak_so_far_w = self.peak_so_far_w(history, now)?;
-        let since = self.since(situation, request);
-        let outdoor_c = Vec::new();
-        let expected = Expected { buy_per_kwh, sell_per_kwh, sources_w, loads_w, rest_w, outdoor_c, peak_so_far_w, since };
-        Ok((horizon, expected, said))
-    }
-
-    /// For how long gensets and heat pumps have run or stood.
-    fn since(&self, situation: &Situation, request: &PlanRequest) -> Vec<(Name, Span)> {
-        let assets = self.model.assets().iter().enumerate();
-        let runs = assets.filter(|(_, asset)| matches!(asset.role, Role::Genset | Role::HeatPump));
-        let since = |(place, asset): (usize, &CheckedAsset)| {
-            let run = situation.run(place)?;
-            Some((asset.name.clone(), Span::from(request.now.elapsed.saturating_sub(run.since))))
+        let (departures, outdoor_c) = (Vec::new(), Vec::new());
+        let expected = Expected {
+            horizon,
+            load_w,
+            sources_w,
+            buy_per_kwh,
+            sell_per_kwh,
+            outdoor_c,
+            departures,
+            peak_so_far_w,
+            previous,
         };
-        runs.filter_map(since).collect()
+        Ok((expected, said))
     }
 
     /// Reads what has come since the last plan.
@@ -150,15 +147,11 @@ impl Outlook {
             self.read_anew = Some(now);
             let start = until.saturating_add(Span::from_micros(-HISTORY.as_micros()));
             let start = self.aligned(start, until);
-            self.pasts().for_each(|past| past.rolling.restart(start));
+            self.load.rolling.restart(start);
+            self.sources.iter_mut().for_each(|(_, past)| past.rolling.restart(start));
         }
-        let step = self.grid.step();
-        self.pasts().try_for_each(|past| past.roll(history, until, step))
-    }
-
-    fn pasts(&mut self) -> impl Iterator<Item = &mut Past> {
-        let each = self.loads.iter_mut().chain(&mut self.sources).map(|(_, past)| past);
-        each.chain([&mut self.rest])
+        self.load.roll(history, until, self.grid.step())?;
+        self.sources.iter_mut().try_for_each(|(_, past)| past.roll(history, until, self.grid.step()))
     }
 
     /// The first time at or after another that lies whole steps before a third.
@@ -167,33 +160,33 @@ impl Outlook {
         Timestamp::from_micros(until.as_micros() - until.since(from).as_micros() / step * step)
     }
 
-    /// What the site takes by itself: what no asset explains, and each load.
-    fn expected_loads(
+    fn expected_load(
         &mut self,
         history: &mut dyn PlanningHistory,
         horizon: &mut Horizon,
         now: Timestamp,
+        values: &mut Vec<f64>,
         said: &mut Vec<String>,
-    ) -> Result<(Vec<f64>, Vec<(Name, Vec<f64>)>)> {
+    ) -> Result<()> {
         if let Some(given) = self.taken(LOAD, horizon, now, said) {
-            return Ok((given, Vec::new()));
+            *values = given;
+            return Ok(());
         }
-        let mut loads_w = Vec::with_capacity(self.loads.len());
-        for (name, past) in &self.loads {
-            // A load that was lost is part of what no asset explains.
-            if let Some(expected) = past.expected_load(history, horizon, now, &self.trust, said).unwrap_or_default() {
-                loads_w.push((name.clone(), expected));
-            }
-        }
-        let rest = self.rest.expected_load(history, horizon, now, &self.trust, said)?;
-        let rest = match rest {
-            Some(rest) => rest,
-            None if loads_w.is_empty() => {
-                return Err(Error::invalid("the load has not been measured yet: no plan can be made"));
-            }
-            None => Vec::new(),
+        let method = if self.load.rolling.reach() < GROWN { Method::Days { days: 7 } } else { Method::WEEKDAY };
+        let lately = self.load.lately(history, now)?;
+        let Some(mut expected) = self.load.expected(method, horizon, now, &self.trust, said)? else {
+            let lately = lately.ok_or_else(|| Error::invalid("the load has not been measured yet: no plan can be made"))?;
+            said.push("the load was never measured for a step: it is taken to go on as it is".to_owned());
+            *values = vec![lately.max(0.0); horizon.len()];
+            return Ok(());
         };
-        Ok((rest, loads_w))
+        if let Some(lately) = lately {
+            let off = lately - expected[0];
+            faded(horizon, now).zip(&mut expected).for_each(|(share, value)| *value += off * share);
+        }
+        expected.iter_mut().for_each(|value| *value = value.max(0.0));
+        *values = expected;
+        Ok(())
     }
 
     fn expected_source(
@@ -305,33 +298,6 @@ impl Past {
         Ok(mean.first().copied().filter(|mean| mean.is_finite()))
     }
 
-    /// What is expected of a load, pulled to what it took lately; None where nothing is known of it.
-    ///
-    /// # Errors
-    /// As [`expected`](Self::expected).
-    fn expected_load(
-        &self,
-        history: &mut dyn PlanningHistory,
-        horizon: &Horizon,
-        now: Timestamp,
-        trust: &Trust,
-        said: &mut Vec<String>,
-    ) -> Result<Option<Vec<f64>>> {
-        let method = if self.rolling.reach() < GROWN { Method::Days { days: 7 } } else { Method::WEEKDAY };
-        let lately = self.lately(history, now)?;
-        let Some(mut expected) = self.expected(method, horizon, now, trust, said)? else {
-            let Some(lately) = lately else { return Ok(None) };
-            said.push(format!("{} was never measured for a step: it is taken to go on as it is", self.name));
-            return Ok(Some(vec![lately.max(0.0); horizon.len()]));
-        };
-        if let Some(lately) = lately {
-            let off = lately - expected[0];
-            faded(horizon, now).zip(&mut expected).for_each(|(share, value)| *value += off * share);
-        }
-        expected.iter_mut().for_each(|value| *value = value.max(0.0));
-        Ok(Some(expected))
-    }
-
     /// What is expected by its past; None where there is none.
     ///
     /// # Errors
@@ -367,23 +333,18 @@ fn faded(horizon: &Horizon, now: Timestamp) -> impl Iterator<Item = f64> {
     horizon.borders().windows(2).map(middle)
 }
 
-/// Whether what an asset takes is expected by itself: loads, and what may be left out of a plan.
-fn is_load(asset: &CheckedAsset) -> bool {
-    match asset.role {
-        Role::Load | Role::Switch | Role::HeatPump => true,
-        Role::Charger => asset.setpoint.is_none(),
-        Role::GridMeter | Role::Meter | Role::Pv | Role::Battery | Role::Genset => false,
-    }
-}
-
-/// The meters whose sum is what no asset explains: that of the grid, less those of all assets. None without a meter at the grid.
-fn rest_meters(model: &CheckedModel) -> Vec<Meter> {
-    let Some(grid) = model.grid() else { return Vec::new() };
-    let assets = (0..model.assets().len()).filter(|place| !model.assets()[*place].role.is_meter());
-    // What only takes power now and then counts as off where it was not measured.
+/// The meters whose sum is what the site takes by itself: that of the grid, less those of all that is planned; or where there is none,
+/// those of the loads.
+fn load_meters(model: &CheckedModel) -> Vec<Meter> {
+    let places = 0..model.assets().len();
+    let Some(grid) = model.grid() else {
+        let loads = places.filter(|place| matches!(model.assets()[*place].role, Role::Load | Role::Switch));
+        return loads.filter_map(|place| meter(model, place, 1.0, true)).collect();
+    };
+    let planned = places.filter(|place| model.assets()[*place].is_planned());
     let needed = |place: usize| matches!(model.assets()[place].role, Role::Pv | Role::Battery);
-    let assets = assets.filter_map(|place| meter(model, place, -1.0, needed(place)));
-    meter(model, grid, 1.0, true).into_iter().chain(assets).collect()
+    let planned = planned.filter_map(|place| meter(model, place, -1.0, needed(place)));
+    meter(model, grid, 1.0, true).into_iter().chain(planned).collect()
 }
 
 fn meter(model: &CheckedModel, place: usize, sign: f64, needed: bool) -> Option<Meter> {

@@ -288,23 +288,24 @@ pub(super) fn why(run: &Run, asset: &str, at: Timestamp) -> Result<String> {
     let place =
         model.place(asset).ok_or_else(|| Error::not_found(format!("{asset} is no asset of {}", model.model().site)))?;
     let stood = match (run.record.told_of(place, at), &model.assets()[place].setpoint) {
-        (Some(told), Some(setpoint)) => Stood::Decided(Box::new(decided(told, asset, setpoint, model)?), None),
+        (Some(told), Some(setpoint)) => Stood::Decided(Box::new(decided(told, place, setpoint, model)), None),
         _ => Stood::Unknown(None),
     };
     Ok(explain(asset, at, stood, &model.model().zone).sentence)
 }
 
 /// As the decision log of a server has it.
-fn decided(told: &Told, asset: &str, setpoint: &Setpoint, model: &CheckedModel) -> Result<Decided> {
-    let decision = &told.decision;
+fn decided(told: &Told, place: usize, setpoint: &Setpoint, model: &CheckedModel) -> Decided {
+    let (asset, decision) = (&model.assets()[place], &told.decision);
     let finite = |bound: f64| bound.is_finite().then_some(bound);
     let limits = decision.limits.iter().map(|limited| {
         let by = limited.cause.text(model);
         LimitedBy { by, from_w: limited.from_w, to_w: limited.to_w }
     });
-    Ok(Decided {
+    Decided {
         time: told.at,
-        asset: asset.parse()?,
+        asset: asset.name.clone(),
+        role: asset.role,
         target: setpoint.series.clone(),
         power_w: decision.power_w,
         wish: decision.wish.clone(),
@@ -316,7 +317,7 @@ fn decided(told: &Told, asset: &str, setpoint: &Setpoint, model: &CheckedModel) 
         answer: told.answer.clone(),
         faults: told.faults.iter().map(|fault| fault.text(model)).collect(),
         again: false,
-    })
+    }
 }
 
 /// A power for people.

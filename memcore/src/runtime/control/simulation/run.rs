@@ -278,6 +278,9 @@ impl Run {
             let name = self.model.assets()[order.asset].name.clone();
             self.note(format!("{name} refuses {:.1}: {reason}", order.value));
         }
+        if let Some(controller) = &mut self.controller {
+            controller.answered(order.number, &answer, now);
+        }
         self.record.answered(order.asset, answer);
     }
 

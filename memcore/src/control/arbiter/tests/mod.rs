@@ -1,0 +1,8 @@
+//! Whose wish wins, told as stories.
+
+mod nesting;
+mod properties;
+mod refusals;
+mod sharing;
+mod story;
+mod sums;

@@ -1,0 +1,319 @@
+//! Orders: leases that carry decisions to devices. When one is due, what became of it, and how phases are switched.
+//!
+//! - A fall in power is ordered at once, a rise where it is beyond the resolution; an order is renewed after a third of its lease.
+//! - A failed order (refused, expired, read back as something else) is given again with back-off, from one second to a minute.
+//! - Of an unknown one nobody can say what became of it. The same value is given again only after the asset's power was read since,
+//!   or after the lease has run out, when the device is at its fallback. Another value is no repetition.
+//! - Phases are switched without current: zero, then the phases, and power again only once that is confirmed.
+
+use std::time::Duration;
+
+use super::interlock::{Fault, unmetered};
+use super::{
+    AssetDecision, Cause, CheckedAsset, CheckedModel, Measure, Moment, Order, OrderStatus, SetpointUnit, Situation,
+};
+use crate::model::{CommandState, SeriesName, Span};
+
+/// The longest back-off.
+const BACK_OFF_MAX: Duration = Duration::from_secs(60);
+/// So many failures in a row, and the asset does not follow.
+const FAILURES_MAX: u32 = 3;
+/// After so long at zero no current flows, where no meter says it sooner.
+const SETTLED: Duration = Duration::from_secs(10);
+/// Below this no current flows, in W.
+const NO_POWER_W: f64 = 50.0;
+
+/// What became of an order, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Waiting,
+    Confirmed,
+    Failed,
+    Unknown,
+}
+
+/// What a channel was told last.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    number: u64,
+    value: f64,
+    at: Duration,
+    answer: Answer,
+}
+
+/// One channel that takes orders.
+#[derive(Debug, Clone, Default)]
+struct Line {
+    told: Option<Told>,
+    failures: u32,
+    retry_at: Duration,
+    fault: Option<String>,
+}
+
+/// What an asset is to be told now.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    value: f64,
+    /// A rise by less is left.
+    resolution: f64,
+    safety: bool,
+    /// Whether what is measured since the last order agrees with it, where something was.
+    agrees: Option<bool>,
+    lease: Duration,
+}
+
+impl Line {
+    /// Whether an order is due.
+    fn due(&self, wanted: &Wanted, now: Duration) -> bool {
+        let Some(told) = self.told else { return true };
+        let since = now.saturating_sub(told.at);
+        if differs(told.value, wanted.value, wanted.resolution) {
+            return wanted.safety || self.failures == 0 || now >= self.retry_at;
+        }
+        match (told.answer, wanted.agrees) {
+            (Answer::Waiting | Answer::Confirmed, _) | (Answer::Unknown, Some(true)) => since >= wanted.lease / 3,
+            (Answer::Failed, _) | (Answer::Unknown, Some(false)) => now >= self.retry_at,
+            (Answer::Unknown, None) => since >= wanted.lease,
+        }
+    }
+
+    fn answered(&mut self, number: u64, state: &CommandState, tolerance: f64, now: Duration) {
+        let Some(told) = self.told.as_mut().filter(|told| told.number == number) else { return };
+        let wrong = |read: f64| (read - told.value).abs() > tolerance.max(0.01 * told.value.abs());
+        let failed = match state {
+            CommandState::Done { read_back: Some(read) } | CommandState::Unknown { read_back: Some(read) }
+                if wrong(*read) =>
+            {
+                format!("it reads back {read} instead of {}", told.value)
+            }
+            CommandState::Done { .. } | CommandState::Unknown { read_back: Some(_) } => {
+                (told.answer, self.failures, self.fault) = (Answer::Confirmed, 0, None);
+                return;
+            }
+            CommandState::Refused { code, reason } => format!("it refused {}: {code}, {reason}", told.value),
+            CommandState::Expired => format!("{} did not reach it in time", told.value),
+            CommandState::Unknown { read_back: None } => {
+                (told.answer, self.retry_at) = (Answer::Unknown, now + Duration::from_secs(1));
+                self.fault = Some(format!("whether it took {} is not known", told.value));
+                return;
+            }
+            CommandState::Queued | CommandState::Sent | CommandState::Accepted => return,
+        };
+        told.answer = Answer::Failed;
+        self.failures = self.failures.saturating_add(1);
+        let back_off = Duration::from_secs(1 << (self.failures - 1).min(6)).min(BACK_OFF_MAX);
+        (self.retry_at, self.fault) = (now + back_off, Some(failed));
+    }
+}
+
+/// Whether a value must be told: every fall in size, a change of sign, and a rise beyond the resolution.
+fn differs(told: f64, value: f64, resolution: f64) -> bool {
+    value * told < 0.0 || value.abs() < told.abs() * (1.0 - 1e-6) || (value - told).abs() > resolution
+}
+
+/// The lines of an asset.
+#[derive(Debug, Clone, Default)]
+struct Lines {
+    setpoint: Line,
+    phases: Line,
+    /// The phases in use, once that is confirmed.
+    in_use: Option<u8>,
+}
+
+/// The orders to all assets of a site.
+#[derive(Debug, Clone, Default)]
+pub(in crate::control) struct Orders {
+    lines: Vec<Lines>,
+    given: u64,
+}
+
+impl Orders {
+    pub(in crate::control) fn new(model: &CheckedModel) -> Self {
+        Self { lines: vec![Lines::default(); model.assets.len()], given: 0 }
+    }
+
+    /// The orders that are due for what was decided.
+    pub(in crate::control) fn due(
+        &mut self,
+        model: &CheckedModel,
+        situation: &Situation,
+        decided: &[Option<AssetDecision>],
+        now: Moment,
+    ) -> Vec<Order> {
+        let mut orders = Vec::new();
+        for (place, decided) in decided.iter().enumerate() {
+            if let Some(decided) = decided
+                && decided.power_w.is_finite()
+                && exists(model, situation, place)
+            {
+                self.asset(model, situation, place, decided, now, &mut orders);
+            }
+        }
+        orders
+    }
+
+    fn asset(
+        &mut self,
+        model: &CheckedModel,
+        situation: &Situation,
+        place: usize,
+        decided: &AssetDecision,
+        now: Moment,
+        orders: &mut Vec<Order>,
+    ) {
+        let asset = &model.assets[place];
+        let Some(setpoint) = &asset.setpoint else { return };
+        let lease = model.model.lease;
+        let lines = &mut self.lines[place];
+        let switches = setpoint.phases.as_ref().filter(|_| lines.in_use != Some(decided.phases));
+        let switches = switches.filter(|_| decided.power_w != 0.0 || lines.in_use.is_some());
+        let conductors = lines.in_use.filter(|_| setpoint.phases.is_some()).unwrap_or(decided.phases);
+        let power_w = if switches.is_some() { 0.0 } else { decided.power_w };
+        let (value, fallback) = (value(asset, power_w, conductors), value(asset, asset.safe_w, conductors));
+        let agrees = lines.setpoint.told.and_then(|told| agrees(asset, situation, place, told, conductors));
+        let safety = switches.is_none() && safety(decided, value, fallback, lines.setpoint.told);
+        let wanted = Wanted { value, resolution: resolution(asset), safety, agrees, lease: lease.to_duration() };
+        if lines.setpoint.due(&wanted, now.elapsed) {
+            let series = setpoint.series.clone();
+            orders.push(tell(&mut self.given, &mut lines.setpoint, place, series, &wanted, lease, fallback, now));
+        }
+        let Some(series) = switches else {
+            return keep_phases(&mut self.given, lines, setpoint, place, lease, now, orders);
+        };
+        if no_current(lines, situation, place, now) {
+            let value = f64::from(decided.phases);
+            let wanted = Wanted { value, resolution: 0.5, safety: false, agrees: None, lease: lease.to_duration() };
+            if lines.phases.due(&wanted, now.elapsed) {
+                orders.push(tell(&mut self.given, &mut lines.phases, place, series.clone(), &wanted, lease, value, now));
+            }
+        }
+    }
+
+    /// Takes what became of an order. One that a later order of its channel stands for is left.
+    pub(in crate::control) fn answered(&mut self, model: &CheckedModel, number: u64, state: &CommandState, now: Moment) {
+        let of = |line: &Line| line.told.is_some_and(|told| told.number == number);
+        let Some(place) = self.lines.iter().position(|lines| of(&lines.setpoint) || of(&lines.phases)) else { return };
+        let lines = &mut self.lines[place];
+        if of(&lines.setpoint) {
+            return lines.setpoint.answered(number, state, resolution(&model.assets[place]), now.elapsed);
+        }
+        lines.phases.answered(number, state, 0.5, now.elapsed);
+        let told = lines.phases.told.filter(|told| told.answer == Answer::Confirmed);
+        lines.in_use = told.map(|told| told.value as u8);
+    }
+
+    /// What is wrong with orders.
+    pub(in crate::control) fn faults(&self) -> impl Iterator<Item = Fault> + '_ {
+        self.lines.iter().enumerate().flat_map(|(place, lines)| {
+            let failed = lines.setpoint.fault.is_some() || lines.phases.fault.is_some();
+            let gone = lines.setpoint.failures.max(lines.phases.failures) >= FAILURES_MAX;
+            [failed.then_some(Fault::OrderFailed(place)), gone.then_some(Fault::NotFollowing(place))].into_iter().flatten()
+        })
+    }
+
+    /// What an asset was told last.
+    pub(in crate::control) fn last(&self, place: usize) -> Option<OrderStatus> {
+        let lines = self.lines.get(place)?;
+        let told = lines.setpoint.told?;
+        let fault = lines.setpoint.fault.clone().or_else(|| lines.phases.fault.clone());
+        let (confirmed, failures) = (told.answer == Answer::Confirmed, lines.setpoint.failures.max(lines.phases.failures));
+        Some(OrderStatus { value: told.value, confirmed, failures, fault })
+    }
+}
+
+/// Renews the lease of phases that are in use.
+fn keep_phases(
+    given: &mut u64,
+    lines: &mut Lines,
+    setpoint: &super::Setpoint,
+    place: usize,
+    lease: Span,
+    now: Moment,
+    orders: &mut Vec<Order>,
+) {
+    let (Some(series), Some(told)) = (&setpoint.phases, lines.phases.told) else { return };
+    let wanted = Wanted { value: told.value, resolution: 0.5, safety: false, agrees: None, lease: lease.to_duration() };
+    if lines.phases.due(&wanted, now.elapsed) {
+        let renewed = tell(given, &mut lines.phases, place, series.clone(), &wanted, lease, told.value, now);
+        orders.push(renewed);
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "an order has that many parts")]
+fn tell(
+    given: &mut u64,
+    line: &mut Line,
+    asset: usize,
+    target: SeriesName,
+    wanted: &Wanted,
+    lease: Span,
+    fallback: f64,
+    now: Moment,
+) -> Order {
+    *given += 1;
+    // What was confirmed before says nothing of this one, but who renews is not a failure either.
+    line.told = Some(Told { number: *given, value: wanted.value, at: now.elapsed, answer: Answer::Waiting });
+    Order { number: *given, asset, target, value: wanted.value, lease, fallback, safety: wanted.safety }
+}
+
+/// Whether anything was ever heard of an asset: nothing is ordered before. Of one without a meter nothing is ever heard.
+fn exists(model: &CheckedModel, situation: &Situation, place: usize) -> bool {
+    use Measure::{Connected, CurrentL1, Power, Soc, Temperature, Voltage};
+    let measures = [Power, Soc, Connected, CurrentL1, Voltage, Temperature];
+    unmetered(&model.assets[place]) || measures.iter().any(|measure| situation.last(place, *measure).is_some())
+}
+
+/// Whether no current flows, so that phases may be switched.
+fn no_current(lines: &Lines, situation: &Situation, place: usize, now: Moment) -> bool {
+    let Some(told) = lines.setpoint.told.filter(|told| told.value == 0.0) else { return false };
+    let measured = situation.last(place, Measure::Power).filter(|live| live.seen > told.at);
+    let settled = now.elapsed.saturating_sub(told.at) >= SETTLED && told.answer == Answer::Confirmed;
+    measured.map_or(settled, |live| live.value.abs() < NO_POWER_W)
+}
+
+/// Whether the power measured since an order agrees with it.
+fn agrees(asset: &CheckedAsset, situation: &Situation, place: usize, told: Told, conductors: u8) -> Option<bool> {
+    let measured = situation.last(place, Measure::Power).filter(|live| live.seen > told.at)?;
+    let ordered_w = match asset.setpoint.as_ref()?.unit {
+        SetpointUnit::W => told.value,
+        SetpointUnit::A => told.value * asset.volts * f64::from(conductors),
+        SetpointUnit::OnOff => return Some((measured.value.abs() > NO_POWER_W) == (told.value != 0.0)),
+    };
+    Some((measured.value - ordered_w).abs() <= (0.1 * ordered_w.abs()).max(100.0))
+}
+
+/// Whether an order is one that minimum times and ramps of the device must not hold back (C5): to zero or to what is safe, because
+/// safety demands it.
+fn safety(decided: &AssetDecision, value: f64, fallback: f64, told: Option<Told>) -> bool {
+    let falls = told.is_none_or(|told| value.abs() < told.value.abs() || value == told.value);
+    let demanded = decided.limits.iter().any(|limit| limit.cause.is_safety() && limit.to_w.abs() <= limit.from_w.abs());
+    (value == 0.0 || value == fallback) && falls && demanded
+}
+
+/// A power as the setpoint channel takes it, rounded towards zero to what is worth telling.
+fn value(asset: &CheckedAsset, power_w: f64, conductors: u8) -> f64 {
+    let towards_zero = |value: f64, digit: f64| (value * digit * (1.0 + 1e-9)).trunc() / digit + 0.0;
+    match asset.setpoint.as_ref().map_or(SetpointUnit::W, |setpoint| setpoint.unit) {
+        SetpointUnit::W => towards_zero(power_w, 1.0),
+        SetpointUnit::A => towards_zero(power_w / (asset.volts * f64::from(conductors.max(1))), 100.0),
+        SetpointUnit::OnOff => f64::from(power_w != 0.0),
+    }
+}
+
+/// Changes below this are not worth an order, in the unit of the setpoint.
+fn resolution(asset: &CheckedAsset) -> f64 {
+    match asset.setpoint.as_ref().map_or(SetpointUnit::W, |setpoint| setpoint.unit) {
+        SetpointUnit::W => 10.0,
+        SetpointUnit::A => 0.1,
+        SetpointUnit::OnOff => 0.5,
+    }
+}
+
+impl Cause {
+    /// Whether safety limited, and not a wish, a device or a share.
+    #[must_use]
+    pub fn is_safety(self) -> bool {
+        use Cause::{Circuit, External, Island, Reserve, SocHigh, SocLow, Stale};
+        matches!(self, Circuit { .. } | External(_) | Island | Reserve | SocHigh | SocLow | Stale(_))
+    }
+}
