@@ -58,13 +58,15 @@ pub use runtime::{
 #[cfg(feature = "gateway")]
 pub use runtime::{
     ActorStatus, Answered, AssetStatus, ControlConfig, ControlEvent, ControlEvents, ControlStatus, Decided, Delays,
-    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, Snapshot, SnapshotAsset, TickStatus,
+    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, PlanHeld, Snapshot, SnapshotAsset, TickStatus,
 };
 pub use runtime::{
     Aggregate, BackupReport, BalanceRequest, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted,
     Every, FrameOptions, Gaps, Memcore, Progress, Query, QueryResult, RecordStream, Rule, SeriesResult, SiteBalance,
     StoreOptions, StoreStats, open, plan_many, read_network, restore,
 };
+#[cfg(feature = "gateway")]
+pub use runtime::{SiteModelFormat, parse_site_model, read_site_model, write_site_model};
 /// A load on a server, measured: what `memcore bench-link` does.
 #[cfg(all(feature = "gateway", feature = "client"))]
 pub mod load {

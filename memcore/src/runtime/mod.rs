@@ -99,7 +99,7 @@ mod server;
 mod store_config;
 
 #[cfg(feature = "cli")]
-pub(crate) use self::control::explain_from as explain_decision;
+pub(crate) use self::control::{explain_from as explain_decision, said_time};
 #[cfg(feature = "gateway")]
 pub use self::core::ServerStats;
 #[cfg(feature = "cli")]
@@ -119,7 +119,8 @@ pub use config::{AuditConfig, BusConfig, Config, GatewayConfig};
 #[cfg(feature = "gateway")]
 pub use control::{
     ActorStatus, Answered, AssetStatus, ControlConfig, ControlEvent, ControlEvents, ControlStatus, Decided, Delays,
-    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, Snapshot, SnapshotAsset, TickStatus,
+    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, PlanHeld, SiteModelFormat, Snapshot, SnapshotAsset,
+    TickStatus, parse_site_model, read_site_model, write_site_model,
 };
 #[cfg(all(feature = "adapters", feature = "sim"))]
 pub use hem::{EmulatorOptions, HemEmulator};
@@ -146,8 +147,6 @@ pub use store_config::{RetentionRule, StoreConfig, Sync};
 mod simulate;
 #[cfg(feature = "sim")]
 pub use crate::sim::{Simulation, SimulationReport, Speed};
-#[cfg(all(feature = "cli", feature = "files"))]
-pub(crate) use control::read_site_model;
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub use control::{
     Act as ScenarioAct, ActorsOf, AssetFigures, Event as ScenarioEvent, Expectation, FaultKind, Happening, HomeDay,

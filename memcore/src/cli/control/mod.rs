@@ -1,5 +1,6 @@
 //! `memcore control`: how control of a site is, why it did what it did, and what people wish for.
 
+mod check;
 mod simulate;
 mod status;
 mod why;
@@ -14,6 +15,7 @@ use crate::runtime::LocalClient;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Control {
+    Check(check::Check),
     Status(status::Status),
     Simulate(simulate::Simulate),
     Why(Why),
@@ -28,6 +30,7 @@ pub(super) enum Control {
 impl Control {
     pub(super) async fn run(&self, common: &Common) -> Result<u8> {
         match self {
+            Self::Check(check) => check.run(common),
             Self::Status(status) => status.run(common).await,
             Self::Simulate(simulate) => simulate.run(),
             Self::Why(why) => why.run(common).await,

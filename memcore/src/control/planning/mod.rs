@@ -5,7 +5,6 @@ mod derive;
 mod expected;
 mod horizon;
 mod in_turn;
-mod outline;
 mod reason;
 mod replanner;
 mod track;

@@ -119,103 +119,107 @@ pub struct Asset {
     /// What it is to the site.
     pub role: Role,
     /// The circuit that feeds it; the top one where it names none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circuit: Option<Name>,
     /// The device whose channels are meant; called as the asset unless told.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Name>,
     /// The channel of its power; `power` unless told.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power: Option<String>,
     /// The channel that takes its setpoint; without one it is not controlled.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setpoint: Option<String>,
     /// The channel that takes 1 or 3, where phases are switched.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase_setpoint: Option<String>,
     /// The channel of its state of charge (battery, vehicle).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soc: Option<String>,
     /// The channel that says whether a vehicle is connected: 1 or 0.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected: Option<String>,
     /// The channels of its currents, L1 first (meters).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub currents: Vec<String>,
     /// The channel of a voltage, in V.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voltage: Option<String>,
     /// The channel of the frequency, in Hz.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frequency: Option<String>,
     /// The channel of a temperature, in degrees Celsius (heat pump).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<String>,
     /// The unit of `setpoint`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "super::unsaid")]
     pub setpoint_unit: SetpointUnit,
     /// The lowest and highest power, in W, passive sign: a battery's `[-5000, 5000]`, an array's `[-8000, 0]`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range_w: Option<[f64; 2]>,
     /// The least power when it runs, in W, as a positive number: between it and zero it cannot run.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "super::unsaid")]
     pub least_w: f64,
     /// Its power goes in steps of so many W.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_w: Option<f64>,
     /// Its power is one of these, in W, passive sign, zero included.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels_w: Vec<f64>,
     /// How fast its power may change, in W a second.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ramp_w_per_s: Option<f64>,
     /// How long it must run at the least.
-    #[serde(default, with = "written::span")]
+    #[serde(default, with = "written::span", skip_serializing_if = "Option::is_none")]
     pub min_on: Option<Span>,
     /// How long it must rest at the least.
-    #[serde(default, with = "written::span")]
+    #[serde(default, with = "written::span", skip_serializing_if = "Option::is_none")]
     pub min_off: Option<Span>,
     /// Which conductors it uses.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "super::unsaid")]
     pub phases: PhaseUse,
     /// Volts of a phase against neutral, between current and power.
-    #[serde(default = "super::volts")]
+    #[serde(default = "super::volts", skip_serializing_if = "super::is_usual")]
     pub volts: f64,
     /// How often its meter reports; silent for three of these is lost. Five seconds unless told.
-    #[serde(default = "five_seconds", with = "written::length")]
+    #[serde(default = "five_seconds", with = "written::length", skip_serializing_if = "is_five_seconds")]
     pub period: Span,
     /// A power that is the same to the last bit for so long, while others move, comes from a meter that hangs: it is lost.
     /// Never unless told.
-    #[serde(default, with = "written::span")]
+    #[serde(default, with = "written::span", skip_serializing_if = "Option::is_none")]
     pub frozen_after: Option<Span>,
     /// What holds when nobody decides, in W: the default of control and the fallback of every command.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "super::unsaid")]
     pub safe_w: f64,
     /// What it is taken to draw when its meter is lost, in W; the highest of its range (the lowest for sources) unless told.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumed_w: Option<f64>,
     /// Loads with a lower number are shed first; never without one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shed_order: Option<u8>,
     /// What a battery stores.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<Storage>,
     /// The vehicle of a charger.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vehicle: Option<Vehicle>,
     /// What a genset costs.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fuel: Option<Fuel>,
     /// What a heat pump heats.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heat: Option<Heat>,
     /// Heat out of a unit of electricity (heat pump). 3 unless told.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cop: Option<f64>,
 }
 
 fn five_seconds() -> Span {
     Span::from_seconds(5)
+}
+
+fn is_five_seconds(period: &Span) -> bool {
+    *period == five_seconds()
 }
 
 impl Asset {
@@ -282,7 +286,7 @@ pub struct Storage {
     #[serde(default = "efficiency")]
     pub discharge_efficiency: f64,
     /// What a kWh discharged costs in wear.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "super::unsaid")]
     pub wear_per_kwh: f64,
 }
 
@@ -312,7 +316,7 @@ pub struct Vehicle {
     #[serde(default = "target")]
     pub target_soc: f64,
     /// When it leaves, by the clock of the site: `07:00`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub departure: Option<String>,
     /// The share of what flows in that is stored. 0.9 unless told.
     #[serde(default = "vehicle_efficiency")]
@@ -334,9 +338,9 @@ pub struct Fuel {
     /// A kWh at the margin.
     pub marginal_per_kwh: f64,
     /// An hour without load.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "super::unsaid")]
     pub no_load_per_h: f64,
     /// A start.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "super::unsaid")]
     pub start_cost: f64,
 }

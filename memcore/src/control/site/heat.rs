@@ -24,13 +24,13 @@ pub struct HeatBuilding {
     #[serde(default = "comfortable")]
     pub comfort_min_c: f64,
     /// The highest temperature that is comfortable, in degrees Celsius; none unless told.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comfort_max_c: Option<f64>,
     /// Gains of sun and people, in W.
     #[serde(default)]
     pub gains_w: f64,
     /// What each kelvin outside comfort costs an hour; the price of shortage of plans unless told.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discomfort_per_k_h: Option<f64>,
 }
 

@@ -7,6 +7,7 @@ mod checked;
 mod heat;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use asset::{Asset, Fuel, PhaseUse, Role, SetpointUnit, Storage, Vehicle};
 pub use build::Part;
@@ -42,28 +43,28 @@ pub struct SiteModel {
     #[serde(default = "minute", with = "written::length")]
     pub lease: Span,
     /// What there is.
-    #[serde(default, rename = "asset", alias = "assets")]
+    #[serde(default, rename = "asset", alias = "assets", skip_serializing_if = "Vec::is_empty")]
     pub assets: Vec<Asset>,
     /// Fuses, each within another or at the top.
-    #[serde(default, rename = "circuit", alias = "circuits")]
+    #[serde(default, rename = "circuit", alias = "circuits", skip_serializing_if = "Vec::is_empty")]
     pub circuits: Vec<Circuit>,
     /// Assets that are wished for together.
-    #[serde(default, rename = "group", alias = "groups")]
+    #[serde(default, rename = "group", alias = "groups", skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group>,
     /// Limits that come from outside, such as a grid operator's dimming.
-    #[serde(default, rename = "external", alias = "externals")]
+    #[serde(default, rename = "external", alias = "externals", skip_serializing_if = "Vec::is_empty")]
     pub externals: Vec<ExternalLimit>,
     /// What energy costs.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tariff: Option<Tariff>,
     /// How the site lives without the grid.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub island: Option<Island>,
     /// How plans are made and followed; none are made without it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planning: Option<Planning>,
     /// Who proposes, of those that are built in.
-    #[serde(default, rename = "strategy", alias = "strategies")]
+    #[serde(default, rename = "strategy", alias = "strategies", skip_serializing_if = "Vec::is_empty")]
     pub strategies: Vec<StrategyConfig>,
 }
 
@@ -94,25 +95,25 @@ pub struct Circuit {
     /// What the site calls it.
     pub name: Name,
     /// The circuit that feeds it; at the top without one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Name>,
     /// The most current of each phase, in A.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_a: Option<f64>,
     /// The most power in, over all phases, in W.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub import_limit_w: Option<f64>,
     /// The most power out, over all phases, in W, as a positive number.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export_limit_w: Option<f64>,
     /// Volts of a phase against neutral.
-    #[serde(default = "volts")]
+    #[serde(default = "volts", skip_serializing_if = "is_usual")]
     pub volts: f64,
     /// How many phases it has: 1 or 3.
     #[serde(default = "three")]
     pub phases: u8,
     /// The asset (a grid meter or meter) that measures all of it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meter: Option<Name>,
     /// The share of its limits that is kept free. 0.05 unless told.
     #[serde(default = "margin")]
@@ -121,6 +122,15 @@ pub struct Circuit {
 
 fn volts() -> f64 {
     230.0
+}
+
+fn is_usual(volts: &f64) -> bool {
+    *volts == self::volts()
+}
+
+/// What nobody said is not written either.
+fn unsaid<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn three() -> u8 {
@@ -140,7 +150,7 @@ pub struct Group {
     /// Its assets.
     pub members: Vec<Name>,
     /// How its power is shared out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unsaid")]
     pub share_by: ShareBy,
 }
 
@@ -168,10 +178,10 @@ pub struct ExternalLimit {
     /// The channel that brings it, as `device:channel`: a power (W) that limits, or a state where 1 means `limit_w` holds.
     pub signal: String,
     /// The assets whose sum is limited; the grid connection where none are named.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<Name>,
     /// The most power in, in W, while a state says so.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_w: Option<f64>,
     /// What holds when the signal is silent for `silent_after`, in W.
     pub failsafe_w: f64,
@@ -196,17 +206,22 @@ fn two_hours() -> Span {
 #[serde(deny_unknown_fields, default)]
 pub struct Tariff {
     /// A kWh bought, where it is the same at all times.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub buy_per_kwh: Option<f64>,
     /// A kWh sold, where it is the same at all times.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sell_per_kwh: Option<f64>,
     /// The series with prices of kWh bought, as `device:channel` of the site.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub buy_series: Option<String>,
     /// The series with prices of kWh sold, as `device:channel` of the site.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sell_series: Option<String>,
     /// What each kW of the highest mean of an interval costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub demand_per_kw: Option<f64>,
     /// The interval of the demand charge. A quarter of an hour unless told.
-    #[serde(with = "written::span")]
+    #[serde(with = "written::span", skip_serializing_if = "Option::is_none")]
     pub demand_interval: Option<Span>,
 }
 
@@ -217,13 +232,13 @@ pub struct Island {
     /// The channel that says whether the grid is there, as `device:channel`: 1 or 0.
     pub grid_present: String,
     /// The asset that forms the grid meanwhile.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forming: Option<Name>,
     /// The power that must stay ready, in W.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unsaid")]
     pub reserve_w: f64,
     /// The state of charge below which batteries give nothing while the grid is there.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "unsaid")]
     pub reserve_soc: f64,
 }
 

@@ -347,3 +347,76 @@ fn unknown_fields_and_roles_are_refused_as_they_are_read() {
     assert!(wrong("role = \"pv\"", "role = \"solar\"").contains("unknown variant `solar`"));
     assert!(wrong("failsafe_w = 8400\n", "").contains("missing field `failsafe_w`"));
 }
+
+#[test]
+fn a_site_is_drawn_as_a_tree() {
+    let drawn = read(HOME).tree();
+    let expected = [
+        "home1: Europe/Berlin, EUR, decided every 1s, commands hold for 1m",
+        "└─ [main] 35 A, 7 kW out, 5 % kept free, measured by grid",
+        "   ├─ grid: grid meter, measured only, planned as the grid",
+        "   ├─ pv: pv, -9.8 kW to 0 W, controlled through power (W), 0 W is safe, planned as a source that can be curtailed",
+        "   ├─ battery: battery, 10 kWh, -5 kW to 5 kW, controlled through power (W), 0 W is safe, planned as a battery",
+        "   ├─ heat_pump: heat pump, 0 W to 3 kW, at least 800 W, controlled through power (W), 1 kW is safe, planned as a heat pump with its building",
+        "   ├─ household: load, measured only, planned as load",
+        "   └─ [garage] 20 A, 5 % kept free",
+        "      ├─ charger: charger, 0 W to 11.04 kW, at least 1.38 kW, vehicle of 58 kWh to 80 % by 07:00, controlled through current (A), 0 W is safe, planned as a vehicle while it is connected",
+        "      └─ washing_machine: switch, 0 W to 2.2 kW, controlled through on (on/off), 0 W is safe, planned as a load that may be shed",
+        "limit dso: 8.4 kW for charger, heat_pump, battery, 8.4 kW while control_box:limit_active is silent",
+        "group steerable: charger, heat_pump, battery",
+        "planned every 15m, 1d ahead in steps of 15m",
+        "strategies: follow_plan (50), surplus_charging (40), self_consumption (30)",
+    ];
+    assert_eq!(drawn.lines().collect::<Vec<_>>(), expected);
+    // What goes in a circle does not end up there for good.
+    let circle = home_but("name = \"main\"\n", "name = \"main\"\nwithin = \"garage\"\n").tree();
+    assert!(circle.lines().count() < 20, "{circle}");
+}
+
+/// The fields of a part of the file, as whoever reads it would list them to one who wrote another.
+fn fields(part: &str) -> Vec<String> {
+    let text = match part {
+        "" => "site = \"home1\"\nno_field = 1".to_owned(),
+        "tariff" | "planning" => format!("site = \"home1\"\n[{part}]\nno_field = 1"),
+        "island" => "site = \"home1\"\n[island]\ngrid_present = \"a:b\"\nno_field = 1".to_owned(),
+        "asset" | "circuit" | "group" | "external" => format!("site = \"home1\"\n[[{part}]]\nno_field = 1"),
+        within => format!("site = \"home1\"\n[[asset]]\nname = \"a\"\nrole = \"load\"\n[asset.{within}]\nno_field = 1"),
+    };
+    let told = toml::from_str::<SiteModel>(&text).unwrap_err().message().to_owned();
+    let (_, expected) = told.split_once("expected ").unwrap_or_else(|| panic!("{part}: {told}"));
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_field_is_in_the_page() {
+    const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/control.md"));
+    let site_file = PAGE.split("## The site file").nth(1).unwrap();
+    let parts = [
+        ("", "### The site\n"),
+        ("asset", "### `[[asset]]`"),
+        ("storage", "| field of `storage`"),
+        ("vehicle", "| field of `vehicle`"),
+        ("fuel", "| field of `fuel`"),
+        ("heat.building", "| field of `heat.building`"),
+        ("heat.tank", "| field of `heat.tank`"),
+        ("circuit", "### `[[circuit]]`"),
+        ("group", "| field of `group`"),
+        ("external", "| field of `external`"),
+        ("tariff", "| field of `tariff`"),
+        ("island", "| field of `island`"),
+        ("planning", "| field of `planning`"),
+    ];
+    for (part, heading) in parts {
+        let (_, after) = site_file.split_once(heading).unwrap_or_else(|| panic!("{heading} is missing"));
+        let rows: Vec<_> = after.lines().skip_while(|line| !line.starts_with("|---")).skip(1).collect();
+        let rows = rows.into_iter().take_while(|line| line.starts_with('|'));
+        let names = rows.filter_map(|row| row.split('|').nth(1));
+        let written: Vec<String> = names.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
+        let aliases = ["assets", "circuits", "groups", "externals", "strategies"];
+        let mut known: Vec<_> = fields(part).into_iter().filter(|name| !aliases.contains(&name.as_str())).collect();
+        let mut written: Vec<_> = written.into_iter().collect();
+        known.sort();
+        written.sort();
+        assert_eq!(written, known, "{heading}");
+    }
+}

@@ -72,7 +72,9 @@ pub(super) struct Chores {
 
 impl Chores {
     pub(super) fn new(control: &Arc<Control>, series: DecidedSeries) -> Self {
-        Self { prices: Prices::of(&control.model), control: Arc::downgrade(control), series, looked: None }
+        // A planner looks at prices by itself.
+        let prices = Prices::of(&control.model).filter(|_| control.model.model().planning.is_none());
+        Self { prices, control: Arc::downgrade(control), series, looked: None }
     }
 
     /// Those events were written.
@@ -91,7 +93,8 @@ impl Chores {
         {
             self.looked = Some(Instant::now());
             let (buy, sell) = prices.at(&core, control.moment().wall);
-            control.heart().controller.set_prices(buy, sell);
+            // Where a decision hangs, prices come too late anyway.
+            control.heart_soon().into_iter().for_each(|mut heart| heart.controller.set_prices(buy, sell));
         }
     }
 }

@@ -34,6 +34,8 @@ mod orders;
 #[cfg(feature = "gateway")]
 mod pause;
 mod planner;
+#[cfg(feature = "gateway")]
+mod said;
 #[cfg(all(feature = "gateway", feature = "files"))]
 mod simulation;
 #[cfg(feature = "gateway")]
@@ -58,8 +60,11 @@ pub(crate) use face::none_controlled;
 #[cfg(feature = "gateway")]
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
 #[cfg(feature = "gateway")]
-pub(crate) use model_file::read_site_model;
+pub use model_file::{SiteModelFormat, parse_site_model, read_site_model, write_site_model};
+#[cfg(feature = "gateway")]
 pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
+#[cfg(all(feature = "gateway", feature = "cli"))]
+pub(crate) use said::said_time;
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub use simulation::{
     Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, HomeDay, PriceSeries, Prices, RecordedPower,
@@ -69,7 +74,7 @@ pub use simulation::{
 #[cfg(feature = "gateway")]
 pub use snapshot::{Snapshot, SnapshotAsset};
 #[cfg(feature = "gateway")]
-pub use status::{ActorStatus, AssetStatus, ControlStatus, Paused};
+pub use status::{ActorStatus, AssetStatus, ControlStatus, Paused, PlanHeld};
 #[cfg(feature = "gateway")]
 pub(crate) use steer::Control;
 #[cfg(feature = "gateway")]

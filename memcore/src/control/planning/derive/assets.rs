@@ -4,7 +4,7 @@ use super::Making;
 use super::bounds::Bounds;
 use crate::control::site::{Heat, HeatBuilding, HeatTank};
 use crate::control::{CheckedAsset, Measure, PhaseUse, Role, Steps};
-use crate::model::{Name, Span};
+use crate::model::Name;
 use crate::optimize::{Battery, Building, Charging, Ev, Genset, HeatPump, Load, Phases, Session, Source, Tank, Terminal};
 
 /// What a kWh of a genset counts as where nothing is said of its fuel.
@@ -73,19 +73,21 @@ impl Making<'_> {
         let soc = self.fresh(place, Measure::Soc).ok_or("its state of charge is not known")?;
         let least = (0..self.horizon.len()).map(|step| bounds.high_w(place, step)).fold(asset.high_w, f64::min);
         let charging = charging(asset, least)?;
-        let departure = asset.departure.and_then(|time| time.next_after(self.horizon.start(), &self.model.zone));
+        let start = self.horizon.start();
+        let told = self.expected.departures.iter().find(|(name, leaves)| *name == asset.name && *leaves > start);
+        let by_clock = || asset.departure.and_then(|time| time.next_after(start, &self.model.zone));
+        let departure = told.map(|(_, leaves)| *leaves).or_else(by_clock);
         let capacity_wh = vehicle.capacity_wh;
         let session = Session {
-            arrival: self.horizon.start(),
+            arrival: start,
             departure: departure.unwrap_or(self.horizon.end()),
             initial_wh: (soc * capacity_wh).clamp(0.0, capacity_wh),
             target_wh: vehicle.target_soc * capacity_wh,
             limit_wh: None,
         };
-        let charges = self.fresh(place, Measure::Power).is_some_and(|power| power > 0.5 * asset.least_w.max(1.0));
         let ev = Ev::new(asset.name.as_str(), capacity_wh, vec![session], charging)
             .charge_efficiency(vehicle.charge_efficiency)
-            .initially_charging(charges);
+            .initially_charging(self.runs(place));
         Ok(ev.discharge_limit_w((-asset.low_w).max(0.0)))
     }
 
@@ -105,7 +107,7 @@ impl Making<'_> {
         let mut pump = HeatPump::new(asset.name.as_str(), most, cop, heat).min_w(least_w(asset));
         pump.min_on = asset.described.min_on;
         pump.min_off = asset.described.min_off;
-        (pump.initially_on, pump.initial_since) = self.running(place);
+        pump.initially_on = self.runs(place);
         Ok(pump)
     }
 
@@ -143,19 +145,18 @@ impl Making<'_> {
             None => self.notices.push(format!("{name}: no fuel is given, so that a kWh of it counts as {FUEL_PER_KWH}")),
         }
         (genset.min_up, genset.min_down) = (asset.described.min_on, asset.described.min_off);
-        (genset.initially_on, genset.initial_since) = self.running(place);
-        if asset.ramp_w_per_s.is_finite() {
-            genset.ramp_w_per_min = Some(60.0 * asset.ramp_w_per_s);
-        }
+        genset.initially_on = self.runs(place);
+        // A ramp that is done within a step binds no plan.
+        let step_min = self.horizon.step_hours().into_iter().fold(0.0, f64::max) * 60.0;
+        let ramp_w_per_min = 60.0 * asset.ramp_w_per_s;
+        genset.ramp_w_per_min = (ramp_w_per_min * step_min < most).then_some(ramp_w_per_min);
         Ok(genset)
     }
 
-    /// Whether something runs, and for how long it has or has not.
-    fn running(&self, place: usize) -> (bool, Option<Span>) {
-        let asset = &self.model.assets[place];
-        let power = self.fresh(place, Measure::Power).unwrap_or(0.0).abs();
-        let since = self.expected.since.iter().find(|(name, _)| *name == asset.name).map(|(_, since)| *since);
-        (power > 0.5 * asset.least_w.max(1.0), since)
+    /// Whether something runs now, told by its power. Since when is not known here: control itself keeps least times.
+    fn runs(&self, place: usize) -> bool {
+        let least = self.model.assets[place].least_w.max(1.0);
+        self.fresh(place, Measure::Power).is_some_and(|power| power.abs() > 0.5 * least)
     }
 
     pub(super) fn source(&mut self, asset: &CheckedAsset) -> Source {
@@ -168,14 +169,19 @@ impl Making<'_> {
         Source::new(asset.name.as_str(), positive).curtailable(asset.setpoint.is_some())
     }
 
-    pub(super) fn load(&self, asset: &CheckedAsset) -> Option<Load> {
-        let expected = self.expected.load_w(&asset.name)?;
-        let load = Load::new(asset.name.as_str(), expected.iter().map(|power| power.max(0.0)).collect::<Vec<_>>());
-        let shed = asset.described.shed_order.filter(|_| asset.setpoint.is_some());
-        Some(match shed {
-            Some(order) => load.priority(self.shed_rank(order, &asset.name)),
-            None => load,
-        })
+    /// A load that may be shed, of what it takes now, as far as so much is expected at all: the rest of what is expected is everything
+    /// else's. None where it is not shed.
+    pub(super) fn shed(&mut self, place: usize) -> Option<Load> {
+        let asset = &self.model.assets[place];
+        let order = asset.described.shed_order.filter(|_| asset.setpoint.is_some())?;
+        let takes = self.fresh(place, Measure::Power).filter(|power| *power > 0.0)?;
+        let split = |all: &mut f64| {
+            let own = takes.min(*all);
+            *all -= own;
+            own
+        };
+        let own: Vec<f64> = self.load_w.iter_mut().map(split).collect();
+        Some(Load::new(asset.name.as_str(), own).priority(self.shed_rank(order, &asset.name)))
     }
 
     /// The place of a load among those that are shed, from 0; beyond 9 they are all the last.

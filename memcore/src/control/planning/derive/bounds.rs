@@ -2,7 +2,7 @@
 //! has several to choose from.
 
 use super::Making;
-use crate::control::{CheckedModel, PhaseUse, Role};
+use crate::control::{CheckedModel, Measure, PhaseUse, Role};
 use crate::optimize::{Asset, Link, Site};
 
 /// The bounds of each asset in each step, and the circuits that become buses.
@@ -46,7 +46,7 @@ impl Bounds {
         let members = &model.circuits[circuit].members;
         let moved = |place: &&usize| is_moved(model, **place);
         let others: Vec<usize> = members.iter().copied().filter(|place| !is_moved(model, *place)).collect();
-        let drawn = |step: usize| others.iter().map(|place| load_w(made, *place, step)).sum::<f64>();
+        let drawn = others.iter().map(|place| load_w(made, *place)).sum::<f64>();
         let given = |step: usize| others.iter().map(|place| source_w(made, *place, step)).sum::<f64>();
         let moved: Vec<usize> = members.iter().filter(moved).copied().collect();
         let steps = 0..made.horizon.len();
@@ -54,15 +54,15 @@ impl Bounds {
             for step in steps {
                 let (low, high) = (&mut self.low_w[only][step], &mut self.high_w[only][step]);
                 *low = low.max(-(export_w - given(step)).max(0.0));
-                *high = high.min((import_w - drawn(step)).max(0.0));
+                *high = high.min((import_w - drawn).max(0.0));
             }
             return;
         }
         let most = moved.iter().map(|place| model.assets[*place].high_w).sum::<f64>();
         let least = moved.iter().map(|place| model.assets[*place].low_w).sum::<f64>();
-        let binds = steps.into_iter().any(|step| most + drawn(step) > import_w || given(step) - least > export_w);
+        let binds = steps.into_iter().any(|step| most + drawn > import_w || given(step) - least > export_w);
         if moved.len() > 1 && binds {
-            self.buses.push((circuit, import_w, export_w));
+            self.buses.push((circuit, (import_w - drawn).max(0.0), export_w));
         }
     }
 
@@ -150,9 +150,12 @@ pub(super) fn is_moved(model: &CheckedModel, place: usize) -> bool {
     planned && (asset.setpoint.is_some() || model.forming == Some(place))
 }
 
-fn load_w(made: &Making<'_>, place: usize, step: usize) -> f64 {
-    let expected = made.expected.load_w(&made.model.assets[place].name);
-    expected.map_or(0.0, |values| values[step].max(0.0))
+/// What something that no plan moves takes on its circuit: as now; where that is not known, as is assumed.
+fn load_w(made: &Making<'_>, place: usize) -> f64 {
+    let asset = &made.model.assets[place];
+    let power =
+        if asset.role == Role::Pv { None } else { Some(made.fresh(place, Measure::Power).unwrap_or(asset.assumed_w)) };
+    power.map_or(0.0, |power| power.max(0.0))
 }
 
 fn source_w(made: &Making<'_>, place: usize, step: usize) -> f64 {

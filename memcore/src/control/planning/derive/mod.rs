@@ -8,7 +8,9 @@
 //! | heat pump with what it heats and a measured temperature | a heat pump |
 //! | genset | a genset; whether it runs is told by its power |
 //! | PV | a source of what is expected, curtailable where it is controlled |
-//! | load, switch, and whatever is left out of the above | a load of what is expected, where something is |
+//! | load or switch that is shed in an order | a load that may be shed, of what it takes now |
+//! | what is left out of the above | what it takes now, for an hour |
+//! | everything else | one load of what is expected |
 //! | grid meter | the grid, with prices, limits of the circuit at the top and those from outside |
 //! | circuit that could be overloaded | a limit of the one asset that it can hold back, or a bus of its own where there are more |
 
@@ -20,31 +22,11 @@ mod powers;
 mod tests;
 
 use self::bounds::Bounds;
+use super::Expected;
 use crate::control::{CheckedAsset, CheckedModel, Measure, Moment, Role, Situation};
 use crate::error::{Error, Result};
 use crate::model::{Name, Span};
 use crate::optimize::{Asset, Horizon, Load, Profile, Site};
-
-/// What is expected over the steps of a plan: one number per step each; empty where nothing is.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Expected {
-    /// What a kWh bought costs; that of the tariff unless told.
-    pub buy_per_kwh: Vec<f64>,
-    /// What a kWh sold brings; that of the tariff unless told.
-    pub sell_per_kwh: Vec<f64>,
-    /// What each PV asset could give, by name, in W, as positive numbers.
-    pub sources_w: Vec<(Name, Vec<f64>)>,
-    /// What each load takes, by name, in W; also of assets that a plan would leave out.
-    pub loads_w: Vec<(Name, Vec<f64>)>,
-    /// What everything takes that is no asset of the site, in W.
-    pub rest_w: Vec<f64>,
-    /// The temperature outdoors, in degrees Celsius.
-    pub outdoor_c: Vec<f64>,
-    /// The highest mean import of the billing period so far, in W.
-    pub peak_so_far_w: f64,
-    /// For how long gensets and heat pumps have run or stood, by name; longer than any least time unless told.
-    pub since: Vec<(Name, Span)>,
-}
 
 /// A site to be planned.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,63 +39,74 @@ pub struct Derived {
     pub notices: Vec<String>,
 }
 
-/// The name of the load of everything that is no asset.
-const REST: &str = "rest of the site";
+/// The load of everything that no plan moves.
+pub(crate) const LOAD: &str = "uncontrolled";
+/// What is left out of a plan is taken to go on for so long.
+const GOES_ON: Span = Span::from_seconds(3_600);
 
 impl CheckedModel {
-    /// The optimizer's site for what is known now. The first step of the horizon begins with what is measured.
+    /// The optimizer's site: as it is now, with what is expected. The first step of the horizon begins with what is measured.
     ///
     /// # Errors
     /// Invalid where something expected has not one number per step, is no number, or is of an asset that is not there, and where there
     /// is nothing to plan.
-    pub fn derive(&self, situation: &Situation, now: Moment, horizon: &Horizon, expected: &Expected) -> Result<Derived> {
-        expected.check(self, horizon)?;
-        let mut made = Making { model: self, situation, now, horizon, expected, left_out: Vec::new(), notices: Vec::new() };
+    pub fn planning_site(&self, situation: &Situation, expected: &Expected, now: Moment) -> Result<Site> {
+        self.derive(situation, expected, now).map(|derived| derived.site)
+    }
+
+    /// The same, with what was assumed and what is left out.
+    ///
+    /// # Errors
+    /// Those of [`planning_site`](Self::planning_site).
+    pub fn derive(&self, situation: &Situation, expected: &Expected, now: Moment) -> Result<Derived> {
+        expected.check(self)?;
+        let horizon = &expected.horizon;
+        let load_w = expected.load_w.iter().map(|power| power.max(0.0)).collect();
+        let (left_out, notices) = (Vec::new(), Vec::new());
+        let mut made = Making { model: self, situation, now, horizon, expected, load_w, left_out, notices };
         let bounds = Bounds::new(&made);
         let mut site = Site::new(self.model.currency, horizon.clone(), []);
         self.model.site.as_str().clone_into(&mut site.name);
         for place in 0..self.assets.len() {
-            if let Some(asset) = made.asset(place, &bounds) {
-                site.assets.push(asset);
-            }
+            site.assets.extend(made.asset(place, &bounds));
         }
-        if !expected.rest_w.is_empty() {
-            site.assets.push(Load::new(REST, expected.rest_w.clone()).into());
-        }
-        bounds.split(&mut site, self);
-        made.limited_from_outside(&mut site);
-        site.reserve = made.reserve();
         let planned = site.assets.iter().any(|asset| !matches!(asset, Asset::Grid(_) | Asset::Load(_)));
         if !planned {
             let why = made.notices.join("; ");
             return Err(Error::invalid(format!("nothing of {} can be planned: {why}", self.model.site)));
         }
+        site.assets.push(Load::new(LOAD, std::mem::take(&mut made.load_w)).into());
+        bounds.split(&mut site, self);
+        made.limited_from_outside(&mut site);
+        site.reserve = made.reserve();
         Ok(Derived { site, left_out: made.left_out, notices: made.notices })
     }
 }
 
 impl Expected {
-    fn check(&self, model: &CheckedModel, horizon: &Horizon) -> Result<()> {
+    fn check(&self, model: &CheckedModel) -> Result<()> {
+        let steps = self.horizon.len();
         let plain = [
+            ("load_w", &self.load_w),
             ("buy_per_kwh", &self.buy_per_kwh),
             ("sell_per_kwh", &self.sell_per_kwh),
-            ("rest_w", &self.rest_w),
             ("outdoor_c", &self.outdoor_c),
         ];
         let sources = self.sources_w.iter().map(|(name, values)| (name.as_str(), values));
-        let loads = self.loads_w.iter().map(|(name, values)| (name.as_str(), values));
-        for (name, _) in sources.clone().chain(loads.clone()) {
+        let named = sources.clone().map(|(name, _)| name).chain(self.departures.iter().map(|(name, _)| name.as_str()));
+        for name in named {
             if model.place(name).is_none() {
                 return Err(Error::invalid(format!("something is expected of {name}, which is no asset of the site")));
             }
         }
-        for (what, values) in plain.into_iter().chain(sources).chain(loads) {
-            if !values.is_empty() && values.len() != horizon.len() {
-                let (count, steps) = (values.len(), horizon.len());
+        for (what, values) in plain.into_iter().chain(sources) {
+            let may_be_unknown = !matches!(what, "load_w");
+            if values.len() != steps && !(values.is_empty() && may_be_unknown) {
+                let count = values.len();
                 return Err(Error::invalid(format!("expected {what} has {count} values, but the plan has {steps} steps")));
             }
             if let Some(step) = values.iter().position(|value| !value.is_finite()) {
-                let (value, start) = (values[step], horizon.starts()[step]);
+                let (value, start) = (values[step], self.horizon.starts()[step]);
                 return Err(Error::invalid(format!(
                     "expected {what} is {value} in the step from {start}, expected a number"
                 )));
@@ -125,11 +118,7 @@ impl Expected {
         Ok(())
     }
 
-    /// What is expected of an asset, in W; None where nothing is.
-    fn load_w(&self, name: &Name) -> Option<&Vec<f64>> {
-        self.loads_w.iter().find(|(of, values)| of == name && !values.is_empty()).map(|(_, values)| values)
-    }
-
+    /// What is expected of a source, in W; None where nothing is.
     fn source_w(&self, name: &Name) -> Option<&Vec<f64>> {
         self.sources_w.iter().find(|(of, values)| of == name && !values.is_empty()).map(|(_, values)| values)
     }
@@ -142,6 +131,8 @@ struct Making<'a> {
     now: Moment,
     horizon: &'a Horizon,
     expected: &'a Expected,
+    /// What no plan moves, in each step, in W; what gets a load of its own is taken off.
+    load_w: Vec<f64>,
     left_out: Vec<Name>,
     notices: Vec<String>,
 }
@@ -154,7 +145,7 @@ impl Making<'_> {
             Role::GridMeter => return Some(self.grid(asset).into()),
             Role::Meter => return None,
             Role::Pv => return Some(self.source(asset).into()),
-            Role::Load | Role::Switch => return Some(self.load(asset)?.into()),
+            Role::Load | Role::Switch => return Some(self.shed(place)?.into()),
             Role::Battery => self.battery(place, bounds).map(Asset::from),
             Role::Charger => self.vehicle(place, bounds).map(Asset::from),
             Role::HeatPump => self.heat_pump(place, bounds).map(Asset::from),
@@ -164,8 +155,7 @@ impl Making<'_> {
             Ok(asset) => Some(asset),
             Err(why) => {
                 self.leave_out(asset, why);
-                let load = Load::new(asset.name.as_str(), self.expected.load_w(&asset.name)?.clone());
-                Some(load.into())
+                self.goes_on(place).map(Asset::from)
             }
         }
     }
@@ -176,6 +166,14 @@ impl Making<'_> {
             self.left_out.push(asset.name.clone());
             self.notices.push(format!("{} is left out of the plan: {why}", asset.name));
         }
+    }
+
+    /// What an asset that is left out takes now, for an hour; None where it takes nothing.
+    fn goes_on(&self, place: usize) -> Option<Load> {
+        let power = self.fresh(place, Measure::Power).filter(|power| *power > 0.0)?;
+        let until = self.horizon.start().saturating_add(GOES_ON);
+        let takes = self.profile(|step| if self.horizon.starts()[step] < until { power } else { 0.0 });
+        Some(Load::new(self.model.assets[place].name.as_str(), takes))
     }
 
     fn fresh(&self, place: usize, measure: Measure) -> Option<f64> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Derived;
 use crate::control::{CheckedModel, PlannedPowers, Role};
-use crate::model::{Name, Span, Timestamp};
-use crate::optimize::{Asset, Heat, Plan, Quantity, Schedule, Site};
+use crate::model::{Span, Timestamp};
+use crate::optimize::{Asset, Plan, Quantity, Schedule, Site};
 
 /// How long a plan may be followed where nothing is said of planning.
 const VALID_FOR: Span = Span::from_seconds(3_600);
@@ -33,28 +33,33 @@ impl PlannedPowers {
         for (part, asset) in site.assets.iter().enumerate() {
             let Some(checked) = model.place(asset.name()).map(|place| &model.assets[place]) else { continue };
             let sign = if checked.role == Role::GridMeter { -1.0 } else { 1.0 };
-            // What is no number below zero has no sign.
-            let power = (0..schedule.steps()).map(|at| sign * schedule.net_power(part, at) + 0.0);
-            powers.push((checked.name.clone(), power.collect::<Arc<[f64]>>()));
-            socs.extend(soc(asset, &checked.name, schedule, part));
+            let power = |at: usize| (sign * schedule.net_power(part, at)).clamp(checked.low_w, checked.high_w);
+            powers.push((checked.name.clone(), (0..schedule.steps()).map(|at| tidy(power(at))).collect::<Arc<[f64]>>()));
+            socs.extend(soc(asset, schedule, part).map(|soc| (checked.name.clone(), soc)));
         }
         let valid_for = model.model.planning.as_ref().map_or(VALID_FOR, |planning| planning.valid_for);
-        let valid_until = made.saturating_add(valid_for);
+        let valid_until = made.saturating_add(valid_for).min(site.horizon.end());
         Self { site: model.model.site.clone(), made, valid_until, start, step, powers, socs }
     }
 }
 
-/// The state of charge of a store at the end of each step.
-fn soc(asset: &Asset, name: &Name, schedule: &Schedule, part: usize) -> Option<(Name, Arc<[f64]>)> {
-    let capacity_wh = match asset {
-        Asset::Battery(battery) => battery.capacity_wh,
-        Asset::Ev(ev) => ev.capacity_wh,
-        Asset::HeatPump(pump) => match &pump.heat {
-            Heat::Tank(tank) => tank.capacity_wh,
-            Heat::Building(_) => return None,
-        },
+/// A power without the noise of its last digits; what is no number below zero has no sign.
+fn tidy(power_w: f64) -> f64 {
+    (power_w * 10.0).round() / 10.0 + 0.0
+}
+
+/// The state of charge of a battery or vehicle at the end of each step. Of a vehicle that has left, the last one stands.
+fn soc(asset: &Asset, schedule: &Schedule, part: usize) -> Option<Arc<[f64]>> {
+    let (capacity_wh, leaves) = match asset {
+        Asset::Battery(battery) => (battery.capacity_wh, false),
+        Asset::Ev(ev) => (ev.capacity_wh, true),
         _ => return None,
     };
-    let energy = schedule.get(part, Quantity::Energy)?;
-    Some((name.clone(), energy.iter().map(|energy| energy / capacity_wh).collect()))
+    let mut last = 0.0;
+    let energy = schedule.get(part, Quantity::Energy)?.iter();
+    let held = energy.map(|energy| {
+        last = if leaves && *energy <= 0.0 { last } else { *energy };
+        (last / capacity_wh).clamp(0.0, 1.0)
+    });
+    Some(held.collect())
 }

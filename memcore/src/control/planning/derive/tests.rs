@@ -15,7 +15,6 @@ struct Evening {
     model: CheckedModel,
     situation: Situation,
     now: Moment,
-    horizon: Horizon,
     expected: Expected,
 }
 
@@ -27,7 +26,18 @@ impl Evening {
         let horizon = Horizon::even(wall, Span::from_seconds(900), 96).unwrap();
         let situation = Situation::new(&model);
         let now = Moment { wall, elapsed: Duration::from_secs(100) };
-        Self { model, situation, now, horizon, expected: Expected::default() }
+        let expected = Expected {
+            horizon,
+            load_w: vec![0.0; 96],
+            sources_w: Vec::new(),
+            buy_per_kwh: Vec::new(),
+            sell_per_kwh: Vec::new(),
+            outdoor_c: Vec::new(),
+            departures: Vec::new(),
+            peak_so_far_w: 0.0,
+            previous: Vec::new(),
+        };
+        Self { model, situation, now, expected }
     }
 
     /// A winter's evening: cheap from midnight to five, a car that has come home, a house that is warm enough.
@@ -41,6 +51,7 @@ impl Evening {
             ("home1.grid.power", 600.0),
             ("home1.battery.soc", 0.3),
             ("home1.charger.power", 0.0),
+            ("home1.washing_machine.power", 0.0),
             ("home1.charger.vehicle_soc", 0.4),
             ("home1.charger.connected", 1.0),
             ("home1.heat_pump.room_temperature", 20.8),
@@ -53,9 +64,9 @@ impl Evening {
         home.expected = Expected {
             buy_per_kwh: profile(|hour| if hour < 5 { 0.18 } else { 0.34 }),
             sources_w: vec![(name("pv"), profile(|hour| if (10..15).contains(&hour) { 3_000.0 } else { 0.0 }))],
-            loads_w: vec![(name("household"), profile(|hour| if (17..22).contains(&hour) { 1_500.0 } else { 400.0 }))],
+            load_w: profile(|hour| if (17..22).contains(&hour) { 1_500.0 } else { 400.0 }),
             outdoor_c: vec![2.0; 96],
-            ..Expected::default()
+            ..home.expected
         };
         home
     }
@@ -66,7 +77,7 @@ impl Evening {
     }
 
     fn derive(&self) -> Derived {
-        self.model.derive(&self.situation, self.now, &self.horizon, &self.expected).unwrap()
+        self.model.derive(&self.situation, &self.expected, self.now).unwrap()
     }
 
     fn ev(&self) -> Ev {
@@ -99,7 +110,7 @@ fn kinds(derived: &Derived) -> Vec<String> {
 fn everything_is_said_once() {
     let home = Evening::home();
     let derived = home.derive();
-    let expected = ["grid grid", "pv pv", "battery battery", "ev charger", "heat_pump heat_pump", "load household"];
+    let expected = ["grid grid", "pv pv", "battery battery", "ev charger", "heat_pump heat_pump", "load uncontrolled"];
     assert_eq!(kinds(&derived), expected);
     assert_eq!((derived.left_out.len(), derived.notices.len()), (0, 0), "{:?}", derived.notices);
     let battery = battery(&derived.site);
@@ -170,11 +181,11 @@ fn a_state_of_charge_that_is_old_is_none() {
 fn the_one_asset_that_a_circuit_can_hold_back_is_held_back() {
     // In the garage a kiln takes 4 kW: of 13.1 kW the car has what is left.
     let mut home = Evening::home();
-    home.expected.loads_w.push((name("washing_machine"), vec![4_000.0; 96]));
+    home.reads("home1.washing_machine.power", 4_000.0);
     let most = home.ev().charging.bands_w().last().unwrap().1;
     assert!((most - (20.0 * 0.95 * 690.0 - 4_000.0)).abs() < 1e-6, "{most}");
     // With 12 kW less than 6 A is left: nothing can be planned for it.
-    home.expected.loads_w[1].1[40] = 12_000.0;
+    home.reads("home1.washing_machine.power", 12_000.0);
     let derived = home.derive();
     assert!(derived.notices[0].contains("its circuit leaves 1110 W, less than its least power of 1380 W"), "{derived:?}");
 }
@@ -224,15 +235,24 @@ fn an_island_has_no_grid_keeps_its_reserve_and_sheds_in_order() {
     {
         island.reads(series, value);
     }
-    let loads = [("water_pump", 2_000.0), ("mill", 5_000.0), ("homes", 9_000.0), ("clinic", 3_000.0)];
-    island.expected.loads_w = loads.into_iter().map(|(load, power)| (name(load), vec![power; 96])).collect();
+    for (load, power) in [("water_pump", 2_000.0), ("mill", 5_000.0), ("homes", 9_000.0)] {
+        island.reads(&format!("village.{load}.power"), power);
+    }
+    // At night nobody mills: so much is not even expected.
+    island.expected.load_w = (0..96).map(|step| if step < 40 { 12_000.0 } else { 19_000.0 }).collect();
     let derived = island.derive();
     let priorities = derived.site.assets.iter().filter_map(|asset| match asset {
-        Asset::Load(load) => Some((load.name.as_str(), load.priority)),
+        Asset::Load(load) => Some((load.name.as_str(), load.priority, load.power_w.at(0), load.power_w.at(50))),
         _ => None,
     });
     let priorities: Vec<_> = priorities.collect();
-    assert_eq!(priorities, [("water_pump", Some(0)), ("mill", Some(1)), ("homes", Some(2)), ("clinic", None)]);
+    let expected = [
+        ("water_pump", Some(0), 2_000.0, 2_000.0),
+        ("mill", Some(1), 5_000.0, 5_000.0),
+        ("homes", Some(2), 5_000.0, 9_000.0),
+        ("uncontrolled", None, 0.0, 3_000.0),
+    ];
+    assert_eq!(priorities, expected);
     let genset =
         derived.site.assets.iter().find_map(|asset| if let Asset::Genset(genset) = asset { Some(genset) } else { None });
     let genset = genset.unwrap();
@@ -256,14 +276,12 @@ fn what_is_expected_of_nobody_or_is_no_number_is_refused() {
     let refused = |change: fn(&mut Expected)| {
         let mut home = Evening::home();
         change(&mut home.expected);
-        home.model.derive(&home.situation, home.now, &home.horizon, &home.expected).unwrap_err().message().to_owned()
+        home.model.derive(&home.situation, &home.expected, home.now).unwrap_err().message().to_owned()
     };
     assert!(refused(|e| e.sources_w[0].0 = name("roof")).contains("something is expected of roof, which is no asset"));
     assert!(refused(|e| e.buy_per_kwh.truncate(95)).contains("buy_per_kwh has 95 values, but the plan has 96 steps"));
-    assert!(
-        refused(|e| e.loads_w[0].1[4] = f64::NAN)
-            .contains("expected household is NaN in the step from 2026-01-10T22:00:00Z")
-    );
+    assert!(refused(|e| e.load_w[4] = f64::NAN).contains("expected load_w is NaN in the step from 2026-01-10T22:00:00Z"));
+    assert!(refused(|e| e.load_w.clear()).contains("load_w has 0 values"));
     assert!(refused(|e| e.peak_so_far_w = -1.0).contains("peak_so_far_w is -1"));
 }
 
@@ -298,20 +316,21 @@ fn a_home_charges_at_night_and_its_car_is_full_at_seven() {
     assert!(battery[76..96].iter().sum::<f64>() < -1_000.0, "{battery:?}");
     assert!(soc("battery").iter().all(|soc| (0.1 - 1e-6..=1.0 + 1e-6).contains(soc)));
     assert!(soc("battery")[95] >= 0.55 - 1e-6);
-    // What comes from the grid is what all others take.
+    // What comes from the grid is what all others take, and what nobody controls.
     for step in 0..96 {
-        let others: f64 =
-            powers.powers.iter().filter(|(of, _)| of.as_str() != "grid").map(|(_, column)| column[step]).sum();
-        assert!((grid[step] - others).abs() < 1e-3, "{step}: {} and {others}", grid[step]);
+        let assets = powers.powers.iter().filter(|(of, _)| of.as_str() != "grid");
+        let moved: f64 = assets.map(|(_, column)| column[step]).sum();
+        let others = moved + home.expected.load_w[step];
+        assert!((grid[step] - others).abs() < 1.0, "{step}: {} and {others}", grid[step]);
     }
 }
 
 #[test]
 fn a_plan_of_what_is_left_of_a_step_has_the_steps_of_the_clock() {
     let mut home = Evening::home();
-    let mut borders = home.horizon.borders().to_vec();
+    let mut borders = home.expected.horizon.borders().to_vec();
     borders[0] = "2026-01-10T22:07:00+01:00".parse().unwrap();
-    home.horizon = Horizon::new(borders).unwrap();
+    home.expected.horizon = Horizon::new(borders).unwrap();
     home.expected.outdoor_c.clear();
     let derived = home.derive();
     let powers = PlannedPowers::of_schedule(
