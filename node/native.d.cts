@@ -340,6 +340,22 @@ export declare class NativeSiteBalance {
   series(): Array<Array<string>>
 }
 
+/** A site model that was read; it is not checked yet. */
+export declare class NativeSiteModel {
+  /** Of a file: TOML or JSON. */
+  static read(path: string): Promise<NativeSiteModel>
+  /** Of the text of such a file. */
+  static parse(text: string): NativeSiteModel
+  /** What is odd about it; what is wrong is thrown, all of it. */
+  check(): Array<string>
+  /** Circuits with what is on them. */
+  tree(): string
+  /** As TOML. */
+  toml(): string
+  /** As JSON. */
+  json(): string
+}
+
 /** Ends long work from outside. */
 export declare class NativeStop {
   /** Nothing is ended yet. */

@@ -137,6 +137,20 @@ export type {
 } from "./server.cjs";
 export { simulate, Simulation } from "./simulation.cjs";
 export type { SimulateOptions, SimulationReport } from "./simulation.cjs";
+export { SiteModel } from "./site-model.cjs";
+export type {
+  ModelAsset,
+  ModelCircuit,
+  ModelExternal,
+  ModelFuel,
+  ModelHeat,
+  ModelIsland,
+  ModelPlanning,
+  ModelStorage,
+  ModelTariff,
+  ModelVehicle,
+  SiteModelOptions,
+} from "./site-model.cjs";
 export type { Duration, TemporalInstant, TimeLike, TimesLike } from "./time.cjs";
 
 /** The version of memcore. */

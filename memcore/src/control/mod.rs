@@ -19,6 +19,7 @@ mod interlock;
 mod moment;
 mod orders;
 mod planning;
+mod planted;
 mod proposal;
 mod shape;
 mod site;
@@ -26,6 +27,8 @@ mod situation;
 #[cfg(test)]
 mod stage;
 mod status;
+#[cfg(test)]
+mod trial;
 
 pub use actor::{
     Actor, Day, Droop, DroopBy, FnActor, FollowPlan, GensetControl, Hold, LoadShedding, PeakShaving, Schedule,

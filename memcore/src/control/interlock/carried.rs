@@ -26,6 +26,8 @@ pub(super) struct Scene<'a> {
     pub(super) model: &'a CheckedModel,
     pub(super) situation: &'a Situation,
     pub(super) draws: &'a [Draw],
+    /// What forms the grid of an island: nobody moves it.
+    pub(super) forming: Option<usize>,
     pub(super) now: Moment,
 }
 
@@ -34,7 +36,8 @@ impl Scene<'_> {
     /// gives, not with what it may.
     pub(super) fn moves(&self, place: usize, side: Side) -> bool {
         let asset = &self.model.assets[place];
-        asset.setpoint.is_some() && !asset.role.is_meter() && (side == Side::Out || asset.role != Role::Pv)
+        let steered = asset.setpoint.is_some() && !asset.role.is_meter() && self.forming != Some(place);
+        steered && (side == Side::Out || asset.role != Role::Pv)
     }
 
     /// What a meter measures. Without currents the phases are taken to be even.

@@ -9,6 +9,7 @@ use super::carried::{Powers, Scene, Side};
 use super::follow::{ALL, follows_within};
 use super::release::Release;
 use super::{Fault, Interlocks, SumLimit};
+use crate::control::planted::{Planted, planted};
 use crate::control::{Cause, CheckedCircuit, CheckedModel};
 
 const SIDES: [Side; 2] = [Side::In, Side::Out];
@@ -65,7 +66,7 @@ fn limit(scene: Scene<'_>, place: usize, (side, rest): (Side, Powers), releases:
     }
     for at in 0..=ALL {
         let (limit_w, phase) = (limits[at], (at < ALL).then_some(at as u8));
-        if limit_w.is_infinite() {
+        if limit_w.is_infinite() || (phase.is_some() && planted(Planted::PhasesIgnored)) {
             continue;
         }
         let cause = Cause::Circuit { circuit: place, phase };
@@ -114,9 +115,9 @@ pub(super) fn beyond(scene: Scene<'_>, of: &[usize], at: usize, side: Side, own_
         let draw = &scene.draws[*member];
         match (side, draw.known || own_meter) {
             (Side::In, true) => draw.over_w[at],
-            (Side::In, false) => (draw.high_w[at] - draw.ordered_w[at]).max(0.0),
+            (Side::In, false) => (draw.high_w[at].max(draw.assumed_w[at]) - draw.ordered_w[at]).max(0.0),
             (Side::Out, true) => draw.under_w[at],
-            (Side::Out, false) => (draw.ordered_w[at] - draw.low_w[at]).max(0.0),
+            (Side::Out, false) => (draw.ordered_w[at] - draw.low_w[at].min(draw.assumed_w[at])).max(0.0),
         }
     };
     moved.map(of_one).sum()

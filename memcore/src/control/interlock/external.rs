@@ -11,6 +11,7 @@ use super::circuit::{beyond, members, sum};
 use super::follow::ALL;
 use super::release::Release;
 use super::{Fault, Interlocks};
+use crate::control::planted::{Planted, planted};
 use crate::control::{Cause, CheckedExternal, Measure};
 
 /// What is remembered of a limit from outside.
@@ -48,7 +49,8 @@ fn limit_w(scene: Scene<'_>, place: usize, limit: &CheckedExternal, memory: &mut
         if memory.heard {
             memory.failsafe_since.get_or_insert(now);
         }
-        return (limit.failsafe_w, memory.heard);
+        let failsafe_w = if planted(Planted::FailsafeForgotten) { f64::INFINITY } else { limit.failsafe_w };
+        return (failsafe_w, memory.heard);
     };
     memory.heard = true;
     let min_duration = limit.min_duration;

@@ -32,6 +32,8 @@ pub(super) struct Draw {
     pub(super) now_w: [f64; 4],
     pub(super) low_w: [f64; 4],
     pub(super) high_w: [f64; 4],
+    /// What it is taken to draw where its meter is lost.
+    pub(super) assumed_w: [f64; 4],
     /// By how much it draws more than all that was ordered lately.
     pub(super) over_w: [f64; 4],
     /// By how much it draws less.
@@ -97,7 +99,9 @@ impl Follow {
             draw.ordered_w[at] = self.ordered_w.unwrap_or(0.0) * weight;
             draw.now_w[at] = draw.ordered_w[at];
             let (Some(measured_w), Some((least_w, most_w))) = (measured_w, self.measured.extent()) else {
-                (draw.low_w[at], draw.high_w[at]) = unmeasured(asset, weight, (low_w, high_w));
+                // What it draws beside its orders is to show at the meter of its circuit.
+                (draw.low_w[at], draw.high_w[at]) = (low_w.min(0.0), high_w.max(0.0));
+                draw.assumed_w[at] = if unmetered(asset) || weight == 0.0 { 0.0 } else { asset.assumed_w * weight };
                 draw.under_w[at] = low_w.max(0.0);
                 continue;
             };
@@ -148,12 +152,6 @@ fn tolerance_w(of_w: f64) -> f64 {
 
 fn beyond(by_w: f64, of_w: f64) -> f64 {
     if by_w > tolerance_w(of_w) { by_w } else { 0.0 }
-}
-
-/// What an asset may draw whose meter is lost: anything up to what it is taken to draw. One that has no meter draws up to its orders.
-fn unmeasured(asset: &CheckedAsset, weight: f64, (low_w, high_w): (f64, f64)) -> (f64, f64) {
-    let assumed_w = if weight == 0.0 || unmetered(asset) { 0.0 } else { asset.assumed_w * weight };
-    (low_w.min(0.0).min(assumed_w), high_w.max(0.0).max(assumed_w))
 }
 
 /// Switched and other loads need no meter of their own. Where they name no channel, what they were told counts as what they draw.

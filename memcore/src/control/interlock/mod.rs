@@ -28,6 +28,7 @@ pub(in crate::control) use follow::unmetered;
 use island::IslandMemory;
 use storage::Stopped;
 
+use super::planted::{Planted, planted};
 use super::{AssetDecision, Cause, CheckedModel, Moment, Situation};
 
 /// A limit on the sum of what assets draw: `low <= sum(weight * power) <= high`. What is not controlled is taken off it already.
@@ -98,12 +99,15 @@ pub(in crate::control) fn interlock(
     let draws = follows.map(|(place, follow)| follow.draw(model, place, situation, now)).collect::<Vec<_>>();
     let strays = memory.follows.iter().enumerate().filter(|(_, follow)| follow.does_not_follow(now));
     out.faults.extend(strays.map(|(place, _)| Fault::NotFollowing(place)));
-    let scene = Scene { model, situation, draws: &draws, now };
+    let forming = memory.island.forms(model);
+    let scene = Scene { model, situation, draws: &draws, forming, now };
     island::keep(scene, &mut memory.island, &mut out);
     let dead = model.grid.filter(|_| memory.island.alone);
-    circuit::keep(scene, &mut memory.circuits, dead, &mut out);
+    if !planted(Planted::CircuitsIgnored) {
+        circuit::keep(scene, &mut memory.circuits, dead, &mut out);
+    }
     external::keep(scene, &mut memory.externals, memory.island.alone, &mut out);
-    out.forming = memory.island.forms(model);
+    out.forming = forming.filter(|_| !planted(Planted::IslandIgnored));
     out
 }
 

@@ -3,6 +3,7 @@
 //! above the most discharged. Where the state of charge is not known, it does neither beyond its safe power.
 
 use super::{Allowed, Fault};
+use crate::control::planted::{Planted, planted};
 use crate::control::{Cause, CheckedModel, Measure, Moment, Situation};
 
 /// The least way back from a bound, as a state of charge.
@@ -36,6 +37,9 @@ pub(super) fn guard(
     let (floor, back) = (storage.min_soc.max(reserve_soc), storage.tolerance.max(BACK));
     stopped.empty = soc <= if stopped.empty { floor + back } else { floor };
     stopped.full = soc >= if stopped.full { storage.max_soc - back } else { storage.max_soc };
+    if planted(Planted::ChargeIgnored) {
+        return;
+    }
     if stopped.empty {
         allowed.at_least(0.0, if reserve_soc > storage.min_soc { Cause::Reserve } else { Cause::SocLow });
     }

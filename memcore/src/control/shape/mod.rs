@@ -50,7 +50,9 @@ pub(in crate::control) fn shape(
     let decided = granted.into_iter().zip(shaped).enumerate().map(|(place, (granted, shaped))| {
         let (granted, shaped) = (granted?, shaped?);
         let safety = granted.limits.iter().any(|limit| for_safety(limit.cause));
-        memory.assets[place].tell(seen(model, interlocks, situation, place, now), shaped.power_w, safety);
+        let shaped_w = told[place].map_or(0.0, |told| told.power_w);
+        let one = seen(model, interlocks, situation, place, now);
+        memory.assets[place].tell(one, (shaped_w, shaped.power_w), safety);
         let Granted { bounds_w, wish, limits, .. } = granted;
         Some(AssetDecision { power_w: shaped.power_w, phases: shaped.phases, wish, bounds_w, limits })
     });

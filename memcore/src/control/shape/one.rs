@@ -8,6 +8,7 @@ use super::takes::Takes;
 use super::times::Times;
 use crate::control::arbiter::Granted;
 use crate::control::interlock::unmetered;
+use crate::control::planted::{Planted, planted};
 use crate::control::{Allowed, Cause, CheckedAsset, Limited, Moment, Run};
 
 /// How long after a step down the next step up waits.
@@ -82,12 +83,12 @@ impl Memory {
             // Where it begins is to be measured.
             return;
         }
-        let reach_w = one.asset.ramp_w_per_s * passed_s;
+        let reach_w = if planted(Planted::RampsIgnored) { f64::INFINITY } else { one.asset.ramp_w_per_s * passed_s };
         if let Some(from_w) = from_w.filter(|_| reach_w.is_finite()) {
             let reach_w = if self.ramped_w.is_none() { 0.0 } else { reach_w };
             // Safety does not wait: what it does not allow any more is left at once.
-            let ramped_w = bounded(power.w.max(from_w - reach_w).min(from_w + reach_w), one.allowed);
-            power.becomes(ramped_w, Cause::Ramp);
+            power.becomes(power.w.max(from_w - reach_w).min(from_w + reach_w), Cause::Ramp);
+            power.becomes(bounded(power.w, one.allowed), allowed_by(power.w, one.allowed));
         }
         (self.ramped_w, self.at) = (Some(power.w), one.now.elapsed);
     }
@@ -137,13 +138,14 @@ impl Memory {
         (self.told_w, self.ramped_w) = (None, None);
     }
 
-    /// Takes note of what it is told after all, and whether safety took it down.
-    pub(super) fn tell(&mut self, one: Now<'_>, power_w: f64, safety: bool) {
+    /// Takes note of what it is told after all, in place of what it was shaped to, and whether that is for safety.
+    pub(super) fn tell(&mut self, one: Now<'_>, (shaped_w, power_w): (f64, f64), safety: bool) {
         let steps_down = self.told_w.is_some_and(|told_w| power_w.abs() < told_w.abs());
         if steps_down {
             self.stepped_down = Some(one.now.elapsed);
         }
-        if safety && steps_down {
+        if power_w.abs() < shaped_w.abs() {
+            // What was cut begins its ramp there.
             self.ramped_w = Some(power_w);
         }
         self.times.tell(power_w != 0.0, safety, one.now);

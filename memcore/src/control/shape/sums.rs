@@ -2,6 +2,7 @@
 //! way first, those that must run on last. It only ever goes towards zero.
 
 use super::takes::Takes;
+use crate::control::planted::{Planted, planted};
 use crate::control::{CheckedModel, Interlocks, SumLimit};
 
 /// What the recheck may move.
@@ -22,7 +23,7 @@ pub(super) fn recheck(
     mut cut: impl FnMut(usize, usize, f64, f64),
 ) {
     // A cut on one side may break a sum on the other. Each only goes towards zero, so this ends.
-    for _ in 0..3 {
+    for _ in 0..if planted(Planted::SumsUnchecked) { 0 } else { 3 } {
         let mut quiet = true;
         for (at, sum) in interlocks.sums.iter().enumerate() {
             // Who gives way gives enough, or all.
@@ -51,7 +52,8 @@ fn worst(model: &CheckedModel, sum: &SumLimit, shaped: &[Option<Shaped>]) -> Opt
         (_, under_w) if under_w > slack_w => (under_w, -1.0),
         _ => return None,
     };
-    let movable = sum.members.iter().filter(|(place, _)| power_w(*place) * side > 0.0);
+    let waits = |place: usize| planted(Planted::SafetyWaits) && shaped[place].is_some_and(|shaped| shaped.must_run);
+    let movable = sum.members.iter().filter(|(place, _)| power_w(*place) * side > 0.0 && !waits(*place));
     let (place, weight) =
         movable.min_by_key(|(place, _)| shaped[*place].map(|shaped| (shaped.must_run, shaped.priority)))?;
     let from_w = power_w(*place);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::control::planted::{Planted, planted};
 use crate::control::{CheckedAsset, PhaseUse, SetpointUnit, Steps};
 
 /// What rounding may be off without meaning anything, as a share.
@@ -35,6 +36,9 @@ impl<'a> Takes<'a> {
     /// The most that it can take without going further from zero than that.
     pub(super) fn towards_zero(&self, power_w: f64) -> f64 {
         let size_w = power_w.abs().min(self.most_w);
+        if planted(Planted::StepsIgnored) {
+            return power_w;
+        }
         let slack_w = size_w * EXACT;
         let fits = match &*self.steps {
             Steps::Continuous => size_w,

@@ -42,7 +42,7 @@ fn below_its_least_it_rests() {
 
 #[test]
 fn a_power_changes_as_fast_as_it_may_and_begins_at_what_is_measured() {
-    let ramped = asset("load", "range_w = [0, 6000]\nramp_w_per_s = 500");
+    let ramped = asset("load", "power = \"power\"\nrange_w = [0, 6000]\nramp_w_per_s = 500");
     let stage = Stage::new(&ramped).reports("it.power", 2_000.0).wishes("it", 4_000.0).pass(1);
     let stage = stage.pass(1).expect_limited("it", Cause::Ramp);
     assert!(stage.power_w("it") <= 3_000.0, "{}", stage.power_w("it"));

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::control::planted::{Planted, planted};
 use crate::control::{CheckedAsset, Moment, Run};
 
 /// How long one that was switched off for safety rests, at the least.
@@ -45,7 +46,9 @@ impl Times {
 
     /// Whether it must rest on.
     pub(super) fn must_rest(&self, asset: &CheckedAsset, measured: Option<Run>, now: Moment) -> bool {
-        self.been(false, measured, now).is_some_and(|rested| rested < asset.min_off)
+        // Of one that was never seen nobody knows how long it has rested.
+        let unseen = self.told.is_none() && !asset.min_off.is_zero();
+        unseen || self.been(false, measured, now).is_some_and(|rested| rested < asset.min_off)
     }
 
     /// Whether it was switched off for safety a short while ago.
@@ -55,7 +58,7 @@ impl Times {
 
     /// For how long it has run, or rested; None where it does not.
     fn been(&self, on: bool, measured: Option<Run>, now: Moment) -> Option<Duration> {
-        let told = self.told.filter(|told| told.on == on)?;
+        let told = self.told.filter(|told| told.on == on && !planted(Planted::TimesIgnored))?;
         let since = measured.filter(|run| run.on == on).map_or(told.since, |run| run.since.max(told.since));
         Some(now.elapsed.saturating_sub(since))
     }
