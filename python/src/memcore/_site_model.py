@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from . import _memcore
 from ._errors import InvalidError
@@ -347,12 +347,12 @@ def _plain(value: Any, place: str) -> Any:
     if isinstance(value, timedelta):
         return span(value, place)
     if isinstance(value, Mapping):
-        fields = cast("Mapping[Any, Any]", value)
+        fields: Mapping[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
         return {str(name): _plain(inner, f"{place}.{name}".lstrip(".")) for name, inner in fields.items()}
     if isinstance(value, str) or value is None or isinstance(value, bool):
         return value
     if isinstance(value, Sequence):
-        items = cast("Sequence[Any]", value)
+        items: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
         return [_plain(inner, f"{place}[{at}]") for at, inner in enumerate(items)]
     if isinstance(value, int):
         return value
