@@ -347,11 +347,13 @@ def _plain(value: Any, place: str) -> Any:
     if isinstance(value, timedelta):
         return span(value, place)
     if isinstance(value, Mapping):
-        return {str(name): _plain(inner, f"{place}.{name}".lstrip(".")) for name, inner in value.items()}
+        fields: Mapping[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return {str(name): _plain(inner, f"{place}.{name}".lstrip(".")) for name, inner in fields.items()}
     if isinstance(value, str) or value is None or isinstance(value, bool):
         return value
     if isinstance(value, Sequence):
-        return [_plain(inner, f"{place}[{at}]") for at, inner in enumerate(value)]
+        items: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return [_plain(inner, f"{place}[{at}]") for at, inner in enumerate(items)]
     if isinstance(value, int):
         return value
     try:
