@@ -127,7 +127,7 @@ Acting = TypeVar("Acting", bound=Think | Actor | type[Any])
 class ControlEvents(Feed["dict[str, Any]"]):
     """What control does, from now on: ``time``, ``kind`` and what belongs to it, for ``for`` and ``async for``.
 
-    Kinds are ``started``, ``stopped``, ``paused``, ``resumed``, ``decided``, ``answered`` and ``faults``.
+    Kinds are ``started``, ``stopped``, ``paused``, ``resumed``, ``decided``, ``answered``, ``planned`` and ``faults``.
     """
 
     def _take(self) -> list[dict[str, Any]]:

@@ -38,6 +38,8 @@ class CommandResult:
     """Why it was refused."""
     reason: str | None = None
     """Why it was refused, for a person."""
+    note: str | None = None
+    """What control says to it, where it steers the channel: for how long the wish stands, and what it comes to."""
 
     @property
     def ok(self) -> bool:
@@ -332,8 +334,8 @@ def _how(
     }
 
 
-def _result(identity: str, state: str) -> CommandResult:
-    return CommandResult(id=identity, **json.loads(state))
+def _result(identity: str, state: str, note: str | None) -> CommandResult:
+    return CommandResult(id=identity, note=note, **json.loads(state))
 
 
 def _proof(proof: dict[str, Any]) -> dict[str, Any]:
