@@ -6,10 +6,8 @@ import { settled, sync } from "./call.cjs";
 import { InvalidError } from "./errors.cjs";
 import { LiveStream } from "./live.cjs";
 import { anything, checkNumber, checkOptions, checkText, given, show, text } from "./options.cjs";
+import type { AssetRole } from "./site-model.cjs";
 import { type Duration, type TimeLike, toDate, toDuration, toMicros } from "./time.cjs";
-
-/** What an asset is to its site. */
-export type AssetRole = "grid_meter" | "meter" | "pv" | "battery" | "charger" | "heat_pump" | "load" | "genset" | "switch";
 
 /** For whom something is wished: an asset, or all of a role or group together. Exactly one of them. */
 export interface WishTarget {

@@ -85,7 +85,13 @@ impl Server {
     }
 
     /// The same for those who have no event loop.
-    fn command_sync(&self, py: Python<'_>, target: &str, value: f64, how: How) -> PyResult<(String, String, Option<String>)> {
+    fn command_sync(
+        &self,
+        py: Python<'_>,
+        target: &str,
+        value: f64,
+        how: How,
+    ) -> PyResult<(String, String, Option<String>)> {
         let request = how.request(target, value)?;
         answer(wait(py, followed(self.handle()?, request))?)
     }
