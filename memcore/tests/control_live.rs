@@ -3,12 +3,13 @@
 
 mod control_support;
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use control_support::{Home, until};
 use memcore::control::{Priority, Proposal, Target};
-use memcore::model::{Clock, CommandId, CommandState, Name, SeriesName, Span, SystemClock, Timestamp};
+use memcore::model::{Clock, CommandId, CommandState, EventKind, Name, SeriesName, Span, SystemClock, Timestamp};
 use memcore::{CommandRequest, ControlEvent, ErrorKind, Explanation, Memcore, OnStop, StoreOptions};
 
 fn now() -> Timestamp {
@@ -255,9 +256,64 @@ async fn on_stop_safe_tells_the_battery_at_once() {
     assert!(home.world.lock().unwrap().battery_w < -1000.0, "by default leases go on over a restart");
     home.config.control.on_stop = OnStop::Safe;
     home.start().await;
-    home.battery_does(-1500.0).await;
+    until("an order that was done", || matches!(home.battery().order, Some(CommandState::Done { .. }))).await;
     home.shut_down().await;
     home.battery_does(0.0).await;
+}
+
+/// A clock that fails, or hangs, whoever decides.
+#[derive(Debug, Default)]
+struct Moody {
+    clock: SystemClock,
+    panics: AtomicBool,
+    hangs: AtomicBool,
+}
+
+impl Clock for Moody {
+    fn now(&self) -> Timestamp {
+        if std::thread::current().name() == Some("memcore-control") {
+            assert!(!self.panics.swap(false, Ordering::SeqCst), "a planted fault");
+            while self.hangs.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        self.clock.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_deciding_fails_or_hangs_leases_end_an_alarm_says_so_and_it_begins_anew() {
+    let clock = Arc::new(Moody::default());
+    let home = Home::by(1500.0, control_support::MODEL, clock.clone()).await;
+    let mut events = home.handle().events().await.unwrap();
+    home.battery_does(-1500.0).await;
+    clock.panics.store(true, Ordering::SeqCst);
+    assert!(alarm(&mut events).await.unwrap().contains("deciding failed"));
+    assert_eq!(alarm(&mut events).await, None, "it decides again");
+    let ticks = home.status().ticks.count;
+    until("ticks", || home.status().ticks.count > ticks + 5).await;
+    home.battery_does(-1500.0).await;
+    clock.hangs.store(true, Ordering::SeqCst);
+    assert!(alarm(&mut events).await.unwrap().contains("nothing was decided for"));
+    home.battery_does(0.0).await;
+    clock.hangs.store(false, Ordering::SeqCst);
+    assert_eq!(alarm(&mut events).await, None, "it decides again");
+    home.battery_does(-1500.0).await;
+}
+
+/// Why control is said to have stalled; none where it is said to have recovered.
+async fn alarm(events: &mut memcore::Events) -> Option<String> {
+    loop {
+        match events.next().await.unwrap().kind {
+            EventKind::ControlStalled { reason } => return Some(reason),
+            EventKind::ControlRecovered => return None,
+            _ => {}
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -286,6 +342,20 @@ async fn bad_wishes_are_refused_by_name_and_dashboards_hear_what_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_site_that_is_to_be_planned_hears_of_its_planner_and_its_battery_goes_on_without_a_plan() {
+    let planned = "[tariff]\nbuy_per_kwh = 0.3\nsell_per_kwh = 0.08\n[planning]\n[[strategy]]\nkind = \"follow_plan\"\n";
+    let home = Home::with(1500.0, &format!("{}{planned}", control_support::MODEL)).await;
+    let mut events = home.handle().control_events().unwrap();
+    home.battery_does(-1500.0).await;
+    let status = home.status();
+    if status.plan.is_none() {
+        let said = status.faults.iter().any(|fault| fault.contains("plan"));
+        assert!(said, "a home without history has no plan yet, and says so: {:?}", status.faults);
+        while !matches!(events.next().await.unwrap(), ControlEvent::Planned { .. }) {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_without_a_model_controls_nothing_and_a_wrong_model_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = memcore::Config::at(folder.path().join("site"));
@@ -302,4 +372,70 @@ async fn a_server_without_a_model_controls_nothing_and_a_wrong_model_is_named() 
     assert!(e.message().contains("home.toml") && e.message().contains("batery"), "{e}");
     config.control.enabled = false;
     memcore::serve(config).await.unwrap().shutdown().await.unwrap();
+}
+
+#[cfg(feature = "cli")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_shows_wishes_pauses_and_answers_why() {
+    let mut home = Home::drawing(1500.0).await;
+    home.battery_does(-1500.0).await;
+    until("an order that was done", || matches!(home.battery().order, Some(CommandState::Done { .. }))).await;
+    let status = said(&home, &["control", "status"]);
+    for words in ["home1: control is on", "battery", "self_consumption (30)", "done, reads -15", "granted"] {
+        assert!(status.contains(words), "{words:?} in {status}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&said(&home, &["control", "status", "--json"])).unwrap();
+    assert_eq!(
+        (&json["site"], &json["enabled"], &json["assets"][1]["asset"]),
+        (&"home1".into(), &true.into(), &"battery".into())
+    );
+
+    let proposed =
+        said(&home, &["control", "propose", "battery", "-0.5", "--unit", "kW", "--for", "10m", "--reason", "guests"]);
+    assert!(proposed.contains("the wish of person for battery stands for 10m"), "{proposed}");
+    home.battery_does(-500.0).await;
+    let why = said(&home, &["why", "home1.battery.power"]);
+    for words in
+        ["battery was to discharge with 500 W, because person (priority 60) wished for -500 W: guests", "home1.grid.power"]
+    {
+        assert!(why.contains(words), "{words:?} in {why}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&said(&home, &["control", "why", "battery", "--json"])).unwrap();
+    assert_eq!(json["decided"]["wish"]["actor"], "person");
+    assert!(said(&home, &["control", "withdraw", "battery"]).contains("1 wishes of person taken back"));
+    home.battery_does(-1500.0).await;
+
+    let set = cli(&home, &["command", "set", "home1.battery.setpoint", "700", "--lease", "10m"]);
+    assert!(set.2.contains("control steers this channel: 700 W stands as a wish for 10m"), "{set:?}");
+    assert!(set.1.contains("done, reads back 700"), "{set:?}");
+    assert!(said(&home, &["control", "pause"]).contains("control is paused"));
+    assert!(said(&home, &["control", "status"]).contains("control is PAUSED since"));
+    assert!(said(&home, &["control", "resume"]).contains("control goes on"));
+    let trail = said(&home, &["audit"]);
+    for act in ["control_paused", "control_resumed", "proposed", "withdrawn"] {
+        assert!(trail.lines().any(|line| line.contains(act) && line.contains("uid ")), "{act} in {trail}");
+    }
+    let refused = cli(&home, &["control", "propose", "battery", "9000"]);
+    assert!(refused.0 == 1 && refused.2.contains("power_w is 9000"), "{refused:?}");
+    home.shut_down().await;
+    let gone = cli(&home, &["control", "status"]);
+    assert!(gone.0 == 1 && gone.2.contains("no server runs on"), "{gone:?}");
+    let stopped = cli(&home, &["why", "battery", "--at", "1s"]);
+    assert!(stopped.1.contains("battery was to") || stopped.1.contains("nothing was decided of battery"), "{stopped:?}");
+}
+
+/// What the command line says, where it does as it is told.
+#[cfg(feature = "cli")]
+fn said(home: &Home, args: &[&str]) -> String {
+    let (code, out, err) = cli(home, args);
+    assert_eq!(code, 0, "{args:?}: {out}{err}");
+    out
+}
+
+#[cfg(feature = "cli")]
+fn cli(home: &Home, args: &[&str]) -> (i32, String, String) {
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_memcore")).args(args).arg("--site").arg(home.site()).output();
+    let done = done.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (done.status.code().unwrap(), text(done.stdout), text(done.stderr))
 }

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use memcore::client::{Device, DeviceOptions, Refused};
-use memcore::model::{Channel, ChannelName, CommandRules, Quantity, Unit};
-use memcore::{AssetStatus, Config, ControlStatus, Enrolment, ProofKind, Server, ServerHandle, serve};
+use memcore::model::{Channel, ChannelName, Clock, CommandRules, Quantity, SystemClock, Unit};
+use memcore::{AssetStatus, Config, ControlStatus, Enrolment, ProofKind, Server, ServerHandle};
 pub(crate) use until::until;
 
 /// A battery that keeps the grid near zero, decided ten times a second, with leases of two seconds.
@@ -58,6 +58,7 @@ pub(crate) struct Home {
     server: Option<Server>,
     devices: Vec<Arc<Device>>,
     folder: tempfile::TempDir,
+    clock: Arc<dyn Clock>,
 }
 
 impl Home {
@@ -67,6 +68,11 @@ impl Home {
     }
 
     pub(crate) async fn with(load_w: f64, model: &str) -> Self {
+        Self::by(load_w, model, Arc::new(SystemClock::default())).await
+    }
+
+    /// A home whose server goes by that clock.
+    pub(crate) async fn by(load_w: f64, model: &str, clock: Arc<dyn Clock>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::at(folder.path().join("site"));
         // The same port after a restart: devices find their server again.
@@ -76,14 +82,14 @@ impl Home {
         std::fs::write(config.path.join("control.toml"), model).unwrap();
         let world = World { load_w, battery_w: 0.0, told: Vec::new(), grid_is_silent: false, battery_refuses: false };
         let world = Arc::new(Mutex::new(world));
-        let mut home = Self { world, config, server: None, devices: Vec::new(), folder };
+        let mut home = Self { world, config, server: None, devices: Vec::new(), folder, clock };
         home.start().await;
         home.connect(&format!("localhost:{port}")).await;
         home
     }
 
     pub(crate) async fn start(&mut self) {
-        self.server = Some(serve(self.config.clone()).await.unwrap());
+        self.server = Some(Server::start_with(self.config.clone(), self.clock.clone()).await.unwrap());
     }
 
     pub(crate) async fn shut_down(&mut self) {

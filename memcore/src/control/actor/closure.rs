@@ -8,7 +8,7 @@ use crate::model::{Name, Span};
 ///
 /// ```
 /// use memcore::control::{Actor, FnActor, Priority, Proposal, Target};
-/// use memcore::{Name, Span};
+/// use memcore::model::{Name, Span};
 ///
 /// let name = Name::new("night_rest").unwrap();
 /// let pump = Target::Asset(Name::new("pump").unwrap());

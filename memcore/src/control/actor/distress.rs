@@ -1,4 +1,5 @@
-//! Whether a site is about to go dark: more from the grid than it may be, an island whose frequency falls or whose battery is empty.
+//! Whether a site is about to go dark: more is drawn than the grid or what forms it may give, the frequency falls, the battery of an
+//! island is empty.
 
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub(super) enum Condition {
 #[derive(Debug)]
 pub(super) struct Distress {
     import_limit_w: Option<f64>,
+    /// What forms the grid of an island, and the most that it can give, in W.
+    forming: Option<(usize, f64)>,
     overload_for: Duration,
     /// Since when there is an overload.
     overload: Option<Duration>,
@@ -39,8 +42,11 @@ impl Distress {
         if import_limit_w.is_some() {
             grid_meter(model)?;
         }
+        let forming =
+            model.forming.map(|place| (place, -model.assets[place].low_w)).filter(|(_, most_w)| most_w.is_finite());
         let distress = Self {
             import_limit_w,
+            forming,
             overload_for: length("overload_for", settings.overload_for)?,
             overload: None,
             hz: hz(settings, model)?,
@@ -48,7 +54,7 @@ impl Distress {
             batteries,
         };
         match distress {
-            Self { import_limit_w: None, hz: None, soc: None, .. } => {
+            Self { import_limit_w: None, forming: None, hz: None, soc: None, .. } => {
                 Err(Error::invalid("nothing says when to shed, expected import_limit_w, under_hz or island_soc"))
             }
             distress => Ok(distress),
@@ -58,12 +64,11 @@ impl Distress {
     /// How the site is now; well only if `back_w` more from the grid would do.
     pub(super) fn look(&mut self, back_w: f64, view: &View<'_>) -> Condition {
         let (mut bad, mut well, mut excess_w) = (false, true, 0.0);
-        if let Some(limit_w) = self.import_limit_w {
-            let grid_w = view.grid_w();
-            excess_w = grid_w.map_or(0.0, |grid_w| (grid_w - limit_w).max(0.0));
+        if let Some((drawn_w, limit_w)) = self.supply(view) {
+            excess_w = drawn_w.map_or(0.0, |drawn_w| (drawn_w - limit_w).max(0.0));
             self.overload = (excess_w > 0.0).then(|| self.overload.unwrap_or(view.now.elapsed));
             bad |= self.overload.is_some_and(|since| view.now.elapsed.saturating_sub(since) >= self.overload_for);
-            well &= grid_w.is_some_and(|grid_w| grid_w + back_w <= limit_w);
+            well &= drawn_w.is_some_and(|drawn_w| drawn_w + back_w <= limit_w);
         }
         if let Some((under, back, meter)) = self.hz {
             let hz = view.fresh(meter, Measure::Frequency);
@@ -80,6 +85,14 @@ impl Distress {
             (_, true) => Condition::Well,
             _ => Condition::Unsure,
         }
+    }
+
+    /// What the site draws from the grid or from what forms it, where that is known, and the most that it may, in W.
+    fn supply(&self, view: &View<'_>) -> Option<(Option<f64>, f64)> {
+        if view.grid_present() == Some(false) {
+            return self.forming.map(|(place, most_w)| (view.power_w(place).map(|power_w| -power_w), most_w));
+        }
+        self.import_limit_w.map(|limit_w| (view.grid_w(), limit_w))
     }
 }
 

@@ -204,7 +204,7 @@ impl Default for SurplusCharging {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoadShedding {
-    /// More from the grid than this is an overload, in W; none unless told.
+    /// More from the grid than this is an overload, in W; none unless told. On an island it is more than what forms it can give.
     pub import_limit_w: Option<f64>,
     /// How long it must last. Five seconds unless told.
     #[serde(with = "written::length")]

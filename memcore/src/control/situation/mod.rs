@@ -85,8 +85,6 @@ struct Slot {
     /// Since when the value is the same.
     same_since: Duration,
     timeline: Timeline,
-    /// Whether any row ever came, be it history.
-    heard: bool,
 }
 
 /// The last readings of a site.
@@ -126,7 +124,6 @@ impl Situation {
         }
         let silent_after = silent_after(model, place, measure);
         let slot = &mut self.slots[place][measure as usize];
-        slot.heard = true;
         let row = slot.timeline.judge(sample.time, now, silent_after);
         let same = slot.live.is_some_and(|known| known.value.to_bits() == sample.value.to_bits());
         // A row that only repeats the last one says nothing of the present.
@@ -147,14 +144,6 @@ impl Situation {
     #[must_use]
     pub fn last(&self, place: usize, measure: Measure) -> Option<Live> {
         self.slots.get(place)?[measure as usize].live
-    }
-
-    /// Whether anything was ever heard of the asset: nothing is ordered before.
-    #[must_use]
-    pub fn exists(&self, place: usize) -> bool {
-        let of_site = [Measure::External as usize, Measure::GridPresent as usize];
-        let heard = |(measure, slot): (usize, &Slot)| slot.heard && !of_site.contains(&measure);
-        self.slots.get(place).is_some_and(|slots| slots.iter().enumerate().any(heard))
     }
 
     /// The value that stands for the present; None where it never came, its meter has been silent for too long, or hangs.

@@ -298,3 +298,56 @@ impl Foreign {
         ActorStatus { name, busy, asked, answered, overran, refused, fault }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::{Controller, SiteModel};
+    use crate::model::Timestamp;
+
+    /// It panics as often as it is told, and counts how often it is asked.
+    struct Clumsy {
+        name: Name,
+        panics: u32,
+        asked: Arc<Mutex<u32>>,
+    }
+
+    impl Actor for Clumsy {
+        fn name(&self) -> &Name {
+            &self.name
+        }
+
+        fn propose(&mut self, _: &View<'_>) -> Vec<Proposal> {
+            *self.asked.lock().unwrap() += 1;
+            assert!(*self.asked.lock().unwrap() > self.panics, "clumsy");
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn one_that_panics_is_left_alone_twice_as_long_each_time_and_forgiven_once_it_answers() {
+        let (asked, faults) = (Arc::new(Mutex::new(0)), Arc::new(ActorFaults::default()));
+        let name: Name = "clumsy".parse().unwrap();
+        let clumsy = Clumsy { name: name.clone(), panics: 3, asked: asked.clone() };
+        let guarded = Guarded::around(Box::new(clumsy), faults.clone());
+        let model: SiteModel = toml::from_str("site = \"home1\"").unwrap();
+        let mut controller = Controller::new(model.check().unwrap(), vec![guarded]);
+        let begin = Moment { wall: Timestamp::from_seconds(1_790_000_000), elapsed: Duration::from_secs(1000) };
+        let mut asked_at = Vec::new();
+        for second in 0..10 {
+            let before = *asked.lock().unwrap();
+            controller.tick(begin.after(Span::from_seconds(second)));
+            if *asked.lock().unwrap() > before {
+                asked_at.push(second);
+            }
+            let fault = faults.take().remove(&name);
+            match second {
+                0 => assert!(fault.unwrap().unwrap().contains("clumsy failed and is not asked for 1 s")),
+                7 => assert_eq!(fault, Some(None), "it is well again"),
+                _ => {}
+            }
+        }
+        assert_eq!(asked_at, [0, 1, 3, 7, 8, 9]);
+        assert_eq!(suspension(40), SUSPENDED_LONGEST);
+    }
+}

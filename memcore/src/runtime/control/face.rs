@@ -6,10 +6,11 @@ use tokio::sync::broadcast;
 
 use super::actors::ForeignActor;
 use super::log::ControlEvent;
+use super::said::said_time;
 use super::snapshot::Snapshot;
 use super::status::ControlStatus;
 use super::steer::Control;
-use super::why::Explanation;
+use super::why::{Explanation, time_zone};
 use crate::control::{Proposal, ProposalId, Target};
 use crate::error::{Error, Result};
 use crate::model::{Name, Span, Timestamp};
@@ -36,7 +37,7 @@ impl ServerHandle {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) where the server controls nothing.
     pub fn withdraw(&self, actor: &Name, target: Option<&Target>) -> Result<usize> {
-        Ok(self.control()?.withdraw(actor, target))
+        self.control()?.withdraw(actor, target)
     }
 
     /// Adds an actor of the program's own. Every `every` it is shown the site and says what it wishes for, in a thread of its own.
@@ -69,9 +70,10 @@ impl ServerHandle {
     /// How control is: what is measured and decided of every asset, who acts, what is wrong.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where the server controls nothing.
+    /// [`NotFound`](crate::ErrorKind::NotFound) where the server controls nothing,
+    /// [`Timeout`](crate::ErrorKind::Timeout) where a decision hangs.
     pub fn control_status(&self) -> Result<ControlStatus> {
-        Ok(self.control()?.status())
+        self.control()?.status()
     }
 
     /// What was decided of an asset at a time, and why: `battery`, or a series of it such as `home1.battery.power`. It reads files: not
@@ -82,6 +84,16 @@ impl ServerHandle {
     /// be read.
     pub fn why(&self, asked: &str, at: Timestamp) -> Result<Explanation> {
         self.control()?.why(asked, at)
+    }
+
+    /// As [`why`](Self::why), at a time as people of the site say it: `14:05` (the last one), `2026-06-21 14:05`, an instant with its
+    /// zone, or so long ago, `10m`.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for what is no time, and as [`why`](Self::why).
+    pub fn why_at(&self, asked: &str, said: &str) -> Result<Explanation> {
+        let control = self.control()?;
+        control.why(asked, said_time(said, control.moment().wall, &time_zone(&control.model.model().zone))?)
     }
 
     /// Pauses control, or lets it go on, and says whether that changed anything. While it is paused it orders nothing: leases end, or

@@ -7,14 +7,17 @@ use super::feed::Feed;
 use super::log::ControlEvent;
 use super::noting::Noting;
 use super::orders::{Heard, Numbered};
+use super::planner::SitePlanner;
 use super::status::Paused;
 use super::ticks::TickTimes;
-use crate::control::{Controller, Decision, Moment, Order};
+use crate::control::{Controller, Decision, Moment, Order, PlanNews};
 use crate::model::{CommandId, SeriesName};
 
 pub(crate) struct Heart {
     pub(crate) controller: Controller,
     pub(crate) feed: Feed,
+    /// Where the site is to be planned.
+    pub(crate) planner: Option<SitePlanner>,
     pub(crate) times: TickTimes,
     pub(crate) noting: Noting,
     pub(crate) last: Option<Decision>,
@@ -41,16 +44,16 @@ pub(crate) struct Beat {
 }
 
 impl Heart {
-    pub(crate) fn new(controller: Controller, feed: Feed, paused: Option<Paused>) -> Self {
+    pub(crate) fn new(controller: Controller, feed: Feed, planner: Option<SitePlanner>, paused: Option<Paused>) -> Self {
         let model = controller.model();
         let (noting, held) = (Noting::new(model), vec![None; model.assets().len()]);
         let (times, last, orders, order_all) = (TickTimes::default(), None, HashMap::new(), false);
-        Self { controller, feed, times, noting, last, paused, held, orders, order_all }
+        Self { controller, feed, planner, times, noting, last, paused, held, orders, order_all }
     }
 
     /// Hears what has come, and decides. `number` gives each order the id of its command.
     pub(crate) fn beat(&mut self, heard: Vec<Heard>, now: Moment, mut number: impl FnMut() -> Option<CommandId>) -> Beat {
-        let Self { controller, feed, noting, .. } = self;
+        let Self { controller, feed, planner, noting, .. } = self;
         feed.drain(now, |series, sample, seen| {
             controller.read(series, sample, seen);
         });
@@ -58,6 +61,12 @@ impl Heart {
         for heard in heard {
             controller.answered(heard.order.number, &heard.state, now);
             beat.events.extend(noting.answered(controller.model(), heard, now));
+        }
+        if let Some(planner) = planner {
+            let news = planner.tick(controller, now).news;
+            let planned = |news: PlanNews| ControlEvent::Planned { time_us: now.wall, news: news.to_string() };
+            beat.events.extend(news.into_iter().map(planned));
+            noting.set_fault("planner", planner.fault());
         }
         let mut decision = controller.tick(now);
         for order in self.take_orders(&mut decision, now) {
@@ -92,11 +101,5 @@ impl Heart {
         }
         orders.retain(|order| order.safety || self.held[order.asset].is_none());
         orders
-    }
-
-    /// The asset whose setpoint that channel takes.
-    pub(crate) fn steered(&self, target: &SeriesName) -> Option<usize> {
-        let assets = self.controller.model().assets();
-        assets.iter().position(|asset| asset.setpoint.as_ref().is_some_and(|setpoint| setpoint.series == *target))
     }
 }

@@ -45,7 +45,7 @@ impl DecidedSeries {
 
     /// Puts decisions on the bus, where viewers see them and the recorder stores them. Full-policy: dropped, for the log has them.
     fn publish(&self, core: &Core, decided: &[&Decided]) -> Result<()> {
-        let mut rows: BTreeMap<&Name, (Vec<Timestamp>, [Vec<Option<f64>>; 3])> = BTreeMap::new();
+        let mut rows: BTreeMap<&Name, Rows> = BTreeMap::new();
         for decided in decided {
             let (times, columns) = rows.entry(&decided.asset).or_default();
             times.push(decided.time);
@@ -62,6 +62,9 @@ impl DecidedSeries {
     }
 }
 
+/// Times, and the columns of power and bounds.
+type Rows = (Vec<Timestamp>, [Vec<Option<f64>>; 3]);
+
 /// What there is to do beside the log.
 pub(super) struct Chores {
     control: Weak<Control>,
@@ -72,7 +75,9 @@ pub(super) struct Chores {
 
 impl Chores {
     pub(super) fn new(control: &Arc<Control>, series: DecidedSeries) -> Self {
-        Self { prices: Prices::of(&control.model), control: Arc::downgrade(control), series, looked: None }
+        // A planner looks at prices by itself.
+        let prices = Prices::of(&control.model).filter(|_| control.model.model().planning.is_none());
+        Self { prices, control: Arc::downgrade(control), series, looked: None }
     }
 
     /// Those events were written.
@@ -91,7 +96,8 @@ impl Chores {
         {
             self.looked = Some(Instant::now());
             let (buy, sell) = prices.at(&core, control.moment().wall);
-            control.heart().controller.set_prices(buy, sell);
+            // Where a decision hangs, prices come too late anyway.
+            control.heart_soon().into_iter().for_each(|mut heart| heart.controller.set_prices(buy, sell));
         }
     }
 }

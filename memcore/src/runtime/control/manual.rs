@@ -59,15 +59,15 @@ impl Control {
         if overrides.knows(command)? {
             return core.find_command(&command.id).map(Some);
         }
-        let steered = {
-            let heart = self.heart();
-            heart.steered(&command.target).filter(|_| heart.paused.is_none())
+        let assets = 0..self.model.assets().len();
+        let Some(place) = assets.into_iter().find(|place| self.setpoint_of(*place) == Some(&command.target)) else {
+            return Ok(None);
         };
-        let Some(place) = steered else { return Ok(None) };
         let mut vetted = command.clone();
         core.vet(&mut vetted)?;
         let ticket = match command.safety {
             true => self.let_go_of(core, place, vetted, by)?,
+            false if self.heart_soon()?.paused.is_some() => return Ok(None),
             false => self.wish_and_decide(core, place, &vetted, by)?,
         };
         overrides.note(command.clone());
@@ -78,7 +78,12 @@ impl Control {
     fn let_go_of(&self, core: &Core, place: usize, command: Command, by: &str) -> Result<CommandTicket> {
         let span = command.lease.unwrap_or(UNLEASED);
         let ticket = core.issue_directly(command, by.to_owned())?;
-        self.heart().held[place] = Some(self.moment().elapsed + span.to_duration());
+        // Where a decision hangs, nothing is ordered that could undo it.
+        let Ok(mut heart) = self.heart_soon() else { return Ok(ticket) };
+        if heart.paused.is_some() {
+            return Ok(ticket);
+        }
+        heart.held[place] = Some(self.moment().elapsed + span.to_duration());
         let asset = &self.model.assets()[place].name;
         Ok(ticket.with_note(format!("control lets {asset} be for {span}, or until `memcore control withdraw {asset}`")))
     }
@@ -89,7 +94,7 @@ impl Control {
         let reason = format!("command {} by {by}", command.id);
         let (priority, target) = (Priority::new(PRIORITY)?, Target::Asset(asset.name.clone()));
         let wish = Proposal::power(Name::new(PERSON)?, target, power_w, priority, reason).valid_for(span);
-        let mut heart = self.heart();
+        let mut heart = self.heart_soon()?;
         heart.controller.propose(wish, now)?;
         heart.held[place] = None;
         let order = self.decide(&mut heart, Some(&command.target));

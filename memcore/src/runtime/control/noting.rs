@@ -68,10 +68,10 @@ impl Noting {
     }
 
     /// Something is wrong with what `about` names, or right again.
-    pub(crate) fn set_fault(&mut self, about: &str, fault: Option<String>) {
+    pub(crate) fn set_fault(&mut self, about: &str, fault: Option<&str>) {
         let changed = match fault {
-            Some(fault) if self.own_faults.get(about) != Some(&fault) => {
-                self.own_faults.insert(about.to_owned(), fault);
+            Some(fault) if self.own_faults.get(about).map(String::as_str) != Some(fault) => {
+                self.own_faults.insert(about.to_owned(), fault.to_owned());
                 true
             }
             Some(_) => false,
@@ -93,7 +93,8 @@ impl Noting {
         if !state.is_final() {
             return None;
         }
-        self.set_fault(&format!("order of {}", order.target), order_fault(asset.name.as_str(), order.value, &state));
+        let fault = order_fault(asset.name.as_str(), order.value, &state);
+        self.set_fault(&format!("order of {}", order.target), fault.as_deref());
         let before = self.orders[place].as_ref().and_then(|ordered| ordered.heard.clone());
         self.orders[place] = Some(Ordered { id: id.clone(), heard: Some(state.clone()) });
         let asset = asset.name.clone();
@@ -155,6 +156,9 @@ impl Noting {
     ) -> Option<Decided> {
         let model = controller.model();
         let asset = &model.assets()[place];
+        if !decided.power_w.is_finite() {
+            return None;
+        }
         let finite = |bound: f64| bound.is_finite().then_some(bound);
         let limits = decided.limits.iter().filter(|limited| limited.from_w.is_finite() && limited.to_w.is_finite());
         let (order, setpoint) = (self.orders[place].as_ref(), asset.setpoint.as_ref()?);

@@ -35,6 +35,9 @@ pub struct ControlStatus {
     pub assets: Vec<AssetStatus>,
     /// What became of every proposal in the last decision.
     pub proposals: Vec<ProposalOutcome>,
+    /// When the plan that holds was made, and until when it may be followed; none where no plan holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanHeld>,
     /// Actors of the program's own.
     pub actors: Vec<ActorStatus>,
     /// What is not as it should be.
@@ -51,6 +54,15 @@ pub struct Paused {
     pub since_us: Timestamp,
     /// By whom.
     pub by: String,
+}
+
+/// The plan that is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanHeld {
+    /// When it was made.
+    pub made_us: Timestamp,
+    /// Until when it may be followed.
+    pub valid_until_us: Timestamp,
 }
 
 /// How an asset is.

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,11 +16,12 @@ use super::heart::{Beat, Heart};
 use super::lock::SiteLock;
 use super::log::{ControlEvent, DecisionLog};
 use super::orders::{Desk, Numbered};
+use super::planner::{PlannerOptions, SitePlanner};
 use super::status::Paused;
 use super::ticks::{Due, Grid};
 use super::{history, pause};
 use crate::control::{Actor, CheckedModel, Controller, Moment, Order, SiteModel};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{EventKind, Name, SeriesName};
 use crate::runtime::commands::new_id;
 use crate::runtime::core::Core;
@@ -36,6 +37,9 @@ const RESTART_LONGEST: Duration = Duration::from_secs(60);
 
 /// How long the last orders may take before the server goes on to shut down.
 const SETTLE_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long one who asks waits for a decision.
+const HELD_LONGEST: Duration = Duration::from_secs(1);
 
 /// A control thread that has not decided for so long, or five ticks, hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(2);
@@ -82,6 +86,8 @@ impl Control {
         let controller = controller_of(&checked, &actor_faults)?;
         let feed = Feed::open(&*core.bus, &checked, now).await?;
         let paused = pause::read(&core.site)?;
+        let options = PlannerOptions { written: true, ..PlannerOptions::default() };
+        let planner = SitePlanner::with_thread(controller.model(), core.memcore.clone(), options)?;
         let desk = Arc::new(Desk::new(&checked));
         let control = Arc::new(Self {
             core: Arc::downgrade(core),
@@ -89,7 +95,7 @@ impl Control {
             clock,
             site: core.site.clone(),
             on_stop: config.on_stop,
-            heart: Mutex::new(Heart::new(controller, feed, paused)),
+            heart: Mutex::new(Heart::new(controller, feed, planner, paused)),
             desk,
             log: OnceLock::new(),
             events: broadcast::channel(EVENTS).0,
@@ -107,7 +113,7 @@ impl Control {
         let (opening, log_size) = (control.clone(), config.log_size);
         // Registration and the log wait for the disk.
         let opened = tokio::task::spawn_blocking(move || opening.open(log_size)).await;
-        opened.map_err(|e| Error::new(crate::error::ErrorKind::Internal, format!("control failed to start: {e}")))??;
+        opened.map_err(|e| Error::new(ErrorKind::Internal, format!("control failed to start: {e}")))??;
         Ok(control)
     }
 
@@ -118,6 +124,8 @@ impl Control {
         let log = DecisionLog::start(&self.site, log_size, move |events| chores.go_on(events))?;
         let _ = self.log.set(log);
         self.seed(&core);
+        let options = PlannerOptions { written: true, ..PlannerOptions::default() };
+        self.heart().planner = SitePlanner::with_thread(&self.model, core.memcore.clone(), options)?;
         self.say(ControlEvent::Started { time_us: self.moment().wall });
         let (ticking, issuing, core) = (self.clone(), self.desk.clone(), self.core.clone());
         let failed = |e| Error::io("start control", e);
@@ -149,6 +157,21 @@ impl Control {
         self.heart.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// As [`heart`](Self::heart), for one who must not hang where a decision does.
+    ///
+    /// # Errors
+    /// [`Timeout`](ErrorKind::Timeout) where it is held for a second.
+    pub(super) fn heart_soon(&self) -> Result<MutexGuard<'_, Heart>> {
+        for _ in 0..HELD_LONGEST.as_millis() {
+            match self.heart.try_lock() {
+                Ok(heart) => return Ok(heart),
+                Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        Err(Error::new(ErrorKind::Timeout, "control hangs in a decision: leases end, and devices go to their fallback"))
+    }
+
     /// Tells everybody.
     pub(super) fn say(&self, event: ControlEvent) {
         // Where nobody looks, nobody is told.
@@ -163,7 +186,7 @@ impl Control {
         let now = self.moment();
         let heard = self.desk.heard();
         for (actor, fault) in self.actor_faults.take() {
-            heart.noting.set_fault(&format!("actor {actor}"), fault);
+            heart.noting.set_fault(&format!("actor {actor}"), fault.as_deref());
         }
         let Beat { events, orders } = heart.beat(heard, now, || new_id().ok());
         events.into_iter().for_each(|event| self.say(event));
@@ -261,12 +284,12 @@ impl Control {
     pub(crate) fn set_enabled(&self, enabled: bool, by: &str) -> Result<bool> {
         let _one = self.pausing.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.moment().wall;
-        if enabled == self.heart().paused.is_none() {
+        if enabled == self.heart_soon()?.paused.is_none() {
             return Ok(false);
         }
         let paused = (!enabled).then(|| Paused { since_us: now, by: by.to_owned() });
         pause::write(&self.site, paused.as_ref())?;
-        let mut heart = self.heart();
+        let mut heart = self.heart_soon()?;
         let let_go = if enabled { Vec::new() } else { self.safe_orders(&heart) };
         (heart.paused, heart.order_all) = (paused, enabled);
         drop(heart);
@@ -296,11 +319,14 @@ impl Control {
         let [issuing, ticking] = &mut threads.into_iter().map(Some).collect::<Vec<_>>()[..] else { return };
         // Threads that panicked have said so.
         let _ = ticking.take().map(JoinHandle::join);
-        let heart = self.heart();
+        let mut heart = self.heart();
         if heart.paused.is_none() {
             self.desk.lay(self.safe_orders(&heart));
         }
+        // Its thread ends with the plan it is at, which writes to the store.
+        let planner = heart.planner.take();
         drop(heart);
+        drop(planner);
         self.desk.close();
         let _ = issuing.take().map(JoinHandle::join);
         if self.on_stop == OnStop::Safe {

@@ -2,7 +2,7 @@
 
 use super::actors::{ForeignActor, PERSON};
 use super::log::stood_at;
-use super::status::{AssetStatus, ControlStatus};
+use super::status::{AssetStatus, ControlStatus, PlanHeld};
 use super::steer::Control;
 use super::why::{self, Explanation};
 use crate::control::{Measure, Moment, Proposal, ProposalId, Target};
@@ -13,12 +13,12 @@ impl Control {
     /// Takes a wish in.
     pub(crate) fn propose(&self, proposal: Proposal) -> Result<ProposalId> {
         let now = self.moment();
-        self.heart().controller.propose(proposal, now)
+        self.heart_soon()?.controller.propose(proposal, now)
     }
 
     /// Takes back what an actor wished for: for a target, or for all. Says how many wishes stood. What a person holds is let go.
-    pub(crate) fn withdraw(&self, actor: &Name, target: Option<&Target>) -> usize {
-        let mut heart = self.heart();
+    pub(crate) fn withdraw(&self, actor: &Name, target: Option<&Target>) -> Result<usize> {
+        let mut heart = self.heart_soon()?;
         let mut gone = 0;
         if actor.as_str() == PERSON {
             for (asset, held) in self.model.assets().iter().zip(0..) {
@@ -28,10 +28,10 @@ impl Control {
                 }
             }
         }
-        match target {
+        Ok(match target {
             Some(target) => gone + usize::from(heart.controller.withdraw(actor, target)),
             None => gone + heart.controller.withdraw_all(actor),
-        }
+        })
     }
 
     /// Ends an actor of the program's own, with its wishes.
@@ -42,8 +42,7 @@ impl Control {
         actors.remove(place).end();
         drop(actors);
         self.actor_faults.set(name, None);
-        self.withdraw(name, None);
-        Ok(())
+        self.withdraw(name, None).map(drop)
     }
 
     /// Adds an actor of the program's own.
@@ -52,11 +51,11 @@ impl Control {
     }
 
     /// How it is.
-    pub(crate) fn status(&self) -> ControlStatus {
+    pub(crate) fn status(&self) -> Result<ControlStatus> {
         let (now, site) = (self.moment(), self.model.model());
         let actors = self.actors().iter().map(|actor| actor.status()).collect();
-        let heart = self.heart();
-        ControlStatus {
+        let heart = self.heart_soon()?;
+        Ok(ControlStatus {
             time: now.wall,
             site: site.site.clone(),
             zone: site.zone.clone(),
@@ -67,10 +66,11 @@ impl Control {
             ticks: heart.times.told(),
             assets: (0..self.model.assets().len()).map(|place| self.asset_status(&heart, place, now)).collect(),
             proposals: heart.last.as_ref().map(|decision| decision.outcomes.clone()).unwrap_or_default(),
+            plan: heart.controller.plan().map(|plan| PlanHeld { made_us: plan.made, valid_until_us: plan.valid_until }),
             actors,
             faults: heart.noting.faults().to_vec(),
             log: self.log.get().map(super::log::DecisionLog::status).unwrap_or_default(),
-        }
+        })
     }
 
     fn asset_status(&self, heart: &super::heart::Heart, place: usize, now: Moment) -> AssetStatus {

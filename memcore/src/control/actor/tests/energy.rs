@@ -284,3 +284,41 @@ fn a_battery_is_recharged_with_what_the_limit_leaves() {
     assert!(rows[400..].iter().all(|row| row.powers_w[0] == 0.0));
     assert!((0.5..0.502).contains(&plant.soc("battery")));
 }
+
+#[test]
+fn a_charger_shaves_by_taking_less_and_a_group_together() {
+    let model = |strategy: &str| {
+        format!(
+            r#"
+            site = "home1"
+            strategy = [{strategy}]
+            group = [{{ name = "movable", members = ["battery", "charger"] }}]
+            asset = [
+                {{ name = "grid", role = "grid_meter" }},
+                {{ name = "battery", role = "battery", setpoint = "power", soc = "soc", range_w = [-5000, 5000], storage = {{ capacity_wh = 10000 }} }},
+                {{ name = "charger", role = "charger", setpoint = "power", range_w = [0, 11000], least_w = 4140 }},
+            ]
+            "#
+        )
+    };
+    for (whose, rest_w, wish) in [
+        (r#"asset = "charger""#, 1_000.0, "charger <= 7000"),
+        (r#"asset = "charger""#, 9_000.0, "charger <= 0"),
+        (r#"group = "movable""#, 1_000.0, "group movable <= 7000"),
+        (r#"group = "movable""#, 9_000.0, "group movable <= -1000"),
+    ] {
+        let mut scene = Scene::new(&model(&format!("{{ kind = \"peak_shaving\", limit_w = 8000, margin = 0, {whose} }}")));
+        scene.reads(&[("grid", rest_w), ("battery", 0.0), ("charger", 0.0)]);
+        assert_eq!(scene.wishes(), wish, "{whose}, the rest draws {rest_w} W");
+    }
+    // Somebody wants the car full at any price: it gets what the limit leaves.
+    let strategies = r#"{ kind = "peak_shaving", limit_w = 8000, margin = 0, asset = "charger" },
+        { kind = "schedule", assets = ["charger"], window = [{ from = "00:00", to = "24:00", power_w = 11000 }] }"#;
+    let mut plant = Plant::new(&model(strategies)).battery(2, 1).machine("charger", 4, 2);
+    let rows = plant.run(1_800, |second| if second < 1_200 { 1_000.0 } else { 2_500.0 });
+    for quarter in rows.chunks(900) {
+        let mean_w = quarter.iter().map(|row| row.grid_w).sum::<f64>() / 900.0;
+        assert!((7_800.0..=8_050.0).contains(&mean_w), "{mean_w}");
+    }
+    assert!(rows[60..].iter().all(|row| row.powers_w[1] > 0.0), "it is not switched on and off");
+}

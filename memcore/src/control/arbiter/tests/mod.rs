@@ -1,6 +1,7 @@
 //! Whose wish wins, told as stories.
 
 mod nesting;
+mod page;
 mod properties;
 mod refusals;
 mod sharing;

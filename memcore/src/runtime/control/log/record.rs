@@ -40,6 +40,13 @@ pub enum ControlEvent {
     Decided(Box<Decided>),
     /// A device said what became of an order.
     Answered(Answered),
+    /// The planner has something to tell: a plan was made, could not be made, or none holds.
+    Planned {
+        /// When.
+        time_us: Timestamp,
+        /// For people.
+        news: String,
+    },
     /// Faults came or went.
     Faults {
         /// When.
@@ -144,6 +151,7 @@ impl ControlEvent {
             | Self::Stopped { time_us }
             | Self::Paused { time_us, .. }
             | Self::Resumed { time_us, .. }
+            | Self::Planned { time_us, .. }
             | Self::Faults { time_us, .. } => *time_us,
             Self::Decided(decided) => decided.time,
             Self::Answered(answered) => answered.time,
