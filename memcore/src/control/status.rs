@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Controller, Moment, Outcome, PlannedPowers, Proposal, ProposalId};
+use super::{Controller, Moment, Outcome, Proposal, ProposalId};
 use crate::model::{Span, Timestamp};
 
 /// What an asset was told last.
@@ -37,12 +37,6 @@ pub struct StandingProposal {
 }
 
 impl Controller {
-    /// The plan that holds, where there is one.
-    #[must_use]
-    pub fn plan(&self) -> Option<&std::sync::Arc<PlannedPowers>> {
-        self.plan.as_ref()
-    }
-
     /// What stands, the most urgent first, with what became of it in the last decision.
     #[must_use]
     pub fn proposals(&self, now: Moment) -> Vec<StandingProposal> {
