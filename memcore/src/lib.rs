@@ -98,9 +98,9 @@ pub mod planning {
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub mod simulation {
     pub use crate::runtime::{
-        ActorsOf, AssetFigures, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
+        ActorsOf, AssetFigures, Expectation, FaultKind, Happening, HomeDay, PriceSeries, Prices, RecordedPower, Scenario,
         ScenarioAct, ScenarioEvent, ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation,
-        run_scenario, simulate_control,
+        home_day, run_scenario, simulate_control,
     };
 }
 

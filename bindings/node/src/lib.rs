@@ -5,6 +5,8 @@
 
 mod bulk;
 mod channel;
+mod control;
+mod control_simulation;
 mod device;
 mod doctor;
 mod energy;
@@ -18,6 +20,7 @@ mod question;
 mod result;
 mod server;
 mod simulation;
+mod site_model;
 mod time;
 mod upkeep;
 

@@ -12,6 +12,7 @@ use napi_derive::napi;
 use tokio::sync::{Mutex, watch};
 
 use crate::channel::span;
+use crate::control::site_model;
 use crate::error::{Result, ToNode, on_disk, to_node};
 use crate::history::NativeHistory;
 use crate::live::{Feed, NativeEvents, NativeReadings};
@@ -25,10 +26,22 @@ fn load_config(path: &str, file: Option<PathBuf>, listen: Option<String>) -> mem
     Config::load(file.as_deref(), std::env::vars_os(), &overrides)
 }
 
-/// Starts a server on the site in that folder.
+/// Starts a server on the site in that folder; `control` is a site model's file, `model` the model itself as JSON.
 #[napi]
-pub(crate) async fn serve(path: String, listen: Option<String>, config: Option<String>) -> Result<NativeServer> {
-    let config = on_disk(move || load_config(&path, config.map(PathBuf::from), listen)).await?;
+pub(crate) async fn serve(
+    path: String,
+    listen: Option<String>,
+    config: Option<String>,
+    control: Option<String>,
+    model: Option<String>,
+) -> Result<NativeServer> {
+    let load = move || {
+        let mut config = load_config(&path, config.map(PathBuf::from), listen)?;
+        config.control.model = control.map(PathBuf::from).or(config.control.model);
+        config.control.given = model.as_deref().map(site_model).transpose()?;
+        Ok(config)
+    };
+    let config = on_disk(load).await?;
     let server = Box::pin(memcore::serve(config)).await.to_node()?;
     let handle = server.handle();
     Ok(NativeServer { handle, server: Mutex::new(Some(server)), closed: watch::Sender::new(false) })
@@ -342,6 +355,14 @@ impl NativeServer {
         let ended = Box::pin(running.shutdown()).await;
         self.closed.send_replace(true);
         ended.to_node()
+    }
+
+    /// The handle, while the server is open.
+    pub(crate) fn control_handle(&self) -> memcore::Result<ServerHandle> {
+        match *self.closed.borrow() {
+            true => Err(memcore::Error::new(ErrorKind::Closed, "the server was closed")),
+            false => Ok(self.handle.clone()),
+        }
     }
 
     fn check_open(&self) -> Result<()> {

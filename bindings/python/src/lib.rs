@@ -6,6 +6,8 @@
 mod bulk;
 mod channel;
 mod columns;
+mod control;
+mod control_simulation;
 mod describe;
 mod device;
 mod doctor;
@@ -25,6 +27,7 @@ mod runtime;
 mod server;
 mod simulation;
 mod site;
+mod site_model;
 mod told;
 mod walk;
 
@@ -38,6 +41,10 @@ use pyo3::prelude::*;
 mod _memcore {
     #[pymodule_export]
     use super::bulk::Bulk;
+    #[pymodule_export]
+    use super::control::Control;
+    #[pymodule_export]
+    use super::control_simulation::{SimulatedControl, simulate_control, simulate_scenario};
     #[pymodule_export]
     use super::device::Device;
     #[pymodule_export]
@@ -62,6 +69,8 @@ mod _memcore {
     use super::simulation::Simulation;
     #[pymodule_export]
     use super::site::Site;
+    #[pymodule_export]
+    use super::site_model::ControlModel;
     #[pymodule_export]
     use super::walk::{Walking, clear_sky, forecast_from_past, forecast_score, method_score, walk};
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
 use memcore::model::{Event, Reading};
-use memcore::{Events, Readings};
+use memcore::{ControlEvent, ControlEvents, Events, Readings};
 use pyo3::prelude::*;
 use tokio::sync::watch;
 
@@ -19,11 +19,13 @@ use crate::runtime::{awaitable, wait};
 pub(crate) enum Source {
     Readings(Readings),
     Events(Events),
+    Control(ControlEvents),
 }
 
 enum Item {
     Reading(Reading),
     Event(Event),
+    Control(ControlEvent),
 }
 
 impl Source {
@@ -31,6 +33,7 @@ impl Source {
         match self {
             Self::Readings(readings) => readings.next().await.map(Item::Reading),
             Self::Events(events) => events.next().await.map(Item::Event),
+            Self::Control(events) => events.next().await.map(Item::Control),
         }
     }
 
@@ -38,6 +41,7 @@ impl Source {
         match self {
             Self::Readings(readings) => readings.lost(),
             Self::Events(events) => events.lost(),
+            Self::Control(events) => events.lost(),
         }
     }
 }
@@ -146,7 +150,7 @@ impl Feed {
             Item::Reading(Reading { device, channel, sample }) => {
                 Some((device.channel(channel).to_string(), sample.time.as_micros(), sample.value))
             }
-            Item::Event(_) => None,
+            Item::Event(_) | Item::Control(_) => None,
         });
         Ok(readings.collect())
     }
@@ -157,6 +161,7 @@ impl Feed {
         let taken = py.detach(|| shared.take(limit));
         let events = taken.into_iter().filter_map(|item| match item {
             Item::Event(event) => Some(json(&event)),
+            Item::Control(event) => Some(json(&event)),
             Item::Reading(_) => None,
         });
         events.collect()

@@ -7,6 +7,7 @@ use memcore::model::{CommandId, CommandState, DeviceName, Pattern, PointRate, Se
 use memcore::{AuditQuery, CommandRequest, Config, ProofKind, ServerHandle};
 use pyo3::prelude::*;
 
+use crate::control::site_model;
 use crate::errors::{json, raised};
 use crate::hem::{HemEndpoint, listening};
 use crate::live::{Feed, Source, opened};
@@ -42,11 +43,17 @@ impl Drop for Server {
 
 #[pymethods]
 impl Server {
-    /// `overrides` are dotted keys of the configuration with their values.
+    /// `overrides` are dotted keys of the configuration with their values; `model` is the site model, as JSON.
     #[staticmethod]
-    fn start(py: Python<'_>, config: Option<PathBuf>, overrides: Vec<(String, String)>) -> PyResult<Self> {
+    fn start(
+        py: Python<'_>,
+        config: Option<PathBuf>,
+        overrides: Vec<(String, String)>,
+        model: Option<&str>,
+    ) -> PyResult<Self> {
         let overrides: Vec<(&str, String)> = overrides.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
-        let config = Config::load(config.as_deref(), std::env::vars_os(), &overrides).map_err(raised)?;
+        let mut config = Config::load(config.as_deref(), std::env::vars_os(), &overrides).map_err(raised)?;
+        config.control.given = model.map(site_model).transpose()?;
         let server = wait(py, memcore::serve(config))?;
         Ok(Self { address: server.address(), server: Owned::new("server", server) })
     }

@@ -11,6 +11,7 @@ use pyo3::types::PyDict;
 use crate::bulk::Bulk;
 use crate::channel::Description;
 use crate::columns;
+use crate::control::{At, explained};
 use crate::doctor::{Findings, Look};
 use crate::energy::{Asked, Balance};
 use crate::errors::{json, raised};
@@ -338,6 +339,15 @@ impl Site {
         dict.set_item("damage", stats.damage)?;
         dict.set_item("torn", stats.torn)?;
         Ok(dict)
+    }
+
+    /// JSON. The time is in microseconds, or as people of the site say it; now where there is none.
+    fn why(&self, py: Python<'_>, asked: String, at_us: Option<i64>, said: Option<String>) -> PyResult<String> {
+        let memcore = self.memcore()?;
+        explained(py, at_us, said, move |at| match at {
+            At::Instant(at) => memcore.why(&asked, at),
+            At::Said(text) => memcore.why_at(&asked, &text),
+        })
     }
 
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {

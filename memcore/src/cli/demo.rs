@@ -1,7 +1,8 @@
 //! `memcore demo`: the whole loop on this machine, with nothing to prepare.
 //!
 //! A server on a free loopback port, emulated devices that are enrolled and connect over TLS, a switch that is thrown
-//! every second and confirmed, and at the end a count of what was sent against what can be read back.
+//! every second and confirmed, and at the end a count of what was sent against what can be read back. Beside it a home lives
+//! through a day in simulated time under the same code that controls real ones, and what happens to it is told.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,10 +12,11 @@ use serde::Serialize;
 use tokio::time::{Instant, interval, sleep_until};
 
 use super::{Common, format, interrupted, live};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Clock, CommandState, Pattern, SeriesName, Span, SystemClock, Timestamp};
 use crate::runtime::{
-    CommandRequest, Config, Query, Server, ServerHandle, SimulationReport, SimulationRequest, Speed, simulate,
+    CommandRequest, Config, HomeDay, Query, Server, ServerHandle, SimulationReport, SimulationRequest, Speed, home_day,
+    simulate,
 };
 
 /// How long a demonstration lasts when nobody watches.
@@ -53,6 +55,8 @@ struct Report {
     command_round_trip_p50_ms: Option<f64>,
     command_round_trip_p99_ms: Option<f64>,
     seconds: f64,
+    /// The day of a home under control, in simulated time.
+    control: HomeDay,
 }
 
 impl Demo {
@@ -67,17 +71,21 @@ impl Demo {
             let (devices, address) = (self.devices, server.address());
             format::note(&format!("memcore demo: {devices} emulated devices connect to {address} over TLS"));
         }
-        let ran = self.street(&handle).await;
+        // Before anything is timed: it takes the processor for a moment.
+        let day = tokio::task::spawn_blocking(home_day).await;
+        let day = day.map_err(|e| Error::new(ErrorKind::Internal, format!("the day of a home: {e}")))??;
+        let ran = self.street(&handle, &day).await;
         let stopped = server.shutdown().await;
         let (sent, delays, commands) = ran?;
         stopped?;
-        let report = report(&folder.path, since, sent, delays, commands, begun.elapsed())?;
+        let report = report(&folder.path, since, sent, delays, commands, begun.elapsed(), day)?;
         if quiet {
             format::print(&format::json(&report)?)?;
         } else {
             say(&report)?;
         }
-        Ok(u8::from(report.points_lost > 0 || report.commands_confirmed == 0))
+        let of_day = report.control.failures.len() as u64 + report.control.limits_broken;
+        Ok(u8::from(report.points_lost > 0 || report.commands_confirmed == 0 || of_day > 0))
     }
 
     /// What the user has configured, on the loopback interface and in the demonstration's own folder.
@@ -91,7 +99,7 @@ impl Demo {
     }
 
     /// Lets the street live for as long as it is to, throwing a switch every second.
-    async fn street(&self, handle: &ServerHandle) -> Result<(SimulationReport, Vec<Duration>, Commands)> {
+    async fn street(&self, handle: &ServerHandle, day: &HomeDay) -> Result<(SimulationReport, Vec<Duration>, Commands)> {
         let request = SimulationRequest {
             devices: self.devices,
             seed: self.seed,
@@ -110,10 +118,32 @@ impl Demo {
             signal = interrupted() => drop(signal?),
             failed = commands.throw_switches(handle) => failed?,
             failed = live::follow(handle, &pattern), if watched => failed?,
+            () = tell(day, length), if !watched && !self.json => {}
+        }
+        if watched {
+            day.told.iter().for_each(|(at, line)| tell_line(*at, line));
         }
         let delays = simulation.delays();
         Ok((simulation.stop(Duration::from_secs(10)).await?, delays, commands))
     }
+}
+
+/// Tells what happens to the home, its day drawn together to that length.
+async fn tell(day: &HomeDay, length: Option<Span>) {
+    let (begun, (from, to)) = (Instant::now(), day.span);
+    // A little early, so that the last line is out before the end.
+    let pace = length.unwrap_or(UNATTENDED).as_seconds() * 0.9 / to.since(from).as_seconds();
+    format::note("a day of a home under control, in simulated time:");
+    for (at, line) in &day.told {
+        sleep_until(begun + Duration::from_secs_f64((at.since(from).as_seconds() * pace).max(0.0))).await;
+        tell_line(*at, line);
+    }
+    std::future::pending().await
+}
+
+fn tell_line(at: Timestamp, line: &str) {
+    let text = at.to_string();
+    format::note(&format!("  {}  {line}", text.get(11..16).unwrap_or(&text)));
 }
 
 /// The commands that were given, and how long each took to be confirmed.
@@ -179,6 +209,7 @@ fn report(
     delays: Vec<Duration>,
     commands: Commands,
     elapsed: Duration,
+    control: HomeDay,
 ) -> Result<Report> {
     let memcore = crate::runtime::Memcore::open_read_only(site, crate::runtime::StoreOptions::default())?;
     let durable = memcore.query(&Query::new(Pattern::all()).from(since))?.rows() as u64;
@@ -197,6 +228,7 @@ fn report(
         command_round_trip_p50_ms: command_p50,
         command_round_trip_p99_ms: command_p99,
         seconds: (elapsed.as_secs_f64() * 10.0).round() / 10.0,
+        control,
     })
 }
 
@@ -224,10 +256,18 @@ fn say(report: &Report) -> Result<()> {
         ("device to durable, p99", milliseconds(report.device_to_durable_p99_ms)),
         ("command round trip, p50", milliseconds(report.command_round_trip_p50_ms)),
         ("command round trip, p99", milliseconds(report.command_round_trip_p99_ms)),
+        ("home: car charged from surplus", format!("{:.1} kWh", report.control.car_from_surplus_kwh)),
+        ("home: peak of the house, at the grid", peaks(&report.control)),
+        ("home: leases ended while the link was cut", report.control.leases_ended.to_string()),
+        ("home: limits broken", report.control.limits_broken.to_string()),
     ] {
         table.add_row([what.to_owned(), value]);
     }
     format::print(&format!("\n{table}")).map(drop)
+}
+
+fn peaks(day: &HomeDay) -> String {
+    format!("{:.1} kW, {:.1} kW", day.house_peak_w / 1e3, day.grid_peak_w / 1e3)
 }
 
 #[cfg(test)]

@@ -95,6 +95,12 @@ impl Controller {
         self.prices = (known(buy_per_kwh), known(sell_per_kwh));
     }
 
+    /// The plan that is followed; None where none is.
+    #[must_use]
+    pub fn plan(&self) -> Option<&Arc<PlannedPowers>> {
+        self.plan.as_ref()
+    }
+
     /// The plan that holds from now on; None where none does.
     ///
     /// # Errors
@@ -243,12 +249,6 @@ impl Controller {
     #[must_use]
     pub fn decided_w(&self) -> &[f64] {
         &self.decided_w
-    }
-
-    /// The plan that holds, where there is one.
-    #[must_use]
-    pub fn plan(&self) -> Option<&Arc<PlannedPowers>> {
-        self.plan.as_ref()
     }
 
     /// What an actor sees at that moment.

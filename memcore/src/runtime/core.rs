@@ -168,6 +168,9 @@ impl Core {
 
     /// Issues what control orders. It stands in the log of decisions, not in the audit trail: every lease is many commands.
     pub(crate) fn order(&self, mut command: Command) -> Result<CommandTicket> {
+        let channel = self.channel(&command.target)?;
+        // What is safe to the site need not be to a channel that declares no fallback: its rules hold then.
+        command.safety &= channel.rules.is_safe(channel.from_stored(command.value));
         let (id, channel) = (command.id.clone(), self.vet(&mut command)?);
         let state = self.issue_checked(command, Sender::Control(channel.rules.hold), String::new())?;
         Ok(CommandTicket::new(id, state, self.kept()))

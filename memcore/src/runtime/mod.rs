@@ -99,7 +99,7 @@ mod server;
 mod store_config;
 
 #[cfg(feature = "cli")]
-pub(crate) use self::control::explain_from as explain_decision;
+pub(crate) use self::control::{explain_from as explain_decision, said_time};
 #[cfg(feature = "gateway")]
 pub use self::core::ServerStats;
 #[cfg(feature = "cli")]
@@ -149,9 +149,9 @@ mod simulate;
 pub use crate::sim::{Simulation, SimulationReport, Speed};
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub use control::{
-    Act as ScenarioAct, ActorsOf, AssetFigures, Event as ScenarioEvent, Expectation, FaultKind, Happening, PriceSeries,
-    Prices, RecordedPower, Scenario, ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation,
-    run_scenario, simulate_control,
+    Act as ScenarioAct, ActorsOf, AssetFigures, Event as ScenarioEvent, Expectation, FaultKind, Happening, HomeDay,
+    PriceSeries, Prices, RecordedPower, Scenario, ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions,
+    Violation, home_day, run_scenario, simulate_control,
 };
 #[cfg(feature = "files")]
 pub use doctor::{Examined, examine_file, mapping_of};

@@ -28,6 +28,20 @@ from ._assets import (
 from ._backtest import Asked, Backtest, backtest
 from ._bulk import Bulk
 from ._channel import Channel, Rules
+from ._control import Actor, AssetView, Control, ControlEvents, Prices, Propose, View
+from ._control_simulation import AssetFigures, LimitViolation, SimulatedActor, SimulatedControl, simulate_control
+from ._control_status import (
+    ActorStatus,
+    AssetStatus,
+    ControlStatus,
+    Decided,
+    Explanation,
+    Input,
+    LimitedBy,
+    Order,
+    ProposalStatus,
+    Wish,
+)
 from ._device import BufferStatus, ClockOffset, Device
 from ._doctor import Checkup, Declaration, Finding, Report, doctor
 from ._errors import (
@@ -61,11 +75,17 @@ from ._result import QueryResult, WideResult
 from ._server import CommandResult, Server, serve
 from ._simulate import Simulation, simulate
 from ._site import Memcore, SeriesStats, VerifyReport, memory, open, restore
+from ._site_model import SiteModel
 from ._state import Done, Running, State
 from ._stream import Batch, Stream
 
 __all__ = [
+    "Actor",
+    "ActorStatus",
     "Asked",
+    "AssetFigures",
+    "AssetStatus",
+    "AssetView",
     "Backtest",
     "Batch",
     "Battery",
@@ -79,8 +99,12 @@ __all__ = [
     "CommandResult",
     "ConflictError",
     "ConnectionError",
+    "Control",
+    "ControlEvents",
+    "ControlStatus",
     "CurrentCharging",
     "DamagedError",
+    "Decided",
     "Declaration",
     "Deferrable",
     "DemandCharge",
@@ -88,6 +112,7 @@ __all__ = [
     "Done",
     "Ev",
     "Events",
+    "Explanation",
     "Finding",
     "Genset",
     "Grid",
@@ -97,20 +122,27 @@ __all__ = [
     "HemEndpoint",
     "Horizon",
     "ImportReport",
+    "Input",
     "InternalError",
     "InvalidError",
     "IoError",
     "LimitReachedError",
+    "LimitViolation",
+    "LimitedBy",
     "Link",
     "Load",
     "LockedError",
     "Memcore",
     "MemcoreError",
     "NotFoundError",
+    "Order",
     "Plan",
     "Planner",
     "PowerCharging",
+    "Prices",
     "Progress",
+    "ProposalStatus",
+    "Propose",
     "Pv",
     "Quality",
     "QueryResult",
@@ -124,8 +156,11 @@ __all__ = [
     "SeriesStats",
     "Server",
     "Session",
+    "SimulatedActor",
+    "SimulatedControl",
     "Simulation",
     "Site",
+    "SiteModel",
     "Smoothness",
     "Source",
     "State",
@@ -138,7 +173,9 @@ __all__ = [
     "UnauthorizedError",
     "UnsupportedError",
     "VerifyReport",
+    "View",
     "WideResult",
+    "Wish",
     "__version__",
     "backtest",
     "doctor",
@@ -150,6 +187,7 @@ __all__ = [
     "restore",
     "serve",
     "simulate",
+    "simulate_control",
     "solve_many",
 ]
 

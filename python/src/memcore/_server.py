@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike, fspath
+from os.path import abspath
 from types import TracebackType
 from typing import Any, Literal
 
 from . import _memcore
+from ._control import PROGRAM, Acting, Control, Role
+from ._control_simulation import Model, model_of
 from ._hem import HemEndpoint
 from ._live import Events, Subscription
 from ._site import Memcore
@@ -48,6 +51,8 @@ class Server:
         self._native = native
         self.mem = Memcore(native.site())
         """The site's history, to be read and written beside the devices; closed with the server."""
+        self.control = Control(native)
+        """Control of the site: how it is, why, wishes and actors. A ``NotFoundError`` where there is no site model."""
 
     @property
     def host(self) -> str:
@@ -111,6 +116,51 @@ class Server:
         """As ``command``, for those who have no event loop."""
         how = _how(lease, fallback, expires, id, by, safety=safety)
         return _result(*self._native.command_sync(series, value, how))
+
+    def propose(
+        self,
+        asset: str | None = None,
+        power_w: float | None = None,
+        *,
+        reason: str,
+        role: Role | None = None,
+        group: str | None = None,
+        low_w: float | None = None,
+        high_w: float | None = None,
+        priority: int = 50,
+        valid_for: Length = "1m",
+        actor: str = PROGRAM,
+    ) -> int:
+        """Wish for a power of what is controlled, or for bounds of it; see ``control.propose``.
+
+        Power is in W and passive sign: ``propose("battery", -2000)`` lets it discharge with 2 kW.
+        """
+        return self.control.propose(
+            asset,
+            power_w,
+            role=role,
+            group=group,
+            low_w=low_w,
+            high_w=high_w,
+            priority=priority,
+            reason=reason,
+            valid_for=valid_for,
+            actor=actor,
+        )
+
+    def withdraw(
+        self, actor: str = PROGRAM, asset: str | None = None, *, role: Role | None = None, group: str | None = None
+    ) -> int:
+        """Take back what an actor wished for a target, or for all of them, and return how many wishes stood."""
+        return self.control.withdraw(actor, asset, role=role, group=group)
+
+    def actor(self, name: str, *, every: Length = "1m", budget: Length = "1s") -> Callable[[Acting], Acting]:
+        """Decorate a function, or a class with a method ``propose``, to be an actor; see ``control.add_actor``."""
+        return self.control.actor(name, every=every, budget=budget)
+
+    def remove_actor(self, name: str) -> None:
+        """End an actor, with its wishes."""
+        self.control.remove_actor(name)
 
     def serve_hem(self, device: str, *, listen: str = "127.0.0.1:9931", allow_network: bool = False) -> HemEndpoint:
         """Answer apps that were written for a HEM board, on behalf of a device, until what is returned is closed.
@@ -233,11 +283,15 @@ def serve(
     *,
     listen: str | None = None,
     config: str | PathLike[str] | Mapping[str, object] | None = None,
+    control: Model | None = None,
 ) -> Server:
     """Start a server on the site in a folder, and return once it listens: ``listen="127.0.0.1:0"`` takes a free port.
 
     ``config`` is a TOML file, or dotted keys with their values: ``{"store.sync": "interval"}``. Without a file the
     site's own ``memcore.toml`` counts, then ``MEMCORE__...`` variables of the environment, then what is given here.
+
+    ``control`` is a site model, as its file, a ``SiteModel`` or a dict of its fields: the server then controls the
+    site. Without it the site's own ``control.toml`` counts, where there is one.
     """
     overrides: list[tuple[str, str]] = []
     if isinstance(config, Mapping):
@@ -246,8 +300,12 @@ def serve(
         overrides.append(("path", json.dumps(fspath(path))))
     if listen is not None:
         overrides.append(("gateway.listen", json.dumps(listen)))
+    model, model_file = (None, None) if control is None else model_of(control)
+    if model_file is not None:
+        # By this program's folder, not the site's.
+        overrides.append(("control.model", json.dumps(abspath(model_file))))
     file = None if isinstance(config, Mapping) else config
-    return Server(_memcore.Server.start(file, overrides))
+    return Server(_memcore.Server.start(file, overrides, model))
 
 
 def _toml(value: object) -> str:

@@ -13,6 +13,8 @@ from . import _columns, _files, _frames, _memcore
 from ._balance import Selections, SiteBalance, selections
 from ._bulk import Bulk
 from ._channel import Channel, Kind, Label, Rules, Sign, described, description
+from ._control import when
+from ._control_status import Explanation, explanation_of
 from ._doctor import FindingKind, Report, Role, looks
 from ._files import FileMapping, ImportReport
 from ._frames import Units
@@ -366,6 +368,14 @@ class Memcore:
     def stats(self) -> dict[str, Any]:
         """Return how much is stored: devices, series, points, bytes, and what was found damaged at opening."""
         return self._native.stats()
+
+    def why(self, asked: str, at: Instant | str | None = None) -> Explanation:
+        """Return what control decided of an asset at a time, and why: ``battery``, or a series of it.
+
+        It works on a stopped site too. ``at`` is an instant, or text by the clock of the site: ``14:05`` (the last
+        one), ``2026-06-21 14:05``, or so long ago, ``10m``. Without it, now.
+        """
+        return explanation_of(json.loads(self._native.why(asked, *when(at))))
 
     def refresh(self) -> None:
         """Show what another process has written since, where the site was opened with ``read_only=True``."""

@@ -36,7 +36,7 @@ struct Found<'a> {
 }
 
 impl Check {
-    pub(super) fn run(&self, common: &Common) -> Result<u8> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<u8> {
         let file = match &self.file {
             Some(file) => file.clone(),
             None => common.config(None)?.path.join("control.toml"),

@@ -372,3 +372,51 @@ fn a_site_is_drawn_as_a_tree() {
     let circle = home_but("name = \"main\"\n", "name = \"main\"\nwithin = \"garage\"\n").tree();
     assert!(circle.lines().count() < 20, "{circle}");
 }
+
+/// The fields of a part of the file, as whoever reads it would list them to one who wrote another.
+fn fields(part: &str) -> Vec<String> {
+    let text = match part {
+        "" => "site = \"home1\"\nno_field = 1".to_owned(),
+        "tariff" | "planning" => format!("site = \"home1\"\n[{part}]\nno_field = 1"),
+        "island" => "site = \"home1\"\n[island]\ngrid_present = \"a:b\"\nno_field = 1".to_owned(),
+        "asset" | "circuit" | "group" | "external" => format!("site = \"home1\"\n[[{part}]]\nno_field = 1"),
+        within => format!("site = \"home1\"\n[[asset]]\nname = \"a\"\nrole = \"load\"\n[asset.{within}]\nno_field = 1"),
+    };
+    let told = toml::from_str::<SiteModel>(&text).unwrap_err().message().to_owned();
+    let (_, expected) = told.split_once("expected ").unwrap_or_else(|| panic!("{part}: {told}"));
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_field_is_in_the_page() {
+    const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/control.md"));
+    let site_file = PAGE.split("## The site file").nth(1).unwrap();
+    let parts = [
+        ("", "### The site\n"),
+        ("asset", "### `[[asset]]`"),
+        ("storage", "| field of `storage`"),
+        ("vehicle", "| field of `vehicle`"),
+        ("fuel", "| field of `fuel`"),
+        ("heat.building", "| field of `heat.building`"),
+        ("heat.tank", "| field of `heat.tank`"),
+        ("circuit", "### `[[circuit]]`"),
+        ("group", "| field of `group`"),
+        ("external", "| field of `external`"),
+        ("tariff", "| field of `tariff`"),
+        ("island", "| field of `island`"),
+        ("planning", "| field of `planning`"),
+    ];
+    for (part, heading) in parts {
+        let (_, after) = site_file.split_once(heading).unwrap_or_else(|| panic!("{heading} is missing"));
+        let rows: Vec<_> = after.lines().skip_while(|line| !line.starts_with("|---")).skip(1).collect();
+        let rows = rows.into_iter().take_while(|line| line.starts_with('|'));
+        let names = rows.filter_map(|row| row.split('|').nth(1));
+        let written: Vec<String> = names.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
+        let aliases = ["assets", "circuits", "groups", "externals", "strategies"];
+        let mut known: Vec<_> = fields(part).into_iter().filter(|name| !aliases.contains(&name.as_str())).collect();
+        let mut written: Vec<_> = written.into_iter().collect();
+        known.sort();
+        written.sort();
+        assert_eq!(written, known, "{heading}");
+    }
+}

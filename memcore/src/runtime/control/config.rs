@@ -16,7 +16,7 @@ const MODEL_FILE: &str = "control.toml";
 const LOG_BYTES_MIN: u64 = 1_000_000;
 
 /// The `[control]` section.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ControlConfig {
@@ -25,6 +25,9 @@ pub struct ControlConfig {
     /// The site model, TOML or JSON, within the site's folder unless it is a whole path; the `control.toml` of that folder where
     /// there is one unless told.
     pub model: Option<PathBuf>,
+    /// The site model itself, where a program has it; it goes before any file.
+    #[serde(skip)]
+    pub given: Option<SiteModel>,
     /// What becomes of the devices when control stops or is paused.
     pub on_stop: OnStop,
     /// The most that the decision log takes of the disk, `256MB`; beyond it the oldest decisions go. At least `1MB`.
@@ -46,7 +49,7 @@ pub enum OnStop {
 
 impl Default for ControlConfig {
     fn default() -> Self {
-        Self { enabled: true, model: None, on_stop: OnStop::Lease, log_size: 256_000_000 }
+        Self { enabled: true, model: None, given: None, on_stop: OnStop::Lease, log_size: 256_000_000 }
     }
 }
 
@@ -56,6 +59,9 @@ impl ControlConfig {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) and [`Io`](crate::ErrorKind::Io), naming the key or the file.
     pub(crate) fn model_of(&self, site: &Path) -> Result<Option<(PathBuf, SiteModel)>> {
+        if let Some(given) = self.given.as_ref().filter(|_| self.enabled) {
+            return Ok(Some((PathBuf::from("the given site model"), given.clone())));
+        }
         let file = match &self.model {
             _ if !self.enabled => return Ok(None),
             Some(named) => site.join(named),
@@ -70,6 +76,8 @@ impl ControlConfig {
             }
         }
         let model = read_site_model(&file)?;
+        // What is wrong is said before anything is opened.
+        model.check().map_err(|e| e.context(file.display()))?;
         Ok(Some((file, model)))
     }
 }

@@ -6,10 +6,11 @@ use tokio::sync::broadcast;
 
 use super::actors::ForeignActor;
 use super::log::ControlEvent;
+use super::said::said_time;
 use super::snapshot::Snapshot;
 use super::status::ControlStatus;
 use super::steer::Control;
-use super::why::Explanation;
+use super::why::{Explanation, time_zone};
 use crate::control::{Proposal, ProposalId, Target};
 use crate::error::{Error, Result};
 use crate::model::{Name, Span, Timestamp};
@@ -83,6 +84,16 @@ impl ServerHandle {
     /// be read.
     pub fn why(&self, asked: &str, at: Timestamp) -> Result<Explanation> {
         self.control()?.why(asked, at)
+    }
+
+    /// As [`why`](Self::why), at a time as people of the site say it: `14:05` (the last one), `2026-06-21 14:05`, an instant with its
+    /// zone, or so long ago, `10m`.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for what is no time, and as [`why`](Self::why).
+    pub fn why_at(&self, asked: &str, said: &str) -> Result<Explanation> {
+        let control = self.control()?;
+        control.why(asked, said_time(said, control.moment().wall, &time_zone(&control.model.model().zone))?)
     }
 
     /// Pauses control, or lets it go on, and says whether that changed anything. While it is paused it orders nothing: leases end, or

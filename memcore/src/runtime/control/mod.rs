@@ -34,6 +34,8 @@ mod orders;
 #[cfg(feature = "gateway")]
 mod pause;
 mod planner;
+#[cfg(feature = "gateway")]
+mod said;
 #[cfg(all(feature = "gateway", feature = "files"))]
 mod simulation;
 #[cfg(feature = "gateway")]
@@ -60,10 +62,13 @@ pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
 #[cfg(feature = "gateway")]
 pub use model_file::{SiteModelFormat, parse_site_model, read_site_model, write_site_model};
 pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
+#[cfg(all(feature = "gateway", feature = "cli"))]
+pub(crate) use said::said_time;
 #[cfg(all(feature = "gateway", feature = "files"))]
 pub use simulation::{
-    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, PriceSeries, Prices, RecordedPower, Scenario,
-    ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, run_scenario, simulate_control,
+    Act, ActorsOf, AssetFigures, Event, Expectation, FaultKind, Happening, HomeDay, PriceSeries, Prices, RecordedPower,
+    Scenario, ScenarioReport, SimulatedControl, SimulationFigures, SimulationOptions, Violation, home_day, run_scenario,
+    simulate_control,
 };
 #[cfg(feature = "gateway")]
 pub use snapshot::{Snapshot, SnapshotAsset};

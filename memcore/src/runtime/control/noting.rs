@@ -156,6 +156,9 @@ impl Noting {
     ) -> Option<Decided> {
         let model = controller.model();
         let asset = &model.assets()[place];
+        if !decided.power_w.is_finite() {
+            return None;
+        }
         let finite = |bound: f64| bound.is_finite().then_some(bound);
         let limits = decided.limits.iter().filter(|limited| limited.from_w.is_finite() && limited.to_w.is_finite());
         let (order, setpoint) = (self.orders[place].as_ref(), asset.setpoint.as_ref()?);

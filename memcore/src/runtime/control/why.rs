@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::config::ControlConfig;
 use super::log::{Answered, ControlEvent, Decided, Stood, stood_at};
+use super::said::said_time;
 use crate::control::Role;
 use crate::error::Result;
-use crate::model::{CommandState, Name, SeriesName, Timestamp};
+use crate::model::{Clock, CommandState, Name, SeriesName, SystemClock, Timestamp};
 use crate::runtime::embedded::Memcore;
 
 /// Why an asset was as it was at a time.
@@ -41,6 +42,21 @@ impl Memcore {
             None => Ok(explain(asked, at, Stood::Unknown(None), "UTC")),
         }
     }
+
+    /// As [`why`](Self::why), at a time as people of the site say it: `14:05` (the last one), `2026-06-21 14:05`, an instant with its
+    /// zone, or so long ago, `10m`.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for what is no time, and as [`why`](Self::why).
+    pub fn why_at(&self, asked: &str, said: &str) -> Result<Explanation> {
+        let zone = self.path().map_or_else(|| "UTC".to_owned(), zone_of);
+        self.why(asked, said_time(said, SystemClock::default().now(), &time_zone(&zone))?)
+    }
+}
+
+/// The zone of that name; UTC where there is none.
+pub(super) fn time_zone(name: &str) -> TimeZone {
+    crate::energy::zone_of(name).unwrap_or(TimeZone::UTC)
 }
 
 /// The zone of a site's people, as its model says; UTC where none does.
@@ -67,7 +83,7 @@ pub(super) fn is_asked(asked: &str, asset: &Name, target: &SeriesName) -> bool {
 }
 
 pub(super) fn explain(asked: &str, at: Timestamp, stood: Stood, zone: &str) -> Explanation {
-    let zone = crate::energy::zone_of(zone).unwrap_or(TimeZone::UTC);
+    let zone = time_zone(zone);
     let (sentence, decided, answered) = match stood {
         Stood::Decided(decided, answered) => (sentence(&decided, answered.as_ref(), at, &zone), Some(*decided), answered),
         Stood::Not(event) => (not_decided(asked, &event, at, &zone), None, None),

@@ -165,8 +165,14 @@ impl LiveAsset {
             fallback: Some(order.fallback),
             safety: order.safety,
         };
-        self.driven().now = now;
-        match self.commands.carry_out(&instruction, now, wall) {
+        let under_command = |commanded: bool| {
+            let mut driven = self.driven.lock().unwrap_or_else(PoisonError::into_inner);
+            (driven.now, driven.commanded) = (now, commanded);
+        };
+        under_command(true);
+        let answer = self.commands.carry_out(&instruction, now, wall);
+        under_command(false);
+        match answer {
             Answer::Accepted => CommandState::Accepted,
             Answer::Done { value } => CommandState::Done { read_back: value },
             Answer::Unknown { value } => CommandState::Unknown { read_back: value },

@@ -146,6 +146,7 @@ fn heat_pump(asset: &CheckedAsset, controlled: bool) -> HeatPumpSettings {
             settings.heat_capacity = building.capacity_wh_per_k;
             settings.heat_loss = building.loss_w_per_k;
             settings.gains = building.gains_w;
+            settings.thermostat[1] = building.comfort_max_c.unwrap_or(building.comfort_min_c + 3.0);
             building.comfort_min_c
         }
         Some(Heat::Tank(tank)) => {
@@ -153,12 +154,13 @@ fn heat_pump(asset: &CheckedAsset, controlled: bool) -> HeatPumpSettings {
             settings.heat_loss = (settings.heat_capacity * tank.loss_per_hour).max(1e-3);
             settings.gains = -tank.demand_w;
             settings.surroundings = Some(20.0);
+            settings.thermostat[1] = tank.full_c;
             tank.empty_c + 0.5 * (tank.full_c - tank.empty_c)
         }
         None => 20.0,
     };
-    let kept = if controlled { [comfort - 3.0, comfort + 8.0] } else { [comfort + 0.5, comfort + 8.0] };
-    HeatPumpSettings { initial_temperature: comfort + 1.0, thermostat: kept, ..settings }
+    let (least, most) = (if controlled { comfort - 3.0 } else { comfort + 0.5 }, settings.thermostat[1] + 0.5);
+    HeatPumpSettings { initial_temperature: comfort + 1.0, thermostat: [least, most], ..settings }
 }
 
 fn genset(asset: &CheckedAsset) -> GensetSettings {

@@ -38,6 +38,8 @@ pub(super) enum Quantity {
     Use(usize),
     /// What flows in from the grid, in W.
     Grid,
+    /// The highest mean of an interval of the demand charge so far, in W.
+    Peak,
     Frequency,
     /// Whether an island is dark.
     Dark,
@@ -172,6 +174,7 @@ fn quantity(text: &str, model: &CheckedModel) -> Result<Quantity> {
     }
     let of_site = match text {
         "grid" => Quantity::Grid,
+        "peak" => Quantity::Peak,
         "frequency" => Quantity::Frequency,
         "dark" => Quantity::Dark,
         "violations" => Quantity::Violations,
@@ -189,7 +192,7 @@ fn of_asset(text: &str, model: &CheckedModel) -> Result<Quantity> {
     let wrong = || {
         Error::invalid(format!(
             "{text:?} is no quantity, expected ASSET.power, .decided, .set, .soc, .temperature, .current_l1, .phases, .switchings, \
-             .turns or .by, `circuit NAME`, grid, frequency, dark, violations, plans, decisions, orders, refusals or leases_ended"
+             .turns or .by, `circuit NAME`, grid, peak, frequency, dark, violations, plans, decisions, orders, refusals or leases_ended"
         ))
     };
     let (asset, field) = text.split_once('.').ok_or_else(wrong)?;

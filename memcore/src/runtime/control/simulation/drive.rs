@@ -17,8 +17,10 @@ pub(super) enum Drive {
 /// A device with what is wrong with it.
 pub(super) struct Driven {
     pub(super) body: Body,
-    /// It refuses every command.
+    /// It refuses every command that comes over the link; the end of a lease it takes.
     pub(super) refuses: bool,
+    /// What is set now came over the link.
+    pub(super) commanded: bool,
     /// It says yes and does nothing.
     pub(super) ignores: bool,
     /// It goes back to its own default when it was not set for so long.
@@ -38,6 +40,7 @@ impl Driven {
         Self {
             body,
             refuses: false,
+            commanded: false,
             ignores: false,
             forgets: None,
             set: None,
@@ -51,7 +54,7 @@ impl Driven {
 
     /// Sets a channel, in its base unit and passive sign.
     pub(super) fn set(&mut self, drive: Drive, value: f64) -> Result<f64, Refused> {
-        if self.refuses {
+        if self.refuses && self.commanded {
             return Err(Refused { code: "faulty".into(), reason: "the device refuses every command".into() });
         }
         if !self.ignores {

@@ -10,6 +10,7 @@
 mod asset;
 mod body;
 mod condition;
+mod day;
 mod drive;
 mod expect;
 mod fault;
@@ -23,7 +24,10 @@ mod run;
 mod scenario;
 mod site;
 mod story;
+#[cfg(test)]
+mod tests;
 
+pub use day::{HomeDay, home_day};
 pub use expect::Expectation;
 pub use options::{ActorsOf, RecordedPower, SimulationOptions};
 pub use outcome::{AssetFigures, SimulatedControl, SimulationFigures};

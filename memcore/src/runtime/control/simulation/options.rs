@@ -34,7 +34,7 @@ pub struct SimulationOptions {
     pub from: Timestamp,
     /// How long it lasts.
     pub length: Span,
-    /// From one decision to the next. Lease and periods of the model are stretched to fit it (a lease to three of them).
+    /// From one decision to the next. Lease and periods of the model are stretched to fit it (a lease to ten of them).
     pub step: Span,
     /// Of all chance in it.
     pub seed: u64,

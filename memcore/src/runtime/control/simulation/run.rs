@@ -270,6 +270,10 @@ impl Run {
     fn order(&mut self, order: &Order, now: Moment) {
         self.counts.orders += 1;
         if self.asset_faults[order.asset].link_lost {
+            // As a server says of a device that is away: it was not delivered in time.
+            if let Some(controller) = &mut self.controller {
+                controller.answered(order.number, &CommandState::Expired, now);
+            }
             return;
         }
         let answer = self.site.assets[order.asset].take(order, now.elapsed, now.wall);
@@ -277,6 +281,9 @@ impl Run {
             self.counts.refusals += 1;
             let name = self.model.assets()[order.asset].name.clone();
             self.note(format!("{name} refuses {:.1}: {reason}", order.value));
+        }
+        if let Some(controller) = &mut self.controller {
+            controller.answered(order.number, &answer, now);
         }
         if let Some(controller) = &mut self.controller {
             controller.answered(order.number, &answer, now);
@@ -386,11 +393,12 @@ impl Run {
     }
 }
 
-/// Where steps are longer than a model's periods, those become a step, and a lease three: in between nothing could be renewed.
+/// Where steps are longer than a model's periods, those become a step, and a lease ten of them: it is renewed after a third of it,
+/// and what a device did of an order is seen before.
 fn stretched(model: &SiteModel, step: Span) -> SiteModel {
     let mut model = model.clone();
     model.tick = model.tick.max(step);
-    model.lease = model.lease.max(Span::from_micros(3 * step.as_micros()));
+    model.lease = model.lease.max(Span::from_micros(10 * step.as_micros()));
     model.assets.iter_mut().for_each(|asset| asset.period = asset.period.max(step));
     model.externals.iter_mut().for_each(|external| {
         external.silent_after = external.silent_after.max(Span::from_micros(3 * step.as_micros()));

@@ -31,6 +31,18 @@ pub struct ScenarioReport {
 /// # Errors
 /// Invalid for what cannot be simulated, or an expectation that asks for what is not there.
 pub fn run_scenario(scenario: &Scenario) -> Result<ScenarioReport> {
+    let Watched { run, failures } = watched(scenario, |_| {})?;
+    Ok(ScenarioReport { about: scenario.about.clone(), failures, simulated: SimulatedControl::new(run) })
+}
+
+/// A scenario that has ended.
+pub(super) struct Watched {
+    pub(super) run: Run,
+    pub(super) failures: Vec<String>,
+}
+
+/// Runs a scenario, and shows every step.
+pub(super) fn watched(scenario: &Scenario, mut show: impl FnMut(&Run)) -> Result<Watched> {
     let mut run = Run::new(&scenario.model, scenario.options.clone())?;
     let watches = scenario.expect.iter().map(|expectation| Watch::new(expectation, &run.model));
     let mut watches = watches.collect::<Result<Vec<_>>>()?;
@@ -39,9 +51,9 @@ pub fn run_scenario(scenario: &Scenario) -> Result<ScenarioReport> {
         run.step()?;
         let now = run.site.world.now();
         watches.iter_mut().for_each(|watch| watch.look(now, &run));
+        show(&run);
     }
-    let failures = watches.into_iter().filter_map(Watch::end).collect();
-    Ok(ScenarioReport { about: scenario.about.clone(), failures, simulated: SimulatedControl::new(run) })
+    Ok(Watched { run, failures: watches.into_iter().filter_map(Watch::end).collect() })
 }
 
 impl Facts for Run {
@@ -64,6 +76,7 @@ impl Facts for Run {
             Quantity::Circuit(circuit) => self.site.circuit_phases(*circuit).iter().sum(),
             Quantity::Use(circuit) => share_of(&self.model, &self.site, *circuit),
             Quantity::Grid => self.site.grid_w(),
+            Quantity::Peak => self.record.total.peak_w,
             Quantity::Frequency => self.site.world.frequency(),
             Quantity::Dark => f64::from(u8::from(self.site.world.island().is_some_and(crate::sim::Island::is_dark))),
             Quantity::Violations => self.record.violated() as f64,
