@@ -251,12 +251,6 @@ impl Controller {
         &self.decided_w
     }
 
-    /// The plan that holds, where there is one.
-    #[must_use]
-    pub fn plan(&self) -> Option<&Arc<PlannedPowers>> {
-        self.plan.as_ref()
-    }
-
     /// What an actor sees at that moment.
     #[must_use]
     pub fn view(&self, now: Moment) -> View<'_> {
