@@ -51,6 +51,16 @@ export declare class NativeCommand {
   leave(): void
 }
 
+/** What control does, each as its JSON. */
+export declare class NativeControlEvents {
+  /** What is there, or the first that comes; nothing once there will be none. */
+  take(): Promise<Array<string>>
+  /** How many events were dropped because they were not taken in time. */
+  get lost(): number
+  /** Ends it. Doing it again does nothing. */
+  close(): void
+}
+
 /** A device on the link. */
 export declare class NativeDevice {
   /** Waits until the server has taken the device in. */
@@ -127,6 +137,8 @@ export declare class NativeHemEndpoint {
 
 /** A site's history. */
 export declare class NativeHistory {
+  /** What control decided of an asset at a time, and why, as JSON. */
+  why(asked: string, at?: bigint | undefined | null, said?: string | undefined | null): Promise<string>
   /** Examines the selected series. */
   examine(selection: string, start: bigint | undefined | null, end: bigint | undefined | null, look: LookSettings, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<NativeFindings>
   /** The balance of a site. */
@@ -284,6 +296,10 @@ export declare class NativeResult {
 
 /** A running server. */
 export declare class NativeServer {
+  /** What was decided of an asset at a time, and why, as JSON. */
+  why(asked: string, at?: bigint | undefined | null, said?: string | undefined | null): Promise<string>
+  /** Pauses control, or lets it go on; whether that changed anything. */
+  enableControl(enabled: boolean): Promise<boolean>
   /** Where the gateway listens: `host:port`. */
   get address(): string
   /** The port of the gateway. */
@@ -318,6 +334,32 @@ export declare class NativeServer {
   command(target: string, value: number, options: CommandOptions): NativeCommand
   /** Stops the server. Doing it again waits for the same end and does nothing. */
   close(): Promise<void>
+}
+
+/** Actors for simulations. */
+export declare class NativeSimulatedActors {
+  /** Nobody yet. */
+  constructor()
+  /** One more. */
+  add(name: string, every: string, wishes: NativeWishes, asks: (arg: Shown) => void): void
+}
+
+/** A simulation that has ended. */
+export declare class NativeSimulatedControl {
+  /** JSON. */
+  figures(): string
+  /** The money of all costs. */
+  get currency(): string
+  /** What a chart of it is drawn from, as JSON. */
+  chart(): string
+  /** Why an asset did what it did at that time. */
+  why(asset: string, at: bigint): string
+  /** What happened, as JSON: pairs of microseconds and words. */
+  happened(): string
+  /** What a scenario is about, and then what was not as it expects. */
+  get scenario(): Array<string> | null
+  /** The table as an Arrow IPC stream. */
+  toIpc(): Promise<Buffer>
 }
 
 /** Devices that are sending. */
@@ -369,6 +411,21 @@ export declare class NativeStream {
   /** The next batch as an Arrow IPC stream of its own; none at the end. */
   next(): Promise<Buffer | null>
 }
+
+/** What an actor answers to what it was shown. */
+export declare class NativeWishes {
+  /** Nothing was asked yet. */
+  constructor()
+  /** What it wishes for. */
+  answer(number: number, wishes: Array<Wished>): void
+  /** It failed. */
+  fail(number: number, reason: string): void
+  /** It is asked no more: what it is thinking about is dropped. */
+  dropAll(): void
+}
+
+/** Adds an actor. */
+export declare function addActor(server: NativeServer, name: string, every: string, budget: string, wishes: NativeWishes, asks: (arg: Shown) => void): void
 
 /** A series of an answer, without its rows. */
 export interface AnsweredSeries {
@@ -553,6 +610,12 @@ export interface Compacted {
 
 /** Polls a board as the device of a bundle. */
 export declare function connectHem(address: string, bundle: DeviceBundle, options: HemBoardOptions): Promise<NativeHemBoard>
+
+/** Follows what control does. */
+export declare function controlEvents(server: NativeServer): NativeControlEvents
+
+/** How control is, as JSON. */
+export declare function controlStatus(server: NativeServer): string
 
 /** The values in another unit. */
 export declare function convert(values: Float64Array, from: string, to: string): Float64Array
@@ -854,6 +917,19 @@ export interface PlannedPart {
   columns: Array<string>
 }
 
+/** Recorded prices: times, bought, sold. */
+export interface PriceColumns {
+  /** Microseconds. */
+  times: Array<bigint>
+  /** What a kWh bought costs. */
+  buy: Float64Array
+  /** What a kWh sold brings. */
+  sell?: Float64Array
+}
+
+/** Takes a wish in, and gives its number. */
+export declare function propose(server: NativeServer, actor: string, wish: Wished): number
+
 /** The question of a query. */
 export interface QueryOptions {
   /** Only from this instant on, in microseconds. */
@@ -923,6 +999,9 @@ export interface Rejections {
   /** The last reason. */
   last?: string
 }
+
+/** Ends an actor, with its wishes. */
+export declare function removeActor(server: NativeServer, name: string): void
 
 /** Gathers samples into buckets. */
 export declare function resample(times: BigInt64Array, values: Float64Array, settings: ResampleSettings, holds: Holds): ResampledColumns
@@ -1024,8 +1103,8 @@ export interface SeriesSize {
   last?: bigint
 }
 
-/** Starts a server on the site in that folder. */
-export declare function serve(path: string, listen?: string | undefined | null, config?: string | undefined | null): Promise<NativeServer>
+/** Starts a server on the site in that folder; `control` is a site model's file, `model` the model itself as JSON. */
+export declare function serve(path: string, listen?: string | undefined | null, config?: string | undefined | null, control?: string | undefined | null, model?: string | undefined | null): Promise<NativeServer>
 
 /** Answers apps that were written for a HEM board. */
 export declare function serveHem(server: NativeServer, device: string, options: HemListenOptions): Promise<NativeHemEndpoint>
@@ -1044,6 +1123,14 @@ export interface ServerCounts {
   commits: number
 }
 
+/** The site at one moment, as an actor is shown it. */
+export interface Shown {
+  /** Under which it answers. */
+  number: number
+  /** JSON. */
+  view: string
+}
+
 /** A silence that was too long to be bridged, in microseconds. */
 export interface Silence {
   /** From where nothing is known. */
@@ -1054,6 +1141,45 @@ export interface Silence {
 
 /** Simulates at the server that runs on the site in that folder. */
 export declare function simulateAt(site: string, options: SimulationOptions): Promise<NativeSimulation>
+
+/** Simulates a site under control. */
+export declare function simulateControl(asked: SimulatedSettings, prices: PriceColumns | undefined | null, actors: NativeSimulatedActors, stop: NativeStop, told?: ((arg: Told) => void) | undefined | null): Promise<NativeSimulatedControl>
+
+/** What is simulated; what is none is as the core has it. */
+export interface SimulatedSettings {
+  /** The site model, as JSON. */
+  model?: string
+  /** Its file. */
+  file?: string
+  /** A scenario's file, in place of all but seed and actors. */
+  scenario?: string
+  /** When it begins. */
+  from: bigint
+  /** How long it lasts. */
+  length: string
+  /** From one decision to the next. */
+  step?: string
+  /** The length of the rows of the table. */
+  row?: string
+  /** Of all chance in it. */
+  seed?: number
+  /** Whether it is controlled at all. */
+  control?: boolean
+  /** Whether plans are made. */
+  plans?: boolean
+  /** Assets whose states of charge at first are given. */
+  socNames: Array<string>
+  /** These. */
+  socs: Array<number>
+  /** Degrees north and east. */
+  position?: Array<number>
+  /** Bought and sold, at all times. */
+  flat?: Array<number>
+  /** An invented day-ahead market. */
+  invented?: boolean
+  /** A file of prices. */
+  priceFile?: string
+}
 
 /** Simulates at a server of this process. */
 export declare function simulateHere(server: NativeServer, options: SimulationOptions): Promise<NativeSimulation>
@@ -1160,6 +1286,16 @@ export interface Verified {
 /** The version of memcore. */
 export declare function version(): string
 
+/** For whom something is wished: exactly one of them. */
+export interface Wanted {
+  /** An asset. */
+  asset?: string
+  /** All assets of a role, together. */
+  role?: string
+  /** A group, together. */
+  group?: string
+}
+
 /** The wide layout: one time a row, one column a series. */
 export interface WideColumns {
   /** Microseconds. */
@@ -1169,6 +1305,27 @@ export interface WideColumns {
   /** NaN where the series has no row at that time. */
   columns: Array<Float64Array>
 }
+
+/** A wish, but for whose it is. */
+export interface Wished {
+  /** For whom. */
+  target: Wanted
+  /** The power, in W. */
+  power?: number
+  /** The least power, in W. */
+  low?: number
+  /** The most power, in W. */
+  high?: number
+  /** How urgent it is. */
+  priority: number
+  /** Why. */
+  reason: string
+  /** For how long it stands. */
+  validFor: string
+}
+
+/** Takes back what an actor wished for a target, or for all; how many wishes stood. */
+export declare function withdraw(server: NativeServer, actor: string, target?: Wanted | undefined | null): number
 
 /** How a column is written. */
 export interface WriteOptions {

@@ -30,7 +30,7 @@ export interface Wish extends WishTarget {
   /** From 1 to 100, the higher one comes first; 50 unless said otherwise. */
   priority?: number;
   /** Why, for people. */
-  reason?: string;
+  reason: string;
   /** For how long it stands unless it is renewed, a day at most: a minute, or three of an actor's periods, unless said otherwise. */
   validFor?: Duration;
 }
@@ -422,7 +422,8 @@ function wishesOf(name: string, told: unknown): Wish[] {
 }
 
 function wished(call: string, wish: Wish, standing: string): native.Wished {
-  const { asset, role, group, powerW, lowW, highW, priority = 50, reason = "", validFor } = wish;
+  const { asset, role, group, powerW, lowW, highW, priority = 50, reason, validFor } = wish;
+  checkText(call, "reason", reason);
   if (!Number.isInteger(priority) || priority < 1 || priority > 100) {
     throw new InvalidError(`${call}: priority is ${show(priority)}, expected 1 to 100`);
   }
@@ -482,7 +483,8 @@ export function modelOf(call: string, model: unknown): { file?: string; json?: s
   if (typeof model !== "object" || model === null || Array.isArray(model)) {
     throw new InvalidError(`${call} is ${show(model)}, expected a site model: its file, its fields, or a SiteModel`);
   }
-  const fields: unknown = "toJSON" in model && typeof model.toJSON === "function" ? model.toJSON() : model;
+  const { toJSON } = model as { toJSON?: () => unknown };
+  const fields: unknown = toJSON === undefined ? model : toJSON.call(model);
   return { json: typeof fields === "string" ? fields : JSON.stringify(snaked(fields)) };
 }
 

@@ -4,6 +4,7 @@ import { abortable, settled, sync } from "./call.cjs";
 import { type BalanceOptions, type BalanceSelections, SiteBalance, balanceSettings } from "./balance.cjs";
 import { Bulk, type BulkOptions, type Progress } from "./bulk.cjs";
 import { type Values, type WriteOptions, columnsOf } from "./columns.cjs";
+import { type Explanation, why } from "./control.cjs";
 import { anything, bytes, callable, checkNumber, checkOptions, checkText, count, flag, given, number, numbers, oneOf, pair, record, show, signal, text, words } from "./options.cjs";
 import { type ExamineOptions, type Report, examine } from "./doctor.cjs";
 import { QueryResult } from "./result.cjs";
@@ -439,6 +440,14 @@ export class Memcore {
     checkText("at", "selection", selection);
     const held = await settled(this.#native.at(selection, toMicros("at: time", time)));
     return held.map(({ series, time, value }) => new Reading(series, time, value));
+  }
+
+  /**
+   * What control decided of an asset at a time, and why: `battery`, or a series of it such as `home1.battery.power`; of a stopped site
+   * too. `at` is an instant, or text by the clock of the site: `14:05` (the last one), `2026-06-21 14:05`, or so long ago, `10m`.
+   */
+  async why(asked: string, options: { at?: TimeLike } = {}): Promise<Explanation> {
+    return why(this.#native, asked, options);
   }
 
   /**

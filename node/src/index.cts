@@ -44,6 +44,40 @@ export type {
 } from "./assets.cjs";
 export { SiteBalance } from "./balance.cjs";
 export type { BalanceOptions, BalanceSelections } from "./balance.cjs";
+export { Control, ControlEvents, Explanation } from "./control.cjs";
+export type {
+  Actor,
+  ActorOptions,
+  ActorStatus,
+  AssetRole,
+  AssetStatus,
+  AssetView,
+  ControlEvent,
+  ControlStatus,
+  Decided,
+  Delays,
+  FollowedWish,
+  OrderState,
+  ProposalStatus,
+  ProposeOptions,
+  SiteModelLike,
+  Think,
+  View,
+  Wish,
+  Wishes,
+  WishTarget,
+} from "./control.cjs";
+export { SimulatedControl, simulateControl, simulateScenario } from "./control-simulation.cjs";
+export type {
+  AssetFigures,
+  LimitViolation,
+  PriceTable,
+  ScenarioOptions,
+  SimulateControlOptions,
+  SimulatedActor,
+  SimulationFigures,
+  SimulationPrices,
+} from "./control-simulation.cjs";
 export { connect, Device } from "./device.cjs";
 export type { BufferStatus, ClockOffset, CommandHandler, DeviceOptions, LinkState, ReadHandler, RowValues } from "./device.cjs";
 export { doctor, Finding, Report } from "./doctor.cjs";

@@ -1,6 +1,7 @@
 /** A running server: devices over TLS, live views, commands. */
 import native = require("../native.cjs");
 import { abortable, settled, sync } from "./call.cjs";
+import { type Actor, type ActorOptions, Control, modelOf, type ProposeOptions, type SiteModelLike, type Think, type WishTarget } from "./control.cjs";
 import { HemEndpoint, type HemServeOptions } from "./hem.cjs";
 import { Memcore } from "./history.cjs";
 import { Events, Subscription } from "./live.cjs";
@@ -13,6 +14,11 @@ export interface ServeOptions {
   listen?: string;
   /** The configuration file; the site's own `memcore.toml` unless said otherwise. */
   config?: string;
+  /**
+   * A site model: its file, its fields, or a `SiteModel`. The server then controls the site. The site's own `control.toml` unless said
+   * otherwise, where there is one.
+   */
+  control?: SiteModelLike;
 }
 
 /** What a device is given at its enrolment, in the form of its file: keep it secret. */
@@ -157,6 +163,8 @@ export class Server {
   readonly port: number;
   /** The site's history, to be read and written beside the devices. */
   readonly mem: Memcore;
+  /** Control of the site: how it is, why, wishes and actors. A `NotFoundError` where there is no site model. */
+  readonly control: Control;
 
   /** @internal Made by `serve`. */
   constructor(server: native.NativeServer) {
@@ -164,6 +172,7 @@ export class Server {
     this.address = server.address;
     this.port = server.port;
     this.mem = new Memcore(server.history(), true);
+    this.control = new Control(server);
     running.add(this);
   }
 
@@ -246,6 +255,26 @@ export class Server {
     await settled(this.#native.revoke(device));
   }
 
+  /** Wishes for a power of what is controlled, or for bounds of it: `{ asset: "battery", powerW: -2000, reason: "it is dear" }`. */
+  propose(wish: ProposeOptions): number {
+    return this.control.propose(wish);
+  }
+
+  /** Takes back what an actor wished for a target, or for all of them, and returns how many wishes stood. */
+  withdraw(actor?: string, target?: WishTarget): number {
+    return this.control.withdraw(actor, target);
+  }
+
+  /** Adds an actor: a function, or something with a method `propose`, that is shown the site and says what it wishes for. */
+  actor(name: string, options: ActorOptions, actor: Think | Actor): void {
+    this.control.actor(name, options, actor);
+  }
+
+  /** Ends an actor, with its wishes. */
+  removeActor(name: string): void {
+    this.control.removeActor(name);
+  }
+
   /**
    * Answers apps that were written for a HEM board, on behalf of a device, until what is returned is closed: they read its
    * `node0.power` and so on, and switch its `node0.switch`.
@@ -290,6 +319,7 @@ export class Server {
     try {
       await settled(this.#native.close());
     } finally {
+      this.control.end();
       clearInterval(this.#alive);
       running.delete(this);
     }
@@ -312,6 +342,8 @@ function toProof({ kind, issued, until, ends, lastUsed, id }: native.DeviceProof
 /** Starts a server on the site in that folder. The first start makes the folder, keys and certificates. */
 export async function serve(path: string, options: ServeOptions = {}): Promise<Server> {
   checkText("serve", "path", path);
-  checkOptions("serve", options, { listen: text, config: text });
-  return new Server(await settled(native.serve(path, options.listen, options.config)));
+  checkOptions("serve", options, { listen: text, config: text, control: anything });
+  const { listen, config, control } = options;
+  const { file, json } = control === undefined ? {} : modelOf("serve: control", control);
+  return new Server(await settled(native.serve(path, listen, config, file, json)));
 }

@@ -85,7 +85,7 @@ def test_what_cannot_be_read_is_told_with_its_place() -> None:
         )
     with pytest.raises(mc.InvalidError, match=r"asset b\.range_w\[0\] is nan, expected a finite number"):
         mc.SiteModel("s").battery("b", capacity_wh=10_000, range_w=(float("nan"), 1.0))
-    with pytest.raises(mc.InvalidError, match="name is \"my home\", expected 1 to 64"):
+    with pytest.raises(mc.InvalidError, match='name is "my home", expected 1 to 64'):
         mc.SiteModel("my home").check()
     with pytest.raises(mc.IoError, match=r"none\.toml"):
         mc.SiteModel.read("none.toml")

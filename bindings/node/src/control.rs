@@ -25,7 +25,7 @@ use crate::time::instant;
 
 /// For whom something is wished: exactly one of them.
 #[napi(object)]
-pub(crate) struct Wanted {
+pub struct Wanted {
     /// An asset.
     pub asset: Option<String>,
     /// All assets of a role, together.
@@ -61,7 +61,7 @@ pub(crate) fn named(field: &str, name: &str) -> memcore::Result<Name> {
 
 /// A wish, but for whose it is.
 #[napi(object)]
-pub(crate) struct Wished {
+pub struct Wished {
     /// For whom.
     pub target: Wanted,
     /// The power, in W.
@@ -92,7 +92,7 @@ impl Wished {
 
 /// The site at one moment, as an actor is shown it.
 #[napi(object)]
-pub(crate) struct Shown {
+pub struct Shown {
     /// Under which it answers.
     pub number: u32,
     /// JSON.

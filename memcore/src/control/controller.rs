@@ -95,7 +95,7 @@ impl Controller {
         self.prices = (known(buy_per_kwh), known(sell_per_kwh));
     }
 
-    /// The plan that holds, where there is one.
+    /// The plan that is followed; None where none is.
     #[must_use]
     pub fn plan(&self) -> Option<&Arc<PlannedPowers>> {
         self.plan.as_ref()

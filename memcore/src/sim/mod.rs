@@ -23,6 +23,8 @@ mod switched_load;
 mod world;
 
 #[cfg(test)]
+mod controlled_stories;
+#[cfg(test)]
 mod stories;
 
 pub use battery::{Battery, BatterySettings};

@@ -153,7 +153,9 @@ class SiteModel:
         """Begin a site. It is decided every ``tick``, a second unless told; commands hold for ``lease``, a minute
         unless told, and are renewed after a third of it."""
         said = {"site": site, "operator": operator, "zone": zone, "currency": currency, "tick": tick, "lease": lease}
-        self._fields: dict[str, Any] = _plain({name: value for name, value in said.items() if value is not None}, "site")
+        self._fields: dict[str, Any] = _plain(
+            {name: value for name, value in said.items() if value is not None}, "site"
+        )
         self._read: _memcore.ControlModel | None = None
 
     @classmethod
@@ -345,11 +347,13 @@ def _plain(value: Any, place: str) -> Any:
     if isinstance(value, timedelta):
         return span(value, place)
     if isinstance(value, Mapping):
-        return {str(name): _plain(inner, f"{place}.{name}".lstrip(".")) for name, inner in value.items()}
+        fields: Mapping[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return {str(name): _plain(inner, f"{place}.{name}".lstrip(".")) for name, inner in fields.items()}
     if isinstance(value, str) or value is None or isinstance(value, bool):
         return value
     if isinstance(value, Sequence):
-        return [_plain(inner, f"{place}[{at}]") for at, inner in enumerate(value)]
+        items: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return [_plain(inner, f"{place}[{at}]") for at, inner in enumerate(items)]
     if isinstance(value, int):
         return value
     try:

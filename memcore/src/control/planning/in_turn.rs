@@ -5,6 +5,9 @@
 //! what can serve whatever is left: the battery, with gensets and all else. Sites that the exact engines take as they are stay whole. What comes out is gone through by
 //! the verifier as any other plan is; and where a turn finds none, the whole site is solved as a program.
 
+use std::borrow::Cow;
+
+use super::behind::Behind;
 use crate::error::Result;
 use crate::optimize::{Asset, Load, Options, Outcome, Planner, Profile, Schedule, Site, Source, Status, Stay};
 
@@ -52,15 +55,19 @@ impl InTurn {
     /// # Errors
     /// Those of [`Site::solve`].
     pub fn solve(&mut self, site: &Site, stay: Option<Stay>) -> Result<Solved> {
-        let turns = turns(site);
-        if !turns.is_empty()
-            && let Some(solved) = self.by_turns(site, &turns)?
-        {
-            return Ok(solved);
-        }
-        if turns.is_empty() && is_exact(site) {
-            let outcome = self.planner.solve_for(site)?;
-            return Ok(taken(outcome));
+        if let Some(behind) = Behind::of(site) {
+            let flat = if site.links.is_empty() { Cow::Borrowed(site) } else { Cow::Owned(Behind::flat(site)) };
+            let turns = turns(&flat);
+            let in_turns = !turns.is_empty() || !site.links.is_empty();
+            if in_turns
+                && is_exact_in_turns(&flat)
+                && let Some(solved) = self.by_turns(site, &flat, &behind, &turns)?
+            {
+                return Ok(solved);
+            }
+            if !in_turns && is_exact(site) {
+                return self.planner.solve_for(site).map(taken);
+            }
         }
         let mut whole = site.clone();
         whole.stay = stay.map(|stay| Stay { per_kwh: STAY_PER_KWH, ..stay });
@@ -68,12 +75,17 @@ impl InTurn {
     }
 
     /// One turn after the other; None where one of them found no plan, or all together break a rule.
-    fn by_turns(&mut self, site: &Site, turns: &[usize]) -> Result<Option<Solved>> {
+    fn by_turns(&mut self, site: &Site, flat: &Site, behind: &Behind, turns: &[usize]) -> Result<Option<Solved>> {
         let mut schedule = Schedule::zeros(site);
         let mut others = vec![0.0; site.horizon.len()];
         let mut notices = Vec::new();
         for turn in turns.iter().map(|turn| Some(*turn)).chain([None]) {
-            let (part, places) = part_of(site, turns, turn, &others);
+            let (mut part, places) = part_of(flat, turns, turn, &others);
+            for (asset, place) in part.assets.iter_mut().zip(&places) {
+                if !behind.limit(asset, *place, site, &schedule) {
+                    return Ok(None);
+                }
+            }
             let Outcome::Plan(plan) = self.planner.solve_for(&part)? else { return Ok(None) };
             notices.extend(plan.violations.iter().map(|violation| violation.text.clone()));
             for (of_part, of_site) in places.iter().enumerate() {
@@ -85,6 +97,7 @@ impl InTurn {
                 others.iter_mut().enumerate().for_each(|(step, power_w)| *power_w += schedule.net_power(turn, step));
             }
         }
+        behind.write_flows(&mut schedule);
         let verified = site.verify(&schedule);
         Ok(verified.ok().map(|verified| Solved::Schedule {
             schedule,
@@ -95,13 +108,19 @@ impl InTurn {
     }
 }
 
-/// The vehicles that take turns before the rest; none where the site has one store or none.
+/// The stores that take turns before the rest: vehicles, and all batteries but the last; none where the site has one store or none.
 fn turns(site: &Site) -> Vec<usize> {
-    let is_there = |asset: &Asset| matches!(asset, Asset::Ev(ev) if !ev.sessions.is_empty());
-    let has_battery = site.assets.iter().any(|asset| matches!(asset, Asset::Battery(_)));
-    let vehicles: Vec<usize> = (0..site.assets.len()).filter(|place| is_there(&site.assets[*place])).collect();
-    let needs_none = vehicles.len() + usize::from(has_battery) < 2 || !site.links.is_empty() || site.buses().len() > 1;
-    if needs_none { Vec::new() } else { vehicles }
+    let places = |of: fn(&Asset) -> bool| (0..site.assets.len()).filter(move |place| of(&site.assets[*place]));
+    let vehicles = places(|asset| matches!(asset, Asset::Ev(ev) if !ev.sessions.is_empty()));
+    let batteries: Vec<usize> = places(|asset| matches!(asset, Asset::Battery(_))).collect();
+    let before = &batteries[..batteries.len().saturating_sub(1)];
+    let turns: Vec<usize> = vehicles.chain(before.iter().copied()).collect();
+    if turns.len() + batteries.len() - before.len() < 2 { Vec::new() } else { turns }
+}
+
+/// Whether exact engines take each turn of a site.
+fn is_exact_in_turns(site: &Site) -> bool {
+    site.reserve.is_none() && !site.assets.iter().any(|asset| matches!(asset, Asset::HeatPump(_)))
 }
 
 /// Whether an exact engine takes the site as it is.
@@ -115,8 +134,8 @@ fn is_exact(site: &Site) -> bool {
     stores < 2 && !(has_modes && has_charges) && !has_more
 }
 
-/// The site of a turn, with the places of its assets in the whole: a vehicle with the grid, sources and loads; or all but the
-/// vehicles. What was planned before is a load, or a source where it gives.
+/// The site of a turn, with the places of its assets in the whole: a store with the grid, sources and loads; or all but those that
+/// had a turn. What was planned before is a load, or a source where it gives.
 fn part_of(site: &Site, turns: &[usize], turn: Option<usize>, others: &[f64]) -> (Site, Vec<usize>) {
     let belongs = |(place, asset): &(usize, &Asset)| match turn {
         Some(turn) => turn == *place || matches!(asset, Asset::Grid(_) | Asset::Pv(_) | Asset::Load(_)),
@@ -193,7 +212,9 @@ fn taken(outcome: Outcome) -> Solved {
 mod tests {
     use super::*;
     use crate::model::{Currency, Span, Timestamp};
-    use crate::optimize::{Battery, Charging, DemandCharge, Ev, Grid, Horizon, Quantity, Session, Terminal};
+    use crate::optimize::{
+        Battery, Charging, DemandCharge, Ev, Grid, Horizon, Link, MAIN_BUS, Quantity, Session, Terminal,
+    };
 
     fn at(hour: i64) -> Timestamp {
         Timestamp::from_seconds(1_767_571_200 + 3_600 * hour)
@@ -261,6 +282,27 @@ mod tests {
         let highest = schedule.column(0, Quantity::Import)[..7].iter().copied().fold(0.0, f64::max);
         // 13.3 kWh in seven hours beside the house are 2.4 kW.
         assert!(highest < 3_500.0, "{highest}");
+        assert!(schedule.column(4, Quantity::Energy)[6] >= 32_000.0 - 1e-3);
+    }
+
+    #[test]
+    fn a_limit_of_the_car_and_the_battery_together_is_kept_by_their_turns() {
+        let mut site = home(1);
+        for place in [3, 4] {
+            super::super::derive::put_on(&mut site.assets[place], "behind the limit".to_owned());
+        }
+        let mut link = Link::new("dso", MAIN_BUS, "behind the limit", 4_200.0);
+        link.reverse_limit_w = Some(1e6.into());
+        link.exclusive = false;
+        site.links.push(link);
+        let behind = Behind::of(&site).unwrap();
+        let turned = InTurn::new(site.clone(), Options::default());
+        let solved = { turned }.by_turns(&site, &Behind::flat(&site), &behind, &[4]).unwrap();
+        let Some(Solved::Schedule { schedule, objective, .. }) = solved else { panic!("{solved:?}") };
+        let best = site.solve(&Options::default()).unwrap().into_plan().unwrap();
+        assert!(objective < best.objective * 1.05 + 0.01, "{objective} {}", best.objective);
+        let together = |step: usize| schedule.net_power(3, step) + schedule.net_power(4, step);
+        assert!((0..24).all(|step| together(step) < 4_200.0 + 1e-3));
         assert!(schedule.column(4, Quantity::Energy)[6] >= 32_000.0 - 1e-3);
     }
 

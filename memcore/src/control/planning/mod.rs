@@ -1,6 +1,7 @@
 //! Plans in the loop: the optimizer's site out of the site model, when to plan anew, what a plan asks of each asset, and how far
 //! the site is from it.
 
+mod behind;
 mod derive;
 mod expected;
 mod horizon;

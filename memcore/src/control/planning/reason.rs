@@ -38,6 +38,11 @@ pub enum Reason {
         /// What is.
         measured: f64,
     },
+    /// A state of charge is known that was not when the plan was made.
+    Known {
+        /// The store.
+        asset: Name,
+    },
     /// What nobody controls has taken more or less than was planned, for five minutes.
     Load {
         /// What was planned, in W.
@@ -86,6 +91,7 @@ impl fmt::Display for Reason {
                 let (planned, measured) = (100.0 * planned, 100.0 * measured);
                 write!(f, "{asset} is charged to {measured:.0} %, planned were {planned:.0} %")
             }
+            Self::Known { asset } => write!(f, "the state of charge of {asset} is known now"),
             Self::Load { planned_w, measured_w } => {
                 write!(f, "the load has been at {measured_w:.0} W for five minutes, planned were {planned_w:.0} W")
             }

@@ -212,7 +212,7 @@ impl Replanner {
         }
         let mut request = None;
         if is_due && self.asked.is_none() && news.is_empty() {
-            match self.ask(situation, now) {
+            match self.ask(model, situation, now) {
                 Ok(asked) => request = Some(asked),
                 Err(error) => news.push(self.fail(PlanFailure::Failed(error.message().to_owned()), now)),
             }
@@ -250,10 +250,10 @@ impl Replanner {
         Some(PlanNews::Planned { plan, reasons: request.reasons, notices })
     }
 
-    fn ask(&mut self, situation: &Situation, now: Moment) -> Result<PlanRequest> {
+    fn ask(&mut self, model: &CheckedModel, situation: &Situation, now: Moment) -> Result<PlanRequest> {
         let horizon = self.triggers.grid().horizon(now.wall)?;
         self.asked_so_far += 1;
-        let reasons = self.triggers.asked(now);
+        let reasons = self.triggers.asked(model, situation, now);
         let budget = BUDGET.min(self.planning.every.to_duration());
         let request = PlanRequest { number: self.asked_so_far, now, horizon, reasons, budget };
         self.asked = Some((request.clone(), situation.clone()));

@@ -253,6 +253,15 @@ fn within_its_first_step_a_plan_expects_what_lies_between_now_and_its_end() {
 }
 
 #[test]
+fn a_battery_that_is_heard_of_after_the_plan_is_planned_for() {
+    let mut home = Home::new();
+    home.readings.retain(|(series, _)| *series != "battery.soc");
+    assert_eq!(home.minutes_planned(4), ["no plan holds"]);
+    home.reads("battery.soc", 0.5);
+    assert_eq!(home.minutes_planned(5), ["the state of charge of battery is known now"]);
+}
+
+#[test]
 fn an_oven_for_two_minutes_changes_no_plan_but_for_five_it_does() {
     let mut home = Home::new();
     home.minutes_planned(2);

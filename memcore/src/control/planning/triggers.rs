@@ -37,6 +37,8 @@ pub struct Triggers {
     connected: Vec<Option<bool>>,
     /// By place: the limit that an external one sets, in W; None where it sets none. Nothing before the first look.
     limits_w: Option<Vec<Option<f64>>>,
+    /// By place: whether the state of charge was known when the last plan was asked for.
+    known: Vec<bool>,
     /// Whether the grid was there.
     grid_present: Option<bool>,
     /// Since when, and on which side, the load is off the plan.
@@ -59,6 +61,7 @@ impl Triggers {
             looked: None,
             connected: vec![None; model.assets().len()],
             limits_w: None,
+            known: vec![true; model.assets().len()],
             grid_present: None,
             load_off: None,
         })
@@ -103,8 +106,11 @@ impl Triggers {
     }
 
     /// A plan is made now for the reasons that there were; the next one is due when the clock of the site says so.
-    pub(super) fn asked(&mut self, now: Moment) -> Vec<Reason> {
+    pub(super) fn asked(&mut self, model: &CheckedModel, situation: &Situation, now: Moment) -> Vec<Reason> {
         self.asked = Some(now.elapsed);
+        for (place, known) in self.known.iter_mut().enumerate() {
+            *known = situation.fresh(model, place, Measure::Soc, now).is_some();
+        }
         self.load_off = None;
         self.due = Some(now.elapsed + self.until_next(now.wall));
         std::mem::take(&mut self.reasons)
@@ -192,8 +198,11 @@ impl Triggers {
 
     fn see_plan(&mut self, model: &CheckedModel, situation: &Situation, (course, step): (&Course, usize), now: Moment) {
         for (place, asset) in model.assets().iter().enumerate() {
-            let measured = situation.fresh(model, place, Measure::Soc, now);
-            let Some((measured, planned)) = measured.zip(course.soc(place, step, now.wall)) else { continue };
+            let Some(measured) = situation.fresh(model, place, Measure::Soc, now) else { continue };
+            if !self.known[place] {
+                self.tell(Reason::Known { asset: asset.name.clone() });
+            }
+            let Some(planned) = course.soc(place, step, now.wall) else { continue };
             if (measured - planned).abs() > self.planning.soc_off {
                 self.tell(Reason::Soc { asset: asset.name.clone(), planned, measured });
             }
@@ -218,7 +227,7 @@ impl Triggers {
 
 /// What an external limit limits to now: by its signal, or by its failsafe where that is silent.
 fn limit_w(external: &ExternalLimit, place: usize, situation: &Situation, now: Moment) -> Option<f64> {
-    let signal = situation.last(place, Measure::External)?;
+    let Some(signal) = situation.last(place, Measure::External) else { return Some(external.failsafe_w) };
     if now.elapsed.saturating_sub(signal.seen) > external.silent_after.to_duration() {
         return Some(external.failsafe_w);
     }

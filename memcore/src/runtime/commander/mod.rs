@@ -392,7 +392,7 @@ impl Commander {
         let (command, target) = (&change.command, &change.command.target);
         match (&change.state, sender) {
             (CommandState::Done { .. }, Sender::User(Some(hold)) | Sender::Control(Some(hold))) => {
-                self.refreshes.stands(command, hold, sent)
+                self.refreshes.stands(command, hold, sent);
             }
             (CommandState::Done { .. }, Sender::Refresh) => self.refreshes.refreshed(target, sent),
             (CommandState::Done { .. } | CommandState::Unknown { .. }, Sender::User(_) | Sender::Control(_))

@@ -45,7 +45,7 @@ impl DecidedSeries {
 
     /// Puts decisions on the bus, where viewers see them and the recorder stores them. Full-policy: dropped, for the log has them.
     fn publish(&self, core: &Core, decided: &[&Decided]) -> Result<()> {
-        let mut rows: BTreeMap<&Name, (Vec<Timestamp>, [Vec<Option<f64>>; 3])> = BTreeMap::new();
+        let mut rows: BTreeMap<&Name, Rows> = BTreeMap::new();
         for decided in decided {
             let (times, columns) = rows.entry(&decided.asset).or_default();
             times.push(decided.time);
@@ -61,6 +61,9 @@ impl DecidedSeries {
         Ok(())
     }
 }
+
+/// Times, and the columns of power and bounds.
+type Rows = (Vec<Timestamp>, [Vec<Option<f64>>; 3]);
 
 /// What there is to do beside the log.
 pub(super) struct Chores {

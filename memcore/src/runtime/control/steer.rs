@@ -124,6 +124,8 @@ impl Control {
         let log = DecisionLog::start(&self.site, log_size, move |events| chores.go_on(events))?;
         let _ = self.log.set(log);
         self.seed(&core);
+        let options = PlannerOptions { written: true, ..PlannerOptions::default() };
+        self.heart().planner = SitePlanner::with_thread(&self.model, core.memcore.clone(), options)?;
         self.say(ControlEvent::Started { time_us: self.moment().wall });
         let (ticking, issuing, core) = (self.clone(), self.desk.clone(), self.core.clone());
         let failed = |e| Error::io("start control", e);
@@ -321,7 +323,7 @@ impl Control {
         if heart.paused.is_none() {
             self.desk.lay(self.safe_orders(&heart));
         }
-        // Its thread lets the store go.
+        // Its thread ends with the plan it is at, which writes to the store.
         let planner = heart.planner.take();
         drop(heart);
         drop(planner);

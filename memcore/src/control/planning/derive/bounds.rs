@@ -117,7 +117,7 @@ fn at_most(limit_w: f64) -> f64 {
 }
 
 /// Puts an asset on a bus.
-pub(super) fn put_on(asset: &mut Asset, bus: String) {
+pub(in crate::control::planning) fn put_on(asset: &mut Asset, bus: String) {
     match asset {
         Asset::Grid(asset) => asset.bus = bus,
         Asset::Pv(asset) => asset.bus = bus,

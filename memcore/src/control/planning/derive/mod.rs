@@ -22,6 +22,7 @@ mod powers;
 mod tests;
 
 use self::bounds::Bounds;
+pub(in crate::control::planning) use self::bounds::put_on;
 use super::Expected;
 use crate::control::{CheckedAsset, CheckedModel, Measure, Moment, Role, Situation};
 use crate::error::{Error, Result};

@@ -6,12 +6,12 @@ use super::history::PlanningHistory;
 use super::outlook::Outlook;
 use super::prices::PricesNow;
 use crate::control::{
-    CheckedModel, Expected, InTurn, Measure, PlanAnswer, PlanFailure, PlanRequest, PlannedPowers, Planning, PlanningGrid,
-    Role, Situation, Solved,
+    CheckedModel, Derived, Expected, InTurn, PlanAnswer, PlanFailure, PlanRequest, PlannedPowers, PlanningGrid, Situation,
+    Solved,
 };
 use crate::error::Result;
 use crate::model::{Name, Span, Timestamp};
-use crate::optimize::{Asset, ClearSky, Forecast, Options, PreviousPower, Quantity, Schedule, Site, Stay};
+use crate::optimize::{Asset, ClearSky, Forecast, Options, PreviousPower, Schedule, Site, Stay};
 
 /// How long a solver of programs may take; the exact engines need no limit.
 const SOLVER_LIMIT: Span = Span::from_seconds(10);
@@ -19,7 +19,6 @@ const SOLVER_LIMIT: Span = Span::from_seconds(10);
 /// Makes plans, one after the other, on whatever thread it is driven by.
 pub(super) struct PlanMaker {
     pub(super) model: Arc<CheckedModel>,
-    planning: Planning,
     grid: PlanningGrid,
     pub(super) history: Box<dyn PlanningHistory>,
     outlook: Outlook,
@@ -33,13 +32,12 @@ type Made = std::result::Result<(Arc<PlannedPowers>, Vec<String>), PlanFailure>;
 impl PlanMaker {
     pub(super) fn new(
         model: Arc<CheckedModel>,
-        planning: Planning,
         grid: PlanningGrid,
         history: Box<dyn PlanningHistory>,
         skies: Vec<(Name, ClearSky)>,
     ) -> Result<Self> {
         let outlook = Outlook::new(model.clone(), grid.clone(), skies)?;
-        Ok(Self { model, planning, grid, history, outlook, in_turn: None, last: None })
+        Ok(Self { model, grid, history, outlook, in_turn: None, last: None })
     }
 
     /// Takes a forecast of somebody else.
@@ -63,14 +61,16 @@ impl PlanMaker {
         let previous = self.previous(request);
         let Self { history, outlook, .. } = self;
         let (expected, mut said) = outlook.expect(history.as_mut(), request, previous)?;
-        let site = self.model.planning_site(situation, &expected, request.now)?;
-        let stay = (!expected.previous.is_empty()).then(|| Stay { per_kwh: 0.0, previous: of_site(&site, &expected) });
+        let Derived { site, notices, .. } = self.model.derive(situation, &expected, request.now)?;
+        said.extend(notices);
+        let previous = of_site(&site, &expected);
+        let stay = (!previous.is_empty()).then_some(Stay { per_kwh: 0.0, previous });
         let options = Options { time_limit: Some(SOLVER_LIMIT), ..Options::default() };
         let in_turn = self.in_turn.get_or_insert_with(|| InTurn::new(site.clone(), options));
         Ok(match in_turn.solve(&site, stay)? {
             Solved::Schedule { schedule, notices, .. } => {
                 said.extend(notices);
-                let plan = self.planned(request, &site, &schedule, situation)?;
+                let plan = PlannedPowers::of_schedule(&self.model, &site, &schedule, request.now.wall);
                 self.last = Some((plan.start, powers(&site, &schedule)));
                 Ok((Arc::new(plan), said))
             }
@@ -90,63 +90,6 @@ impl PlanMaker {
             PreviousPower { asset: asset.clone(), power_w }
         };
         parts.iter().map(of).collect()
-    }
-
-    /// What a schedule asks of the assets of the model.
-    fn planned(
-        &self,
-        request: &PlanRequest,
-        site: &Site,
-        schedule: &Schedule,
-        situation: &Situation,
-    ) -> Result<PlannedPowers> {
-        let now = request.now.wall;
-        let (mut of_assets, mut socs) = (Vec::new(), Vec::new());
-        for (part, asset) in site.assets.iter().enumerate() {
-            let Some(place) = self.model.place(asset.name()) else { continue };
-            let checked = &self.model.assets()[place];
-            // A grid meter counts import as positive, as everything counts what flows into it; the bus sees it the other way round.
-            let sign = if checked.role == Role::GridMeter { -1.0 } else { 1.0 };
-            let power = |step: usize| (sign * schedule.net_power(part, step)).clamp(checked.low_w, checked.high_w);
-            of_assets.push((checked.name.clone(), (0..schedule.steps()).map(|step| tidy(power(step))).collect()));
-            let at_first = situation.fresh(&self.model, place, Measure::Soc, request.now);
-            socs.extend(soc(asset, schedule, part, at_first).map(|soc| (checked.name.clone(), soc.into())));
-        }
-        let start = self.grid.floor(now);
-        let end = site.horizon.end();
-        let valid_until = now.saturating_add(self.planning.valid_for).min(end);
-        Ok(PlannedPowers {
-            site: self.model.model().site.clone(),
-            made: now,
-            valid_until,
-            start,
-            step: self.grid.step(),
-            powers: of_assets,
-            socs,
-        })
-    }
-}
-
-/// A power without the noise of its last digits.
-fn tidy(power_w: f64) -> f64 {
-    (power_w * 10.0).round() / 10.0 + 0.0
-}
-
-/// The state of charge at the end of each step: of a battery, or of the vehicle that is there now.
-fn soc(asset: &Asset, schedule: &Schedule, part: usize, at_first: Option<f64>) -> Option<Vec<f64>> {
-    let energy = schedule.get(part, Quantity::Energy)?;
-    let share = |capacity_wh: f64| move |wh: &f64| (wh / capacity_wh).clamp(0.0, 1.0);
-    match asset {
-        Asset::Battery(battery) => Some(energy.iter().map(share(battery.capacity_wh)).collect()),
-        Asset::Ev(ev) => {
-            at_first?;
-            // When it has left it is not measured any more: its last state of charge stands.
-            let left = energy.iter().position(|wh| *wh <= 0.0).unwrap_or(energy.len());
-            let last = *energy[..left].last()?;
-            let there = energy[..left].iter().chain(std::iter::repeat_n(&last, energy.len() - left));
-            Some(there.map(share(ev.capacity_wh)).collect())
-        }
-        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! SitePlanner::tick(controller, now)         each tick: microseconds
 //!    Replanner::look --request--> Workshop   a thread of its own, or here where time is simulated
-//!    history, prices --> Outlook --> planning_site --> InTurn --> PlannedPowers
+//!    history, prices --> Outlook --> derive --> InTurn --> PlannedPowers
 //!    <--answer-- plan checked, Controller::set_plan, set_prices; written down as SITE.plan.<asset>.power
 //! ```
 
@@ -93,9 +93,8 @@ impl SitePlanner {
         options: PlannerOptions,
         workshop: impl FnOnce(PlanMaker, bool) -> Result<Workshop>,
     ) -> Result<Option<Self>> {
-        let planning = model.model().planning.clone();
-        let Some((replanner, planning)) = Replanner::new(model)?.zip(planning) else { return Ok(None) };
-        let maker = PlanMaker::new(model.clone(), planning, replanner.grid().clone(), history, options.skies)?;
+        let Some(replanner) = Replanner::new(model)? else { return Ok(None) };
+        let maker = PlanMaker::new(model.clone(), replanner.grid().clone(), history, options.skies)?;
         let workshop = workshop(maker, options.written)?;
         Ok(Some(Self { model: model.clone(), replanner, workshop, prices_looked_at: None }))
     }

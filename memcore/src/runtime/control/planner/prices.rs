@@ -50,19 +50,20 @@ impl Prices {
         }
     }
 
-    /// Prices bought and sold in each step.
+    /// Prices bought and sold in each step; none of what is bought where the site has no tariff.
     ///
     /// # Errors
-    /// Invalid where the site has no price of what it buys, or its series knows none.
+    /// Invalid where a series knows none.
     pub(super) fn expect(
         &mut self,
         history: &mut dyn PlanningHistory,
         horizon: &Horizon,
         said: &mut Vec<String>,
     ) -> Result<(Vec<f64>, Vec<f64>)> {
-        let no_tariff = || Error::invalid("the site has no tariff, expected tariff.buy_per_kwh or tariff.buy_series");
-        let buy = self.buy.clone().ok_or_else(no_tariff)?;
-        let (buy, buy_values) = self.column(history, &buy, horizon, said)?;
+        let (buy, buy_values) = match self.buy.clone() {
+            Some(buy) => self.column(history, &buy, horizon, said)?,
+            None => (Vec::new(), Vec::new()),
+        };
         let (sell, sell_values) = self.column(history, &self.sell.clone(), horizon, said)?;
         let ahead =
             |values: Vec<(Timestamp, f64)>| values.into_iter().filter(|(time, _)| *time >= horizon.start()).collect();

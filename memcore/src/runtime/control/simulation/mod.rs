@@ -24,6 +24,8 @@ mod run;
 mod scenario;
 mod site;
 mod story;
+#[cfg(test)]
+mod tests;
 
 pub use day::{HomeDay, home_day};
 pub use expect::Expectation;
