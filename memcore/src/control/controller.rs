@@ -95,12 +95,6 @@ impl Controller {
         self.prices = (known(buy_per_kwh), known(sell_per_kwh));
     }
 
-    /// The plan that holds, where there is one.
-    #[must_use]
-    pub fn plan(&self) -> Option<&Arc<PlannedPowers>> {
-        self.plan.as_ref()
-    }
-
     /// The plan that holds from now on; None where none does.
     ///
     /// # Errors
