@@ -61,7 +61,6 @@ pub(crate) use face::none_controlled;
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
 #[cfg(feature = "gateway")]
 pub use model_file::{SiteModelFormat, parse_site_model, read_site_model, write_site_model};
-#[cfg(feature = "gateway")]
 pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
 #[cfg(all(feature = "gateway", feature = "cli"))]
 pub(crate) use said::said_time;
