@@ -6,10 +6,8 @@ import { settled, sync } from "./call.cjs";
 import { InvalidError } from "./errors.cjs";
 import { LiveStream } from "./live.cjs";
 import { anything, checkNumber, checkOptions, checkText, given, show, text } from "./options.cjs";
+import type { AssetRole } from "./site-model.cjs";
 import { type Duration, type TimeLike, toDate, toDuration, toMicros } from "./time.cjs";
-
-/** What an asset is to its site. */
-export type AssetRole = "grid_meter" | "meter" | "pv" | "battery" | "charger" | "heat_pump" | "load" | "genset" | "switch";
 
 /** For whom something is wished: an asset, or all of a role or group together. Exactly one of them. */
 export interface WishTarget {
@@ -237,6 +235,8 @@ export interface ControlStatus {
   /** In the order of the model. */
   readonly assets: readonly AssetStatus[];
   readonly proposals: readonly ProposalStatus[];
+  /** The plan that holds: when it was made, and until when it may be followed. */
+  readonly plan?: { readonly made: Date; readonly validUntil: Date } | null;
   readonly actors: readonly ActorStatus[];
   /** What is not as it should be. */
   readonly faults: readonly string[];
@@ -249,6 +249,7 @@ export type ControlEvent =
   | { readonly kind: "resumed"; readonly time: Date; readonly by: string }
   | ({ readonly kind: "decided" } & Decided)
   | ({ readonly kind: "answered"; readonly time: Date; readonly asset: string; readonly command: string; readonly value: number } & OrderState)
+  | { readonly kind: "planned"; readonly time: Date; readonly news: string }
   | { readonly kind: "faults"; readonly time: Date; readonly faults: readonly string[] };
 
 /** What control does, as it happens. */
@@ -461,7 +462,7 @@ function known(told: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(told).flatMap(([name, value]) => (value === null ? [] : [[camel(name), value]])));
 }
 
-const INSTANTS = new Set(["time_us", "since_us", "at_us", "held_until_us"]);
+const INSTANTS = new Set(["time_us", "since_us", "at_us", "held_until_us", "made_us", "valid_until_us"]);
 
 /** JSON of the core: snake case, instants and lengths in microseconds. */
 function core(json: string): unknown {

@@ -49,7 +49,6 @@ export type {
   Actor,
   ActorOptions,
   ActorStatus,
-  AssetRole,
   AssetStatus,
   AssetView,
   ControlEvent,
@@ -173,6 +172,7 @@ export { simulate, Simulation } from "./simulation.cjs";
 export type { SimulateOptions, SimulationReport } from "./simulation.cjs";
 export { SiteModel } from "./site-model.cjs";
 export type {
+  AssetRole,
   ModelAsset,
   ModelCircuit,
   ModelExternal,

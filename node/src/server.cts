@@ -138,7 +138,11 @@ export interface CommandOptions {
 }
 
 /** How a command ended. */
-export type CommandResult = { readonly id: string } & (
+export type CommandResult = {
+  readonly id: string;
+  /** What control says to it, where it steers the channel: for how long the wish stands, and what it comes to. */
+  readonly note?: string;
+} & (
   | { readonly state: "done"; /** The value that the device read back, where it did. */ readonly readBack?: number }
   | { readonly state: "refused"; /** A code of `docs/protocol.md`. */ readonly code: string; readonly reason: string }
   | { /** It was not delivered in time and had no effect. */ readonly state: "expired" }
@@ -311,7 +315,7 @@ export class Server {
     const end = await abortable(settled(command.finished()), options.signal, () => {
       command.leave();
     });
-    return { id: command.id, ...end } as CommandResult;
+    return { id: command.id, ...given({ note: command.note ?? undefined }), ...end } as CommandResult;
   }
 
   /** Stops: devices are told to come back, what was taken is stored, live views end. Doing it again does nothing. */

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -81,7 +81,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 
 @contextmanager
-def at_home(folder: Path) -> Iterator[Home]:
+def at_home(folder: Path) -> Generator[Home]:
     running = Home(folder)
     try:
         # Until the battery's state of charge is known, nothing is granted.

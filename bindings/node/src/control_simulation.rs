@@ -168,7 +168,6 @@ pub struct NativeSimulatedActors(Vec<(Arc<Thinking>, Span)>);
 impl NativeSimulatedActors {
     /// Nobody yet.
     #[napi(constructor)]
-    #[expect(clippy::new_without_default, reason = "JavaScript makes it")]
     pub fn new() -> Self {
         Self(Vec::new())
     }

@@ -428,6 +428,12 @@ impl NativeCommand {
         }
     }
 
+    /// What control says to it, where it steers the channel.
+    #[napi(getter, catch_unwind)]
+    pub fn note(&self) -> Option<String> {
+        self.ticket.note().map(ToOwned::to_owned)
+    }
+
     /// Settles who waits. The command itself goes on.
     #[napi(catch_unwind)]
     pub fn leave(&self) {

@@ -77,7 +77,7 @@ impl Server {
         opened(wait(py, async move { Ok(handle.events().await) })?.map(Source::Events))
     }
 
-    /// An awaitable of the command's id and, as JSON, its final state.
+    /// An awaitable of the command's id, its final state as JSON, and what control says to it.
     fn command<'py>(&self, py: Python<'py>, target: &str, value: f64, how: How) -> PyResult<Bound<'py, PyAny>> {
         let request = how.request(target, value)?;
         let handle = self.handle()?;
@@ -85,7 +85,13 @@ impl Server {
     }
 
     /// The same for those who have no event loop.
-    fn command_sync(&self, py: Python<'_>, target: &str, value: f64, how: How) -> PyResult<(String, String)> {
+    fn command_sync(
+        &self,
+        py: Python<'_>,
+        target: &str,
+        value: f64,
+        how: How,
+    ) -> PyResult<(String, String, Option<String>)> {
         let request = how.request(target, value)?;
         answer(wait(py, followed(self.handle()?, request))?)
     }
@@ -219,12 +225,15 @@ impl How {
     }
 }
 
-async fn followed(handle: ServerHandle, request: CommandRequest) -> memcore::Result<(CommandId, CommandState)> {
+/// A command's id, its final state, and what control says to it.
+type Followed = (CommandId, CommandState, Option<String>);
+
+async fn followed(handle: ServerHandle, request: CommandRequest) -> memcore::Result<Followed> {
     let mut ticket = handle.command(request)?;
     let state = ticket.finished().await;
-    Ok((ticket.id().clone(), state))
+    Ok((ticket.id().clone(), state, ticket.note().map(ToOwned::to_owned)))
 }
 
-fn answer((id, state): (CommandId, CommandState)) -> PyResult<(String, String)> {
-    Ok((id.to_string(), json(&state)?))
+fn answer((id, state, note): Followed) -> PyResult<(String, String, Option<String>)> {
+    Ok((id.to_string(), json(&state)?, note))
 }

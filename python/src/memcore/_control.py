@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from . import _memcore
 from ._control_status import ControlStatus, Explanation, event_of, explanation_of, known, status_of
 from ._errors import InvalidError
 from ._live import TAKEN_AT_ONCE, Feed
+from ._site_model import AssetRole
 from ._time import Instant, Length, micros, moment, span
-
-Role = Literal["grid_meter", "meter", "pv", "battery", "charger", "heat_pump", "load", "genset", "switch"]
 
 logger = logging.getLogger("memcore.control")
 
@@ -44,7 +43,7 @@ class Propose:
     _: KW_ONLY
     reason: str
     """Why, for people."""
-    role: Role | None = None
+    role: AssetRole | None = None
     group: str | None = None
     low_w: float | None = None
     high_w: float | None = None
@@ -77,7 +76,7 @@ class AssetView:
     """An asset at one moment. What is not known, or too old to stand for the present, is ``None``."""
 
     name: str
-    role: Role
+    role: AssetRole
     power_w: float | None
     """Passive sign."""
     soc: float | None
@@ -128,7 +127,7 @@ Acting = TypeVar("Acting", bound=Think | Actor | type[Any])
 class ControlEvents(Feed["dict[str, Any]"]):
     """What control does, from now on: ``time``, ``kind`` and what belongs to it, for ``for`` and ``async for``.
 
-    Kinds are ``started``, ``stopped``, ``paused``, ``resumed``, ``decided``, ``answered`` and ``faults``.
+    Kinds are ``started``, ``stopped``, ``paused``, ``resumed``, ``decided``, ``answered``, ``planned`` and ``faults``.
     """
 
     def _take(self) -> list[dict[str, Any]]:
@@ -150,7 +149,7 @@ class Control:
         power_w: float | None = None,
         *,
         reason: str,
-        role: Role | None = None,
+        role: AssetRole | None = None,
         group: str | None = None,
         low_w: float | None = None,
         high_w: float | None = None,
@@ -177,7 +176,7 @@ class Control:
         return self._native.propose(_text("actor", actor), wish._wish(MINUTE))
 
     def withdraw(
-        self, actor: str = PROGRAM, asset: str | None = None, *, role: Role | None = None, group: str | None = None
+        self, actor: str = PROGRAM, asset: str | None = None, *, role: AssetRole | None = None, group: str | None = None
     ) -> int:
         """Take back what an actor wished for a target, or for all of them, and return how many wishes stood."""
         everything = asset is None and role is None and group is None

@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from html import escape
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Union
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union
 
 from . import _columns, _memcore, _plan_html, _plan_plot
 from ._control import Actor, Think, called, thinking
 from ._errors import InvalidError
 from ._progress import Tell, Teller
+from ._site_model import SiteModel
 from ._time import Instant, Length, maybe_span, micros, moment, span
 
 if TYPE_CHECKING:
@@ -29,15 +30,7 @@ if TYPE_CHECKING:
 DAY = 86_400 * 10**6
 
 
-class ModelLike(Protocol):
-    """A site model that a program has built."""
-
-    def to_json(self) -> str:
-        """All of it, as JSON."""
-        ...
-
-
-Model = Union[str, "PathLike[str]", Mapping[str, object], ModelLike]
+Model = Union[SiteModel, str, "PathLike[str]", Mapping[str, object]]
 """A site model: its file (TOML or JSON), its fields, or a ``SiteModel``."""
 PriceTable = Mapping[str, Any]
 """Columns ``time``, ``buy_per_kwh`` and perhaps ``sell_per_kwh``; each price holds until the next."""
@@ -296,10 +289,10 @@ def model_of(model: Model) -> tuple[str | None, str | None]:
         return None, fspath(model)
     if isinstance(model, Mapping):
         return json.dumps(dict(model)), None
-    to_json = getattr(model, "to_json", None)
-    if not callable(to_json):
-        raise InvalidError(f"model is {model!r}, expected a SiteModel, a dict of its fields, or its file")
-    return model.to_json(), None
+    given: Any = model
+    if not isinstance(given, SiteModel):
+        raise InvalidError(f"model is {given!r}, expected a SiteModel, a dict of its fields, or its file")
+    return given.to_json(), None
 
 
 def _days(days: Any) -> int:

@@ -212,6 +212,10 @@ class ControlStatus:
     """In the order of the model."""
     proposals: tuple[ProposalStatus, ...]
     """What became of every proposal in the last decision."""
+    plan_made: datetime | None
+    """When the plan that holds was made; ``None`` where none does."""
+    plan_valid_until: datetime | None
+    """Until when it may be followed."""
     actors: tuple[ActorStatus, ...]
     """Actors of the program's own."""
     faults: tuple[str, ...]
@@ -261,6 +265,7 @@ ASSET_HEAD = ("asset", "role", "measured", "soc", "decided", "wish", "limited by
 def status_of(told: dict[str, Any]) -> ControlStatus:
     """The status that the core tells as JSON."""
     paused: dict[str, Any] = told.get("paused") or {}
+    plan: dict[str, Any] = told.get("plan") or {}
     return ControlStatus(
         time=moment(told["time_us"]),
         site=told["site"],
@@ -278,6 +283,8 @@ def status_of(told: dict[str, Any]) -> ControlStatus:
         ),
         assets=tuple(_asset(asset) for asset in told["assets"]),
         proposals=tuple(_proposal(proposal) for proposal in told["proposals"]),
+        plan_made=maybe_moment(plan.get("made_us")),
+        plan_valid_until=maybe_moment(plan.get("valid_until_us")),
         actors=tuple(known(ActorStatus, actor) for actor in told["actors"]),
         faults=tuple(told["faults"]),
         raw=told,

@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Any, Literal
 
 from . import _memcore
-from ._control import PROGRAM, Acting, Control, Role
+from ._control import PROGRAM, Acting, Control
 from ._control_simulation import Model, model_of
 from ._hem import HemEndpoint
 from ._live import Events, Subscription
 from ._site import Memcore
+from ._site_model import AssetRole
 from ._time import Instant, Length, maybe_micros, maybe_moment, maybe_span, moment, span
 
 State = Literal["done", "refused", "expired", "unknown"]
@@ -37,6 +38,8 @@ class CommandResult:
     """Why it was refused."""
     reason: str | None = None
     """Why it was refused, for a person."""
+    note: str | None = None
+    """What control says to it, where it steers the channel: for how long the wish stands, and what it comes to."""
 
     @property
     def ok(self) -> bool:
@@ -123,7 +126,7 @@ class Server:
         power_w: float | None = None,
         *,
         reason: str,
-        role: Role | None = None,
+        role: AssetRole | None = None,
         group: str | None = None,
         low_w: float | None = None,
         high_w: float | None = None,
@@ -149,7 +152,7 @@ class Server:
         )
 
     def withdraw(
-        self, actor: str = PROGRAM, asset: str | None = None, *, role: Role | None = None, group: str | None = None
+        self, actor: str = PROGRAM, asset: str | None = None, *, role: AssetRole | None = None, group: str | None = None
     ) -> int:
         """Take back what an actor wished for a target, or for all of them, and return how many wishes stood."""
         return self.control.withdraw(actor, asset, role=role, group=group)
@@ -331,8 +334,8 @@ def _how(
     }
 
 
-def _result(identity: str, state: str) -> CommandResult:
-    return CommandResult(id=identity, **json.loads(state))
+def _result(identity: str, state: str, note: str | None) -> CommandResult:
+    return CommandResult(id=identity, note=note, **json.loads(state))
 
 
 def _proof(proof: dict[str, Any]) -> dict[str, Any]:
