@@ -249,7 +249,6 @@ fn what_cannot_be_is_refused_by_name() {
         ("sell_per_kwh = 0.08", "demand_interval = \"15m\"", "tariff: demand_interval is given without demand_per_kw"),
         ("sell_per_kwh = 0.08", "sell_per_kwh = nan", "tariff: sell_per_kwh is NaN, expected a number"),
         ("kind = \"follow_plan\"", "kind = \"self_consumption\"", "self_consumption: name is self_consumption, as another"),
-        ("asset = \"battery\"", "asset = \"accumulator\"", "strategy self_consumption: "),
         ("every = \"15m\"\nahead", "every = \"2h\"\nahead", "planning: valid_for is 1h, expected at least `every` of 2h"),
         ("ahead = \"1d\"", "ahead = \"1h\"\nsoc_off = 10", "planning: soc_off is 10"),
         ("ahead = \"1d\"", "ahead = \"50m\"", "ahead is 50m, expected a whole number of steps of 15m"),

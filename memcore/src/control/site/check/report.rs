@@ -25,11 +25,6 @@ impl Report {
         Part { report: self, kind, name }
     }
 
-    /// What is wrong, as somebody else found it.
-    pub(super) fn add(&mut self, fault: &Error) {
-        self.faults.push(fault.message().to_owned());
-    }
-
     /// Whether nothing is wrong so far.
     pub(super) fn is_good(&self) -> bool {
         self.faults.is_empty()
