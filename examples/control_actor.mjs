@@ -8,11 +8,11 @@ const home = new SiteModel("home1", { zone: "Europe/Berlin" })
   .load("household", { power: "power", assumedW: 2000 })
   .strategy("self_consumption");
 
-/** Fills the battery in the last hours of the night, where it is nearly empty. */
+/** Fills the battery in the last hours of the night, where it is not full. */
 const night = (view) => {
   const soc = view.assets.battery.soc;
   const late = view.time.getUTCHours() < 4;
-  return late && soc < 0.3 ? { asset: "battery", powerW: 1500, reason: "low at night", priority: 60 } : undefined;
+  return late && soc < 0.6 ? { asset: "battery", powerW: 1500, reason: "not full at night", priority: 60 } : undefined;
 };
 
 const plain = await simulateControl(home, { days: 3, prices: [0.3, 0.08] });
@@ -20,7 +20,8 @@ const with_ = await simulateControl(home, { days: 3, prices: [0.3, 0.08], actors
 console.log(`without: ${plain.cost.toFixed(2)} ${plain.currency}, with: ${with_.cost.toFixed(2)} ${with_.currency}`);
 console.log(with_.why("battery", "2026-06-02T02:00:00Z"));
 
-await using server = await serve("site", { listen: "127.0.0.1:0", control: home });
+const server = await serve("site", { listen: "127.0.0.1:0", control: home });
 server.actor("night", { every: "1m", budget: "500ms" }, night);
 server.propose({ role: "battery", highW: 3000, reason: "the cable is thin", priority: 90, validFor: "1h" });
 for (const { asset, decidedW } of server.control.status().assets) console.log(asset, decidedW);
+await server.close();

@@ -47,6 +47,8 @@ export declare class NativeCommand {
   get id(): string
   /** Waits until it has ended. Once the server is gone nobody can learn the answer: it is unknown. */
   finished(): Promise<CommandEnd>
+  /** What control says to it, where it steers the channel. */
+  get note(): string | null
   /** Settles who waits. The command itself goes on. */
   leave(): void
 }

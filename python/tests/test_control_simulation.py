@@ -53,8 +53,8 @@ def test_a_day_is_the_same_each_time_and_told_in_money_energy_and_a_table() -> N
 
 
 def test_control_is_worth_something_beside_the_same_day_without_it() -> None:
-    without = mc.simulate_control(HOME, days=1, control=False, prices=(0.30, 0.08))
-    assert mc.simulate_control(HOME, days=1, prices=(0.30, 0.08)).cost < without.cost
+    without = mc.simulate_control(HOME, days=7, control=False, prices=(0.30, 0.08))
+    assert mc.simulate_control(HOME, days=7, prices=(0.30, 0.08)).cost < without.cost
     assert without.figures["decisions"] == 0
 
 

@@ -120,7 +120,7 @@ impl SimulatedSettings {
     fn model(&self) -> memcore::Result<SiteModel> {
         match (&self.model, &self.file) {
             (Some(json), _) => site_model(json),
-            (None, Some(file)) => read_site_model(file.as_ref()),
+            (None, Some(file)) => read_site_model(std::path::Path::new(file)),
             (None, None) => Err(Error::invalid("model is missing: expected a site model, or its file")),
         }
     }

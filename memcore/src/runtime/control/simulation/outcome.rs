@@ -193,6 +193,9 @@ impl SimulatedControl {
                 columns.push((format!("{}_c", asset.name), Arc::new(Float64Array::from(temperature.clone()))));
             }
         }
+        // A grid meter that is called `grid` is there already: what is measured there.
+        let mut known = std::collections::BTreeSet::new();
+        columns.retain(|(name, _)| known.insert(name.clone()));
         let batch =
             RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)));
         batch.map_err(|e| Error::new(ErrorKind::Internal, "table of a simulation").caused_by(e))
