@@ -3,10 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use memcore::control::{Controller, Moment, Priority, Proposal, Role, SiteModel, Target, actors};
+use memcore::control::{Asset, Controller, Moment, Priority, Proposal, Role, SiteModel, Target, actors};
 use memcore::model::{Name, Sample, SeriesName, Span, Timestamp};
+use memcore::simulation::{SimulationOptions, simulate_control};
+use memcore::{SiteModelFormat, parse_site_model};
 
-use super::Figure;
+use super::{Figure, control_jitter};
 
 /// Ticks of a site that are timed.
 const TICKS: usize = 4_000;
@@ -28,7 +30,46 @@ pub(crate) fn figures() -> Vec<Figure> {
         let second = many(strategies);
         figures.push(lower(format!("control, {SITES} sites once with their readings, {called}"), second, "s", Some(1.0)));
     }
+    figures.extend(jitter());
+    figures.extend(year());
     figures
+}
+
+/// How late ticks begin while an actor blocks, points are written and the store compacts.
+fn jitter() -> [Figure; 2] {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let folder = tempfile::tempdir().expect("a folder");
+    let measured = control_jitter::measure(folder.path(), Span::from_millis(100), Duration::from_secs(30));
+    let jitter = runtime.block_on(measured).unwrap_or_else(|e| panic!("{e}"));
+    let late = jitter.status.ticks.late;
+    let beside = format!("beside an actor that blocks, {} compactions and {} points", jitter.compactions, jitter.written);
+    [
+        lower(format!("control, lateness of a tick, p99, {beside}"), f64::from(late.p99_us) / 1e3, "ms", Some(20.0)),
+        lower("control, lateness of a tick, the longest".to_owned(), f64::from(late.max_us) / 1e3, "ms", None),
+    ]
+}
+
+/// A year of a home of ten devices, decided each minute and planned each quarter of an hour.
+fn year() -> [Figure; 2] {
+    let home = parse_site_model(include_str!("../../examples/home.control.toml"), SiteModelFormat::Toml);
+    let more = |name: &str| Ok::<_, memcore::Error>(Asset::switch(name, 1_500.0)?.setpoint("on"));
+    let home = home.and_then(|home| Ok(home.with(more("dishwasher")?).with(more("pump")?).with(more("freezer")?)));
+    let home = home.unwrap_or_else(|e| panic!("{e}"));
+    let options = SimulationOptions::new(Timestamp::from_seconds(1_767_225_600), Span::from_seconds(365 * 86_400));
+    let began = Instant::now();
+    let simulated = simulate_control(&home, options.step(Span::from_seconds(60)), |_| Ok(()));
+    let simulated = simulated.unwrap_or_else(|e| panic!("{e}")).figures;
+    let (decisions, plans) = (simulated.decisions, simulated.plans);
+    let broken = simulated.violations.len() as f64 + simulated.violations_more as f64;
+    [
+        lower(
+            format!("control, a year of 10 devices, {decisions} decisions, {plans} plans"),
+            began.elapsed().as_secs_f64(),
+            "s",
+            Some(60.0),
+        ),
+        lower("control, limits broken in that year".to_owned(), broken, "", Some(0.0)),
+    ]
 }
 
 fn lower(name: String, value: f64, unit: &'static str, target: Option<f64>) -> Figure {

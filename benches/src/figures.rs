@@ -5,6 +5,7 @@
 //! trust CPU time and ratios more than the clock. `MEMCORE_FIGURES_SCALE`, such as `0.01`, makes what is measured for `growth` and large stores smaller.
 
 mod control;
+mod control_jitter;
 mod doctor;
 mod energy;
 mod growth;

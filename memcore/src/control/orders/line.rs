@@ -22,6 +22,10 @@ pub(super) struct Told {
     pub(super) number: u64,
     pub(super) value: f64,
     pub(super) at: Duration,
+    /// Since when it has been told this value, renewals aside.
+    pub(super) since: Duration,
+    /// Whether it was confirmed since then.
+    pub(super) taken: bool,
     pub(super) answer: Answer,
 }
 
@@ -73,7 +77,7 @@ impl Line {
                 format!("it reads back {read} instead of {}", told.value)
             }
             CommandState::Done { .. } | CommandState::Unknown { read_back: Some(_) } => {
-                (told.answer, self.failures, self.fault) = (Answer::Confirmed, 0, None);
+                (told.answer, told.taken, self.failures, self.fault) = (Answer::Confirmed, true, 0, None);
                 return;
             }
             CommandState::Refused { code, reason } => format!("it refused {}: {code}, {reason}", told.value),
@@ -85,7 +89,7 @@ impl Line {
             }
             CommandState::Queued | CommandState::Sent | CommandState::Accepted => return,
         };
-        told.answer = Answer::Failed;
+        (told.answer, told.taken) = (Answer::Failed, false);
         self.failures = self.failures.saturating_add(1);
         let back_off = Duration::from_secs(1 << (self.failures - 1).min(6)).min(BACK_OFF_MAX);
         (self.retry_at, self.fault) = (now + back_off, Some(failed));

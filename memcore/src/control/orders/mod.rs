@@ -168,7 +168,10 @@ fn tell(
 ) -> Order {
     *given += 1;
     // What was confirmed before says nothing of this one, but who renews is not a failure either.
-    line.told = Some(Told { number: *given, value: wanted.value, at: now.elapsed, answer: Answer::Waiting });
+    let same = line.told.filter(|told| told.value == wanted.value);
+    let (since, taken) = same.map_or((now.elapsed, false), |told| (told.since, told.taken));
+    let (number, value) = (*given, wanted.value);
+    line.told = Some(Told { number, value, at: now.elapsed, since, taken, answer: Answer::Waiting });
     Order { number: *given, asset, target, value: wanted.value, lease, fallback, safety: wanted.safety }
 }
 
@@ -182,8 +185,8 @@ fn exists(model: &CheckedModel, situation: &Situation, place: usize) -> bool {
 /// Whether no current flows, so that phases may be switched.
 fn no_current(lines: &Lines, situation: &Situation, place: usize, now: Moment) -> bool {
     let Some(told) = lines.setpoint.told.filter(|told| told.value == 0.0) else { return false };
-    let measured = situation.last(place, Measure::Power).filter(|live| live.seen > told.at);
-    let settled = now.elapsed.saturating_sub(told.at) >= SETTLED && told.answer == Answer::Confirmed;
+    let measured = situation.last(place, Measure::Power).filter(|live| live.seen > told.since);
+    let settled = now.elapsed.saturating_sub(told.since) >= SETTLED && told.taken;
     measured.map_or(settled, |live| live.value.abs() < NO_POWER_W)
 }
 

@@ -45,7 +45,11 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
-        let model: SiteModel = toml::from_str(HOME).unwrap();
+        Self::of(HOME)
+    }
+
+    fn of(site: &str) -> Self {
+        let model: SiteModel = toml::from_str(site).unwrap();
         let mut controller = Controller::new(model.check().unwrap_or_else(|e| panic!("{e}")), Vec::new());
         let now = Moment { wall: Timestamp::from_seconds(1_782_907_200), elapsed: Duration::from_secs(1_000) };
         let last = controller.tick(now);
@@ -54,7 +58,11 @@ impl Home {
 
     /// Everything was heard of once.
     fn heard_of() -> Self {
-        let mut home = Self::new();
+        Self::new().hears()
+    }
+
+    fn hears(self) -> Self {
+        let mut home = self;
         home.reads("grid.power", 500.0).reads("battery.power", 0.0).reads("battery.soc", 0.5);
         home.reads("ev.power", 0.0).reads("ev.connected", 1.0);
         home
@@ -244,6 +252,18 @@ fn power_flows_once_the_phases_are_confirmed_and_pauses_while_they_change() {
     let one = told.iter().position(|told| *told == ("ev.phases", 1.0)).expect("one phase is enough");
     assert_eq!(told[one - 1], ("ev.current", 0.0), "{told:?}");
     assert!(told[one + 1..].contains(&("ev.current", 10.0)), "{told:?}");
+}
+
+#[test]
+fn phases_are_switched_where_every_tick_renews_the_zero_before() {
+    let mut home = Home::of(&HOME.replace("60s", "3s").replace("period = \"1m\"", "period = \"3s\"")).hears();
+    home.wish("ev", 11_040.0).tick().done("ev.current").reads("ev.power", 0.0);
+    for _ in 0..3 {
+        home.tick();
+        assert_eq!(home.value("ev.current"), Some(0.0));
+        home.done("ev.current").reads("ev.power", 0.0);
+    }
+    assert_eq!(home.value("ev.phases"), Some(3.0));
 }
 
 #[test]

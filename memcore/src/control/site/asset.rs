@@ -188,9 +188,10 @@ pub struct Asset {
     /// Never unless told.
     #[serde(default, with = "written::span", skip_serializing_if = "Option::is_none")]
     pub frozen_after: Option<Span>,
-    /// What holds when nobody decides, in W: the default of control and the fallback of every command.
-    #[serde(default, skip_serializing_if = "super::unsaid")]
-    pub safe_w: f64,
+    /// What holds when nobody decides, in W: the default of control and the fallback of every command. Nothing unless told; of an
+    /// array all that it can give, as nobody wishing is no reason to curtail it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safe_w: Option<f64>,
     /// What it is taken to draw when its meter is lost, in W; the highest of its range (the lowest for sources) unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumed_w: Option<f64>,
@@ -252,7 +253,7 @@ impl Asset {
             volts: 230.0,
             period: five_seconds(),
             frozen_after: None,
-            safe_w: 0.0,
+            safe_w: None,
             assumed_w: None,
             shed_order: None,
             storage: None,

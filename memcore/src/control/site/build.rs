@@ -308,6 +308,8 @@ setters! { Asset:
         min_on: Span,
         /// Resting for so long at the least.
         min_off: Span,
+        /// At so many W when nobody decides.
+        safe_w: f64,
         /// Taken to draw so many W when its meter is lost.
         assumed_w: f64,
         /// Shed in that order, lower numbers first.
@@ -336,8 +338,6 @@ setters! { Asset:
         volts: f64,
         /// With a meter that reports so often.
         period: Span,
-        /// At so many W when nobody decides.
-        safe_w: f64,
     }
 }
 

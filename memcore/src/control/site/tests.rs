@@ -143,7 +143,7 @@ fn builders_say_what_files_say() {
 fn all_faults_are_told_at_once() {
     let mut model = read(HOME);
     model.zone = "Berlin".to_owned();
-    model.assets[2].safe_w = 7_000.0;
+    model.assets[2].safe_w = Some(7_000.0);
     model.circuits[1].limit_a = Some(63.0);
     let told = refused(&model);
     assert_eq!(

@@ -83,9 +83,7 @@ pub(super) fn load(called: &str, high_w: f64) -> Asset {
 
 /// An array that can be curtailed.
 pub(super) fn pv(called: &str, peak_w: f64) -> Asset {
-    let mut asset = controlled(called, Role::Pv, -peak_w, 0.0);
-    asset.safe_w = -peak_w;
-    asset
+    controlled(called, Role::Pv, -peak_w, 0.0)
 }
 
 /// A heater of two stages.

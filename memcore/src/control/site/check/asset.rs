@@ -47,7 +47,7 @@ fn fitting(part: &mut Part<'_>, asset: &Asset) {
         ("ramp_w_per_s", asset.ramp_w_per_s.is_some(), controlled && role != Switch, "what is controlled by its power"),
         ("min_on", asset.min_on.is_some(), controlled, "what is controlled"),
         ("min_off", asset.min_off.is_some(), controlled, "what is controlled"),
-        ("safe_w", asset.safe_w != 0.0, controlled, "what is controlled"),
+        ("safe_w", asset.safe_w.is_some(), controlled, "what is controlled"),
         ("shed_order", asset.shed_order.is_some(), fits(&[Load, Switch, HeatPump, Charger]), "what can be shed: a load"),
         ("storage", asset.storage.is_some(), fits(&[Battery]), "a battery"),
         ("vehicle", asset.vehicle.is_some(), fits(&[Charger]), "a charger"),
@@ -139,7 +139,7 @@ fn powers(part: &mut Part<'_>, asset: &Asset, range: Option<[f64; 2]>) {
     let least_good = part.number("least_w", asset.least_w, Allowed::ZeroOrAbove);
     let step_good = part.optional("step_w", asset.step_w, Allowed::AboveZero);
     part.optional("ramp_w_per_s", asset.ramp_w_per_s, Allowed::AboveZero);
-    let safe_good = part.number("safe_w", asset.safe_w, Allowed::Any);
+    let safe_good = part.optional("safe_w", asset.safe_w, Allowed::Any);
     let assumed_good = part.optional("assumed_w", asset.assumed_w, Allowed::Any);
     if asset.step_w.is_some() && !asset.levels_w.is_empty() {
         part.fault("step_w", "is given beside levels_w, expected one of them");
@@ -165,9 +165,15 @@ fn powers(part: &mut Part<'_>, asset: &Asset, range: Option<[f64; 2]>) {
     in_kw(part, asset, [low, high]);
 }
 
+/// What holds when nobody decides, where the lowest of the range is so low.
+pub(super) fn safe_w(asset: &Asset, low: f64) -> f64 {
+    let by_itself = if asset.role == Role::Pv && low.is_finite() { low } else { 0.0 };
+    asset.safe_w.unwrap_or(by_itself)
+}
+
 /// What is safe can be done.
 fn safe(part: &mut Part<'_>, asset: &Asset, [low, high]: [f64; 2]) {
-    let safe = asset.safe_w;
+    let safe = safe_w(asset, low);
     let on_off = asset.setpoint_unit == SetpointUnit::OnOff || asset.role == Role::Switch;
     if safe < low || safe > high {
         part.fault("safe_w", format_args!("is {safe}, expected within range_w of {}", written([low, high])));
@@ -257,7 +263,7 @@ fn uncontrolled(part: &mut Part<'_>, asset: &Asset) {
         ("ramp_w_per_s", asset.ramp_w_per_s.is_some()),
         ("min_on", asset.min_on.is_some()),
         ("min_off", asset.min_off.is_some()),
-        ("safe_w", asset.safe_w != 0.0),
+        ("safe_w", asset.safe_w.is_some()),
     ];
     if !asset.role.is_meter() {
         for (field, _) in idle.into_iter().filter(|(_, given)| *given) {

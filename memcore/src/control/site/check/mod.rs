@@ -145,7 +145,7 @@ impl SiteModel {
             phases: asset.phases,
             volts: asset.volts,
             silent_after: asset.period.to_duration() * 3,
-            safe_w: asset.safe_w,
+            safe_w: asset::safe_w(asset, low_w),
             assumed_w,
             storage: asset.storage.clone(),
             setpoint: self.setpoint(asset)?,
