@@ -12,7 +12,7 @@ const home = new SiteModel("home1", { zone: "Europe/Berlin" })
 const night = (view) => {
   const soc = view.assets.battery.soc;
   const late = view.time.getUTCHours() < 4;
-  return late && soc < 0.6 ? { asset: "battery", powerW: 1500, reason: "not full at night", priority: 60 } : undefined;
+  return late && soc < 0.9 ? { asset: "battery", powerW: 1500, reason: "to be fuller by the morning", priority: 60 } : undefined;
 };
 
 const plain = await simulateControl(home, { days: 3, prices: [0.3, 0.08] });
