@@ -179,11 +179,12 @@ fn described(strategies: bool) -> serde_json::Value {
     device("charger", 8, charger);
     device("pv", 3, serde_json::json!({ "role": "pv", "range_w": [-8_000, 0], "safe_w": -8_000, "assumed_w": 0 }));
     device("pump", 2, serde_json::json!({ "role": "heat_pump", "range_w": [0, 4_000], "levels_w": [0, 2_000, 4_000] }));
-    device("load", 5, serde_json::json!({ "role": "load", "range_w": [0, 3_000] }));
+    device("load", 5, serde_json::json!({ "role": "load", "range_w": [0, 3_000], "shed_order": 1 }));
     let strategies = if strategies {
         serde_json::json!([
-            { "kind": "surplus_charging" }, { "kind": "self_consumption" }, { "kind": "peak_shaving", "limit_w": 40_000 },
-            { "kind": "load_shedding" }
+            { "kind": "surplus_charging", "asset": "charger0" }, { "kind": "self_consumption", "asset": "battery0" },
+            { "kind": "peak_shaving", "limit_w": 40_000, "asset": "battery1" },
+            { "kind": "load_shedding", "import_limit_w": 50_000 }
         ])
     } else {
         serde_json::json!([])

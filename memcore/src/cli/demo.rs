@@ -138,7 +138,7 @@ async fn tell(day: &HomeDay, length: Option<Span>) {
         sleep_until(begun + Duration::from_secs_f64((at.since(from).as_seconds() * pace).max(0.0))).await;
         tell_line(*at, line);
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn tell_line(at: Timestamp, line: &str) {

@@ -17,12 +17,8 @@ pub(in crate::control) enum Planted {
     FailsafeForgotten,
     /// Something may start and stop as it likes.
     TimesIgnored,
-    /// What must run is not stopped for safety.
-    SafetyWaits,
     /// What rounding and ramps did to the sums is left.
     SumsUnchecked,
-    /// Going to and fro is never ended.
-    SwingsIgnored,
     /// Ramps are jumped.
     RampsIgnored,
     /// Powers are given that an asset cannot take.

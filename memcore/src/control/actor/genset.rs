@@ -68,8 +68,8 @@ impl Starter {
             return None;
         }
         let bound = if runs { self.settings.stop_soc } else { self.settings.start_soc };
-        let socs = self.batteries.iter().map(|place| view.fresh(*place, Measure::Soc));
-        let lowest = socs.fold(Some(1.0), |lowest: Option<f64>, soc| Some(lowest?.min(soc?)));
+        let mut socs = self.batteries.iter().map(|place| view.fresh(*place, Measure::Soc));
+        let lowest = socs.try_fold(1.0, |lowest: f64, soc| Some(lowest.min(soc?)));
         if let Some(soc) = lowest.filter(|soc| *soc < bound) {
             return Some(format!("the battery has {:.0} %", soc * 100.0));
         }
@@ -94,7 +94,7 @@ impl Actor for Starter {
         let lasts = |turn: &mut Option<Duration>, after: Duration| now.saturating_sub(*turn.get_or_insert(now)) >= after;
         match self.running {
             None if reason.is_some() && lasts(&mut self.turn, self.start_after) => {
-                (self.running, self.turn) = (Some(now), None)
+                (self.running, self.turn) = (Some(now), None);
             }
             Some(since) if reason.is_none() && lasts(&mut self.turn, self.stop_after) && now - since >= self.min_run => {
                 (self.running, self.turn) = (None, None);

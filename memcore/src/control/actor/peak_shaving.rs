@@ -61,8 +61,8 @@ impl Actor for Shaver {
         // Ten W are no reason for another command; they are rounded to the safe side.
         let most_w = ((left_w - seen.rest_w) / 10.0).floor() * 10.0;
         let most_w = if most_w < low_w { low_w } else { self.assets.no_crumbs(view.model, most_w) };
-        let socs = self.assets.members.iter().map(|place| view.fresh(*place, Measure::Soc));
-        let lowest = socs.fold(Some(1.0), |lowest: Option<f64>, soc| Some(lowest?.min(soc?)));
+        let mut socs = self.assets.members.iter().map(|place| view.fresh(*place, Measure::Soc));
+        let lowest = socs.try_fold(1.0, |lowest: f64, soc| Some(lowest.min(soc?)));
         let charge = self.recharge_soc.zip(lowest).is_some_and(|(aim, soc)| soc < aim);
         let reason = format!("the interval has {left_w:.0} W left in the mean of {limit_w:.0} W");
         let wish = self.who.bounds(&self.assets.target, None, Some(most_w), reason);

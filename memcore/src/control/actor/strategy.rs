@@ -15,7 +15,7 @@ use crate::model::{Name, Span, written};
 ///
 /// ```
 /// let strategy: memcore::control::StrategyConfig =
-///     serde_json::from_str(r#"{"kind": "peak_shaving", "limit_w": 5000, "assets": ["battery"]}"#).unwrap();
+///     serde_json::from_str(r#"{"kind": "peak_shaving", "limit_w": 5000, "asset": "battery"}"#).unwrap();
 /// assert_eq!(strategy.name().as_str(), "peak_shaving");
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

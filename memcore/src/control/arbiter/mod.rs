@@ -136,7 +136,7 @@ fn return_rest(
         let members = || together.members.iter().filter(follows).copied();
         let others = members().filter(|place| !full[*place]);
         let mut open: Vec<Taker> =
-            others.map(|place| takers.from(place, nest.slots[place].target_w, &nest.slots[place].bounds)).collect();
+            others.map(|place| takers.at(place, nest.slots[place].target_w, &nest.slots[place].bounds)).collect();
         let left_w = share(standing[rank].share_by, rest_w, &mut open);
         if close(left_w, rest_w) {
             continue;

@@ -207,7 +207,7 @@ impl<'a> Nest<'a> {
         let (led, open): (Vec<usize>, Vec<usize>) = standing.members.iter().partition(|place| self.slots[**place].firm);
         let stands: f64 = led.iter().map(|place| self.slots[*place].target_w).sum();
         let mut takers: Vec<Taker> =
-            open.iter().map(|place| self.takers.from_zero(*place, &self.slots[*place].bounds)).collect();
+            open.iter().map(|place| self.takers.at_rest(*place, &self.slots[*place].bounds)).collect();
         let start: f64 = takers.iter().map(|taker| taker.at_w).sum();
         let rest = share(standing.share_by, power_w - stands - start, &mut takers);
         for taker in &takers {
@@ -244,7 +244,7 @@ impl<'a> Nest<'a> {
     /// Moves assets by an amount in all, as if by a wish.
     fn shift(&mut self, rank: usize, id: ProposalId, places: &[usize], amount_w: f64) -> f64 {
         let slots = &self.slots;
-        let takers = places.iter().map(|place| self.takers.from(*place, slots[*place].target_w, &slots[*place].bounds));
+        let takers = places.iter().map(|place| self.takers.at(*place, slots[*place].target_w, &slots[*place].bounds));
         let mut takers: Vec<Taker> = takers.collect();
         let rest = share(ShareBy::Headroom, amount_w, &mut takers);
         for taker in takers {

@@ -35,11 +35,11 @@ impl<'a> Takers<'a> {
     }
 
     /// An asset that does nothing yet, as far as its bounds let it.
-    pub(super) fn from_zero(&self, place: usize, bounds: &Bounds) -> Taker {
-        self.from(place, bounds.nearest(0.0), bounds)
+    pub(super) fn at_rest(&self, place: usize, bounds: &Bounds) -> Taker {
+        self.at(place, bounds.nearest(0.0), bounds)
     }
 
-    pub(super) fn from(&self, place: usize, at_w: f64, bounds: &Bounds) -> Taker {
+    pub(super) fn at(&self, place: usize, at_w: f64, bounds: &Bounds) -> Taker {
         let (low_w, high_w) = (bounds.low_w, bounds.high_w);
         let asset = &self.model.assets[place];
         Taker {

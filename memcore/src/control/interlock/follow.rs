@@ -102,7 +102,6 @@ impl Follow {
                 // What it draws beside its orders is to show at the meter of its circuit.
                 (draw.low_w[at], draw.high_w[at]) = (low_w.min(0.0), high_w.max(0.0));
                 draw.assumed_w[at] = if unmetered(asset) || weight == 0.0 { 0.0 } else { asset.assumed_w * weight };
-                draw.under_w[at] = low_w.max(0.0);
                 continue;
             };
             // Of a car that takes one phase of three, all that is measured is on that one.

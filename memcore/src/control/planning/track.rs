@@ -15,9 +15,12 @@ pub(super) struct Course {
     began: Timestamp,
     /// By place: the planned powers, in W.
     powers: Vec<Option<Arc<[f64]>>>,
-    /// By place: the planned states of charge at the ends of the steps, and what was measured at the beginning.
-    socs: Vec<Option<(Arc<[f64]>, Option<f64>)>>,
+    /// By place: what is planned of stores.
+    socs: Vec<Option<Stored>>,
 }
+
+/// The planned states of charge of a store at the ends of the steps, and what was measured at the beginning.
+type Stored = (Arc<[f64]>, Option<f64>);
 
 impl Course {
     /// A plan for which `situation` was the beginning.

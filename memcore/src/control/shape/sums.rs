@@ -52,8 +52,7 @@ fn worst(model: &CheckedModel, sum: &SumLimit, shaped: &[Option<Shaped>]) -> Opt
         (_, under_w) if under_w > slack_w => (under_w, -1.0),
         _ => return None,
     };
-    let waits = |place: usize| planted(Planted::SafetyWaits) && shaped[place].is_some_and(|shaped| shaped.must_run);
-    let movable = sum.members.iter().filter(|(place, _)| power_w(*place) * side > 0.0 && !waits(*place));
+    let movable = sum.members.iter().filter(|(place, _)| power_w(*place) * side > 0.0);
     let (place, weight) =
         movable.min_by_key(|(place, _)| shaped[*place].map(|shaped| (shaped.must_run, shaped.priority)))?;
     let from_w = power_w(*place);

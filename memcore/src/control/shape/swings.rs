@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use crate::control::planted::{Planted, planted};
 use crate::control::{CheckedAsset, Moment};
 
 /// How many turns there may be in [`WITHIN`].
@@ -28,7 +27,7 @@ impl Swings {
     pub(super) fn hold(&mut self, asset: &CheckedAsset, now: Moment) -> Option<f64> {
         let recent = |turn: &Option<Duration>| turn.is_some_and(|turn| now.elapsed.saturating_sub(turn) < WITHIN);
         let (end_w, before_w) = self.ends_w.unwrap_or_default();
-        if !self.turns.iter().all(recent) || planted(Planted::SwingsIgnored) {
+        if !self.turns.iter().all(recent) {
             self.held_w = None;
         } else if self.held_w.is_none() {
             self.held_w = Some(asset.safe_w.max(end_w.min(before_w)).min(end_w.max(before_w)));

@@ -152,7 +152,8 @@ impl Situation {
         let live = self.last(place, measure)?;
         let silent = now.elapsed.saturating_sub(live.seen) > silent_after(model, place, measure)
             && !planted(Planted::SilenceIgnored);
-        (!silent && !(measure == Measure::Power && self.hangs(model, place, now))).then_some(live.value)
+        let lost = silent || (measure == Measure::Power && self.hangs(model, place, now));
+        (!lost).then_some(live.value)
     }
 
     /// Whether a power has been the same to the last bit for too long, while others moved.

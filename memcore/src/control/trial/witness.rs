@@ -177,8 +177,9 @@ impl Witness {
         let forming_w = world.model.forming.filter(|forming| decision.assets[*forming].is_none());
         let silence = world.signalled.map_or(u64::MAX, |signalled| world.second - signalled);
         let limit_w = match world.signal {
-            Some(signal) if silence == 0 => signal,
-            _ if silence > 31 => external.failsafe_w,
+            // The first is believed at once where the wall clock is right, else after a while.
+            Some(signal) if silence == 0 && world.first_signal.is_some_and(|first| first + 20 < world.second) => signal,
+            _ if silence > 31 && world.signal.is_none() => external.failsafe_w,
             _ => return Ok(()),
         };
         if sum_w > limit_w.max(0.0) + SLACK_W && forming_w.is_none() {

@@ -44,6 +44,7 @@ pub(super) struct World {
     /// The signal of the limit from outside, and when it came last.
     pub(super) signal: Option<f64>,
     pub(super) signalled: Option<u64>,
+    pub(super) first_signal: Option<u64>,
     /// Nothing happens any more.
     pub(super) calm: bool,
     series: Vec<[Option<SeriesName>; 5]>,
@@ -86,6 +87,7 @@ impl World {
             present: true,
             signal: None,
             signalled: None,
+            first_signal: None,
             calm: false,
             series,
             off_s: 0,
@@ -113,6 +115,9 @@ impl World {
 
     /// The world comes to rest: all meters report, and one wish stands.
     pub(super) fn rest(&mut self) {
+        if let Some(forming) = self.model.forming.filter(|_| !self.present) {
+            self.things[forming].power_w = 0.0;
+        }
         (self.calm, self.present) = (true, true);
         if self.signal.is_none() && !self.model.externals.is_empty() {
             self.signal = Some(20_000.0);
@@ -287,6 +292,7 @@ impl World {
         if let Some(signal) = self.signal.filter(|_| !self.model.externals.is_empty()) {
             site_row("trial.box.limit", signal);
             self.signalled = Some(self.second);
+            self.first_signal.get_or_insert(self.second);
         }
     }
 

@@ -24,8 +24,11 @@ pub(super) struct PlanMaker {
     outlook: Outlook,
     in_turn: Option<InTurn>,
     /// The last plan: when its first step starts, and the net power of every part of the optimizer's site.
-    last: Option<(Timestamp, Vec<(String, Vec<f64>)>)>,
+    last: Option<(Timestamp, Powers)>,
 }
+
+/// The net power of each part of a site in every step, in W.
+type Powers = Vec<(String, Vec<f64>)>;
 
 type Made = std::result::Result<(Arc<PlannedPowers>, Vec<String>), PlanFailure>;
 
@@ -93,7 +96,7 @@ impl PlanMaker {
     }
 }
 
-fn powers(site: &Site, schedule: &Schedule) -> Vec<(String, Vec<f64>)> {
+fn powers(site: &Site, schedule: &Schedule) -> Powers {
     let of = |(part, asset): (usize, &Asset)| {
         (asset.name().to_owned(), (0..schedule.steps()).map(|step| schedule.net_power(part, step)).collect())
     };

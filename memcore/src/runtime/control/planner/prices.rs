@@ -24,6 +24,9 @@ enum Price {
 /// What a kWh costs now, as far as that is known: bought, sold.
 pub(super) type PricesNow = (Option<f64>, Option<f64>);
 
+/// Prices as a series has them, in order of time.
+type Values = Vec<(Timestamp, f64)>;
+
 /// The prices of a site.
 #[derive(Debug)]
 pub(super) struct Prices {
@@ -31,7 +34,7 @@ pub(super) struct Prices {
     sell: Price,
     zone: TimeZone,
     /// What the last plan was made with: the end of its horizon, and the values of both series until then.
-    planned: Option<(Timestamp, [Vec<(Timestamp, f64)>; 2])>,
+    planned: Option<(Timestamp, [Values; 2])>,
     /// The highest mean of the month, and until when it was looked at.
     peak: Option<(Timestamp, f64)>,
 }
@@ -105,7 +108,7 @@ impl Prices {
         price: &Price,
         horizon: &Horizon,
         said: &mut Vec<String>,
-    ) -> Result<(Vec<f64>, Vec<(Timestamp, f64)>)> {
+    ) -> Result<(Vec<f64>, Values)> {
         let series = match price {
             Price::Same(price) => return Ok((vec![*price; horizon.len()], Vec::new())),
             Price::Series(series) => series,

@@ -2,7 +2,7 @@
 //! out, and the loop that decides never waits.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use super::maker::PlanMaker;
@@ -148,10 +148,7 @@ impl Workshop {
     pub(super) fn told(&mut self) -> Option<Told> {
         match self {
             Self::Here { told, .. } => told.pop_front(),
-            Self::Thread { told, failed, .. } => failed.pop_front().or_else(|| match told.try_recv() {
-                Ok(told) => Some(told),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-            }),
+            Self::Thread { told, failed, .. } => failed.pop_front().or_else(|| told.try_recv().ok()),
         }
     }
 
@@ -163,7 +160,7 @@ impl Workshop {
             }
             Self::Thread { work: to, .. } => {
                 let Some(to) = to else { return Err(()) };
-                to.try_send(work).map_err(|full: TrySendError<Work>| drop(full))
+                to.try_send(work).map_err(|_: TrySendError<Work>| ())
             }
         }
     }

@@ -13,6 +13,9 @@ use crate::model::Timestamp;
 /// Below this power a car does not charge, and a battery does nothing worth telling, in W.
 const WORTH_W: f64 = 500.0;
 
+/// What the site's strategy keeps the mean of each quarter of an hour below, in W.
+const PEAK_W: f64 = 5_000.0;
+
 /// What happened on a day, and what it came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -111,10 +114,12 @@ impl Teller {
                 false => "the car rests: there is no surplus for it".to_owned(),
             });
         }
-        let shaves = by("battery") == "peak_shaving" && battery < -WORTH_W;
+        let grid_w = run.site.grid_w();
+        // Told once the battery has answered.
+        let shaves = house > PEAK_W && if self.shaving { battery < -WORTH_W } else { grid_w < PEAK_W };
         if shaves != self.shaving {
             self.shaving = shaves;
-            let (draws, gives, grid) = (kilowatts(house), kilowatts(-battery), kilowatts(run.site.grid_w()));
+            let (draws, gives, grid) = (kilowatts(house), kilowatts(-battery), kilowatts(grid_w));
             told.extend(shaves.then(|| {
                 format!("the house draws {draws}: the battery gives {gives} and shaves the peak, the grid gives {grid}")
             }));
