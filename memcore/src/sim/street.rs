@@ -41,8 +41,11 @@ pub struct Street {
     world: World,
     devices: Vec<StreetDevice>,
     /// What the devices of each operator's site drew in the last step, in W, and on which phases.
-    sites: Vec<([Name; 2], (f64, [f64; 3]))>,
+    sites: Vec<([Name; 2], Drawn)>,
 }
+
+/// What was drawn in a step, in W, and on which phases.
+type Drawn = (f64, [f64; 3]);
 
 /// A device of a street with its name and its last row.
 pub struct StreetDevice {

@@ -192,7 +192,7 @@ impl Plant {
     fn tell(&mut self, second: u64, grid_w: f64, (hz, soc): (f64, f64), now: Moment) {
         let (period_s, late_s) = self.grid_meter;
         let mut readings = Vec::new();
-        if second % period_s == 0 && self.former.is_none() {
+        if second.is_multiple_of(period_s) && self.former.is_none() {
             readings.push(("grid.power".to_owned(), self.grid[(second as usize).saturating_sub(late_s as usize)]));
         }
         if self.former.is_some() {
@@ -200,7 +200,7 @@ impl Plant {
             readings.extend(former.map(|(channel, value)| (format!("former.{channel}"), value)));
         }
         for (turn, machine) in self.machines.iter().enumerate() {
-            if (second + turn as u64 + 1) % machine.period_s == 0 || second == 0 {
+            if (second + turn as u64 + 1).is_multiple_of(machine.period_s) || second == 0 {
                 readings.push((format!("{}.power", machine.name), machine.power_w));
                 readings.extend(machine.plugged.then(|| (format!("{}.connected", machine.name), 1.0)));
                 readings.extend(machine.store.map(|(soc, _)| (format!("{}.soc", machine.name), soc)));

@@ -158,9 +158,10 @@ fn below_parents(part: &mut Part<'_>, circuit: &Circuit, above: &[&Circuit]) {
         let may = limit / circuit.volts / (1.0 - circuit.margin);
         above_parent(part, ("limit_a", own, "A"), may, parent, parent.limit_a);
     }
-    let powers: [(&str, fn(&Circuit) -> Option<f64>); 2] =
-        [("import_limit_w", |circuit| circuit.import_limit_w), ("export_limit_w", |circuit| circuit.export_limit_w)];
-    for (field, of) in powers {
+    type Limit = fn(&Circuit) -> Option<f64>;
+    let import: Limit = |circuit| circuit.import_limit_w;
+    let export: Limit = |circuit| circuit.export_limit_w;
+    for (field, of) in [("import_limit_w", import), ("export_limit_w", export)] {
         let Some(own) = of(circuit) else { continue };
         let said = above.iter().find_map(|parent| Some((parent, kept(of(parent)?, parent))));
         let Some((parent, limit)) = said.filter(|(_, limit)| kept(own, circuit) > limit * (1.0 + 1e-9)) else { continue };

@@ -96,7 +96,7 @@ fn members<'m>(part: &mut Part<'_>, model: &'m SiteModel, names: &[Name]) -> Vec
     for (at, name) in names.iter().enumerate() {
         match model.assets.iter().find(|asset| asset.name == *name) {
             _ if names[..at].contains(name) => {
-                part.fault("members", format_args!("holds {name} twice, expected each once"))
+                part.fault("members", format_args!("holds {name} twice, expected each once"));
             }
             None => part.fault("members", format_args!("holds {name}, expected the name of an asset")),
             Some(asset) if asset.role.is_meter() => {

@@ -121,7 +121,8 @@ impl Watch {
             When::Within(from, by, until) => (from, until.unwrap_or(by)),
             When::Why(at) => (at, at),
         };
-        if now < from || now > to && from != to || from == to && (self.seen || now < from) {
+        let is_over = if from == to { self.seen } else { now > to };
+        if now < from || is_over {
             return;
         }
         match self.condition.take() {

@@ -130,7 +130,7 @@ impl SimulationOptions {
     pub(super) fn check(&self) -> Result<()> {
         let refuse = |what: String| Err(Error::invalid(what));
         let (step, length) = (self.step.as_micros(), self.length.as_micros());
-        if step < 100_000 || step > 3_600_000_000 {
+        if !(100_000..=3_600_000_000).contains(&step) {
             return refuse(format!("step is {}, expected 100ms to 1h", self.step));
         }
         if length < step || length / step > STEPS_MAX {

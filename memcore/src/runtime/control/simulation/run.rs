@@ -241,7 +241,8 @@ impl Run {
             }
         }
         self.outside.report(world, &mut tell);
-        while let Some((_, series, sample)) = self.late.pop_front_if(|(due, ..)| *due <= now.elapsed) {
+        while self.late.front().is_some_and(|(due, ..)| *due <= now.elapsed) {
+            let Some((_, series, sample)) = self.late.pop_front() else { break };
             arrive(&series, sample);
         }
     }

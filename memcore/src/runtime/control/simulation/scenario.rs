@@ -177,7 +177,7 @@ impl Scenario {
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::io(format!("read {}", path.display()), e))?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        let model = |name: &str| crate::runtime::control::read_site_model(&folder.join(name));
+        let model = |name: &str| crate::runtime::control::read_site_model(folder.join(name));
         Self::parse(&text, model).map_err(|e| e.context(path.display()))
     }
 
