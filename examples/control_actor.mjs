@@ -12,13 +12,13 @@ const home = new SiteModel("home1", { zone: "Europe/Berlin" })
 const night = (view) => {
   const soc = view.assets.battery.soc;
   const late = view.time.getUTCHours() < 4;
-  return late && soc < 0.6 ? { asset: "battery", powerW: 1500, reason: "not full at night", priority: 60 } : undefined;
+  return late && soc < 0.9 ? { asset: "battery", powerW: 1500, reason: "to be fuller by the morning", priority: 60 } : undefined;
 };
 
 const plain = await simulateControl(home, { days: 3, prices: [0.3, 0.08] });
 const with_ = await simulateControl(home, { days: 3, prices: [0.3, 0.08], actors: { night: { every: "15m", actor: night } } });
 console.log(`without: ${plain.cost.toFixed(2)} ${plain.currency}, with: ${with_.cost.toFixed(2)} ${with_.currency}`);
-console.log(with_.why("battery", "2026-06-02T02:00:00Z"));
+console.log(with_.why("battery", "2026-06-02T00:30:00Z"));
 
 const server = await serve("site", { listen: "127.0.0.1:0", control: home });
 server.actor("night", { every: "1m", budget: "500ms" }, night);

@@ -21,6 +21,9 @@ use crate::lent;
 use crate::result::stream;
 use crate::told::work_told;
 
+/// Times, prices bought, prices sold.
+type PriceColumns<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>);
+
 /// What is simulated; what is none is as the core has it.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
@@ -38,7 +41,7 @@ pub(crate) struct Asked<'py> {
     flat: Option<(f64, f64)>,
     invented: bool,
     price_file: Option<PathBuf>,
-    series: Option<(Bound<'py, PyAny>, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>)>,
+    series: Option<PriceColumns<'py>>,
 }
 
 impl Asked<'_> {
