@@ -58,7 +58,8 @@ fn year() -> [Figure; 2] {
     let options = SimulationOptions::new(Timestamp::from_seconds(1_767_225_600), Span::from_seconds(365 * 86_400));
     let began = Instant::now();
     let simulated = simulate_control(&home, options.step(Span::from_seconds(60)), |_| Ok(()));
-    let simulated = simulated.unwrap_or_else(|e| panic!("{e}")).figures;
+    let simulated = simulated.unwrap_or_else(|e| panic!("{e}"));
+    let simulated = simulated.figures();
     let (decisions, plans) = (simulated.decisions, simulated.plans);
     let broken = simulated.violations.len() as f64 + simulated.violations_more as f64;
     [

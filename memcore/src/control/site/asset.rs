@@ -224,6 +224,17 @@ fn is_five_seconds(period: &Span) -> bool {
 }
 
 impl Asset {
+    /// Its range, in W: as it says, or from its lowest to its highest level.
+    pub(in crate::control) fn range(&self) -> Option<[f64; 2]> {
+        self.range_w.or_else(|| Some([*self.levels_w.first()?, *self.levels_w.last()?]))
+    }
+
+    /// What holds when nobody decides, in W.
+    pub(in crate::control) fn safe(&self) -> f64 {
+        let most = self.range().map(|range| range[0]).filter(|low| self.role == Role::Pv && low.is_finite());
+        self.safe_w.or(most).unwrap_or(0.0)
+    }
+
     /// An asset with its name and role; everything else is as its field says.
     #[must_use]
     pub fn new(name: Name, role: Role) -> Self {

@@ -94,7 +94,7 @@ impl SiteModel {
             SetpointUnit::A => "A",
             SetpointUnit::OnOff => "on/off",
         };
-        format!("controlled through {setpoint} ({unit}), {} is safe", power(asset.safe_w))
+        format!("controlled through {setpoint} ({unit}), {} is safe", power(asset.safe()))
     }
 
     /// What a plan makes of an asset, as far as the model alone can say.

@@ -72,7 +72,7 @@ impl Heart {
         for order in self.take_orders(&mut decision, now) {
             // Without random numbers there is no id: the lease ends, and the device is where it is safe.
             let Some(id) = number() else { continue };
-            self.noting.ordered(order.asset, &id);
+            self.noting.ordered(self.controller.model(), &order, &id);
             beat.orders.push(Numbered { id, order });
         }
         beat.events.extend(self.noting.decided(&decision, &self.controller, now, self.paused.as_ref()));

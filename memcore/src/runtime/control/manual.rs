@@ -103,7 +103,8 @@ impl Control {
         let Some(order) = order else {
             return Err(Error::new(ErrorKind::Conflict, format!("control orders nothing to {} now", asset.name)));
         };
-        heart.noting.ordered(place, &command.id);
+        let model = heart.controller.model().clone();
+        heart.noting.ordered(&model, &order, &command.id);
         let note = note(&heart, asset, place, power_w, span);
         drop(heart);
         Ok(self.issue_own(core, command.id.clone(), order, by)?.with_note(note))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::log::{Answered, ControlEvent, Decided, Input, LimitedBy, SAID_AGAIN};
 use super::orders::Heard;
 use super::status::Paused;
-use crate::control::{AssetDecision, Cause, CheckedModel, Controller, Decision, Fault, Measure, Moment, Priority};
+use crate::control::{AssetDecision, Cause, CheckedModel, Controller, Decision, Fault, Measure, Moment, Order, Priority};
 use crate::model::{CommandId, CommandState, Name, SeriesName, Span};
 
 /// A power that has moved by less is the same: so many W, and this share of what was said.
@@ -39,7 +39,21 @@ struct Said {
 #[derive(Debug, Clone)]
 struct Ordered {
     id: CommandId,
-    heard: Option<CommandState>,
+    value: f64,
+    /// What was last heard, and of which value.
+    heard: Option<(f64, CommandState)>,
+}
+
+fn is_setpoint(model: &CheckedModel, order: &Order) -> bool {
+    let setpoint = model.assets()[order.asset].setpoint.as_ref();
+    setpoint.is_some_and(|setpoint| setpoint.series == order.target)
+}
+
+impl Ordered {
+    /// What was heard of this value; what became of another says nothing of it.
+    fn heard_of_it(&self) -> Option<&CommandState> {
+        self.heard.as_ref().filter(|(value, _)| *value == self.value).map(|(_, state)| state)
+    }
 }
 
 impl Noting {
@@ -64,7 +78,7 @@ impl Noting {
 
     /// What was last heard of the orders of an asset.
     pub(crate) fn order_of(&self, place: usize) -> Option<&CommandState> {
-        self.orders.get(place)?.as_ref()?.heard.as_ref()
+        self.orders.get(place)?.as_ref()?.heard_of_it()
     }
 
     /// Something is wrong with what `about` names, or right again.
@@ -80,10 +94,13 @@ impl Noting {
         self.faults_changed |= changed;
     }
 
-    /// An order was given.
-    pub(crate) fn ordered(&mut self, place: usize, id: &CommandId) {
-        let heard = self.orders[place].take().and_then(|before| before.heard);
-        self.orders[place] = Some(Ordered { id: id.clone(), heard });
+    /// An order was given. Of those that switch phases nothing is kept: what an asset does is its setpoint.
+    pub(crate) fn ordered(&mut self, model: &CheckedModel, order: &Order, id: &CommandId) {
+        if !is_setpoint(model, order) {
+            return;
+        }
+        let heard = self.orders[order.asset].take().and_then(|before| before.heard);
+        self.orders[order.asset] = Some(Ordered { id: id.clone(), value: order.value, heard });
     }
 
     /// A device answered: worth saying where it is not what it said before.
@@ -95,11 +112,15 @@ impl Noting {
         }
         let fault = order_fault(asset.name.as_str(), order.value, &state);
         self.set_fault(&format!("order of {}", order.target), fault.as_deref());
-        let before = self.orders[place].as_ref().and_then(|ordered| ordered.heard.clone());
-        self.orders[place] = Some(Ordered { id: id.clone(), heard: Some(state.clone()) });
+        if !is_setpoint(model, &order) {
+            return None;
+        }
+        let ordered = self.orders[place].get_or_insert(Ordered { id: id.clone(), value: order.value, heard: None });
+        let before = ordered.heard.replace((order.value, state.clone()));
         let asset = asset.name.clone();
         let answered = Answered { time: now.wall, asset, command: id, value: order.value, state };
-        (before.as_ref() != Some(&answered.state)).then_some(ControlEvent::Answered(answered))
+        let is_new = before.is_none_or(|(value, state)| value != answered.value || state != answered.state);
+        is_new.then_some(ControlEvent::Answered(answered))
     }
 
     /// What of a decision is to be said. While control is paused only faults are.
@@ -180,7 +201,8 @@ impl Noting {
                 .collect(),
             inputs: self.inputs[place].iter().filter_map(|input| read(controller, input, now)).collect(),
             command: order.map(|order| order.id.clone()),
-            answer: order.and_then(|order| order.heard.clone()),
+            value: order.map(|order| order.value),
+            answer: order.and_then(Ordered::heard_of_it).cloned(),
             faults: self.texts.clone(),
             again,
         })

@@ -13,7 +13,7 @@ const LONGEST_MINIMUM: Span = Span::from_seconds(86_400);
 /// Everything that an asset says by itself.
 pub(super) fn asset(part: &mut Part<'_>, asset: &Asset) {
     fitting(part, asset);
-    let range = range_w(asset);
+    let range = asset.range();
     if range_fits(part, asset) {
         powers(part, asset, range);
         control(part, asset, range);
@@ -21,11 +21,6 @@ pub(super) fn asset(part: &mut Part<'_>, asset: &Asset) {
     }
     conductors(part, asset);
     times(part, asset);
-}
-
-/// The range of an asset: as it says, or from its lowest to its highest level.
-pub(super) fn range_w(asset: &Asset) -> Option<[f64; 2]> {
-    asset.range_w.or_else(|| Some([*asset.levels_w.first()?, *asset.levels_w.last()?]))
 }
 
 /// The field was given, though a role has no use for it.
@@ -66,7 +61,7 @@ fn range_fits(part: &mut Part<'_>, asset: &Asset) -> bool {
     if !levels_fit(part, asset) {
         return false;
     }
-    let Some([low, high]) = range_w(asset) else {
+    let Some([low, high]) = asset.range() else {
         let needed = asset.setpoint.is_some() || role == Role::Battery;
         if needed && !role.is_meter() {
             part.fault("range_w", format_args!("is not given, expected such as {}", example(role)));
@@ -165,15 +160,9 @@ fn powers(part: &mut Part<'_>, asset: &Asset, range: Option<[f64; 2]>) {
     in_kw(part, asset, [low, high]);
 }
 
-/// What holds when nobody decides, where the lowest of the range is so low.
-pub(super) fn safe_w(asset: &Asset, low: f64) -> f64 {
-    let by_itself = if asset.role == Role::Pv && low.is_finite() { low } else { 0.0 };
-    asset.safe_w.unwrap_or(by_itself)
-}
-
 /// What is safe can be done.
 fn safe(part: &mut Part<'_>, asset: &Asset, [low, high]: [f64; 2]) {
-    let safe = safe_w(asset, low);
+    let safe = asset.safe();
     let on_off = asset.setpoint_unit == SetpointUnit::OnOff || asset.role == Role::Switch;
     if safe < low || safe > high {
         part.fault("safe_w", format_args!("is {safe}, expected within range_w of {}", written([low, high])));

@@ -58,8 +58,7 @@ impl SiteModel {
     /// What is assumed where nothing was said, and matters.
     fn without_effect(&self, report: &mut Report, tree: &Tree) {
         for asset in self.assets.iter().filter(|asset| asset.role == Role::Load && asset.assumed_w.is_none()) {
-            if asset::range_w(asset).is_none()
-                && tree.of_asset(self, asset).is_none_or(|place| self.fuse_w(tree, place).is_none())
+            if asset.range().is_none() && tree.of_asset(self, asset).is_none_or(|place| self.fuse_w(tree, place).is_none())
             {
                 let part = &mut report.of("asset", asset.name.as_str());
                 part.notice(
@@ -122,7 +121,7 @@ impl SiteModel {
     }
 
     fn asset(&self, asset: &Asset, tree: &Tree) -> Result<CheckedAsset> {
-        let [low_w, high_w] = asset::range_w(asset).unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
+        let [low_w, high_w] = asset.range().unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
         let circuit = tree.of_asset(self, asset);
         let assumed_w = asset.assumed_w.unwrap_or_else(|| match asset.role.is_source() {
             true if low_w.is_finite() => low_w,
@@ -145,7 +144,7 @@ impl SiteModel {
             phases: asset.phases,
             volts: asset.volts,
             silent_after: asset.period.to_duration() * 3,
-            safe_w: asset::safe_w(asset, low_w),
+            safe_w: asset.safe(),
             assumed_w,
             storage: asset.storage.clone(),
             setpoint: self.setpoint(asset)?,

@@ -89,7 +89,10 @@ pub struct Decided {
     /// The order that stood then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandId>,
-    /// What was last heard of its orders.
+    /// What the order said, in the base unit of its channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// What was last heard of orders of that value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<CommandState>,
     /// What was not as it should be on the site.

@@ -161,7 +161,8 @@ impl<F: Fn(&Decided) -> bool> Search<'_, F> {
         }
         match event {
             ControlEvent::Decided(decided) if (self.is_asked)(&decided) => {
-                let answered = self.answered.drain(..).find(|answered| answered.asset == decided.asset);
+                let same = |answered: &Answered| answered.asset == decided.asset;
+                let answered = self.answered.drain(..).find(same).filter(|answered| is_of(answered, &decided));
                 Some(Stood::Decided(decided, answered))
             }
             ControlEvent::Answered(answered) if self.answered.iter().all(|newer| newer.asset != answered.asset) => {
@@ -176,6 +177,11 @@ impl<F: Fn(&Decided) -> bool> Search<'_, F> {
     }
 }
 
+/// Whether an answer that came after a decision is that of its order or of one that renewed it, and not a late one of the order before.
+fn is_of(answered: &Answered, decided: &Decided) -> bool {
+    decided.value.is_none_or(|value| value == answered.value)
+}
+
 /// What became of the order of a decision, where it was heard soon after.
 fn answer_after(
     file: &mut File,
@@ -188,7 +194,9 @@ fn answer_after(
     let bytes = read_between(file, from, (from + BLOCK).min(length))?;
     for event in bytes.split(|byte| *byte == b'\n').filter_map(read_line).take_while(|event| event.time() <= late) {
         match event {
-            ControlEvent::Answered(answered) if answered.asset == decided.asset => return Ok(Some(answered)),
+            ControlEvent::Answered(answered) if answered.asset == decided.asset && is_of(&answered, decided) => {
+                return Ok(Some(answered));
+            }
             ControlEvent::Decided(later) if is_asked(&later) => return Ok(None),
             _ => {}
         }

@@ -21,6 +21,7 @@ fn decided(seconds: i64, asset: &str, power_w: f64) -> ControlEvent {
         limits: vec![LimitedBy { by: "circuit main".into(), from_w: 7000.0, to_w: power_w }],
         inputs: Vec::new(),
         command: None,
+        value: None,
         answer: None,
         faults: Vec::new(),
         again: false,

@@ -317,6 +317,7 @@ fn decided(told: &Told, place: usize, setpoint: &Setpoint, model: &CheckedModel)
         limits: limits.collect(),
         inputs: Vec::new(),
         command: None,
+        value: None,
         answer: told.answer.clone(),
         faults: told.faults.iter().map(|fault| fault.text(model)).collect(),
         again: false,

@@ -243,7 +243,10 @@ impl Record {
                 self.told.drain(..TOLD_MAX / 2);
                 self.told_forgotten += TOLD_MAX as u64 / 2;
             }
-            let (faults, answer) = (decision.faults.clone(), self.answers[place].clone());
+            // What became of an earlier order says nothing of the one that follows now.
+            let is_ordered = decision.orders.iter().any(|order| order.asset == place);
+            let answer = if is_ordered { None } else { self.answers[place].clone() };
+            let faults = decision.faults.clone();
             self.told.push(Told { at: now, place, decision: decided.clone(), faults, answer });
             self.last[place] = Some(decided.clone());
         }
@@ -251,6 +254,9 @@ impl Record {
 
     /// What a device said to an order.
     pub(super) fn answered(&mut self, place: usize, answer: CommandState) {
+        if let Some(told) = self.told.iter_mut().rfind(|told| told.place == place) {
+            told.answer = Some(answer.clone());
+        }
         self.answers[place] = Some(answer);
     }
 

@@ -286,9 +286,6 @@ impl Run {
         if let Some(controller) = &mut self.controller {
             controller.answered(order.number, &answer, now);
         }
-        if let Some(controller) = &mut self.controller {
-            controller.answered(order.number, &answer, now);
-        }
         self.record.answered(order.asset, answer);
     }
 
