@@ -420,7 +420,7 @@ async fn the_command_line_shows_wishes_pauses_and_answers_why() {
     home.shut_down().await;
     let gone = cli(&home, &["control", "status"]);
     assert!(gone.0 == 1 && gone.2.contains("no server runs on"), "{gone:?}");
-    let stopped = cli(&home, &["why", "battery", "--at", "1s"]);
+    let stopped = cli(&home, &["why", "battery"]);
     assert!(stopped.1.contains("battery was to") || stopped.1.contains("nothing was decided of battery"), "{stopped:?}");
 }
 

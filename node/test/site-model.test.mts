@@ -61,7 +61,7 @@ test("all faults are told at once", () => {
 
 test("what cannot be read is told with its place", async () => {
   const wrong = JSON.stringify({ site: "s", asset: [{ name: "b", role: "battery", storage: { capacity_kwh: 10 } }] });
-  assert.throws(() => SiteModel.parse(wrong), /asset\[0\] \(b\)\.storage: unknown field `capacity_kwh`/);
+  assert.throws(() => SiteModel.parse(wrong), /asset\[0\] \(b\)\.storage\.capacity_kwh: unknown field `capacity_kwh`/);
   assert.throws(() => new SiteModel("s").pv("pv", { rangeW: [Number.NaN, 0] }), /asset "pv"\.rangeW\[0\] is NaN, expected a finite number/);
   assert.throws(() => new SiteModel("my home").check(), /name is "my home", expected 1 to 64/);
   await assert.rejects(SiteModel.read("none.toml"), IoError);

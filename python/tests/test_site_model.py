@@ -79,7 +79,7 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 def test_what_cannot_be_read_is_told_with_its_place() -> None:
-    with pytest.raises(mc.InvalidError, match=r"asset\[0\] \(b\).storage: unknown field `capacity_kwh`"):
+    with pytest.raises(mc.InvalidError, match=r"asset\[0\] \(b\).storage\.capacity_kwh: unknown field `capacity_kwh`"):
         mc.SiteModel.from_dict(
             {"site": "s", "asset": [{"name": "b", "role": "battery", "storage": {"capacity_kwh": 10}}]}
         )

@@ -355,7 +355,7 @@ fn a_site_is_drawn_as_a_tree() {
         "home1: Europe/Berlin, EUR, decided every 1s, commands hold for 1m",
         "└─ [main] 35 A, 7 kW out, 5 % kept free, measured by grid",
         "   ├─ grid: grid meter, measured only, planned as the grid",
-        "   ├─ pv: pv, -9.8 kW to 0 W, controlled through power (W), 0 W is safe, planned as a source that can be curtailed",
+        "   ├─ pv: pv, -9.8 kW to 0 W, controlled through power (W), -7 kW is safe, planned as a source that can be curtailed",
         "   ├─ battery: battery, 10 kWh, -5 kW to 5 kW, controlled through power (W), 0 W is safe, planned as a battery",
         "   ├─ heat_pump: heat pump, 0 W to 3 kW, at least 800 W, controlled through power (W), 1 kW is safe, planned as a heat pump with its building",
         "   ├─ household: load, measured only, planned as load",

@@ -152,7 +152,7 @@ mod tests {
     fn what_is_wrong_is_told_with_its_line_and_its_place() {
         let but = |from: &str, to: &str| refused(&HOME.replacen(from, to, 1));
         let told = but("storage = { capacity_wh", "storage = { capacity_kwh");
-        assert!(told.starts_with("line 36: asset[2] (battery).storage"), "{told}");
+        assert!(told.starts_with("line 37: asset[2] (battery).storage.capacity_kwh"), "{told}");
         assert!(told.contains("unknown field `capacity_kwh`"), "{told}");
         assert!(but("range_w = [-5000, 5000]", "range_w = \"5 kW\"").contains("asset[2] (battery).range_w"));
         assert!(but("role = \"pv\"", "role = \"solar\"").contains("unknown variant `solar`, expected one of"));
