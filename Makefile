@@ -111,23 +111,23 @@ test-browser: ## The page in a browser
 test-examples: wheel addon ## Every example and notebook runs to its end
 	$(BIN)/python -m pytest -c python/pyproject.toml --rootdir . examples $(ARGS)
 
-# `make torture STORE SCALE=100 SECONDS=600 SEED=5000`, `make torture LINK SCALE=100`. A test says where to go on when its time is up,
+# `make torture STORE SCALE=100 SECONDS=600 SEED=5000`, `make torture LINK SCALE=100`, `make torture CONTROL`. A test says where to go on when its time is up,
 # and with which seed it failed. SCALE is how many times as much is done as in `make test`: 1000 kills and millions of power cuts take
 # hours.
-.PHONY: torture STORE LINK
+.PHONY: torture STORE LINK CONTROL
 SCALE ?= 20
-AREA ?= $(if $(filter LINK,$(MAKECMDGOALS)),link,store)
+AREA ?= $(if $(filter LINK,$(MAKECMDGOALS)),link,$(if $(filter CONTROL,$(MAKECMDGOALS)),control,store))
 TORTURED := $(if $(filter link,$(AREA)),protocol_* link_*,store_*)
 TORTURE = MEMCORE_TORTURE=$(SCALE) $(if $(filter link,$(AREA)),PROPTEST_CASES=$$((256 * $(SCALE)))) \
 	$(if $(SECONDS),MEMCORE_TORTURE_SECONDS=$(SECONDS)) $(if $(SEED),MEMCORE_TORTURE_SEED=$(SEED)) \
 	cargo test $(LOCKED) --release -p memcore --features cli --no-fail-fast
-torture: need-rust ## STORE against faults, or the LINK against noise and loss, for long; options: SCALE=100 SECONDS=600 SEED=1
-	@[ "$(AREA)" = store ] || [ "$(AREA)" = link ] || { echo "AREA is $(AREA), expected store or link" >&2; exit 2; }
-	$(TORTURE) $(patsubst memcore/tests/%.rs,--test %,$(wildcard $(TORTURED:%=memcore/tests/%.rs))) \
+torture: need-rust ## STORE against faults, the LINK against noise and loss, CONTROL in random trouble, for long; options: SCALE=100 SECONDS=600 SEED=1
+	@case "$(AREA)" in store|link|control) ;; *) echo "AREA is $(AREA), expected store, link or control" >&2; exit 2;; esac
+	@[ "$(AREA)" = control ] || $(TORTURE) $(patsubst memcore/tests/%.rs,--test %,$(wildcard $(TORTURED:%=memcore/tests/%.rs))) \
 		-- $(if $(filter store,$(AREA)),--include-ignored) --nocapture --test-threads 2
-	@# The walks of a command through loss, delay, restarts and expiry see the inside of both sides, so they stand beside the code.
-	@[ "$(AREA)" = store ] || $(TORTURE) --lib -- --nocapture command_model
-STORE LINK:
+	@# The walks of a command through loss, delay, restarts and expiry, and the trials of control, see the inside, so they stand beside the code.
+	@[ "$(AREA)" = store ] || $(TORTURE) --lib -- --nocapture $(if $(filter control,$(AREA)),control::trial,command_model)
+STORE LINK CONTROL:
 	@:
 
 ##@ Parts

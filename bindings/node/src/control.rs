@@ -3,8 +3,6 @@
 //! An actor is asked as a device is: through [`Shown`], on Node's thread, and answers through [`NativeWishes`], while a thread of its
 //! own waits. It may take its time; only its own wishes wait for it.
 
-use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +15,7 @@ use napi::bindgen_prelude::{BigInt, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
+use crate::asking::Asking;
 use crate::error::{Result, ToNode, on_disk};
 use crate::history::NativeHistory;
 use crate::live::{Feed, Source};
@@ -104,51 +103,34 @@ pub(crate) type Asks = ThreadsafeFunction<Shown, (), Shown, Status, false, true,
 
 type Answer = memcore::Result<Vec<Wished>>;
 
-#[derive(Default)]
-struct Open {
-    last: u32,
-    waiting: HashMap<u32, Sender<Answer>>,
-}
-
 /// What an actor answers to what it was shown.
 #[napi]
-pub struct NativeWishes(Arc<Mutex<Open>>);
-
-fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
-    open.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn settle(open: &Mutex<Open>, number: u32, answer: Answer) {
-    // Nobody waits for one that comes too late.
-    if let Some(waiting) = lock(open).waiting.remove(&number) {
-        let _ = waiting.send(answer);
-    }
-}
+pub struct NativeWishes(Asking<Answer>);
 
 #[napi]
 impl NativeWishes {
     /// Nothing was asked yet.
     #[napi(constructor)]
     pub fn new() -> Self {
-        Self(Arc::default())
+        Self(Asking::default())
     }
 
     /// What it wishes for.
     #[napi(catch_unwind)]
     pub fn answer(&self, number: u32, wishes: Vec<Wished>) {
-        settle(&self.0, number, Ok(wishes));
+        self.0.settle(number, Ok(wishes));
     }
 
     /// It failed.
     #[napi(catch_unwind)]
     pub fn fail(&self, number: u32, reason: String) {
-        settle(&self.0, number, Err(Error::invalid(reason)));
+        self.0.settle(number, Err(Error::invalid(reason)));
     }
 
     /// It is asked no more: what it is thinking about is dropped.
     #[napi(catch_unwind)]
     pub fn drop_all(&self) {
-        lock(&self.0).waiting.clear();
+        self.0.forget_all();
     }
 }
 
@@ -156,7 +138,7 @@ impl NativeWishes {
 pub(crate) struct Thinking {
     name: Name,
     asks: Asks,
-    open: Arc<Mutex<Open>>,
+    open: Asking<Answer>,
     patience: Duration,
 }
 
@@ -178,26 +160,17 @@ impl Thinking {
 
     pub(crate) fn propose(&self, snapshot: &Snapshot) -> memcore::Result<Vec<Proposal>> {
         let view = serde_json::to_string(snapshot).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
-        let (number, answer) = self.begin();
+        let (number, answer) = self.open.begin();
         let asked = self.asks.call(Shown { number, view }, ThreadsafeFunctionCallMode::NonBlocking);
         let answered = match asked {
             Status::Ok => answer.recv_timeout(self.patience).ok(),
             _ => None,
         };
-        lock(&self.open).waiting.remove(&number);
+        self.open.forget(number);
         let wishes = answered.unwrap_or_else(|| {
             Err(Error::new(ErrorKind::Timeout, format!("it did not answer within {} s", self.patience.as_secs())))
         })?;
         wishes.into_iter().map(|wish| wish.proposal(&self.name)).collect()
-    }
-
-    fn begin(&self) -> (u32, Receiver<Answer>) {
-        let (sender, answer) = channel();
-        let mut open = lock(&self.open);
-        open.last = open.last.wrapping_add(1);
-        let number = open.last;
-        open.waiting.insert(number, sender);
-        (number, answer)
     }
 }
 

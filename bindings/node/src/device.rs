@@ -3,9 +3,7 @@
 //! Commands are carried out by a JavaScript function, which may take its time: it is asked through [`Asked`], and answers
 //! through [`NativeAnswers`], while the link waits on a thread of its own.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +14,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
 
+use crate::asking::Asking;
 use crate::channel::ChannelOptions;
 use crate::error::{Result, ToNode, on_disk};
 use crate::time::instant;
@@ -39,74 +38,48 @@ type Asks = ThreadsafeFunction<Asked, (), Asked, Status, false, true, 64>;
 
 type Answer = std::result::Result<Option<f64>, Refused>;
 
-#[derive(Default)]
-struct Open {
-    last: u32,
-    waiting: HashMap<u32, Sender<Answer>>,
-}
-
 /// The program's answers to what it was asked.
 #[napi]
-pub struct NativeAnswers(Arc<Mutex<Open>>);
-
-fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
-    open.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn settle(open: &Mutex<Open>, number: u32, answer: Answer) {
-    // Nobody waits for one that comes too late.
-    if let Some(waiting) = lock(open).waiting.remove(&number) {
-        let _ = waiting.send(answer);
-    }
-}
+pub struct NativeAnswers(Asking<Answer>);
 
 #[napi]
 impl NativeAnswers {
     /// Nothing was asked yet.
     #[napi(constructor)]
     pub fn new() -> Self {
-        Self(Arc::default())
+        Self(Asking::default())
     }
 
     /// Done; what was read back, where something was.
     #[napi(catch_unwind)]
     pub fn done(&self, number: u32, read_back: Option<f64>) {
-        settle(&self.0, number, Ok(read_back));
+        self.0.settle(number, Ok(read_back));
     }
 
     /// Not done, and nothing was changed.
     #[napi(catch_unwind)]
     pub fn refuse(&self, number: u32, code: String, reason: String) {
-        settle(&self.0, number, Err(Refused { code, reason }));
+        self.0.settle(number, Err(Refused { code, reason }));
     }
 }
 
 /// The program, as the device asks it.
 struct Program {
     asks: Arc<Asks>,
-    open: Arc<Mutex<Open>>,
+    open: Asking<Answer>,
 }
 
 impl Program {
     /// None where no answer came.
     fn ask(&self, channel: &ChannelName, value: Option<f64>) -> Option<Answer> {
-        let (number, answer) = self.begin();
+        let (number, answer) = self.open.begin();
         let asked = Asked { number, channel: channel.to_string(), value };
         let answered = match self.asks.call(asked, ThreadsafeFunctionCallMode::NonBlocking) {
             Status::Ok => tokio::task::block_in_place(|| answer.recv_timeout(ANSWER_WITHIN).ok()),
             _ => None,
         };
-        lock(&self.open).waiting.remove(&number);
+        self.open.forget(number);
         answered
-    }
-
-    fn begin(&self) -> (u32, Receiver<Answer>) {
-        let (sender, answer) = channel();
-        let mut open = lock(&self.open);
-        open.last = open.last.wrapping_add(1);
-        let number = open.last;
-        open.waiting.insert(number, sender);
-        (number, answer)
     }
 
     fn set(&self, channel: &ChannelName, value: f64) -> std::result::Result<f64, Refused> {
@@ -177,14 +150,14 @@ pub(crate) fn start_device<'env>(
     asks: Function<'_, Asked, ()>,
 ) -> Result<PromiseRaw<'env, NativeDevice>> {
     let asks = asks.build_threadsafe_function::<Asked>().weak::<true>().max_queue_size::<64>().build()?;
-    let (asks, open) = (Arc::new(asks), Arc::clone(&answers.0));
+    let (asks, open) = (Arc::new(asks), answers.0.clone());
     env.spawn_future(async move {
         let start = move || {
             let mut options = options(&bundle, &names, &channels)?;
             let (obeys, reads) = (settings.obeys, settings.reads);
             settings.apply(&mut options)?;
             if obeys {
-                let program = Program { asks: Arc::clone(&asks), open: Arc::clone(&open) };
+                let program = Program { asks: Arc::clone(&asks), open: open.clone() };
                 options = options.on_command(move |channel, value| program.set(channel, value));
             }
             if reads {

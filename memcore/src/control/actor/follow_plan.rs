@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::checks::{Who, each, length, no_crumbs};
+use super::checks::{Who, each, length, no_crumbs, watts};
 use super::rest::Rest;
 use super::{Actor, FollowPlan, Hold, PlannedPowers, View};
 use crate::control::{CheckedModel, Proposal, Role, Target};
@@ -16,12 +16,13 @@ impl FollowPlan {
     pub(super) fn build(&self, who: Who, model: &CheckedModel) -> Result<Box<dyn Actor>> {
         let assets = each(model, &self.assets, &[Role::Battery, Role::Charger, Role::HeatPump, Role::Genset])?;
         let delay = length("meter_delay", self.meter_delay)?;
+        let deadband_w = watts("deadband_w", self.deadband_w)?;
         let (batteries, others) =
             assets.into_iter().partition::<Vec<_>, _>(|place| model.assets[*place].role == Role::Battery);
         let holds_grid = self.hold == Hold::Grid && model.grid.is_some() && !batteries.is_empty();
         let all = batteries.iter().chain(&others).copied().collect();
-        let rest = holds_grid.then(|| Rest::new(all, 50.0, delay, SETTLE));
-        Ok(Box::new(Follower { who, batteries, others, rest, off_w: 0.0 }))
+        let rest = holds_grid.then(|| Rest::new(all, deadband_w.max(20.0), delay, SETTLE));
+        Ok(Box::new(Follower { who, batteries, others, rest, deadband_w, off_w: 0.0 }))
     }
 }
 
@@ -31,6 +32,7 @@ struct Follower {
     batteries: Vec<usize>,
     others: Vec<usize>,
     rest: Option<Rest>,
+    deadband_w: f64,
     /// What batteries take beside their plan, in W.
     off_w: f64,
 }
@@ -45,7 +47,8 @@ impl Follower {
         let batteries_w = self.batteries.iter().map(|place| planned(*place)).sum::<Option<f64>>();
         let others_w = self.others.iter().filter_map(|place| planned(*place)).sum::<f64>();
         let Some(batteries_w) = batteries_w else { return 0.0 };
-        if seen.settled { grid_w - batteries_w - others_w - seen.rest_w } else { self.off_w }
+        let off_w = grid_w - batteries_w - others_w - seen.rest_w;
+        if seen.settled && (off_w - self.off_w).abs() > self.deadband_w { off_w } else { self.off_w }
     }
 }
 

@@ -25,6 +25,8 @@ pub struct FollowPlan {
     pub assets: Vec<Name>,
     /// What batteries hold to when the site is not as the plan thought. The grid's power unless told.
     pub hold: Hold,
+    /// A difference from the plan that changes by less is not answered, in W. 50 unless told.
+    pub deadband_w: f64,
     /// How late the grid meter tells what batteries did. Two seconds unless told.
     #[serde(with = "written::length")]
     pub meter_delay: Span,
@@ -32,7 +34,7 @@ pub struct FollowPlan {
 
 impl Default for FollowPlan {
     fn default() -> Self {
-        Self { assets: Vec::new(), hold: Hold::Grid, meter_delay: Span::from_seconds(2) }
+        Self { assets: Vec::new(), hold: Hold::Grid, deadband_w: 50.0, meter_delay: Span::from_seconds(2) }
     }
 }
 

@@ -330,7 +330,8 @@ mod tests {
         let name: Name = "clumsy".parse().unwrap();
         let clumsy = Clumsy { name: name.clone(), panics: 3, asked: asked.clone() };
         let guarded = Guarded::around(Box::new(clumsy), faults.clone());
-        let model: SiteModel = toml::from_str("site = \"home1\"\n[[asset]]\nname = \"grid\"\nrole = \"grid_meter\"").unwrap();
+        let model: SiteModel =
+            toml::from_str("site = \"home1\"\n[[asset]]\nname = \"grid\"\nrole = \"grid_meter\"").unwrap();
         let mut controller = Controller::new(model.check().unwrap(), vec![guarded]);
         let begin = Moment { wall: Timestamp::from_seconds(1_790_000_000), elapsed: Duration::from_secs(1000) };
         let mut asked_at = Vec::new();

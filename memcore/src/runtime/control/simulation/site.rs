@@ -46,7 +46,12 @@ impl LiveSite {
                 Some(recorded) => Body::Recorded(Recorded::new(recorded.times.clone(), recorded.watts.clone())),
                 None => Body::of(asset, stream, soc, options.control).map_err(|e| e.context(&asset.name))?,
             };
-            assets.push(LiveAsset::new(asset, series, body, options.device_rules)?);
+            let mut own = asset.clone();
+            if !options.control {
+                // Nobody commands it, so that it has no fallback either: it does what it does by itself.
+                own.setpoint = None;
+            }
+            assets.push(LiveAsset::new(&own, series, body, options.device_rules)?);
         }
         known(model, options)?;
         let forming = model.model().island.as_ref().and_then(|island| model.place(island.forming.as_ref()?.as_str()));
