@@ -328,6 +328,10 @@ fn what_is_odd_but_may_be_meant_is_a_notice() {
     assert!(notices("failsafe_w = 8400", "failsafe_w = 9000").contains("silence allows more than the limit"));
     assert!(notices("assumed_w = 4000", "min_on = \"5m\"").contains("household: min_on has no effect"));
     assert!(
+        notices("safe_w = -7000\n", "")
+            .contains("pv: safe_w is not given: while nobody decides it gives up to 9800 W, and 7000 W")
+    );
+    assert!(
         notices("limit_a = 20", "limit_a = 20\nimport_limit_w = 20000").contains("more than limit_a lets through: 13800 W")
     );
 }

@@ -50,6 +50,7 @@ impl SiteModel {
         }
         let inputs = channels::inputs(&mut report, self);
         self.without_effect(&mut report, &tree);
+        self.unwatched_arrays(&mut report, &tree);
         let notices = report.into_notices()?;
         let checked = self.checked(&tree, inputs, notices)?;
         actors(&checked).map(|_| checked)
@@ -65,6 +66,22 @@ impl SiteModel {
                     "assumed_w",
                     "is not given, and no circuit limits it: taken to draw nothing when its meter is lost",
                 );
+            }
+        }
+    }
+
+    /// Arrays that by themselves give more than may be fed in: a lost link, and nobody holds them back.
+    fn unwatched_arrays(&self, report: &mut Report, tree: &Tree) {
+        let arrays = self.assets.iter().filter(|asset| asset.role == Role::Pv && asset.setpoint.is_some());
+        for asset in arrays.filter(|asset| asset.safe_w.is_none()) {
+            let above = tree.of_asset(self, asset).into_iter().flat_map(|place| tree.upwards(place));
+            let limits = above.filter_map(|place| self.circuits[tree.order[place]].export_limit_w);
+            let gives = -asset.safe();
+            if let Some(limit) = limits.reduce(f64::min).filter(|limit| *limit < gives) {
+                let part = &mut report.of("asset", asset.name.as_str());
+                let why =
+                    format_args!("is not given: while nobody decides it gives up to {gives} W, and {limit} W may flow out");
+                part.notice("safe_w", why);
             }
         }
     }

@@ -110,6 +110,8 @@ pub(super) struct Record {
     pub(super) told_forgotten: u64,
     last: Vec<Option<AssetDecision>>,
     answers: Vec<Option<CommandState>>,
+    /// Whether the last that was told of an asset waits for what the device says.
+    unanswered: Vec<bool>,
     interval: Span,
     grace: Span,
 }
@@ -145,6 +147,7 @@ impl Record {
             told_forgotten: 0,
             last: vec![None; assets],
             answers: vec![None; assets],
+            unanswered: vec![false; assets],
             interval,
             // Control answers a step later, and a fuse bears a little more for minutes.
             grace: Span::from_micros((2 * step.as_micros()).max(10_000_000)),
@@ -246,6 +249,7 @@ impl Record {
             // What became of an earlier order says nothing of the one that follows now.
             let is_ordered = decision.orders.iter().any(|order| order.asset == place);
             let answer = if is_ordered { None } else { self.answers[place].clone() };
+            self.unanswered[place] = is_ordered;
             let faults = decision.faults.clone();
             self.told.push(Told { at: now, place, decision: decided.clone(), faults, answer });
             self.last[place] = Some(decided.clone());
@@ -254,7 +258,9 @@ impl Record {
 
     /// What a device said to an order.
     pub(super) fn answered(&mut self, place: usize, answer: CommandState) {
-        if let Some(told) = self.told.iter_mut().rfind(|told| told.place == place) {
+        if std::mem::take(&mut self.unanswered[place])
+            && let Some(told) = self.told.iter_mut().rfind(|told| told.place == place)
+        {
             told.answer = Some(answer.clone());
         }
         self.answers[place] = Some(answer);
