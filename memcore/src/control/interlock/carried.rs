@@ -81,6 +81,18 @@ impl Scene<'_> {
         *believed
     }
 
+    /// Believes of what is `measured` beyond its limit what the meters say. Where orders could explain it, each part that is answered
+    /// is an order that may explain another part, so without end it would be answered bit by bit. Nothing looks better by that.
+    pub(super) fn doubt(&self, measured: Powers, members: &[usize], side: Side, believed: &mut Powers) {
+        let controlled = || members.iter().filter(|member| self.moves(**member, side)).map(|member| &self.draws[*member]);
+        for (at, believed) in believed.iter_mut().enumerate() {
+            if let (Some(measured_w), Some(rest_w)) = (measured[at], believed.as_mut()) {
+                let says_w = measured_w - controlled().map(|draw| draw.now_w[at]).sum::<f64>();
+                *rest_w = if side == Side::In { rest_w.max(says_w) } else { rest_w.min(says_w) };
+            }
+        }
+    }
+
     /// What the uncontrolled assets among these draw, by their own meters; those whose meter is lost, what they are taken to draw,
     /// and nothing where that would make it look better. None where one may draw anything.
     pub(super) fn parts(&self, assets: impl Iterator<Item = usize>, side: Side) -> Option<[f64; 4]> {

@@ -34,6 +34,10 @@ pub(super) fn keep(scene: Scene<'_>, memory: &mut [CircuitMemory], skip: Option<
             let measured = circuit.meter.map(|meter| scene.metered(meter, circuit.phases));
             rests[place] = match (circuit.meter, measured) {
                 (Some(_), Some(measured)) if measured[ALL].is_some() => {
+                    if overdue(scene, place, &memory[place]) {
+                        let much = too_much(circuit, measured, side);
+                        scene.doubt(much, &circuit.members, side, &mut memory[place].believed[side_at]);
+                    }
                     scene.rest(measured, &circuit.members, side, &mut memory[place].believed[side_at])
                 }
                 (Some(meter), _) => {
@@ -175,20 +179,27 @@ fn unknown(scene: Scene<'_>, place: usize, side: Side, out: &mut Interlocks) {
     }
 }
 
-/// Whether a circuit has carried too much for longer than its members need to follow.
+/// Takes note of whether a circuit carries too much.
 fn overload(scene: Scene<'_>, place: usize, memory: &mut CircuitMemory, faults: &mut Vec<Fault>) {
     let circuit = &scene.model.circuits[place];
     let measured = circuit.meter.map_or([None; 4], |meter| scene.metered(meter, circuit.phases));
-    let over = |side: Side, sign: f64| {
-        let limits = limits_w(circuit, side);
-        measured.iter().zip(limits).any(|(power, limit)| power.is_some_and(|power| power * sign > limit))
-    };
-    let is = over(Side::In, 1.0) || over(Side::Out, -1.0);
+    let is = SIDES.into_iter().any(|side| too_much(circuit, measured, side).iter().any(Option::is_some));
     memory.over_since = is.then(|| memory.over_since.unwrap_or(scene.now.elapsed));
-    let patience = patience(scene.model, circuit);
-    if memory.over_since.is_some_and(|since| scene.now.elapsed.saturating_sub(since) > patience) {
+    if overdue(scene, place, memory) {
         faults.push(Fault::Overload(place));
     }
+}
+
+/// What is measured beyond its limit.
+fn too_much(circuit: &CheckedCircuit, measured: Powers, side: Side) -> Powers {
+    let (limits, sign) = (limits_w(circuit, side), if side == Side::In { 1.0 } else { -1.0 });
+    std::array::from_fn(|at| measured[at].filter(|power_w| power_w * sign > limits[at]))
+}
+
+/// Whether it has carried too much for longer than its members need to follow.
+fn overdue(scene: Scene<'_>, place: usize, memory: &CircuitMemory) -> bool {
+    let patience = patience(scene.model, &scene.model.circuits[place]);
+    memory.over_since.is_some_and(|since| scene.now.elapsed.saturating_sub(since) > patience)
 }
 
 fn patience(model: &CheckedModel, circuit: &CheckedCircuit) -> Duration {

@@ -98,6 +98,20 @@ fn an_overload_is_answered_in_the_same_second_and_given_back_slowly() {
 }
 
 #[test]
+fn no_order_explains_an_overload_for_longer_than_a_car_needs_to_follow() {
+    let slow = CAR
+        .replace("role = \"charger\"", "role = \"charger\"\nperiod = \"5s\"")
+        .replace("least_w = 4140\n    period = \"1s\"", "least_w = 4140");
+    let stage = Stage::new(&slow).obey(&["car"]).rest(13_000.0).reports("grid.power", 13_000.0).wishes("car", 11_040.0);
+    // 3 kW come in the second in which the car goes down by 2, so they may be the car; 2.5 kW more come before that is known.
+    let stage = stage.pass(60).expect("car", 11_040.0).wishes("car", 9_000.0).pass(1).expect("car", 9_000.0);
+    let stage = stage.rest(16_000.0).pass(8).expect("car", 9_000.0);
+    let stage = stage.rest(18_500.0).pass(1).expect("car", 7_690.0);
+    // 24,150 W is the fuse.
+    stage.pass(9).expect("car", 5_650.0).expect_no_fault();
+}
+
+#[test]
 fn a_car_that_does_not_fit_rests_for_a_minute_before_it_tries_again() {
     let stage = car().pass(10).rest(21_000.0).pass(1).expect("car", 0.0).pass(5).rest(500.0).pass(50).expect("car", 0.0);
     stage.pass(60).expect("car", 11_040.0);
