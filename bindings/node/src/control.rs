@@ -3,7 +3,6 @@
 //! An actor is asked as a device is: through [`Shown`], on Node's thread, and answers through [`NativeWishes`], while a thread of its
 //! own waits. It may take its time; only its own wishes wait for it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;

@@ -4,7 +4,7 @@
 //! through [`NativeAnswers`], while the link waits on a thread of its own.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use memcore::client::{BufferStatus, Bundle, Device, DeviceOptions, LinkState, Refused};
