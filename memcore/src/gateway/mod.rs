@@ -18,7 +18,6 @@ mod validity;
 
 pub(crate) use credentials::random_hex;
 pub(crate) use private_file::create_folder as create_private_folder;
-#[cfg(feature = "adapters")]
 pub(crate) use private_file::replace as replace_private_file;
 pub(crate) use private_file::{lock as lock_file, read as read_private_file, replace_soon as replace_private_file_soon};
 

@@ -1,5 +1,6 @@
 //! The command line's end of the local socket.
 
+#[cfg(feature = "adapters")]
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
