@@ -5,6 +5,8 @@
 mod channel;
 mod command;
 mod currency;
+#[cfg(test)]
+pub(crate) mod dice;
 mod edge;
 mod event;
 mod identity;

@@ -93,7 +93,10 @@ impl Follow {
         let of_all = weights[..ALL].iter().sum::<f64>().max(f64::MIN_POSITIVE);
         let (ordered_low, ordered_high) = ordered.unwrap_or((0.0, 0.0));
         let mut draw = Draw { known: measured_w.is_some(), weights, ..Draw::default() };
-        let moves = ordered_high - ordered_low > tolerance_w(ordered_high) && !self.strays(asset, now);
+        let told_w = ordered_high - ordered_low;
+        let moves = told_w > tolerance_w(ordered_high) && !self.strays(asset, now);
+        // What it is told to change by little is too little to say that it follows, yet it may have changed by that.
+        let by_w = if moves || self.ordered_w.is_none() { 0.0 } else { told_w.min(tolerance_w(ordered_high)) };
         for (at, weight) in weights.into_iter().enumerate() {
             let (low_w, high_w) = (ordered_low * weight, ordered_high * weight);
             draw.ordered_w[at] = self.ordered_w.unwrap_or(0.0) * weight;
@@ -108,8 +111,8 @@ impl Follow {
             let share = if at == ALL { 1.0 } else { weight / of_all };
             let (least_w, most_w, measured_w) = (least_w * share, most_w * share, measured_w * share);
             draw.now_w[at] = measured_w;
-            draw.low_w[at] = if moves { least_w.min(low_w) } else { least_w };
-            draw.high_w[at] = if moves { most_w.max(high_w) } else { most_w };
+            draw.low_w[at] = if moves { least_w.min(low_w) } else { least_w - by_w * share };
+            draw.high_w[at] = if moves { most_w.max(high_w) } else { most_w + by_w * share };
             draw.over_w[at] = beyond(measured_w - high_w, high_w);
             draw.under_w[at] = beyond(low_w - measured_w, low_w);
         }

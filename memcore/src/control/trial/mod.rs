@@ -4,7 +4,6 @@
 //! `make test` goes through some, `MEMCORE_TORTURE` is how many times as many, `MEMCORE_TORTURE_SEED` where to begin,
 //! `MEMCORE_TORTURE_SECONDS` when to end.
 
-mod random;
 mod site;
 mod witness;
 mod world;
@@ -111,4 +110,11 @@ fn planted_faults_are_found() {
         }
     }
     assert!(unseen.is_empty(), "{unseen:?} are not found");
+}
+
+/// A battery that keeps a limit of 0 W and tells what it does every other second, beside a meter of the grid that tells each second: it
+/// went to and fro by 3 W, too little to count as an order that shows at one meter first.
+#[test]
+fn what_is_told_to_change_by_little_comes_to_rest() {
+    trial(722).unwrap_or_else(|broken| panic!("{broken}"));
 }

@@ -1,10 +1,10 @@
 //! Sites that nobody would build, and that are allowed.
 
-use super::random::Random;
 use crate::control::{
     Asset, CheckedModel, Circuit, ExternalLimit, Group, Island, PhaseUse, Role, SetpointUnit, SiteModel, Storage,
 };
 use crate::model::Span;
+use crate::model::dice::Random;
 
 /// The most assets of a site, its meters aside.
 const ASSETS: usize = 9;

@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::random::Random;
 use super::site;
 use crate::control::{CheckedModel, Controller, Decision, Moment, Priority, Proposal, Role, Target};
+use crate::model::dice::Random;
 use crate::model::{Name, Sample, SeriesName, Span, Timestamp};
 
 /// The longest that an asset takes to follow, in seconds.

@@ -6,7 +6,6 @@
 //! `MEMCORE_TORTURE_SEED` where to begin, `MEMCORE_TORTURE_SECONDS` when to end.
 
 mod device;
-mod random;
 mod server;
 mod witness;
 mod world;

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::device::{DeviceDisk, Running, channels, locked};
-use super::random::Random;
 use super::server::{ServerDisk, Serving, device};
 use super::witness::Witness;
+use crate::model::dice::Random;
 use crate::model::{Command, CommandId, SeriesName, Span, Timestamp};
 
 /// A defect that is planted to see that it is found.

@@ -400,24 +400,3 @@ fn a_site_without_planning_has_no_planner() {
     let model = Arc::new(model.check().unwrap());
     assert!(SitePlanner::here(&model, Columns::default(), PlannerOptions::default()).unwrap().is_none());
 }
-
-/// `cargo test --release -p memcore --lib a_year_of_plans -- --ignored --nocapture` says how long it takes.
-#[test]
-#[ignore = "a year of plans, to be timed by hand"]
-fn a_year_of_plans() {
-    let mut history = Columns::default();
-    past(&mut history, 0, 1_440);
-    let mut home = Home::at(1_440, 24 * 370, &mut history);
-    let begun = std::time::Instant::now();
-    let mut asleep = Duration::ZERO;
-    for _ in 0..365 * 96 {
-        home.minute();
-        // The minutes in which nothing is planned are not counted.
-        let between = std::time::Instant::now();
-        home.minutes(14);
-        asleep += between.elapsed();
-    }
-    let (plans, took) = (home.news.len(), begun.elapsed() - asleep);
-    println!("{plans} plans in {took:?}, {:?} each; all of it {:?}", took / plans as u32, begun.elapsed());
-    assert!(home.news.iter().all(|news| matches!(news, PlanNews::Planned { .. })));
-}
