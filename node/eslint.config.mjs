@@ -4,7 +4,7 @@ import tseslint from "typescript-eslint";
 
 export default defineConfig(
   // native.cjs and native.d.cts are generated with the addon.
-  { ignores: ["dist/", "native.cjs", "native.d.cts", "eslint.config.mjs"] },
+  { ignores: ["dist/", "web/", "native.cjs", "native.d.cts", "eslint.config.mjs"] },
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,

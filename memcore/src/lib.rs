@@ -24,8 +24,11 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "rest")]
+pub mod accounts;
 #[cfg(feature = "adapters")]
 pub mod adapters;
+pub mod alarms;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "client")]
@@ -41,6 +44,10 @@ mod journal;
 pub mod model;
 pub mod optimize;
 pub mod protocol;
+#[cfg(feature = "rest")]
+mod records;
+#[cfg(feature = "rest")]
+pub mod rest;
 pub mod router;
 mod runtime;
 #[cfg(feature = "sim")]
@@ -49,6 +56,8 @@ pub mod store;
 
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use model::ProofKind;
+#[cfg(feature = "rest")]
+pub use runtime::{AccountsConfig, AlarmsConfig, HttpConfig, RecordsConfig};
 #[cfg(feature = "gateway")]
 pub use runtime::{
     Act, AuditConfig, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, BusConfig, CommandRequest, CommandTicket,

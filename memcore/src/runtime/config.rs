@@ -55,6 +55,18 @@ pub struct Config {
     /// HEM boards.
     #[cfg(feature = "adapters")]
     pub hem: super::hem::HemConfig,
+    /// REST and the page.
+    #[cfg(feature = "rest")]
+    pub http: super::http_config::HttpConfig,
+    /// Users, their sessions and how they sign in.
+    #[cfg(feature = "rest")]
+    pub accounts: super::http_config::AccountsConfig,
+    /// Where users, alarms and plans are kept.
+    #[cfg(feature = "rest")]
+    pub records: super::http_config::RecordsConfig,
+    /// Alarms.
+    #[cfg(feature = "rest")]
+    pub alarms: super::alarms::AlarmsConfig,
 }
 
 impl Default for Config {
@@ -68,6 +80,14 @@ impl Default for Config {
             control: ControlConfig::default(),
             #[cfg(feature = "adapters")]
             hem: super::hem::HemConfig::default(),
+            #[cfg(feature = "rest")]
+            http: super::http_config::HttpConfig::default(),
+            #[cfg(feature = "rest")]
+            accounts: super::http_config::AccountsConfig::default(),
+            #[cfg(feature = "rest")]
+            records: super::http_config::RecordsConfig::default(),
+            #[cfg(feature = "rest")]
+            alarms: super::alarms::AlarmsConfig::default(),
         }
     }
 }

@@ -62,6 +62,9 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     /// Control of the site, where there is a model of it.
     pub(crate) control: OnceLock<Arc<Control>>,
+    /// Users, alarms, plans that were kept.
+    #[cfg(feature = "rest")]
+    pub(crate) records: crate::records::Records,
 }
 
 /// Counts since the start.

@@ -52,6 +52,8 @@ pub use crate::store::{
     Rule, SeriesResult, StoreOptions, StoreStats,
 };
 
+#[cfg(feature = "rest")]
+mod alarms;
 #[cfg(feature = "gateway")]
 mod audit;
 #[cfg(feature = "gateway")]
@@ -73,6 +75,8 @@ mod descriptors;
 mod export;
 #[cfg(all(feature = "adapters", any(feature = "gateway", feature = "sim")))]
 mod hem;
+#[cfg(feature = "rest")]
+mod http_config;
 #[cfg(feature = "gateway")]
 mod identity;
 #[cfg(feature = "files")]
@@ -110,6 +114,8 @@ pub(crate) use crate::client::Bundle;
 pub(crate) use crate::control::{Outcome as WishOutcome, Priority, Proposal, Role as AssetRole, Target};
 #[cfg(feature = "gateway")]
 pub use crate::gateway::{Enrolled, ServerCertificate};
+#[cfg(feature = "rest")]
+pub use alarms::AlarmsConfig;
 #[cfg(feature = "gateway")]
 pub use audit::{Act, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, read_audit, verify_audit};
 #[cfg(feature = "gateway")]
@@ -126,6 +132,8 @@ pub use control::{
 pub use hem::{EmulatorOptions, HemEmulator};
 #[cfg(all(feature = "adapters", feature = "gateway"))]
 pub use hem::{HemBoardConfig, HemConfig, HemServeConfig, ServedHem};
+#[cfg(feature = "rest")]
+pub use http_config::{AccountsConfig, HttpConfig, RecordsConfig};
 #[cfg(feature = "gateway")]
 pub use identity::{Enrolment, OVERLAP_DEFAULT};
 #[cfg(feature = "gateway")]

@@ -105,6 +105,8 @@ impl Server {
         let (memcore, (writer, told)) = opened?;
         let (commander, ends) = Commander::restore(told, clock.now());
         let (bus, bus_ids) = open_bus(&config).await?;
+        #[cfg(feature = "rest")]
+        let records = crate::records::Records::open(&path, config.records.url.as_deref()).await?;
         let core = Arc::new(Core {
             memcore,
             bus,
@@ -127,6 +129,8 @@ impl Server {
             journal: CommandJournal::new(),
             counters: Counters::default(),
             control: std::sync::OnceLock::new(),
+            #[cfg(feature = "rest")]
+            records,
         });
         core.start_commands(writer, ends)?;
         let recorder = Some(start_recorder(&core).await?);
@@ -259,6 +263,8 @@ impl Server {
             core.journal.close();
             core.memcore.close()
         });
+        #[cfg(feature = "rest")]
+        self.core.records.close().await;
         closed.await.map_err(|e| Error::new(ErrorKind::Internal, format!("closing the store failed: {e}")))?
     }
 }
@@ -346,6 +352,18 @@ impl ServerHandle {
     #[must_use]
     pub fn memcore(&self) -> &Memcore {
         &self.core.memcore
+    }
+
+    /// Users, alarms and plans of the server.
+    #[cfg(feature = "rest")]
+    pub(crate) fn records(&self) -> &crate::records::Records {
+        &self.core.records
+    }
+
+    /// The server's clock.
+    #[cfg(feature = "rest")]
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.core.clock.clone()
     }
 
     /// Follows the readings of the series that match, from now on.

@@ -1,0 +1,1 @@
+//! Alarms: what is watched, when it is raised, when it clears; pure, time is an argument.

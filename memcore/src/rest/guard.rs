@@ -1,0 +1,140 @@
+//! Who asks, and whether they may: before every handler, by the row of its route.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, RawPathParams, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use subtle::ConstantTimeEq;
+
+use super::access::{Access, Route};
+use super::api::Api;
+use super::problem::Problem;
+use crate::accounts::{Caller, Role, Via};
+use crate::model::Name;
+
+/// The cookie of a session.
+pub(super) const COOKIE: &str = "memcore_session";
+
+/// Put into a request's extensions by the program that embeds the API: it vouches for the caller.
+#[derive(Debug, Clone)]
+pub struct HostCaller(pub Arc<Caller>);
+
+/// Who asks, for handlers. Absent only on public routes.
+#[derive(Debug, Clone)]
+pub(super) struct Asking(pub(super) Arc<Caller>);
+
+impl<S: Sync> FromRequestParts<S> for Asking {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(unproved)
+    }
+}
+
+pub(super) async fn guard(
+    State((api, route)): State<(Api, Route)>,
+    parameters: RawPathParams,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match admit(&api, route, &parameters, &parts).await {
+        Ok(caller) => {
+            if let Some(caller) = caller {
+                parts.extensions.insert(Asking(caller));
+            }
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// The caller, where there is one and it may use the route.
+async fn admit(
+    api: &Api,
+    route: Route,
+    parameters: &RawPathParams,
+    request: &Parts,
+) -> Result<Option<Arc<Caller>>, Problem> {
+    let caller = who(api, request).await?;
+    let Some(caller) = caller else {
+        return if route.access() == Access::Public { Ok(None) } else { Err(unproved()) };
+    };
+    if !request.method.is_safe() {
+        check_origin(&caller, &request.headers)?;
+    }
+    let allowed = match route.access() {
+        Access::Public | Access::SignedIn => true,
+        Access::Everywhere(role) => caller.may(role, None),
+        Access::Somewhere(role) => somewhere(&caller, role),
+        Access::At(role) => {
+            let operator = parameters.iter().find(|(name, _)| *name == "operator").map(|(_, value)| value);
+            let operator = Name::new(operator.unwrap_or_default()).map_err(|e| Problem::from(e).at("operator"))?;
+            // What one may not see does not exist for them: no name of an operator can be guessed at.
+            if !caller.may(Role::Viewer, Some(&operator)) {
+                return Err(Problem::not_found(format!("operator {operator} is not known")));
+            }
+            caller.may(role, Some(&operator))
+        }
+    };
+    if allowed { Ok(Some(caller)) } else { Err(Problem::forbidden(needs(route.access()))) }
+}
+
+fn somewhere(caller: &Caller, role: Role) -> bool {
+    caller.may(role, None) || caller.grants.at.keys().any(|operator| caller.may(role, Some(operator)))
+}
+
+fn needs(access: Access) -> String {
+    let named =
+        |role: Role| serde_json::to_value(role).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+    match access {
+        Access::At(role) => format!("this takes the role {} at the operator", named(role)),
+        Access::Everywhere(role) => format!("this takes the role {} at all operators", named(role)),
+        Access::Somewhere(role) => format!("this takes the role {} at an operator", named(role)),
+        Access::Public | Access::SignedIn => String::new(),
+    }
+}
+
+async fn who(api: &Api, request: &Parts) -> Result<Option<Arc<Caller>>, Problem> {
+    if let Some(HostCaller(caller)) = request.extensions.get() {
+        return Ok(Some(caller.clone()));
+    }
+    let accounts = &api.inner.accounts;
+    if let Some(token) = bearer(&request.headers) {
+        return accounts.token(token).await?.map(Some).ok_or_else(|| {
+            Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "the token is not known, or its time is over")
+        });
+    }
+    match cookie(&request.headers, COOKIE) {
+        Some(secret) => Ok(accounts.session(secret).await?),
+        None => Ok(None),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// The value of a cookie.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    cookies.flat_map(|value| value.split(';')).find_map(|pair| {
+        let (key, value) = pair.trim().split_once('=')?;
+        (key == name).then_some(value)
+    })
+}
+
+/// A browser sends the cookie of a session with whatever page makes it ask: only ours knows the session's CSRF token.
+fn check_origin(caller: &Caller, headers: &HeaderMap) -> Result<(), Problem> {
+    let Via::Session { csrf, .. } = &caller.via else { return Ok(()) };
+    let shown = headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let same: bool = shown.as_bytes().ct_eq(csrf.as_bytes()).into();
+    if same { Ok(()) } else { Err(Problem::forbidden("X-CSRF-Token is missing or not that of the session")) }
+}
+
+fn unproved() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "expected a session, or a token in `Authorization: Bearer ...`")
+}

@@ -1,0 +1,20 @@
+//! REST, live data and the operator's page over a server's handle.
+//!
+//! Every route and live topic stands in one table, [`Route`] and [`Topic`], with who may use it: there is no way to mount a handler
+//! without its row. What is answered is described by OpenAPI 3.1, from the same code.
+
+mod access;
+mod api;
+mod document;
+mod guard;
+mod listener;
+mod page;
+mod problem;
+mod resources;
+
+pub use access::{Access, Route, Topic};
+pub use api::Api;
+pub use document::openapi;
+pub use guard::HostCaller;
+pub use listener::{HttpServer, serve};
+pub use problem::Problem;

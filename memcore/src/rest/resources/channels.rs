@@ -1,0 +1,7 @@
+//! Channels: what a device measures and takes.
+
+use crate::rest::api::Routes;
+
+pub(in crate::rest) fn routes(routes: Routes) -> Routes {
+    routes
+}

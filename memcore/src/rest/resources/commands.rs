@@ -1,0 +1,11 @@
+//! Commands: sent, watched.
+
+use crate::rest::api::Routes;
+
+/// What the room keeps between requests.
+#[derive(Debug, Default)]
+pub(in crate::rest) struct Shared {}
+
+pub(in crate::rest) fn routes(routes: Routes) -> Routes {
+    routes
+}

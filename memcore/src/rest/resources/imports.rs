@@ -1,0 +1,11 @@
+//! Imports: files with history, taken in with progress.
+
+use crate::rest::api::Routes;
+
+/// What the room keeps between requests.
+#[derive(Debug, Default)]
+pub(in crate::rest) struct Shared {}
+
+pub(in crate::rest) fn routes(routes: Routes) -> Routes {
+    routes
+}

@@ -1,0 +1,7 @@
+//! Signing in and out.
+
+use crate::rest::api::Routes;
+
+pub(in crate::rest) fn routes(routes: Routes) -> Routes {
+    routes
+}
