@@ -8,11 +8,14 @@ mod api;
 mod document;
 mod extract;
 mod guard;
+mod inventory;
 mod listener;
 mod page;
 mod paging;
+mod peer;
 mod problem;
 mod resources;
+mod staleness;
 mod times;
 
 pub use access::{Access, Route, Topic};
