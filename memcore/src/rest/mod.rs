@@ -17,6 +17,7 @@ mod problem;
 mod resources;
 mod staleness;
 mod times;
+mod traffic;
 
 pub use access::{Access, Route, Topic};
 pub use api::Api;

@@ -368,6 +368,18 @@ impl ServerHandle {
         Self { author: Some(author.into()), ..self.clone() }
     }
 
+    /// Whether what devices send no longer gets into the store: recording has ended.
+    #[cfg(feature = "rest")]
+    pub(crate) fn is_stalled(&self) -> bool {
+        !self.core.recording.load(Ordering::Acquire)
+    }
+
+    /// How many commands have not ended, and how many were issued.
+    #[cfg(feature = "rest")]
+    pub(crate) fn command_counts(&self) -> (u64, u64) {
+        self.core.command_counts()
+    }
+
     /// The server's clock.
     #[cfg(feature = "rest")]
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
