@@ -11,6 +11,7 @@ mod listener;
 mod page;
 mod problem;
 mod resources;
+mod within;
 
 pub use access::{Access, Route, Topic};
 pub use api::Api;
