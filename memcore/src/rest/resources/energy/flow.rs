@@ -1,12 +1,12 @@
 //! Where power flows now: what each part of a site draws or gives, and what no meter explains.
 
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::rest::api::Api;
+use crate::rest::extract::{Json, Path};
 use crate::rest::problem::Problem;
 use crate::rest::within::Place;
 

@@ -1,13 +1,13 @@
 //! Imports: files with history, taken in with progress.
 
-use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::rest::api::Api;
+use crate::rest::extract::{Json, Path, Query};
 use crate::rest::problem::Problem;
 use crate::rest::within::Place;
 use utoipa_axum::routes;

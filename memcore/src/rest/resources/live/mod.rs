@@ -1,12 +1,13 @@
 //! Live data: server-sent events and WebSockets, resumed where they broke off.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::rest::api::Api;
+use crate::rest::extract::{Path, Query};
 use crate::rest::problem::Problem;
 use utoipa_axum::routes;
 

@@ -1,12 +1,12 @@
 //! Series as a chart draws them: the lowest, the highest and the mean of each column of pixels, or the samples themselves.
 
-use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::rest::api::Api;
+use crate::rest::extract::{Json, Path, Query};
 use crate::rest::problem::Problem;
 use crate::rest::within::Place;
 

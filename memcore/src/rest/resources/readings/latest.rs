@@ -1,12 +1,13 @@
 //! The latest reading of each series of a site: what is asked most often, so it is answered out of memory.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::rest::api::Api;
+use crate::rest::extract::{Path, Query};
 use crate::rest::problem::Problem;
 use crate::rest::within::Place;
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::rest::api::Api;
+use crate::rest::extract::{Path, Query};
 use crate::rest::problem::Problem;
 use crate::rest::within::Place;
 

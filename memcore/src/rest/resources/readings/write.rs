@@ -1,12 +1,12 @@
 //! Readings that a client writes.
 
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::rest::api::Api;
+use crate::rest::extract::{Json, Path};
 use crate::rest::problem::Problem;
 use crate::rest::within::Place;
 
