@@ -14,6 +14,7 @@ mod paging;
 mod problem;
 mod resources;
 mod times;
+mod within;
 
 pub use access::{Access, Route, Topic};
 pub use api::Api;
