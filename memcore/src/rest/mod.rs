@@ -6,11 +6,14 @@
 mod access;
 mod api;
 mod document;
+mod extract;
 mod guard;
 mod listener;
 mod page;
+mod paging;
 mod problem;
 mod resources;
+mod times;
 
 pub use access::{Access, Route, Topic};
 pub use api::Api;
