@@ -2,15 +2,15 @@
 
 mod answer;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use utoipa_axum::routes;
 
 use self::answer::{AtCommand, Command, CommandAsked, CommandWait, CommandsAsked};
 use crate::rest::access::Route;
 use crate::rest::api::{Api, Routes};
+use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
 use crate::rest::paging::Page;
 use crate::rest::place::AtSite;
@@ -41,7 +41,11 @@ pub(in crate::rest) fn routes(routes: Routes) -> Routes {
         (status = "4XX", description = "Not done, and why", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn list(State(api): State<Api>, Path(at): Path<AtSite>, Query(asked): Query<CommandsAsked>) -> Result<Json<Page<Command>>, Problem> {
+async fn list(
+    State(api): State<Api>,
+    Path(at): Path<AtSite>,
+    Query(asked): Query<CommandsAsked>,
+) -> Result<Json<Page<Command>>, Problem> {
     let _ = (api, at, asked);
     Err(not_yet())
 }
@@ -80,7 +84,11 @@ async fn send(State(api): State<Api>, Path(at): Path<AtSite>, asking: Asking, Js
         (status = "4XX", description = "Not done, and why", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn show(State(api): State<Api>, Path(at): Path<AtCommand>, Query(wait): Query<CommandWait>) -> Result<Json<Command>, Problem> {
+async fn show(
+    State(api): State<Api>,
+    Path(at): Path<AtCommand>,
+    Query(wait): Query<CommandWait>,
+) -> Result<Json<Command>, Problem> {
     let _ = (api, at, wait);
     Err(not_yet())
 }

@@ -2,9 +2,8 @@
 
 mod answer;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::Json;
 use serde_json::Value;
 use utoipa_axum::routes;
 
@@ -13,6 +12,7 @@ use self::answer::{
 };
 use crate::rest::access::Route;
 use crate::rest::api::{Api, Routes};
+use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
 use crate::rest::place::AtSite;
 use crate::rest::problem::Problem;
@@ -62,7 +62,12 @@ async fn show(State(api): State<Api>, Path(at): Path<AtSite>) -> Result<Json<Con
         (status = 504, description = "A decision hangs", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn enable(State(api): State<Api>, Path(at): Path<AtSite>, asking: Asking, Json(asked): Json<ControlEnabled>) -> Result<Json<EnabledNow>, Problem> {
+async fn enable(
+    State(api): State<Api>,
+    Path(at): Path<AtSite>,
+    asking: Asking,
+    Json(asked): Json<ControlEnabled>,
+) -> Result<Json<EnabledNow>, Problem> {
     let _ = (api, at, asking, asked);
     Err(not_yet())
 }
@@ -83,7 +88,12 @@ async fn enable(State(api): State<Api>, Path(at): Path<AtSite>, asking: Asking, 
         (status = 504, description = "A decision hangs", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn propose(State(api): State<Api>, Path(at): Path<AtSite>, asking: Asking, Json(asked): Json<ProposalAsked>) -> Result<(StatusCode, Json<ProposalTaken>), Problem> {
+async fn propose(
+    State(api): State<Api>,
+    Path(at): Path<AtSite>,
+    asking: Asking,
+    Json(asked): Json<ProposalAsked>,
+) -> Result<(StatusCode, Json<ProposalTaken>), Problem> {
     let _ = (api, at, asking, asked);
     Err(not_yet())
 }
@@ -101,7 +111,12 @@ async fn propose(State(api): State<Api>, Path(at): Path<AtSite>, asking: Asking,
         (status = 504, description = "A decision hangs", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn withdraw(State(api): State<Api>, Path(at): Path<AtSite>, asking: Asking, Query(asked): Query<WithdrawAsked>) -> Result<Json<Withdrawn>, Problem> {
+async fn withdraw(
+    State(api): State<Api>,
+    Path(at): Path<AtSite>,
+    asking: Asking,
+    Query(asked): Query<WithdrawAsked>,
+) -> Result<Json<Withdrawn>, Problem> {
     let _ = (api, at, asking, asked);
     Err(not_yet())
 }
@@ -135,7 +150,11 @@ async fn model(State(api): State<Api>, Path(at): Path<AtSite>) -> Result<Json<Va
         (status = "4XX", description = "Not done, and why", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn why(State(api): State<Api>, Path(at): Path<AtSite>, Query(asked): Query<WhyAsked>) -> Result<Json<Explanation>, Problem> {
+async fn why(
+    State(api): State<Api>,
+    Path(at): Path<AtSite>,
+    Query(asked): Query<WhyAsked>,
+) -> Result<Json<Explanation>, Problem> {
     let _ = (api, at, asked);
     Err(not_yet())
 }

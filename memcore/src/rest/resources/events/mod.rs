@@ -2,14 +2,14 @@
 
 mod answer;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::Json;
 use utoipa_axum::routes;
 
 use self::answer::{Event, EventsAsked};
 use crate::rest::access::Route;
 use crate::rest::api::{Api, Routes};
+use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
 use crate::rest::paging::Page;
 use crate::rest::place::AtOperator;
@@ -33,7 +33,12 @@ pub(in crate::rest) fn routes(routes: Routes) -> Routes {
         (status = "4XX", description = "Not done, and why", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn list(State(api): State<Api>, Path(at): Path<AtOperator>, asking: Asking, Query(asked): Query<EventsAsked>) -> Result<Json<Page<Event>>, Problem> {
+async fn list(
+    State(api): State<Api>,
+    Path(at): Path<AtOperator>,
+    asking: Asking,
+    Query(asked): Query<EventsAsked>,
+) -> Result<Json<Page<Event>>, Problem> {
     let _ = (api, at, asking, asked);
     Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "UNSUPPORTED", "this is not there yet"))
 }

@@ -2,14 +2,14 @@
 
 mod answer;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::Json;
 use utoipa_axum::routes;
 
 use self::answer::{AtPlan, CompareAsked, Plan, PlanAsked, PlanComparison, PlanSummary, PlansAsked};
 use crate::rest::access::Route;
 use crate::rest::api::{Api, Routes};
+use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
 use crate::rest::paging::Page;
 use crate::rest::place::AtSite;
@@ -40,7 +40,11 @@ pub(in crate::rest) fn routes(routes: Routes) -> Routes {
         (status = "4XX", description = "Not done, and why", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn list(State(api): State<Api>, Path(at): Path<AtSite>, Query(asked): Query<PlansAsked>) -> Result<Json<Page<PlanSummary>>, Problem> {
+async fn list(
+    State(api): State<Api>,
+    Path(at): Path<AtSite>,
+    Query(asked): Query<PlansAsked>,
+) -> Result<Json<Page<PlanSummary>>, Problem> {
     let _ = (api, at, asked);
     Err(not_yet())
 }
@@ -60,7 +64,12 @@ async fn list(State(api): State<Api>, Path(at): Path<AtSite>, Query(asked): Quer
         (status = "4XX", description = "Not done, and why; 429 where too many are being solved", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn solve(State(api): State<Api>, Path(at): Path<AtSite>, asking: Asking, Json(asked): Json<PlanAsked>) -> Result<(StatusCode, Json<Plan>), Problem> {
+async fn solve(
+    State(api): State<Api>,
+    Path(at): Path<AtSite>,
+    asking: Asking,
+    Json(asked): Json<PlanAsked>,
+) -> Result<(StatusCode, Json<Plan>), Problem> {
     let _ = (api, at, asking, asked);
     Err(not_yet())
 }
@@ -111,7 +120,11 @@ async fn remove(State(api): State<Api>, Path(at): Path<AtPlan>) -> Result<Status
         (status = "4XX", description = "Not done, and why", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn compare(State(api): State<Api>, Path(at): Path<AtSite>, Query(asked): Query<CompareAsked>) -> Result<Json<PlanComparison>, Problem> {
+async fn compare(
+    State(api): State<Api>,
+    Path(at): Path<AtSite>,
+    Query(asked): Query<CompareAsked>,
+) -> Result<Json<PlanComparison>, Problem> {
     let _ = (api, at, asked);
     Err(not_yet())
 }
