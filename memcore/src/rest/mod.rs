@@ -11,8 +11,10 @@ mod guard;
 mod listener;
 mod page;
 mod paging;
+mod place;
 mod problem;
 mod resources;
+mod schemas;
 mod times;
 mod within;
 
