@@ -5,16 +5,22 @@
 
 mod access;
 mod api;
+mod connection;
 mod document;
 mod extract;
+mod frame;
 mod guard;
+mod hosts;
 mod inventory;
+mod limits;
 mod listener;
 mod page;
 mod paging;
+mod passage;
 mod peer;
 mod place;
 mod problem;
+mod repeats;
 mod resources;
 mod schemas;
 mod staleness;

@@ -380,6 +380,12 @@ impl ServerHandle {
         self.core.command_counts()
     }
 
+    /// TLS for HTTP, with the certificate of the gateway.
+    #[cfg(feature = "rest")]
+    pub(crate) fn https_config(&self) -> Result<rustls::ServerConfig> {
+        self.core.certificates.https_config()
+    }
+
     /// The server's clock.
     #[cfg(feature = "rest")]
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
