@@ -16,6 +16,7 @@ mod problem;
 mod resources;
 mod schemas;
 mod times;
+mod within;
 
 pub use access::{Access, Route, Topic};
 pub use api::Api;
