@@ -2,10 +2,12 @@
 
 export interface Running {
   readonly httpUrl: string | null;
-  readonly port: number;
-  readonly mem: { write(series: string, times: unknown, values: unknown, options?: { unit?: string }): unknown };
+  readonly mem: {
+    write(series: string, times: readonly Date[], values: readonly number[], options?: { unit?: string }): Promise<number>;
+  };
   firstLink(): Promise<string | null>;
   enroll(device: string): Promise<object>;
+  revoke(device: string): Promise<void>;
   command(series: string, value: number, options?: object): Promise<{ state: string }>;
   close(): Promise<void>;
 }
@@ -15,14 +17,25 @@ export interface Simulation {
 }
 
 export interface Device {
-  send(time: unknown, values: readonly (number | null)[]): unknown;
-  close(): unknown;
+  send(time: Date, values: Readonly<Record<string, number | null>>): Promise<unknown>;
+  close(): Promise<unknown>;
+}
+
+export interface ChannelOptions {
+  unit: string;
+  quantity?: string;
+  label?: string;
+  writable?: boolean;
+  range?: readonly [number, number];
 }
 
 interface Package {
-  serve(path: string, options: { listen: string; http: boolean | string; control?: string | object; config?: string }): Promise<Running>;
-  simulate(server: Running, options: { devices?: number; seed?: number; speed?: number | null; step?: string; duration?: string; start?: unknown }): Promise<Simulation>;
-  connect(bundle: object, channels: readonly object[], carryOut?: (channel: string, value: number) => number): Promise<Device>;
+  serve(path: string, options: { listen: string; http: boolean | string; control?: string }): Promise<Running>;
+  simulate(server: Running, options: { devices?: number; seed?: number; speed?: number | null; step?: string; duration?: string }): Promise<Simulation>;
+  connect(
+    bundle: object,
+    options: { channels: Readonly<Record<string, ChannelOptions>>; onCommand?: (channel: string, value: number) => number },
+  ): Promise<Device>;
 }
 
 export const memcore = (await import(new URL("../../dist/index.mjs", import.meta.url).href)) as Package;
