@@ -6,11 +6,17 @@
 mod access;
 mod api;
 mod document;
+mod extract;
 mod guard;
 mod listener;
 mod page;
+mod paging;
+mod place;
 mod problem;
 mod resources;
+mod schemas;
+mod times;
+mod within;
 
 pub use access::{Access, Route, Topic};
 pub use api::Api;
