@@ -8,7 +8,7 @@ use utoipa::openapi::path::Paths;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::access::Route;
-use super::resources::{self, commands, imports, live, plans};
+use super::resources::{self, commands, imports, live, plans, readings};
 use super::traffic::Traffic;
 use super::{document, guard, page};
 use crate::accounts::Accounts;
@@ -34,6 +34,7 @@ pub(super) struct Inner {
     pub(super) imports: imports::Shared,
     pub(super) live: live::Shared,
     pub(super) plans: plans::Shared,
+    pub(super) readings: readings::Shared,
 }
 
 impl Api {
@@ -55,6 +56,7 @@ impl Api {
                 imports: imports::Shared::default(),
                 live: live::Shared::default(),
                 plans: plans::Shared::default(),
+                readings: readings::Shared::default(),
             }),
         })
     }
