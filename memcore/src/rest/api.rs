@@ -15,7 +15,7 @@ use super::access::Route;
 use super::limits::Limits;
 use super::passage::{self, Post};
 use super::repeats::Repeats;
-use super::resources::{self, commands, imports, live, plans};
+use super::resources::{self, commands, imports, live, plans, readings};
 use super::traffic::Traffic;
 use super::{document, frame, page};
 use crate::accounts::Accounts;
@@ -48,6 +48,7 @@ pub(super) struct Inner {
     pub(super) imports: imports::Shared,
     pub(super) live: live::Shared,
     pub(super) plans: plans::Shared,
+    pub(super) readings: readings::Shared,
 }
 
 impl Api {
@@ -76,6 +77,7 @@ impl Api {
                 imports: imports::Shared::default(),
                 live: live::Shared::default(),
                 plans: plans::Shared::default(),
+                readings: readings::Shared::default(),
             }),
         })
     }

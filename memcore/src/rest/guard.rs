@@ -77,6 +77,9 @@ fn needs(access: Access) -> String {
 /// 401 for a token that is not good, 403 where a browser was made to ask by another page, and as the records.
 pub(super) async fn who(api: &Api, request: &Parts) -> Result<Option<Arc<Caller>>, Problem> {
     if let Some(HostCaller(caller)) = request.extensions.get() {
+        if !request.method.is_safe() {
+            check_site(&request.headers)?;
+        }
         return Ok(Some(caller.clone()));
     }
     let accounts = &api.inner.accounts;
@@ -112,7 +115,13 @@ fn check_origin(api: &Api, request: &Parts) -> Result<(), Problem> {
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+    headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
 }
 
 /// The value of a cookie.
@@ -130,6 +139,13 @@ fn check_csrf(caller: &Caller, headers: &HeaderMap) -> Result<(), Problem> {
     let shown = headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let same: bool = shown.as_bytes().ct_eq(csrf.as_bytes()).into();
     if same { Ok(()) } else { Err(Problem::forbidden("X-CSRF-Token is missing or not that of the session")) }
+}
+
+/// How the program that vouches knows its callers is not known here, by a cookie as a rule: what a browser says to be asked by
+/// another site's page is refused. Programs do not send the header.
+fn check_site(headers: &HeaderMap) -> Result<(), Problem> {
+    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok()).unwrap_or("none");
+    if matches!(site, "same-origin" | "none") { Ok(()) } else { Err(Problem::forbidden("another site's page asked")) }
 }
 
 fn unproved() -> Problem {

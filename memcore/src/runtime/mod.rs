@@ -58,6 +58,8 @@ mod alarms;
 mod audit;
 #[cfg(feature = "gateway")]
 mod command_journal;
+#[cfg(feature = "gateway")]
+mod command_list;
 #[cfg(all(test, feature = "gateway", feature = "client"))]
 mod command_model;
 #[cfg(feature = "gateway")]
@@ -123,6 +125,8 @@ pub(crate) use crate::protocol::Bundle;
 pub use alarms::AlarmsConfig;
 #[cfg(feature = "gateway")]
 pub use audit::{Act, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, read_audit, verify_audit};
+#[cfg(feature = "gateway")]
+pub use command_list::{CommandQuery, CommandRecord, CommandWish};
 #[cfg(feature = "gateway")]
 pub use commands::{CommandRequest, CommandTicket};
 #[cfg(feature = "gateway")]
