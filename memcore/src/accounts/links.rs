@@ -211,17 +211,18 @@ impl Accounts {
             self.add_user(change.on(), name, shown, hashed, None).await?;
             return set_grants(change.on(), name, &Grants::of_all(Role::Admin)).await;
         }
+        let still = sqlx::query("SELECT name FROM users WHERE name = $1 AND disabled = 0").bind(name.as_str());
+        if still.fetch_optional(change.on()).await.map_err(failed)?.is_none() {
+            return Err(spent());
+        }
         if let Some(shown) = shown {
             super::names::check_shown("display_name", shown)?;
             let set = sqlx::query("UPDATE users SET display_name = $1 WHERE name = $2").bind(shown).bind(name.as_str());
             set.execute(change.on()).await.map_err(failed)?;
         }
         let Some(hashed) = hashed else { return Ok(()) };
-        let set = sqlx::query("UPDATE users SET password = $1 WHERE name = $2 AND disabled = 0");
-        let set = set.bind(hashed).bind(name.as_str()).execute(change.on()).await.map_err(failed)?;
-        if set.rows_affected() == 0 {
-            return Err(spent());
-        }
+        let set = sqlx::query("UPDATE users SET password = $1 WHERE name = $2").bind(hashed).bind(name.as_str());
+        set.execute(change.on()).await.map_err(failed)?;
         let others = sqlx::query("DELETE FROM links WHERE user_name = $1").bind(name.as_str());
         others.execute(change.on()).await.map_err(failed)?;
         end_sessions(change.on(), name, None).await

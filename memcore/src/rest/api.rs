@@ -10,7 +10,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use super::access::Route;
 use super::resources::{self, commands, imports, live, plans};
 use super::{document, guard, page};
-use crate::accounts::{Accounts, AccountsOptions};
+use crate::accounts::Accounts;
 use crate::error::Result;
 use crate::runtime::{Config, ServerHandle};
 
@@ -38,7 +38,7 @@ impl Api {
     /// # Errors
     /// As the records.
     pub async fn open(server: ServerHandle, config: Config) -> Result<Self> {
-        let accounts = Accounts::open(server.records().clone(), server.clock(), AccountsOptions::default()).await?;
+        let accounts = Accounts::open(server.records().clone(), server.clock(), config.accounts.options()?).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 server,

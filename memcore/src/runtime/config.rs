@@ -60,10 +60,10 @@ pub struct Config {
     pub http: super::http_config::HttpConfig,
     /// Users, their sessions and how they sign in.
     #[cfg(feature = "rest")]
-    pub accounts: super::http_config::AccountsConfig,
+    pub accounts: super::accounts_config::AccountsConfig,
     /// Where users, alarms and plans are kept.
     #[cfg(feature = "rest")]
-    pub records: super::http_config::RecordsConfig,
+    pub records: super::accounts_config::RecordsConfig,
     /// Alarms.
     #[cfg(feature = "rest")]
     pub alarms: super::alarms::AlarmsConfig,
@@ -83,9 +83,9 @@ impl Default for Config {
             #[cfg(feature = "rest")]
             http: super::http_config::HttpConfig::default(),
             #[cfg(feature = "rest")]
-            accounts: super::http_config::AccountsConfig::default(),
+            accounts: super::accounts_config::AccountsConfig::default(),
             #[cfg(feature = "rest")]
-            records: super::http_config::RecordsConfig::default(),
+            records: super::accounts_config::RecordsConfig::default(),
             #[cfg(feature = "rest")]
             alarms: super::alarms::AlarmsConfig::default(),
         }
@@ -282,6 +282,8 @@ impl Config {
         config.gateway.device_rate()?;
         #[cfg(feature = "adapters")]
         config.hem.check()?;
+        #[cfg(feature = "rest")]
+        config.accounts.options()?;
         Ok(config)
     }
 }
@@ -328,7 +330,7 @@ fn audit_size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result:
     }
 }
 
-fn span<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Span, D::Error> {
+pub(super) fn span<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Span, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(serde::de::Error::custom)
 }

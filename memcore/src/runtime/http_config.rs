@@ -1,4 +1,4 @@
-//! The `[http]`, `[accounts]` and `[records]` sections.
+//! The `[http]` section.
 
 use std::net::SocketAddr;
 
@@ -17,19 +17,4 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)) }
     }
-}
-
-/// The `[accounts]` section.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct AccountsConfig {}
-
-/// The `[records]` section: where users, alarms and plans are kept.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct RecordsConfig {
-    /// A PostgreSQL database, `postgres://user:password@host/name`; the site's own SQLite file where it is absent.
-    pub url: Option<String>,
 }
