@@ -9,7 +9,7 @@ use super::secret::{Hash, is_secret, new_secret};
 use super::sessions::{NewSession, Visitor, end_sessions};
 use super::users::set_grants;
 use super::{Accounts, password};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::records::failed;
 
@@ -118,7 +118,7 @@ impl Accounts {
     /// they are the roles from now on, if they are said.
     ///
     /// # Errors
-    /// As the records; [`Conflict`](ErrorKind::Conflict) where it would be the end of the last admin of all operators.
+    /// As the records; [`Conflict`](crate::ErrorKind::Conflict) where it would be the end of the last admin of all operators.
     pub async fn sign_in_link(&self, user: &UserName, grants: Option<&Grants>) -> Result<Invited> {
         let mut change = self.change().await?;
         let before = change.admins().await?;
@@ -142,7 +142,7 @@ impl Accounts {
     /// What a link is for.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) where it is not known, was used, or its time is over.
+    /// [`NotFound`](crate::ErrorKind::NotFound) where it is not known, was used, or its time is over.
     pub async fn link(&self, secret: &str) -> Result<Link> {
         if !is_secret(secret) {
             return Err(spent());
@@ -167,7 +167,7 @@ impl Accounts {
     /// far, and the user's other links, end where a password is chosen.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) as [`link`](Self::link), [`Invalid`](ErrorKind::Invalid) for a password that is none, or
+    /// [`NotFound`](crate::ErrorKind::NotFound) as [`link`](Self::link), [`Invalid`](crate::ErrorKind::Invalid) for a password that is none, or
     /// one that is not asked for.
     pub async fn accept(&self, secret: &str, answer: &Answer, from: &Visitor) -> Result<Accepted> {
         let link = self.link(secret).await?;

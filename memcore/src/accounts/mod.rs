@@ -24,6 +24,8 @@ pub use sessions::{NewSession, Session, SignIn, Visitor};
 pub use tokens::{Token, TokenRequest};
 pub use users::{Member, User, UserChange};
 
+pub use crate::records::Records;
+
 use std::sync::{Arc, Mutex};
 
 use crate::error::Result;

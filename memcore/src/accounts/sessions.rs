@@ -10,7 +10,7 @@ use super::caller::UserName;
 use super::secret::{Hash, derived, new_secret};
 use super::{Accounts, password};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Timestamp;
+use crate::model::{Span, Timestamp};
 use crate::records::failed;
 
 /// Sessions of one user. Full-policy: the one that was seen longest ago ends.
@@ -39,6 +39,8 @@ pub struct NewSession {
     pub csrf: String,
     /// When it ends at the latest.
     pub expires: Timestamp,
+    /// How long that is.
+    pub lasts: Span,
 }
 
 /// Never its secrets.
@@ -199,7 +201,8 @@ impl Accounts {
         self.clear_away(on, user).await?;
         let secret = new_secret()?;
         let hash = Hash::of(&secret);
-        let expires = now.saturating_add(self.inner.options.session_longest);
+        let lasts = self.inner.options.session_longest;
+        let expires = now.saturating_add(lasts);
         let agent = from.agent.as_ref().map(|agent| agent.chars().take(AGENT_MAX).collect::<String>());
         let begun = sqlx::query(
             "INSERT INTO sessions (id, hash, user_name, begun_us, last_seen_us, expires_us, address, agent)
@@ -212,7 +215,7 @@ impl Accounts {
         let seen = sqlx::query("UPDATE users SET last_seen_us = $1 WHERE name = $2").bind(now.as_micros());
         seen.bind(user.as_str()).execute(&mut *on).await.map_err(failed)?;
         let csrf = derived("csrf", &secret);
-        Ok(NewSession { id: hash.id().to_owned(), user: user.clone(), secret, csrf, expires })
+        Ok(NewSession { id: hash.id().to_owned(), user: user.clone(), secret, csrf, expires, lasts })
     }
 
     async fn clear_away(&self, on: &mut AnyConnection, user: &UserName) -> Result<()> {

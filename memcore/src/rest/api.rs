@@ -56,6 +56,23 @@ impl Api {
         &self.inner.server
     }
 
+    /// Who may use it.
+    #[must_use]
+    pub fn accounts(&self) -> &Accounts {
+        &self.inner.accounts
+    }
+
+    /// Whether browsers come over TLS, so that cookies are sent by nothing else.
+    pub(super) fn secure(&self) -> bool {
+        self.inner.config.accounts.url.as_ref().is_some_and(|url| url.starts_with("https://"))
+    }
+
+    /// A path of the page, in full where the configuration says where browsers find it.
+    pub(super) fn page(&self, path: &str) -> String {
+        let url = self.inner.config.accounts.url.as_deref().unwrap_or_default();
+        format!("{}{path}", url.trim_end_matches('/'))
+    }
+
     /// Routes for a server of any kind: REST under `/api/v1`, the page at all else.
     pub fn router(&self) -> Router {
         let (router, _) = Routes::all(self).router.split_for_parts();

@@ -28,7 +28,7 @@ pub async fn serve(server: ServerHandle, config: Config) -> Result<HttpServer> {
     let address = listener.local_addr().map_err(|e| Error::io("listen", e))?;
     let router = api.router();
     let serving = tokio::spawn(async move {
-        let _ = axum::serve(listener, router).await;
+        let _ = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await;
     });
     Ok(HttpServer { api, address, serving })
 }
@@ -51,7 +51,7 @@ impl HttpServer {
     /// # Errors
     /// As the records.
     pub async fn first_link(&self) -> Result<Option<String>> {
-        Ok(None)
+        Ok(self.api.accounts().first_link().await?.map(|invited| invited.at(&self.url())))
     }
 
     /// What is served.
