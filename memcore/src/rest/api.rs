@@ -60,7 +60,7 @@ impl Api {
         let clock = server.clock();
         let started = clock.now();
         let limits = Limits::new(config.http.rate);
-        let accounts = Accounts::open(server.records().clone(), server.clock()).await?;
+        let accounts = Accounts::open(server.records().clone(), server.clock(), config.accounts.options()?).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 server,
@@ -84,6 +84,31 @@ impl Api {
 
     pub(super) fn server(&self) -> &ServerHandle {
         &self.inner.server
+    }
+
+    /// Who may use it.
+    #[must_use]
+    pub fn accounts(&self) -> &Accounts {
+        &self.inner.accounts
+    }
+
+    /// Whether browsers come over TLS, so that cookies are sent by nothing else.
+    pub(super) fn secure(&self) -> bool {
+        let http = &self.inner.config.http;
+        let told = self.public_url().map(|url| url.starts_with("https://"));
+        told.unwrap_or_else(|| http.listen.is_some_and(|listen| http.is_tls(listen)))
+    }
+
+    /// Where people reach the page, where the configuration says so.
+    fn public_url(&self) -> Option<&str> {
+        let config = &self.inner.config;
+        config.http.public_url.as_deref().or(config.accounts.url.as_deref())
+    }
+
+    /// A path of the page, in full where the configuration says where browsers find it.
+    pub(super) fn page(&self, path: &str) -> String {
+        let url = self.public_url().unwrap_or_default();
+        format!("{}{path}", url.trim_end_matches('/'))
     }
 
     /// Routes for a server of any kind: REST under `/api/v1`, the page at all else.
