@@ -262,6 +262,11 @@ impl Core {
         devices
     }
 
+    #[cfg(feature = "rest")]
+    pub(crate) fn command_counts(&self) -> (u64, u64) {
+        self.commander().counts()
+    }
+
     pub(crate) fn stats(&self) -> ServerStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         ServerStats {

@@ -119,6 +119,12 @@ impl std::fmt::Debug for Commander {
 }
 
 impl Commander {
+    /// How many commands have not ended, and how many were issued.
+    #[cfg(feature = "rest")]
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.live.len() as u64, self.issued)
+    }
+
     /// What an earlier server has written down. What was sent and has no answer is unknown; what waited goes on waiting, unless
     /// it has expired meanwhile.
     pub(crate) fn restore(told: Vec<Told>, wall: Timestamp) -> (Self, Vec<Change>) {
