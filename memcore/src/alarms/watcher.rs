@@ -72,7 +72,8 @@ pub struct Watcher {
     tracks: usize,
     unwatched: u64,
     changes: Vec<AlarmChange>,
-    read_only: Option<String>,
+    /// None until it was looked at.
+    read_only: Option<Option<String>>,
     stalled: BTreeMap<Name, Option<String>>,
 }
 
@@ -239,7 +240,7 @@ impl Watcher {
 
     /// Why the store takes no data, or that it does.
     pub fn store(&mut self, read_only: Option<String>, now: Moment) {
-        self.read_only = read_only;
+        self.read_only = Some(read_only);
         self.judge_server(now);
     }
 
@@ -308,12 +309,14 @@ impl Watcher {
 
     fn judge_server(&mut self, now: Moment) {
         for track in &mut self.others {
-            let why = match track.rule.watch() {
-                Watch::StoreReadOnly => self.read_only.clone(),
-                Watch::ControlStalled => self.stalled.get(track.rule.operator()).cloned().flatten(),
+            let known = match track.rule.watch() {
+                Watch::StoreReadOnly => &self.read_only,
+                Watch::ControlStalled => &self.stalled.get(track.rule.operator()).cloned(),
                 _ => continue,
             };
-            self.changes.extend(judge::server(track, why, now));
+            if let Some(why) = known.clone() {
+                self.changes.extend(judge::server(track, why, now));
+            }
         }
     }
 
