@@ -51,6 +51,9 @@ pub struct Server {
     ticking: [JoinHandle<()>; 2],
     /// Removed when it is dropped.
     local: Option<local_socket::LocalSocket>,
+    /// Watches for alarms.
+    #[cfg(feature = "rest")]
+    watching: Option<super::alarms::Watching>,
     #[cfg(feature = "adapters")]
     hem: Hem,
 }
@@ -131,7 +134,11 @@ impl Server {
             control: std::sync::OnceLock::new(),
             #[cfg(feature = "rest")]
             records,
+            #[cfg(feature = "rest")]
+            alarms: std::sync::OnceLock::new(),
         });
+        #[cfg(feature = "rest")]
+        let watching = super::alarms::start(&core, &config.alarms).await?;
         core.start_commands(writer, ends)?;
         let recorder = Some(start_recorder(&core).await?);
         let ticking = [tokio::spawn(tick(core.clone())), tokio::spawn(look_after_identity(core.clone()))];
@@ -141,6 +148,8 @@ impl Server {
             recorder,
             ticking,
             local: None,
+            #[cfg(feature = "rest")]
+            watching: Some(watching),
             #[cfg(feature = "adapters")]
             hem: Hem::default(),
         };
@@ -251,6 +260,10 @@ impl Server {
         if let Some(gateway) = self.gateway.take() {
             gateway.shutdown(DRAIN_WITHIN).await;
         }
+        #[cfg(feature = "rest")]
+        if let Some(watching) = self.watching.take() {
+            watching.close().await;
+        }
         self.ticking.iter().for_each(JoinHandle::abort);
         self.core.closing.store(true, Ordering::Release);
         self.core.end_commands();
@@ -354,6 +367,13 @@ impl ServerHandle {
     #[must_use]
     pub fn memcore(&self) -> &Memcore {
         &self.core.memcore
+    }
+
+    /// The alarms of the server: rules, what they found, who is told.
+    #[cfg(feature = "rest")]
+    #[must_use]
+    pub fn alarms(&self) -> super::alarms::Alarms {
+        self.core.alarms()
     }
 
     /// Users, alarms and plans of the server.
