@@ -131,7 +131,7 @@ STORE LINK CONTROL:
 	@:
 
 ##@ Parts
-.PHONY: check-rust check-python check-node check-deny wheel addon format clean
+.PHONY: check-rust check-python check-node check-deny wheel addon page check-page format clean
 check-rust: need-rust $(HIGHS)
 	cargo fmt --all --check
 	cargo clippy $(LOCKED) $(ALL) --all-targets -- -D warnings
@@ -161,6 +161,14 @@ addon: need-rust $(HIGHS) $(NODE_MODULES)/.stamp ## Build the Node addon (and th
 	@mkdir -p $(CARGO_TARGET_DIR) && cp node/native.d.cts $(CARGO_TARGET_DIR)/committed.d.cts
 	cd node && npm run --silent build
 
+WEB_MODULES := node/web/node_modules
+# The lists of what the API and the page are made of are generated, so they are never checked in apart from each other.
+page: $(WEB_MODULES)/.stamp ## Build the operator's page and put it into the crate
+	cd node/web && npm run --silent generate && npm run --silent build && node embed.mjs
+
+check-page: $(WEB_MODULES)/.stamp ## The page is typed, linted, and what the crate holds
+	cd node/web && npm run --silent check && npm run --silent build && node embed.mjs --check
+
 format: need-rust $(VENV)/.stamp ## Format all code
 	cargo fmt --all
 	$(BIN)/ruff check --config python/pyproject.toml --fix python examples benches/peers
@@ -182,4 +190,8 @@ $(VENV)/.stamp: python/requirements-dev.txt | need-python
 
 $(NODE_MODULES)/.stamp: node/package-lock.json | need-node
 	cd node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(WEB_MODULES)/.stamp: node/web/package-lock.json | need-node
+	cd node/web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
