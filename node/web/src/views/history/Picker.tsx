@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 
 import { Check, Dialog, Empty, ProblemNote, Search, Skeleton, Value } from '../../design';
-import type { useChannels, Channel } from './useChannels';
+import { labelOf, type useChannels, type Channel } from './useChannels';
 
 /** More than this are narrowed by searching: nobody reads on. */
 const MOST_SHOWN = 200;
@@ -31,7 +31,7 @@ export function Picker({ channels, chosen, onChange, onClose }: Props) {
           return (
             <li key={channel.series}>
               <Check checked={on} disabled={full && !on} onValue={(yes) => { onChange(yes ? [...chosen, channel.series] : chosen.filter((one) => one !== channel.series)); }}
-                label={<><span class="wrap">{channel.series}</span>{channel.label && <span class="faint"> {channel.label}</span>}</>} />
+                label={<><span class="wrap">{channel.series}</span><span class="faint"> {labelOf(channel)}</span></>} />
               <span class="push small">{channel.latest ? <Value value={channel.latest.value} unit={channel.unit} stale={channel.stale} /> : <span class="faint">no data</span>}</span>
             </li>
           );
@@ -46,7 +46,7 @@ export function Picker({ channels, chosen, onChange, onClose }: Props) {
 function matching(channels: readonly Channel[], search: string): Channel[] {
   const words = search.toLowerCase().split(/\s+/).filter((word) => word !== '');
   return channels.filter((one) => {
-    const about = `${one.series} ${one.label ?? ''} ${one.quantity} ${one.unit}`.toLowerCase();
+    const about = `${one.series} ${labelOf(one)} ${one.quantity} ${one.unit}`.toLowerCase();
     return words.every((word) => about.includes(word));
   });
 }

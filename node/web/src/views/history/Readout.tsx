@@ -5,7 +5,7 @@ import { zone } from '../../state/preferences';
 import { instant } from '../../times';
 import { lowerBound, type Line } from './lines';
 import type { PlotLine } from './Plot';
-import type { Channel } from './useChannels';
+import { labelOf, type Channel } from './useChannels';
 
 interface Props {
   lines: readonly PlotLine[];
@@ -39,7 +39,7 @@ export function Readout({ lines, cursor, channels, onRemove }: Props) {
                 <td>
                   <span class="readout-name">
                     <svg class="swatch" viewBox="0 0 16 8" aria-hidden="true"><path d="M0 4h16" data-token={token} /></svg>
-                    <span class="wrap">{series}{channels.get(series)?.label && <span class="faint"> {channels.get(series)?.label}</span>}</span>
+                    <span class="wrap">{series}<span class="faint"> {labelOf(channels.get(series))}</span></span>
                   </span>
                 </td>
                 <td data-align="end">

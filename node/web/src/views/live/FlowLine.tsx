@@ -7,14 +7,15 @@ interface Props {
   /** From the card to the house. */
   path: string;
   way: Direction;
-  /** Pixels a second. */
+  /** In pixels a second, of a screen with a usual font. */
   speed: number;
   /** Of the site's largest flow, 0 to 1: how strong the line is. */
   share: number;
 }
 
-/** A dash and the space after it, as in live.css. */
-const PERIOD = 18;
+/** A dash and the space after it, as in live.css, in rem: on a wall screen all of it is larger. */
+const PERIOD = 1.125;
+const PIXELS = 16;
 
 /**
  * A line whose dashes run the way the power does, the faster the more it is. The browser's animation keeps its place when
@@ -28,16 +29,16 @@ export function FlowLine({ kind, path, way, speed, share }: Props) {
     if (!place || way === 'none' || matchMedia('(prefers-reduced-motion: reduce)').matches) return undefined;
     // Towards a smaller offset dashes run along the path, which goes to the house.
     const [from, to] = way === 'in' ? [PERIOD, 0] : [0, PERIOD];
-    const running = place.animate([{ strokeDashoffset: String(from) }, { strokeDashoffset: String(to) }], { duration: 1_000, iterations: Infinity });
+    const running = place.animate([{ strokeDashoffset: `${String(from)}rem` }, { strokeDashoffset: `${String(to)}rem` }], { duration: 1_000, iterations: Infinity });
     animation.current = running;
     return () => { running.cancel(); animation.current = null; };
   }, [way]);
-  useEffect(() => { animation.current?.updatePlaybackRate(speed / PERIOD); }, [speed, way]);
-  const width = 2 + 4 * Math.sqrt(share);
+  useEffect(() => { animation.current?.updatePlaybackRate(speed / PIXELS / PERIOD); }, [speed, way]);
+  const width = (2 + 4 * Math.sqrt(share)) / PIXELS;
   return (
     <g class="flow-line" data-kind={kind} data-way={way}>
-      <path class="flow-track" d={path} stroke-width={way === 'none' ? 1.5 : width} />
-      {way !== 'none' && <path ref={dashes} class="flow-dashes" d={path} stroke-width={Math.max(2, width * 0.8)} />}
+      <path class="flow-track" d={path} stroke-width={`${String(way === 'none' ? 0.1 : width)}rem`} />
+      {way !== 'none' && <path ref={dashes} class="flow-dashes" d={path} stroke-width={`${String(Math.max(0.125, width * 0.8))}rem`} />}
       {way !== 'none' && <Arrow path={path} way={way} />}
     </g>
   );
