@@ -9,7 +9,7 @@ import { now } from '../../state/now';
 import { commands as newest } from '../calls/steering';
 import { Shown } from '../kit';
 import { may, type Place } from '../place';
-import type { Command, CommandState } from '../shapes';
+import type { Command } from '../shapes';
 import { CommandDialog } from './CommandDialog';
 import { CommandForm } from './CommandForm';
 import { type CommandLinks, LeaseLeft, STATE_TONES } from './state';
