@@ -7,7 +7,7 @@ import { all, page } from './pages';
 
 interface At { operator: string }
 
-export const alarms = (at: At, query: { state?: string; severity?: string; site?: string; cursor?: string; limit?: number }, signal?: AbortSignal) =>
+export const alarms = (at: At, query: { state?: string; severity?: string; site?: string | undefined; cursor?: string; limit?: number }, signal?: AbortSignal) =>
   page<Alarm>(`${operatorPath(at)}/alarms`, query, signal);
 export const acknowledge = (at: At, id: string, note: string) =>
   call<Alarm>('post', `${operatorPath(at)}/alarms/${encodeURIComponent(id)}/acknowledgement`, { body: note === '' ? {} : { note } });
