@@ -8,7 +8,7 @@ use utoipa::openapi::path::Paths;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::access::Route;
-use super::resources::{self, commands, imports, live, plans, readings};
+use super::resources::{self, commands, doctor, imports, live, plans, readings};
 use super::{document, guard, page};
 use crate::accounts::Accounts;
 use crate::error::Result;
@@ -27,6 +27,7 @@ pub(super) struct Inner {
     pub(super) config: Config,
     pub(super) accounts: Accounts,
     pub(super) commands: commands::Shared,
+    pub(super) doctor: doctor::Shared,
     pub(super) imports: imports::Shared,
     pub(super) live: live::Shared,
     pub(super) plans: plans::Shared,
@@ -46,6 +47,7 @@ impl Api {
                 config,
                 accounts,
                 commands: commands::Shared::default(),
+                doctor: doctor::Shared::default(),
                 imports: imports::Shared::default(),
                 live: live::Shared::default(),
                 plans: plans::Shared::default(),

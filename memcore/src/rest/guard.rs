@@ -98,7 +98,8 @@ fn needs(access: Access) -> String {
     }
 }
 
-async fn who(api: &Api, request: &Parts) -> Result<Option<Arc<Caller>>, Problem> {
+/// Who asks, by what the request proves; none where it proves nothing.
+pub(super) async fn who(api: &Api, request: &Parts) -> Result<Option<Arc<Caller>>, Problem> {
     if let Some(HostCaller(caller)) = request.extensions.get() {
         return Ok(Some(caller.clone()));
     }

@@ -8,6 +8,7 @@ mod rows;
 mod streamed;
 mod write;
 
+pub(in crate::rest) use self::latest::stale_after;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa_axum::routes;
 
