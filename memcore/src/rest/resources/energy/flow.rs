@@ -10,6 +10,7 @@ use crate::rest::api::Api;
 use crate::rest::extract::{Json, Path};
 use crate::rest::problem::Problem;
 use crate::rest::resources::readings;
+use crate::rest::staleness::is_stale;
 use crate::rest::within::Place;
 use crate::runtime::{ControlStatus, Memcore};
 
@@ -112,8 +113,7 @@ fn of_parts(memcore: &Memcore, parts: &[FlowPart], decided: Option<&ControlStatu
 fn node(memcore: &Memcore, part: &FlowPart, decided: Option<&ControlStatus>, now: Timestamp) -> FlowNode {
     let power = newest(memcore, &part.power);
     let channel = memcore.store().channel(&part.power);
-    let longest = channel.as_ref().map(readings::stale_after);
-    let stale = power.zip(longest).is_none_or(|(power, longest)| now.since(power.time) > longest);
+    let stale = power.zip(channel).is_none_or(|(power, channel)| is_stale(&channel, power.time, now));
     let status = decided.and_then(|status| status.assets.iter().find(|one| one.asset.as_str() == part.name));
     let target_w = status.and_then(|status| status.decided_w);
     FlowNode {

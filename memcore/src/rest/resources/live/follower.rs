@@ -17,6 +17,7 @@ use crate::accounts::Caller;
 use crate::rest::api::Api;
 use crate::rest::guard;
 use crate::rest::problem::Problem;
+use crate::rest::traffic::LiveView;
 
 /// How often it is looked whether the listener may still listen.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -49,6 +50,7 @@ pub(super) struct Follower {
     looks: u32,
     over: bool,
     _seat: Seat,
+    _counted: LiveView,
 }
 
 #[derive(Debug)]
@@ -79,8 +81,22 @@ impl Follower {
         let seat = hub.enter().ok_or_else(full)?;
         let mut look = tokio::time::interval_at(tokio::time::Instant::now() + LOOK_EVERY, LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let counted = api.inner.traffic.live_view();
         let (ended, state) = (hub.ended(), Stage::New { resume });
-        Ok(Self { api, hub, filter, request, caller, state, ended, look, looks: 0, over: false, _seat: seat })
+        Ok(Self {
+            api,
+            hub,
+            filter,
+            request,
+            caller,
+            state,
+            ended,
+            look,
+            looks: 0,
+            over: false,
+            _seat: seat,
+            _counted: counted,
+        })
     }
 
     /// Listens to something else from now on.

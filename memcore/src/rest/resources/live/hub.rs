@@ -57,7 +57,7 @@ pub(super) struct Hub {
     epoch: String,
     /// Up to here everything went out to all groups.
     flushed: AtomicU64,
-    pub(super) listeners: AtomicU64,
+    listeners: AtomicU64,
     /// Why it is over, once it is.
     ended: watch::Sender<Option<&'static str>>,
     begun: AtomicBool,
