@@ -15,7 +15,7 @@ use super::access::Route;
 use super::limits::Limits;
 use super::passage::{self, Post};
 use super::repeats::Repeats;
-use super::resources::{self, commands, imports, live, plans, readings};
+use super::resources::{self, commands, doctor, imports, live, plans, readings};
 use super::traffic::Traffic;
 use super::{document, frame, page};
 use crate::accounts::Accounts;
@@ -45,6 +45,7 @@ pub(super) struct Inner {
     /// Whether live views are to end.
     pub(super) ending: watch::Sender<bool>,
     pub(super) commands: commands::Shared,
+    pub(super) doctor: doctor::Shared,
     pub(super) imports: imports::Shared,
     pub(super) live: live::Shared,
     pub(super) plans: plans::Shared,
@@ -74,6 +75,7 @@ impl Api {
                 changing: tokio::sync::Mutex::new(()),
                 ending: watch::Sender::new(false),
                 commands: commands::Shared::default(),
+                doctor: doctor::Shared::default(),
                 imports: imports::Shared::default(),
                 live: live::Shared::default(),
                 plans: plans::Shared::default(),

@@ -145,6 +145,8 @@ pub use hem::{HemBoardConfig, HemConfig, HemServeConfig, ServedHem};
 pub use http_config::{AccountsConfig, HttpConfig, HttpTls, ProxyNetwork, RecordsConfig};
 #[cfg(feature = "gateway")]
 pub use identity::{Enrolment, OVERLAP_DEFAULT};
+#[cfg(feature = "rest")]
+pub(crate) use live::Batches;
 #[cfg(feature = "gateway")]
 pub use live::{Events, Readings};
 #[cfg(all(feature = "gateway", feature = "client"))]

@@ -420,6 +420,24 @@ impl ServerHandle {
         Readings::follow(&*self.core.bus, pattern, VIEWER_QUEUE).await
     }
 
+    /// Follows all that devices send, batch by batch, from now on.
+    #[cfg(feature = "rest")]
+    pub(crate) async fn batches(&self) -> Result<super::live::Batches> {
+        super::live::Batches::follow(&*self.core.bus, VIEWER_QUEUE).await
+    }
+
+    /// The site that is controlled, where one is.
+    #[cfg(feature = "rest")]
+    pub(crate) fn site_model(&self) -> Option<Arc<crate::control::CheckedModel>> {
+        self.core.control.get().map(|control| control.checked_model())
+    }
+
+    /// Under which name events stand that are about the server itself.
+    #[cfg(feature = "rest")]
+    pub(crate) fn myself(&self) -> DeviceName {
+        self.core.myself.clone()
+    }
+
     /// Follows the events of all devices, from now on.
     ///
     /// # Errors
