@@ -1,6 +1,6 @@
-"""REST against its own description: whatever is asked, the answer is one that the description has, and never a failure.
+"""REST against its own description: whatever is asked, the answer is one that the description has, no failure.
 
-``MEMCORE_SCHEMA_SECONDS=3600`` makes schemathesis go on for longer; a failure is shown with the ``curl`` that repeats it.
+``MEMCORE_SCHEMA_SECONDS=3600`` makes schemathesis go on for longer; a failure is shown with what repeats it.
 """
 
 from __future__ import annotations
