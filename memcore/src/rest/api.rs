@@ -8,10 +8,12 @@ use utoipa::openapi::path::Paths;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::access::Route;
-use super::resources::{self, commands, imports, live, plans};
+use super::resources::{self, commands, imports, live, plans, readings};
+use super::traffic::Traffic;
 use super::{document, guard, page};
 use crate::accounts::Accounts;
 use crate::error::Result;
+use crate::model::Timestamp;
 use crate::runtime::{Config, ServerHandle};
 
 /// REST, live data and the page, over a running server. Clones are cheap.
@@ -26,10 +28,13 @@ pub(super) struct Inner {
     pub(super) server: ServerHandle,
     pub(super) config: Config,
     pub(super) accounts: Accounts,
+    pub(super) started: Timestamp,
+    pub(super) traffic: Arc<Traffic>,
     pub(super) commands: commands::Shared,
     pub(super) imports: imports::Shared,
     pub(super) live: live::Shared,
     pub(super) plans: plans::Shared,
+    pub(super) readings: readings::Shared,
 }
 
 impl Api {
@@ -38,16 +43,20 @@ impl Api {
     /// # Errors
     /// As the records.
     pub async fn open(server: ServerHandle, config: Config) -> Result<Self> {
+        let started = server.clock().now();
         let accounts = Accounts::open(server.records().clone(), server.clock()).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 server,
                 config,
                 accounts,
+                started,
+                traffic: Arc::default(),
                 commands: commands::Shared::default(),
                 imports: imports::Shared::default(),
                 live: live::Shared::default(),
                 plans: plans::Shared::default(),
+                readings: readings::Shared::default(),
             }),
         })
     }

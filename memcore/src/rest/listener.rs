@@ -22,7 +22,7 @@ pub struct HttpServer {
 /// # Errors
 /// [`Io`](crate::ErrorKind::Io) where the address is in use, and as the records.
 pub async fn serve(server: ServerHandle, config: Config) -> Result<HttpServer> {
-    let listen = config.http.listen;
+    let listen = config.http.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
     let api = Api::open(server, config).await?;
     let listener = TcpListener::bind(listen).await.map_err(|e| Error::io(format!("listen on {listen}"), e))?;
     let address = listener.local_addr().map_err(|e| Error::io("listen", e))?;

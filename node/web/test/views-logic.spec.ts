@@ -3,11 +3,12 @@ import { expect, test } from '@playwright/test';
 import { byUrgency, emptyForm, formOf, ruleOf, watchWords } from '../src/views/alarms/rules';
 import { clock, parseSpan, spanWords, writeSpan } from '../src/views/commands/span';
 import { stepsOf } from '../src/views/commands/why';
-import { checkDraft, commandSentence, leaseEnd, lifeSteps, newDraft, sentence, stateWords } from '../src/views/commands/words';
+import { checkDraft, commandSentence, endRequest, isHolding, lifeSteps, newDraft, renewRequest, sentence, stateWords } from '../src/views/commands/words';
 import { bundle, snippet } from '../src/views/devices/snippets';
 import { asked, dayIn, reachName, shift, startOf, step } from '../src/views/energy/period';
-import { csv, sums } from '../src/views/energy/sums';
+import { csv } from '../src/views/energy/csv';
 import type { BalanceRow, Channel, Command } from '../src/views/shapes';
+import { chosen, counts } from '../src/views/devices/list';
 import { handyUnit, parseNumber, said } from '../src/views/units';
 import { atLeast, roleAt, usefulScopes } from '../src/views/users/roles';
 
@@ -72,8 +73,8 @@ test.describe('commands', () => {
   });
 
   const command: Command = {
-    id: 'c1', series: 'home1.battery.power', value: -2000, unit: 'W', lease_us: 900e6, fallback: 0, expires_us: 30e6, issued_us: 0, by: 'anna',
-    state: 'done', read_back: -1990, changed_us: 2e6,
+    id: 'c1', series: 'home1.battery.power', device: 'battery', value: -2000, unit: 'W', lease_us: 900e6, fallback: 0, safety: false, by: 'anna', issued_us: 0,
+    expires_us: 30e6, state: 'done', ended: true, ended_us: 2e6, read_back: -1990, stands: true, lease_ends_us: 902e6,
   };
 
   test('its life is told: done with what was read back, refused with the reason, unknown with a warning', () => {
@@ -85,15 +86,19 @@ test.describe('commands', () => {
     expect(lifeSteps('refused').at(-1)).toEqual({ name: 'refused', reached: true, bad: true });
   });
 
-  test('a lease runs from when it was carried out, and not at all where it was refused', () => {
-    expect(leaseEnd(command)).toBe(902e6);
-    expect(leaseEnd({ ...command, state: 'refused' })).toBeUndefined();
-    expect(leaseEnd({ ...command, lease_us: null })).toBeUndefined();
+  test('what holds can be renewed and ended; what was refused or has run out cannot', () => {
+    expect(isHolding(command, 901e6)).toBe(true);
+    expect(isHolding(command, 902e6)).toBe(false);
+    expect(isHolding({ ...command, state: 'refused' }, 0)).toBe(false);
+    expect(isHolding({ ...command, stands: false }, 0)).toBe(false);
+    expect(isHolding({ ...command, lease_us: null, lease_ends_us: null }, 1e15)).toBe(true);
+    expect(renewRequest(command)).toEqual({ series: 'home1.battery.power', value: -2000, within: '30s', lease: '15m', fallback: 0 });
+    expect(endRequest({ ...command, fallback: -500 })).toEqual({ series: 'home1.battery.power', value: -500, within: '30s' });
   });
 
   test('why: readings, the wish, what limited it, the decision and the answer, in that order', () => {
     const steps = stepsOf({
-      asked: 'battery', at_us: 0, sentence: '',
+      asked: 'battery', at_us: 0, sentence: '', text: [],
       decided: {
         time_us: 0, asset: 'battery', role: 'battery', target: 'home1.battery.power', power_w: 2000, low_w: -5000, high_w: 5000,
         wish: { actor: 'planner', priority: 50, power_w: 5000, reason: 'price is low' }, limits: [{ by: 'circuit garage', from_w: 5000, to_w: 2000 }],
@@ -133,16 +138,8 @@ test.describe('energy', () => {
     self_consumption: null, self_sufficiency: null, cost: null, revenue: null, ...values,
   });
 
-  test('shares are those of the sums, and what is not known is not zero', () => {
-    const total = sums([row({ produced_wh: 1000, export_wh: 250, import_wh: 500, consumed_wh: 1000 }), row({ produced_wh: 1000, export_wh: 750, consumed_wh: 1000 })]);
-    expect(total.self_consumption).toBe(0.5);
-    expect(total.self_sufficiency).toBe(0.75);
-    expect(total.cost).toBeNull();
-    expect(sums([]).import_wh).toBeNull();
-  });
-
   test('a CSV has its units in the names and leaves out what is not known', () => {
-    const text = csv({ zone: 'UTC', from_us: 0, to_us: 3600e6, currency: 'EUR', rows: [row({ import_wh: null, cost: 1.5 })] });
+    const text = csv({ currency: 'EUR', rows: [row({ import_wh: null, cost: 1.5 })] });
     const [head, line] = text.split('\n');
     expect(head).toContain('import_wh');
     expect(head).toContain('cost_eur');
@@ -153,7 +150,8 @@ test.describe('energy', () => {
 test.describe('alarm rules', () => {
   test('a rule goes through its form unchanged', () => {
     for (const watch of [
-      { kind: 'threshold', series: 'home1.*.power', above: 11000, clear_margin: 500, for: '30s' },
+      { kind: 'threshold', series: 'home1.*.power', above: 11, clear_margin: 0.5, unit: 'kW', for: '30s' },
+      { kind: 'store_read_only' },
       { kind: 'rate', series: 'home1.tank.temperature', falls_per_minute: 2 },
       { kind: 'stale', series: 'home1.meter.power', after: '5m' },
       { kind: 'offline', devices: 'home1.*', after: '10m' },
@@ -175,7 +173,7 @@ test.describe('alarm rules', () => {
   });
 
   test('and is said in words', () => {
-    expect(watchWords({ kind: 'threshold', series: 'home1.grid.power', above: 11000, for: '30s', clear_margin: 500 }, 'W'))
+    expect(watchWords({ kind: 'threshold', series: 'home1.grid.power', above: 11000, unit: 'W', for: '30s', clear_margin: 500 }))
       .toBe('home1.grid.power is above 11000 W for 30 seconds, cleared 500 W inside the limit');
     expect(watchWords({ kind: 'offline', devices: 'home1.*', after: '10m' })).toBe('home1.* is offline for 10 minutes');
   });
@@ -197,6 +195,19 @@ test.describe('people', () => {
     expect(atLeast('operator', 'engineer')).toBe(false);
     expect(atLeast(undefined, 'viewer')).toBe(false);
     expect(usefulScopes({ local: 'operator' })).toEqual(['read', 'command']);
+  });
+});
+
+test.describe('the devices of a site', () => {
+  const device = (name: string, health: 'ok' | 'stale' | 'offline' | 'never') =>
+    ({ device: name, name: `home1.${name}`, connected: true, health, channels: 1, enrolled: true });
+  const devices = [device('pv10', 'ok'), device('pv2', 'ok'), device('battery', 'offline'), device('meter', 'stale')];
+
+  test('what needs a look stands first, and numbers count as numbers', () => {
+    expect(chosen(devices, '', null).map((each) => each.device)).toEqual(['battery', 'meter', 'pv2', 'pv10']);
+    expect(chosen(devices, 'PV 1', null).map((each) => each.device)).toEqual(['pv2', 'pv10']);
+    expect(chosen(devices, '', 'stale').map((each) => each.device)).toEqual(['meter']);
+    expect(counts(devices)).toEqual({ ok: 2, stale: 1, offline: 1, never: 0 });
   });
 });
 

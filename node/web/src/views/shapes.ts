@@ -62,20 +62,27 @@ export type CommandState = 'queued' | 'sent' | 'accepted' | 'done' | 'refused' |
 export interface Command {
   id: string;
   series: string;
+  device: string;
   value: number;
-  unit: string;
+  /** Null where the channel is not known any more. */
+  unit?: string | null;
   lease_us?: number | null;
   fallback?: number | null;
-  expires_us: number;
-  issued_us: number;
+  safety: boolean;
   by: string;
+  issued_us: number;
+  expires_us: number;
   state: CommandState;
-  changed_us?: number | null;
+  ended: boolean;
+  ended_us?: number | null;
   read_back?: number | null;
   code?: string | null;
   reason?: string | null;
-  steered?: boolean;
-  note?: string | null;
+  /** Whether it is the last that was done on its channel. */
+  stands: boolean;
+  /** When its lease ends at the latest; null unless it stands and has one. */
+  lease_ends_us?: number | null;
+  steered?: { ordered: number; lease_us?: number | null; note?: string | null } | null;
 }
 
 export interface Wish { actor: string; priority: number; power_w: number; reason: string }
@@ -148,7 +155,7 @@ export interface Explanation {
   sentence: string;
   decided?: Decided | null;
   answered?: { time_us: number; value: number; state: CommandState; read_back?: number | null; code?: string; reason?: string } | null;
-  text?: string[] | string;
+  text: string[];
 }
 
 export interface BalanceRow {
@@ -168,7 +175,15 @@ export interface BalanceRow {
   revenue: number | null;
 }
 
-export interface Balance { zone: string; from_us: number; to_us: number; currency?: string | null; rows: BalanceRow[] }
+export interface Balance {
+  zone: string;
+  from_us: number;
+  to_us: number;
+  currency: string | null;
+  rows: BalanceRow[];
+  total: BalanceRow;
+  parts: { series: string; role: string }[];
+}
 
 export interface Acknowledged { by: string; at_us: number; note?: string | null }
 
@@ -178,7 +193,7 @@ export interface Alarm {
   rule_name: string;
   kind: string;
   severity: Severity;
-  site: string;
+  site?: string | null;
   subject: string;
   state: 'raised' | 'acknowledged' | 'cleared';
   value?: number | null;
@@ -186,18 +201,22 @@ export interface Alarm {
   unit?: string | null;
   message: string;
   raised_us: number;
+  last_raised_us: number;
+  count: number;
   cleared_us?: number | null;
   acknowledged?: Acknowledged | null;
 }
 
 export type Watch =
-  | { kind: 'threshold'; series: string; above?: number | null; below?: number | null; clear_margin?: number | null; for?: string | null }
-  | { kind: 'rate'; series: string; rises_per_minute?: number | null; falls_per_minute?: number | null; for?: string | null }
+  | { kind: 'threshold'; series: string; above?: number | null; below?: number | null; unit?: string | null; clear_margin?: number | null; for?: string | null }
+  | { kind: 'rate'; series: string; rises_per_minute?: number | null; falls_per_minute?: number | null; unit?: string | null; for?: string | null }
   | { kind: 'stale'; series: string; after: string }
   | { kind: 'offline'; devices: string; after: string }
-  | { kind: 'balance'; site: string; above_w: number; for?: string | null };
+  | { kind: 'balance'; site: string; above_w: number; for: string }
+  | { kind: 'store_read_only' }
+  | { kind: 'control_stalled' };
 
-export interface Quiet { from: string; to: string; zone?: string | null; lets_through?: Severity | null }
+export interface Quiet { from: string; to: string; zone: string; lets_through?: Severity | null }
 
 export interface RuleDraft {
   name: string;
@@ -209,7 +228,7 @@ export interface RuleDraft {
   remind?: string | null;
 }
 
-export interface AlarmRule extends RuleDraft { id: string }
+export interface AlarmRule extends RuleDraft { id: string; built_in: boolean }
 
 export interface Notifier {
   id: string;
@@ -217,7 +236,9 @@ export interface Notifier {
   kind: 'email' | 'webhook';
   to?: string[];
   url?: string;
+  signed?: boolean;
   enabled: boolean;
+  waiting?: number;
   last_sent_us?: number | null;
   last_problem?: string | null;
 }
@@ -225,17 +246,19 @@ export interface Notifier {
 export interface Finding {
   kind: string;
   severity: string;
-  series: string[] | string;
+  series: string[];
+  count: number;
   confidence: number;
   message: string;
-  rows?: unknown;
-  from_us?: number | null;
-  to_us?: number | null;
-  declare?: unknown;
-  picture_svg?: string | null;
+  rows: { first: number; last: number }[];
+  from_us: number | null;
+  to_us: number | null;
+  declare: string[];
+  repair: string | null;
+  picture_svg: string | null;
 }
 
-export interface Findings { from_us: number; to_us: number; examined: unknown; findings: Finding[] }
+export interface Findings { from_us: number; to_us: number; examined: number; findings: Finding[] }
 
 export interface ImportReport {
   rows: number;
@@ -260,15 +283,17 @@ export interface ImportReport {
 export interface Import {
   id: string;
   name: string;
-  state: 'receiving' | 'running' | 'done' | 'failed' | 'cancelled';
+  state: 'receiving' | 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
   bytes: number;
-  total_bytes?: number | null;
+  total_bytes: number | null;
+  part: number | null;
   rows: number;
-  report?: ImportReport | null;
-  problem?: { detail?: string | null; title?: string } | string | null;
+  points: number;
+  report: ImportReport | null;
+  problem: string | null;
   by: string;
   begun_us: number;
-  ended_us?: number | null;
+  ended_us: number | null;
   dry_run: boolean;
 }
 
@@ -280,12 +305,13 @@ export interface User {
   display_name: string;
   roles: Record<string, Role>;
   disabled: boolean;
-  oidc?: unknown;
+  oidc: boolean;
+  password: boolean;
   created_us: number;
   last_seen_us?: number | null;
 }
 
-export interface Member { user: string; display_name: string; role: Role }
+export interface Member { user: string; display_name: string; role: Role; everywhere: boolean }
 
 export interface Token {
   id: string;
@@ -309,30 +335,58 @@ export interface SessionEntry {
 
 export interface AuditEntry { time_us: number; by?: string | null; kind?: string; [field: string]: unknown }
 
-export interface PlanAsset { asset: string; role?: string; power_w: (number | null)[]; soc?: (number | null)[] | null; actual_w?: (number | null)[] | null }
-
-export interface CurrentPlan {
-  solved_us: number;
-  reason?: string | null;
-  borders_us: number[];
-  currency?: string | null;
-  cost?: number | null;
-  assets: PlanAsset[];
-  price?: { import?: (number | null)[] | null; export?: (number | null)[] | null } | null;
+export interface PlannedAsset {
+  asset: string;
+  role: string;
+  power_w: number[];
+  soc?: number[] | null;
+  actual_w: (number | null)[];
+  actual_soc?: (number | null)[] | null;
 }
 
-export interface Plan {
-  id: string;
+export interface CurrentPlan {
+  made_us: number;
+  valid_until_us: number;
+  now_us: number;
+  reason: string;
+  notices: string[];
+  borders_us: number[];
+  currency: string;
+  assets: PlannedAsset[];
+  price?: { import_per_kwh: number[]; export_per_kwh: number[] } | null;
+  deviations: { asset: string; power_w?: number | null; soc?: number | null; since_us: number; span_us: number }[];
+}
+
+export interface PlanSummary {
+  id?: string | null;
   name: string;
   created_us: number;
   by: string;
-  status: 'solved' | 'infeasible' | 'undecided';
+  status: 'optimal' | 'feasible' | 'infeasible' | 'undecided';
   cost?: number | null;
-  currency?: string | null;
+  bound?: number | null;
+  gap?: number | null;
+  currency: string;
+  from_us: number;
+  to_us: number;
+  steps: number;
   engine?: string | null;
-  solve_us?: number | null;
-  borders_us?: number[];
-  assets?: PlanAsset[];
-  costs?: Record<string, number> | null;
-  explanation?: string | string[] | null;
+  solve_us: number;
+}
+
+export interface Plan extends PlanSummary {
+  borders_us: number[];
+  assets: { asset: string; kind: string; power_w: number[]; soc?: number[] | null; taken_wh: number; given_wh: number }[];
+  costs: { part: string; cause: string; amount: number }[];
+  prices: { bus: string; per_kwh: number[] }[];
+  carbon_g?: number | null;
+  violations: string[];
+  notices: string[];
+  explanation?: string | null;
+}
+
+export interface PlanComparison {
+  plans: PlanSummary[];
+  currency?: string | null;
+  rows: { kind: 'cost' | 'energy'; part: string; what: string; unit: string; values: (number | null)[]; differences: (number | null)[] }[];
 }

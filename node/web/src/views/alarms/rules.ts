@@ -16,6 +16,7 @@ export interface RuleForm {
   above: string;
   below: string;
   margin: string;
+  unit: string;
   rises: string;
   falls: string;
   after: string;
@@ -34,7 +35,7 @@ export type FormProblems = Partial<Record<keyof RuleForm, string>>;
 /** The form of a new rule. */
 export function emptyForm(zone: string, site: string): RuleForm {
   return {
-    name: '', severity: 'warning', enabled: true, kind: 'threshold', series: '', devices: `${site}.*`, site, above: '', below: '', margin: '',
+    name: '', severity: 'warning', enabled: true, kind: 'threshold', series: '', devices: `${site}.*`, site, above: '', below: '', margin: '', unit: '',
     rises: '', falls: '', after: '5m', lasting: '', notify: [], quiet: false, quietFrom: '22:00', quietTo: '07:00', zone, letsThrough: 'critical', remind: '',
   };
 }
@@ -45,11 +46,12 @@ export function formOf(rule: RuleDraft, zone: string, site: string): RuleForm {
   const text = (value: number | null | undefined) => (value === null || value === undefined ? '' : String(value));
   const watch = rule.watch;
   switch (watch.kind) {
-    case 'threshold': Object.assign(form, { series: watch.series, above: text(watch.above), below: text(watch.below), margin: text(watch.clear_margin), lasting: watch.for ?? '' }); break;
-    case 'rate': Object.assign(form, { series: watch.series, rises: text(watch.rises_per_minute), falls: text(watch.falls_per_minute), lasting: watch.for ?? '' }); break;
+    case 'threshold': Object.assign(form, { series: watch.series, above: text(watch.above), below: text(watch.below), margin: text(watch.clear_margin), unit: watch.unit ?? '', lasting: watch.for ?? '' }); break;
+    case 'rate': Object.assign(form, { series: watch.series, rises: text(watch.rises_per_minute), falls: text(watch.falls_per_minute), unit: watch.unit ?? '', lasting: watch.for ?? '' }); break;
     case 'stale': Object.assign(form, { series: watch.series, after: watch.after }); break;
     case 'offline': Object.assign(form, { devices: watch.devices, after: watch.after }); break;
-    case 'balance': Object.assign(form, { site: watch.site, above: text(watch.above_w), lasting: watch.for ?? '' }); break;
+    case 'balance': Object.assign(form, { site: watch.site, above: text(watch.above_w), lasting: watch.for }); break;
+    case 'store_read_only': case 'control_stalled': break;
   }
   const quiet = rule.quiet;
   if (quiet) Object.assign(form, { quiet: true, quietFrom: quiet.from, quietTo: quiet.to, zone: quiet.zone ?? zone, letsThrough: quiet.lets_through ?? '' });
@@ -78,6 +80,7 @@ function watchOf(form: RuleForm, problems: FormProblems): Watch {
   };
   const lasting = form.lasting.trim() === '' ? undefined : span('lasting', form.lasting, problems);
   const held = lasting === undefined ? {} : { for: lasting };
+  const unit = form.unit.trim() === '' ? {} : { unit: form.unit.trim() };
   switch (form.kind) {
     case 'threshold': {
       named('series', form.series, problems);
@@ -85,14 +88,14 @@ function watchOf(form: RuleForm, problems: FormProblems): Watch {
       if (form.above.trim() === '' && form.below.trim() === '') problems.above = 'A limit above or below is expected.';
       if (above !== undefined && below !== undefined && below >= above) problems.below = 'It lies below the limit above: then every value would raise the alarm.';
       if (margin !== undefined && margin < 0) problems.margin = 'Zero or more is expected.';
-      return { kind: 'threshold', series: form.series.trim(), ...given({ above, below, clear_margin: margin }), ...held };
+      return { kind: 'threshold', series: form.series.trim(), ...given({ above, below, clear_margin: margin }), ...unit, ...held };
     }
     case 'rate': {
       named('series', form.series, problems);
       const [rises, falls] = [number('rises'), number('falls')];
       if (form.rises.trim() === '' && form.falls.trim() === '') problems.rises = 'How fast it rises or falls is expected.';
       for (const [field, value] of [['rises', rises], ['falls', falls]] as const) if (value !== undefined && value <= 0) problems[field] = 'More than zero is expected.';
-      return { kind: 'rate', series: form.series.trim(), ...given({ rises_per_minute: rises, falls_per_minute: falls }), ...held };
+      return { kind: 'rate', series: form.series.trim(), ...given({ rises_per_minute: rises, falls_per_minute: falls }), ...unit, ...held };
     }
     case 'stale':
       named('series', form.series, problems);
@@ -105,8 +108,10 @@ function watchOf(form: RuleForm, problems: FormProblems): Watch {
       const above = number('above');
       if (form.above.trim() === '') problems.above = 'A power is expected.';
       else if (above !== undefined && above <= 0) problems.above = 'More than zero is expected.';
-      return { kind: 'balance', site: form.site.trim(), above_w: above ?? 0, ...held };
+      if (lasting === undefined) problems.lasting = 'A time is expected over which the mean is taken, such as 15m.';
+      return { kind: 'balance', site: form.site.trim(), above_w: above ?? 0, for: lasting ?? '' };
     }
+    case 'store_read_only': case 'control_stalled': return { kind: form.kind };
   }
 }
 
@@ -133,7 +138,8 @@ function quietOf(form: RuleForm, problems: FormProblems): Quiet {
 }
 
 /** What a rule watches, in words. */
-export function watchWords(watch: Watch, unit = ''): string {
+export function watchWords(watch: Watch): string {
+  const unit = 'unit' in watch ? watch.unit ?? '' : '';
   const held = (text: string | null | undefined) => {
     const us = text ? parseSpan(text) : undefined;
     return us ? ` for ${spanWords(us)}` : '';
@@ -152,7 +158,9 @@ export function watchWords(watch: Watch, unit = ''): string {
     }
     case 'stale': return `${watch.series} is silent for ${after(watch.after)}`;
     case 'offline': return `${watch.devices} is offline for ${after(watch.after)}`;
-    case 'balance': return `more than ${digits(watch.above_w)} W at ${watch.site} are explained by no device${held(watch.for)}`;
+    case 'balance': return `more than ${digits(watch.above_w)} W at ${watch.site} are explained by no device, as the mean over ${after(watch.for)}`;
+    case 'store_read_only': return 'the server takes no more data: its store is read-only';
+    case 'control_stalled': return 'control decides nothing any more';
   }
 }
 

@@ -1,6 +1,6 @@
 //! What a command will do, in words; and what may be sent at all.
 
-import type { Channel, Command } from '../shapes';
+import type { Channel, Command, CommandState } from '../shapes';
 import { parseNumber, said, scaled, typedUnits } from '../units';
 import { parseSpan, spanWords, writeSpan } from './span';
 
@@ -121,21 +121,33 @@ export function sentence(request: CommandRequest, channel: Pick<Channel, 'unit' 
 
 /** The same of a command that was sent. */
 export function commandSentence(command: Command): string {
-  const value = said(command.value, command.unit);
+  const unit = unitOf(command);
+  const value = said(command.value, unit);
   if (command.lease_us === null || command.lease_us === undefined) return `${value}, until another command`;
-  return `${value} for ${spanWords(command.lease_us)}, then ${said(command.fallback, command.unit)}`;
+  return `${value} for ${spanWords(command.lease_us)}, then ${said(command.fallback, unit)}`;
 }
 
-/** Whether nothing more will follow. */
-export function isFinal(state: Command['state']): boolean {
-  return state === 'done' || state === 'refused' || state === 'expired' || state === 'unknown';
+function unitOf(command: Command): string {
+  return command.unit ?? '(unit no longer known)';
 }
 
-/** When the lease of a command ends, as far as that is known: from when it was carried out, or from when it was sent. */
-export function leaseEnd(command: Command): number | undefined {
-  if (command.lease_us === null || command.lease_us === undefined) return undefined;
-  if (command.state === 'refused' || command.state === 'expired') return undefined;
-  return (command.changed_us ?? command.issued_us) + command.lease_us;
+/** Whether its value may hold at the device now, as far as the server knows: it can be renewed, and ended. */
+export function isHolding(command: Command, nowUs: number): boolean {
+  if (!command.stands || command.state === 'refused' || command.state === 'expired') return false;
+  return !(typeof command.lease_ends_us === 'number' && command.lease_ends_us <= nowUs);
+}
+
+/** The request that lets go of a value at once: what would hold after the lease. */
+export function endRequest(command: Command): CommandRequest {
+  const fallback = command.fallback ?? 0;
+  return { series: command.series, value: fallback, within: '30s' };
+}
+
+/** The request that gives a value its whole lease again. */
+export function renewRequest(command: Command): CommandRequest {
+  const lease = command.lease_us ?? undefined;
+  const fallback = command.fallback ?? undefined;
+  return { series: command.series, value: command.value, within: '30s', ...(lease === undefined || fallback === undefined ? {} : { lease: writeSpan(lease), fallback }) };
 }
 
 /** What a state means, for a person. */
@@ -145,18 +157,20 @@ export function stateWords(command: Command): string {
     case 'queued': return 'Waiting for the device to connect.';
     case 'sent': return 'On its way; the device has not answered yet.';
     case 'accepted': return 'The device has it and is working on it.';
-    case 'done': return back === null || back === undefined ? 'Carried out.' : `Carried out; the device reads ${said(back, command.unit)}.`;
+    case 'done': return back === null || back === undefined ? 'Carried out.' : `Carried out; the device reads ${said(back, unitOf(command))}.`;
     case 'refused': return `Refused: ${command.reason ?? command.code ?? 'no reason was given'}. Nothing happened.`;
     case 'expired': return 'It could not be delivered in time. Nothing happened.';
     case 'unknown': return back === null || back === undefined
       ? 'No answer came: it may or may not have happened. Read the channel before repeating.'
-      : `No answer came; the device reads ${said(back, command.unit)}. Read the channel before repeating.`;
+      : `No answer came; the device reads ${said(back, unitOf(command))}. Read the channel before repeating.`;
   }
 }
 
+const ENDS: readonly CommandState[] = ['done', 'refused', 'expired', 'unknown'];
+
 /** The steps of a command's life, for a line of dots. */
 export function lifeSteps(state: Command['state']): { name: string; reached: boolean; bad: boolean }[] {
-  const line = ['queued', 'sent', 'accepted', isFinal(state) ? state : 'done'];
+  const line = ['queued', 'sent', 'accepted', ENDS.includes(state) ? state : 'done'];
   const at = line.indexOf(state);
   const bad = state === 'refused' || state === 'expired' || state === 'unknown';
   return line.map((name, index) => ({ name, reached: index <= at, bad: bad && index === at }));

@@ -7,7 +7,7 @@ use std::time::Duration;
 const TICKS: f64 = 100.0;
 
 /// The CPU time that a process has used, user and system.
-pub(super) fn cpu_time(pid: u32) -> Option<Duration> {
+pub(crate) fn cpu_time(pid: u32) -> Option<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // Fields 14 and 15; the program's name in field 2 may hold spaces, so count from its closing parenthesis.
     let fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
@@ -16,12 +16,12 @@ pub(super) fn cpu_time(pid: u32) -> Option<Duration> {
 }
 
 /// The memory that a process has in use (RSS), in bytes.
-pub(super) fn memory(pid: u32) -> Option<u64> {
+pub(crate) fn memory(pid: u32) -> Option<u64> {
     kibibytes(&format!("/proc/{pid}/status"), "VmRSS:")
 }
 
 /// What the kernel holds for all processes beside their own memory, in bytes: sockets are in it, and much else.
-pub(super) fn kernel_memory() -> Option<u64> {
+pub(crate) fn kernel_memory() -> Option<u64> {
     kibibytes("/proc/meminfo", "Slab:")
 }
 
@@ -29,4 +29,10 @@ fn kibibytes(file: &str, name: &str) -> Option<u64> {
     let text = fs::read_to_string(file).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+}
+
+/// The memory that this process has in use (RSS), in bytes.
+#[cfg(feature = "rest")]
+pub(crate) fn memory_in_use() -> Option<u64> {
+    memory(std::process::id())
 }
