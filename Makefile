@@ -1,5 +1,6 @@
 # Everything a developer does here, from a clone and without root: needs Rust, Python 3.10+, Node 20+ and make.
-# `make` alone lists the targets. Python packages go into .venv, Node packages into node/node_modules.
+# `make` alone lists the targets. Python packages go into .venv, Node packages into node/node_modules and node/web/node_modules.
+# The tests in a browser take the system's Chromium.
 
 SHELL := bash
 .DEFAULT_GOAL := help
@@ -10,6 +11,7 @@ VENV := .venv
 BIN := $(abspath $(VENV)/bin)
 NODE_MODULES := node/node_modules
 NODE_BIN := $(abspath $(NODE_MODULES)/.bin)
+WEB_MODULES := node/web/node_modules
 # Always the whole workspace with the same features: another choice would compile the dependencies again.
 ALL := --workspace --features memcore/cli,memcore/nats,memcore/highs
 
@@ -105,8 +107,8 @@ test-node: addon ## The addon, the packed package and their tests
 	{ echo "node/native.d.cts is not what the addon generates: run make addon and commit it" >&2; exit 1; }
 	cd node && npm test --silent
 
-test-browser: ## The page in a browser
-	@echo "There is no page yet, so there is nothing to test in a browser."
+test-browser: addon $(WEB_MODULES)/.stamp need-chromium ## The page in a browser; pictures stay in node/web/test-results
+	cd node/web && npm test --silent -- $(ARGS)
 
 test-examples: wheel addon ## Every example and notebook runs to its end
 	$(BIN)/python -m pytest -c python/pyproject.toml --rootdir . examples $(ARGS)
@@ -145,8 +147,9 @@ check-python: $(VENV)/.stamp $(NODE_MODULES)/.stamp
 	cd python && $(BIN)/mypy
 	cd python && $(NODE_BIN)/pyright --pythonpath $(BIN)/python
 
-check-node: $(NODE_MODULES)/.stamp
+check-node: $(NODE_MODULES)/.stamp $(WEB_MODULES)/.stamp
 	cd node && npm run --silent check
+	cd node/web && npm run --silent check
 
 check-deny: need-rust
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --all-features check bans licenses sources; \
@@ -167,11 +170,11 @@ format: need-rust $(VENV)/.stamp ## Format all code
 	$(BIN)/ruff format --config python/pyproject.toml python examples benches/peers
 
 clean: ## Remove everything that was built or installed here
-	rm -rf $(VENV) $(NODE_MODULES) node/dist node/*.node node/native.cjs
+	rm -rf $(VENV) $(NODE_MODULES) $(WEB_MODULES) node/dist node/*.node node/native.cjs
 	cargo clean
 
-.PHONY: need-rust need-cxx need-python need-node
-need-rust need-cxx need-python need-node:
+.PHONY: need-rust need-cxx need-python need-node need-chromium
+need-rust need-cxx need-python need-node need-chromium:
 	@PYTHON="$(PYTHON)" .ci/need $(@:need-%=%)
 
 # A stamp is newer than the list that was installed, so nothing is installed twice.
@@ -182,4 +185,8 @@ $(VENV)/.stamp: python/requirements-dev.txt | need-python
 
 $(NODE_MODULES)/.stamp: node/package-lock.json | need-node
 	cd node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(WEB_MODULES)/.stamp: node/web/package-lock.json | need-node
+	cd node/web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

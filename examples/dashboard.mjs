@@ -1,33 +1,87 @@
-// A live dashboard in a terminal: a simulated street over TLS, its latest powers, what they came to, one command.
-//   node dashboard.mjs [--for SECONDS]
+// A dashboard of your own: memcore's API inside a Node application, live values, and a command that is confirmed.
+//   node dashboard.mjs [--port 3000] [--for SECONDS]      then open what it prints; memcore's own page is at /energy/
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { serve, simulate } from "memcore";
+import { createRouter, serve, simulate } from "memcore";
 
-const { values } = parseArgs({ options: { for: { type: "string", default: "5" } } });
+const { values } = parseArgs({ options: { port: { type: "string", default: "3000" }, for: { type: "string" } } });
 const site = await mkdtemp(join(tmpdir(), "memcore-dashboard-"));
 const server = await serve(site, { listen: "127.0.0.1:0" });
-const street = await simulate(server, { devices: 6, speed: 1 });
-console.log(`devices connect to ${server.address}`);
+await simulate(server, { devices: 6, speed: 1 });
 
-// A battery is told to give 2 kW for a minute; should nobody refresh that, it goes back to 0 by itself.
-server.command("home1.battery.power", -2000, { lease: "1m", fallback: 0 }).then((end) => console.log("battery:", end));
+// Your application says who asks, by its own session say. This one is alone on this computer, so everybody is its operator.
+const energy = createRouter(server, { prefix: "/energy", authenticate: () => ({ user: "dashboard", roles: { "*": "operator" } }) });
 
-const latest = new Map();
-const draw = setInterval(() => {
-  const line = [...latest].map(([series, watts]) => `${series.split(".")[1]} ${watts.toFixed(0).padStart(6)} W`);
-  console.log(line.join("  "));
-}, 1000);
+const PAGE = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>home1</title>
+<style>
+  body { font: 1.2rem system-ui; margin: 2rem; color-scheme: light dark }
+  td { padding: 0.3rem 1rem; font-variant-numeric: tabular-nums }
+  td + td { text-align: right }
+  .stale { opacity: 0.4 }
+</style>
+<h1>home1</h1>
+<table aria-label="Power now"></table>
+<p><button>Let the battery give 2 kW for a minute</button> <output></output></p>
+<script type="module" src="page.js"></script>
+</html>`;
 
-const live = server.subscribe("home1.*.power");
-setTimeout(() => live.close(), Number(values.for) * 1000);
-for await (const { series, value } of live) latest.set(series, value);
-clearInterval(draw);
+// Runs in the browser. Text from outside becomes text, never markup.
+function page() {
+  const API = "energy/api/v1/operators/local";
+  const [table, button, said] = ["table", "button", "output"].map((name) => document.querySelector(name));
+  const cells = new Map();
 
-const history = await server.mem.query("home1.*.power", { agg: ["mean", "min", "max", "count"] });
-console.table(history.rows().map(({ time, ...row }) => row));
-await street.stop();
-await server.close();
-await rm(site, { recursive: true });
+  const live = new EventSource(`${API}/live?topics=readings&series=home1.*.power`);
+  live.addEventListener("readings", ({ data }) => {
+    const { series, value } = JSON.parse(data);
+    for (const [at, name] of series.entries()) {
+      if (!cells.has(name)) {
+        const row = table.insertRow();
+        row.insertCell().textContent = name.split(".")[1];
+        cells.set(name, row.insertCell());
+      }
+      cells.get(name).textContent = `${value[at].toFixed(0)} W`;
+    }
+  });
+  // It connects again by itself, and goes on where it was; until then what is shown is old, and looks it.
+  live.onopen = () => table.classList.remove("stale");
+  live.onerror = () => table.classList.add("stale");
+
+  button.onclick = async () => {
+    if (!confirm("Let the battery of home1 give 2 kW for a minute?")) return;
+    // Should nobody renew it, the battery goes back to 0 by itself.
+    const command = { channel: "battery.power", value: -2000, lease: "1m", fallback: 0 };
+    const url = `${API}/sites/home1/commands`;
+    const headers = { "content-type": "application/json", "idempotency-key": crypto.randomUUID() };
+    const sent = await fetch(url, { method: "POST", headers, body: JSON.stringify(command) });
+    const answer = await sent.json();
+    if (!sent.ok) return (said.textContent = answer.detail);
+    const { state, read_back } = await (await fetch(`${url}/${answer.id}?wait=10s`)).json();
+    said.textContent = read_back === null ? state : `${state}: the battery says ${read_back} W`;
+  };
+}
+
+const application = createServer((request, response) => {
+  const path = request.url.split("?")[0];
+  if (path === "/energy" || path.startsWith("/energy/")) return energy(request, response);
+  const [type, body] = path === "/page.js" ? ["text/javascript", `(${page})()`] : ["text/html", PAGE];
+  response.writeHead(200, { "content-type": `${type}; charset=utf-8`, "content-security-policy": "default-src 'self'; style-src 'unsafe-inline'" });
+  response.end(body);
+});
+application.on("upgrade", (request, socket, head) => energy.upgrade(request, socket, head) || socket.destroy());
+application.listen(Number(values.port), "127.0.0.1", () => console.log(`http://127.0.0.1:${application.address().port}/`));
+
+async function end() {
+  application.close();
+  await server.close();
+  application.closeAllConnections();
+  await rm(site, { recursive: true });
+}
+process.once("SIGINT", end);
+if (values.for) setTimeout(end, Number(values.for) * 1000);

@@ -1,9 +1,11 @@
 """Every example runs to its end: Rust, Python, Node and notebooks, each in a folder of its own."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import urllib.request
 from functools import cache
 from pathlib import Path
 
@@ -16,13 +18,15 @@ NODE_PACKAGE = HERE.parent / "node"
 SECONDS = 120
 # It needs a server to talk to, so the core's tests run it: memcore/tests/link_minimal_device.rs.
 RUN_ELSEWHERE = {"minimal_device.py"}
+# It goes on until it is ended, and has a test of its own below.
+GOES_ON = {"dashboard.mjs"}
 
 
 def examples() -> list[Path]:
     """Every file that is an example: not what belongs to the crate, to this test or to an installed package."""
     kinds = {".rs", ".py", ".mjs", ".cjs", ".mts", ".cts", ".ipynb"}
     files = (path for path in HERE.rglob("*") if path.suffix in kinds and path != Path(__file__))
-    files = (path for path in files if path.name not in RUN_ELSEWHERE)
+    files = (path for path in files if path.name not in RUN_ELSEWHERE | GOES_ON)
     return sorted(path for path in files if not {"node_modules", ".ipynb_checkpoints", "src"} & set(path.parts))
 
 
@@ -54,17 +58,51 @@ def rust_examples() -> Path:
 
 
 def run_node(example: Path, cwd: Path) -> None:
-    """Run a copy beside a node_modules with the package, as a user would have it."""
+    run(["node", "--import", "tsx", str(installed(example, cwd))], cwd)
+
+
+def installed(example: Path, cwd: Path) -> Path:
+    """Return a copy beside a node_modules with the package, as a user would have it."""
     copy = shutil.copy(example, cwd)
     packages = cwd / "node_modules"
     packages.mkdir()
     (packages / "memcore").symlink_to(NODE_PACKAGE, target_is_directory=True)
     for name in ("tsx", "apache-arrow"):
         (packages / name).symlink_to(NODE_PACKAGE / "node_modules" / name, target_is_directory=True)
-    run(["node", "--import", "tsx", str(copy)], cwd)
+    return Path(copy)
 
 
 def run_notebook(notebook: Path, cwd: Path) -> None:
     content = nbformat.read(notebook, as_version=4)
     where = {"metadata": {"path": str(cwd)}}
     NotebookClient(content, timeout=SECONDS, kernel_name="python3", resources=where).execute()
+
+
+@pytest.mark.timeout(SECONDS)
+def test_the_dashboard_shows_live_values_and_sends_a_command(tmp_path: Path) -> None:
+    command = ["node", str(installed(HERE / "dashboard.mjs", tmp_path)), "--port", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as dashboard:
+        assert dashboard.stdout is not None
+        url = dashboard.stdout.readline().strip()
+        try:
+            with urllib.request.urlopen(url) as page:
+                assert "home1" in page.read().decode()
+            api = f"{url}energy/api/v1/operators/local"
+            with urllib.request.urlopen(f"{api}/live?topics=readings&series=home1.*.power") as live:
+                event = b""
+                for line in live:
+                    event = line.strip() if line.startswith(b"event:") else event
+                    if event == b"event: readings" and line.startswith(b"data:"):
+                        break
+                assert json.loads(line.removeprefix(b"data:"))["series"]
+            body = {"channel": "battery.power", "value": -2000, "lease": "1m", "fallback": 0}
+            asked = urllib.request.Request(
+                f"{api}/sites/home1/commands", json.dumps(body).encode(), {"content-type": "application/json"}
+            )
+            with urllib.request.urlopen(asked) as answer:
+                sent = json.load(answer)
+            with urllib.request.urlopen(f"{api}/sites/home1/commands/{sent['id']}?wait=10s") as answer:
+                assert json.load(answer)["state"] == "done"
+        finally:
+            dashboard.send_signal(2)
+        assert dashboard.wait(20) == 0

@@ -57,7 +57,7 @@ pub mod store;
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use model::ProofKind;
 #[cfg(feature = "rest")]
-pub use runtime::{AccountsConfig, AlarmsConfig, HttpConfig, OidcConfig, RecordsConfig};
+pub use runtime::{AccountsConfig, AlarmsConfig, HttpConfig, HttpTls, OidcConfig, ProxyNetwork, RecordsConfig};
 #[cfg(feature = "gateway")]
 pub use runtime::{
     Act, AuditConfig, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, BusConfig, CommandRequest, CommandTicket,

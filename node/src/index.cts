@@ -154,6 +154,9 @@ export type {
 export { Reading } from "./reading.cjs";
 export { QueryResult, SeriesResult } from "./result.cjs";
 export type { Column, Row, Wide } from "./result.cjs";
+export { createRouter } from "./router.cjs";
+export type { FastifyLike, Router, RouterOptions } from "./router.cjs";
+export type { Authenticate, HostUser, Role } from "./router-mount.cjs";
 export { serve, Server } from "./server.cjs";
 export type {
   AuditEntry,

@@ -11,6 +11,7 @@ const expecting =
 
 export const text = expecting("a string", (value) => typeof value === "string");
 export const flag = expecting("true or false", (value) => typeof value === "boolean");
+export const address = expecting("true, false or a string such as \"127.0.0.1:8080\"", (value) => typeof value === "boolean" || typeof value === "string");
 export const number = expecting("a number", (value) => typeof value === "number");
 export const signal = expecting("an AbortSignal", (value) => value instanceof AbortSignal);
 /** What is converted, and so checked, on its own. */

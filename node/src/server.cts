@@ -5,13 +5,18 @@ import { type Actor, type ActorOptions, Control, modelOf, type ProposeOptions, t
 import { HemEndpoint, type HemServeOptions } from "./hem.cjs";
 import { Memcore } from "./history.cjs";
 import { Events, Subscription } from "./live.cjs";
-import { anything, checkNumber, checkOptions, checkText, count, flag, given, number, oneOf, show, signal, text } from "./options.cjs";
+import { address, anything, checkNumber, checkOptions, checkText, count, flag, given, number, oneOf, show, signal, text } from "./options.cjs";
 import { type Duration, type TimeLike, toDate, toDuration, toMicros } from "./time.cjs";
 
 /** How a server is started. */
 export interface ServeOptions {
   /** Where devices connect: `host:port`; port 0 takes a free one. */
   listen?: string;
+  /**
+   * Serves REST and the operator's page: `host:port`, or true for where the configuration says (`127.0.0.1:8080` unless said
+   * otherwise). Without it there is no HTTP; `createRouter` mounts both into an application of your own.
+   */
+  http?: boolean | string;
   /** The configuration file; the site's own `memcore.toml` unless said otherwise. */
   config?: string;
   /**
@@ -180,6 +185,16 @@ export class Server {
     running.add(this);
   }
 
+  /** Where a browser finds the page; null where there is no HTTP. */
+  get httpUrl(): string | null {
+    return this.#native.httpUrl;
+  }
+
+  /** The link by which the first admin is made: only while there is no user, good once and for a day. Null otherwise. */
+  async firstLink(): Promise<string | null> {
+    return settled(this.#native.firstLink());
+  }
+
   /** @internal */
   static native(server: Server): native.NativeServer {
     return server.#native;
@@ -346,8 +361,8 @@ function toProof({ kind, issued, until, ends, lastUsed, id }: native.DeviceProof
 /** Starts a server on the site in that folder. The first start makes the folder, keys and certificates. */
 export async function serve(path: string, options: ServeOptions = {}): Promise<Server> {
   checkText("serve", "path", path);
-  checkOptions("serve", options, { listen: text, config: text, control: anything });
-  const { listen, config, control } = options;
+  checkOptions("serve", options, { listen: text, config: text, control: anything, http: address });
+  const { listen, config, control, http } = options;
   const { file, json } = control === undefined ? {} : modelOf("serve: control", control);
-  return new Server(await settled(native.serve(path, listen, config, file, json)));
+  return new Server(await settled(native.serve(path, listen, config, file, json, http)));
 }

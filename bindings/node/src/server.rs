@@ -4,29 +4,31 @@ use std::path::PathBuf;
 
 use memcore::model::{CommandState, DeviceName, DeviceProof, DeviceStatus, Pattern, PointRate, SeriesName, Timestamp};
 use memcore::protocol::Bundle;
-use memcore::{
-    AuditQuery, CommandRequest, CommandTicket, Config, ErrorKind, OVERLAP_DEFAULT, ProofKind, Server, ServerHandle,
-};
-use napi::bindgen_prelude::BigInt;
+use memcore::rest::{Api, HttpServer};
+use memcore::{AuditQuery, CommandRequest, CommandTicket, Config, ErrorKind, OVERLAP_DEFAULT, ProofKind, ServerHandle};
+use napi::bindgen_prelude::{BigInt, Either};
 use napi_derive::napi;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, OnceCell, watch};
 
 use crate::channel::span;
 use crate::control::site_model;
 use crate::error::{Result, ToNode, on_disk, to_node};
 use crate::history::NativeHistory;
+use crate::http::Running;
 use crate::live::{Feed, NativeEvents, NativeReadings};
 use crate::time::instant;
 
 /// The configuration of the site in that folder: its file, the environment, then what was given.
-fn load_config(path: &str, file: Option<PathBuf>, listen: Option<String>) -> memcore::Result<Config> {
+fn load_config(path: &str, file: Option<PathBuf>, listen: Option<String>, http: Option<String>) -> memcore::Result<Config> {
     // Quoted, so that no folder's name is read as a number or a date.
     let mut overrides = vec![("path", serde_json::Value::from(path).to_string())];
     overrides.extend(listen.map(|listen| ("gateway.listen", listen)));
+    overrides.extend(http.map(|http| ("http.listen", http)));
     Config::load(file.as_deref(), std::env::vars_os(), &overrides)
 }
 
-/// Starts a server on the site in that folder; `control` is a site model's file, `model` the model itself as JSON.
+/// Starts a server on the site in that folder; `control` is a site model's file, `model` the model itself as JSON. `http` is
+/// where the page and REST are served, true where the configuration says it.
 #[napi]
 pub(crate) async fn serve(
     path: String,
@@ -34,17 +36,27 @@ pub(crate) async fn serve(
     config: Option<String>,
     control: Option<String>,
     model: Option<String>,
+    http: Option<Either<bool, String>>,
 ) -> Result<NativeServer> {
+    let (with_http, at) = match http {
+        None | Some(Either::A(false)) => (false, None),
+        Some(Either::A(true)) => (true, None),
+        Some(Either::B(address)) => (true, Some(address)),
+    };
     let load = move || {
-        let mut config = load_config(&path, config.map(PathBuf::from), listen)?;
+        let mut config = load_config(&path, config.map(PathBuf::from), listen, at)?;
         config.control.model = control.map(PathBuf::from).or(config.control.model);
         config.control.given = model.as_deref().map(site_model).transpose()?;
         Ok(config)
     };
     let config = on_disk(load).await?;
-    let server = Box::pin(memcore::serve(config)).await.to_node()?;
+    let server = Box::pin(memcore::serve(config.clone())).await.to_node()?;
     let handle = server.handle();
-    Ok(NativeServer { handle, server: Mutex::new(Some(server)), closed: watch::Sender::new(false) })
+    let running =
+        if with_http { Running::with_http(server, config.clone()).await? } else { Running { server, http: None } };
+    let url = running.http.as_ref().map(HttpServer::url);
+    let running = Mutex::new(Some(running));
+    Ok(NativeServer { handle, config, url, running, api: OnceCell::new(), closed: watch::Sender::new(false) })
 }
 
 /// What a device is given at its enrolment.
@@ -205,8 +217,12 @@ impl CommandOptions {
 #[napi]
 pub struct NativeServer {
     pub(crate) handle: ServerHandle,
-    server: Mutex<Option<Server>>,
-    closed: watch::Sender<bool>,
+    pub(crate) config: Config,
+    pub(crate) url: Option<String>,
+    pub(crate) running: Mutex<Option<Running>>,
+    /// One for HTTP and for every router: they share what clients began.
+    pub(crate) api: OnceCell<Api>,
+    pub(crate) closed: watch::Sender<bool>,
 }
 
 #[napi]
@@ -350,9 +366,8 @@ impl NativeServer {
     /// Stops the server. Doing it again waits for the same end and does nothing.
     #[napi]
     pub async fn close(&self) -> Result<()> {
-        let mut server = self.server.lock().await;
-        let Some(running) = server.take() else { return Ok(()) };
-        let ended = Box::pin(running.shutdown()).await;
+        let Some(running) = self.running.lock().await.take() else { return Ok(()) };
+        let ended = running.end().await;
         self.closed.send_replace(true);
         ended.to_node()
     }

@@ -15,6 +15,7 @@ mod energy;
 mod errors;
 mod frame;
 mod hem;
+mod http;
 mod lent;
 mod live;
 mod logging;

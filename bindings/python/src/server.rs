@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use crate::control::site_model;
 use crate::errors::{json, raised};
 use crate::hem::{HemEndpoint, listening};
+use crate::http::{Running, first_link};
 use crate::live::{Feed, Source, opened};
 use crate::owned::Owned;
 use crate::runtime::{awaitable, runtime, wait};
@@ -18,13 +19,14 @@ use crate::site::Site;
 /// A server with the handle that all but its end is done through.
 #[pyclass(frozen, module = "memcore._memcore")]
 pub(crate) struct Server {
-    server: Owned<memcore::Server>,
+    server: Owned<Running>,
     address: std::net::SocketAddr,
+    url: Option<String>,
 }
 
 impl Server {
     pub(crate) fn handle(&self) -> PyResult<ServerHandle> {
-        self.server.with(memcore::Server::handle)
+        self.server.with(Running::handle)
     }
 }
 
@@ -33,7 +35,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         if let Ok(Some(server)) = self.server.take() {
             runtime().spawn(async {
-                if let Err(error) = server.shutdown().await {
+                if let Err(error) = server.end().await {
                     tracing::error!(target: "memcore::server", %error, "a server that was not closed could not end in order");
                 }
             });
@@ -43,19 +45,31 @@ impl Drop for Server {
 
 #[pymethods]
 impl Server {
-    /// `overrides` are dotted keys of the configuration with their values; `model` is the site model, as JSON.
+    /// `overrides` are dotted keys of the configuration with their values; `model` is the site model, as JSON. `http` says whether
+    /// REST and the page are served.
     #[staticmethod]
     fn start(
         py: Python<'_>,
         config: Option<PathBuf>,
         overrides: Vec<(String, String)>,
         model: Option<&str>,
+        http: bool,
     ) -> PyResult<Self> {
         let overrides: Vec<(&str, String)> = overrides.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
         let mut config = Config::load(config.as_deref(), std::env::vars_os(), &overrides).map_err(raised)?;
         config.control.given = model.map(site_model).transpose()?;
-        let server = wait(py, memcore::serve(config))?;
-        Ok(Self { address: server.address(), server: Owned::new("server", server) })
+        let running = wait(py, Box::pin(Running::start(config, http)))?;
+        let (address, url) = (running.address(), running.url());
+        Ok(Self { address, url, server: Owned::new("server", running) })
+    }
+
+    fn http_url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
+    fn first_link(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        let http = self.server.with(Running::http)?;
+        wait(py, first_link(http))
     }
 
     fn address(&self) -> (String, u16) {
@@ -182,12 +196,12 @@ impl Server {
 
     /// An awaitable. Once begun it goes on to its end, also where nobody waits for it any more.
     fn shutdown<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let ending = self.server.take()?.map(|server| runtime().spawn(server.shutdown()));
+        let ending = self.server.take()?.map(|server| runtime().spawn(server.end()));
         awaitable(py, async move { ended(ending).await.map_err(raised) })
     }
 
     fn shutdown_sync(&self, py: Python<'_>) -> PyResult<()> {
-        let ending = self.server.take()?.map(|server| runtime().spawn(server.shutdown()));
+        let ending = self.server.take()?.map(|server| runtime().spawn(server.end()));
         wait(py, ended(ending))
     }
 }

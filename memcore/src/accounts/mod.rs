@@ -30,7 +30,6 @@ use std::sync::{Arc, Mutex};
 
 use crate::error::Result;
 use crate::model::{Clock, Span, Timestamp};
-use crate::records::Records;
 
 use cache::Cache;
 use guesses::Guesses;

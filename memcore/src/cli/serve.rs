@@ -27,7 +27,9 @@ impl Serve {
         // Every connection is a descriptor.
         raise_descriptors();
         let interrupted = interrupted();
-        let server = Server::start(config).await?;
+        let server = Server::start(config.clone()).await?;
+        let http = crate::rest::serve(server.handle(), config).await?;
+        format::note(&format!("memcore: page at {}", http.url()));
         let handle = server.handle();
         let version = env!("CARGO_PKG_VERSION");
         format::note(&format!("memcore {version} listening on {} for site {site}", server.address()));
@@ -43,6 +45,7 @@ impl Serve {
             failed = showing => failed.map(|()| 0),
         };
         format::note("memcore: shutting down");
+        http.shutdown().await;
         server.shutdown().await?;
         // Being asked to end is how a server ends.
         ended.map(|_| 0)

@@ -62,6 +62,8 @@ pub struct Limited {
 
 /// The wish that an asset's power follows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "rest", schema(as = GrantedWish))]
 pub struct Wish {
     /// Whose.
     pub actor: Name,

@@ -10,6 +10,8 @@ use crate::model::{Name, Span};
 
 /// How urgent a wish is, from 1 to 100: the higher one comes first. Safety stands above all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "rest", schema(as = ProposalPriority))]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Priority(u8);
 
@@ -45,6 +47,8 @@ impl From<Priority> for u8 {
 
 /// For whom something is wished.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "rest", schema(as = ProposalTarget))]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     /// An asset.
@@ -125,6 +129,7 @@ impl Proposal {
 
 /// A proposal that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
 pub struct ProposalId(pub(in crate::control) u64);
 
 impl fmt::Display for ProposalId {
@@ -135,6 +140,8 @@ impl fmt::Display for ProposalId {
 
 /// What became of a proposal in a decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "rest", schema(as = ProposalVerdict))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// As it was wished.
@@ -162,6 +169,7 @@ pub enum Outcome {
 
 /// A proposal with what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
 pub struct ProposalOutcome {
     /// Which; None where it was not taken.
     pub id: Option<ProposalId>,

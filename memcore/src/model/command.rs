@@ -100,6 +100,8 @@ impl Command {
 
 /// What became of a command. The last four are final.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "rest", schema(as = CommandOutcome))]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum CommandState {
     /// Waiting for the device to connect; it is dropped at its expiry.

@@ -8,10 +8,13 @@ use utoipa::openapi::path::Paths;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::access::Route;
-use super::resources::{self, commands, imports, live, plans};
+use super::peer::Peer;
+use super::resources::{self, commands, imports, live, plans, readings};
+use super::traffic::Traffic;
 use super::{document, guard, page};
 use crate::accounts::Accounts;
 use crate::error::Result;
+use crate::model::Timestamp;
 use crate::runtime::{Config, ServerHandle};
 
 /// REST, live data and the page, over a running server. Clones are cheap.
@@ -26,10 +29,13 @@ pub(super) struct Inner {
     pub(super) server: ServerHandle,
     pub(super) config: Config,
     pub(super) accounts: Accounts,
+    pub(super) started: Timestamp,
+    pub(super) traffic: Arc<Traffic>,
     pub(super) commands: commands::Shared,
     pub(super) imports: imports::Shared,
     pub(super) live: live::Shared,
     pub(super) plans: plans::Shared,
+    pub(super) readings: readings::Shared,
 }
 
 impl Api {
@@ -38,16 +44,21 @@ impl Api {
     /// # Errors
     /// As the records.
     pub async fn open(server: ServerHandle, config: Config) -> Result<Self> {
-        let accounts = Accounts::open(server.records().clone(), server.clock(), config.accounts.options()?).await?;
+        let started = server.clock().now();
+        let options = config.accounts.options(config.http.public_url.as_deref())?;
+        let accounts = Accounts::open(server.records().clone(), server.clock(), options).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 server,
                 config,
                 accounts,
+                started,
+                traffic: Arc::default(),
                 commands: commands::Shared::default(),
                 imports: imports::Shared::default(),
                 live: live::Shared::default(),
                 plans: plans::Shared::default(),
+                readings: readings::Shared::default(),
             }),
         })
     }
@@ -62,14 +73,15 @@ impl Api {
         &self.inner.accounts
     }
 
-    /// Whether browsers come over TLS, so that cookies are sent by nothing else.
-    pub(super) fn secure(&self) -> bool {
-        self.inner.config.accounts.url.as_ref().is_some_and(|url| url.starts_with("https://"))
+    /// Whether a browser came over TLS, here or at a proxy before: then its cookies are sent by nothing else.
+    pub(super) fn secure(&self, peer: Peer) -> bool {
+        let url = self.inner.config.http.public_url.as_ref();
+        peer.secure || url.is_some_and(|url| url.starts_with("https://"))
     }
 
     /// A path of the page, in full where the configuration says where browsers find it.
     pub(super) fn page(&self, path: &str) -> String {
-        let url = self.inner.config.accounts.url.as_deref().unwrap_or_default();
+        let url = self.inner.config.http.public_url.as_deref().unwrap_or_default();
         format!("{}{path}", url.trim_end_matches('/'))
     }
 

@@ -13,6 +13,7 @@ use subtle::ConstantTimeEq;
 
 use super::access::{Access, Route};
 use super::api::Api;
+use super::peer::Peer;
 use super::problem::Problem;
 use crate::accounts::{Caller, Role, Via};
 use crate::model::Name;
@@ -119,7 +120,8 @@ async fn who(api: &Api, request: &Parts) -> Result<Option<Arc<Caller>>, Problem>
             Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "the token is not known, or its time is over")
         });
     }
-    match cookie(&request.headers, session_cookie(api.secure())) {
+    let peer = request.extensions.get::<Peer>().copied().unwrap_or_default();
+    match cookie(&request.headers, session_cookie(api.secure(peer))) {
         Some(secret) => Ok(accounts.session(secret).await?),
         None => Ok(None),
     }
@@ -140,10 +142,21 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 
 /// A browser sends the cookie of a session with whatever page makes it ask: only ours knows the session's CSRF token.
 fn check_origin(caller: &Caller, headers: &HeaderMap) -> Result<(), Problem> {
-    let Via::Session { csrf, .. } = &caller.via else { return Ok(()) };
+    let csrf = match &caller.via {
+        Via::Session { csrf, .. } => csrf,
+        Via::Host => return check_site(headers),
+        Via::Token { .. } => return Ok(()),
+    };
     let shown = headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let same: bool = shown.as_bytes().ct_eq(csrf.as_bytes()).into();
     if same { Ok(()) } else { Err(Problem::forbidden("X-CSRF-Token is missing or not that of the session")) }
+}
+
+/// How the program that vouches knows its callers is not known here, by a cookie as a rule: what a browser says to be asked by
+/// another site's page is refused. Programs do not send the header.
+fn check_site(headers: &HeaderMap) -> Result<(), Problem> {
+    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok()).unwrap_or("none");
+    if matches!(site, "same-origin" | "none") { Ok(()) } else { Err(Problem::forbidden("another site's page asked")) }
 }
 
 fn unproved() -> Problem {

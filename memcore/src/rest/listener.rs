@@ -22,13 +22,13 @@ pub struct HttpServer {
 /// # Errors
 /// [`Io`](crate::ErrorKind::Io) where the address is in use, and as the records.
 pub async fn serve(server: ServerHandle, config: Config) -> Result<HttpServer> {
-    let listen = config.http.listen;
+    let listen = config.http.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
     let api = Api::open(server, config).await?;
     let listener = TcpListener::bind(listen).await.map_err(|e| Error::io(format!("listen on {listen}"), e))?;
     let address = listener.local_addr().map_err(|e| Error::io("listen", e))?;
     let router = api.router();
     let serving = tokio::spawn(async move {
-        let _ = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await;
+        let _ = axum::serve(listener, router.into_make_service()).await;
     });
     Ok(HttpServer { api, address, serving })
 }

@@ -6,11 +6,21 @@
 mod access;
 mod api;
 mod document;
+mod extract;
 mod guard;
+mod inventory;
 mod listener;
 mod page;
+mod paging;
+mod peer;
+mod place;
 mod problem;
 mod resources;
+mod schemas;
+mod staleness;
+mod times;
+mod traffic;
+mod within;
 
 pub use access::{Access, Route, Topic};
 pub use api::Api;

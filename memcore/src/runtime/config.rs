@@ -15,7 +15,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::control::ControlConfig;
@@ -23,7 +23,7 @@ use super::store_config::{StoreConfig, read_size};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{GatewayOptions, Identity};
-use crate::model::{PointRate, Span};
+use crate::model::{PointRate, Span, written};
 use crate::protocol::Limits;
 
 /// Environment variables that set a key: `MEMCORE__GATEWAY__LISTEN=127.0.0.1:0` is `gateway.listen`.
@@ -36,7 +36,7 @@ const HELLO_BYTES_MIN: usize = 1024;
 const AUDIT_BYTES_MIN: u64 = 1_000_000;
 
 /// How a server runs. Every key has a default; an unknown key is refused.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
@@ -60,12 +60,15 @@ pub struct Config {
     pub http: super::http_config::HttpConfig,
     /// Users, their sessions and how they sign in.
     #[cfg(feature = "rest")]
+    #[serde(skip_serializing)]
     pub accounts: super::accounts_config::AccountsConfig,
     /// Where users, alarms and plans are kept.
     #[cfg(feature = "rest")]
+    #[serde(skip_serializing)]
     pub records: super::accounts_config::RecordsConfig,
     /// Alarms.
     #[cfg(feature = "rest")]
+    #[serde(skip_serializing)]
     pub alarms: super::alarms::AlarmsConfig,
 }
 
@@ -93,7 +96,7 @@ impl Default for Config {
 }
 
 /// The `[gateway]` section.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct GatewayConfig {
@@ -123,7 +126,7 @@ pub struct GatewayConfig {
     /// The most channels that one device may describe; 1 at least.
     pub channels: usize,
     /// How far in the future a measurement's time may lie: `5m`.
-    #[serde(deserialize_with = "span")]
+    #[serde(deserialize_with = "span", serialize_with = "written::length::serialize")]
     pub time_ahead: Span,
     /// How many points a second a device may send, sustained; as many as it likes where it is absent. Beyond it a device is read
     /// more slowly, and nothing is lost. `memcore devices limit` sets it for one.
@@ -208,7 +211,7 @@ impl GatewayConfig {
 }
 
 /// The `[bus]` section.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct BusConfig {
@@ -217,7 +220,7 @@ pub struct BusConfig {
 }
 
 /// The `[audit]` section.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AuditConfig {
@@ -280,10 +283,12 @@ impl Config {
         config.gateway.identity()?;
         config.gateway.check_limits()?;
         config.gateway.device_rate()?;
+        #[cfg(feature = "rest")]
+        config.http.check()?;
         #[cfg(feature = "adapters")]
         config.hem.check()?;
         #[cfg(feature = "rest")]
-        config.accounts.options()?;
+        config.accounts.options(config.http.public_url.as_deref())?;
         Ok(config)
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::audit::{Act, Audit};
 use super::command_journal::{CommandJournal, Writer, unwritable};
-use super::commander::{Change, Commander, Refresh, Sender, WITHIN};
+use super::commander::{Asked, Change, Commander, Listed, Refresh, Sender, WITHIN};
 use super::commands::{CommandRequest, CommandTicket, Kept, new_id};
 use super::control::{Control, none_controlled};
 use super::embedded::Memcore;
@@ -99,6 +99,7 @@ impl Core {
     /// One step of the commander; what it wants written down is queued for the disk in the order of the steps.
     fn decide<T>(&self, step: impl FnOnce(&mut Commander) -> T) -> T {
         let mut commander = self.commander();
+        commander.see(self.clock.now());
         let decided = step(&mut commander);
         self.journal.push(&commander.take_entries());
         decided
@@ -159,14 +160,35 @@ impl Core {
         {
             return Ok(ticket);
         }
-        self.issue_directly(command, by)
+        self.issue_directly(Asked::by(command, by))
     }
 
     /// Issues what a user asks for, whatever control has to say.
-    pub(crate) fn issue_directly(&self, command: Command, by: String) -> Result<CommandTicket> {
-        let id = command.id.clone();
-        let state = self.issue(command, by)?;
+    pub(crate) fn issue_directly(&self, asked: Asked) -> Result<CommandTicket> {
+        let id = asked.command.id.clone();
+        let state = self.issue(asked)?;
         Ok(CommandTicket::new(id, state, self.kept()))
+    }
+
+    /// The command that had this id before, where it wished the same.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::ErrorKind::Conflict) where it was another command.
+    pub(crate) fn repeated(&self, command: &Command) -> Result<Option<CommandTicket>> {
+        match self.commander().repeated(command)? {
+            Some(_) => self.find_command(&command.id).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What is known of a command; none where it is not known, or was forgotten.
+    pub(crate) fn listed(&self, id: &CommandId) -> Option<Listed> {
+        self.commander().find(id)
+    }
+
+    /// Looks at the commands that users gave, without deciding anything.
+    pub(crate) fn look<T>(&self, at: impl FnOnce(&Commander) -> T) -> T {
+        at(&self.commander())
     }
 
     /// Issues what control orders. It stands in the log of decisions, not in the audit trail: every lease is many commands.
@@ -175,7 +197,7 @@ impl Core {
         // What is safe to the site need not be to a channel that declares no fallback: its rules hold then.
         command.safety &= channel.rules.is_safe(channel.from_stored(command.value));
         let (id, channel) = (command.id.clone(), self.vet(&mut command)?);
-        let state = self.issue_checked(command, Sender::Control(channel.rules.hold), String::new())?;
+        let state = self.issue_checked(command.into(), Sender::Control(channel.rules.hold))?;
         Ok(CommandTicket::new(id, state, self.kept()))
     }
 
@@ -198,8 +220,16 @@ impl Core {
 
     /// A command that was issued before.
     pub(crate) fn find_command(&self, id: &CommandId) -> Result<CommandTicket> {
-        let state = self.commander().watch(id).ok_or_else(|| Error::not_found(format!("command {id} is not known")))?;
-        Ok(CommandTicket::new(id.clone(), state, self.kept()))
+        let (state, note) = {
+            let commander = self.commander();
+            (commander.watch(id), commander.find(id).and_then(|listed| listed.asked.origin.note))
+        };
+        let state = state.ok_or_else(|| Error::not_found(format!("command {id} is not known")))?;
+        let ticket = CommandTicket::new(id.clone(), state, self.kept());
+        Ok(match note {
+            Some(note) => ticket.with_note(note),
+            None => ticket,
+        })
     }
 
     fn kept(&self) -> Kept {
@@ -232,6 +262,11 @@ impl Core {
         devices
     }
 
+    #[cfg(feature = "rest")]
+    pub(crate) fn command_counts(&self) -> (u64, u64) {
+        self.commander().counts()
+    }
+
     pub(crate) fn stats(&self) -> ServerStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         ServerStats {
@@ -245,16 +280,16 @@ impl Core {
 
     /// Issues a command: sent at once where the device is connected, else kept until it is, or until its expiry. The same id
     /// again gives the command that it was, whatever the channel says by now.
-    pub(crate) fn issue(&self, mut command: Command, by: String) -> Result<watch::Receiver<CommandState>> {
-        if let Some(state) = self.commander().repeated(&command)? {
+    pub(crate) fn issue(&self, mut asked: Asked) -> Result<watch::Receiver<CommandState>> {
+        if let Some(state) = self.commander().repeated(&asked.command)? {
             return Ok(state);
         }
-        let channel = self.vet(&mut command)?;
+        let channel = self.vet(&mut asked.command)?;
         // What is for safety is done whatever becomes of the trail.
-        if !command.safety {
+        if !asked.command.safety {
             self.audit.check_room()?;
         }
-        self.issue_checked(command, Sender::User(channel.rules.hold), by)
+        self.issue_checked(asked, Sender::User(channel.rules.hold))
     }
 
     /// Whether a command can be issued, with the fallback that its channel declares where it names none.
@@ -265,11 +300,12 @@ impl Core {
         Ok(channel)
     }
 
-    fn issue_checked(&self, command: Command, sender: Sender, by: String) -> Result<watch::Receiver<CommandState>> {
+    fn issue_checked(&self, asked: Asked, sender: Sender) -> Result<watch::Receiver<CommandState>> {
+        let (command, by) = (asked.command.clone(), asked.origin.by.clone());
         if self.journal.progress().failing && !command.safety {
             return Err(unwritable());
         }
-        let (state, new) = self.decide(|commander| commander.issue(command.clone(), sender))?;
+        let (state, new) = self.decide(|commander| commander.issue(asked, sender))?;
         if new {
             if !matches!(sender, Sender::Control(_)) {
                 self.audit.say(Some(by), Act::issued(&command));
@@ -409,7 +445,8 @@ impl Core {
             channel: target.channel,
         });
         let by = format!("refresh of {}", of.id);
-        if let Err(error) = self.issue_checked(Command { id, expires, ..of }, Sender::Refresh, by) {
+        let again = Asked::by(Command { id, expires, ..of }, by);
+        if let Err(error) = self.issue_checked(again, Sender::Refresh) {
             tracing::warn!(%error, "a value cannot be sent again");
         }
     }

@@ -146,7 +146,7 @@ impl ServerHandle {
     }
 
     fn say(&self, act: Act) {
-        self.core.audit.say(Some(PROGRAM.to_owned()), act);
+        self.core.audit.say(Some(self.author.as_deref().unwrap_or(PROGRAM).to_owned()), act);
     }
 
     /// A device on this machine can use the bundle as it is; elsewhere the host part is to be replaced.

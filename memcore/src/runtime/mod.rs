@@ -60,6 +60,8 @@ mod alarms;
 mod audit;
 #[cfg(feature = "gateway")]
 mod command_journal;
+#[cfg(feature = "gateway")]
+mod command_list;
 #[cfg(all(test, feature = "gateway", feature = "client"))]
 mod command_model;
 #[cfg(feature = "gateway")]
@@ -97,6 +99,9 @@ mod local_socket;
 mod payload;
 #[cfg(feature = "files")]
 mod plan;
+#[cfg(any(feature = "rest", all(feature = "gateway", feature = "client")))]
+#[cfg_attr(not(feature = "client"), allow(dead_code, reason = "a load is measured with the client"))]
+mod process;
 #[cfg(feature = "gateway")]
 mod recorder;
 #[cfg(feature = "gateway")]
@@ -108,20 +113,24 @@ mod store_config;
 pub(crate) use self::control::{explain_from as explain_decision, said_time};
 #[cfg(feature = "gateway")]
 pub use self::core::ServerStats;
+#[cfg(feature = "rest")]
+pub(crate) use self::process::memory_in_use;
 #[cfg(feature = "cli")]
 pub(crate) use crate::adapters::hem::{BoardOptions, BoardState, HemBoard, HemQuantity, NODES, NodeValues};
-#[cfg(feature = "cli")]
-pub(crate) use crate::client::Bundle;
 #[cfg(feature = "cli")]
 pub(crate) use crate::control::{Outcome as WishOutcome, Priority, Proposal, Role as AssetRole, Target};
 #[cfg(feature = "gateway")]
 pub use crate::gateway::{Enrolled, ServerCertificate};
+#[cfg(feature = "rest")]
+pub(crate) use crate::protocol::Bundle;
 #[cfg(feature = "rest")]
 pub use accounts_config::{AccountsConfig, OidcConfig, RecordsConfig};
 #[cfg(feature = "rest")]
 pub use alarms::AlarmsConfig;
 #[cfg(feature = "gateway")]
 pub use audit::{Act, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, read_audit, verify_audit};
+#[cfg(feature = "gateway")]
+pub use command_list::{CommandQuery, CommandRecord, CommandWish};
 #[cfg(feature = "gateway")]
 pub use commands::{CommandRequest, CommandTicket};
 #[cfg(feature = "gateway")]
@@ -137,7 +146,7 @@ pub use hem::{EmulatorOptions, HemEmulator};
 #[cfg(all(feature = "adapters", feature = "gateway"))]
 pub use hem::{HemBoardConfig, HemConfig, HemServeConfig, ServedHem};
 #[cfg(feature = "rest")]
-pub use http_config::HttpConfig;
+pub use http_config::{HttpConfig, HttpTls, ProxyNetwork};
 #[cfg(feature = "gateway")]
 pub use identity::{Enrolment, OVERLAP_DEFAULT};
 #[cfg(feature = "gateway")]

@@ -224,7 +224,7 @@ impl Server {
     /// The server as it is shared by those that only use it.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
-        ServerHandle { core: self.core.clone(), address: self.address() }
+        ServerHandle { core: self.core.clone(), address: self.address(), author: None }
     }
 
     /// Stops: no new connections, devices told to come back, what was taken stored, the store closed.
@@ -339,6 +339,8 @@ async fn look_after_identity(core: Arc<Core>) {
 pub struct ServerHandle {
     pub(super) core: Arc<Core>,
     address: SocketAddr,
+    /// At whose wish it enrols and revokes; the program's unless told.
+    pub(super) author: Option<Arc<str>>,
 }
 
 impl ServerHandle {
@@ -358,6 +360,24 @@ impl ServerHandle {
     #[cfg(feature = "rest")]
     pub(crate) fn records(&self) -> &crate::records::Records {
         &self.core.records
+    }
+
+    /// As this handle, with what it enrols, rotates, limits and revokes done at somebody's wish: so it stands in the audit trail.
+    #[cfg(feature = "rest")]
+    pub(crate) fn at_wish_of(&self, author: &str) -> Self {
+        Self { author: Some(author.into()), ..self.clone() }
+    }
+
+    /// Whether what devices send no longer gets into the store: recording has ended.
+    #[cfg(feature = "rest")]
+    pub(crate) fn is_stalled(&self) -> bool {
+        !self.core.recording.load(Ordering::Acquire)
+    }
+
+    /// How many commands have not ended, and how many were issued.
+    #[cfg(feature = "rest")]
+    pub(crate) fn command_counts(&self) -> (u64, u64) {
+        self.core.command_counts()
     }
 
     /// The server's clock.

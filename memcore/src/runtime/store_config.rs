@@ -13,17 +13,17 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, Result};
-use crate::model::{Span, shorten};
+use crate::model::{Span, shorten, written};
 use crate::store::{DevicePattern, StoreOptions, SyncPolicy};
 
 /// A store that is smaller would hold little but its log.
 const SIZE_MIN: u64 = 16_000_000;
 
 /// When what was stored is on the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sync {
     /// Before it is acknowledged.
@@ -36,14 +36,14 @@ pub enum Sync {
 }
 
 /// The `[store]` section.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct StoreConfig {
     /// `each`, `interval` or `os`.
     pub sync: Sync,
     /// How long data are kept: `36h`, `90d`, `8w`, `2y`, of weeks of 7 and years of 365 days; for ever where it is absent.
-    #[serde(deserialize_with = "keep")]
+    #[serde(deserialize_with = "keep", serialize_with = "written::span::serialize")]
     pub keep: Option<Span>,
     /// The most that the store takes of the disk, `10GB`; beyond it the oldest data go. At least `16MB`.
     #[serde(deserialize_with = "max_size")]
@@ -66,15 +66,15 @@ impl Default for StoreConfig {
 }
 
 /// How long data of some devices are kept.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RetentionRule {
     /// Which devices: `home1.*`.
-    #[serde(deserialize_with = "devices")]
+    #[serde(deserialize_with = "devices", serialize_with = "said")]
     pub devices: DevicePattern,
     /// How long.
-    #[serde(deserialize_with = "rule_keep")]
+    #[serde(deserialize_with = "rule_keep", serialize_with = "written::length::serialize")]
     pub keep: Span,
 }
 
@@ -97,6 +97,11 @@ fn parsed<'de, T, E: Display, D: Deserializer<'de>>(
     parse: impl Fn(&str) -> std::result::Result<T, E>,
 ) -> std::result::Result<T, D::Error> {
     parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
+/// As it is written in a file.
+fn said<T: Display, S: serde::Serializer>(value: &T, to: S) -> std::result::Result<S::Ok, S::Error> {
+    to.collect_str(value)
 }
 
 fn keep<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Span>, D::Error> {

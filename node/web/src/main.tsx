@@ -1,4 +1,11 @@
+import './design/tokens.css';
+import './design/base.css';
+import './design/components.css';
+import './shell/shell.css';
+
 import { render } from 'preact';
 
+import { App } from './shell/App';
+
 const place = document.getElementById('app');
-if (place) render(<p>memcore</p>, place);
+if (place) render(<App />, place);

@@ -72,6 +72,15 @@ class Server:
         """``host:port``."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def http_url(self) -> str | None:
+        """Where a browser finds the page, and REST below ``/api/v1``; ``None`` without ``http``."""
+        return self._native.http_url()
+
+    def first_link(self) -> str | None:
+        """Return the link by which the first admin is made: only while there is no user, and good once."""
+        return self._native.first_link()
+
     def subscribe(self, pattern: str = ">") -> Subscription:
         """Follow the readings of the series that match, from now on."""
         return Subscription(self._native.subscribe(pattern))
@@ -287,6 +296,7 @@ def serve(
     listen: str | None = None,
     config: str | PathLike[str] | Mapping[str, object] | None = None,
     control: Model | None = None,
+    http: bool | str = False,
 ) -> Server:
     """Start a server on the site in a folder, and return once it listens: ``listen="127.0.0.1:0"`` takes a free port.
 
@@ -295,6 +305,9 @@ def serve(
 
     ``control`` is a site model, as its file, a ``SiteModel`` or a dict of its fields: the server then controls the
     site. Without it the site's own ``control.toml`` counts, where there is one.
+
+    ``http`` serves REST and the operator's page: ``"127.0.0.1:8080"``, or ``True`` for where the configuration says.
+    They are then at ``server.http_url``.
     """
     overrides: list[tuple[str, str]] = []
     if isinstance(config, Mapping):
@@ -303,12 +316,14 @@ def serve(
         overrides.append(("path", json.dumps(fspath(path))))
     if listen is not None:
         overrides.append(("gateway.listen", json.dumps(listen)))
+    if isinstance(http, str):
+        overrides.append(("http.listen", json.dumps(http)))
     model, model_file = (None, None) if control is None else model_of(control)
     if model_file is not None:
         # By this program's folder, not the site's.
         overrides.append(("control.model", json.dumps(abspath(model_file))))
     file = None if isinstance(config, Mapping) else config
-    return Server(_memcore.Server.start(file, overrides, model))
+    return Server(_memcore.Server.start(file, overrides, model, http is not False))
 
 
 def _toml(value: object) -> str:

@@ -7,6 +7,8 @@ use crate::model::{Name, Span, written};
 
 /// What an asset is to the site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "rest", schema(as = AssetRole))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The meter at the grid connection: positive is import.

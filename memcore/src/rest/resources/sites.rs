@@ -1,7 +1,253 @@
 //! Operators and sites.
 
-use crate::rest::api::Routes;
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+
+use crate::accounts::{Caller, Role};
+use crate::energy::Role as Part;
+use crate::model::{Name, Pattern, Timestamp};
+use crate::rest::access::Route;
+use crate::rest::api::{Api, Routes};
+use crate::rest::extract::{Json, Path, Query};
+use crate::rest::guard::Asking;
+use crate::rest::inventory::Known;
+use crate::rest::paging::{Page, Paging};
+use crate::rest::problem::Problem;
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {
     routes
+        .at(Route::OperatorsList, routes!(list_operators))
+        .at(Route::SitesList, routes!(list_sites))
+        .at(Route::SiteShow, routes!(show_site))
+}
+
+/// An operator, as far as the caller may see it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct Operator {
+    /// Its name, such as `local`.
+    operator: String,
+    /// What the caller is there.
+    role: Role,
+    /// How many sites it has.
+    sites: usize,
+    /// How many devices they have.
+    devices: usize,
+    /// How many of them are connected.
+    connected: usize,
+    /// Alarms that are raised and not acknowledged.
+    alarms: AlarmCounts,
+}
+
+/// How many alarms are raised and not acknowledged, by severity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+struct AlarmCounts {
+    critical: u64,
+    warning: u64,
+    info: u64,
+}
+
+/// A site.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct Site {
+    /// The operator that it belongs to.
+    operator: String,
+    /// Its name, such as `home1`.
+    site: String,
+    /// How many devices it has.
+    devices: usize,
+    /// How many of them are connected.
+    connected: usize,
+    /// How many channels they have.
+    channels: usize,
+    /// When any of them was last heard.
+    #[schema(required)]
+    last_seen_us: Option<i64>,
+    /// Whether this server controls it.
+    controlled: bool,
+    /// Alarms that are raised and not acknowledged.
+    alarms: AlarmCounts,
+    /// Where power flows now, in W.
+    power_w: SitePower,
+    /// Whether any of that is too old to stand for the present.
+    stale: bool,
+}
+
+/// Where power flows at a site, in W and passive sign; null where it is not measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
+struct SitePower {
+    /// At the connection to the grid: import is positive, export negative.
+    #[schema(required)]
+    grid: Option<f64>,
+    /// Of what makes electricity: negative.
+    #[schema(required)]
+    pv: Option<f64>,
+    /// Of batteries: charging is positive, discharging negative.
+    #[schema(required)]
+    battery: Option<f64>,
+    /// Of all else: what the site uses.
+    #[schema(required)]
+    load: Option<f64>,
+}
+
+/// Part of a list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct PageQuery {
+    /// How many items at most; 100 unless said otherwise.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct OperatorPath {
+    /// The operator, such as `local`.
+    #[param(value_type = String)]
+    operator: Name,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct SitePath {
+    /// The operator, such as `local`.
+    #[param(value_type = String)]
+    operator: Name,
+    /// The site, such as `home1`.
+    #[param(value_type = String)]
+    site: Name,
+}
+
+/// The operators at which the caller may see something.
+#[utoipa::path(
+    get, path = "/api/v1/operators", operation_id = "list_operators", tag = "sites", params(PageQuery),
+    responses(
+        (status = 200, body = Page<Operator>),
+        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn list_operators(
+    State(api): State<Api>,
+    Asking(caller): Asking,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page<Operator>>, Problem> {
+    let paging = Paging::new(query.limit, query.cursor.as_deref())?;
+    let operators = api.blocking(move |api| Ok(operators(api, &caller))).await?;
+    Ok(Json(paging.page_of(operators, |operator| operator.operator.clone())))
+}
+
+fn operators(api: &Api, caller: &Caller) -> Vec<Operator> {
+    let mut sites: BTreeMap<Name, BTreeMap<Name, (usize, usize)>> = BTreeMap::new();
+    for status in api.server().devices() {
+        let (devices, connected) = sites.entry(status.device.operator).or_default().entry(status.device.site).or_default();
+        *devices += 1;
+        *connected += usize::from(status.connected);
+    }
+    for (series, _) in api.server().memcore().series(Pattern::all()) {
+        sites.entry(series.device.operator).or_default().entry(series.device.site).or_default();
+    }
+    // Where a role was given before anything was enrolled there is nothing yet, and it is shown all the same.
+    for operator in caller.grants.at.keys() {
+        sites.entry(operator.clone()).or_default();
+    }
+    let shown = sites.into_iter().filter(|(operator, _)| caller.may(Role::Viewer, Some(operator)));
+    let operators = shown.filter_map(|(operator, sites)| {
+        let count = |part: fn(&(usize, usize)) -> usize| sites.values().map(part).sum();
+        Some(Operator {
+            role: caller.grants.role_at(&operator)?,
+            operator: operator.to_string(),
+            sites: sites.len(),
+            devices: count(|(devices, _)| *devices),
+            connected: count(|(_, connected)| *connected),
+            alarms: AlarmCounts::default(),
+        })
+    });
+    operators.collect()
+}
+
+/// The sites of an operator.
+#[utoipa::path(
+    get, path = "/api/v1/operators/{operator}/sites", operation_id = "list_sites", tag = "sites",
+    params(OperatorPath, PageQuery),
+    responses(
+        (status = 200, body = Page<Site>),
+        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn list_sites(
+    State(api): State<Api>,
+    Path(OperatorPath { operator }): Path<OperatorPath>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page<Site>>, Problem> {
+    let paging = Paging::new(query.limit, query.cursor.as_deref())?;
+    let sites = api.blocking(move |api| sites(api, &operator)).await?;
+    Ok(Json(paging.page_of(sites, |site| site.site.clone())))
+}
+
+fn sites(api: &Api, operator: &Name) -> Result<Vec<Site>, Problem> {
+    let known = api.known(operator, None)?;
+    let by_site = known.chunk_by(|a, b| a.status.device.site == b.status.device.site);
+    Ok(by_site.filter_map(|known| site_of(api, known)).collect())
+}
+
+/// A site.
+#[utoipa::path(
+    get, path = "/api/v1/operators/{operator}/sites/{site}", operation_id = "show_site", tag = "sites", params(SitePath),
+    responses(
+        (status = 200, body = Site),
+        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn show_site(
+    State(api): State<Api>,
+    Path(SitePath { operator, site }): Path<SitePath>,
+) -> Result<Json<Site>, Problem> {
+    let shown = api.blocking(move |api| Ok(site_of(api, &api.known_at(&operator, &site)?))).await?;
+    shown.map(Json).ok_or_else(|| Problem::not_found("the site is not known"))
+}
+
+/// The site of those devices, which are all that it has.
+fn site_of(api: &Api, known: &[Known]) -> Option<Site> {
+    let name = &known.first()?.status.device;
+    let (power_w, stale) = power(api, known, api.server().clock().now());
+    Some(Site {
+        operator: name.operator.to_string(),
+        site: name.site.to_string(),
+        devices: known.len(),
+        connected: known.iter().filter(|known| known.status.connected).count(),
+        channels: known.iter().map(|known| known.channels.len()).sum(),
+        last_seen_us: known.iter().filter_map(Known::last_seen).max().map(Timestamp::as_micros),
+        controlled: api.controls(&name.operator, &name.site),
+        alarms: AlarmCounts::default(),
+        power_w,
+        stale,
+    })
+}
+
+/// The latest power by the role of devices, and whether any of it is stale. What a site uses follows from the rest.
+fn power(api: &Api, known: &[Known], now: Timestamp) -> (SitePower, bool) {
+    let (mut power, mut stale) = (SitePower::default(), false);
+    let Some(Known { status, .. }) = known.first() else { return (power, stale) };
+    let site = format!("{}/{}", status.device.operator, status.device.site);
+    for (series, role) in api.server().memcore().roles(&site).unwrap_or_default() {
+        let device = known.iter().find(|known| known.status.device == series.device);
+        let channel = device.and_then(|device| device.channels.iter().find(|(name, ..)| *name == series.channel));
+        let Some((_, channel, Some(latest))) = channel else { continue };
+        stale |= crate::rest::staleness::is_stale(channel, latest.time, now);
+        let sum = match role {
+            Part::Grid => &mut power.grid,
+            Part::Production => &mut power.pv,
+            Part::Storage => &mut power.battery,
+            Part::Load => continue,
+        };
+        *sum = Some(sum.unwrap_or_default() + latest.value);
+    }
+    power.load = power.grid.map(|grid| grid - power.pv.unwrap_or_default() - power.battery.unwrap_or_default());
+    (power, stale)
 }

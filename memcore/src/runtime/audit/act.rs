@@ -429,6 +429,12 @@ fn is_none(count: &u64) -> bool {
 pub struct AuditQuery {
     /// From then on.
     pub since: Option<Timestamp>,
+    /// Before then.
+    pub until: Option<Timestamp>,
+    /// Before the line of that number.
+    pub before: Option<u64>,
+    /// At that one's wish, as [`AuditEntry::by`] says it.
+    pub by: Option<String>,
     /// About that device.
     pub device: Option<DeviceName>,
     /// Of that kind: one of [`Act::KINDS`].
@@ -439,7 +445,7 @@ pub struct AuditQuery {
 
 impl Default for AuditQuery {
     fn default() -> Self {
-        Self { since: None, device: None, kind: None, limit: 1000 }
+        Self { since: None, until: None, before: None, by: None, device: None, kind: None, limit: 1000 }
     }
 }
 
@@ -456,6 +462,9 @@ impl AuditQuery {
 
     pub(super) fn selects(&self, entry: &AuditEntry) -> bool {
         self.since.is_none_or(|since| entry.time >= since)
+            && self.until.is_none_or(|until| entry.time < until)
+            && self.before.is_none_or(|before| entry.number < before)
+            && self.by.as_ref().is_none_or(|by| entry.by.as_ref() == Some(by))
             && self.device.as_ref().is_none_or(|device| entry.act.device() == Some(device))
             && self.kind.as_ref().is_none_or(|kind| entry.act.kind() == kind)
     }

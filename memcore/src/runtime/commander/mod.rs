@@ -10,6 +10,7 @@
 //! on disk: after a crash, one that was perhaps delivered is never taken for one that waits.
 
 mod entry;
+mod listed;
 mod refresh;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub(crate) use entry::{Entry, Told, entries_of, fold};
+use entry::Remembered;
+pub(crate) use entry::{Asked, Entry, Origin, Source, Told, Wish, entries_of, fold};
+use listed::Listing;
+pub(crate) use listed::{Listed, Part};
 use refresh::Refreshes;
 pub(crate) use refresh::{Refresh, WITHIN};
 
@@ -33,16 +37,26 @@ const LIVE_MAX: usize = 65_536;
 /// Commands that have ended and are still known by their id. Full-policy: forget the oldest.
 const ENDED_MAX: usize = 65_536;
 
+/// The same of commands that no user asked for: what control orders, and what is sent again.
+const ORDERS_ENDED_MAX: usize = 8_192;
+
 /// How long a device may take to say anything before the outcome is unknown.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 struct Record {
     /// Its place in the order of issue.
     number: u64,
-    command: Command,
+    asked: Asked,
     state: watch::Sender<CommandState>,
     sent: Option<Sent>,
     sender: Sender,
+    ended: Option<Timestamp>,
+}
+
+impl Record {
+    fn command(&self) -> &Command {
+        &self.asked.command
+    }
 }
 
 /// Over which session a command goes.
@@ -84,7 +98,8 @@ pub(crate) struct Commander {
     live: BTreeMap<u64, CommandId>,
     /// The same by device.
     by_device: HashMap<DeviceName, BTreeSet<u64>>,
-    ended: VecDeque<CommandId>,
+    ended: Remembered,
+    listing: Listing,
     /// Claimed, and to be handed over once so many entries are on disk; in that order.
     claimed: VecDeque<(u64, CommandId, u64)>,
     refreshes: Refreshes,
@@ -93,6 +108,8 @@ pub(crate) struct Commander {
     /// How many entries there were.
     written: u64,
     closed: bool,
+    /// The wall clock as of this step, for what is told of it.
+    wall: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for Commander {
@@ -102,26 +119,43 @@ impl std::fmt::Debug for Commander {
 }
 
 impl Commander {
+    /// How many commands have not ended, and how many were issued.
+    #[cfg(feature = "rest")]
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.live.len() as u64, self.issued)
+    }
+
     /// What an earlier server has written down. What was sent and has no answer is unknown; what waited goes on waiting, unless
     /// it has expired meanwhile.
     pub(crate) fn restore(told: Vec<Told>, wall: Timestamp) -> (Self, Vec<Change>) {
         let mut commander = Self::default();
-        let mut ends = Vec::new();
-        for Told { command, sent, end } in told {
-            let id = command.id.clone();
-            commander.put(command, Sender::User(None));
+        let (mut ends, mut issued) = (Vec::new(), 0);
+        for Told { number, asked, sent, end } in told {
+            let (id, expires) = (asked.command.id.clone(), asked.command.expires);
+            issued = issued.max(number + 1);
+            commander.issued = number;
+            commander.put(asked, Sender::User(None));
             match end {
-                Some(end) => drop(commander.change(&id, end)),
+                Some((end, at)) => {
+                    commander.wall = at;
+                    drop(commander.change(&id, end));
+                }
                 None if sent => ends.push((id, CommandState::UNKNOWN)),
-                None if commander.records[&id].command.expires <= wall => ends.push((id, CommandState::Expired)),
+                None if expires <= wall => ends.push((id, CommandState::Expired)),
                 None => {}
             }
         }
+        (commander.issued, commander.wall) = (issued, Some(wall));
         // All of that is on disk.
         commander.entries.clear();
         commander.written = 0;
         let changes = commander.change_all(ends);
         (commander, changes)
+    }
+
+    /// The wall clock says so, as of the steps that follow.
+    pub(crate) fn see(&mut self, wall: Timestamp) {
+        self.wall = Some(wall);
     }
 
     /// The command that had this id before, however it ended; none where the id is new.
@@ -131,11 +165,18 @@ impl Commander {
     pub(crate) fn repeated(&self, command: &Command) -> Result<Option<watch::Receiver<CommandState>>> {
         match self.records.get(&command.id) {
             None => Ok(None),
-            Some(record) if is_same(&record.command, command) => Ok(Some(record.state.subscribe())),
+            Some(record) if is_same(&record.asked, command) => Ok(Some(record.state.subscribe())),
             Some(record) => {
-                let message =
-                    format!("command id {} was used for another command to {}", command.id, record.command.target);
-                Err(Error::new(ErrorKind::Conflict, message))
+                let before = &record.command().target;
+                // Whose channels others have is nobody's business.
+                let to = if before.device.operator == command.target.device.operator
+                    && before.device.site == command.target.device.site
+                {
+                    format!(" to {before}")
+                } else {
+                    String::new()
+                };
+                Err(Error::new(ErrorKind::Conflict, format!("command id {} was used for another command{to}", command.id)))
             }
         }
     }
@@ -145,27 +186,41 @@ impl Commander {
     /// # Errors
     /// [`Conflict`](ErrorKind::Conflict) where another command had that id, [`LimitReached`](ErrorKind::LimitReached)
     /// where too many are open, [`Closed`](ErrorKind::Closed) where the server has shut down.
-    pub(crate) fn issue(&mut self, command: Command, sender: Sender) -> Result<(watch::Receiver<CommandState>, bool)> {
+    pub(crate) fn issue(
+        &mut self,
+        asked: impl Into<Asked>,
+        sender: Sender,
+    ) -> Result<(watch::Receiver<CommandState>, bool)> {
+        let mut asked = asked.into();
         if self.closed {
             return Err(Error::new(ErrorKind::Closed, "the server has shut down"));
         }
-        if let Some(state) = self.repeated(&command)? {
+        if let Some(state) = self.repeated(&asked.command)? {
             return Ok((state, false));
         }
         if self.live.len() >= LIVE_MAX {
             return Err(Error::new(ErrorKind::LimitReached, format!("{LIVE_MAX} commands are open, no more are taken")));
         }
-        self.write(Entry::Issued(command.clone()));
-        Ok((self.put(command, sender), true))
+        asked.origin.issued = self.wall;
+        asked.origin.source = match sender {
+            Sender::User(_) => Source::User,
+            Sender::Refresh => Source::Refresh,
+            Sender::Control(_) => Source::Control,
+        };
+        self.write(Entry::Issued(Box::new(asked.clone())));
+        Ok((self.put(asked, sender), true))
     }
 
-    fn put(&mut self, command: Command, sender: Sender) -> watch::Receiver<CommandState> {
+    fn put(&mut self, asked: Asked, sender: Sender) -> watch::Receiver<CommandState> {
         let (state, receiver) = watch::channel(CommandState::Queued);
-        let (id, number) = (command.id.clone(), self.issued);
+        let (id, number, device) = (asked.command.id.clone(), self.issued, &asked.command.target.device);
         self.issued += 1;
         self.live.insert(number, id.clone());
-        self.by_device.entry(command.target.device.clone()).or_default().insert(number);
-        self.records.insert(id, Record { number, command, state, sent: None, sender });
+        self.by_device.entry(device.clone()).or_default().insert(number);
+        if asked.origin.source == Source::User {
+            self.listing.add(device, number, id.clone());
+        }
+        self.records.insert(id, Record { number, asked, state, sent: None, sender, ended: None });
         receiver
     }
 
@@ -187,7 +242,7 @@ impl Commander {
     /// The commands that wait for that device, oldest first.
     pub(crate) fn queued_for(&self, device: &DeviceName) -> Vec<Command> {
         let waiting = self.live_of(device).filter(|record| record.sent.is_none());
-        waiting.map(|record| record.command.clone()).collect()
+        waiting.map(|record| record.command().clone()).collect()
     }
 
     /// The devices for which commands wait.
@@ -231,7 +286,7 @@ impl Commander {
             return None;
         }
         (sent.handed, sent.at) = (true, now);
-        Some((record.command.clone(), epoch))
+        Some((record.command().clone(), epoch))
     }
 
     /// Nothing can be written down now: what is claimed waits again, except for what is for safety, which goes out.
@@ -250,7 +305,7 @@ impl Commander {
         for (position, id, epoch) in std::mem::take(&mut self.claimed) {
             let waits_too_long = self.records.get(&id).is_some_and(|record| {
                 let since = record.sent.map_or(now, |sent| sent.at);
-                record.command.safety && now.saturating_sub(since) >= longest
+                record.command().safety && now.saturating_sub(since) >= longest
             });
             if waits_too_long {
                 changes.extend(self.overtake(&id));
@@ -263,16 +318,16 @@ impl Commander {
     }
 
     fn overtake(&mut self, id: &CommandId) -> Vec<Change> {
-        let Some(Record { number, command, .. }) = self.records.get(id) else { return Vec::new() };
+        let Some(Record { number, asked: Asked { command, .. }, .. }) = self.records.get(id) else { return Vec::new() };
         let overtaken = self.live_of(&command.target.device).filter(|record| {
             let on_link = record.sent.is_some_and(|sent| sent.handed);
-            record.number < *number && record.command.target == command.target && !on_link
+            record.number < *number && record.command().target == command.target && !on_link
         });
         let refused = CommandState::Refused {
             code: Code::Unsafe.to_string(),
             reason: format!("command {id} for safety has overtaken it"),
         };
-        let overtaken = overtaken.map(|record| (record.command.id.clone(), refused.clone())).collect();
+        let overtaken = overtaken.map(|record| (record.command().id.clone(), refused.clone())).collect();
         self.change_all(overtaken)
     }
 
@@ -293,7 +348,7 @@ impl Commander {
 
     /// A device, or the link on its behalf, has answered; an answer by another device is none.
     pub(crate) fn answered(&mut self, device: &DeviceName, id: &CommandId, answer: Answer) -> Option<Change> {
-        if self.records.get(id)?.command.target.device != *device {
+        if self.records.get(id)?.command().target.device != *device {
             return None;
         }
         let state = match answer {
@@ -311,7 +366,7 @@ impl Commander {
     pub(crate) fn device_left(&mut self, device: &DeviceName, epoch: u64) -> Vec<Change> {
         let lost = self.live_of(device).filter_map(|record| {
             let sent = record.sent.filter(|sent| sent.epoch <= epoch)?;
-            Some((record.command.id.clone(), sent.handed))
+            Some((record.command().id.clone(), sent.handed))
         });
         let lost: Vec<_> = lost.collect();
         let changes = lost.into_iter().filter_map(|(id, handed)| match handed {
@@ -329,10 +384,10 @@ impl Commander {
                 let silent = *record.state.borrow() == CommandState::Sent;
                 (silent && now.saturating_sub(sent.at) >= ANSWER_WITHIN).then_some(CommandState::UNKNOWN)
             }
-            _ => (record.command.expires <= wall).then_some(CommandState::Expired),
+            _ => (record.command().expires <= wall).then_some(CommandState::Expired),
         };
         let records = self.live.values().filter_map(|id| self.records.get(id));
-        let due = records.filter_map(|record| Some((record.command.id.clone(), end(record)?))).collect();
+        let due = records.filter_map(|record| Some((record.command().id.clone(), end(record)?))).collect();
         self.change_all(due)
     }
 
@@ -347,14 +402,14 @@ impl Commander {
             },
         };
         let records = self.live.values().filter_map(|id| self.records.get(id));
-        let ends = records.map(|record| (record.command.id.clone(), end(record))).collect();
+        let ends = records.map(|record| (record.command().id.clone(), end(record))).collect();
         self.change_all(ends)
     }
 
     /// What is to be sent again before its device forgets it; `connected` says which devices are there.
     pub(crate) fn due_refreshes(&mut self, now: Duration, connected: impl Fn(&DeviceName) -> bool) -> Vec<Refresh> {
         let mut refreshes = std::mem::take(&mut self.refreshes);
-        let newer = |target: &SeriesName| self.live_of(&target.device).any(|record| record.command.target == *target);
+        let newer = |target: &SeriesName| self.live_of(&target.device).any(|record| record.command().target == *target);
         let due = refreshes.due(now, |target| connected(&target.device) && !newer(target));
         self.refreshes = refreshes;
         due
@@ -371,18 +426,24 @@ impl Commander {
 
     /// Moves a command on; one that has ended stays as it is.
     fn change(&mut self, id: &CommandId, state: CommandState) -> Option<Change> {
-        let record = self.records.get(id)?;
+        let record = self.records.get_mut(id)?;
         if record.state.borrow().is_final() {
             return None;
         }
+        if state.is_final() {
+            record.ended = self.wall;
+        }
         record.state.send_replace(state.clone());
-        let (command, sender) = (record.command.clone(), record.sender);
+        let (command, sender, source) = (record.command().clone(), record.sender, record.asked.origin.source);
         let change = Change { id: id.clone(), command, state, sender };
         if change.state.is_final() {
             let (number, sent) = (record.number, record.sent);
             self.note_standing(&change, sender, sent.map_or(Duration::ZERO, |sent| sent.at));
-            self.write(Entry::Ended(id.clone(), change.state.clone()));
-            self.end(id, number, &change.command.target.device);
+            if source != Source::Refresh {
+                self.listing.ended(&change.command.target, number, &change.state);
+            }
+            self.write(Entry::Ended(id.clone(), change.state.clone(), self.wall));
+            self.end(id, number, source, &change.command.target.device);
         }
         Some(change)
     }
@@ -401,7 +462,7 @@ impl Commander {
         }
     }
 
-    fn end(&mut self, id: &CommandId, number: u64, device: &DeviceName) {
+    fn end(&mut self, id: &CommandId, number: u64, source: Source, device: &DeviceName) {
         self.live.remove(&number);
         if let Some(numbers) = self.by_device.get_mut(device) {
             numbers.remove(&number);
@@ -409,18 +470,23 @@ impl Commander {
                 self.by_device.remove(device);
             }
         }
-        self.ended.push_back(id.clone());
-        if self.ended.len() > ENDED_MAX {
-            self.ended.pop_front().map(|oldest| self.records.remove(&oldest));
+        let forgotten = self.ended.push(id.clone(), source).and_then(|oldest| self.records.remove(&oldest));
+        if let Some(forgotten) = forgotten {
+            self.listing.forget(&forgotten.command().target.device, forgotten.number);
         }
     }
 }
 
 /// Whether a command wishes what one before did; asking again later moves the expiry, and only that. A lease without a fallback
-/// took that of its channel.
-fn is_same(before: &Command, asked: &Command) -> bool {
+/// took that of its channel. What control made of a wish is compared as it was wished.
+fn is_same(before: &Asked, asked: &Command) -> bool {
+    let Asked { command, origin } = before;
+    let (value, lease, fallback, safety) = match &origin.wish {
+        Some(wish) => (wish.value, wish.lease, wish.fallback, false),
+        None => (command.value, command.lease, command.fallback, command.safety),
+    };
     let bits = |value: f64| value.to_bits();
-    let same_fallback = asked.fallback.is_none_or(|fallback| before.fallback.map(bits) == Some(bits(fallback)));
-    let same_value = before.target == asked.target && bits(before.value) == bits(asked.value);
-    same_value && same_fallback && before.lease == asked.lease && before.safety == asked.safety
+    let same_fallback = asked.fallback.is_none_or(|asked| fallback.map(bits) == Some(bits(asked)));
+    let same_value = command.target == asked.target && bits(value) == bits(asked.value);
+    same_value && same_fallback && lease == asked.lease && safety == asked.safety
 }

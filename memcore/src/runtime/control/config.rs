@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::model_file::read_site_model;
 use crate::control::SiteModel;
@@ -16,7 +16,7 @@ const MODEL_FILE: &str = "control.toml";
 const LOG_BYTES_MIN: u64 = 1_000_000;
 
 /// The `[control]` section.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ControlConfig {
@@ -36,7 +36,7 @@ pub struct ControlConfig {
 }
 
 /// What becomes of the devices when control stops or is paused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnStop {
     /// Each holds what it was told until its lease ends, and goes to its fallback then: a server that is started again soon goes on

@@ -67,6 +67,13 @@ impl ServerHandle {
         self.control()?.remove_actor(name)
     }
 
+    /// The operator and the site that this server controls, where it controls one.
+    #[must_use]
+    pub fn controlled_site(&self) -> Option<(Name, Name)> {
+        let model = self.core.control.get()?.model.model();
+        Some((model.operator.clone(), model.site.clone()))
+    }
+
     /// How control is: what is measured and decided of every asset, who acts, what is wrong.
     ///
     /// # Errors

@@ -4,15 +4,14 @@
 //! keep an island alive. It is decided at once, so that the command that leaves is what control makes of it, and its answer is the
 //! device's. A command for safety is not decided about: it leaves as it is, and control lets the asset be for its lease.
 
-use std::collections::VecDeque;
-
 use super::actors::PERSON;
 use super::heart::Heart;
 use super::orders::Numbered;
 use super::steer::Control;
-use crate::control::{CheckedAsset, Order, Priority, Proposal, SetpointUnit, Target};
+use crate::control::{CheckedAsset, Priority, Proposal, SetpointUnit, Target};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Command, CommandId, Name, SeriesName, Span};
+use crate::model::{Command, Name, SeriesName, Span};
+use crate::runtime::commander::{Asked, Origin, Wish};
 use crate::runtime::commands::CommandTicket;
 use crate::runtime::core::Core;
 
@@ -25,59 +24,30 @@ const UNLEASED: Span = Span::from_seconds(3600);
 /// No wish stands for longer.
 const LONGEST: Span = Span::from_seconds(86_400);
 
-/// Commands that were taken over, known by their ids. Full-policy: the oldest is forgotten.
-const KNOWN: usize = 1024;
-
-/// Commands that were taken over, as they were asked for.
-#[derive(Debug, Default)]
-pub(crate) struct Overrides(VecDeque<Command>);
-
-impl Overrides {
-    /// Whether that command was taken over before.
-    fn knows(&self, command: &Command) -> Result<bool> {
-        let Some(before) = self.0.iter().find(|before| before.id == command.id) else { return Ok(false) };
-        let same = before.target == command.target && before.value == command.value && before.lease == command.lease;
-        if same && before.safety == command.safety {
-            return Ok(true);
-        }
-        let message = format!("command id {} was used for another command to {}", command.id, before.target);
-        Err(Error::new(ErrorKind::Conflict, message))
-    }
-
-    fn note(&mut self, command: Command) {
-        if self.0.len() >= KNOWN {
-            self.0.pop_front();
-        }
-        self.0.push_back(command);
-    }
-}
-
 impl Control {
     /// Takes over a command to a channel that control steers; none where it has no say in it.
     pub(crate) fn take_over(&self, core: &Core, command: &Command, by: &str) -> Result<Option<CommandTicket>> {
-        let mut overrides = self.overrides.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if overrides.knows(command)? {
-            return core.find_command(&command.id).map(Some);
-        }
         let assets = 0..self.model.assets().len();
         let Some(place) = assets.into_iter().find(|place| self.setpoint_of(*place) == Some(&command.target)) else {
             return Ok(None);
         };
+        let _one_at_a_time = self.overriding.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(before) = core.repeated(command)? {
+            return Ok(Some(before));
+        }
         let mut vetted = command.clone();
         core.vet(&mut vetted)?;
-        let ticket = match command.safety {
-            true => self.let_go_of(core, place, vetted, by)?,
-            false if self.heart_soon()?.paused.is_some() => return Ok(None),
-            false => self.wish_and_decide(core, place, &vetted, by)?,
-        };
-        overrides.note(command.clone());
-        Ok(Some(ticket))
+        match command.safety {
+            true => self.let_go_of(core, place, vetted, by).map(Some),
+            false if self.heart_soon()?.paused.is_some() => Ok(None),
+            false => self.wish_and_decide(core, place, &vetted, by).map(Some),
+        }
     }
 
     /// What is for safety leaves as it is; control gives no orders to the asset for a while.
     fn let_go_of(&self, core: &Core, place: usize, command: Command, by: &str) -> Result<CommandTicket> {
         let span = command.lease.unwrap_or(UNLEASED);
-        let ticket = core.issue_directly(command, by.to_owned())?;
+        let ticket = core.issue_directly(Asked::by(command, by.to_owned()))?;
         // Where a decision hangs, nothing is ordered that could undo it.
         let Ok(mut heart) = self.heart_soon() else { return Ok(ticket) };
         if heart.paused.is_some() {
@@ -107,11 +77,12 @@ impl Control {
         heart.noting.ordered(&model, &order, &command.id);
         let note = note(&heart, asset, place, power_w, span);
         drop(heart);
-        Ok(self.issue_own(core, command.id.clone(), order, by)?.with_note(note))
-    }
-
-    fn issue_own(&self, core: &Core, id: CommandId, order: Order, by: &str) -> Result<CommandTicket> {
-        self.desk.issue_now(core, Numbered { id, order }, by)
+        let Command { value, lease, fallback, .. } = *command;
+        let until = now.wall.saturating_add(span);
+        let wish = Some(Wish { value, lease, fallback, until });
+        let origin = Origin { by: by.to_owned(), wish, note: Some(note.clone()), ..Origin::default() };
+        let numbered = Numbered { id: command.id.clone(), order };
+        Ok(self.desk.issue_now(core, numbered, origin)?.with_note(note))
     }
 
     /// The channel of an asset's setpoint.

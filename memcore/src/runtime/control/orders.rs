@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::control::{CheckedModel, Order};
 use crate::error::{Error, Result};
 use crate::model::{Command, CommandId, CommandState, SeriesName, Span, Timestamp};
+use crate::runtime::commander::{Asked, Origin};
 use crate::runtime::commands::CommandTicket;
 use crate::runtime::core::Core;
 
@@ -91,13 +92,13 @@ impl Desk {
     }
 
     /// Issues an order now at somebody's wish, in the place of one that waits for the same channel.
-    pub(crate) fn issue_now(&self, core: &Core, numbered: Numbered, by: &str) -> Result<CommandTicket> {
+    pub(crate) fn issue_now(&self, core: &Core, numbered: Numbered, origin: Origin) -> Result<CommandTicket> {
         let mut places = self.places();
         let target = &numbered.order.target;
         let channel = places.channels.iter_mut().find(|channel| channel.target == *target);
         let channel = channel.ok_or_else(|| Error::not_found(format!("{target} takes no orders")))?;
         channel.waiting = None;
-        let ticket = core.issue_directly(numbered.command(core.clock.now()), by.to_owned())?;
+        let ticket = core.issue_directly(Asked { command: numbered.command(core.clock.now()), origin })?;
         channel.issued = Some(Issued { numbered, ticket: ticket.clone(), told: None });
         Ok(ticket)
     }

@@ -9,6 +9,7 @@ use crate::model::{CommandState, Name, Span, Timestamp};
 
 /// How control of a site is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct ControlStatus {
     /// When this was so.
@@ -48,6 +49,8 @@ pub struct ControlStatus {
 
 /// Since when and by whom control is paused. It stays so over a restart of the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "rest", schema(as = ControlPaused))]
 #[serde(deny_unknown_fields)]
 pub struct Paused {
     /// Since when.
@@ -58,6 +61,7 @@ pub struct Paused {
 
 /// The plan that is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
 pub struct PlanHeld {
     /// When it was made.
     pub made_us: Timestamp,
@@ -67,6 +71,7 @@ pub struct PlanHeld {
 
 /// How an asset is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct AssetStatus {
     /// What the site calls it.
@@ -101,6 +106,7 @@ pub struct AssetStatus {
 
 /// How an actor of the program's own is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct ActorStatus {
     /// What it is called.

@@ -66,7 +66,8 @@ pub(crate) struct Control {
     /// When it was last decided, by control's own clock, in µs; and whether it was said that this is too long ago.
     beaten: AtomicU64,
     hangs: AtomicBool,
-    pub(super) overrides: Mutex<super::manual::Overrides>,
+    /// One command to a channel that is steered is taken over at a time.
+    pub(super) overriding: Mutex<()>,
     _lock: SiteLock,
 }
 
@@ -107,7 +108,7 @@ impl Control {
             threads: Mutex::default(),
             beaten: AtomicU64::new(now.elapsed.as_micros() as u64),
             hangs: AtomicBool::new(false),
-            overrides: Mutex::default(),
+            overriding: Mutex::default(),
             _lock: lock,
         });
         let (opening, log_size) = (control.clone(), config.log_size);

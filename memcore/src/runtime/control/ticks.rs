@@ -95,6 +95,7 @@ impl TickTimes {
 
 /// How well ticks come on time. Percentiles are those of the last 4,096 ticks, the maximum that since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct TickStatus {
     /// Ticks since the start.
@@ -109,6 +110,8 @@ pub struct TickStatus {
 
 /// Durations, in µs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "rest", schema(as = TickDelays))]
 pub struct Delays {
     /// Half of them are shorter.
     pub p50_us: u32,

@@ -13,15 +13,15 @@
 
 use std::net::SocketAddr;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::adapters::hem::{BoardOptions, EndpointOptions, HemQuantity};
 use crate::error::{Error, Result};
-use crate::model::{DeviceName, Span, Unit};
+use crate::model::{DeviceName, Span, Unit, written};
 use crate::protocol::Bundle;
 
 /// The `[hem]` section.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct HemConfig {
@@ -49,7 +49,7 @@ impl HemConfig {
 }
 
 /// A board that the server polls.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct HemBoardConfig {
@@ -58,10 +58,10 @@ pub struct HemBoardConfig {
     /// Which device it is.
     pub device: DeviceName,
     /// From one round of questions to the next; 1 s.
-    #[serde(default = "second", deserialize_with = "span")]
+    #[serde(default = "second", deserialize_with = "span", serialize_with = "written::length::serialize")]
     pub every: Span,
     /// What it answers, by the names of its channels (`power`, `switch`, ...); found out without it.
-    #[serde(default, deserialize_with = "quantities")]
+    #[serde(skip_serializing, default, deserialize_with = "quantities")]
     pub quantities: Option<Vec<HemQuantity>>,
     /// The unit of its energy counters, which boards do not tell; Wh.
     #[serde(default = "watt_hour")]
@@ -82,7 +82,7 @@ impl HemBoardConfig {
 }
 
 /// The endpoint that answers apps on behalf of a device.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct HemServeConfig {

@@ -10,12 +10,12 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
 use super::peer::{Arrival, Fleet, Peer, Sending, WINDOW_ROWS};
-use super::process::cpu_time;
 use super::rows::{Messages, channels};
 use crate::client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::DeviceName;
 use crate::protocol::{Bundle, Encoding};
+use crate::runtime::process::cpu_time;
 
 /// What a crowd is to be: everything that a process of its own needs to know. It holds secrets: it travels through pipes.
 #[derive(Debug, Clone, Serialize, Deserialize)]

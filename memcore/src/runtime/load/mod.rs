@@ -6,7 +6,6 @@
 mod crew;
 mod crowd;
 mod peer;
-mod process;
 mod report;
 mod rows;
 mod stage;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use super::LoadOptions;
 use super::crowd::Plan;
 use super::report::ServerMemory;
-use super::{LoadOptions, process};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::create_private_folder;
 use crate::model::DeviceName;
@@ -15,6 +15,7 @@ use crate::protocol::{Bundle, Encoding};
 use crate::runtime::config::Config;
 use crate::runtime::identity::Enrolment;
 use crate::runtime::local_socket::LocalClient;
+use crate::runtime::process;
 
 /// How long a server may take to start.
 const START_WITHIN: Duration = Duration::from_secs(30);

@@ -21,6 +21,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/invitations/{invitation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a link is for. */
+        get: operations["show_invitation"];
+        put?: never;
+        /** Uses a link, once: signs in, with a password chosen where the link is for that. */
+        post: operations["accept_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -38,16 +56,2768 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/operators/{operator}/alarm-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules of the operator, those that come with memcore first. */
+        get: operations["list_alarm_rules"];
+        put?: never;
+        /** Makes a rule. */
+        post: operations["create_alarm_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/alarm-rules/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One rule. */
+        get: operations["show_alarm_rule"];
+        /** Changes a rule. */
+        put: operations["change_alarm_rule"];
+        post?: never;
+        /** Removes a rule; its alarms clear. */
+        delete: operations["remove_alarm_rule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/alarms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alarms of the operator, the newest first. */
+        get: operations["list_alarms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/alarms/{alarm}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One alarm. */
+        get: operations["show_alarm"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/alarms/{alarm}/acknowledgement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes note of an alarm: nobody is reminded of it any more. Once is enough; the first stands. */
+        post: operations["acknowledge_alarm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened at an operator's sites, the newest first.
+         * @description Events of the server itself are shown to those who may see all operators.
+         */
+        get: operations["list_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Live data as server-sent events: `hello` first, then what arrives, and a `beat` every five seconds. `reset` says that what came
+         *     behind the cursor is gone, `lost` that this reader was too slow for so much, `end` that it is over and why.
+         */
+        get: operations["live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/live/socket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Live data over a WebSocket: messages as `LiveMessage`, and `LiveRequest` from the client at any time. */
+        get: operations["live_socket"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who has a role at an operator. */
+        get: operations["list_members"];
+        put?: never;
+        /** Gives a user a role at an operator; one who is not known yet is invited. */
+        post: operations["invite_member"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/members/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes a member's role. */
+        put: operations["set_member"];
+        post?: never;
+        /** Takes a member's role at the operator away. */
+        delete: operations["remove_member"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/notifiers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The notifiers of the operator, and how they went. */
+        get: operations["list_notifiers"];
+        put?: never;
+        /** Makes a notifier. */
+        post: operations["create_notifier"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/notifiers/{notifier}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes a notifier. */
+        put: operations["change_notifier"];
+        post?: never;
+        /** Removes a notifier; rules that name it tell it no more. */
+        delete: operations["remove_notifier"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/notifiers/{notifier}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells a test message now, whatever the hour. */
+        post: operations["test_notifier"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/balance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The balance of a site, by day, month or any length. */
+        get: operations["balance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/chart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Series as a chart of so many pixels draws them. */
+        get: operations["chart"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The commands of a site, the newest first.
+         * @description What control orders by itself stands in its decision log and not here.
+         */
+        get: operations["list_commands"];
+        put?: never;
+        /**
+         * Sends a command to a channel.
+         * @description It is answered as soon as it is written down: follow it by its id. With an `Idempotency-Key`, asking again has no second effect, also
+         *     after the server was started again. Where control steers the channel, it makes a wish of it.
+         */
+        post: operations["send_command"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/commands/{command}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A command, now or once its state has changed. */
+        get: operations["show_command"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/control": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How control of the site is: what is measured and decided of every asset, who acts, what is wrong. */
+        get: operations["show_control"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/control/enabled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Pauses control, or lets it go on. */
+        put: operations["enable_control"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/control/model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The site model: what is controlled, circuits, limits, strategies, as in the site's file. */
+        get: operations["show_site_model"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/control/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The plan that is followed, beside what came. */
+        get: operations["show_current_plan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/control/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Wishes for a power of an asset, of a role or of a group, for a while.
+         * @description It is decided about with the next tick; what became of it stands in `proposals` of the status.
+         */
+        post: operations["propose"];
+        /** Takes wishes back, and lets go of what a person holds. */
+        delete: operations["withdraw_proposals"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is wrong with series, before anyone calculates with them. */
+        get: operations["findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/flow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where power flows now. */
+        get: operations["flow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The imports of a site. */
+        get: operations["imports"];
+        put?: never;
+        /** Takes a file in: the body is the file, of any format that `memcore import` reads. It answers when the file is received. */
+        post: operations["begin_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/imports/{import}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An import, and how far it is. */
+        get: operations["import"];
+        put?: never;
+        post?: never;
+        /** Ends an import. What it has written stays. */
+        delete: operations["cancel_import"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/latest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The latest reading of each series. */
+        get: operations["latest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/plan-comparison": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Plans that are kept, beside each other: costs by part, energy by asset, and what differs. */
+        get: operations["compare_plans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The plans that are kept, the newest first, without their steps. */
+        get: operations["list_plans"];
+        put?: never;
+        /**
+         * Solves a plan and keeps it.
+         * @description Nothing is commanded by it. That no plan keeps all limits is an answer too, with the status `infeasible` and an explanation.
+         */
+        post: operations["solve_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/plans/{plan}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A plan that is kept. */
+        get: operations["show_plan"];
+        put?: never;
+        post?: never;
+        /** Removes a plan. */
+        delete: operations["remove_plan"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/readings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rows of a range: samples, or buckets. */
+        get: operations["readings"];
+        put?: never;
+        /** Writes readings; durable when it answers. */
+        post: operations["write_readings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why an asset was as it was at a time. */
+        get: operations["explain_decision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is asking, and what they may. */
+        get: operations["show_session"];
+        put?: never;
+        /** Signs in with name and password; the answer sets the cookie of the session. */
+        post: operations["begin_session"];
+        /** Signs out. */
+        delete: operations["end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/methods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How one can sign in. */
+        get: operations["sign_in_methods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sends the browser to the provider of OpenID Connect. */
+        get: operations["begin_oidc"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the provider sends the browser back to; from here it goes on to the page, signed in or told why not. */
+        get: operations["finish_oidc"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes one's own password; every other session of one's own ends. */
+        put: operations["change_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own sessions. */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends one of one's own sessions. */
+        delete: operations["revoke_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own tokens. */
+        get: operations["list_tokens"];
+        put?: never;
+        /** Makes a token; its secret is in this answer and nowhere else. */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends one of one's own tokens. */
+        delete: operations["revoke_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All users. */
+        get: operations["list_users"];
+        put?: never;
+        /** Invites a user: the answer has a link to choose a password by. */
+        post: operations["invite_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A user. */
+        get: operations["show_user"];
+        put?: never;
+        post?: never;
+        /** Removes a user, with all sessions and tokens. */
+        delete: operations["remove_user"];
+        options?: never;
+        head?: never;
+        /** Changes a user. */
+        patch: operations["change_user"];
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Who has taken note. */
+        Acknowledgement: {
+            /**
+             * Format: int64
+             * @description When, in microseconds since the epoch.
+             */
+            at_us: number;
+            /** @description Who. */
+            by: string;
+            /** @description What they had to say. */
+            note?: string | null;
+        };
+        /** @description What is said on taking note of an alarm. */
+        AcknowledgementRequest: {
+            /**
+             * @description What there is to say, 1000 characters at most.
+             * @default null
+             */
+            note: string | null;
+        };
+        /** @description How an actor of the program's own is. */
+        ActorStatus: {
+            /**
+             * Format: int64
+             * @description How often it answered in time.
+             */
+            answered: number;
+            /**
+             * Format: int64
+             * @description How often it was asked.
+             */
+            asked: number;
+            /** @description Whether it is thinking now. */
+            busy: boolean;
+            /** @description What is wrong with it. */
+            fault?: string | null;
+            /** @description What it is called. */
+            name: components["schemas"]["Name"];
+            /**
+             * Format: int64
+             * @description How often it did not answer within its budget.
+             */
+            overran: number;
+            /**
+             * Format: int64
+             * @description Proposals of it that were refused.
+             */
+            refused: number;
+        };
+        /** @description What a rule has found at one subject. */
+        Alarm: {
+            acknowledged?: components["schemas"]["Acknowledgement"] | null;
+            /**
+             * Format: int64
+             * @description Since when it holds no longer.
+             */
+            cleared_us?: number | null;
+            /**
+             * Format: int64
+             * @description How often it was raised, without a calm between that makes the next one another alarm.
+             */
+            count: number;
+            /** @description Its id; later alarms have higher ones. */
+            id: string;
+            /** @description What it watches: `threshold`, `rate`, `stale`, `offline`, `balance`, `store_read_only` or `control_stalled`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description When it was raised last: it came and went.
+             */
+            last_raised_us: number;
+            /**
+             * Format: double
+             * @description What it was compared to, in `unit`.
+             */
+            limit?: number | null;
+            /** @description What was seen, for a person. */
+            message: string;
+            /** @description Whose it is. */
+            operator: string;
+            /**
+             * Format: int64
+             * @description When it was raised first, in microseconds since the epoch.
+             */
+            raised_us: number;
+            /** @description The rule that found it. */
+            rule: string;
+            /** @description What the rule was called then. */
+            rule_name: string;
+            /** @description How bad it is. */
+            severity: components["schemas"]["Severity"];
+            /** @description The site, where it is about one. */
+            site?: string | null;
+            /** @description How far it has come. */
+            state: components["schemas"]["AlarmState"];
+            /** @description What it is about: a series, a device, a site, or `server`. */
+            subject: string;
+            /** @description The unit of value and limit. */
+            unit?: string | null;
+            /**
+             * Format: double
+             * @description What was seen, in `unit`.
+             */
+            value?: number | null;
+        };
+        /** @description A page of alarms, the newest first. */
+        AlarmPage: {
+            items: components["schemas"]["Alarm"][];
+            /** @description Where the next page begins, where there is one. */
+            next?: string | null;
+        };
+        /** @description A rule of alarms. */
+        AlarmRule: components["schemas"]["RuleSettings"] & {
+            /** @description Whether it comes with memcore: it can be switched off and changed, not removed. */
+            built_in: boolean;
+            /** @description Its id. */
+            id: string;
+        };
+        /** @description A page of rules. */
+        AlarmRulePage: {
+            items: components["schemas"]["AlarmRule"][];
+            /** @description Where the next page begins, where there is one. */
+            next?: string | null;
+        };
+        /**
+         * @description How far an alarm has come.
+         * @enum {string}
+         */
+        AlarmState: "raised" | "acknowledged" | "cleared";
+        /** @description What an asset of a plan does. */
+        AssetPlan: {
+            /** @description The asset, as the site calls it. */
+            asset: string;
+            /**
+             * Format: double
+             * @description Energy that flows out of it, in Wh; export for the grid.
+             */
+            given_wh: number;
+            /** @description Its kind: `grid`, `pv`, `battery`, `ev`, `deferrable`, `heat_pump`, `genset`, `load`, `link`. */
+            kind: string;
+            /** @description Its mean power of each step, in W, positive into the asset; import for the grid. */
+            power_w: number[];
+            /** @description What it stores at the end of each step, 0..1 of its capacity; null for what stores nothing. */
+            soc?: number[] | null;
+            /**
+             * Format: double
+             * @description Energy that flows into it over the horizon, in Wh; import for the grid.
+             */
+            taken_wh: number;
+        };
+        /**
+         * @description What an asset is to the site.
+         * @enum {string}
+         */
+        AssetRole: "grid_meter" | "meter" | "pv" | "battery" | "charger" | "heat_pump" | "load" | "genset" | "switch";
+        /** @description How an asset is. */
+        AssetStatus: {
+            age_us?: components["schemas"]["Span"] | null;
+            /** @description What the site calls it. */
+            asset: components["schemas"]["Name"];
+            /**
+             * Format: double
+             * @description What was decided, in W; none for what is not controlled.
+             */
+            decided_w?: number | null;
+            /** @description Whether that still stands for the present. */
+            fresh: boolean;
+            held_until_us?: components["schemas"]["Timestamp"] | null;
+            /** @description What limited it, in the words of the site. */
+            limited_by?: string[];
+            /**
+             * Format: double
+             * @description Its power as it was last measured, in W.
+             */
+            measured_w?: number | null;
+            order?: components["schemas"]["CommandOutcome"] | null;
+            /** @description What it is to the site. */
+            role: components["schemas"]["AssetRole"];
+            /**
+             * Format: double
+             * @description Its state of charge, 0..1, where it has one and it is fresh.
+             */
+            soc?: number | null;
+            wish?: components["schemas"]["GrantedWish"] | null;
+        };
+        /** @description The balance of a site. */
+        BalanceAnswer: {
+            /** @description The currency of cost and revenue; null where no tariff is known. */
+            currency: string | null;
+            /**
+             * Format: int64
+             * @description Where it starts.
+             */
+            from_us: number;
+            /** @description Which series were read, and as what. */
+            parts: components["schemas"]["BalancePart"][];
+            /** @description One a bucket. */
+            rows: components["schemas"]["BalanceRow"][];
+            /**
+             * Format: int64
+             * @description Where it ends, exclusive.
+             */
+            to_us: number;
+            /** @description The whole time in one row. */
+            total: components["schemas"]["BalanceRow"];
+            /** @description The zone whose calendar the rows follow. */
+            zone: string;
+        };
+        /** @description A series of the balance. */
+        BalancePart: {
+            /** @description `grid`, `production`, `storage` or `load`. */
+            role: string;
+            /** @description Such as `home1.pv.power`. */
+            series: string;
+        };
+        /** @description The balance of some time. What is not measured counts nothing, and `coverage` says so; null is unknown. */
+        BalanceRow: {
+            /**
+             * Format: double
+             * @description Put into storage.
+             */
+            charged_wh: number | null;
+            /**
+             * Format: double
+             * @description Used.
+             */
+            consumed_wh: number | null;
+            /**
+             * Format: double
+             * @description What the import cost, by the tariff; of what is measured and has a price.
+             */
+            cost: number | null;
+            /**
+             * Format: double
+             * @description Which share of the time is measured, 0 to 1.
+             */
+            coverage: number;
+            /**
+             * Format: double
+             * @description Taken from storage.
+             */
+            discharged_wh: number | null;
+            /**
+             * Format: double
+             * @description Given to the grid.
+             */
+            export_wh: number | null;
+            /**
+             * Format: int64
+             * @description Where it starts.
+             */
+            from_us: number;
+            /**
+             * Format: double
+             * @description Taken from the grid.
+             */
+            import_wh: number | null;
+            /**
+             * Format: double
+             * @description Made on the site.
+             */
+            produced_wh: number | null;
+            /**
+             * Format: double
+             * @description What the export brought.
+             */
+            revenue: number | null;
+            /**
+             * Format: double
+             * @description Which share of what was made stayed on the site.
+             */
+            self_consumption: number | null;
+            /**
+             * Format: double
+             * @description Which share of what was used was not imported.
+             */
+            self_sufficiency: number | null;
+            /**
+             * Format: int64
+             * @description Where it ends, exclusive.
+             */
+            to_us: number;
+            /**
+             * Format: double
+             * @description What no device explains; null where no load is measured.
+             */
+            unexplained_wh: number | null;
+        };
+        /** @description A user who was changed. */
+        ChangedUser: {
+            /**
+             * Format: int64
+             * @description Until when the link is good, in microseconds since the epoch.
+             */
+            expires_us?: number | null;
+            /** @description The link to choose another password by, where one was asked for. */
+            link?: string | null;
+            /** @description The user. */
+            user: components["schemas"]["User"];
+        };
+        /** @description Names joined by dots: power, node3.power */
+        ChannelName: string;
+        /** @description A chart. */
+        ChartAnswer: {
+            /**
+             * Format: int64
+             * @description Where it starts.
+             */
+            from_us: number;
+            /** @description What it draws, in order of the names. */
+            series: components["schemas"]["ChartSeries"][];
+            /**
+             * Format: int64
+             * @description Where it ends, exclusive.
+             */
+            to_us: number;
+        };
+        /** @description A series of a chart. */
+        ChartSeries: {
+            /**
+             * Format: int64
+             * @description How long a column is, where these are columns.
+             */
+            column_us: number | null;
+            /** @description The highest of each column. */
+            max: (number | null)[] | null;
+            /** @description The mean of each column. */
+            mean: (number | null)[] | null;
+            /** @description The lowest of each column. */
+            min: (number | null)[] | null;
+            /** @description What is measured. */
+            quantity: string;
+            /** @description Whether the samples themselves are in `value`; otherwise each row is a column of pixels. */
+            raw: boolean;
+            /** @description Such as `home1.pv.power`. */
+            series: string;
+            /** @description Times of samples, or where each column that has samples starts. */
+            time_us: number[];
+            /** @description The unit of its values. */
+            unit: string;
+            /** @description The samples. */
+            value: (number | null)[] | null;
+        };
+        /** @description A command, and what became of it. */
+        Command: {
+            /** @description At whose wish. */
+            by: string;
+            /** @description Why it was refused, as a code. */
+            code?: string | null;
+            /** @description The device of the channel. */
+            device: components["schemas"]["Name"];
+            /** @description Whether nothing more will follow. */
+            ended: boolean;
+            ended_us?: components["schemas"]["Timestamp"] | null;
+            /** @description It is never delivered after this. */
+            expires_us: components["schemas"]["Timestamp"];
+            /**
+             * Format: double
+             * @description What holds after the lease.
+             */
+            fallback?: number | null;
+            /** @description Its identity. */
+            id: components["schemas"]["CommandId"];
+            /** @description When it was taken in. */
+            issued_us: components["schemas"]["Timestamp"];
+            lease_ends_us?: components["schemas"]["Timestamp"] | null;
+            lease_us?: components["schemas"]["Span"] | null;
+            /**
+             * Format: double
+             * @description What the device read back afterwards.
+             */
+            read_back?: number | null;
+            /** @description Why it was refused, for a person. */
+            reason?: string | null;
+            /** @description Minimum times and ramps do not hold it back. */
+            safety: boolean;
+            /** @description The channel. */
+            series: components["schemas"]["SeriesName"];
+            /** @description Whether it is the last that was done on its channel: what it says holds there, as far as the server knows. */
+            stands: boolean;
+            /** @description How far it is. */
+            state: components["schemas"]["CommandState"];
+            steered?: components["schemas"]["CommandSteered"] | null;
+            /** @description The unit of all values here; null where the channel is not known any more. */
+            unit?: string | null;
+            /**
+             * Format: double
+             * @description What was asked for, in `unit` and passive sign.
+             */
+            value: number;
+        };
+        /** @description What a channel shall do. */
+        CommandAsked: {
+            /** @description The channel within the site: `battery.power`. Either this or `series`. */
+            channel?: string | null;
+            /**
+             * Format: double
+             * @description What holds after the lease; that of the channel's rules unless told.
+             */
+            fallback?: number | null;
+            /**
+             * @description How long the value holds at the device unless it is commanded again: `15m`. Then the device goes to its fallback by itself.
+             *     Without one it holds as long as the channel's rules let it.
+             */
+            lease?: string | null;
+            /** @description For safety: minimum times and ramps do not hold it back. Only for 0 and the channel's declared fallback. */
+            safety?: boolean;
+            /** @description The channel in full: `home1.battery.power`. Either this or `channel`. */
+            series?: string | null;
+            /** @description The unit of value and fallback; the base unit of the channel's quantity unless told. */
+            unit?: string | null;
+            /**
+             * Format: double
+             * @description The value, in passive sign: -2 with the unit kW discharges a battery with 2 kW.
+             */
+            value: number;
+            /** @description How long it may wait for its device: `30s`; a minute unless told, a day at the most. */
+            within?: string | null;
+        };
+        /** @description 1 to 64 of A-Z a-z 0-9 _ - */
+        CommandId: string;
+        /** @description What became of a command. The last four are final. */
+        CommandOutcome: {
+            /** @enum {string} */
+            state: "queued";
+        } | {
+            /** @enum {string} */
+            state: "sent";
+        } | {
+            /** @enum {string} */
+            state: "accepted";
+        } | {
+            /**
+             * Format: double
+             * @description In the base unit of the channel's quantity and in passive sign.
+             */
+            read_back?: number | null;
+            /** @enum {string} */
+            state: "done";
+        } | {
+            /** @description A code of `docs/protocol.md`. */
+            code: string;
+            /** @description For a person. */
+            reason: string;
+            /** @enum {string} */
+            state: "refused";
+        } | {
+            /** @enum {string} */
+            state: "expired";
+        } | {
+            /**
+             * Format: double
+             * @description What the device read back, where it could still be asked; in the base unit of the channel's quantity and in passive
+             *     sign.
+             */
+            read_back?: number | null;
+            /** @enum {string} */
+            state: "unknown";
+        };
+        /**
+         * @description How far a command is.
+         * @enum {string}
+         */
+        CommandState: "queued" | "sent" | "accepted" | "done" | "refused" | "expired" | "unknown";
+        /** @description What control made of a command to a channel that it steers. */
+        CommandSteered: {
+            lease_us?: components["schemas"]["Span"] | null;
+            /** @description For how long the wish stands, and what limits it. */
+            note?: string | null;
+            /**
+             * Format: double
+             * @description What was ordered in its place, in the unit of the command.
+             */
+            ordered: number;
+        };
+        /**
+         * @description What kind of figure.
+         * @enum {string}
+         */
+        ComparedKind: "cost" | "energy";
+        /** @description A figure of all the plans. */
+        ComparedRow: {
+            /** @description Less that of the first plan. */
+            differences: (number | null)[];
+            /** @description What kind of figure. */
+            kind: components["schemas"]["ComparedKind"];
+            /** @description The asset or link; empty for the whole site. */
+            part: string;
+            /** @description Its unit: the currency, or `Wh`. */
+            unit: string;
+            /** @description Of each plan; null where it has none. */
+            values: (number | null)[];
+            /** @description Which figure: a cause of cost, or `total`; `taken`, `given`, `net`. */
+            what: string;
+        };
+        /** @description Whether control is to order. */
+        ControlEnabled: {
+            /** @description False pauses it: it orders nothing, leases end, and devices go to what is safe. It stays so over a restart. */
+            enabled: boolean;
+        };
+        /** @description Whether that changed anything. */
+        ControlEnabledNow: {
+            /** @description Whether it was otherwise before. */
+            changed: boolean;
+            /** @description Whether it orders now. */
+            enabled: boolean;
+        };
+        /** @description Since when and by whom control is paused. It stays so over a restart of the server. */
+        ControlPaused: {
+            /** @description By whom. */
+            by: string;
+            /** @description Since when. */
+            since_us: components["schemas"]["Timestamp"];
+        };
+        /** @description How control of a site is. */
+        ControlStatus: {
+            /** @description Actors of the program's own. */
+            actors: components["schemas"]["ActorStatus"][];
+            /** @description The assets, in the order of the model. */
+            assets: components["schemas"]["AssetStatus"][];
+            /** @description Whether it orders; false while it is paused. */
+            enabled: boolean;
+            /** @description What is not as it should be. */
+            faults: string[];
+            /** @description How long an order holds. */
+            lease_us: components["schemas"]["Span"];
+            /** @description The decision log. */
+            log: components["schemas"]["DecisionLogStatus"];
+            paused?: components["schemas"]["ControlPaused"] | null;
+            plan?: components["schemas"]["PlanHeld"] | null;
+            /** @description What became of every proposal in the last decision. */
+            proposals: components["schemas"]["ProposalOutcome"][];
+            /** @description The site. */
+            site: components["schemas"]["Name"];
+            /** @description How often it is decided. */
+            tick_us: components["schemas"]["Span"];
+            /** @description How well that is kept. */
+            ticks: components["schemas"]["TickStatus"];
+            /** @description When this was so. */
+            time_us: components["schemas"]["Timestamp"];
+            /** @description The time zone of its people. */
+            zone: string;
+        };
+        /** @description A name and a password. */
+        Credentials: {
+            /** @description The password. */
+            password: string;
+            /** @description The user's name. */
+            user: string;
+        };
+        /** @description The plan that is followed, beside what came. */
+        CurrentPlan: {
+            /** @description What each asset is to do, and did. */
+            assets: components["schemas"]["PlannedAsset"][];
+            /** @description The borders of its steps, one more than there are steps. */
+            borders_us: components["schemas"]["Timestamp"][];
+            /** @description The money of its prices. */
+            currency: string;
+            /** @description How far the site is from it in the step that now lies in. */
+            deviations: components["schemas"]["PlanDeviation"][];
+            /** @description When it was made. */
+            made_us: components["schemas"]["Timestamp"];
+            /** @description What was assumed for it. */
+            notices: string[];
+            /** @description The present. */
+            now_us: components["schemas"]["Timestamp"];
+            price?: components["schemas"]["PlannedPrices"] | null;
+            /** @description Why it was made. */
+            reason: string;
+            /** @description Until when it may be followed. */
+            valid_until_us: components["schemas"]["Timestamp"];
+        };
+        /** @description What was decided for an asset, by what, and why. */
+        Decision: {
+            /** @description Nothing has changed: it was only said again. */
+            again?: boolean;
+            answer?: components["schemas"]["CommandOutcome"] | null;
+            /** @description The asset. */
+            asset: components["schemas"]["Name"];
+            command?: components["schemas"]["CommandId"] | null;
+            /** @description What was not as it should be on the site. */
+            faults?: string[];
+            /**
+             * Format: double
+             * @description The most that was allowed, in W; none where nothing bounds it.
+             */
+            high_w?: number | null;
+            /** @description What was measured when it was decided: of the asset itself, of the grid connection and of the circuits above. */
+            inputs?: components["schemas"]["DecisionInput"][];
+            /** @description What limited it, in the order in which it did. */
+            limits?: components["schemas"]["DecisionLimit"][];
+            /**
+             * Format: double
+             * @description The least that was allowed, in W; none where nothing bounds it.
+             */
+            low_w?: number | null;
+            /**
+             * Format: double
+             * @description Its power, in W, passive sign.
+             */
+            power_w: number;
+            /** @description What it is to the site. */
+            role: components["schemas"]["AssetRole"];
+            /** @description The channel that takes the order. */
+            target: components["schemas"]["SeriesName"];
+            /** @description When. */
+            time_us: components["schemas"]["Timestamp"];
+            /**
+             * Format: double
+             * @description What the order said, in the base unit of its channel.
+             */
+            value?: number | null;
+            wish?: components["schemas"]["GrantedWish"] | null;
+        };
+        /** @description What became of an order. */
+        DecisionAnswer: components["schemas"]["CommandOutcome"] & {
+            /** @description The asset. */
+            asset: components["schemas"]["Name"];
+            /** @description The order, by its command's id. */
+            command: components["schemas"]["CommandId"];
+            /** @description When it was heard. */
+            time_us: components["schemas"]["Timestamp"];
+            /**
+             * Format: double
+             * @description What was ordered, in the base unit of the channel.
+             */
+            value: number;
+        };
+        /** @description A reading that a decision stood on. */
+        DecisionInput: {
+            /** @description How old it was. */
+            age_us: components["schemas"]["Span"];
+            /** @description The series. */
+            series: components["schemas"]["SeriesName"];
+            /**
+             * Format: double
+             * @description In the base unit of the series.
+             */
+            value: number;
+            /** @description What it is to control: `power`, `soc`, ... */
+            what: string;
+        };
+        /** @description A limit that changed a power. */
+        DecisionLimit: {
+            /** @description What limited, in the words of the site. */
+            by: string;
+            /**
+             * Format: double
+             * @description What was to be, in W.
+             */
+            from_w: number;
+            /**
+             * Format: double
+             * @description What it came to, in W.
+             */
+            to_w: number;
+        };
+        /** @description What the log says of itself. */
+        DecisionLogStatus: {
+            /**
+             * Format: int64
+             * @description Records that were dropped because the disk was too slow, or took none.
+             */
+            dropped: number;
+            /** @description Why the last ones could not be written. */
+            failing?: string | null;
+            /**
+             * Format: int64
+             * @description Records that were written since the start.
+             */
+            written: number;
+        };
+        /** @description Something that happened. Which of the fields are there depends on what it was. */
+        Event: {
+            channel?: components["schemas"]["ChannelName"] | null;
+            /** @description A code of the protocol, or of the device. */
+            code?: string | null;
+            command?: components["schemas"]["CommandId"] | null;
+            /** @description More of it, for a person. */
+            detail?: string | null;
+            device?: components["schemas"]["Name"] | null;
+            ends_us?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description The number of the session.
+             */
+            epoch?: number | null;
+            /**
+             * @description What: `connected`, `disconnected`, `rejected`, `command`, `refreshed`, `reported`, `quota`; of the server itself
+             *     `certificate_reloaded`, `certificate_refused`, `read_only`, `writable`, `control_stalled`, `control_recovered`.
+             */
+            event: string;
+            /**
+             * Format: int64
+             * @description Its number: a later one has a higher one.
+             */
+            id: number;
+            /**
+             * Format: double
+             * @description How many points a second the device may send.
+             */
+            points_per_s?: number | null;
+            /**
+             * Format: double
+             * @description What the device read back, in the base unit of the channel.
+             */
+            read_back?: number | null;
+            repeats?: components["schemas"]["CommandId"] | null;
+            site?: components["schemas"]["Name"] | null;
+            /** @description The command's new state. */
+            state?: string | null;
+            /** @description When, by the server's clock. */
+            time_us: components["schemas"]["Timestamp"];
+        };
+        /** @description Why an asset was as it was. */
+        Explanation: {
+            answered?: components["schemas"]["DecisionAnswer"] | null;
+            /** @description What was asked for. */
+            asked: string;
+            /** @description The time that was asked for. */
+            at_us: components["schemas"]["Timestamp"];
+            decided?: components["schemas"]["Decision"] | null;
+            /** @description All of it in a sentence or two, times in the zone of the site. */
+            sentence: string;
+            /** @description The same with bounds, order and inputs, line by line, as `memcore why` prints it. */
+            text: string[];
+        };
+        /** @description What the doctor found. */
+        Findings: {
+            /**
+             * Format: int64
+             * @description How many series were examined.
+             */
+            examined: number;
+            /** @description The worst first. */
+            findings: components["schemas"]["FoundFinding"][];
+            /**
+             * Format: int64
+             * @description Where the time starts that was examined.
+             */
+            from_us: number;
+            /**
+             * Format: int64
+             * @description Where it ends, exclusive.
+             */
+            to_us: number;
+        };
+        /** @description Where power flows now. */
+        Flow: {
+            /** @description Whether the power of every part is known, and none is stale. */
+            complete: boolean;
+            /** @description The parts of the site. */
+            nodes: components["schemas"]["FlowNode"][];
+            /**
+             * Format: int64
+             * @description The time of the server.
+             */
+            now_us: number;
+        };
+        /** @description A part of a site. */
+        FlowNode: {
+            /** @description What identifies it among the nodes. */
+            id: string;
+            /** @description What it is. */
+            kind: components["schemas"]["NodeKind"];
+            /**
+             * Format: double
+             * @description The limit that control holds it to, in W.
+             */
+            limit_w: number | null;
+            /** @description What the site calls it. */
+            name: string;
+            /**
+             * Format: double
+             * @description The power that flows into it, in W; null where it was never measured.
+             */
+            power_w: number | null;
+            /** @description The series of its power; null for what is calculated. */
+            series: string | null;
+            /**
+             * Format: double
+             * @description The state of charge, 0 to 1, where it has one.
+             */
+            soc: number | null;
+            /** @description Whether that is too long ago to stand for the present. */
+            stale: boolean;
+            /**
+             * Format: double
+             * @description What control wants of it, in W.
+             */
+            target_w: number | null;
+            /**
+             * Format: int64
+             * @description When it was measured.
+             */
+            time_us: number | null;
+        };
+        /** @description Something that the doctor found. */
+        FoundFinding: {
+            /**
+             * Format: double
+             * @description How sure the doctor is, 0 to 1.
+             */
+            confidence: number;
+            /**
+             * Format: int64
+             * @description How often it occurs.
+             */
+            count: number;
+            /** @description What to declare, a line each, such as `home1.pv.power sign = "generator"`. */
+            declare: string[];
+            /**
+             * Format: int64
+             * @description The earliest instant that it concerns.
+             */
+            from_us: number | null;
+            /** @description What it is, such as `gap` or `unit_slip`. */
+            kind: string;
+            /** @description What was seen, for people. */
+            message: string;
+            /** @description A picture of it, for those that are worse than notes. */
+            picture_svg: string | null;
+            /** @description What to do about what no declaration mends. */
+            repair: string | null;
+            /** @description Where, as rows of the series from one number to another, both included; at most a hundred ranges. */
+            rows: components["schemas"]["FoundRows"][];
+            /** @description The series that show it. */
+            series: string[];
+            /** @description `note`, `warning` or `fault`. */
+            severity: string;
+            /**
+             * Format: int64
+             * @description The latest.
+             */
+            to_us: number | null;
+        };
+        /** @description Rows of a series. */
+        FoundRows: {
+            /**
+             * Format: int64
+             * @description The first.
+             */
+            first: number;
+            /**
+             * Format: int64
+             * @description The last.
+             */
+            last: number;
+        };
+        /** @description The wish that an asset's power follows. */
+        GrantedWish: {
+            /** @description Whose. */
+            actor: components["schemas"]["Name"];
+            /**
+             * Format: double
+             * @description The power, in W.
+             */
+            power_w: number;
+            /** @description How urgent. */
+            priority: components["schemas"]["ProposalPriority"];
+            /** @description Why. */
+            reason: string;
+        };
         /** @description Whether the server is well. */
         Health: {
             /** @description `ok`. */
             status: string;
             /** @description The version of memcore. */
             version: string;
+        };
+        /** @description An import. */
+        Import: {
+            /**
+             * Format: int64
+             * @description When it was begun.
+             */
+            begun_us: number;
+            /** @description Who began it. */
+            by: string;
+            /**
+             * Format: int64
+             * @description How much of the file was received.
+             */
+            bytes: number;
+            /** @description Whether nothing is written. */
+            dry_run: boolean;
+            /**
+             * Format: int64
+             * @description When it ended.
+             */
+            ended_us: number | null;
+            /** @description What identifies it. */
+            id: string;
+            /** @description What the file is called. */
+            name: string;
+            /**
+             * Format: double
+             * @description Which part of the work is done, 0 to 1, where that is known.
+             */
+            part: number | null;
+            /**
+             * Format: int64
+             * @description Values among them.
+             */
+            points: number;
+            /** @description Why it failed. */
+            problem: string | null;
+            /** @description What was done, or with `dry_run` would be: as `memcore import --json` says it. */
+            report: Record<string, never> | null;
+            /**
+             * Format: int64
+             * @description Rows that were read.
+             */
+            rows: number;
+            /** @description How it stands. */
+            state: components["schemas"]["ImportState"];
+            /**
+             * Format: int64
+             * @description How large it is, as far as the client said.
+             */
+            total_bytes: number | null;
+        };
+        /** @description Imports of a site, the newest first. Those that ended are kept for a while, at most a hundred. */
+        ImportPage: {
+            /** @description The imports. */
+            items: components["schemas"]["Import"][];
+            /** @description Where to go on; null at the end. */
+            next: string | null;
+        };
+        /**
+         * @description How an import stands.
+         * @enum {string}
+         */
+        ImportState: "receiving" | "queued" | "running" | "done" | "failed" | "cancelled";
+        /** @description What a link is for. */
+        Invitation: {
+            /**
+             * Format: int64
+             * @description Until when it is good, in microseconds since the epoch.
+             */
+            expires_us: number;
+            /** @description What it is for. */
+            kind: components["schemas"]["InvitationKind"];
+            /** @description Whom it is for; `null` for the first user, who chooses a name. */
+            user?: string | null;
+        };
+        /** @description What one answers to a link. */
+        InvitationAnswer: {
+            /** @description The name to be shown. */
+            display_name?: string | null;
+            /** @description The password from now on, 12 characters at least; not with a link that signs in. */
+            password?: string | null;
+            /** @description The name to sign in with: of the first user only. */
+            user?: string | null;
+        };
+        /**
+         * @description What a link is for.
+         * @enum {string}
+         */
+        InvitationKind: "first" | "user" | "reset" | "sign_in";
+        /** @description Who was given a role. */
+        InvitedMember: {
+            /**
+             * Format: int64
+             * @description Until when the link is good, in microseconds since the epoch.
+             */
+            expires_us?: number | null;
+            /** @description The link to choose a password by, of one who was not known. */
+            link?: string | null;
+            /** @description The member. */
+            member: components["schemas"]["Member"];
+        };
+        /** @description A user who was invited. */
+        InvitedUser: {
+            /**
+             * Format: int64
+             * @description Until when the link is good, in microseconds since the epoch.
+             */
+            expires_us: number;
+            /** @description The link to choose a password by, good once. Hand it to nobody else. */
+            link: string;
+            /** @description The user. */
+            user: components["schemas"]["User"];
+        };
+        /** @description The latest reading of a series. */
+        LatestReading: {
+            /** @description Such as `home1.pv.power`. */
+            series: string;
+            /** @description Whether it is too old to stand for the present, by what the channel declares. */
+            stale: boolean;
+            /**
+             * Format: int64
+             * @description When it was measured.
+             */
+            time_us: number;
+            /** @description The unit of the value. */
+            unit: string;
+            /**
+             * Format: double
+             * @description What was measured, in passive sign; null for what is no number.
+             */
+            value: number | null;
+        };
+        /** @description The latest readings of a site. */
+        LatestReadings: {
+            /** @description In order of the names; a series without a reading is left out. */
+            items: components["schemas"]["LatestReading"][];
+            /**
+             * Format: int64
+             * @description The time of the server.
+             */
+            now_us: number;
+        };
+        /** @description A session of a browser. */
+        ListedSession: {
+            /** @description From which address it began. */
+            address?: string | null;
+            /** @description By which browser, as it said itself. */
+            agent?: string | null;
+            /**
+             * Format: int64
+             * @description When it began, in microseconds since the epoch.
+             */
+            begun_us: number;
+            /** @description Whether it is the one that asks. */
+            current: boolean;
+            /**
+             * Format: int64
+             * @description When it ends at the latest.
+             */
+            expires_us: number;
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description When it was last used, to about a minute.
+             */
+            last_seen_us: number;
+        };
+        /** @description A message of the WebSocket. */
+        LiveMessage: {
+            /** @description What it says, as the data of server-sent events. */
+            data: unknown;
+            /** @description The cursor behind it; null for what does not move it. */
+            id: string | null;
+            /** @description `hello`, `beat`, `reset`, `lost`, `end`, or a topic. */
+            topic: string;
+        };
+        /** @description What `readings` hold: those that arrived together, side by side. */
+        LiveReadings: {
+            /** @description Which series each is of. */
+            series: string[];
+            /** @description When each was measured. */
+            time_us: number[];
+            /** @description The values, in the base unit of their channel and in passive sign. */
+            value: (number | null)[];
+        };
+        /** @description Who has a role at an operator. */
+        Member: {
+            /** @description The name to be shown. */
+            display_name: string;
+            /** @description Whether it comes of a role at all operators, which is not changed here. */
+            everywhere: boolean;
+            /** @description The role. */
+            role: components["schemas"]["Role"];
+            /** @description The user's name. */
+            user: string;
+        };
+        /** @description A user to be given a role at an operator. */
+        MemberInvitation: {
+            /** @description The name to be shown, of one who is invited. */
+            display_name?: string | null;
+            /** @description The role. */
+            role: components["schemas"]["Role"];
+            /** @description The name to sign in with; one who is not known yet is invited. */
+            user: string;
+        };
+        /** @description A role to be given. */
+        MemberRole: {
+            /** @description The role. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description Members, by name. */
+        MembersPage: {
+            /** @description The members. */
+            items: components["schemas"]["Member"][];
+            /** @description Where the next page begins. */
+            next?: string | null;
+        };
+        /** @description 1 to 64 of A-Z a-z 0-9 _ - */
+        Name: string;
+        /** @description A new token. Its secret is shown here only. */
+        NewToken: {
+            /** @description What goes into `Authorization: Bearer ...`. */
+            secret: string;
+            /** @description The token. */
+            token: components["schemas"]["Token"];
+        };
+        /**
+         * @description What a node of the flow is.
+         * @enum {string}
+         */
+        NodeKind: "grid" | "pv" | "battery" | "ev" | "heat_pump" | "genset" | "load" | "unmeasured";
+        /** @description A notifier, and how it went. */
+        Notifier: components["schemas"]["Way"] & {
+            /** @description Whether it tells. */
+            enabled: boolean;
+            /** @description Its id. */
+            id: string;
+            /** @description Why it could not, since then. */
+            last_problem?: string | null;
+            /**
+             * Format: int64
+             * @description When it last told somebody, in microseconds since the epoch.
+             */
+            last_sent_us?: number | null;
+            /** @description What it is called. */
+            name: string;
+            /** @description How many messages wait to be told. */
+            waiting: number;
+        };
+        /** @description A page of notifiers. */
+        NotifierPage: {
+            items: components["schemas"]["Notifier"][];
+            /** @description Where the next page begins, where there is one. */
+            next?: string | null;
+        };
+        /** @description A notifier as it is said. */
+        NotifierSettings: {
+            /** @description Whether it tells. */
+            enabled?: boolean;
+            /** @enum {string} */
+            kind: "email";
+            /** @description What it is called: 1 to 120 characters. */
+            name: string;
+            /** @description To which addresses, 1 to 20. */
+            to: string[];
+        } | {
+            /** @description Whether it tells. */
+            enabled?: boolean;
+            /** @enum {string} */
+            kind: "webhook";
+            /** @description What it is called: 1 to 120 characters. */
+            name: string;
+            /** @description With what each message is signed, 16 to 256 characters: never answered. A change without one keeps it. */
+            secret?: string | null;
+            /** @description Where to: `https://...`. */
+            url: string;
+        };
+        /** @description Whether a notifier could tell. */
+        NotifierTrial: {
+            /** @description Why not. */
+            problem?: string | null;
+            sent: boolean;
+        };
+        /** @description Signing in by OpenID Connect. */
+        OidcMethod: {
+            /** @description What the provider is called. */
+            name: string;
+        };
+        /** @description Part of a list. */
+        Page_Command: {
+            /** @description The items, in the list's order. */
+            items: {
+                /** @description At whose wish. */
+                by: string;
+                /** @description Why it was refused, as a code. */
+                code?: string | null;
+                /** @description The device of the channel. */
+                device: components["schemas"]["Name"];
+                /** @description Whether nothing more will follow. */
+                ended: boolean;
+                ended_us?: components["schemas"]["Timestamp"] | null;
+                /** @description It is never delivered after this. */
+                expires_us: components["schemas"]["Timestamp"];
+                /**
+                 * Format: double
+                 * @description What holds after the lease.
+                 */
+                fallback?: number | null;
+                /** @description Its identity. */
+                id: components["schemas"]["CommandId"];
+                /** @description When it was taken in. */
+                issued_us: components["schemas"]["Timestamp"];
+                lease_ends_us?: components["schemas"]["Timestamp"] | null;
+                lease_us?: components["schemas"]["Span"] | null;
+                /**
+                 * Format: double
+                 * @description What the device read back afterwards.
+                 */
+                read_back?: number | null;
+                /** @description Why it was refused, for a person. */
+                reason?: string | null;
+                /** @description Minimum times and ramps do not hold it back. */
+                safety: boolean;
+                /** @description The channel. */
+                series: components["schemas"]["SeriesName"];
+                /** @description Whether it is the last that was done on its channel: what it says holds there, as far as the server knows. */
+                stands: boolean;
+                /** @description How far it is. */
+                state: components["schemas"]["CommandState"];
+                steered?: components["schemas"]["CommandSteered"] | null;
+                /** @description The unit of all values here; null where the channel is not known any more. */
+                unit?: string | null;
+                /**
+                 * Format: double
+                 * @description What was asked for, in `unit` and passive sign.
+                 */
+                value: number;
+            }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
+        };
+        /** @description Part of a list. */
+        Page_Event: {
+            /** @description The items, in the list's order. */
+            items: {
+                channel?: components["schemas"]["ChannelName"] | null;
+                /** @description A code of the protocol, or of the device. */
+                code?: string | null;
+                command?: components["schemas"]["CommandId"] | null;
+                /** @description More of it, for a person. */
+                detail?: string | null;
+                device?: components["schemas"]["Name"] | null;
+                ends_us?: components["schemas"]["Timestamp"] | null;
+                /**
+                 * Format: int64
+                 * @description The number of the session.
+                 */
+                epoch?: number | null;
+                /**
+                 * @description What: `connected`, `disconnected`, `rejected`, `command`, `refreshed`, `reported`, `quota`; of the server itself
+                 *     `certificate_reloaded`, `certificate_refused`, `read_only`, `writable`, `control_stalled`, `control_recovered`.
+                 */
+                event: string;
+                /**
+                 * Format: int64
+                 * @description Its number: a later one has a higher one.
+                 */
+                id: number;
+                /**
+                 * Format: double
+                 * @description How many points a second the device may send.
+                 */
+                points_per_s?: number | null;
+                /**
+                 * Format: double
+                 * @description What the device read back, in the base unit of the channel.
+                 */
+                read_back?: number | null;
+                repeats?: components["schemas"]["CommandId"] | null;
+                site?: components["schemas"]["Name"] | null;
+                /** @description The command's new state. */
+                state?: string | null;
+                /** @description When, by the server's clock. */
+                time_us: components["schemas"]["Timestamp"];
+            }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
+        };
+        /** @description Part of a list. */
+        Page_PlanSummary: {
+            /** @description The items, in the list's order. */
+            items: {
+                /**
+                 * Format: double
+                 * @description No plan can cost less than this.
+                 */
+                bound?: number | null;
+                /** @description By whom. */
+                by: string;
+                /**
+                 * Format: double
+                 * @description What it costs, in `currency`; null without a plan.
+                 */
+                cost?: number | null;
+                /** @description When it was made. */
+                created_us: components["schemas"]["Timestamp"];
+                /** @description The money of prices and costs. */
+                currency: string;
+                /** @description Which engine made it. */
+                engine?: string | null;
+                /** @description When its horizon begins. */
+                from_us: components["schemas"]["Timestamp"];
+                /**
+                 * Format: double
+                 * @description How much better a plan could be at most, as a share.
+                 */
+                gap?: number | null;
+                /** @description Its identity; null where it was not kept. */
+                id?: string | null;
+                /** @description What it is called. */
+                name: string;
+                /** @description How long it took to make. */
+                solve_us: components["schemas"]["Span"];
+                /** @description What became of the question. */
+                status: components["schemas"]["PlanStatus"];
+                /** @description How many steps it has. */
+                steps: number;
+                /** @description When its horizon ends. */
+                to_us: components["schemas"]["Timestamp"];
+            }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
+        };
+        /** @description A change of one's own password. */
+        PasswordChange: {
+            /** @description The password so far. */
+            current: string;
+            /** @description The one from now on: 12 characters at least. */
+            new: string;
+        };
+        /** @description A plan. */
+        Plan: components["schemas"]["PlanSummary"] & {
+            /** @description What each asset does. */
+            assets: components["schemas"]["AssetPlan"][];
+            /** @description The borders of its steps, one more than there are steps. */
+            borders_us: components["schemas"]["Timestamp"][];
+            /**
+             * Format: double
+             * @description Carbon emitted, in g.
+             */
+            carbon_g?: number | null;
+            /** @description What it costs, by asset and cause; causes that cost nothing are not listed. */
+            costs: components["schemas"]["PlanCost"][];
+            /** @description Why there is no plan, or how it came about. */
+            explanation?: string | null;
+            /** @description What was changed or assumed in the input. */
+            notices: string[];
+            /** @description What another kWh drawn at a bus costs in each step. */
+            prices: components["schemas"]["PlanPrice"][];
+            /** @description Wishes and soft limits that were not met. */
+            violations: string[];
+        };
+        /** @description A site that is to be planned. */
+        PlanAsked: {
+            /** @description The engine, one of `storage`, `modes`, `microlp`, `clarabel`, `highs`; the fastest exact one unless told. */
+            engine?: string | null;
+            /** @description When the horizon starts, in place of what the site says: an instant, `now` or `-24h`. */
+            from?: string | null;
+            /** @description Whether it is kept; true unless told. */
+            keep?: boolean;
+            /** @description What the plan is called, for people: 1 to 128 characters. */
+            name: string;
+            /**
+             * @description The site as in a site's file, in JSON. Either this or `text`. A profile may be a series of this site's history or a forecast of
+             *     it, `{ "series": "home1.load.power", "forecast": "weekday:4" }`; files and other stores are refused.
+             */
+            site?: Record<string, never> | null;
+            /** @description How long its steps are: `15m`. */
+            step?: string | null;
+            /**
+             * Format: int32
+             * @description How many steps it has.
+             */
+            steps?: number | null;
+            /** @description The site's file as text, TOML or JSON. Either this or `site`. */
+            text?: string | null;
+            /** @description How long a solver of programs may take: `10s`, unless told; a minute at the most. */
+            time_limit?: string | null;
+            /** @description When it ends. */
+            to?: string | null;
+            /** @description Take what came in place of forecasts. */
+            truth?: boolean;
+        };
+        /** @description Plans beside each other. */
+        PlanComparison: {
+            /** @description The money of costs; null where it is not the same in all. */
+            currency?: string | null;
+            /** @description The plans, in the order in which they were asked for. */
+            plans: components["schemas"]["PlanSummary"][];
+            /** @description What differs or not, a row each. */
+            rows: components["schemas"]["ComparedRow"][];
+        };
+        /** @description Money spent, or below zero earned. */
+        PlanCost: {
+            /**
+             * Format: double
+             * @description How much.
+             */
+            amount: number;
+            /** @description What for: `import`, `export`, `demand`, `wear`, ... */
+            cause: string;
+            /** @description The asset or link; empty for what belongs to none. */
+            part: string;
+        };
+        /** @description How far an asset is from its plan: what is, less what was planned. */
+        PlanDeviation: {
+            /** @description The asset. */
+            asset: components["schemas"]["Name"];
+            /**
+             * Format: double
+             * @description Of its mean power over the step so far, in W.
+             */
+            power_w?: number | null;
+            /** @description Since when: the start of the step. */
+            since_us: components["schemas"]["Timestamp"];
+            /**
+             * Format: double
+             * @description Of its state of charge.
+             */
+            soc?: number | null;
+            /** @description For how long. */
+            span_us: components["schemas"]["Span"];
+        };
+        /** @description The plan that is followed. */
+        PlanHeld: {
+            /** @description When it was made. */
+            made_us: components["schemas"]["Timestamp"];
+            /** @description Until when it may be followed. */
+            valid_until_us: components["schemas"]["Timestamp"];
+        };
+        /** @description What another kWh drawn at a bus costs. */
+        PlanPrice: {
+            /** @description The bus. */
+            bus: string;
+            /** @description In each step. */
+            per_kwh: number[];
+        };
+        /**
+         * @description What became of the question.
+         * @enum {string}
+         */
+        PlanStatus: "optimal" | "feasible" | "infeasible" | "undecided";
+        /** @description A plan without its steps. */
+        PlanSummary: {
+            /**
+             * Format: double
+             * @description No plan can cost less than this.
+             */
+            bound?: number | null;
+            /** @description By whom. */
+            by: string;
+            /**
+             * Format: double
+             * @description What it costs, in `currency`; null without a plan.
+             */
+            cost?: number | null;
+            /** @description When it was made. */
+            created_us: components["schemas"]["Timestamp"];
+            /** @description The money of prices and costs. */
+            currency: string;
+            /** @description Which engine made it. */
+            engine?: string | null;
+            /** @description When its horizon begins. */
+            from_us: components["schemas"]["Timestamp"];
+            /**
+             * Format: double
+             * @description How much better a plan could be at most, as a share.
+             */
+            gap?: number | null;
+            /** @description Its identity; null where it was not kept. */
+            id?: string | null;
+            /** @description What it is called. */
+            name: string;
+            /** @description How long it took to make. */
+            solve_us: components["schemas"]["Span"];
+            /** @description What became of the question. */
+            status: components["schemas"]["PlanStatus"];
+            /** @description How many steps it has. */
+            steps: number;
+            /** @description When its horizon ends. */
+            to_us: components["schemas"]["Timestamp"];
+        };
+        /** @description What an asset is to do. */
+        PlannedAsset: {
+            /** @description Its measured state of charge at the end of each step; null where it was not measured, and ahead. */
+            actual_soc?: (number | null)[] | null;
+            /** @description Its measured mean power of each step, of the one that now lies in so far; null where it was not measured, and ahead. */
+            actual_w: (number | null)[];
+            /** @description The asset. */
+            asset: components["schemas"]["Name"];
+            /** @description Its planned mean power of each step, in W, positive into the asset; import for the grid. */
+            power_w: number[];
+            /** @description What it is to the site. */
+            role: components["schemas"]["AssetRole"];
+            /** @description Its planned state of charge at the end of each step, 0..1; null for what stores nothing. */
+            soc?: number[] | null;
+        };
+        /** @description What energy costs. */
+        PlannedPrices: {
+            /** @description A kWh sold, in each step. */
+            export_per_kwh: number[];
+            /** @description A kWh bought, in each step. */
+            import_per_kwh: number[];
+        };
+        /** @description Why a request was not done. */
+        Problem: {
+            /** @description The stable code of the kind of error, such as `INVALID`. */
+            code: string;
+            /** @description What was wrong with this request, for a person: the field, the value and what was expected. */
+            detail: string;
+            /** @description The field of the request that is to blame, where it is one. */
+            field?: string | null;
+            /**
+             * Format: int32
+             * @description The status, as a number.
+             */
+            status: number;
+            /** @description What the status means, for a person. */
+            title: string;
+        };
+        /** @description A wish: a power, bounds, or both. Positive flows into the asset. */
+        ProposalAsked: {
+            actor?: components["schemas"]["Name"] | null;
+            /**
+             * Format: double
+             * @description The most power.
+             */
+            high?: number | null;
+            /**
+             * Format: double
+             * @description The least power.
+             */
+            low?: number | null;
+            /**
+             * Format: double
+             * @description The power, exactly; with bounds, the one that is preferred within them.
+             */
+            power?: number | null;
+            /**
+             * Format: int32
+             * @description From 1 to 100, the higher one comes first; 60 unless told.
+             */
+            priority?: number | null;
+            /** @description Why, for people; who asked stands before it. */
+            reason?: string | null;
+            /** @description For whom: an asset `battery`, all of a role `role:charger`, a group `group:garage`. */
+            target: string;
+            /** @description The unit of the powers: W unless told. */
+            unit?: string | null;
+            /** @description For how long it stands unless it is renewed: `15m`; a day at the most. It must be said: no wish is forgotten. */
+            valid_for: string;
+        };
+        /**
+         * Format: int64
+         * @description A proposal that was taken.
+         */
+        ProposalId: number;
+        /** @description A proposal with what became of it. */
+        ProposalOutcome: components["schemas"]["ProposalVerdict"] & {
+            /** @description Who wished. */
+            actor: components["schemas"]["Name"];
+            id?: components["schemas"]["ProposalId"] | null;
+            /** @description For whom. */
+            target: components["schemas"]["ProposalTarget"];
+        };
+        /**
+         * Format: int32
+         * @description How urgent a wish is, from 1 to 100: the higher one comes first. Safety stands above all.
+         */
+        ProposalPriority: number;
+        /** @description A wish that was taken in. */
+        ProposalTaken: {
+            /** @description In whose name. */
+            actor: components["schemas"]["Name"];
+            /** @description Its number in `proposals` of the status. */
+            id: components["schemas"]["ProposalId"];
+            /** @description For whom. */
+            target: string;
+            /** @description Until when it stands. */
+            until_us: components["schemas"]["Timestamp"];
+        };
+        /** @description For whom something is wished. */
+        ProposalTarget: {
+            /** @description An asset. */
+            asset: components["schemas"]["Name"];
+        } | {
+            /** @description All assets of a role, together. */
+            role: components["schemas"]["AssetRole"];
+        } | {
+            /** @description A group, together. */
+            group: components["schemas"]["Name"];
+        };
+        /** @description What became of a proposal in a decision. */
+        ProposalVerdict: {
+            /** @enum {string} */
+            outcome: "granted";
+        } | {
+            /** @description By whom or what. */
+            by: string;
+            /** @enum {string} */
+            outcome: "limited";
+            /**
+             * Format: double
+             * @description To what, in W.
+             */
+            to_w: number;
+        } | {
+            /** @description By whom or what. */
+            by: string;
+            /** @enum {string} */
+            outcome: "overridden";
+        } | {
+            /** @enum {string} */
+            outcome: "expired";
+        } | {
+            /** @enum {string} */
+            outcome: "refused";
+            /** @description Why, naming the field, its value and what was expected. */
+            reason: string;
+        };
+        /** @description When nobody is told, day for day: the alarm stands all the same, and who is to know is told at the end. */
+        QuietSettings: {
+            /** @description From that time of day on: `22:00`. */
+            from: string;
+            lets_through?: components["schemas"]["Severity"] | null;
+            /** @description Until that time of day, of the next day where it is not later: `07:00`. */
+            to: string;
+            /** @description By the clocks of that zone: `Europe/Berlin`. */
+            zone: string;
+        };
+        /** @description Readings of some series: a page of them. */
+        ReadingsPage: {
+            /** @description The length of the buckets. */
+            every: string | null;
+            /**
+             * Format: int64
+             * @description The first instant asked for, where there is one.
+             */
+            from_us: number | null;
+            /** @description Where to go on; null at the end. */
+            next: string | null;
+            /** @description Series with rows on this page, in order of their names. */
+            series: components["schemas"]["SeriesRows"][];
+            /**
+             * Format: int64
+             * @description Where the range ends, exclusive.
+             */
+            to_us: number | null;
+            /** @description The zone whose calendar they follow. */
+            zone: string | null;
+        };
+        /** @description Readings of one series. */
+        ReadingsWrite: {
+            /** @description Which: `pv.power` within the site, or in full. */
+            series: string;
+            /** @description When each value was measured, microseconds since the epoch. */
+            time_us: number[];
+            /** @description The unit of the values, in passive sign; that of the channel where it is registered, and needed where it is not. */
+            unit?: string | null;
+            /** @description The values; null where nothing was measured. */
+            value: (number | null)[];
+        };
+        /** @description What was written. */
+        ReadingsWritten: {
+            /**
+             * Format: int64
+             * @description Values that are stored now.
+             */
+            written: number;
+        };
+        /**
+         * @description What a person is at an operator; each includes those before it.
+         * @enum {string}
+         */
+        Role: "viewer" | "operator" | "engineer" | "admin";
+        /** @description A rule as it is said. */
+        RuleSettings: {
+            /** @description Whether it watches. */
+            enabled?: boolean;
+            /** @description What the rule is called, in lists and mails: 1 to 120 characters. */
+            name: string;
+            /** @description The notifiers that are told, by their ids. */
+            notify?: string[];
+            quiet?: components["schemas"]["QuietSettings"] | null;
+            /** @description How often they are told again while nobody has acknowledged: `1h`. */
+            remind?: string | null;
+            /** @description How bad it is when it holds. */
+            severity: components["schemas"]["Severity"];
+            /** @description What is watched. */
+            watch: components["schemas"]["WatchSettings"];
+        };
+        /**
+         * @description What a token may at most, whatever its owner may.
+         * @enum {string}
+         */
+        Scope: "read" | "command" | "configure" | "admin";
+        /** @description home1.battery.power; of another operator than local acme/home1.battery.power */
+        SeriesName: string;
+        /** @description Rows of a series. */
+        SeriesRows: {
+            /** @description One number a time in each column: `value` (and `quality`) of raw rows, otherwise one by the name of each aggregate. */
+            columns: {
+                [key: string]: (number | null)[];
+            };
+            /** @description What is measured. */
+            quantity: string;
+            /** @description Such as `home1.pv.power`. */
+            series: string;
+            /** @description Times of samples, or starts of buckets. */
+            time_us: number[];
+            /** @description The unit of its values. */
+            unit: string;
+            /** @description The unit of each column: of an integral of power it is `Wh`. */
+            units: {
+                [key: string]: string;
+            };
+        };
+        /** @description Who is asking, and what they may. */
+        Session: {
+            /** @description What must come back in `X-CSRF-Token` with every request that changes something; of a session only. */
+            csrf?: string | null;
+            /** @description The name to be shown. */
+            display_name: string;
+            /**
+             * Format: int64
+             * @description When it ends at the latest, in microseconds since the epoch; `null` where it does not end by itself.
+             */
+            expires_us?: number | null;
+            /** @description The role at each operator; at `*` for all of them. */
+            roles: {
+                [key: string]: components["schemas"]["Role"];
+            };
+            /** @description The user's name. */
+            user: string;
+            /** @description The version of memcore. */
+            version: string;
+            /** @description How the caller proved itself. */
+            via: components["schemas"]["SessionVia"];
+        };
+        /**
+         * @description How a caller proved itself.
+         * @enum {string}
+         */
+        SessionVia: "session" | "token" | "host";
+        /** @description Sessions, the latest first. */
+        SessionsPage: {
+            /** @description The sessions. */
+            items: components["schemas"]["ListedSession"][];
+            /** @description Where the next page begins. */
+            next?: string | null;
+        };
+        /**
+         * @description How bad it is.
+         * @enum {string}
+         */
+        Severity: "info" | "warning" | "critical";
+        /** @description How one can sign in here. */
+        SignInMethods: {
+            /** @description Whether there is no user yet: the link that the server printed makes the first. */
+            first_start: boolean;
+            oidc?: components["schemas"]["OidcMethod"] | null;
+            /** @description By name and password. */
+            password: boolean;
+        };
+        /**
+         * Format: int64
+         * @description A length of time in microseconds
+         */
+        Span: number;
+        /** @description Durations, in µs. */
+        TickDelays: {
+            /**
+             * Format: int32
+             * @description The longest.
+             */
+            max_us: number;
+            /**
+             * Format: int32
+             * @description Half of them are shorter.
+             */
+            p50_us: number;
+            /**
+             * Format: int32
+             * @description 99 of 100 are shorter.
+             */
+            p99_us: number;
+        };
+        /** @description How well ticks come on time. Percentiles are those of the last 4,096 ticks, the maximum that since the start. */
+        TickStatus: {
+            /**
+             * Format: int64
+             * @description Ticks since the start.
+             */
+            count: number;
+            /** @description How late ticks began. */
+            late: components["schemas"]["TickDelays"];
+            /**
+             * Format: int64
+             * @description Ticks that were skipped because the one before took too long, or the machine was busy.
+             */
+            missed: number;
+            /** @description How long they took. */
+            took: components["schemas"]["TickDelays"];
+        };
+        /**
+         * Format: int64
+         * @description An instant in microseconds since 1970-01-01T00:00:00Z
+         */
+        Timestamp: number;
+        /** @description An API token, without its secret. */
+        Token: {
+            /**
+             * Format: int64
+             * @description When it was made, in microseconds since the epoch.
+             */
+            created_us: number;
+            /**
+             * Format: int64
+             * @description When it ends; `null` for never.
+             */
+            expires_us?: number | null;
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description When it was last used, to about a minute.
+             */
+            last_used_us?: number | null;
+            /** @description What it was called. */
+            name: string;
+            /** @description At which operators; `null` for all where its owner has a role. */
+            operators?: string[] | null;
+            /** @description What it may at most, whatever its owner may. */
+            scopes: components["schemas"]["Scope"][];
+        };
+        /** @description A token that is wanted. */
+        TokenRequest: {
+            /** @description After how long it ends, such as `90d`; never, unless it is said. */
+            expires?: string | null;
+            /** @description What to call it: 1 to 64 characters. */
+            name: string;
+            /** @description At which operators; at all where its owner has a role, unless it is said. */
+            operators?: string[] | null;
+            /** @description What it may; `read` is always among it. */
+            scopes: components["schemas"]["Scope"][];
+        };
+        /** @description Tokens, the latest first. */
+        TokensPage: {
+            /** @description The tokens. */
+            items: components["schemas"]["Token"][];
+            /** @description Where the next page begins. */
+            next?: string | null;
+        };
+        /** @description A user. */
+        User: {
+            /**
+             * Format: int64
+             * @description When the user was made, in microseconds since the epoch.
+             */
+            created_us: number;
+            /** @description Whether the user is shut out. */
+            disabled: boolean;
+            /** @description The name to be shown. */
+            display_name: string;
+            /**
+             * Format: int64
+             * @description When the user was last seen, to about a minute.
+             */
+            last_seen_us?: number | null;
+            /** @description Whether the user signs in by OpenID Connect. */
+            oidc: boolean;
+            /** @description Whether the user has chosen a password. */
+            password: boolean;
+            /** @description The role at each operator; at `*` for all of them. */
+            roles: {
+                [key: string]: components["schemas"]["Role"];
+            };
+            /** @description The name that the user signs in with. */
+            user: string;
+        };
+        /** @description What is to change of a user; what is not said stays. */
+        UserChange: {
+            /** @description Whether the user is shut out; sessions end at once, and tokens are good for nothing meanwhile. */
+            disabled?: boolean | null;
+            /** @description The name to be shown. */
+            display_name?: string | null;
+            /** @description Makes a link to choose another password by; the password so far and all sessions end. */
+            reset?: boolean;
+            /** @description All roles from now on. */
+            roles?: {
+                [key: string]: components["schemas"]["Role"];
+            } | null;
+        };
+        /** @description A user to be invited. */
+        UserInvitation: {
+            /** @description The name to be shown; that to sign in with, unless it is said. */
+            display_name?: string | null;
+            /** @description The role at each operator; at `*` for all of them. */
+            roles?: {
+                [key: string]: components["schemas"]["Role"];
+            };
+            /** @description The name to sign in with: 1 to 64 of `a-z 0-9 . _ + @ -`, an address of e-mail as a rule. */
+            user: string;
+        };
+        /** @description Users, by name. */
+        UsersPage: {
+            /** @description The users. */
+            items: components["schemas"]["User"][];
+            /** @description Where the next page begins. */
+            next?: string | null;
+        };
+        /** @description What a rule watches. */
+        WatchSettings: {
+            /**
+             * Format: double
+             * @description Raised above that.
+             */
+            above?: number | null;
+            /**
+             * Format: double
+             * @description Raised below that.
+             */
+            below?: number | null;
+            /**
+             * Format: double
+             * @description How far back within the limit a value must come for the alarm to clear; at the limit itself without one.
+             */
+            clear_margin?: number | null;
+            /** @description How long it must be so, by the times of the readings: `5m`; at once without one. */
+            for?: string | null;
+            /** @enum {string} */
+            kind: "threshold";
+            /** @description Which series: `home1.*.power`. */
+            series: string;
+            /** @description The unit of the limits, `kW`; without one, the base unit of the series. */
+            unit?: string | null;
+        } | {
+            /**
+             * Format: double
+             * @description Raised where it falls by more than that in a minute.
+             */
+            falls_per_minute?: number | null;
+            /** @description How long it must be so: `5m`; at once without one. */
+            for?: string | null;
+            /** @enum {string} */
+            kind: "rate";
+            /**
+             * Format: double
+             * @description Raised where it rises by more than that in a minute.
+             */
+            rises_per_minute?: number | null;
+            /** @description Which series. */
+            series: string;
+            /** @description The unit of the limits, `kW` for kW a minute. */
+            unit?: string | null;
+        } | {
+            /** @description For how long: `15m`. */
+            after: string;
+            /** @enum {string} */
+            kind: "stale";
+            /** @description Which series. */
+            series: string;
+        } | {
+            /** @description For how long: `5m`. */
+            after: string;
+            /** @description Which devices: `home1.*`, or `*.*` for all of the operator. */
+            devices: string;
+            /** @enum {string} */
+            kind: "offline";
+        } | {
+            /**
+             * Format: double
+             * @description How much of it, in W: the mean over `for`, whichever its sign.
+             */
+            above_w: number;
+            /** @description Over how long: `15m`. */
+            for: string;
+            /** @enum {string} */
+            kind: "balance";
+            /** @description Which site. */
+            site: string;
+        } | {
+            /** @enum {string} */
+            kind: "store_read_only";
+        } | {
+            /** @enum {string} */
+            kind: "control_stalled";
+        };
+        /** @description How somebody is told. */
+        Way: {
+            /** @enum {string} */
+            kind: "email";
+            /** @description To which addresses. */
+            to: string[];
+        } | {
+            /** @enum {string} */
+            kind: "webhook";
+            /** @description Whether each message is signed. */
+            signed: boolean;
+            /** @description Where to. */
+            url: string;
+        };
+        /** @description What was taken back. */
+        Withdrawn: {
+            /** @description How many wishes stood, and assets were held. */
+            withdrawn: number;
         };
     };
     responses: never;
@@ -77,6 +2847,70 @@ export interface operations {
             };
         };
     };
+    show_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The secret of the link */
+                invitation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The secret of the link */
+                invitation: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationAnswer"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     description: {
         parameters: {
             query?: never;
@@ -92,6 +2926,2377 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
+                };
+            };
+        };
+    };
+    list_alarm_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Whose */
+                operator: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmRulePage"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_alarm_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Whose */
+                operator: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleSettings"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmRule"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_alarm_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Whose */
+                operator: string;
+                /** @description Its id */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmRule"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_alarm_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Whose */
+                operator: string;
+                /** @description Its id */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleSettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmRule"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_alarm_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Whose */
+                operator: string;
+                /** @description Its id */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_alarms: {
+        parameters: {
+            query?: {
+                /** @description Only those that have come so far. */
+                state?: components["schemas"]["AlarmState"];
+                /** @description Only those as bad as that. */
+                severity?: components["schemas"]["Severity"];
+                /** @description Only those of that site. */
+                site?: string;
+                /** @description The most of one page, 1 to 1000; 100 without it. */
+                limit?: number;
+                /** @description Where the page before ended. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Whose */
+                operator: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmPage"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_alarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Whose */
+                operator: string;
+                /** @description Its id */
+                alarm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alarm"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acknowledge_alarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Whose */
+                operator: string;
+                /** @description Its id */
+                alarm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcknowledgementRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alarm"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_events: {
+        parameters: {
+            query?: {
+                /** @description Of that site. */
+                site?: string;
+                /** @description Of that device, within its site: `battery`. Needs `site`. */
+                device?: string;
+                /** @description Of that kind; may be given several times. */
+                kind?: string[];
+                /** @description From then on. */
+                from?: string;
+                /** @description Before then. */
+                to?: string;
+                /** @description After the event of that number. */
+                since?: number;
+                /** @description How many at most: 1 to 1000, 100 unless told. */
+                limit?: number;
+                /** @description Where the page before said that this one begins. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Event"];
+                };
+            };
+            /** @description Not done, and why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    live: {
+        parameters: {
+            query?: {
+                /** @description Which topics, by commas: readings events commands control alarms. All without it. */
+                topics?: string;
+                /** @description Of readings and commands: which series, such as `home1.*.power`; several by commas. All without it. */
+                series?: string;
+                /** @description Only of this site. */
+                site?: string;
+                /** @description Go on behind this cursor; `Last-Event-ID` goes before it. */
+                resume?: string;
+            };
+            header?: {
+                /** @description Go on behind this cursor. */
+                "last-event-id"?: string | null;
+            };
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            5: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["LiveReadings"];
+                };
+            };
+        };
+    };
+    live_socket: {
+        parameters: {
+            query?: {
+                /** @description Which topics, by commas: readings events commands control alarms. All without it. */
+                topics?: string;
+                /** @description Of readings and commands: which series, such as `home1.*.power`; several by commas. All without it. */
+                series?: string;
+                /** @description Only of this site. */
+                site?: string;
+                /** @description Go on behind this cursor; `Last-Event-ID` goes before it. */
+                resume?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            5: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The connection is a WebSocket now. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveMessage"];
+                };
+            };
+        };
+    };
+    list_members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator */
+                operator: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MembersPage"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator */
+                operator: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemberInvitation"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitedMember"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator */
+                operator: string;
+                /** @description The user's name */
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemberRole"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator */
+                operator: string;
+                /** @description The user's name */
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_notifiers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Whose */
+                operator: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotifierPage"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_notifier: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Whose */
+                operator: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NotifierSettings"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notifier"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_notifier: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Whose */
+                operator: string;
+                /** @description Its id */
+                notifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NotifierSettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notifier"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_notifier: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Whose */
+                operator: string;
+                /** @description Its id */
+                notifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_notifier: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Whose */
+                operator: string;
+                /** @description Its id */
+                notifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotifierTrial"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    balance: {
+        parameters: {
+            query?: {
+                /** @description From this instant on: RFC 3339, microseconds since the epoch, or so long ago, `-7d`. The first sample without it. */
+                from?: string;
+                /** @description Before this instant, likewise. Behind the last sample without it. */
+                to?: string;
+                /** @description One row a bucket: `15m`, `1h`, `1d`, `1mo`; a day without it. */
+                every?: string;
+                /** @description The zone whose calendar the buckets follow; that of the site where it is controlled, otherwise UTC. */
+                zone?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            5: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BalanceAnswer"];
+                };
+            };
+        };
+    };
+    chart: {
+        parameters: {
+            query?: {
+                /** @description A selection within the site; several by commas. At most 64 series. */
+                series?: string;
+                /** @description From this instant on: RFC 3339, microseconds since the epoch, or so long ago, `-24h`. The first sample without it. */
+                from?: string;
+                /** @description Before this instant, likewise. Behind the last sample without it. */
+                to?: string;
+                /** @description How many columns of pixels: 4 to 10000; 800 without it. */
+                width?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            5: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChartAnswer"];
+                };
+            };
+        };
+    };
+    list_commands: {
+        parameters: {
+            query?: {
+                /** @description Channels by pattern, within the site or in full: `battery.power`, `home1.*.power`. */
+                series?: string;
+                /** @description In that state; may be given several times. */
+                state?: components["schemas"]["CommandState"][];
+                /** @description Issued then or later. */
+                since?: string;
+                /** @description How many at most: 1 to 1000, 100 unless told. */
+                limit?: number;
+                /** @description Where the page before said that this one begins. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of commands */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Command"];
+                };
+            };
+            /** @description Not done, and why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_command: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key again has no second effect */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommandAsked"];
+            };
+        };
+        responses: {
+            /** @description Taken in */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description It cannot be written down, or control hangs */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not done, and why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_command: {
+        parameters: {
+            query?: {
+                /** @description Answer only once its state is another one than `seen`, or after so long: `10s`, a minute at the most. At once unless told. */
+                wait?: string;
+                /** @description The state that is known already; the present one unless told. */
+                seen?: components["schemas"]["CommandState"];
+            };
+            header?: never;
+            path: {
+                /** @description The operator. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
+                /** @description The command's id. */
+                command: components["schemas"]["CommandId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The command */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description Not done, and why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_control: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How control is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ControlStatus"];
+                };
+            };
+            /** @description A decision hangs */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not done, and why; 404 where the site is not controlled */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enable_control: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ControlEnabled"];
+            };
+        };
+        responses: {
+            /** @description How it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ControlEnabledNow"];
+                };
+            };
+            /** @description It cannot be written down */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A decision hangs */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not done, and why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_site_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The site model */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Not done, and why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_current_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The plan that is followed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CurrentPlan"];
+                };
+            };
+            /** @description A decision hangs */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not done, and why; 404 where no plan is followed */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    propose: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key again has no second effect */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProposalAsked"];
+            };
+        };
+        responses: {
+            /** @description Taken in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalTaken"];
+                };
+            };
+            /** @description A decision hangs */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not done, and why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_proposals: {
+        parameters: {
+            query?: {
+                /** @description Whose; `person` unless told. */
+                actor?: string;
+                /** @description For whom, as it was proposed; all of the actor's unless told. */
+                target?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was taken back */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Withdrawn"];
+                };
+            };
+            /** @description A decision hangs */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not done, and why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    findings: {
+        parameters: {
+            query?: {
+                /** @description A selection within the site. All series without it: they are held against each other. */
+                series?: string;
+                /** @description From this instant on: RFC 3339, microseconds since the epoch, or so long ago, `-24h`; thirty days before `to` without it. */
+                from?: string;
+                /** @description Before this instant, likewise; now without it. At most 400 days lie between. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            5: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Findings"];
+                };
+            };
+        };
+    };
+    flow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            5: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Flow"];
+                };
+            };
+        };
+    };
+    imports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            5: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportPage"];
+                };
+            };
+        };
+    };
+    begin_import: {
+        parameters: {
+            query?: {
+                /** @description What the file is called, for people; at most 200 characters. */
+                name?: string;
+                /** @description Reads and checks everything, writes nothing, and says what is understood. */
+                dry_run?: boolean;
+                /** @description Whose channels the columns of a wide file are: a device of the site. */
+                device?: string;
+                /** @description The unit of all columns that say none: `kW`. */
+                unit?: string;
+                /** @description The zone of times without one, such as `Europe/Paris`. */
+                zone?: string;
+                /** @description Ends at the first row that cannot be read. */
+                strict?: boolean;
+                /** @description How such files are read, as the report of a dry run says: JSON or TOML. */
+                mapping?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            5: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+        };
+    };
+    import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+                /** @description The import. */
+                import: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            5: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+        };
+    };
+    cancel_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+                /** @description The import. */
+                import: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            5: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+        };
+    };
+    latest: {
+        parameters: {
+            query?: {
+                /** @description A pattern within the site, such as `*.power`; several by commas. All series without it. */
+                series?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            5: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LatestReadings"];
+                };
+            };
+        };
+    };
+    compare_plans: {
+        parameters: {
+            query: {
+                /** @description Ids of kept plans, 2 to 8, joined by commas. Differences are against the first. */
+                plans: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The comparison */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanComparison"];
+                };
+            };
+            /** @description Not done, and why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_plans: {
+        parameters: {
+            query?: {
+                /** @description How many at most: 1 to 1000, 100 unless told. */
+                limit?: number;
+                /** @description Where the page before said that this one begins. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of plans */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PlanSummary"];
+                };
+            };
+            /** @description Not done, and why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    solve_plan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key again has no second effect */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanAsked"];
+            };
+        };
+        responses: {
+            /** @description What became of the question */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description Not done, and why; 429 where too many are being solved */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
+                /** @description The plan's id. */
+                plan: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The plan */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description Not done, and why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
+                /** @description The plan's id. */
+                plan: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not done, and why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readings: {
+        parameters: {
+            query?: {
+                /** @description A selection within the site: `*.power`, `>{quantity=power}`. All series without it. */
+                series?: string;
+                /** @description From this instant on: RFC 3339, microseconds since the epoch, or so long ago, `-24h`. */
+                from?: string;
+                /** @description Before this instant, likewise. */
+                to?: string;
+                /** @description One row a bucket: `15m`, `1h`, `1d`, `1mo`. */
+                every?: string;
+                /**
+                 * @description What to say of each bucket, by commas: mean time_weighted_mean min max sum count first last integral increase coverage
+                 *     quality median p99. The mean without it.
+                 */
+                aggregate?: string;
+                /** @description The zone whose calendar the buckets follow, such as `Europe/Berlin`. */
+                zone?: string;
+                /** @description What becomes of buckets without a number: absent null previous linear. */
+                gaps?: string;
+                /** @description The longest silence over which a value holds, for what counts time: `15m`. */
+                max_gap?: string;
+                /** @description How a value goes over into the next, for what counts time: step trapezoid. */
+                rule?: string;
+                /** @description Only what was known at this instant. */
+                as_of?: string;
+                /** @description Whether a column `quality` stands beside raw values: 0 measured, 1 held, 2 estimated, 3 substituted, 4 invalid. */
+                quality?: boolean;
+                /** @description Of JSON: at most so many rows in all, 1 to 100000; 10000 without it. */
+                limit?: number;
+                /** @description Of JSON: where to go on, as `next` of the answer before says. */
+                cursor?: string;
+                /** @description `json`, `csv` or `arrow`; goes before what `Accept` says. */
+                format?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            5: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadingsPage"];
+                    "text/csv": string;
+                    "application/vnd.apache.arrow.stream": number[];
+                };
+            };
+        };
+    };
+    write_readings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadingsWrite"];
+            };
+        };
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            5: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadingsWritten"];
+                };
+            };
+        };
+    };
+    explain_decision: {
+        parameters: {
+            query?: {
+                /** @description An asset. Either this or `series`. */
+                asset?: string;
+                /** @description A series of an asset: `home1.battery.power`. Either this or `asset`. */
+                series?: string;
+                /**
+                 * @description When: as people of the site say it, `14:05` (the last one), `2026-06-21 14:05`; an instant with its zone, integer microseconds,
+                 *     `now`, or so long ago, `-10m`. Now unless told.
+                 */
+                at?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The decision that stood, in words and numbers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            /** @description Not done, and why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_in_methods: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInMethods"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_oidc: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            303: {
+                headers: {
+                    /** @description The provider */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finish_oidc: {
+        parameters: {
+            query?: {
+                /** @description The code to be exchanged. */
+                code?: string;
+                /** @description What ties the answer to the question. */
+                state?: string;
+                /** @description What the provider refused for. */
+                error?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            303: {
+                headers: {
+                    /** @description The page */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsPage"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the session */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokensPage"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the token */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsersPage"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserInvitation"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitedUser"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user's name */
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user's name */
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user's name */
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedUser"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

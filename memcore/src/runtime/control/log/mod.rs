@@ -28,6 +28,8 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 
 /// What the log says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "rest", schema(as = DecisionLogStatus))]
 #[non_exhaustive]
 pub struct LogStatus {
     /// Records that were written since the start.

@@ -58,6 +58,8 @@ pub enum ControlEvent {
 
 /// What was decided for an asset, by what, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "rest", schema(as = Decision))]
 #[non_exhaustive]
 pub struct Decided {
     /// When.
@@ -105,6 +107,8 @@ pub struct Decided {
 
 /// A limit that changed a power.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "rest", schema(as = DecisionLimit))]
 pub struct LimitedBy {
     /// What limited, in the words of the site.
     pub by: String,
@@ -116,6 +120,8 @@ pub struct LimitedBy {
 
 /// A reading that a decision stood on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "rest", schema(as = DecisionInput))]
 pub struct Input {
     /// The series.
     pub series: SeriesName,
@@ -130,6 +136,8 @@ pub struct Input {
 
 /// What became of an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "rest", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "rest", schema(as = DecisionAnswer))]
 pub struct Answered {
     /// When it was heard.
     #[serde(rename = "time_us")]

@@ -1,0 +1,69 @@
+//! The page and REST of a server: on a port of their own, or mounted into an application of the program.
+
+use memcore::rest::{Api, HttpServer};
+use memcore::{Config, Error, ErrorKind, Server};
+use napi_derive::napi;
+
+use crate::error::{Result, ToNode, to_node};
+use crate::router::NativeRouter;
+use crate::server::NativeServer;
+
+/// What is to be ended.
+pub(crate) struct Running {
+    pub(crate) http: Option<HttpServer>,
+    pub(crate) server: Server,
+}
+
+impl Running {
+    /// A server with HTTP around it; where that cannot be, the server is ended too.
+    pub(crate) async fn with_http(server: Server, config: Config) -> Result<Self> {
+        match Box::pin(memcore::rest::serve(server.handle(), config)).await {
+            Ok(http) => Ok(Self { http: Some(http), server }),
+            Err(error) => {
+                Box::pin(server.shutdown()).await.to_node()?;
+                Err(to_node(error))
+            }
+        }
+    }
+
+    /// Ends who asks, then what is asked.
+    pub(crate) async fn end(self) -> memcore::Result<()> {
+        if let Some(http) = self.http {
+            http.shutdown().await;
+        }
+        Box::pin(self.server.shutdown()).await
+    }
+}
+
+#[napi]
+impl NativeServer {
+    /// Where a browser finds the page, where HTTP is served.
+    #[napi(getter, catch_unwind)]
+    pub fn http_url(&self) -> Option<String> {
+        self.url.clone()
+    }
+
+    /// The link by which the first admin is made, while there is no user.
+    #[napi]
+    pub async fn first_link(&self) -> Result<Option<String>> {
+        match self.running.lock().await.as_ref() {
+            Some(Running { http: Some(http), .. }) => http.first_link().await.to_node(),
+            Some(_) => Ok(None),
+            None => Err(to_node(Error::new(ErrorKind::Closed, "the server was closed"))),
+        }
+    }
+
+    /// The API and the page, for requests of the program's own application.
+    #[napi]
+    pub async fn router(&self) -> Result<NativeRouter> {
+        let opened = async {
+            match self.running.lock().await.as_ref() {
+                Some(Running { http: Some(http), .. }) => Ok(http.api().clone()),
+                Some(_) => Api::open(self.handle.clone(), self.config.clone()).await,
+                None => Err(Error::new(ErrorKind::Closed, "the server was closed")),
+            }
+        };
+        let api = self.api.get_or_try_init(|| opened).await.to_node()?;
+        Ok(NativeRouter { router: api.router(), closed: self.closed.subscribe() })
+    }
+}

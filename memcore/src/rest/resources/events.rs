@@ -1,7 +1,0 @@
-//! Events: what happened.
-
-use crate::rest::api::Routes;
-
-pub(in crate::rest) fn routes(routes: Routes) -> Routes {
-    routes
-}

@@ -1,7 +1,0 @@
-//! Readings: the latest, ranges, aggregates, charts.
-
-use crate::rest::api::Routes;
-
-pub(in crate::rest) fn routes(routes: Routes) -> Routes {
-    routes
-}

@@ -1,0 +1,66 @@
+//! Readings: the latest, ranges, aggregates, charts.
+
+mod chart;
+mod csv;
+mod latest;
+mod page;
+mod rows;
+mod streamed;
+mod write;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use utoipa_axum::routes;
+
+use axum::http::StatusCode;
+
+use crate::error::{ErrorKind, Result};
+use crate::rest::access::Route;
+use crate::rest::api::{Api, Routes};
+use crate::rest::problem::Problem;
+
+/// Questions to the history that are answered at once. Full-policy: the next ones wait, as a request does.
+const AT_ONCE: usize = 8;
+
+/// What the room keeps between requests.
+#[derive(Debug)]
+pub(in crate::rest) struct Shared {
+    latest: latest::Asked,
+    turns: Semaphore,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self { latest: latest::Asked::default(), turns: Semaphore::new(AT_ONCE) }
+    }
+}
+
+pub(in crate::rest) fn routes(routes: Routes) -> Routes {
+    routes
+        .at(Route::Latest, routes!(latest::latest))
+        .at(Route::Readings, routes!(rows::readings))
+        .at(Route::ReadingsWrite, routes!(write::write_readings))
+        .at(Route::Chart, routes!(chart::chart))
+}
+
+/// A turn at the history.
+pub(in crate::rest) async fn turn(api: &Api) -> Result<SemaphorePermit<'_>, Problem> {
+    let closed = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Closed.code(), "the server shuts down");
+    api.inner.readings.turns.acquire().await.map_err(closed)
+}
+
+/// Reads the history on a thread where that may take time, in its turn.
+pub(in crate::rest) async fn read<T: Send + 'static>(
+    api: &Api,
+    read: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T, Problem> {
+    let _turn = turn(api).await?;
+    on_a_thread(read).await
+}
+
+pub(in crate::rest) async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T, Problem> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    let failed = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal.code(), "the work broke off");
+    Ok(ended.map_err(failed)??)
+}
