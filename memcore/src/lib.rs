@@ -59,7 +59,7 @@ pub use model::ProofKind;
 #[cfg(feature = "rest")]
 pub use runtime::{
     AccountsConfig, AlarmCounts, AlarmList, AlarmQuery, AlarmStats, AlarmUpdates, Alarms, AlarmsConfig, HttpConfig,
-    HttpTls, ProxyNetwork, RecordsConfig, SmtpConfig, SmtpTls,
+    HttpTls, OidcConfig, ProxyNetwork, RecordsConfig, SmtpConfig, SmtpTls,
 };
 #[cfg(feature = "gateway")]
 pub use runtime::{
