@@ -5,17 +5,23 @@
 
 mod access;
 mod api;
+mod connection;
 mod direct;
 mod document;
 mod extract;
+mod frame;
 mod guard;
+mod hosts;
 mod inventory;
+mod limits;
 mod listener;
 mod page;
 mod paging;
+mod passage;
 mod peer;
 mod place;
 mod problem;
+mod repeats;
 mod resources;
 mod schemas;
 mod staleness;
