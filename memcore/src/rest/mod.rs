@@ -13,7 +13,6 @@ mod listener;
 mod page;
 mod paging;
 mod peer;
-mod place;
 mod problem;
 mod resources;
 mod schemas;

@@ -20,6 +20,8 @@ use super::config::Config;
 use super::control::Control;
 use super::core::{Core, Counters, ServerStats};
 use super::embedded::Memcore;
+#[cfg(feature = "rest")]
+use super::events::EventKeeper;
 use super::identity::by_clock;
 use super::ingest::Ingest;
 use super::links::Links;
@@ -51,6 +53,9 @@ pub struct Server {
     ticking: [JoinHandle<()>; 2],
     /// Removed when it is dropped.
     local: Option<local_socket::LocalSocket>,
+    /// The history of events; it ends once the bus is closed.
+    #[cfg(feature = "rest")]
+    events: Option<EventKeeper>,
     #[cfg(feature = "adapters")]
     hem: Hem,
 }
@@ -132,6 +137,8 @@ impl Server {
             #[cfg(feature = "rest")]
             records,
         });
+        #[cfg(feature = "rest")]
+        let events = Some(EventKeeper::start(&core).await?);
         core.start_commands(writer, ends)?;
         let recorder = Some(start_recorder(&core).await?);
         let ticking = [tokio::spawn(tick(core.clone())), tokio::spawn(look_after_identity(core.clone()))];
@@ -141,6 +148,8 @@ impl Server {
             recorder,
             ticking,
             local: None,
+            #[cfg(feature = "rest")]
+            events,
             #[cfg(feature = "adapters")]
             hem: Hem::default(),
         };
@@ -264,7 +273,12 @@ impl Server {
             core.memcore.close()
         });
         #[cfg(feature = "rest")]
-        self.core.records.close().await;
+        {
+            if let Some(events) = self.events.take() {
+                events.end().await;
+            }
+            self.core.records.close().await;
+        }
         closed.await.map_err(|e| Error::new(ErrorKind::Internal, format!("closing the store failed: {e}")))?
     }
 }
