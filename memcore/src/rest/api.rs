@@ -14,8 +14,9 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use super::access::Route;
 use super::limits::Limits;
 use super::passage::{self, Post};
+use super::peer::Peer;
 use super::repeats::Repeats;
-use super::resources::{self, commands, imports, live, plans, readings};
+use super::resources::{self, commands, doctor, imports, live, plans, readings};
 use super::traffic::Traffic;
 use super::{document, frame, page};
 use crate::accounts::Accounts;
@@ -45,6 +46,7 @@ pub(super) struct Inner {
     /// Whether live views are to end.
     pub(super) ending: watch::Sender<bool>,
     pub(super) commands: commands::Shared,
+    pub(super) doctor: doctor::Shared,
     pub(super) imports: imports::Shared,
     pub(super) live: live::Shared,
     pub(super) plans: plans::Shared,
@@ -60,7 +62,8 @@ impl Api {
         let clock = server.clock();
         let started = clock.now();
         let limits = Limits::new(config.http.rate);
-        let accounts = Accounts::open(server.records().clone(), server.clock(), config.accounts.options()?).await?;
+        let options = config.accounts.options(config.http.public_url.as_deref())?;
+        let accounts = Accounts::open(server.records().clone(), server.clock(), options).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 server,
@@ -74,6 +77,7 @@ impl Api {
                 changing: tokio::sync::Mutex::new(()),
                 ending: watch::Sender::new(false),
                 commands: commands::Shared::default(),
+                doctor: doctor::Shared::default(),
                 imports: imports::Shared::default(),
                 live: live::Shared::default(),
                 plans: plans::Shared::default(),
@@ -92,22 +96,15 @@ impl Api {
         &self.inner.accounts
     }
 
-    /// Whether browsers come over TLS, so that cookies are sent by nothing else.
-    pub(super) fn secure(&self) -> bool {
-        let http = &self.inner.config.http;
-        let told = self.public_url().map(|url| url.starts_with("https://"));
-        told.unwrap_or_else(|| http.listen.is_some_and(|listen| http.is_tls(listen)))
-    }
-
-    /// Where people reach the page, where the configuration says so.
-    fn public_url(&self) -> Option<&str> {
-        let config = &self.inner.config;
-        config.http.public_url.as_deref().or(config.accounts.url.as_deref())
+    /// Whether a browser came over TLS, here or at a proxy before: then its cookies are sent by nothing else.
+    pub(super) fn secure(&self, peer: Peer) -> bool {
+        let url = self.inner.config.http.public_url.as_ref();
+        peer.secure || url.is_some_and(|url| url.starts_with("https://"))
     }
 
     /// A path of the page, in full where the configuration says where browsers find it.
     pub(super) fn page(&self, path: &str) -> String {
-        let url = self.public_url().unwrap_or_default();
+        let url = self.inner.config.http.public_url.as_deref().unwrap_or_default();
         format!("{}{path}", url.trim_end_matches('/'))
     }
 

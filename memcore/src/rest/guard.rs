@@ -10,6 +10,7 @@ use subtle::ConstantTimeEq;
 
 use super::access::{Access, Route};
 use super::api::Api;
+use super::peer::Peer;
 use super::problem::Problem;
 use crate::accounts::{Caller, Role, Via};
 use crate::model::Name;
@@ -99,7 +100,8 @@ pub(super) async fn who(api: &Api, request: &Parts) -> Result<Option<Arc<Caller>
             Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "the token is not known, or its time is over")
         });
     }
-    let caller = match cookie(&request.headers, session_cookie(api.secure())) {
+    let peer = request.extensions.get::<Peer>().copied().unwrap_or_default();
+    let caller = match cookie(&request.headers, session_cookie(api.secure(peer))) {
         Some(secret) => accounts.session(secret).await?,
         None => None,
     };

@@ -6,6 +6,7 @@
 mod access;
 mod api;
 mod connection;
+mod direct;
 mod document;
 mod extract;
 mod frame;
@@ -30,7 +31,9 @@ mod within;
 
 pub use access::{Access, Route, Topic};
 pub use api::Api;
+pub use direct::Direct;
 pub use document::openapi;
 pub use guard::HostCaller;
 pub use listener::{HttpServer, serve};
+pub use peer::Peer;
 pub use problem::Problem;

@@ -19,9 +19,6 @@ const IDLE_MIN: Span = Span::from_seconds(300);
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AccountsConfig {
-    /// Where browsers find the page, such as `https://energy.example`: links that are handed out begin with it, and a provider of
-    /// OpenID Connect sends browsers back to it. The address that the server listens on, or that a browser used, where it is absent.
-    pub url: Option<String>,
     /// After so long without a request a session ends: `12h`. At least `5m`.
     #[serde(deserialize_with = "span")]
     pub session_idle: Span,
@@ -41,7 +38,7 @@ pub struct AccountsConfig {
 impl Default for AccountsConfig {
     fn default() -> Self {
         let AccountsOptions { session_idle, session_longest, invitation, reset, .. } = AccountsOptions::default();
-        Self { url: None, session_idle, session_longest, invitation, reset, oidc: None }
+        Self { session_idle, session_longest, invitation, reset, oidc: None }
     }
 }
 
@@ -110,11 +107,11 @@ impl fmt::Debug for OidcConfig {
 }
 
 impl AccountsConfig {
-    /// What is meant, checked.
+    /// What is meant, checked; a provider of OpenID Connect sends browsers back to the page's `public_url`.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid), naming the key; [`Io`](crate::ErrorKind::Io) where the secret's file cannot be read.
-    pub(crate) fn options(&self) -> Result<AccountsOptions> {
+    pub(crate) fn options(&self, public_url: Option<&str>) -> Result<AccountsOptions> {
         let Self { session_idle, session_longest, invitation, reset, .. } = *self;
         if session_idle < IDLE_MIN {
             return Err(Error::invalid(format!("accounts.session_idle is {session_idle}, expected {IDLE_MIN} at least")));
@@ -124,11 +121,10 @@ impl AccountsConfig {
                 return Err(Error::invalid(format!("accounts.{key} is {value}, expected more than nothing")));
             }
         }
-        let url = self.url.as_deref().map(check_url).transpose()?;
-        let oidc = match (&self.oidc, url) {
+        let oidc = match (&self.oidc, public_url) {
             (None, _) => None,
             (Some(_), None) => {
-                let message = "accounts.url is missing: the provider of accounts.oidc sends browsers back to it";
+                let message = "http.public_url is missing: the provider of accounts.oidc sends browsers back to it";
                 return Err(Error::invalid(message));
             }
             (Some(oidc), Some(url)) => Some(oidc.options(url)?),
@@ -138,14 +134,6 @@ impl AccountsConfig {
         (options.invitation, options.reset, options.oidc) = (invitation, reset, oidc);
         Ok(options)
     }
-}
-
-fn check_url(url: &str) -> Result<&str> {
-    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
-    if host.is_empty() || host.starts_with('/') || url.contains(['#', '?', ' ']) {
-        return Err(Error::invalid(format!("accounts.url is {url:?}, expected an address such as https://energy.example")));
-    }
-    Ok(url.trim_end_matches('/'))
 }
 
 impl OidcConfig {

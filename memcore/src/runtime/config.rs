@@ -285,10 +285,12 @@ impl Config {
         config.gateway.device_rate()?;
         #[cfg(feature = "rest")]
         config.http.check()?;
+        #[cfg(feature = "rest")]
+        config.alarms.check()?;
         #[cfg(feature = "adapters")]
         config.hem.check()?;
         #[cfg(feature = "rest")]
-        config.accounts.options()?;
+        config.accounts.options(config.http.public_url.as_deref())?;
         Ok(config)
     }
 }

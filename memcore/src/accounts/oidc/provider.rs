@@ -96,10 +96,9 @@ pub(super) struct Provider {
 
 impl Provider {
     pub(super) fn new(options: &OidcOptions, clock: Arc<dyn Clock>) -> Result<Self> {
-        let address =
-            |key: &str, e: openidconnect::url::ParseError| Error::invalid(format!("accounts.{key} is no address: {e}"));
-        let issuer = IssuerUrl::new(options.issuer.clone()).map_err(|e| address("oidc.issuer", e))?;
-        let redirect = RedirectUrl::new(options.redirect.clone()).map_err(|e| address("url", e))?;
+        let address = |key: &str, e: openidconnect::url::ParseError| Error::invalid(format!("{key} is no address: {e}"));
+        let issuer = IssuerUrl::new(options.issuer.clone()).map_err(|e| address("accounts.oidc.issuer", e))?;
+        let redirect = RedirectUrl::new(options.redirect.clone()).map_err(|e| address("http.public_url", e))?;
         let (options, described) = (options.clone(), tokio::sync::Mutex::default());
         Ok(Self { options, issuer, redirect, http: http_client()?, clock, described })
     }

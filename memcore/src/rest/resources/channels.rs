@@ -159,7 +159,7 @@ struct ChannelPath {
     params(AtSite, ChannelsQuery),
     responses(
         (status = 200, body = Page<Channel>),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn list_channels(
@@ -188,7 +188,7 @@ async fn list_channels(
     tag = "channels", params(ChannelPath),
     responses(
         (status = 200, body = Channel),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn show_channel(State(api): State<Api>, Path(path): Path<ChannelPath>) -> Result<Json<Channel>, Problem> {

@@ -229,7 +229,7 @@ impl From<DevicePath> for DeviceName {
     params(AtSite, DevicesQuery),
     responses(
         (status = 200, body = Page<Device>),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn list_devices(
@@ -256,7 +256,7 @@ pub(super) fn contains(name: &str, part: Option<&str>) -> bool {
     params(DevicePath),
     responses(
         (status = 200, body = Device),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn show_device(State(api): State<Api>, Path(path): Path<DevicePath>) -> Result<Json<Device>, Problem> {
@@ -270,7 +270,7 @@ async fn show_device(State(api): State<Api>, Path(path): Path<DevicePath>) -> Re
     params(AtSite), request_body = NewDevice,
     responses(
         (status = 201, body = Handed),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -300,7 +300,7 @@ async fn enrol_device(
     tag = "devices", params(DevicePath), request_body = NewProof,
     responses(
         (status = 201, body = Handed),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -325,7 +325,7 @@ async fn rotate_device(
     params(DevicePath), request_body = DeviceChanges,
     responses(
         (status = 200, body = Device),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn change_device(
@@ -362,7 +362,7 @@ fn rate_of(changes: &DeviceChanges) -> Result<Option<PointRate>, Problem> {
     params(DevicePath),
     responses(
         (status = 204, description = "It is no longer enrolled."),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn revoke_device(

@@ -111,7 +111,7 @@ struct PageQuery {
     get, path = "/api/v1/operators", operation_id = "list_operators", tag = "sites", params(PageQuery),
     responses(
         (status = 200, body = Page<Operator>),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn list_operators(
@@ -159,7 +159,7 @@ fn operators(api: &Api, caller: &Caller) -> Vec<Operator> {
     params(AtOperator, PageQuery),
     responses(
         (status = 200, body = Page<Site>),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn list_sites(
@@ -183,7 +183,7 @@ fn sites(api: &Api, operator: &Name) -> Result<Vec<Site>, Problem> {
     get, path = "/api/v1/operators/{operator}/sites/{site}", operation_id = "show_site", tag = "sites", params(AtSite),
     responses(
         (status = 200, body = Site),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn show_site(State(api): State<Api>, Path(AtSite { operator, site }): Path<AtSite>) -> Result<Json<Site>, Problem> {

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -14,7 +13,9 @@ use crate::error::ErrorKind;
 use crate::model::{Name, Span, Timestamp};
 use crate::rest::access::Route;
 use crate::rest::api::{Api, Routes};
+use crate::rest::extract::{Json, Path};
 use crate::rest::guard::Asking;
+use crate::rest::paging::Page;
 use crate::rest::problem::Problem;
 use crate::rest::resources::session::own_id;
 use crate::runtime::Act;
@@ -43,15 +44,6 @@ struct Token {
     expires_us: Option<i64>,
     /// When it was last used, to about a minute.
     last_used_us: Option<i64>,
-}
-
-/// Tokens, the latest first.
-#[derive(Debug, Serialize, ToSchema)]
-struct TokensPage {
-    /// The tokens.
-    items: Vec<Token>,
-    /// Where the next page begins.
-    next: Option<String>,
 }
 
 /// A token that is wanted.
@@ -105,13 +97,13 @@ impl TryFrom<TokenRequest> for Wanted {
 
 /// One's own tokens.
 #[utoipa::path(get, path = "/api/v1/tokens", operation_id = "list_tokens", tag = "tokens", responses(
-    (status = 200, body = TokensPage),
+    (status = 200, body = Page<Token>),
     (status = "4XX", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn list_tokens(State(api): State<Api>, Asking(caller): Asking) -> Result<Json<TokensPage>, Problem> {
+async fn list_tokens(State(api): State<Api>, Asking(caller): Asking) -> Result<Json<Page<Token>>, Problem> {
     own_id(&caller)?;
     let tokens = api.accounts().tokens(Some(&caller.user)).await?;
-    Ok(Json(TokensPage { items: tokens.into_iter().map(Token::from).collect(), next: None }))
+    Ok(Json(Page { items: tokens.into_iter().map(Token::from).collect(), next: None }))
 }
 
 /// Makes a token; its secret is in this answer and nowhere else.

@@ -283,6 +283,47 @@ pub enum Act {
         /// Its id.
         token: String,
     },
+    /// Somebody took note of an alarm.
+    AlarmAcknowledged {
+        /// Whose.
+        operator: Name,
+        /// Which.
+        alarm: Name,
+    },
+    /// A rule of alarms was made or changed.
+    AlarmRuleSet {
+        /// Whose.
+        operator: Name,
+        /// Which.
+        rule: Name,
+        /// What it is called.
+        name: String,
+        /// Whether it watches.
+        enabled: bool,
+    },
+    /// A rule of alarms was removed.
+    AlarmRuleRemoved {
+        /// Whose.
+        operator: Name,
+        /// Which.
+        rule: Name,
+    },
+    /// A notifier was made or changed.
+    NotifierSet {
+        /// Whose.
+        operator: Name,
+        /// Which.
+        notifier: Name,
+        /// What it is called.
+        name: String,
+    },
+    /// A notifier was removed.
+    NotifierRemoved {
+        /// Whose.
+        operator: Name,
+        /// Which.
+        notifier: Name,
+    },
     /// What happened too often to be told one by one, since the last such line.
     Counted {
         /// Logins.
@@ -316,7 +357,7 @@ pub enum Act {
 
 impl Act {
     /// Every kind, as `kind` in the trail.
-    pub const KINDS: [&str; 32] = [
+    pub const KINDS: [&str; 37] = [
         "started",
         "stopped",
         "enrolled",
@@ -346,6 +387,11 @@ impl Act {
         "user_removed",
         "token_created",
         "token_revoked",
+        "alarm_acknowledged",
+        "alarm_rule_set",
+        "alarm_rule_removed",
+        "notifier_set",
+        "notifier_removed",
         "counted",
         "resumed",
         "disturbed",
@@ -384,6 +430,11 @@ impl Act {
             Self::UserRemoved { .. } => "user_removed",
             Self::TokenCreated { .. } => "token_created",
             Self::TokenRevoked { .. } => "token_revoked",
+            Self::AlarmAcknowledged { .. } => "alarm_acknowledged",
+            Self::AlarmRuleSet { .. } => "alarm_rule_set",
+            Self::AlarmRuleRemoved { .. } => "alarm_rule_removed",
+            Self::NotifierSet { .. } => "notifier_set",
+            Self::NotifierRemoved { .. } => "notifier_removed",
             Self::Counted { .. } => "counted",
             Self::Resumed { .. } => "resumed",
             Self::Disturbed { .. } => "disturbed",

@@ -1,7 +1,6 @@
 //! Links that were handed out: what they are for, and using them.
 
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 
 use super::shapes::{Invitation, InvitationAnswer, Session};
@@ -10,6 +9,7 @@ use super::{begun, leave};
 use crate::accounts::{Answer, LinkKind, UserName};
 use crate::error::{Error, ErrorKind};
 use crate::rest::api::Api;
+use crate::rest::extract::{Json, Path};
 use crate::rest::guard::Asking;
 use crate::rest::problem::Problem;
 use crate::runtime::Act;
@@ -42,13 +42,13 @@ pub(super) async fn accept_invitation(
     State(api): State<Api>,
     Path(secret): Path<String>,
     before: Option<Asking>,
-    From(from): From,
+    from: From,
     Json(answer): Json<InvitationAnswer>,
 ) -> Result<Response, Problem> {
     api.server().check_audit()?;
     let user = answer.user.as_deref().map(UserName::new).transpose().map_err(named)?;
     let answer = Answer { user, display_name: answer.display_name, password: answer.password };
-    let accepted = api.accounts().accept(&secret, &answer, &from).await.map_err(named)?;
+    let accepted = api.accounts().accept(&secret, &answer, &from.visitor).await.map_err(named)?;
     leave(&api, before).await;
     let user = accepted.session.user.to_string();
     if accepted.kind == LinkKind::First {

@@ -6,21 +6,22 @@ mod oidc;
 mod shapes;
 mod visitor;
 
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use utoipa_axum::routes;
 
 pub(super) use self::shapes::roles;
-use self::shapes::{Credentials, ListedSession, OidcMethod, PasswordChange, Session, SessionsPage, SignInMethods};
+use self::shapes::{Credentials, ListedSession, OidcMethod, PasswordChange, Session, SignInMethods};
 use self::visitor::From;
 use crate::accounts::{Caller, NewSession, SignIn, UserName, Via};
 use crate::error::{Error, ErrorKind};
 use crate::model::Timestamp;
 use crate::rest::access::Route;
 use crate::rest::api::{Api, Routes};
+use crate::rest::extract::{Json, Path};
 use crate::rest::guard::Asking;
+use crate::rest::paging::Page;
 use crate::rest::problem::Problem;
 use crate::runtime::Act;
 
@@ -60,17 +61,17 @@ async fn sign_in_methods(State(api): State<Api>) -> Result<Json<SignInMethods>, 
 async fn begin_session(
     State(api): State<Api>,
     before: Option<Asking>,
-    From(from): From,
+    from: From,
     Json(Credentials { user, password }): Json<Credentials>,
 ) -> Result<Response, Problem> {
-    match api.accounts().sign_in(&user, &password, &from).await? {
+    match api.accounts().sign_in(&user, &password, &from.visitor).await? {
         SignIn::Begun(session) => {
             leave(&api, before).await;
             begun(&api, session, "password", &from).await
         }
         SignIn::Refused { known } => {
             let (user, code) = (known.map(String::from), "credentials".to_owned());
-            api.server().say_by(None, Act::SignInRefused { user, code, from: from.address });
+            api.server().say_by(None, Act::SignInRefused { user, code, from: from.visitor.address });
             Err(Problem::new(StatusCode::UNAUTHORIZED, ErrorKind::Unauthorized.code(), "user or password is wrong"))
         }
         SignIn::Later(wait) => Ok(later(wait.as_secs() + 1)),
@@ -109,12 +110,12 @@ async fn show_session(State(api): State<Api>, Asking(caller): Asking) -> Result<
     (status = 204),
     (status = "4XX", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn end_session(State(api): State<Api>, asking: Asking) -> Result<Response, Problem> {
+async fn end_session(State(api): State<Api>, asking: Asking, from: From) -> Result<Response, Problem> {
     if !matches!(asking.0.via, Via::Session { .. }) {
         return Err(Problem::forbidden("this takes a session: a token is revoked, not signed out"));
     }
     leave(&api, Some(asking)).await;
-    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie::no_session(api.secure())?)]).into_response())
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie::no_session(from.secure)?)]).into_response())
 }
 
 /// Changes one's own password; every other session of one's own ends.
@@ -127,14 +128,14 @@ async fn end_session(State(api): State<Api>, asking: Asking) -> Result<Response,
 async fn change_password(
     State(api): State<Api>,
     Asking(caller): Asking,
-    From(from): From,
+    from: From,
     Json(PasswordChange { current, new }): Json<PasswordChange>,
 ) -> Result<StatusCode, Problem> {
     let Via::Session { id, .. } = &caller.via else {
         return Err(Problem::forbidden("this takes a session: a token cannot change its owner's password"));
     };
     api.server().check_audit()?;
-    let changed = api.accounts().change_password(&caller.user, &current, &new, &from, Some(id)).await;
+    let changed = api.accounts().change_password(&caller.user, &current, &new, &from.visitor, Some(id)).await;
     changed.map_err(|e| match e.kind() {
         // The session is good, so that this is not 401: no page is to take it for signed out.
         ErrorKind::Unauthorized => Problem::invalid("current", e.message()),
@@ -147,10 +148,10 @@ async fn change_password(
 
 /// One's own sessions.
 #[utoipa::path(get, path = "/api/v1/sessions", operation_id = "list_sessions", tag = "session", responses(
-    (status = 200, body = SessionsPage),
+    (status = 200, body = Page<ListedSession>),
     (status = "4XX", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn list_sessions(State(api): State<Api>, Asking(caller): Asking) -> Result<Json<SessionsPage>, Problem> {
+async fn list_sessions(State(api): State<Api>, Asking(caller): Asking) -> Result<Json<Page<ListedSession>>, Problem> {
     let own = own_id(&caller)?;
     let sessions = api.accounts().sessions(&caller.user).await?;
     let listed = sessions.into_iter().map(|session| ListedSession {
@@ -162,7 +163,7 @@ async fn list_sessions(State(api): State<Api>, Asking(caller): Asking) -> Result
         address: session.address,
         agent: session.agent,
     });
-    Ok(Json(SessionsPage { items: listed.collect(), next: None }))
+    Ok(Json(Page { items: listed.collect(), next: None }))
 }
 
 /// Ends one of one's own sessions.
@@ -205,7 +206,7 @@ async fn leave(api: &Api, before: Option<Asking>) {
 }
 
 /// The answer to whoever signed in.
-async fn begun(api: &Api, session: NewSession, method: &str, from: &crate::accounts::Visitor) -> Result<Response, Problem> {
+async fn begun(api: &Api, session: NewSession, method: &str, from: &From) -> Result<Response, Problem> {
     let cookie = said_begun(api, &session, method, from)?;
     let via = Via::Session { id: session.id, csrf: session.csrf.clone() };
     let grants = api.accounts().user(&session.user).await?.grants;
@@ -215,16 +216,11 @@ async fn begun(api: &Api, session: NewSession, method: &str, from: &crate::accou
 }
 
 /// Says in the audit trail who signed in; returns the cookie of the session.
-fn said_begun(
-    api: &Api,
-    session: &NewSession,
-    method: &str,
-    from: &crate::accounts::Visitor,
-) -> Result<HeaderValue, Error> {
-    let (user, id, from) = (session.user.to_string(), session.id.clone(), from.address);
+fn said_begun(api: &Api, session: &NewSession, method: &str, from: &From) -> Result<HeaderValue, Error> {
+    let (user, id, address) = (session.user.to_string(), session.id.clone(), from.visitor.address);
     let by = Some(format!("user {user}"));
-    api.server().say_by(by, Act::SignedIn { user, method: method.to_owned(), session: id, from });
-    cookie::of_session(&session.secret, session.lasts, api.secure())
+    api.server().say_by(by, Act::SignedIn { user, method: method.to_owned(), session: id, from: address });
+    cookie::of_session(&session.secret, session.lasts, from.secure)
 }
 
 async fn shown(api: &Api, caller: &Caller, csrf: Option<String>, expires: Option<Timestamp>) -> Result<Session, Problem> {

@@ -1,6 +1,6 @@
 //! Signing in by OpenID Connect: to the provider and back.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 
@@ -10,6 +10,7 @@ use super::{cookie, said_begun};
 use crate::accounts::{OidcRefusal, OidcSignIn};
 use crate::error::{Error, ErrorKind};
 use crate::rest::api::Api;
+use crate::rest::extract::Query;
 use crate::rest::guard;
 use crate::rest::problem::Problem;
 use crate::runtime::Act;
@@ -20,9 +21,9 @@ use crate::runtime::Act;
     (status = "4XX", body = Problem, content_type = "application/problem+json"),
     (status = 503, body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn begin_oidc(State(api): State<Api>) -> Result<Response, Problem> {
+pub(super) async fn begin_oidc(State(api): State<Api>, from: From) -> Result<Response, Problem> {
     let question = api.accounts().begin_oidc().await?;
-    let cookie = cookie::of_oidc(&question.secret, api.secure())?;
+    let cookie = cookie::of_oidc(&question.secret, from.secure)?;
     sent(&question.url, [cookie])
 }
 
@@ -35,15 +36,15 @@ pub(super) async fn begin_oidc(State(api): State<Api>) -> Result<Response, Probl
     ))]
 pub(super) async fn finish_oidc(
     State(api): State<Api>,
-    From(from): From,
+    from: From,
     headers: HeaderMap,
     Query(answer): Query<OidcAnswer>,
 ) -> Result<Response, Problem> {
-    let secure = api.secure();
+    let secure = from.secure;
     let secret = guard::cookie(&headers, cookie::oidc_cookie(secure)).unwrap_or_default();
     let became = match (&answer.code, &answer.state) {
         (Some(code), Some(state)) if answer.error.is_none() => {
-            api.accounts().finish_oidc(secret, code, state, &from).await?
+            api.accounts().finish_oidc(secret, code, state, &from.visitor).await?
         }
         _ if api.accounts().oidc_name().is_none() => {
             return Err(Problem::not_found("there is no provider of OpenID Connect here"));
@@ -57,7 +58,7 @@ pub(super) async fn finish_oidc(
         }
         OidcSignIn::Refused(refusal) => {
             let code = refusal.as_str();
-            api.server().say_by(None, Act::SignInRefused { user: None, code: code.into(), from: from.address });
+            api.server().say_by(None, Act::SignInRefused { user: None, code: code.into(), from: from.visitor.address });
             sent(&api.page(&format!("/#/sign-in?problem={code}")), [cookie::no_oidc(secure)?])
         }
     }

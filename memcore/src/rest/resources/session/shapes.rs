@@ -144,15 +144,6 @@ pub(super) struct ListedSession {
     pub(super) current: bool,
 }
 
-/// Sessions, the latest first.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SessionsPage {
-    /// The sessions.
-    pub(super) items: Vec<ListedSession>,
-    /// Where the next page begins.
-    pub(super) next: Option<String>,
-}
-
 impl From<LinkKind> for InvitationKind {
     fn from(kind: LinkKind) -> Self {
         match kind {

@@ -1,16 +1,17 @@
 //! Members of an operator, as its own admins set them.
 
-use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
-use super::shapes::{InvitedMember, Member, MemberInvitation, MemberRole, MembersPage};
+use super::shapes::{InvitedMember, Member, MemberInvitation, MemberRole};
 use super::{PageOf, found, handed_out, said, shown_name};
 use crate::accounts::{Grants, Role, UserName};
 use crate::error::ErrorKind;
 use crate::model::Name;
 use crate::rest::api::Api;
+use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
+use crate::rest::paging::Page;
 use crate::rest::problem::Problem;
 use crate::runtime::Act;
 
@@ -18,20 +19,17 @@ use crate::runtime::Act;
 #[utoipa::path(get, path = "/api/v1/operators/{operator}/members", operation_id = "list_members", tag = "users",
     params(("operator" = String, Path, description = "The operator"), PageOf),
     responses(
-        (status = 200, body = MembersPage),
+        (status = 200, body = Page<Member>),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn list_members(
     State(api): State<Api>,
     Path(operator): Path<Name>,
     Query(page): Query<PageOf>,
-) -> Result<Json<MembersPage>, Problem> {
-    let limit = page.limit()?;
-    let mut members = api.accounts().members(&operator, page.cursor.as_deref(), limit + 1).await?;
-    let more = members.len() > limit;
-    members.truncate(limit);
-    let next = members.last().filter(|_| more).map(|last| last.name.to_string());
-    Ok(Json(MembersPage { items: members.into_iter().map(Member::from).collect(), next }))
+) -> Result<Json<Page<Member>>, Problem> {
+    let paging = page.paging()?;
+    let members = api.accounts().members(&operator, paging.after.as_deref(), paging.limit + 1).await?;
+    Ok(Json(paging.page(members.into_iter().map(Member::from).collect(), |member| member.user.clone())))
 }
 
 /// Gives a user a role at an operator; one who is not known yet is invited.

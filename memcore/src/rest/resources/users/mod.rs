@@ -5,20 +5,21 @@ mod shapes;
 
 use std::collections::BTreeMap;
 
-use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
-use self::shapes::{ChangedUser, InvitedUser, User, UserChange, UserInvitation, UsersPage};
+use self::shapes::{ChangedUser, InvitedUser, User, UserChange, UserInvitation};
 use crate::accounts::{self, Grants, Invited, Role, UserName};
 use crate::error::{Error, ErrorKind};
 use crate::model::Timestamp;
 use crate::rest::access::Route;
 use crate::rest::api::{Api, Routes};
+use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
+use crate::rest::paging::{Page, Paging};
 use crate::rest::problem::Problem;
 use crate::runtime::Act;
 
@@ -42,32 +43,26 @@ pub(in crate::rest) fn routes(routes: Routes) -> Routes {
 pub(super) struct PageOf {
     /// How many at most: 1 to 1000, 100 unless it is said.
     #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
+    limit: Option<u32>,
     /// Where to go on: the `next` of the page before.
     cursor: Option<String>,
 }
 
 impl PageOf {
-    fn limit(&self) -> Result<usize, Problem> {
-        match self.limit.unwrap_or(100) {
-            limit @ 1..=1000 => Ok(limit),
-            other => Err(Problem::invalid("limit", format!("limit is {other}, expected 1 to 1000"))),
-        }
+    pub(super) fn paging(&self) -> Result<Paging<String>, Problem> {
+        Paging::new(self.limit, self.cursor.as_deref())
     }
 }
 
 /// All users.
 #[utoipa::path(get, path = "/api/v1/users", operation_id = "list_users", tag = "users", params(PageOf), responses(
-    (status = 200, body = UsersPage),
+    (status = 200, body = Page<User>),
     (status = "4XX", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn list_users(State(api): State<Api>, Query(page): Query<PageOf>) -> Result<Json<UsersPage>, Problem> {
-    let limit = page.limit()?;
-    let mut users = api.accounts().users(page.cursor.as_deref(), limit + 1).await?;
-    let more = users.len() > limit;
-    users.truncate(limit);
-    let next = users.last().filter(|_| more).map(|last| last.name.to_string());
-    Ok(Json(UsersPage { items: users.into_iter().map(User::from).collect(), next }))
+async fn list_users(State(api): State<Api>, Query(page): Query<PageOf>) -> Result<Json<Page<User>>, Problem> {
+    let paging = page.paging()?;
+    let users = api.accounts().users(paging.after.as_deref(), paging.limit + 1).await?;
+    Ok(Json(paging.page(users.into_iter().map(User::from).collect(), |user| user.user.clone())))
 }
 
 /// Invites a user: the answer has a link to choose a password by.

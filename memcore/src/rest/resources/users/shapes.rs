@@ -30,15 +30,6 @@ pub(super) struct User {
     pub(super) last_seen_us: Option<i64>,
 }
 
-/// Users, by name.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct UsersPage {
-    /// The users.
-    pub(super) items: Vec<User>,
-    /// Where the next page begins.
-    pub(super) next: Option<String>,
-}
-
 /// A user to be invited.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -100,15 +91,6 @@ pub(super) struct Member {
     pub(super) role: Role,
     /// Whether it comes of a role at all operators, which is not changed here.
     pub(super) everywhere: bool,
-}
-
-/// Members, by name.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct MembersPage {
-    /// The members.
-    pub(super) items: Vec<Member>,
-    /// Where the next page begins.
-    pub(super) next: Option<String>,
 }
 
 /// A user to be given a role at an operator.
