@@ -114,7 +114,7 @@ impl Demo {
             config.http.listen = Some(SocketAddr::new(listen.ip(), 0));
         }
         let page = Box::pin(crate::rest::serve(handle.clone(), config)).await?;
-        let link = page.first_link().await?.unwrap_or_else(|| page.url());
+        let link = page.sign_in_link("demo").await?;
         if !self.json {
             format::note(&format!("memcore demo: the page is at {link}"));
         }

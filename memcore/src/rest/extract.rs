@@ -15,9 +15,6 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 
-/// The largest body, in bytes, of a route that says no other size.
-pub(super) const BODY_BYTES: usize = 1 << 20;
-
 /// How long a body that is taken as a whole may be on its way.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 
@@ -98,7 +95,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// A body as a whole, within its size and in time.
+/// A body as a whole, in time and within its size: two megabytes (axum's own limit) where a route says no other.
 pub(super) async fn whole(request: Request) -> Result<Bytes, Problem> {
     let taken = request.extract::<Bytes, _>();
     let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "TIMEOUT", "the body did not arrive within 30 s");

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use super::api::Api;
 use super::connection::{self, Shared};
 use super::hosts::Hosts;
+use crate::accounts::{Grants, Role, UserName};
 use crate::error::{Error, Result};
 use crate::runtime::{Config, ServerHandle};
 
@@ -124,6 +125,15 @@ impl HttpServer {
     /// As the records.
     pub async fn first_link(&self) -> Result<Option<String>> {
         Ok(self.api.accounts().first_link().await?.map(|invited| invited.at(&self.url())))
+    }
+
+    /// A link, good once, by which an admin of everything signs in without a password; made under that name where there is none yet.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for what is no name, and as the records.
+    pub async fn sign_in_link(&self, user: &str) -> Result<String> {
+        let (user, grants) = (UserName::new(user)?, Grants::of_all(Role::Admin));
+        Ok(self.api.accounts().sign_in_link(&user, Some(&grants)).await?.at(&self.url))
     }
 
     /// What is served.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
+use super::energy::power_roles;
 use crate::accounts::{Caller, Role};
 use crate::energy::Role as Part;
 use crate::model::{Name, Pattern, Timestamp};
@@ -18,6 +19,7 @@ use crate::rest::inventory::Known;
 use crate::rest::paging::{Page, Paging};
 use crate::rest::place::{AtOperator, AtSite};
 use crate::rest::problem::Problem;
+use crate::rest::within::Place;
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {
     routes
@@ -46,9 +48,9 @@ struct Operator {
 /// How many alarms are raised and not acknowledged, by severity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 struct AlarmCounts {
-    critical: u64,
-    warning: u64,
-    info: u64,
+    critical: usize,
+    warning: usize,
+    info: usize,
 }
 
 /// A site.
@@ -143,11 +145,11 @@ fn operators(api: &Api, caller: &Caller) -> Vec<Operator> {
         let count = |part: fn(&(usize, usize)) -> usize| sites.values().map(part).sum();
         Some(Operator {
             role: caller.grants.role_at(&operator)?,
-            operator: operator.to_string(),
             sites: sites.len(),
             devices: count(|(devices, _)| *devices),
             connected: count(|(_, connected)| *connected),
-            alarms: AlarmCounts::default(),
+            alarms: counts(api, &operator, None),
+            operator: operator.to_string(),
         })
     });
     operators.collect()
@@ -203,18 +205,23 @@ fn site_of(api: &Api, known: &[Known]) -> Option<Site> {
         channels: known.iter().map(|known| known.channels.len()).sum(),
         last_seen_us: known.iter().filter_map(Known::last_seen).max().map(Timestamp::as_micros),
         controlled: api.controls(&name.operator, &name.site),
-        alarms: AlarmCounts::default(),
+        alarms: counts(api, &name.operator, Some(&name.site)),
         power_w,
         stale,
     })
+}
+
+fn counts(api: &Api, operator: &Name, site: Option<&Name>) -> AlarmCounts {
+    let crate::runtime::AlarmCounts { critical, warning, info } = api.server().alarms().counts(operator, site);
+    AlarmCounts { critical, warning, info }
 }
 
 /// The latest power by the role of devices, and whether any of it is stale. What a site uses follows from the rest.
 fn power(api: &Api, known: &[Known], now: Timestamp) -> (SitePower, bool) {
     let (mut power, mut stale) = (SitePower::default(), false);
     let Some(Known { status, .. }) = known.first() else { return (power, stale) };
-    let site = format!("{}/{}", status.device.operator, status.device.site);
-    for (series, role) in api.server().memcore().roles(&site).unwrap_or_default() {
+    let place = Place { operator: status.device.operator.clone(), site: status.device.site.clone() };
+    for (series, role) in power_roles(api.server(), &place) {
         let device = known.iter().find(|known| known.status.device == series.device);
         let channel = device.and_then(|device| device.channels.iter().find(|(name, ..)| *name == series.channel));
         let Some((_, channel, Some(latest))) = channel else { continue };
