@@ -31,6 +31,7 @@ mod status;
 mod steps;
 mod understood;
 mod upkeep;
+mod users;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -80,6 +81,12 @@ enum Action {
     /// Enrol, rotate, limit, list and revoke devices
     #[command(subcommand)]
     Devices(devices::Devices),
+    /// The people who use the page and the API, and what they may
+    #[command(subcommand)]
+    Users(users::Users),
+    /// API tokens: for programs
+    #[command(subcommand)]
+    Tokens(users::Tokens),
     Audit(audit::Audit),
     Status(status::Status),
     /// Command a channel, read it, or follow a command
@@ -172,6 +179,8 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Demo(demo) => block_on(demo.run(&cli.common)),
         Action::BenchLink(bench) => block_on(bench.run(&cli.common)),
         Action::Devices(devices) => block_on(devices.run(&cli.common)),
+        Action::Users(users) => block_on(users.run(&cli.common)),
+        Action::Tokens(tokens) => block_on(tokens.run(&cli.common)),
         Action::Audit(audit) => audit.run(&cli.common),
         Action::Status(status) => block_on(status.run(&cli.common)),
         Action::Command(command) => block_on(command.run(&cli.common)),

@@ -128,6 +128,8 @@ pub use accounts_config::{AccountsConfig, OidcConfig, RecordsConfig};
 #[cfg(feature = "rest")]
 pub use alarms::{AlarmCounts, AlarmList, AlarmQuery, AlarmStats, AlarmUpdates, Alarms, AlarmsConfig, SmtpConfig, SmtpTls};
 #[cfg(feature = "gateway")]
+pub(crate) use audit::say_once;
+#[cfg(feature = "gateway")]
 pub use audit::{Act, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, read_audit, verify_audit};
 #[cfg(feature = "gateway")]
 pub use command_list::{CommandQuery, CommandRecord, CommandWish};
