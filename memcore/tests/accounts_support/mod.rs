@@ -1,6 +1,7 @@
 //! What the tests of accounts share: a world with its own records and a clock that it moves.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod api;
 pub(crate) mod postgres;
 
 use std::sync::Arc;
