@@ -167,7 +167,8 @@ async fn an_operators_admin_rules_there_and_nowhere_else() {
     assert_eq!(site.page(&boss, "GET", "/operators/elsewhere/members", None).await.status, 404);
     let asked = json!({"user": "eva", "role": "engineer", "roles": {"*": "admin"}});
     assert_eq!(site.page(&boss, "POST", "/operators/acme/members", Some(asked)).await.status, 400);
-    let invited = site.page(&boss, "POST", "/operators/acme/members", Some(json!({"user": "eva", "role": "engineer"}))).await;
+    let invited =
+        site.page(&boss, "POST", "/operators/acme/members", Some(json!({"user": "eva", "role": "engineer"}))).await;
     assert_eq!(invited.status, 201, "{invited:?}");
     let eva = site.accept(invited.body["link"].as_str().unwrap()).await;
     assert_eq!(site.page(&eva, "GET", "/session", None).await.body["roles"], json!({"acme": "engineer"}));

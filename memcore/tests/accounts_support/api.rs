@@ -1,9 +1,12 @@
 //! The API in process, as a browser or a program meets it.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
+use memcore::model::{Clock, SystemClock};
 use memcore::rest::{Api, Peer};
 use memcore::{Config, Server};
 use serde_json::Value;
@@ -40,12 +43,16 @@ impl Site {
     }
 
     pub(crate) async fn with(configure: impl FnOnce(&mut Config)) -> Self {
+        Self::with_clock(Arc::new(SystemClock::default()), configure).await
+    }
+
+    pub(crate) async fn with_clock(clock: Arc<dyn Clock>, configure: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::at(folder.path().join("site"));
         config.gateway.listen = "127.0.0.1:0".parse().unwrap();
         config.http.rate = 0.0;
         configure(&mut config);
-        let server = memcore::serve(config.clone()).await.unwrap();
+        let server = Server::start_with(config.clone(), clock).await.unwrap();
         let api = Api::open(server.handle(), config).await.unwrap();
         let router = api.router();
         Self { server, api, router, folder }
