@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use accounts_support::api::{Said, Site};
 use accounts_support::{PASSWORD, at, name};
-use axum::extract::{Form, State};
+use axum::body::Bytes;
+use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine;
@@ -102,10 +103,8 @@ async fn keys(State(provider): State<Arc<Provider>>) -> Json<Value> {
 }
 
 /// Exchanges a code, where who asks can show what the question's challenge was made of.
-async fn token(
-    State(provider): State<Arc<Provider>>,
-    Form(sent): Form<BTreeMap<String, String>>,
-) -> (axum::http::StatusCode, Json<Value>) {
+async fn token(State(provider): State<Arc<Provider>>, sent: Bytes) -> (axum::http::StatusCode, Json<Value>) {
+    let sent: BTreeMap<String, String> = serde_html_form::from_bytes(&sent).unwrap();
     let story = provider.story.lock().unwrap().clone();
     let (nonce, challenge) = provider.asked.lock().unwrap().clone();
     let shown = URL_SAFE_NO_PAD.encode(digest(&SHA256, sent["code_verifier"].as_bytes()));
