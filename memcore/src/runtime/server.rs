@@ -20,6 +20,8 @@ use super::config::Config;
 use super::control::Control;
 use super::core::{Core, Counters, ServerStats};
 use super::embedded::Memcore;
+#[cfg(feature = "rest")]
+use super::events::EventKeeper;
 use super::identity::by_clock;
 use super::ingest::Ingest;
 use super::links::Links;
@@ -51,6 +53,12 @@ pub struct Server {
     ticking: [JoinHandle<()>; 2],
     /// Removed when it is dropped.
     local: Option<local_socket::LocalSocket>,
+    /// Watches for alarms.
+    #[cfg(feature = "rest")]
+    watching: Option<super::alarms::Watching>,
+    /// The history of events; it ends once the bus is closed.
+    #[cfg(feature = "rest")]
+    events: Option<EventKeeper>,
     #[cfg(feature = "adapters")]
     hem: Hem,
 }
@@ -131,7 +139,12 @@ impl Server {
             control: std::sync::OnceLock::new(),
             #[cfg(feature = "rest")]
             records,
+            #[cfg(feature = "rest")]
+            alarms: std::sync::OnceLock::new(),
         });
+        #[cfg(feature = "rest")]
+        let watching = super::alarms::start(&core, &config.alarms).await?;
+        let events = Some(EventKeeper::start(&core).await?);
         core.start_commands(writer, ends)?;
         let recorder = Some(start_recorder(&core).await?);
         let ticking = [tokio::spawn(tick(core.clone())), tokio::spawn(look_after_identity(core.clone()))];
@@ -141,6 +154,9 @@ impl Server {
             recorder,
             ticking,
             local: None,
+            #[cfg(feature = "rest")]
+            watching: Some(watching),
+            events,
             #[cfg(feature = "adapters")]
             hem: Hem::default(),
         };
@@ -251,6 +267,10 @@ impl Server {
         if let Some(gateway) = self.gateway.take() {
             gateway.shutdown(DRAIN_WITHIN).await;
         }
+        #[cfg(feature = "rest")]
+        if let Some(watching) = self.watching.take() {
+            watching.close().await;
+        }
         self.ticking.iter().for_each(JoinHandle::abort);
         self.core.closing.store(true, Ordering::Release);
         self.core.end_commands();
@@ -264,7 +284,12 @@ impl Server {
             core.memcore.close()
         });
         #[cfg(feature = "rest")]
-        self.core.records.close().await;
+        {
+            if let Some(events) = self.events.take() {
+                events.end().await;
+            }
+            self.core.records.close().await;
+        }
         closed.await.map_err(|e| Error::new(ErrorKind::Internal, format!("closing the store failed: {e}")))?
     }
 }
@@ -356,6 +381,13 @@ impl ServerHandle {
         &self.core.memcore
     }
 
+    /// The alarms of the server: rules, what they found, who is told.
+    #[cfg(feature = "rest")]
+    #[must_use]
+    pub fn alarms(&self) -> super::alarms::Alarms {
+        self.core.alarms()
+    }
+
     /// Users, alarms and plans of the server.
     #[cfg(feature = "rest")]
     pub(crate) fn records(&self) -> &crate::records::Records {
@@ -378,6 +410,12 @@ impl ServerHandle {
     #[cfg(feature = "rest")]
     pub(crate) fn command_counts(&self) -> (u64, u64) {
         self.core.command_counts()
+    }
+
+    /// TLS for HTTP, with the certificate of the gateway.
+    #[cfg(feature = "rest")]
+    pub(crate) fn https_config(&self) -> Result<rustls::ServerConfig> {
+        self.core.certificates.https_config()
     }
 
     /// The server's clock.

@@ -121,8 +121,8 @@ struct FoundRows {
     get, path = "/api/v1/operators/{operator}/sites/{site}/findings", operation_id = "findings", tag = "energy", params(Place, FindingsQuery),
     responses(
         (status = 200, body = Findings),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn findings(

@@ -283,6 +283,18 @@ impl Control {
         }
     }
 
+    /// Whether it has decided nothing for too long, by the last look from outside.
+    #[cfg(feature = "rest")]
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.hangs.load(Ordering::Acquire)
+    }
+
+    /// Whose site it is.
+    #[cfg(feature = "rest")]
+    pub(crate) fn operator(&self) -> &Name {
+        &self.model.model().operator
+    }
+
     fn alarm(&self, kind: EventKind) {
         self.core.upgrade().into_iter().for_each(|core| core.note(kind.clone()));
     }

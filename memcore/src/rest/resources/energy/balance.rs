@@ -125,8 +125,8 @@ pub(super) struct BalanceRow {
     get, path = "/api/v1/operators/{operator}/sites/{site}/balance", operation_id = "balance", tag = "energy", params(Place, BalanceQuery),
     responses(
         (status = 200, body = BalanceAnswer),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn balance(

@@ -83,8 +83,8 @@ pub(super) struct FlowNode {
     get, path = "/api/v1/operators/{operator}/sites/{site}/flow", operation_id = "flow", tag = "energy", params(Place),
     responses(
         (status = 200, body = Flow),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn flow(State(api): State<Api>, Path(place): Path<Place>) -> Result<Json<Flow>, Problem> {

@@ -163,8 +163,8 @@ struct PageQuery {
     params(Place, PageQuery),
     responses(
         (status = 200, body = Page<Import>),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn imports(
@@ -187,8 +187,8 @@ async fn imports(
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
         (status = 202, body = Import),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn begin_import(
@@ -225,8 +225,8 @@ async fn begin_import(
     params(ImportPath),
     responses(
         (status = 200, body = Import),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn import(State(api): State<Api>, Path(of): Path<ImportPath>) -> Result<Json<Import>, Problem> {
@@ -239,8 +239,8 @@ async fn import(State(api): State<Api>, Path(of): Path<ImportPath>) -> Result<Js
     tag = "imports", params(ImportPath),
     responses(
         (status = 200, body = Import),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn cancel_import(State(api): State<Api>, Path(of): Path<ImportPath>) -> Result<Json<Import>, Problem> {

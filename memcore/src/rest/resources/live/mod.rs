@@ -137,8 +137,8 @@ struct LiveMessage {
     params(OperatorPath, LiveQuery, ("last-event-id" = Option<String>, Header, description = "Go on behind this cursor.")),
     responses(
         (status = 200, body = LiveReadings, content_type = "text/event-stream"),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn live(
@@ -160,8 +160,8 @@ async fn live(
     params(OperatorPath, LiveQuery),
     responses(
         (status = 101, description = "The connection is a WebSocket now.", body = LiveMessage),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn live_socket(

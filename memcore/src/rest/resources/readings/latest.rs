@@ -65,8 +65,8 @@ pub(super) struct LatestReading {
     get, path = "/api/v1/operators/{operator}/sites/{site}/latest", operation_id = "latest", tag = "readings", params(Place, LatestQuery),
     responses(
         (status = 200, body = LatestReadings),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn latest(
