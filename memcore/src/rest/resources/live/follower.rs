@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
@@ -14,6 +15,7 @@ use super::entry::{Chunk, Frame};
 use super::filter::Filter;
 use super::hub::{Caught, Hub, Joined, Seat};
 use crate::accounts::Caller;
+use crate::error::ErrorKind;
 use crate::rest::api::Api;
 use crate::rest::guard;
 use crate::rest::problem::Problem;
@@ -45,7 +47,9 @@ pub(super) struct Follower {
     request: Parts,
     caller: Arc<Caller>,
     state: Stage,
+    /// Whether the server, or its API, ends.
     ended: watch::Receiver<Option<&'static str>>,
+    ending: watch::Receiver<bool>,
     /// When it is looked again whether it may still listen.
     look_at: Instant,
     looks: u32,
@@ -75,9 +79,13 @@ impl Follower {
         (request, caller): (Parts, Arc<Caller>),
     ) -> Result<Self, Problem> {
         may(&caller, &filter)?;
+        let ending = api.ending();
+        if *ending.borrow() {
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Closed.code(), "the server shuts down"));
+        }
         let full = || {
-            let status = axum::http::StatusCode::TOO_MANY_REQUESTS;
-            Problem::new(status, "LIMIT_REACHED", "too many listen already, expected some of them to end first")
+            let (status, code) = (StatusCode::TOO_MANY_REQUESTS, ErrorKind::LimitReached.code());
+            Problem::new(status, code, "too many listen already, expected some of them to end first")
         };
         let seat = hub.enter().ok_or_else(full)?;
         let look_at = Instant::now() + LOOK_EVERY;
@@ -91,6 +99,7 @@ impl Follower {
             caller,
             state,
             ended,
+            ending,
             look_at,
             looks: 0,
             over: false,
@@ -120,9 +129,8 @@ impl Follower {
             if self.over {
                 return None;
             }
-            let ended = *self.ended.borrow();
-            if let Some(reason) = ended {
-                return self.end(reason);
+            if self.ended.borrow_and_update().is_some() || *self.ending.borrow_and_update() {
+                return self.end("shutdown");
             }
             // Whoever was not read for long is looked at again before it hears more.
             if Instant::now() >= self.look_at
@@ -154,6 +162,7 @@ impl Follower {
             biased;
             () = tokio::time::sleep_until(self.look_at) => return None,
             _ = self.ended.changed() => return None,
+            _ = self.ending.changed() => return None,
             received = joined.from.recv() => received,
         };
         let chunk = match received {
