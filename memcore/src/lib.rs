@@ -57,7 +57,10 @@ pub mod store;
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use model::ProofKind;
 #[cfg(feature = "rest")]
-pub use runtime::{AccountsConfig, AlarmsConfig, HttpConfig, HttpTls, ProxyNetwork, RecordsConfig};
+pub use runtime::{
+    AccountsConfig, AlarmCounts, AlarmList, AlarmQuery, AlarmStats, AlarmUpdates, Alarms, AlarmsConfig, HttpConfig,
+    HttpTls, OidcConfig, ProxyNetwork, RecordsConfig, SmtpConfig, SmtpTls,
+};
 #[cfg(feature = "gateway")]
 pub use runtime::{
     Act, AuditConfig, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, BusConfig, CommandRequest, CommandTicket,

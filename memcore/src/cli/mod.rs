@@ -119,12 +119,17 @@ enum Action {
 impl Common {
     /// The configuration: file, environment, then flags.
     fn config(&self, listen: Option<&str>) -> Result<Config> {
+        self.config_with(listen, None)
+    }
+
+    /// As [`config`](Self::config), with the address of the page too.
+    fn config_with(&self, listen: Option<&str>, http: Option<&str>) -> Result<Config> {
         let site = self.site.clone().or_else(|| std::env::var_os("MEMCORE_SITE").map(PathBuf::from));
-        self.config_at(site.as_deref(), listen)
+        self.config_at(site.as_deref(), listen, http)
     }
 
     /// As [`config`](Self::config), for the site in that folder.
-    fn config_at(&self, site: Option<&Path>, listen: Option<&str>) -> Result<Config> {
+    fn config_at(&self, site: Option<&Path>, listen: Option<&str>, http: Option<&str>) -> Result<Config> {
         let mut overrides = Vec::new();
         if let Some(site) = site {
             let text =
@@ -134,6 +139,9 @@ impl Common {
         }
         if let Some(listen) = listen {
             overrides.push(("gateway.listen", toml::Value::String(listen.to_owned()).to_string()));
+        }
+        if let Some(http) = http {
+            overrides.push(("http.listen", toml::Value::String(http.to_owned()).to_string()));
         }
         for key in &self.keys {
             let (key, value) = key.split_once('=').ok_or_else(|| {

@@ -169,7 +169,9 @@ impl Commander {
             Some(record) => {
                 let before = &record.command().target;
                 // Whose channels others have is nobody's business.
-                let to = if before.device.operator == command.target.device.operator && before.device.site == command.target.device.site {
+                let to = if before.device.operator == command.target.device.operator
+                    && before.device.site == command.target.device.site
+                {
                     format!(" to {before}")
                 } else {
                     String::new()
