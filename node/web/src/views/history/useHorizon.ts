@@ -8,7 +8,7 @@ import type { Range } from './tiles';
 /** So many ways back are kept. */
 const MOST_BACK = 50;
 /** Movements nearer than this belong to one gesture: back goes to before it. */
-const GESTURE_MS = 700;
+const GESTURE_MS = 1_000;
 
 /** What is in sight, changed at most once a frame however many wheel events come. */
 export function useHorizon(query: URLSearchParams) {
