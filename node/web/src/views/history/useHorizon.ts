@@ -22,13 +22,15 @@ export function useHorizon(query: URLSearchParams) {
     next.current = horizon;
     if (frame.current === 0) frame.current = requestAnimationFrame(() => { frame.current = 0; setAt(next.current); });
   }, []);
-  const set = useCallback((horizon: Horizon) => {
-    if (Date.now() - movedAt.current > GESTURE_MS) before.current = [...before.current, next.current].slice(-MOST_BACK);
-    movedAt.current = Date.now();
+  /** A step of its own, unless it goes on with a gesture. */
+  const set = useCallback((horizon: Horizon, gesture = false) => {
+    if (!gesture || Date.now() - movedAt.current > GESTURE_MS) before.current = [...before.current, next.current].slice(-MOST_BACK);
+    movedAt.current = gesture ? Date.now() : 0;
     show(horizon);
   }, [show]);
   const back = useCallback(() => {
     const to = before.current.pop();
+    movedAt.current = 0;
     if (to) show(moved(to, serverNow()));
   }, [show]);
 
@@ -43,8 +45,8 @@ export function useHorizon(query: URLSearchParams) {
   useEffect(() => () => { cancelAnimationFrame(frame.current); }, []);
 
   const movement: Movement = useMemo(() => ({
-    zoom: (factor, where) => { set(zoomed(next.current, factor, where, serverNow())); },
-    pan: (part) => { set(panned(next.current, part, serverNow())); },
+    zoom: (factor, where) => { set(zoomed(next.current, factor, where, serverNow()), true); },
+    pan: (part) => { set(panned(next.current, part, serverNow()), true); },
   }), [set]);
   return {
     at, set, back, movement,
