@@ -14,6 +14,7 @@ mod control;
 mod demo;
 mod devices;
 mod doctor;
+mod events;
 mod export;
 mod format;
 mod hem;
@@ -81,6 +82,7 @@ enum Action {
     #[command(subcommand)]
     Devices(devices::Devices),
     Audit(audit::Audit),
+    Events(events::EventsCommand),
     Status(status::Status),
     /// Command a channel, read it, or follow a command
     #[command(subcommand)]
@@ -181,6 +183,7 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::BenchLink(bench) => block_on(bench.run(&cli.common)),
         Action::Devices(devices) => block_on(devices.run(&cli.common)),
         Action::Audit(audit) => audit.run(&cli.common),
+        Action::Events(events) => block_on(events.run(&cli.common)),
         Action::Status(status) => block_on(status.run(&cli.common)),
         Action::Command(command) => block_on(command.run(&cli.common)),
         Action::Control(control) => block_on(control.run(&cli.common)),

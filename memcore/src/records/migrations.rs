@@ -6,7 +6,24 @@ use super::{Kind, Records, failed};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Every step, in order: its name, and its statements. Each room that keeps records adds its own.
-const STEPS: &[(&str, &[&str])] = &[("accounts", ACCOUNTS), ("alarms", ALARMS)];
+const STEPS: &[(&str, &[&str])] = &[("accounts", ACCOUNTS), ("alarms", ALARMS), ("events", EVENTS), ("plans", PLANS)];
+
+/// What happened, by numbers that rise. What is about the server itself has no operator: its text is empty then.
+const EVENTS: &[&str] = &[
+    "CREATE TABLE events (
+        id BIGINT PRIMARY KEY, operator TEXT NOT NULL, site TEXT NOT NULL, device TEXT NOT NULL, kind TEXT NOT NULL,
+        time_us BIGINT NOT NULL, body TEXT NOT NULL)",
+    "CREATE INDEX events_by_operator ON events (operator, id)",
+    "CREATE INDEX events_by_time ON events (time_us)",
+];
+
+/// Plans that were kept: what lists show, and all of it.
+const PLANS: &[&str] = &[
+    "CREATE TABLE plans (
+        id TEXT PRIMARY KEY, operator TEXT NOT NULL, site TEXT NOT NULL, created_us BIGINT NOT NULL,
+        summary TEXT NOT NULL, plan TEXT NOT NULL)",
+    "CREATE INDEX plans_by_site ON plans (operator, site, created_us, id)",
+];
 
 const ALARMS: &[&str] = &[
     "CREATE TABLE alarm_rules (operator TEXT NOT NULL, id TEXT NOT NULL, built_in BIGINT NOT NULL, \

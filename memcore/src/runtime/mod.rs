@@ -75,6 +75,8 @@ mod control;
 mod core;
 #[cfg(feature = "gateway")]
 mod descriptors;
+#[cfg(feature = "rest")]
+mod events;
 #[cfg(feature = "files")]
 mod export;
 #[cfg(all(feature = "adapters", any(feature = "gateway", feature = "sim")))]
@@ -138,9 +140,11 @@ pub use config::{AuditConfig, BusConfig, Config, GatewayConfig};
 #[cfg(feature = "gateway")]
 pub use control::{
     ActorStatus, Answered, AssetStatus, ControlConfig, ControlEvent, ControlEvents, ControlStatus, Decided, Delays,
-    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, PlanHeld, SiteModelFormat, Snapshot, SnapshotAsset,
-    TickStatus, parse_site_model, read_site_model, write_site_model,
+    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, PlanFollowed, PlanHeld, SiteModelFormat, Snapshot,
+    SnapshotAsset, TickStatus, parse_site_model, read_site_model, write_site_model,
 };
+#[cfg(feature = "rest")]
+pub use events::{EventQuery, StoredEvent, read_events};
 #[cfg(all(feature = "adapters", feature = "sim"))]
 pub use hem::{EmulatorOptions, HemEmulator};
 #[cfg(all(feature = "adapters", feature = "gateway"))]
@@ -188,5 +192,7 @@ pub use import::{
 };
 #[cfg(feature = "files")]
 pub use plan::{SiteRequest, parse_site, read_site};
+#[cfg(feature = "rest")]
+pub(crate) use plan::{Within, parse_site_within};
 #[cfg(feature = "sim")]
 pub use simulate::{ReplayRequest, SimulationRequest, replay, simulate};
