@@ -164,8 +164,6 @@ addon: need-rust $(HIGHS) $(NODE_MODULES)/.stamp ## Build the Node addon (and th
 	@mkdir -p $(CARGO_TARGET_DIR) && cp node/native.d.cts $(CARGO_TARGET_DIR)/committed.d.cts
 	cd node && npm run --silent build
 
-WEB_MODULES := node/web/node_modules
-# The lists of what the API and the page are made of are generated, so they are never checked in apart from each other.
 page: $(WEB_MODULES)/.stamp ## Build the operator's page and put it into the crate
 	cd node/web && npm run --silent generate && npm run --silent build && node embed.mjs
 

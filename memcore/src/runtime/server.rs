@@ -20,6 +20,8 @@ use super::config::Config;
 use super::control::Control;
 use super::core::{Core, Counters, ServerStats};
 use super::embedded::Memcore;
+#[cfg(feature = "rest")]
+use super::events::EventKeeper;
 use super::identity::by_clock;
 use super::ingest::Ingest;
 use super::links::Links;
@@ -54,6 +56,9 @@ pub struct Server {
     /// Watches for alarms.
     #[cfg(feature = "rest")]
     watching: Option<super::alarms::Watching>,
+    /// The history of events; it ends once the bus is closed.
+    #[cfg(feature = "rest")]
+    events: Option<EventKeeper>,
     #[cfg(feature = "adapters")]
     hem: Hem,
 }
@@ -139,6 +144,7 @@ impl Server {
         });
         #[cfg(feature = "rest")]
         let watching = super::alarms::start(&core, &config.alarms).await?;
+        let events = Some(EventKeeper::start(&core).await?);
         core.start_commands(writer, ends)?;
         let recorder = Some(start_recorder(&core).await?);
         let ticking = [tokio::spawn(tick(core.clone())), tokio::spawn(look_after_identity(core.clone()))];
@@ -150,6 +156,7 @@ impl Server {
             local: None,
             #[cfg(feature = "rest")]
             watching: Some(watching),
+            events,
             #[cfg(feature = "adapters")]
             hem: Hem::default(),
         };
@@ -277,7 +284,12 @@ impl Server {
             core.memcore.close()
         });
         #[cfg(feature = "rest")]
-        self.core.records.close().await;
+        {
+            if let Some(events) = self.events.take() {
+                events.end().await;
+            }
+            self.core.records.close().await;
+        }
         closed.await.map_err(|e| Error::new(ErrorKind::Internal, format!("closing the store failed: {e}")))?
     }
 }

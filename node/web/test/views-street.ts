@@ -42,7 +42,7 @@ async function serve(route: Route, street: Street): Promise<void> {
   const body: unknown = route.request().headers()["content-type"]?.includes("json") ? route.request().postDataJSON() : null;
   if (method !== "GET") street.sent.push({ method, path, query: url.search, body, headers: route.request().headers() });
   const own = street.answers[`${method} ${path}`];
-  const { status, body: answer } = own ?? answerOf(method, path, street);
+  const { status, body: answer } = own ?? answerOf(method, path, url.searchParams, street);
   await route.fulfill({ status, contentType: status < 400 ? "application/json" : "application/problem+json", body: status === 204 ? "" : JSON.stringify(answer) });
 }
 
@@ -53,8 +53,9 @@ async function file(route: Route, path: string): Promise<void> {
   await route.fulfill({ status: 200, body, headers: { "content-security-policy": POLICY, "content-type": TYPES[name.split(".").at(-1) ?? ""] ?? "application/octet-stream" } });
 }
 
-function answerOf(method: string, path: string, street: Street): { status: number; body: unknown } {
+function answerOf(method: string, path: string, query: URLSearchParams, street: Street): { status: number; body: unknown } {
   if (path === "/session") return { status: 200, body: { user: "ada", display_name: `Ada ${XSS}`, roles: street.roles, via: "session", csrf: "token", expires_us: now() + 8 * 3600 * US, version: "0.1.0" } };
+  if (method === "GET" && path.endsWith("/alarms") && query.get("state") === "acknowledged") return { status: 200, body: list([]) };
   const found = FIXED[`${method} ${path}`]?.();
   if (found !== undefined) return { status: method === "POST" ? 201 : method === "DELETE" ? 204 : 200, body: found };
   return { status: 404, body: { status: 404, title: "Not found", detail: `the street has no ${method} ${path}`, code: "NOT_FOUND", field: null } };

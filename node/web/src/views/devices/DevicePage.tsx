@@ -5,6 +5,7 @@ import { useState } from 'preact/hooks';
 
 import { useAsked } from '../../api/use';
 import { Badge, Button, Card, type Column, Confirm, Empty, Page, Section, Table, Time, toast, Value } from '../../design';
+import { now } from '../../state/now';
 import { channels as fetchChannels, device as fetchDevice, revoke } from '../calls/devices';
 import { spanWords } from '../commands/span';
 import { allowedWords } from '../commands/words';
@@ -13,6 +14,7 @@ import { may, type Place } from '../place';
 import type { Channel, Device } from '../shapes';
 import { Rotate } from './Enrol';
 import { HealthBadge } from './health';
+import { useLatest, withLatest } from './latest';
 import { RateForm } from './RateForm';
 
 export interface DeviceLinks { list: string; command: (series: string) => string; history: (series: string) => string }
@@ -20,7 +22,8 @@ export interface DeviceLinks { list: string; command: (series: string) => string
 export function DevicePage({ place, name, links }: { place: Place; name: string; links: DeviceLinks }): JSX.Element {
   const key = `${place.operator}/${place.site}/${name}`;
   const device = useAsked(key, (signal) => fetchDevice(place, name, signal), { everyMs: 5_000 });
-  const channels = useAsked(key, (signal) => fetchChannels(place, { device: name }, signal), { everyMs: 2_000 });
+  const channels = useAsked(key, (signal) => fetchChannels(place, { device: name }, signal), { everyMs: 10_000 });
+  const latest = useLatest(place, name);
   const found = device.data;
   return (
     <Page title={name} about={found && <span class="row"><HealthBadge device={found} /><span>{found.connected ? 'connected' : 'not connected'}, last seen <Time us={found.last_seen_us} /></span></span>}
@@ -30,7 +33,7 @@ export function DevicePage({ place, name, links }: { place: Place; name: string;
           <>
             <Section title="Channels">
               <Shown of={channels} what="channels">
-                {(all) => <Table label="Channels" columns={columns(links, place)} rows={all} rowKey={(channel) => channel.series}
+                {(all) => <Table label="Channels" columns={columns(links, place)} rows={withLatest(all, latest, now.value)} rowKey={(channel) => channel.series}
                   empty={<Empty icon="chart" title="No channel yet">A device describes its channels when it connects.</Empty>} />}
               </Shown>
             </Section>

@@ -28,7 +28,7 @@ export function Audit(): JSX.Element {
       <Shown of={trail} what="audit trail">
         {(page) => (
           <>
-            <Table label="Audit trail" columns={COLUMNS} rows={page.items} rowKey={(entry) => JSON.stringify(entry)} empty={<Empty icon="book" title="Nothing was written down then" />} />
+            <Table stack label="Audit trail" columns={COLUMNS} rows={page.items} rowKey={(entry) => JSON.stringify(entry)} empty={<Empty icon="book" title="Nothing was written down then" />} />
             {page.next && <div><Button disabled={limit >= 1000} onClick={() => { setLimit(limit + 400); }}>{limit >= 1000 ? 'The newest 1,000 are shown: narrow the search for others' : 'Show more'}</Button></div>}
           </>
         )}

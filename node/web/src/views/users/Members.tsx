@@ -34,7 +34,7 @@ export function Members({ operator }: { operator: string }): JSX.Element {
   return (
     <>
       <div class="row"><span class="push"><Button kind="primary" icon="plus" onClick={() => { setShown('add'); }}>Add a member</Button></span></div>
-      <Shown of={members} what="members">{(all) => <Table label={`Members of ${operator}`} columns={columns} rows={all} rowKey={(member) => member.user} empty={<Empty icon="users" title="Nobody has a role here" />} />}</Shown>
+      <Shown of={members} what="members">{(all) => <Table stack label={`Members of ${operator}`} columns={columns} rows={all} rowKey={(member) => member.user} empty={<Empty icon="users" title="Nobody has a role here" />} />}</Shown>
       {shown === 'add' && <AddMember operator={operator} onClose={close} onDone={done} />}
       {typeof shown === 'object' && 'change' in shown && <ChangeMember operator={operator} member={shown.change} onClose={close} onDone={() => { done(null); }} />}
       {typeof shown === 'object' && 'remove' in shown && <Confirm title={`Remove ${shown.remove.display_name} from ${operator}?`} act={`Remove ${shown.remove.user}`} danger onConfirm={() => remove(shown.remove)} onClose={close}><p>They see nothing of {operator} any more, at once. The account stays.</p></Confirm>}

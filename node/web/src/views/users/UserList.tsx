@@ -27,7 +27,7 @@ export function UserList({ operators }: { operators: readonly string[] }): JSX.E
     <>
       <div class="row"><Search label="Search by name" value={search} onValue={setSearch} /><span class="push"><Button kind="primary" icon="plus" onClick={() => { setShown('invite'); }}>Invite somebody</Button></span></div>
       <Shown of={users} what="users">
-        {(all) => <Table label="Users" columns={COLUMNS} rows={all.filter(fits)} rowKey={(user) => user.user} onOpen={(user) => { setShown({ user }); }} empty={<Empty icon="search" title="Nobody fits" action={<Button onClick={() => { setSearch(''); }}>Show all</Button>} />} />}
+        {(all) => <Table stack label="Users" columns={COLUMNS} rows={all.filter(fits)} rowKey={(user) => user.user} onOpen={(user) => { setShown({ user }); }} empty={<Empty icon="search" title="Nobody fits" action={<Button onClick={() => { setSearch(''); }}>Show all</Button>} />} />}
       </Shown>
       {shown === 'invite' && <InviteUser operators={operators} onClose={close} onInvited={told} />}
       {typeof shown === 'object' && 'user' in shown && <UserDialog user={shown.user} operators={operators} onClose={close} onChanged={told} />}

@@ -1,0 +1,43 @@
+//! What a device's channels read now: what was asked for, and on top of it what arrives.
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+
+import { useLive } from '../../api/live';
+import type { Place } from '../place';
+import type { Channel } from '../shapes';
+
+/** Values are drawn so often, however often they arrive. */
+const DRAW_MS = 250;
+
+type Reading = NonNullable<Channel['latest']>;
+
+/** The latest readings of a device, by series, as they arrive. */
+export function useLatest(place: Place, device: string): ReadonlyMap<string, Reading> {
+  const arrived = useRef(new Map<string, Reading>());
+  const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
+  const [drawn, setDrawn] = useState<ReadonlyMap<string, Reading>>(new Map());
+  useEffect(() => () => { if (timer.current !== null) clearTimeout(timer.current); }, []);
+  useLive({ operator: place.operator, site: place.site, topics: ['readings'], series: [`${place.site}.${device}.>`] }, {
+    onReadings: ({ series, time_us, value }) => {
+      series.forEach((name, at) => {
+        const [time, read] = [time_us[at], value[at]];
+        if (time !== undefined && read !== null && read !== undefined) arrived.current.set(name, { time_us: time, value: read });
+      });
+      timer.current ??= setTimeout(() => {
+        timer.current = null;
+        setDrawn(new Map(arrived.current));
+      }, DRAW_MS);
+    },
+  });
+  return drawn;
+}
+
+/** Channels with what arrived since: the newer one counts, and what has just arrived is not stale. */
+export function withLatest(channels: readonly Channel[], latest: ReadonlyMap<string, Reading>, nowUs: number): Channel[] {
+  return channels.map((channel) => {
+    const reading = latest.get(channel.series);
+    if (reading === undefined || reading.time_us <= (channel.latest?.time_us ?? -Infinity)) return channel;
+    const oldest = channel.max_age_us ?? Infinity;
+    return { ...channel, latest: reading, stale: nowUs - reading.time_us > oldest };
+  });
+}
