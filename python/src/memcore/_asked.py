@@ -215,8 +215,7 @@ def _part(name: str) -> str:
 def _moments(value: Any) -> Any:
     """Give instants as ``datetime``, under their names without ``_us``."""
     if isinstance(value, list):
-        items: list[Any] = value
-        return [_moments(item) for item in items]
+        return [_moments(item) for item in cast("Sequence[Any]", value)]
     if isinstance(value, dict):
         return dict(_named(name, item) for name, item in cast("dict[str, Any]", value).items())
     return value
