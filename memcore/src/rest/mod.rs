@@ -19,6 +19,7 @@ mod page;
 mod paging;
 mod passage;
 mod peer;
+mod place;
 mod problem;
 mod repeats;
 mod resources;
