@@ -133,7 +133,7 @@ STORE LINK CONTROL:
 	@:
 
 ##@ Parts
-.PHONY: check-rust check-python check-node check-deny wheel addon format clean
+.PHONY: check-rust check-python check-node check-deny wheel addon page check-page format clean
 check-rust: need-rust $(HIGHS)
 	cargo fmt --all --check
 	cargo clippy $(LOCKED) $(ALL) --all-targets -- -D warnings
@@ -163,6 +163,14 @@ wheel: need-rust $(HIGHS) ## Build the Python wheel and install it into .venv
 addon: need-rust $(HIGHS) $(NODE_MODULES)/.stamp ## Build the Node addon (and the types it generates) and its TypeScript layer
 	@mkdir -p $(CARGO_TARGET_DIR) && cp node/native.d.cts $(CARGO_TARGET_DIR)/committed.d.cts
 	cd node && npm run --silent build
+
+WEB_MODULES := node/web/node_modules
+# The lists of what the API and the page are made of are generated, so they are never checked in apart from each other.
+page: $(WEB_MODULES)/.stamp ## Build the operator's page and put it into the crate
+	cd node/web && npm run --silent generate && npm run --silent build && node embed.mjs
+
+check-page: $(WEB_MODULES)/.stamp ## The page is typed, linted, and what the crate holds
+	cd node/web && npm run --silent check && npm run --silent build && node embed.mjs --check
 
 format: need-rust $(VENV)/.stamp ## Format all code
 	cargo fmt --all

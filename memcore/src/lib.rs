@@ -58,7 +58,8 @@ pub use error::{Error, ErrorKind, Result, Retry};
 pub use model::ProofKind;
 #[cfg(feature = "rest")]
 pub use runtime::{
-    AccountsConfig, AlarmsConfig, EventQuery, HttpConfig, HttpTls, ProxyNetwork, RecordsConfig, StoredEvent, read_events,
+    AccountsConfig, AlarmCounts, AlarmList, AlarmQuery, AlarmStats, AlarmUpdates, Alarms, AlarmsConfig, EventQuery,
+    HttpConfig, HttpTls, ProxyNetwork, RecordsConfig, SmtpConfig, SmtpTls, StoredEvent, read_events,
 };
 #[cfg(feature = "gateway")]
 pub use runtime::{

@@ -1,9 +1,13 @@
 //! Who is told, and how.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "rest")]
 use utoipa::ToSchema;
 
+use super::rule::check_title;
+use crate::error::Result;
 use crate::model::{Name, Timestamp};
 
 /// A notifier as it is said.
@@ -81,4 +85,58 @@ pub enum Way {
         /// Whether each message is signed.
         signed: bool,
     },
+}
+
+impl NotifierSettings {
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Email { name, .. } | Self::Webhook { name, .. } => name,
+        }
+    }
+
+    /// Whether it tells.
+    #[must_use]
+    pub fn enabled(&self) -> bool {
+        match self {
+            Self::Email { enabled, .. } | Self::Webhook { enabled, .. } => *enabled,
+        }
+    }
+
+    /// Checks its name.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid), naming the value and what was expected.
+    pub fn check_name(&self) -> Result<()> {
+        check_title("name", self.name())
+    }
+
+    /// A webhook without a secret keeps the one of before.
+    #[must_use]
+    pub fn keeping_secret_of(mut self, before: &Self) -> Self {
+        if let (Self::Webhook { secret, .. }, Self::Webhook { secret: kept, .. }) = (&mut self, before) {
+            *secret = secret.take().or_else(|| kept.clone());
+        }
+        self
+    }
+
+    /// How it is answered: without its secret.
+    #[must_use]
+    pub fn way(&self) -> Way {
+        match self {
+            Self::Email { to, .. } => Way::Email { to: to.clone() },
+            Self::Webhook { url, secret, .. } => Way::Webhook { url: url.clone(), signed: secret.is_some() },
+        }
+    }
+}
+
+impl fmt::Debug for NotifierSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotifierSettings")
+            .field("name", &self.name())
+            .field("enabled", &self.enabled())
+            .field("way", &self.way())
+            .finish()
+    }
 }

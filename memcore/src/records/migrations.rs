@@ -4,7 +4,18 @@ use super::{Records, failed};
 use crate::error::Result;
 
 /// Every step, in order: its name, and its statements. Each room that keeps records adds its own.
-const STEPS: &[(&str, &[&str])] = &[("events", EVENTS), ("plans", PLANS)];
+const STEPS: &[(&str, &[&str])] = &[("alarms", ALARMS), ("events", EVENTS), ("plans", PLANS)];
+
+const ALARMS: &[&str] = &[
+    "CREATE TABLE alarm_rules (operator TEXT NOT NULL, id TEXT NOT NULL, built_in BIGINT NOT NULL, \
+     settings TEXT NOT NULL, PRIMARY KEY (operator, id))",
+    "CREATE TABLE notifiers (operator TEXT NOT NULL, id TEXT NOT NULL, settings TEXT NOT NULL, last_sent_us BIGINT, \
+     last_problem TEXT, PRIMARY KEY (operator, id))",
+    "CREATE TABLE alarms (id TEXT NOT NULL PRIMARY KEY, operator TEXT NOT NULL, state TEXT NOT NULL, \
+     severity TEXT NOT NULL, site TEXT, cleared_us BIGINT, body TEXT NOT NULL, owed TEXT NOT NULL)",
+    "CREATE INDEX alarms_of_operator ON alarms (operator, id)",
+    "CREATE INDEX alarms_by_state ON alarms (state, cleared_us)",
+];
 
 /// What happened, by numbers that rise. What is about the server itself has no operator: its text is empty then.
 const EVENTS: &[&str] = &[

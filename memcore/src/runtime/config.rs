@@ -285,6 +285,8 @@ impl Config {
         config.gateway.device_rate()?;
         #[cfg(feature = "rest")]
         config.http.check()?;
+        #[cfg(feature = "rest")]
+        config.alarms.check()?;
         #[cfg(feature = "adapters")]
         config.hem.check()?;
         Ok(config)

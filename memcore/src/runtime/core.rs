@@ -65,6 +65,9 @@ pub(crate) struct Core {
     /// Users, alarms, plans that were kept.
     #[cfg(feature = "rest")]
     pub(crate) records: crate::records::Records,
+    /// Set once they are opened, before any device comes.
+    #[cfg(feature = "rest")]
+    pub(crate) alarms: OnceLock<super::alarms::Alarms>,
 }
 
 /// Counts since the start.

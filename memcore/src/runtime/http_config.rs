@@ -35,6 +35,8 @@ pub struct HttpConfig {
     pub rate: f64,
     /// The most connections at a time; one more is closed at once.
     pub connections: usize,
+    /// The largest file that is taken in by an import, in bytes. It is kept in the site's folder meanwhile.
+    pub import_bytes: u64,
 }
 
 /// Whether HTTP is under TLS.
@@ -60,6 +62,7 @@ impl Default for HttpConfig {
             origins: Vec::new(),
             rate: 500.0,
             connections: 4096,
+            import_bytes: 4 << 30,
         }
     }
 }

@@ -124,7 +124,7 @@ pub use crate::gateway::{Enrolled, ServerCertificate};
 #[cfg(feature = "rest")]
 pub(crate) use crate::protocol::Bundle;
 #[cfg(feature = "rest")]
-pub use alarms::AlarmsConfig;
+pub use alarms::{AlarmCounts, AlarmList, AlarmQuery, AlarmStats, AlarmUpdates, Alarms, AlarmsConfig, SmtpConfig, SmtpTls};
 #[cfg(feature = "gateway")]
 pub use audit::{Act, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, read_audit, verify_audit};
 #[cfg(feature = "gateway")]
@@ -149,6 +149,8 @@ pub use hem::{HemBoardConfig, HemConfig, HemServeConfig, ServedHem};
 pub use http_config::{AccountsConfig, HttpConfig, HttpTls, ProxyNetwork, RecordsConfig};
 #[cfg(feature = "gateway")]
 pub use identity::{Enrolment, OVERLAP_DEFAULT};
+#[cfg(feature = "rest")]
+pub(crate) use live::Batches;
 #[cfg(feature = "gateway")]
 pub use live::{Events, Readings};
 #[cfg(all(feature = "gateway", feature = "client"))]

@@ -56,6 +56,9 @@ pub struct Server {
     /// The history of events; it ends once the bus is closed.
     #[cfg(feature = "rest")]
     events: Option<EventKeeper>,
+    /// Watches for alarms.
+    #[cfg(feature = "rest")]
+    watching: Option<super::alarms::Watching>,
     #[cfg(feature = "adapters")]
     hem: Hem,
 }
@@ -136,9 +139,13 @@ impl Server {
             control: std::sync::OnceLock::new(),
             #[cfg(feature = "rest")]
             records,
+            #[cfg(feature = "rest")]
+            alarms: std::sync::OnceLock::new(),
         });
         #[cfg(feature = "rest")]
         let events = Some(EventKeeper::start(&core).await?);
+        #[cfg(feature = "rest")]
+        let watching = super::alarms::start(&core, &config.alarms).await?;
         core.start_commands(writer, ends)?;
         let recorder = Some(start_recorder(&core).await?);
         let ticking = [tokio::spawn(tick(core.clone())), tokio::spawn(look_after_identity(core.clone()))];
@@ -150,6 +157,8 @@ impl Server {
             local: None,
             #[cfg(feature = "rest")]
             events,
+            #[cfg(feature = "rest")]
+            watching: Some(watching),
             #[cfg(feature = "adapters")]
             hem: Hem::default(),
         };
@@ -259,6 +268,10 @@ impl Server {
         }
         if let Some(gateway) = self.gateway.take() {
             gateway.shutdown(DRAIN_WITHIN).await;
+        }
+        #[cfg(feature = "rest")]
+        if let Some(watching) = self.watching.take() {
+            watching.close().await;
         }
         self.ticking.iter().for_each(JoinHandle::abort);
         self.core.closing.store(true, Ordering::Release);
@@ -370,6 +383,13 @@ impl ServerHandle {
         &self.core.memcore
     }
 
+    /// The alarms of the server: rules, what they found, who is told.
+    #[cfg(feature = "rest")]
+    #[must_use]
+    pub fn alarms(&self) -> super::alarms::Alarms {
+        self.core.alarms()
+    }
+
     /// Users, alarms and plans of the server.
     #[cfg(feature = "rest")]
     pub(crate) fn records(&self) -> &crate::records::Records {
@@ -394,6 +414,12 @@ impl ServerHandle {
         self.core.command_counts()
     }
 
+    /// TLS for HTTP, with the certificate of the gateway.
+    #[cfg(feature = "rest")]
+    pub(crate) fn https_config(&self) -> Result<rustls::ServerConfig> {
+        self.core.certificates.https_config()
+    }
+
     /// The server's clock.
     #[cfg(feature = "rest")]
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
@@ -406,6 +432,24 @@ impl ServerHandle {
     /// [`Closed`](ErrorKind::Closed) where the server has shut down.
     pub async fn subscribe(&self, pattern: &Pattern) -> Result<Readings> {
         Readings::follow(&*self.core.bus, pattern, VIEWER_QUEUE).await
+    }
+
+    /// Follows all that devices send, batch by batch, from now on.
+    #[cfg(feature = "rest")]
+    pub(crate) async fn batches(&self) -> Result<super::live::Batches> {
+        super::live::Batches::follow(&*self.core.bus, VIEWER_QUEUE).await
+    }
+
+    /// The site that is controlled, where one is.
+    #[cfg(feature = "rest")]
+    pub(crate) fn site_model(&self) -> Option<Arc<crate::control::CheckedModel>> {
+        self.core.control.get().map(|control| control.checked_model())
+    }
+
+    /// Under which name events stand that are about the server itself.
+    #[cfg(feature = "rest")]
+    pub(crate) fn myself(&self) -> DeviceName {
+        self.core.myself.clone()
     }
 
     /// Follows the events of all devices, from now on.

@@ -192,6 +192,47 @@ pub enum Act {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wished_for: Option<String>,
     },
+    /// Somebody took note of an alarm.
+    AlarmAcknowledged {
+        /// Whose.
+        operator: Name,
+        /// Which.
+        alarm: Name,
+    },
+    /// A rule of alarms was made or changed.
+    AlarmRuleSet {
+        /// Whose.
+        operator: Name,
+        /// Which.
+        rule: Name,
+        /// What it is called.
+        name: String,
+        /// Whether it watches.
+        enabled: bool,
+    },
+    /// A rule of alarms was removed.
+    AlarmRuleRemoved {
+        /// Whose.
+        operator: Name,
+        /// Which.
+        rule: Name,
+    },
+    /// A notifier was made or changed.
+    NotifierSet {
+        /// Whose.
+        operator: Name,
+        /// Which.
+        notifier: Name,
+        /// What it is called.
+        name: String,
+    },
+    /// A notifier was removed.
+    NotifierRemoved {
+        /// Whose.
+        operator: Name,
+        /// Which.
+        notifier: Name,
+    },
     /// What happened too often to be told one by one, since the last such line.
     Counted {
         /// Logins.
@@ -219,7 +260,7 @@ pub enum Act {
 
 impl Act {
     /// Every kind, as `kind` in the trail.
-    pub const KINDS: [&str; 21] = [
+    pub const KINDS: [&str; 26] = [
         "started",
         "stopped",
         "enrolled",
@@ -238,6 +279,11 @@ impl Act {
         "control_resumed",
         "proposed",
         "withdrawn",
+        "alarm_acknowledged",
+        "alarm_rule_set",
+        "alarm_rule_removed",
+        "notifier_set",
+        "notifier_removed",
         "counted",
         "resumed",
         "disturbed",
@@ -265,6 +311,11 @@ impl Act {
             Self::ControlResumed => "control_resumed",
             Self::Proposed { .. } => "proposed",
             Self::Withdrawn { .. } => "withdrawn",
+            Self::AlarmAcknowledged { .. } => "alarm_acknowledged",
+            Self::AlarmRuleSet { .. } => "alarm_rule_set",
+            Self::AlarmRuleRemoved { .. } => "alarm_rule_removed",
+            Self::NotifierSet { .. } => "notifier_set",
+            Self::NotifierRemoved { .. } => "notifier_removed",
             Self::Counted { .. } => "counted",
             Self::Resumed { .. } => "resumed",
             Self::Disturbed { .. } => "disturbed",

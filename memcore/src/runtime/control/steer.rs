@@ -149,6 +149,12 @@ impl Control {
         }
     }
 
+    /// The site that is controlled.
+    #[cfg(feature = "rest")]
+    pub(crate) fn checked_model(&self) -> Arc<CheckedModel> {
+        self.model.clone()
+    }
+
     /// The present, by control's own clock.
     pub(crate) fn moment(&self) -> Moment {
         moment(&*self.clock)
@@ -275,6 +281,18 @@ impl Control {
             (false, true) => self.alarm(EventKind::ControlRecovered),
             _ => {}
         }
+    }
+
+    /// Whether it has decided nothing for too long, by the last look from outside.
+    #[cfg(feature = "rest")]
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.hangs.load(Ordering::Acquire)
+    }
+
+    /// Whose site it is.
+    #[cfg(feature = "rest")]
+    pub(crate) fn operator(&self) -> &Name {
+        &self.model.model().operator
     }
 
     fn alarm(&self, kind: EventKind) {

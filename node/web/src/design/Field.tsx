@@ -89,6 +89,24 @@ export function Area({ label, hint, wrong, value, onValue, rows = 6, mono = fals
   );
 }
 
+interface FileProps extends FieldProps {
+  accept?: string;
+  onFile: (file: File | undefined) => void;
+}
+
+/** A file that is chosen, or dropped onto the field. */
+export function FileField({ label, hint, wrong, accept, onFile }: FileProps) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input id={id} class="input" type="file" accept={accept} aria-invalid={wrong ? true : undefined}
+        aria-describedby={described(id, hint, wrong)} onChange={(event) => { onFile(event.currentTarget.files?.[0]); }} />
+      <Said id={id} hint={hint} wrong={wrong} />
+    </div>
+  );
+}
+
 interface CheckProps {
   label: ComponentChildren;
   checked: boolean;

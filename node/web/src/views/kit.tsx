@@ -1,5 +1,7 @@
 //! What these views have in common: what is asked for and how it fails, what is done by a button, what is shown once.
 
+import './views.css';
+
 import type { ComponentChildren, JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 

@@ -230,6 +230,9 @@ export interface RuleDraft {
 
 export interface AlarmRule extends RuleDraft { id: string; built_in: boolean }
 
+/** A rule as it is answered: what is usual may be left out. */
+export type AnsweredRule = Omit<AlarmRule, 'enabled' | 'notify'> & { enabled?: boolean; notify?: string[] };
+
 export interface Notifier {
   id: string;
   name: string;

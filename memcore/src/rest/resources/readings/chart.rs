@@ -86,8 +86,8 @@ pub(super) struct ChartSeries {
     get, path = "/api/v1/operators/{operator}/sites/{site}/chart", operation_id = "chart", tag = "readings", params(Place, ChartQuery),
     responses(
         (status = 200, body = ChartAnswer),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn chart(

@@ -15,6 +15,7 @@ use crate::model::{Channel, Sample, Selection, SeriesName, Span, Timestamp};
 use crate::rest::api::Api;
 use crate::rest::extract::{Path, Query};
 use crate::rest::problem::Problem;
+use crate::rest::staleness::max_age;
 use crate::rest::within::Place;
 use crate::runtime::Memcore;
 
@@ -22,8 +23,6 @@ use crate::runtime::Memcore;
 const KNOWN_FOR: Span = Span::from_seconds(1);
 /// Questions that are remembered.
 const ASKED_MAX: usize = 1024;
-/// After so long a reading is stale where its channel declares neither a greatest age nor a cadence.
-const STALE_AFTER: Span = Span::from_seconds(300);
 
 /// Which series.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -66,8 +65,8 @@ pub(super) struct LatestReading {
     get, path = "/api/v1/operators/{operator}/sites/{site}/latest", operation_id = "latest", tag = "readings", params(Place, LatestQuery),
     responses(
         (status = 200, body = LatestReadings),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn latest(
@@ -140,7 +139,8 @@ struct Known {
 struct Said {
     /// The JSON before the time.
     before: Vec<u8>,
-    max_age: Span,
+    /// How old its reading may be.
+    max_age: Option<Span>,
     /// It has a reading that may have to be looked up in files.
     had_one: bool,
 }
@@ -161,7 +161,7 @@ impl Known {
         for (name, (channel, had_one)) in found {
             let (series, unit) = (text(&name.to_string()), text(channel.base_unit().symbol()));
             let before = format!("{{\"series\":{series},\"unit\":{unit},\"time_us\":").into_bytes();
-            said.push(Said { before, max_age: stale_after(&channel), had_one });
+            said.push(Said { before, max_age: max_age(&channel), had_one });
             names.push(name);
         }
         Ok(Self { since, names, said })
@@ -186,7 +186,7 @@ impl Known {
             // To write into memory does not fail.
             let _ = write!(out, "{},\"value\":", time.as_micros());
             let _ = serde_json::to_writer(&mut out, &value);
-            let stale = now.since(time) > said.max_age;
+            let stale = said.max_age.is_some_and(|most| now.since(time) > most);
             out.extend_from_slice(if stale { b",\"stale\":true}" } else { b",\"stale\":false}" });
         }
         out.extend_from_slice(b"]}");
@@ -210,10 +210,4 @@ impl Known {
 
 fn text(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
-}
-
-/// How old a reading may be and still stand for the present: what the channel declares, three times its cadence, or five minutes.
-pub(in crate::rest) fn stale_after(channel: &Channel) -> Span {
-    let late = |cadence: Span| Span::from_micros(cadence.as_micros().saturating_mul(3));
-    channel.max_age.or(channel.cadence.map(late)).unwrap_or(STALE_AFTER)
 }

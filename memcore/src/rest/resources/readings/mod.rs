@@ -8,7 +8,9 @@ mod rows;
 mod streamed;
 mod write;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
 use utoipa_axum::routes;
 
 use axum::http::StatusCode;
@@ -25,12 +27,12 @@ const AT_ONCE: usize = 8;
 #[derive(Debug)]
 pub(in crate::rest) struct Shared {
     latest: latest::Asked,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl Default for Shared {
     fn default() -> Self {
-        Self { latest: latest::Asked::default(), turns: Semaphore::new(AT_ONCE) }
+        Self { latest: latest::Asked::default(), turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 }
 
@@ -42,19 +44,18 @@ pub(in crate::rest) fn routes(routes: Routes) -> Routes {
         .at(Route::Chart, routes!(chart::chart))
 }
 
-/// A turn at the history.
-pub(in crate::rest) async fn turn(api: &Api) -> Result<SemaphorePermit<'_>, Problem> {
-    let closed = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Closed.code(), "the server shuts down");
-    api.inner.readings.turns.acquire().await.map_err(closed)
-}
-
-/// Reads the history on a thread where that may take time, in its turn.
+/// Reads the history on a thread where that may take time, in its turn. Who has gone meanwhile gives its turn back when the work ends.
 pub(in crate::rest) async fn read<T: Send + 'static>(
     api: &Api,
     read: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
-    let _turn = turn(api).await?;
-    on_a_thread(read).await
+    let closed = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Closed.code(), "the server shuts down");
+    let turn = api.inner.readings.turns.clone().acquire_owned().await.map_err(closed)?;
+    on_a_thread(move || {
+        let _turn = turn;
+        read()
+    })
+    .await
 }
 
 pub(in crate::rest) async fn on_a_thread<T: Send + 'static>(

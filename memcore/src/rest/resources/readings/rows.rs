@@ -105,8 +105,8 @@ pub(super) struct SeriesRows {
     get, path = "/api/v1/operators/{operator}/sites/{site}/readings", operation_id = "readings", tag = "readings", params(Place, ReadingsQuery),
     responses(
         (status = 200, content((ReadingsPage = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.arrow.stream"))),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn readings(

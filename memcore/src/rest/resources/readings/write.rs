@@ -38,8 +38,8 @@ pub(super) struct ReadingsWritten {
     post, path = "/api/v1/operators/{operator}/sites/{site}/readings", operation_id = "write_readings", tag = "readings", params(Place), request_body = ReadingsWrite,
     responses(
         (status = 200, body = ReadingsWritten),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn write_readings(

@@ -11,8 +11,8 @@ import { command as fetchCommand, sendCommand } from '../calls/steering';
 import { may, type Place } from '../place';
 import type { Command } from '../shapes';
 import { said } from '../units';
-import { type CommandLinks, STATE_TONES } from './Commands';
 import { clock, spanWords } from './span';
+import { type CommandLinks, STATE_TONES } from './state';
 import { type CommandRequest, commandSentence, differs, endRequest, isHolding, lifeSteps, renewRequest, stateWords } from './words';
 
 interface Props { place: Place; id: string; links: CommandLinks; onClose: () => void; onOpen: (id: string) => void }

@@ -99,7 +99,7 @@ function Inputs({ channel, draft, set, wrong }: { channel: Channel; draft: Comma
         <div class="field"><span class="label">Switch it</span><Segments label="Switch it" options={onOff} value={draft.value === '0' ? '0' : '1'} onChange={(value) => { set({ value }); }} /></div>
       ) : (
         <div class="amount">
-          <Field label={`Value, in ${draft.unit}`} value={draft.value} onValue={(value) => { set({ value }); }} wrong={wrong('value')} inputMode="text" autocomplete="off" autofocus hint={hint(channel)} />
+          <Field label={`Value, in ${draft.unit}`} value={draft.value} onValue={(value) => { set({ value }); }} wrong={wrong('value')} autocomplete="off" hint={hint(channel)} />
           {other.length > 0 && <Select label="Unit" options={units.map((each) => ({ value: each.unit, text: each.unit }))} value={draft.unit} onValue={(unit) => { set({ unit }); }} />}
         </div>
       )}

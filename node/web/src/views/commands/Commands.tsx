@@ -4,25 +4,19 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
 import { useAsked } from '../../api/use';
-import { Badge, Button, type Column, Empty, Page, Search, Segments, Table, Time, type Tone } from '../../design';
+import { Badge, Button, type Column, Empty, Page, Search, Segments, Table, Time } from '../../design';
 import { now } from '../../state/now';
 import { commands as newest } from '../calls/steering';
 import { Shown } from '../kit';
 import { may, type Place } from '../place';
-import type { Command, CommandState } from '../shapes';
+import type { Command } from '../shapes';
 import { CommandDialog } from './CommandDialog';
 import { CommandForm } from './CommandForm';
-import { clock } from './span';
+import { type CommandLinks, LeaseLeft, STATE_TONES } from './state';
 import { commandSentence, isHolding } from './words';
-
-export const STATE_TONES: Record<CommandState, Tone | undefined> = {
-  queued: 'info', sent: 'info', accepted: 'info', done: 'good', refused: 'critical', expired: undefined, unknown: 'warning',
-};
 
 type Filter = 'all' | 'holding' | 'going' | 'failed';
 const FILTERS = [{ value: 'all', text: 'all' }, { value: 'holding', text: 'holding now' }, { value: 'going', text: 'under way' }, { value: 'failed', text: 'not done' }] as const;
-
-export interface CommandLinks { why: (series: string, atUs: number) => string; control: string }
 
 export function Commands({ place, links, series }: { place: Place; links: CommandLinks; series?: string | undefined }): JSX.Element {
   const [filter, setFilter] = useState<Filter>('all');
@@ -64,13 +58,6 @@ const COLUMNS: Column<Command>[] = [
   { key: 'left', title: 'Lease', align: 'end', cell: (each) => <LeaseLeft command={each} />, sort: (each) => each.lease_ends_us ?? null },
   { key: 'by', title: 'By', hide: 'phone', cell: (each) => <span class="muted">{each.by}</span>, sort: (each) => each.by },
 ];
-
-/** What is left of a lease, counting down. */
-export function LeaseLeft({ command }: { command: Command }): JSX.Element | null {
-  if (!isHolding(command, now.value)) return null;
-  if (typeof command.lease_ends_us !== 'number') return <span class="muted">no end</span>;
-  return <span class="number">{clock(command.lease_ends_us - now.value)}</span>;
-}
 
 function fits(command: Command, filter: Filter, search: string, nowUs: number): boolean {
   const text = `${command.series} ${command.by}`.toLowerCase();

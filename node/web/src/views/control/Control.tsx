@@ -8,13 +8,10 @@ import { control as fetchControl } from '../calls/steering';
 import { Shown } from '../kit';
 import type { Place } from '../place';
 import { Plans } from '../plans/Plans';
+import type { ControlLinks, ControlTab } from './links';
 import { PlanView } from './PlanView';
 import { Status } from './Status';
 import { Switch } from './Switch';
-
-export type ControlTab = 'status' | 'plan' | 'plans';
-
-export interface ControlLinks { why: (asset: string) => string; tab: (tab: ControlTab) => string }
 
 export function Control({ place, tab, links }: { place: Place; tab: ControlTab; links: ControlLinks }): JSX.Element {
   const control = useAsked(`${place.operator}/${place.site}`, (signal) => fetchControl(place, signal), { everyMs: 2_000 });

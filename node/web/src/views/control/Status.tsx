@@ -10,7 +10,7 @@ import { capital } from '../kit';
 import { may, type Place } from '../place';
 import type { AssetStatus, ControlStatus, ProposalOutcome } from '../shapes';
 import { said } from '../units';
-import type { ControlLinks } from './Control';
+import type { ControlLinks } from './links';
 import { WishForm } from './WishForm';
 import { outcomeWords, roleWay, targetText, targetWords, wishWords } from './words';
 

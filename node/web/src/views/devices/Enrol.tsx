@@ -36,7 +36,7 @@ export function Enrol({ place, known, close }: { place: Place; known: readonly s
       <><Button onClick={close}>Cancel</Button><Button kind="primary" type="submit" form="enrol" busy={action.busy} disabled={name === '' || wrong !== null}>Enrol</Button></>
     }>
       <form id="enrol" class="stack" onSubmit={submit}>
-        <Field label="Name" value={name} onValue={setName} wrong={wrong ?? wrongOf(action.problem, 'device')} maxLength={64} autocomplete="off" spellcheck={false} autofocus
+        <Field label="Name" value={name} onValue={setName} wrong={wrong ?? wrongOf(action.problem, 'device')} maxLength={64} autocomplete="off" spellcheck={false}
           hint={`It becomes ${place.site}.${name === '' ? 'NAME' : name}, and part of the name of each of its series.`} />
         <Select label="How it proves who it is" options={KINDS} value={kind} onValue={setKind} hint={KIND_HINT[kind]} />
         <FormProblem problem={action.problem} fields={['device']} />
