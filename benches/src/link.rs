@@ -90,7 +90,7 @@ fn spawn(site: &Path, port: u16) -> Child {
     command.stderr(Stdio::null()).spawn().expect("memcore serve")
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a loopback port");
     listener.local_addr().expect("its address").port()
 }
