@@ -13,7 +13,7 @@ use memcore::{Config, Enrolment, Memcore, ProofKind, StoreOptions};
 
 use crate::Figure;
 use crate::link::{free_port, lower};
-use crate::process::{cpu_time, resident_mb};
+use crate::process::{cpu_time, raise_descriptors, resident_mb};
 use crate::web_client::{Heard, get, hammer, listen};
 
 const SITE: &str = "/api/v1/operators/local/sites/home1";
@@ -25,6 +25,7 @@ const MINUTES_OF_A_YEAR: i64 = 365 * 24 * 60;
 const LISTENERS: usize = 2000;
 
 pub(crate) fn figures() -> Vec<Figure> {
+    raise_descriptors();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio");
     runtime.block_on(measure())
 }

@@ -11,6 +11,7 @@ use memcore::{Config, Server};
 
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let [site, http, gateway] = args else { return Err("expected web-serve SITE HTTP-PORT GATEWAY-PORT".to_owned()) };
+    crate::process::raise_descriptors();
     let port = |text: &String| text.parse::<u16>().map_err(|e| format!("{text}: {e}"));
     let mut config = Config::at(site);
     config.gateway.listen = ([127, 0, 0, 1], port(gateway)?).into();

@@ -92,21 +92,26 @@ async fn who_does_not_read_is_told_what_it_lost_and_holds_up_nobody() {
     let mut quick = Listener::open(&scene, "?topics=readings&series=home1.pv.node0.power", None).await;
     slow.next_of("hello").await;
     quick.next_of("hello").await;
-    let (rows, width) = (12_000, 32);
+    // More than the kernel keeps for one that does not read, and the server for one that is behind.
+    let (messages, rows) = (320_i64, 50_i64);
     let sending = async {
-        for n in 0..rows {
-            device.send(Timestamp::from_micros(n), &vec![Some(n as f64); width]).await.unwrap();
+        for message in 0..messages {
+            let numbers = message * rows..(message + 1) * rows;
+            let times: Vec<Timestamp> = numbers.clone().map(Timestamp::from_micros).collect();
+            let column: Vec<Option<f64>> = numbers.map(|n| Some(n as f64)).collect();
+            device.send_many(&times, &[&column[..]; 32]).await.unwrap();
         }
         device.flush().await.unwrap();
     };
+    let newest = (messages * rows - 1) as f64;
     // One that reads hears the newest, whatever the other does.
-    let reading = until(&mut quick, (rows - 1) as f64);
+    let reading = until(&mut quick, newest);
     tokio::join!(sending, reading);
     let lost = slow.next_of("lost").await;
     assert!(lost.data["count"].as_u64().unwrap() > 0, "{lost:?}");
     // And it goes on with what is kept for it.
     loop {
-        if values(&slow.next_of("readings").await).last() == Some(&((rows - 1) as f64)) {
+        if values(&slow.next_of("readings").await).last() == Some(&newest) {
             break;
         }
     }

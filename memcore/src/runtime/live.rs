@@ -124,14 +124,9 @@ impl Batches {
         }
     }
 
-    /// The next batch, where one is there already.
-    pub(crate) fn try_next(&mut self) -> Option<Batch> {
-        loop {
-            let delivered = self.subscription.try_next().or_else(|| self.shown.try_next())?;
-            if let Ok(batch) = self.decoder.decode(&delivered.message.payload) {
-                return Some(batch);
-            }
-        }
+    /// How many batches were dropped because they were not taken in time.
+    pub(crate) fn lost(&self) -> u64 {
+        self.subscription.lost() + self.shown.lost()
     }
 }
 

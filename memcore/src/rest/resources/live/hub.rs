@@ -195,6 +195,15 @@ impl Hub {
         }
     }
 
+    /// The hub itself was too slow for so many news: whoever listens is told with what comes next.
+    pub(super) fn miss(&self, count: u64) {
+        if count > 0 {
+            self.state().living().iter().for_each(|group| {
+                group.sent.fetch_add(count, Ordering::AcqRel);
+            });
+        }
+    }
+
     fn tell_piece(&self, news: Vec<News>) {
         // Who joins behind this lock has these news in its past: their numbers are not above its cursor, and it skips the chunk.
         let (entries, groups, last) = {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use serde_json::{Map, Value};
+use tokio::task::unconstrained;
 use tokio::time::Instant;
 
 use super::entry::{News, Said};
@@ -40,7 +42,7 @@ impl Sources {
     /// Hands everything on to the hub until the server ends.
     pub(super) async fn run(mut self, hub: Arc<Hub>) {
         let mut ended = hub.ended();
-        let mut next = Instant::now();
+        let (mut next, mut lost) = (Instant::now(), 0);
         loop {
             let first = tokio::select! {
                 first = self.next() => first,
@@ -49,9 +51,15 @@ impl Sources {
             let Some(first) = first else { break };
             tokio::time::sleep_until(next).await;
             let mut news = vec![first];
-            while let Some(more) = self.try_next().filter(|_| news.len() < AT_ONCE) {
+            // Within the budget of one turn only some would be taken: there is a bound of its own.
+            while news.len() < AT_ONCE
+                && let Some(Some(more)) = unconstrained(self.next()).now_or_never()
+            {
                 news.push(more);
             }
+            let lost_by_now = self.batches.lost() + self.events.lost();
+            hub.miss(lost_by_now - lost);
+            lost = lost_by_now;
             hub.tell(news);
             next = Instant::now() + TOGETHER;
         }
@@ -69,10 +77,6 @@ impl Sources {
                 return news;
             }
         }
-    }
-
-    fn try_next(&mut self) -> Option<News> {
-        self.batches.try_next().map(News::Readings)
     }
 
     fn said_control(&self, event: &crate::runtime::ControlEvent) -> Option<News> {
