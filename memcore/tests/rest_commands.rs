@@ -54,6 +54,11 @@ impl House {
         };
         let options = DeviceOptions::new(bundle, vec![power, relay, soc]).on_command(obey);
         self.battery = Some(Device::connect(options).await.unwrap());
+        // A device that has just begun is at its fallback first.
+        while self.told() != [0.0] {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        self.told.lock().unwrap().clear();
     }
 
     async fn asker(&self) -> Asker {
