@@ -50,6 +50,8 @@ async fn what_happened_is_told_newest_first_and_survives_a_restart() {
     assert_eq!(of_command[0]["read_back"], json!(0.0));
     let last = of_command[0]["id"].as_i64().unwrap();
 
+    // Who holds a handle holds the site.
+    drop(anna);
     home.shut_down().await;
     let site = home.site();
     let stopped = read_events(&site, None, &EventQuery::default()).await.unwrap();
