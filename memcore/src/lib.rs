@@ -59,7 +59,7 @@ pub use model::ProofKind;
 #[cfg(feature = "rest")]
 pub use runtime::{
     AccountsConfig, AlarmCounts, AlarmList, AlarmQuery, AlarmStats, AlarmUpdates, Alarms, AlarmsConfig, EventQuery,
-    HttpConfig, HttpTls, ProxyNetwork, RecordsConfig, SmtpConfig, SmtpTls, StoredEvent, read_events,
+    HttpConfig, HttpTls, OidcConfig, ProxyNetwork, RecordsConfig, SmtpConfig, SmtpTls, StoredEvent, read_events,
 };
 #[cfg(feature = "gateway")]
 pub use runtime::{

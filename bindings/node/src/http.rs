@@ -27,7 +27,10 @@ impl Running {
     }
 
     /// Ends who asks, then what is asked.
-    pub(crate) async fn end(self) -> memcore::Result<()> {
+    pub(crate) async fn end(self, mounted: Option<&Api>) -> memcore::Result<()> {
+        if let Some(api) = mounted {
+            api.end_live_views();
+        }
         if let Some(http) = self.http {
             http.shutdown().await;
         }

@@ -369,7 +369,7 @@ impl NativeServer {
     #[napi]
     pub async fn close(&self) -> Result<()> {
         let Some(running) = self.running.lock().await.take() else { return Ok(()) };
-        let ended = running.end().await;
+        let ended = running.end(self.api.get()).await;
         self.closed.send_replace(true);
         ended.to_node()
     }

@@ -32,6 +32,7 @@ mod status;
 mod steps;
 mod understood;
 mod upkeep;
+mod users;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,12 @@ enum Action {
     /// Enrol, rotate, limit, list and revoke devices
     #[command(subcommand)]
     Devices(devices::Devices),
+    /// The people who use the page and the API, and what they may
+    #[command(subcommand)]
+    Users(users::Users),
+    /// API tokens: for programs
+    #[command(subcommand)]
+    Tokens(users::Tokens),
     Audit(audit::Audit),
     Events(events::EventsCommand),
     Status(status::Status),
@@ -121,12 +128,17 @@ enum Action {
 impl Common {
     /// The configuration: file, environment, then flags.
     fn config(&self, listen: Option<&str>) -> Result<Config> {
+        self.config_with(listen, None)
+    }
+
+    /// As [`config`](Self::config), with the address of the page too.
+    fn config_with(&self, listen: Option<&str>, http: Option<&str>) -> Result<Config> {
         let site = self.site.clone().or_else(|| std::env::var_os("MEMCORE_SITE").map(PathBuf::from));
-        self.config_at(site.as_deref(), listen)
+        self.config_at(site.as_deref(), listen, http)
     }
 
     /// As [`config`](Self::config), for the site in that folder.
-    fn config_at(&self, site: Option<&Path>, listen: Option<&str>) -> Result<Config> {
+    fn config_at(&self, site: Option<&Path>, listen: Option<&str>, http: Option<&str>) -> Result<Config> {
         let mut overrides = Vec::new();
         if let Some(site) = site {
             let text =
@@ -136,6 +148,9 @@ impl Common {
         }
         if let Some(listen) = listen {
             overrides.push(("gateway.listen", toml::Value::String(listen.to_owned()).to_string()));
+        }
+        if let Some(http) = http {
+            overrides.push(("http.listen", toml::Value::String(http.to_owned()).to_string()));
         }
         for key in &self.keys {
             let (key, value) = key.split_once('=').ok_or_else(|| {
@@ -174,6 +189,8 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Demo(demo) => block_on(demo.run(&cli.common)),
         Action::BenchLink(bench) => block_on(bench.run(&cli.common)),
         Action::Devices(devices) => block_on(devices.run(&cli.common)),
+        Action::Users(users) => block_on(users.run(&cli.common)),
+        Action::Tokens(tokens) => block_on(tokens.run(&cli.common)),
         Action::Audit(audit) => audit.run(&cli.common),
         Action::Events(events) => block_on(events.run(&cli.common)),
         Action::Status(status) => block_on(status.run(&cli.common)),

@@ -14,6 +14,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use super::access::Route;
 use super::limits::Limits;
 use super::passage::{self, Post};
+use super::peer::Peer;
 use super::repeats::Repeats;
 use super::resources::{self, commands, doctor, imports, live, plans, readings};
 use super::traffic::Traffic;
@@ -61,7 +62,8 @@ impl Api {
         let clock = server.clock();
         let started = clock.now();
         let limits = Limits::new(config.http.rate);
-        let accounts = Accounts::open(server.records().clone(), server.clock()).await?;
+        let options = config.accounts.options(config.http.public_url.as_deref())?;
+        let accounts = Accounts::open(server.records().clone(), server.clock(), options).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 server,
@@ -86,6 +88,24 @@ impl Api {
 
     pub(super) fn server(&self) -> &ServerHandle {
         &self.inner.server
+    }
+
+    /// Who may use it.
+    #[must_use]
+    pub fn accounts(&self) -> &Accounts {
+        &self.inner.accounts
+    }
+
+    /// Whether a browser came over TLS, here or at a proxy before: then its cookies are sent by nothing else.
+    pub(super) fn secure(&self, peer: Peer) -> bool {
+        let url = self.inner.config.http.public_url.as_ref();
+        peer.secure || url.is_some_and(|url| url.starts_with("https://"))
+    }
+
+    /// A path of the page, in full where the configuration says where browsers find it.
+    pub(super) fn page(&self, path: &str) -> String {
+        let url = self.inner.config.http.public_url.as_deref().unwrap_or_default();
+        format!("{}{path}", url.trim_end_matches('/'))
     }
 
     /// Routes for a server of any kind: REST under `/api/v1`, the page at all else.

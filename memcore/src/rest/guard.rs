@@ -1,20 +1,24 @@
 //! Who asks, and whether they may: before every handler, by the row of its route.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use subtle::ConstantTimeEq;
 
 use super::access::{Access, Route};
 use super::api::Api;
+use super::peer::Peer;
 use super::problem::Problem;
 use crate::accounts::{Caller, Role, Via};
 use crate::model::Name;
 
-/// The cookie of a session.
-pub(super) const COOKIE: &str = "memcore_session";
+/// The cookie of a session. Over TLS its name keeps other hosts of the domain, and pages without TLS, from setting it.
+pub(super) fn session_cookie(secure: bool) -> &'static str {
+    if secure { "__Host-memcore_session" } else { "memcore_session" }
+}
 
 /// Put into a request's extensions by the program that embeds the API: it vouches for the caller.
 #[derive(Debug, Clone)]
@@ -28,6 +32,14 @@ impl<S: Sync> FromRequestParts<S> for Asking {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         parts.extensions.get::<Self>().cloned().ok_or_else(unproved)
+    }
+}
+
+/// On public routes, where it may be that nobody is signed in.
+impl<S: Sync> OptionalFromRequestParts<S> for Asking {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned())
     }
 }
 
@@ -88,7 +100,8 @@ pub(super) async fn who(api: &Api, request: &Parts) -> Result<Option<Arc<Caller>
             Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "the token is not known, or its time is over")
         });
     }
-    let caller = match cookie(&request.headers, COOKIE) {
+    let peer = request.extensions.get::<Peer>().copied().unwrap_or_default();
+    let caller = match cookie(&request.headers, session_cookie(api.secure(peer))) {
         Some(secret) => accounts.session(secret).await?,
         None => None,
     };

@@ -123,7 +123,7 @@ impl HttpServer {
     /// # Errors
     /// As the records.
     pub async fn first_link(&self) -> Result<Option<String>> {
-        Ok(None)
+        Ok(self.api.accounts().first_link().await?.map(|invited| invited.at(&self.url())))
     }
 
     /// What is served.

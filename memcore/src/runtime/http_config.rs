@@ -1,4 +1,4 @@
-//! The `[http]`, `[accounts]` and `[records]` sections.
+//! The `[http]` section.
 //!
 //! ```toml
 //! [http]
@@ -184,21 +184,6 @@ impl From<ProxyNetwork> for String {
     fn from(network: ProxyNetwork) -> Self {
         format!("{}/{}", network.address, network.bits)
     }
-}
-
-/// The `[accounts]` section.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct AccountsConfig {}
-
-/// The `[records]` section: where users, alarms and plans are kept.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct RecordsConfig {
-    /// A PostgreSQL database, `postgres://user:password@host/name`; the site's own SQLite file where it is absent.
-    pub url: Option<String>,
 }
 
 #[cfg(test)]

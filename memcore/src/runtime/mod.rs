@@ -53,6 +53,8 @@ pub use crate::store::{
 };
 
 #[cfg(feature = "rest")]
+mod accounts_config;
+#[cfg(feature = "rest")]
 mod alarms;
 #[cfg(feature = "gateway")]
 mod audit;
@@ -124,7 +126,11 @@ pub use crate::gateway::{Enrolled, ServerCertificate};
 #[cfg(feature = "rest")]
 pub(crate) use crate::protocol::Bundle;
 #[cfg(feature = "rest")]
+pub use accounts_config::{AccountsConfig, OidcConfig, RecordsConfig};
+#[cfg(feature = "rest")]
 pub use alarms::{AlarmCounts, AlarmList, AlarmQuery, AlarmStats, AlarmUpdates, Alarms, AlarmsConfig, SmtpConfig, SmtpTls};
+#[cfg(feature = "cli")]
+pub(crate) use audit::say_once;
 #[cfg(feature = "gateway")]
 pub use audit::{Act, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, read_audit, verify_audit};
 #[cfg(feature = "gateway")]
@@ -146,7 +152,7 @@ pub use hem::{EmulatorOptions, HemEmulator};
 #[cfg(all(feature = "adapters", feature = "gateway"))]
 pub use hem::{HemBoardConfig, HemConfig, HemServeConfig, ServedHem};
 #[cfg(feature = "rest")]
-pub use http_config::{AccountsConfig, HttpConfig, HttpTls, ProxyNetwork, RecordsConfig};
+pub use http_config::{HttpConfig, HttpTls, ProxyNetwork};
 #[cfg(feature = "gateway")]
 pub use identity::{Enrolment, OVERLAP_DEFAULT};
 #[cfg(feature = "rest")]

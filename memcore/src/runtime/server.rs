@@ -442,7 +442,7 @@ impl ServerHandle {
 
     /// The site that is controlled, where one is.
     #[cfg(feature = "rest")]
-    pub(crate) fn site_model(&self) -> Option<Arc<crate::control::CheckedModel>> {
+    pub(crate) fn checked_model(&self) -> Option<Arc<crate::control::CheckedModel>> {
         self.core.control.get().map(|control| control.checked_model())
     }
 

@@ -138,7 +138,7 @@ async fn findings(
     }
     let selection = place.selection(asked.series.as_deref())?;
     place.check(api.server())?;
-    let zone = api.server().site_model().map(|model| model.model().zone.clone());
+    let zone = api.server().checked_model().map(|model| model.model().zone.clone());
     let options = Examination { zone, ..Examination::default() };
     let memcore = api.server().memcore().clone();
     let closed = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "CLOSED", "the server shuts down");

@@ -17,7 +17,7 @@ interface Input {
   autocapitalize?: 'none';
   spellcheck?: boolean;
   placeholder?: string;
-  inputMode?: 'decimal' | 'numeric';
+  inputMode?: 'text' | 'decimal' | 'numeric';
   min?: string;
   max?: string;
   step?: string;
@@ -26,7 +26,7 @@ interface Input {
   required?: boolean;
   readOnly?: boolean;
   disabled?: boolean;
-  autoFocus?: boolean;
+  autofocus?: boolean;
 }
 
 interface TextProps extends FieldProps, Input {

@@ -34,7 +34,7 @@ impl FlowPart {
 /// The model of the site, where it is the one that is controlled.
 pub(super) fn controlled(server: &ServerHandle, place: &Place) -> Option<Arc<CheckedModel>> {
     let of = |model: &Arc<CheckedModel>| model.model().operator == place.operator && model.model().site == place.site;
-    server.site_model().filter(of)
+    server.checked_model().filter(of)
 }
 
 /// Its assets. What a meter within the site measures is drawn by others: it is no part of its own.

@@ -30,7 +30,7 @@ pub(super) struct Sources {
 impl Sources {
     pub(super) async fn open(server: &ServerHandle) -> Result<Self> {
         let (batches, events) = (server.batches().await?, server.events().await?);
-        let control = server.site_model().and_then(|model| {
+        let control = server.checked_model().and_then(|model| {
             let model = model.model();
             Some((server.control_events().ok()?, model.operator.clone(), model.site.clone()))
         });

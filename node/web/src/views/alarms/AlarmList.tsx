@@ -3,11 +3,10 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
-import { useLive } from '../../api/live';
 import { useAsked } from '../../api/use';
 import { Badge, Button, type Column, Empty, Segments, Table, Time } from '../../design';
 import { alarms as fetchAlarms } from '../calls/alarms';
-import { Shown } from '../kit';
+import { Shown, useFollow } from '../kit';
 import { may, type Place } from '../place';
 import type { Alarm, Severity } from '../shapes';
 import { AlarmDialog } from './AlarmDialog';
@@ -25,7 +24,7 @@ export function AlarmList({ place, history }: { place: Place; history: boolean }
   const key = `${place.operator}/${where === 'site' ? place.site : ''}/${String(history)}/${String(limit)}`;
   const site = where === 'site' ? place.site : undefined;
   const alarms = useAsked(key, (signal) => (history ? fetchAlarms(place, { site, state: 'cleared', limit }, signal) : open(place, site, signal)), { everyMs: 15_000 });
-  useLive({ operator: place.operator, topics: ['alarms'] }, { onMessage: (topic) => { if (topic === 'alarms') alarms.again(); } });
+  useFollow({ operator: place.operator }, 'alarms', alarms.again);
   return (
     <>
       <div class="row">
@@ -37,7 +36,7 @@ export function AlarmList({ place, history }: { place: Place; history: boolean }
           const fitting = page.items.filter((alarm) => severity === 'all' || alarm.severity === severity);
           return (
             <>
-              <Table label={history ? 'Alarms that were' : 'Open alarms'} columns={columns(history, place, setOpened)} rows={history ? fitting : byUrgency(fitting)} rowKey={(alarm) => alarm.id} onOpen={setOpened}
+              <Table stack label={history ? 'Alarms that were' : 'Open alarms'} columns={columns(history, place, setOpened)} rows={history ? fitting : byUrgency(fitting)} rowKey={(alarm) => alarm.id} onOpen={setOpened}
                 empty={<Empty icon="check" title={history ? 'No alarm has cleared yet' : 'No alarm is open'}>{history ? '' : 'Everything that is watched is as it should be.'}</Empty>} />
               {page.next && <div><Button disabled={limit >= 1000} onClick={() => { setLimit(limit + 400); }}>{limit >= 1000 ? 'The newest 1,000 are shown' : 'Show more'}</Button></div>}
             </>

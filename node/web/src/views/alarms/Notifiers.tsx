@@ -34,7 +34,7 @@ export function Notifiers({ place }: { place: Place }): JSX.Element {
     <>
       {admin && <div class="row"><span class="push"><Button kind="primary" icon="plus" onClick={begin}>Tell somebody</Button></span></div>}
       <Shown of={notifiers} what="notifiers">
-        {(all) => <Table label="Notifiers" columns={columns(admin, testing, test, (remove) => { setShown({ remove }); })} rows={all} rowKey={(each) => each.id} {...(admin ? { onOpen: (edit: Notifier) => { setShown({ edit }); } } : {})}
+        {(all) => <Table stack label="Notifiers" columns={columns(admin, testing, test, (remove) => { setShown({ remove }); })} rows={all} rowKey={(each) => each.id} {...(admin ? { onOpen: (edit: Notifier) => { setShown({ edit }); } } : {})}
           empty={<Empty icon="bell" title="Nobody is told" action={admin && <Button onClick={begin}>Tell somebody</Button>}>Alarms stand on the page. A notifier sends them by mail or to a program.</Empty>} />}
       </Shown>
       {shown && 'edit' in shown && <NotifierDialog place={place} notifier={shown.edit} onClose={close} onSaved={() => { close(); notifiers.again(); }} />}

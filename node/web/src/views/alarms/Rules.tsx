@@ -29,7 +29,7 @@ export function Rules({ place }: { place: Place }): JSX.Element {
     <>
       {engineer && <div class="row"><span class="push"><Button kind="primary" icon="plus" onClick={begin}>Watch something</Button></span></div>}
       <Shown of={rules} what="rules">
-        {(all) => <Table label="Rules" columns={columns(engineer, (rule) => { setShown({ remove: rule }); })} rows={all} rowKey={(rule) => rule.id} {...(engineer ? { onOpen: (rule: AlarmRule) => { setShown({ edit: rule }); } } : {})}
+        {(all) => <Table stack label="Rules" columns={columns(engineer, (rule) => { setShown({ remove: rule }); })} rows={all} rowKey={(rule) => rule.id} {...(engineer ? { onOpen: (rule: AlarmRule) => { setShown({ edit: rule }); } } : {})}
           empty={<Empty icon="bell" title="Nothing is watched" action={engineer && <Button onClick={begin}>Watch something</Button>}>A rule watches a value, its rate, its age, a device, or what no device explains.</Empty>} />}
       </Shown>
       {shown && 'edit' in shown && <RuleDialog place={place} rule={shown.edit} notifiers={notifiers.data ?? []} onClose={close} onSaved={() => { close(); rules.again(); }} />}

@@ -7,5 +7,5 @@ import type { AlarmTab } from './tabs';
 const TABS: readonly AlarmTab[] = ['open', 'history', 'rules', 'notifiers'];
 
 export default function View({ operator, site, query }: SiteViewProps) {
-  return <Alarms place={{ operator, site }} first={TABS.find((tab) => tab === query.get('tab')) ?? 'open'} />;
+  return <Alarms place={{ operator, site }} tab={TABS.find((tab) => tab === query.get('tab')) ?? 'open'} />;
 }

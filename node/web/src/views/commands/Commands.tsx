@@ -7,7 +7,7 @@ import { useAsked } from '../../api/use';
 import { Badge, Button, type Column, Empty, Page, Search, Segments, Table, Time } from '../../design';
 import { now } from '../../state/now';
 import { commands as newest } from '../calls/steering';
-import { Shown } from '../kit';
+import { Shown, useFollow } from '../kit';
 import { may, type Place } from '../place';
 import type { Command } from '../shapes';
 import { CommandDialog } from './CommandDialog';
@@ -24,7 +24,8 @@ export function Commands({ place, links, series }: { place: Place; links: Comman
   const [sending, setSending] = useState(series !== undefined);
   const [opened, setOpened] = useState<string>();
   const [limit, setLimit] = useState(200);
-  const commands = useAsked(`${place.operator}/${place.site}/${String(limit)}`, (signal) => newest(place, { limit }, signal), { everyMs: 3_000 });
+  const commands = useAsked(`${place.operator}/${place.site}/${String(limit)}`, (signal) => newest(place, { limit }, signal), { everyMs: 10_000 });
+  useFollow(place, 'commands', commands.again);
   const operator = may(place, 'operator');
   const begin = () => { setSending(true); };
   return (
@@ -36,7 +37,7 @@ export function Commands({ place, links, series }: { place: Place; links: Comman
       <Shown of={commands} what="commands">
         {(page) => (
           <>
-            <Table label="Commands" columns={COLUMNS} rows={page.items.filter((each) => fits(each, filter, search, now.value))} rowKey={(each) => each.id} onOpen={(each) => { setOpened(each.id); }}
+            <Table stack label="Commands" columns={COLUMNS} rows={page.items.filter((each) => fits(each, filter, search, now.value))} rowKey={(each) => each.id} onOpen={(each) => { setOpened(each.id); }}
               empty={page.items.length === 0
                 ? <Empty icon="command" title="No command yet" action={operator && <Button onClick={begin}>Send a command</Button>}>What is sent to devices stands here, with what became of it.</Empty>
                 : <Empty icon="search" title="No command fits" action={<Button onClick={() => { setFilter('all'); setSearch(''); }}>Show all</Button>} />} />

@@ -3,6 +3,7 @@
 import type { JSX } from 'preact';
 
 import { type Column, Table, Value } from '../../design';
+import { scaled } from '../../units';
 import type { Balance, BalanceRow } from '../shapes';
 import { type Reach, rowName } from './period';
 
@@ -14,7 +15,9 @@ type Amount = 'consumed_wh' | 'produced_wh' | 'import_wh' | 'export_wh' | 'charg
 
 function columns({ rows, zone, currency }: Balance, reach: Reach): Column<BalanceRow>[] {
   const energy = (name: Amount, title: string, hide?: 'phone'): Column<BalanceRow> => {
-    return { key: name, title, align: 'end', ...(hide ? { hide } : {}), sort: (row) => row[name], cell: (row) => <Value value={row[name]} unit="Wh" /> };
+    // One unit for a column, so that its numbers can be compared by looking at them.
+    const size = Math.max(...rows.map((row) => Math.abs(row[name] ?? 0)));
+    return { key: name, title, align: 'end', ...(hide ? { hide } : {}), sort: (row) => row[name], cell: (row) => <Energy value={row[name]} size={size} /> };
   };
   const share = (name: 'self_consumption' | 'self_sufficiency', title: string): Column<BalanceRow> =>
     ({ key: name, title, align: 'end', hide: 'phone', sort: (row) => row[name], cell: (row) => <Value value={row[name]} unit="1" digits={0} /> });
@@ -30,4 +33,10 @@ function columns({ rows, zone, currency }: Balance, reach: Reach): Column<Balanc
     ...(currency === null ? [] : [money('cost', 'Cost'), money('revenue', 'Revenue')]),
     { key: 'coverage', title: 'Measured', align: 'end', hide: 'phone', sort: (row) => row.coverage, cell: (row) => <Value value={row.coverage} unit="1" digits={0} stale={row.coverage < 0.99} /> },
   ];
+}
+
+function Energy({ value, size }: { value: number | null; size: number }): JSX.Element {
+  if (value === null) return <Value value={null} unit="Wh" />;
+  const shown = scaled(value, 'Wh', { size, digits: size >= 1_000 ? 1 : 0 });
+  return <span class="value number">{shown.text}<span class="unit">{shown.unit}</span></span>;
 }

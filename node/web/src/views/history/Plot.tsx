@@ -34,7 +34,7 @@ interface Props {
 }
 
 /** Marks of the time axis stand at least so far apart, in pixels. */
-const APART_PX = 76;
+const APART_PX = 60;
 
 export function Plot(props: Props) {
   const { lines, range, onWidth } = props;
@@ -152,6 +152,8 @@ function valueAxis(unit: string, index: number): uPlot.Axis {
   return {
     ...axisLook(),
     scale: unit,
+    // 3 is left, 1 is right. The names of uPlot's enum are not there when modules are compiled one by one.
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment
     side: index === 0 ? 3 : 1,
     size: 68,
     space: 36,

@@ -30,7 +30,7 @@ export default function History({ operator, site, query }: SiteViewProps) {
   const flow = useAsked(`${operator}/${site}`, (signal) => ask(api.GET('/api/v1/operators/{operator}/sites/{site}/flow', { params: { path: { operator, site } }, signal })));
 
   // Without a wish: what flows at the grid, the sun and the battery.
-  const usual = useMemo(() => flow.data && flow.data.nodes.filter((node) => node.series && ['grid', 'pv', 'battery'].includes(node.kind)).flatMap((node) => node.series ?? []).slice(0, 4), [flow.data]);
+  const usual = useMemo(() => flow.data?.nodes.filter((node) => node.series && ['grid', 'pv', 'battery'].includes(node.kind)).flatMap((node) => node.series ?? []).slice(0, 4), [flow.data]);
   const chosen = series ?? usual ?? [];
   const { lines, busy, problem, again } = useLines({ operator, site, series: chosen, horizon: horizon.at, pixels: width, channels: channels.byName });
   useAddress(horizon.at, series);

@@ -106,7 +106,7 @@ export function label(atS: number, beforeS: number | null, step: Step, zone: str
   if (step.of === 'month') return step.count >= 12 ? year : newYear ? `${month}\n${year}` : month;
   const date = `${String(at.getUTCDate())} ${month}`;
   if (step.of === 'day') return newYear ? `${date}\n${year}` : date;
-  const newDay = before === null || before.getUTCDate() !== at.getUTCDate() || newYear;
+  const newDay = newYear || before.getUTCDate() !== at.getUTCDate();
   const minutes = `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
   const clock = step.s >= 60 ? minutes : step.s >= 1 ? `${minutes}:${two(at.getUTCSeconds())}` : `${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())}.${String(Math.round((atS % 1) * 1e3)).padStart(3, '0')}`;
   return newDay ? `${clock}\n${date}${before === null ? ` ${year}` : ''}` : clock;

@@ -28,7 +28,7 @@ export function Imports({ place, opened }: { place: Place; opened?: string | und
       <Upload place={place} onDone={(one) => { setShown(one.id); imports.again(); }} />
       <Section title="History">
         <Shown of={imports} what="imports">
-          {(page) => <Table label="Imports" columns={columns(setEnding)} rows={page.items} rowKey={(one) => one.id} onOpen={(one) => { setShown(one.id); }} empty={<Empty icon="upload" title="No file was taken in yet">Try it first: nothing is written then, and you see what is understood.</Empty>} />}
+          {(page) => <Table stack label="Imports" columns={columns(setEnding)} rows={page.items} rowKey={(one) => one.id} onOpen={(one) => { setShown(one.id); }} empty={<Empty icon="upload" title="No file was taken in yet">Try it first: nothing is written then, and you see what is understood.</Empty>} />}
         </Shown>
       </Section>
       {shown !== undefined && <ReportDialog key={shown} place={place} id={shown} onClose={() => { setShown(undefined); imports.again(); }} />}

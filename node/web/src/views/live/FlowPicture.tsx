@@ -55,9 +55,9 @@ function Card({ operator, site, node }: { operator: string; site: string; node: 
       <span class="flow-text">
         <span class="flow-title">{node.name}</span>
         <span class="flow-figure"><Value value={node.power_w} unit="W" stale={node.stale} signed /></span>
-        <span class="flow-about">{node.stale ? <>stale, <Time us={node.time_us} /></> : word(node)}{node.soc !== null && node.soc !== undefined && <> · <Value value={node.soc} unit="1" digits={0} stale={node.stale} /></>}</span>
+        <span class="flow-about">{node.stale ? <>stale, <Time us={node.time_us} /></> : word(node)}{node.soc !== null && <> · <Value value={node.soc} unit="1" digits={0} stale={node.stale} /></>}</span>
       </span>
-      {node.soc !== null && node.soc !== undefined && (
+      {node.soc !== null && (
         <svg class="meter" preserveAspectRatio="none" viewBox="0 0 100 1" aria-hidden="true"><rect width={Math.max(0, Math.min(1, node.soc)) * 100} height="1" /></svg>
       )}
     </>
@@ -116,7 +116,7 @@ const NARROW_PX = 700;
 /** Where there is little room: from the card's inner side into the alley between the columns, and along it. */
 function alley([left, right, y]: [number, number, number], [cx, cy]: [number, number], radius: number, index: number): string {
   const side = (left + right) / 2 < cx ? -1 : 1;
-  const lane = cx + side * (2 + 3 * (Math.floor(index / 2) % 3));
+  const lane = cx + side * (4 + 5 * (Math.floor(index / 2) % 3));
   const [x, bend] = [side < 0 ? right : left, y < cy ? 16 : -16];
   const end = y < cy ? cy - radius : cy + radius;
   return `M${x.toFixed(1)} ${y.toFixed(1)}C${lane.toFixed(1)} ${y.toFixed(1)} ${lane.toFixed(1)} ${y.toFixed(1)} ${lane.toFixed(1)} ${(y + bend).toFixed(1)}L${lane.toFixed(1)} ${end.toFixed(1)}`;

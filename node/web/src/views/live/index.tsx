@@ -36,7 +36,7 @@ export default function Live({ operator, site }: SiteViewProps) {
     }>
       {asked.problem && <ProblemNote problem={asked.problem} again={asked.again} />}
       {asked.loading && <Skeleton height="26rem" />}
-      {nodes && nodes.length === 0 && (
+      {nodes?.length === 0 && (
         <Empty icon="bolt" title="No power is measured here yet">As soon as a device of this site reports power, it is seen flowing here.</Empty>
       )}
       {nodes && nodes.length > 0 && (

@@ -29,7 +29,7 @@ export default function Overview() {
     <Page title="All sites">
       {sitesProblem.value && <ProblemNote problem={sitesProblem.value} again={() => void refreshSites()} />}
       {!list && !sitesProblem.value && <><Skeleton height="4.5rem" /><Skeleton height="16rem" /></>}
-      {list && list.length === 0 && (
+      {list?.length === 0 && (
         <Empty icon="home" title={operators.value?.length === 0 ? 'You have no role at any operator' : 'There are no sites yet'}>
           {operators.value?.length === 0 ? 'An admin of the server can give you one.' : <>A site begins with its first device: <code>memcore devices enrol home1.meter</code> on the server makes one known.</>}
         </Empty>

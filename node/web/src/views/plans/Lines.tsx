@@ -8,6 +8,7 @@ import uPlot from 'uplot';
 
 import { colour } from '../../charts/colours';
 import { dark, zone } from '../../state/preferences';
+import { clock, day as dayOf, instant } from '../../times';
 import { text } from '../../units';
 import type { Stepped } from './stepped';
 
@@ -42,10 +43,11 @@ function options(lines: readonly Line[], inZone: string, nowUs: number | undefin
   return {
     width, height,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), inZone),
+    legend: { markers: { dash: (_, at) => (lines[at - 1]?.dash ? 'dashed' : 'solid') } },
     cursor: { sync: { key: sync.key }, drag: { x: true, y: false } },
-    axes: [{ stroke, grid, ticks }, { stroke, grid, ticks, size: 72, values: (_, values) => values.map((value) => text(value, unit)) }],
+    axes: [{ stroke, grid, ticks, values: (_, times) => times.map((seconds, at) => label(seconds, times[at - 1], inZone)) }, { stroke, grid, ticks, size: 72, values: (_, values) => values.map((value) => text(value, unit)) }],
     series: [
-      { value: (_, seconds: number | null) => (seconds === null ? '–' : new Date(seconds * 1e3).toLocaleString('en-GB', { timeZone: inZone, day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })), label: 'Time' },
+      { value: (_, seconds: number | null) => (seconds === null ? '–' : instant(seconds * 1e6, inZone, false)), label: 'Time' },
       ...lines.map((line): uPlot.Series => ({
         label: line.label, stroke: colour(line.token), width: line.dash ? 1.5 : 2, points: { show: false }, spanGaps: false,
         value: (_, value: number | null) => text(value, line.unit),
@@ -54,6 +56,13 @@ function options(lines: readonly Line[], inZone: string, nowUs: number | undefin
     ],
     hooks: { draw: [(chart) => { if (nowUs !== undefined) present(chart, nowUs / 1e6); }] },
   };
+}
+
+/** The clock, with the day below it where one begins. */
+function label(seconds: number, before: number | undefined, inZone: string): string {
+  const today = dayOf(seconds * 1e6, inZone);
+  const text = clock(seconds * 1e6, inZone, false);
+  return before !== undefined && dayOf(before * 1e6, inZone) === today ? text : `${text}\n${today}`;
 }
 
 /** A line where now is. */

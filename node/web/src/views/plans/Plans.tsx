@@ -39,7 +39,7 @@ export function Plans({ place }: { place: Place }): JSX.Element {
         {operator && <span class="push"><Button kind="primary" icon="plus" onClick={() => { setShown('solve'); }}>Make a plan</Button></span>}
       </div>
       <Shown of={plans} what="plans">
-        {(page) => <Table label="Plans" columns={columns(chosen, toggle, operator, (plan) => { setShown({ remove: plan }); })} rows={page.items} rowKey={(plan) => plan.id ?? plan.name}
+        {(page) => <Table stack label="Plans" columns={columns(chosen, toggle, operator, (plan) => { setShown({ remove: plan }); })} rows={page.items} rowKey={(plan) => plan.id ?? plan.name}
           onOpen={(plan) => { if (plan.id) setShown({ id: plan.id }); }}
           empty={<Empty icon="chart" title="No plan is kept" action={operator && <Button onClick={() => { setShown('solve'); }}>Make a plan</Button>}>Make one from a site file: what batteries, cars and heat pumps should do at the least cost.</Empty>} />}
       </Shown>

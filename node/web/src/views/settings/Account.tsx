@@ -64,7 +64,7 @@ function Sessions(): JSX.Element {
   };
   return (
     <Section title="Sessions">
-      <Shown of={sessions} what="sessions">{(all) => <Table label="Your sessions" columns={columns(setEnding)} rows={all} rowKey={(one) => one.id} />}</Shown>
+      <Shown of={sessions} what="sessions">{(all) => <Table stack label="Your sessions" columns={columns(setEnding)} rows={all} rowKey={(one) => one.id} />}</Shown>
       {ending && <Confirm title="End this session?" act="End the session" danger onConfirm={() => end(ending)} onClose={() => { setEnding(undefined); }}><p>The browser at {ending.address ?? 'an unknown address'} is signed out at once.</p></Confirm>}
     </Section>
   );

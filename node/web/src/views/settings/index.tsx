@@ -1,10 +1,9 @@
 //! Settings: of this browser, of one's own account, and what the server says of itself.
 
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
 
 import { Page, Tabs } from '../../design';
-import { note } from '../../router';
+import { go, toGlobal } from '../../router';
 import { may } from '../../state/session';
 import { Account } from './Account';
 import { Configuration } from './Configuration';
@@ -18,10 +17,10 @@ export default function Settings({ query }: { query: URLSearchParams }): JSX.Ele
     { value: 'preferences', text: 'Preferences' }, { value: 'account', text: 'Account' },
     ...(may('viewer') ? [{ value: 'status' as const, text: 'Server' }] : []), ...(may('admin') ? [{ value: 'configuration' as const, text: 'Configuration' }] : []),
   ];
-  const [tab, setTab] = useState<Tab>(() => tabs.find((each) => each.value === query.get('tab'))?.value ?? 'preferences');
+  const tab = tabs.find((each) => each.value === query.get('tab'))?.value ?? 'preferences';
   return (
     <Page title="Settings">
-      <Tabs label="Settings" tabs={tabs} value={tab} onChange={(next) => { setTab(next); note({ tab: next }); }}>
+      <Tabs label="Settings" tabs={tabs} value={tab} onChange={(next) => { go(toGlobal('settings', { tab: next })); }}>
         {tab === 'preferences' && <Preferences />}
         {tab === 'account' && <Account />}
         {tab === 'status' && <Status />}

@@ -24,7 +24,7 @@ export default function Tokens(): JSX.Element {
   return (
     <Page title="Tokens" about="Programs prove with them that they act for you" actions={<Button kind="primary" icon="plus" onClick={begin}>Make a token</Button>}>
       <Shown of={tokens} what="tokens">
-        {(all) => <Table label="Tokens" columns={columns((token) => { setShown({ revoke: token }); })} rows={all} rowKey={(token) => token.id} empty={<Empty icon="key" title="No token yet" action={<Button onClick={begin}>Make a token</Button>}>A token may at most what you may, and less where you say so.</Empty>} />}
+        {(all) => <Table stack label="Tokens" columns={columns((token) => { setShown({ revoke: token }); })} rows={all} rowKey={(token) => token.id} empty={<Empty icon="key" title="No token yet" action={<Button onClick={begin}>Make a token</Button>}>A token may at most what you may, and less where you say so.</Empty>} />}
       </Shown>
       {shown === 'make' && <TokenForm onClose={close} onMade={(made) => { setShown({ made }); tokens.again(); }} />}
       {typeof shown === 'object' && 'made' in shown && <Made {...shown.made} onClose={close} />}

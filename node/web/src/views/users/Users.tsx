@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
 import { Empty, Page, Select, Tabs } from '../../design';
-import { note } from '../../router';
+import { go, toGlobal } from '../../router';
 import { may, session } from '../../state/session';
 import { operators } from '../../state/sites';
 import { Audit } from './Audit';
@@ -17,13 +17,14 @@ export function Users({ query }: { query: URLSearchParams }): JSX.Element {
   const everywhere = may('admin');
   const owned = administered();
   const [operator, setOperator] = useState(query.get('operator') ?? owned[0] ?? '');
-  const [tab, setTab] = useState<Tab>(() => (everywhere ? (['users', 'members', 'audit'] as const).find((each) => each === query.get('tab')) ?? 'users' : 'members'));
+  const asked = (['users', 'members', 'audit'] as const).find((each) => each === query.get('tab')) ?? 'users';
+  const tab: Tab = everywhere ? asked : 'members';
   if (!everywhere && owned.length === 0) return <Page title="Users"><Empty icon="users" title="Not for your role">An admin of an operator, or of all, decides who may do what.</Empty></Page>;
   const tabs: { value: Tab; text: string }[] = [...(everywhere ? [{ value: 'users' as const, text: 'Users' }] : []), { value: 'members', text: 'Members' }, ...(everywhere ? [{ value: 'audit' as const, text: 'Audit trail' }] : [])];
   const chosen = operator === '' ? owned[0] ?? '' : operator;
   return (
     <Page title="Users">
-      <Tabs label="Users" tabs={tabs} value={tab} onChange={(next) => { setTab(next); note({ tab: next }); }}>
+      <Tabs label="Users" tabs={tabs} value={tab} onChange={(next) => { go(toGlobal('users', { tab: next })); }}>
         {tab === 'users' && everywhere && <UserList operators={owned} />}
         {tab === 'members' && (chosen === '' ? <Empty icon="users" title="No operator yet" /> : <>
           <div class="row"><Select label="Operator" options={owned.map((each) => ({ value: each, text: each }))} value={chosen} onValue={setOperator} /></div>
