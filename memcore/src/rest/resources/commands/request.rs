@@ -111,6 +111,8 @@ pub(super) fn of_refused(e: Error) -> Problem {
             let word = said.split_whitespace().next().unwrap_or_default();
             match word {
                 "value" | "fallback" | "lease" => Some(word.to_owned()),
+                // Control says it of the wish that it makes of the value.
+                "power_w" => Some("value".to_owned()),
                 _ => Some("series".to_owned()),
             }
         }

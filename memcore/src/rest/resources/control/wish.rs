@@ -71,7 +71,11 @@ fn target(text: &str) -> Result<Target, Problem> {
 
 /// A wish that was refused, with the field that is to blame.
 pub(super) fn of_refused(e: Error) -> Problem {
-    const FIELDS: [(&str, &str); 7] = [
+    const FIELDS: [(&str, &str); 11] = [
+        ("asset is", "target"),
+        ("role is", "target"),
+        ("group is", "target"),
+        ("neither power_w", "power"),
         ("power_w is", "power"),
         ("low_w is", "low"),
         ("high_w is", "high"),
