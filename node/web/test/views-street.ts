@@ -74,14 +74,14 @@ const device = (at: number): Json => {
 };
 
 const channel = (deviceName: string, name: string, more: Json): Json => ({
-  series: `home1.${deviceName}.${name}`, device: deviceName, channel: name, label: null, quantity: "power", unit: "W", kind: "gauge", sign: "passive", writable: false, range: null, cadence_us: US, max_age_us: 60 * US,
-  rules: {}, latest: { time_us: now() - 2 * US, value: 1466, quality: "measured" }, stale: false, ...more,
+  series: `home1.${deviceName}.${name}`, device: deviceName, channel: name, quantity: "power", unit: "W", kind: "gauge", sign: "passive", labels: {}, writable: false, range: null, cadence_us: US, max_age_us: 60 * US,
+  rules: {}, latest: { time_us: now() - 2 * US, value: 1466 }, stale: false, ...more,
 });
 
 const CHANNELS = () => [
-  channel("battery", "power", { writable: true, range: { low: -5000, high: 5000 }, rules: { fallback: 0, ramp_per_s: 2500 }, label: `Cellar ${XSS}` }),
-  channel("battery", "soc", { quantity: "state_of_charge", unit: "1", latest: { time_us: now() - 700 * US, value: 0.62, quality: "measured" }, stale: true }),
-  channel("boiler", "relay", { quantity: "switch", unit: "on/off", kind: "state", writable: true, range: { low: 0, high: 1 }, rules: { min_on_us: 300 * US }, latest: { time_us: now() - US, value: 0, quality: "measured" } }),
+  channel("battery", "power", { writable: true, range: { low: -5000, high: 5000 }, rules: { fallback: 0, ramp_per_s: 2500 }, labels: { name: `Cellar ${XSS}` } }),
+  channel("battery", "soc", { quantity: "state_of_charge", unit: "1", latest: { time_us: now() - 700 * US, value: 0.62 }, stale: true }),
+  channel("boiler", "relay", { quantity: "switch", unit: "on/off", kind: "state", writable: true, range: { low: 0, high: 1 }, rules: { min_on_us: 300 * US }, latest: { time_us: now() - US, value: 0 } }),
 ];
 
 export const COMMAND: Json = {
@@ -187,7 +187,7 @@ const FIXED: Record<string, () => unknown> = {
   "GET /operators/local/sites": () => list([{ operator: "local", site: "home1", devices: 500, connected: 480, channels: 4000, last_seen_us: now(), controlled: true, alarms: { critical: 1, warning: 2, info: 0 }, power_w: { grid: 812, pv: -4210, battery: 1980, load: 3042 }, stale: false }]),
   [`GET ${SITE}/devices`]: () => list(Array.from({ length: 500 }, (_, at) => device(at))),
   [`GET ${SITE}/devices/battery`]: () => device(0),
-  [`POST ${SITE}/devices`]: () => ({ device: device(1), secret: "s3cret", ca: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", server: "gateway.example:23123" }),
+  [`POST ${SITE}/devices`]: () => ({ device: device(1), secret: "s3cret", ca: "CA", server: "gateway.example:23123", bundle: JSON.stringify({ device: "home1.boiler", server: "gateway.example:23123", ca_pem: "CA", credential: "s3cret" }, undefined, 2) }),
   [`DELETE ${SITE}/devices/battery`]: () => null,
   [`GET ${SITE}/channels`]: () => list(CHANNELS()),
   [`GET ${SITE}/commands`]: () => list(COMMANDS()),
@@ -220,11 +220,11 @@ const FIXED: Record<string, () => unknown> = {
   "GET /users": () => list(USERS()),
   "POST /users": () => ({ user: USERS()[1], link: "http://localhost/#/invitation/abc", expires_us: now() + 86400e6 }),
   "GET /operators/local/members": () => list([{ user: "ben@example.org", display_name: "Ben", role: "operator", everywhere: false }, { user: "ada", display_name: `Ada ${XSS}`, role: "admin", everywhere: true }]),
-  "GET /audit": () => list([{ time_us: now() - US, by: `ada ${XSS}`, kind: "command", series: "home1.battery.power", value: -2000 }]),
+  "GET /audit": () => list([{ time_us: now() - US, by: `ada ${XSS}`, number: 7, kind: "command", device: "home1.battery", details: { value: -2000 } }]),
   "GET /tokens": () => list([TOKEN]),
   "POST /tokens": () => ({ token: TOKEN, secret: "mem_s3cret" }),
   "DELETE /tokens/t1": () => null,
   "GET /sessions": () => list([{ id: "s1", begun_us: now() - 3600e6, last_seen_us: now(), expires_us: now() + 1e11, address: "127.0.0.1", agent: `Firefox ${XSS}`, current: true }]),
   "GET /status": () => ({ version: "0.1.0", started_us: now() - 86400e6, now_us: now(), gateway: "0.0.0.0:23123", stats: { points: 123456, connections: 480 }, store: { bytes: 123_456_789 }, memory_bytes: 31_000_000, http: { requests: 1234, live: 2 } }),
-  "GET /configuration": () => ({ http: { listen: "127.0.0.1:8080" }, accounts: { oidc: { secret: "***" } } }),
+  "GET /configuration": () => ({ sections: { http: { listen: "127.0.0.1:8080" }, accounts: { oidc: { secret: "***" } } } }),
 };

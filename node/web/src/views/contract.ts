@@ -7,6 +7,10 @@ import type * as Shown from './shapes';
 type Fits<Answered extends Expected, Expected> = Answered;
 
 export type Contract = [
+  Fits<Schemas['Device'], Shown.Device>,
+  Fits<Schemas['Channel'], Shown.Channel>,
+  Fits<Schemas['Handed'], Shown.Enrolled>,
+  Fits<Schemas['AuditLine'], Shown.AuditEntry>,
   Fits<Schemas['Command'], Shown.Command>,
   Fits<Schemas['ControlStatus'], Shown.ControlStatus>,
   Fits<Schemas['Explanation'], Shown.Explanation>,

@@ -102,7 +102,7 @@ function Telling({ form, set, wrong, notifiers }: Part & { notifiers: readonly N
           <Field label="From" type="time" value={form.quietFrom} onValue={(quietFrom) => { set({ quietFrom }); }} wrong={wrong('quietFrom')} />
           <Field label="Until" type="time" value={form.quietTo} onValue={(quietTo) => { set({ quietTo }); }} wrong={wrong('quietTo')} />
           <Field label="Zone" value={form.zone} onValue={(zone) => { set({ zone }); }} wrong={wrong('zone')} spellcheck={false} />
-          <Select label="Told all the same" options={[{ value: '', text: 'nothing' }, ...SEVERITIES.map((each) => ({ value: each.value, text: `${each.text} and worse` }))]} value={form.letsThrough} onValue={(letsThrough) => { set({ letsThrough: letsThrough as RuleForm['letsThrough'] }); }} />
+          <Select label="Told all the same" options={[{ value: '', text: 'nothing' }, ...SEVERITIES.map((each) => ({ value: each.value, text: `${each.text} and worse` }))]} value={form.letsThrough} onValue={(letsThrough) => { set({ letsThrough }); }} />
         </div>
       )}
       <Field label="Remind every" value={form.remind} onValue={(remind) => { set({ remind }); }} wrong={wrong('remind')} autocomplete="off" hint={capital('while nobody has acknowledged: 1h; empty: once is enough')} />

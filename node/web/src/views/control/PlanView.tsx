@@ -5,11 +5,12 @@ import { useMemo, useState } from 'preact/hooks';
 
 import { kindToken } from '../../charts/colours';
 import { useAsked } from '../../api/use';
-import { Badge, type Column, Empty, Facts, Note, Segments, Table, Time, Value } from '../../design';
+import { Badge, type Column, Empty, Facts, Note, Table, Time, Value } from '../../design';
 import { currentPlan } from '../calls/steering';
 import { spanWords } from '../commands/span';
 import { Shown } from '../kit';
 import type { Place } from '../place';
+import { AssetChoice } from '../plans/AssetChoice';
 import { type Line, Lines } from '../plans/Lines';
 import { stepped } from '../plans/stepped';
 import type { CurrentPlan, PlannedAsset } from '../shapes';
@@ -38,7 +39,7 @@ function Followed({ plan }: { plan: CurrentPlan }): JSX.Element {
         ...(plan.notices.length > 0 ? [['Assumed', <ul class="list">{plan.notices.map((notice) => <li key={notice}>{notice}</li>)}</ul>] as const] : []),
       ]} />
       {plan.valid_until_us <= plan.now_us && <Note tone="warning" title="This plan is no longer followed">It was good until <Time us={plan.valid_until_us} absolute />.</Note>}
-      <Segments label="Asset" options={plan.assets.map((each) => ({ value: each.asset, text: each.asset }))} value={asset?.asset ?? ''} onChange={setChosen} />
+      <AssetChoice assets={plan.assets.map((each) => each.asset)} value={asset?.asset ?? ''} onChange={setChosen} />
       {asset && <Chart key={asset.asset} plan={plan} asset={asset} />}
       <Deviations plan={plan} />
     </>

@@ -1,15 +1,13 @@
-//! What a device's channels read now: what was asked for, and on top of it what arrives.
+//! What a device's channels read, as it arrives.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { useLive } from '../../api/live';
 import type { Place } from '../place';
-import type { Channel } from '../shapes';
+import type { Reading } from './merge';
 
 /** Values are drawn so often, however often they arrive. */
 const DRAW_MS = 250;
-
-type Reading = NonNullable<Channel['latest']>;
 
 /** The latest readings of a device, by series, as they arrive. */
 export function useLatest(place: Place, device: string): ReadonlyMap<string, Reading> {
@@ -30,14 +28,4 @@ export function useLatest(place: Place, device: string): ReadonlyMap<string, Rea
     },
   });
   return drawn;
-}
-
-/** Channels with what arrived since: the newer one counts, and what has just arrived is not stale. */
-export function withLatest(channels: readonly Channel[], latest: ReadonlyMap<string, Reading>, nowUs: number): Channel[] {
-  return channels.map((channel) => {
-    const reading = latest.get(channel.series);
-    if (reading === undefined || reading.time_us <= (channel.latest?.time_us ?? -Infinity)) return channel;
-    const oldest = channel.max_age_us ?? Infinity;
-    return { ...channel, latest: reading, stale: nowUs - reading.time_us > oldest };
-  });
 }

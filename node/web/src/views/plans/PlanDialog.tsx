@@ -5,13 +5,14 @@ import { useMemo, useState } from 'preact/hooks';
 
 import { kindToken } from '../../charts/colours';
 import { useAsked } from '../../api/use';
-import { Badge, Button, type Column, Dialog, Facts, Note, Segments, Table, Time, Value } from '../../design';
+import { Badge, Button, type Column, Dialog, Facts, Note, Table, Time, Value } from '../../design';
 import { span } from '../../times';
 import { text } from '../../units';
 import { plan as fetchPlan } from '../calls/steering';
 import { Shown } from '../kit';
 import type { Place } from '../place';
 import type { Plan } from '../shapes';
+import { AssetChoice } from './AssetChoice';
 import { type Line, Lines } from './Lines';
 import { STATUS_TONES } from './status';
 import { stepped } from './stepped';
@@ -66,7 +67,7 @@ function Pictures({ plan }: { plan: Plan }): JSX.Element {
   if (!asset) return <></>;
   return (
     <div class="stack">
-      <Segments label="Asset" options={plan.assets.map((each) => ({ value: each.asset, text: each.asset }))} value={asset.asset} onChange={setChosen} />
+      <AssetChoice assets={plan.assets.map((each) => each.asset)} value={asset.asset} onChange={setChosen} />
       <p class="muted">Takes <Value value={asset.taken_wh} unit="Wh" />, gives <Value value={asset.given_wh} unit="Wh" />.</p>
       <Lines title={`${asset.asset}: mean power of each step`} lines={lines.power} data={power} />
       {soc && <Lines title={`${asset.asset}: state of charge`} lines={lines.soc} data={soc} height={150} />}

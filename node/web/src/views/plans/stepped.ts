@@ -5,8 +5,8 @@ export interface Stepped { times: number[]; columns: (number | null)[][] }
 
 /** Steps between borders: each value stands at its border, and the last once more at the end. States stand at the ends of steps. */
 export function stepped(bordersUs: readonly number[], powers: readonly (readonly (number | null)[])[], states: readonly (readonly (number | null)[])[]): Stepped {
-  const steps = Math.max(0, bordersUs.length - 1);
-  const held = powers.map((values) => Array.from({ length: steps + 1 }, (_, at) => values[Math.min(at, steps - 1)] ?? null));
-  const ends = states.map((values) => Array.from({ length: steps + 1 }, (_, at) => (at === 0 ? null : values[at - 1] ?? null)));
+  const [length, last] = [bordersUs.length, bordersUs.length - 2];
+  const held = powers.map((values) => Array.from({ length }, (_, at) => values[Math.min(at, last)] ?? null));
+  const ends = states.map((values) => Array.from({ length }, (_, at) => (at === 0 ? null : values[at - 1] ?? null)));
   return { times: bordersUs.map((us) => us / 1e6), columns: [...held, ...ends] };
 }

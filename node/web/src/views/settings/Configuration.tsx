@@ -14,7 +14,7 @@ export function Configuration(): JSX.Element {
     <>
       <p class="muted">It is read from the server's file when it starts, and changed there. Secrets are shown as ***.</p>
       <Shown of={configuration} what="configuration">
-        {(found) => <div class="grid">{Object.entries(found).map(([name, value]) => <Card key={name}><Section title={`[${name}]`}><Tree value={value} /></Section></Card>)}</div>}
+        {(found) => <div class="grid">{Object.entries(found.sections).map(([name, value]) => <Card key={name}><Section title={`[${name}]`}><Tree value={value} /></Section></Card>)}</div>}
       </Shown>
     </>
   );

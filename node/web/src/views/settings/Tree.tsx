@@ -8,8 +8,8 @@ import { named, title } from './named';
 
 export function Tree({ value }: { value: unknown }): JSX.Element {
   if (typeof value !== 'object' || value === null) return <span class="wrap">{leaf('', value)}</span>;
-  if (Array.isArray(value)) return value.length === 0 ? <span class="faint">none</span> : <ul class="list">{value.map((each, index) => <li key={index}><Tree value={each} /></li>)}</ul>;
-  const entries = Object.entries(value);
+  if (Array.isArray(value)) return value.length === 0 ? <span class="faint">none</span> : <ul class="list">{value.map((each: unknown, index) => <li key={index}><Tree value={each} /></li>)}</ul>;
+  const entries = Object.entries(value as Record<string, unknown>);
   if (entries.length === 0) return <span class="faint">none</span>;
   return <Facts facts={entries.map(([name, each]) => [title(name), typeof each === 'object' && each !== null ? <Tree value={each} /> : leaf(name, each)] as const)} />;
 }

@@ -15,10 +15,10 @@ import { ROLE_WORDS } from './roles';
 
 export function Members({ operator }: { operator: string }): JSX.Element {
   const members = useAsked(operator, (signal) => fetchMembers({ operator }, signal));
-  const [shown, setShown] = useState<'add' | { change: Member } | { remove: Member } | { link: Link }>();
+  const [shown, setShown] = useState<'add' | { change: Member } | { remove: Member } | { once: Link }>();
   const close = () => { setShown(undefined); };
   const done = (link: Link | null) => {
-    setShown(link ? { link } : undefined);
+    setShown(link ? { once: link } : undefined);
     members.again();
   };
   const remove = async (member: Member) => {
@@ -38,7 +38,7 @@ export function Members({ operator }: { operator: string }): JSX.Element {
       {shown === 'add' && <AddMember operator={operator} onClose={close} onDone={done} />}
       {typeof shown === 'object' && 'change' in shown && <ChangeMember operator={operator} member={shown.change} onClose={close} onDone={() => { done(null); }} />}
       {typeof shown === 'object' && 'remove' in shown && <Confirm title={`Remove ${shown.remove.display_name} from ${operator}?`} act={`Remove ${shown.remove.user}`} danger onConfirm={() => remove(shown.remove)} onClose={close}><p>They see nothing of {operator} any more, at once. The account stays.</p></Confirm>}
-      {typeof shown === 'object' && 'link' in shown && <LinkOnce link={shown.link} close={close} />}
+      {typeof shown === 'object' && 'once' in shown && <LinkOnce link={shown.once} close={close} />}
     </>
   );
 }

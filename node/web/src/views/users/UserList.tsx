@@ -16,10 +16,10 @@ import { UserDialog } from './UserDialog';
 export function UserList({ operators }: { operators: readonly string[] }): JSX.Element {
   const users = useAsked('users', (signal) => fetchUsers(signal));
   const [search, setSearch] = useState('');
-  const [shown, setShown] = useState<'invite' | { user: User } | { link: Link }>();
+  const [shown, setShown] = useState<'invite' | { user: User } | { once: Link }>();
   const close = () => { setShown(undefined); };
   const told = (link: Link | null) => {
-    setShown(link ? { link } : undefined);
+    setShown(link ? { once: link } : undefined);
     users.again();
   };
   const fits = (user: User) => `${user.user} ${user.display_name}`.toLowerCase().includes(search.toLowerCase().trim());
@@ -31,7 +31,7 @@ export function UserList({ operators }: { operators: readonly string[] }): JSX.E
       </Shown>
       {shown === 'invite' && <InviteUser operators={operators} onClose={close} onInvited={told} />}
       {typeof shown === 'object' && 'user' in shown && <UserDialog user={shown.user} operators={operators} onClose={close} onChanged={told} />}
-      {typeof shown === 'object' && 'link' in shown && <LinkOnce link={shown.link} close={close} />}
+      {typeof shown === 'object' && 'once' in shown && <LinkOnce link={shown.once} close={close} />}
     </>
   );
 }
