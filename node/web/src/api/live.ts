@@ -134,9 +134,9 @@ class Stream {
     const all = [...this.followers].map((follower) => follower.following);
     const topics = new Set(all.flatMap((one) => one.topics));
     const sites = new Set(all.map((one) => one.site));
-    const series = new Set(all.flatMap((one) => (one.topics.includes('readings') ? (one.series ?? []) : [])));
+    const series = patterns(all);
     const query = new URLSearchParams({ topics: [...topics].sort().join(',') });
-    for (const pattern of [...series].sort()) query.append('series', pattern);
+    for (const pattern of series) query.append('series', pattern);
     const [site] = sites;
     if (sites.size === 1 && site !== undefined) query.set('site', site);
     return query.toString();
@@ -213,6 +213,17 @@ class Stream {
   private reset(): void {
     for (const { listener } of this.followers) listener.onReset?.();
   }
+}
+
+/** As many patterns as the API takes. */
+const MOST_PATTERNS = 64;
+
+/** What all of them want. Patterns narrow readings and commands: where one wants them all, or there are too many, there are none. */
+function patterns(all: readonly Following[]): string[] {
+  const narrowed = all.filter((one) => one.topics.includes('readings') || one.topics.includes('commands'));
+  if (narrowed.some((one) => one.series === undefined)) return [];
+  const series = [...new Set(narrowed.flatMap((one) => one.series ?? []))].sort();
+  return series.length > MOST_PATTERNS ? [] : series;
 }
 
 let unproved: () => void = () => undefined;

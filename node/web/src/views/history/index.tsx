@@ -15,7 +15,7 @@ import { PRESETS, toQuery } from './horizon';
 import { Picker } from './Picker';
 import { Plot } from './Plot';
 import { Readout } from './Readout';
-import { useChannels } from './useChannels';
+import { useChannels, type Channel } from './useChannels';
 import { useHorizon } from './useHorizon';
 import { useLines } from './useLines';
 import './history.css';
@@ -29,9 +29,8 @@ export default function History({ operator, site, query }: SiteViewProps) {
   const channels = useChannels(operator, site);
   const flow = useAsked(`${operator}/${site}`, (signal) => ask(api.GET('/api/v1/operators/{operator}/sites/{site}/flow', { params: { path: { operator, site } }, signal })));
 
-  // Without a wish: what flows at the grid, the sun and the battery.
-  const usual = useMemo(() => flow.data?.nodes.filter((node) => node.series && ['grid', 'pv', 'battery'].includes(node.kind)).flatMap((node) => node.series ?? []).slice(0, 4), [flow.data]);
-  const chosen = series ?? usual ?? [];
+  const usual = useMemo(() => usualOf(flow.data?.nodes ?? [], channels.data ?? []), [flow.data, channels.data]);
+  const chosen = series ?? (flow.loading ? [] : usual);
   const { lines, busy, problem, again } = useLines({ operator, site, series: chosen, horizon: horizon.at, pixels: width, channels: channels.byName });
   useAddress(horizon.at, series);
 
@@ -75,6 +74,15 @@ export default function History({ operator, site, query }: SiteViewProps) {
       {open === 'csv' && <CsvDialog operator={operator} site={site} series={chosen} range={range} onClose={() => { setOpen(null); }} />}
     </Page>
   );
+}
+
+const MOST_USUAL = 3;
+
+/** Without a wish: what flows at the grid, the sun and the battery; where none of these is known, the first powers. */
+function usualOf(nodes: readonly { kind: string; series: string | null }[], channels: readonly Channel[]): string[] {
+  const main = nodes.filter((node) => ['grid', 'pv', 'battery'].includes(node.kind)).flatMap((node) => node.series ?? []);
+  const powers = channels.filter((channel) => channel.quantity === 'power').map((channel) => channel.series);
+  return (main.length > 0 ? main : powers).slice(0, MOST_USUAL);
 }
 
 function keys(event: KeyboardEvent, horizon: ReturnType<typeof useHorizon>): boolean {
