@@ -43,7 +43,7 @@ async function serve(route: Route, street: Street): Promise<void> {
   if (method !== "GET") street.sent.push({ method, path, query: url.search, body, headers: route.request().headers() });
   const own = street.answers[`${method} ${path}`];
   const { status, body: answer } = own ?? answerOf(method, path, url.searchParams, street);
-  await route.fulfill({ status, contentType: status < 400 ? "application/json" : "application/problem+json", body: status === 204 ? "" : JSON.stringify(answer) });
+  await route.fulfill({ status, headers: { etag: '"tag"' }, contentType: status < 400 ? "application/json" : "application/problem+json", body: status === 204 ? "" : JSON.stringify(answer) });
 }
 
 async function file(route: Route, path: string): Promise<void> {
@@ -214,6 +214,8 @@ const FIXED: Record<string, () => unknown> = {
   "GET /operators/local/alarms": () => list([ALARM]),
   "POST /operators/local/alarms/a1/acknowledgement": () => ({ ...ALARM, state: "acknowledged" }),
   "GET /operators/local/alarm-rules": () => list(RULES()),
+  "GET /operators/local/alarm-rules/r1": () => RULES()[0],
+  "PUT /operators/local/alarm-rules/r1": () => RULES()[0],
   "POST /operators/local/alarm-rules": () => RULES()[0],
   "GET /operators/local/notifiers": () => list(NOTIFIERS()),
   "POST /operators/local/notifiers/n2/test": () => ({ sent: false, problem: "the server answered 500" }),
