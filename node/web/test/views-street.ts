@@ -1,6 +1,6 @@
 // A made-up street for the tests of views: answers of the API, from a hostile operator who gives everything a name that is markup.
 
-import { readFile } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page, Route } from "@playwright/test";
 
@@ -27,6 +27,7 @@ const DIST = join(import.meta.dirname, "..", "dist");
 /** Opens the built page at an address, with the street behind it. */
 export async function open(page: Page, hash: string, change: Partial<Street> = {}): Promise<Street> {
   const street: Street = { roles: { "*": "admin" }, answers: {}, sent: [], offline: false, ...change };
+  await access(join(DIST, "index.html")).catch(() => { throw new Error("the page is not built: npm run build"); });
   await page.route("http://localhost/**", (route) => serve(route, street));
   await page.goto(`http://localhost/${hash}`);
   return street;
