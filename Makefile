@@ -90,7 +90,7 @@ test: ## Everything below, in this order
 		before=" ($$step took $$((SECONDS - start)) s, all so far $$SECONDS s)"; \
 	done
 
-check: check-rust check-python check-node check-deny ## Format, lints, types and documentation
+check: check-rust check-python check-node check-page check-deny ## Format, lints, types and documentation
 
 RUST_TESTS = $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run || echo cargo test --lib --bins --tests)
 test-rust: need-rust $(HIGHS) ## The core's tests and documentation tests
@@ -147,9 +147,8 @@ check-python: $(VENV)/.stamp $(NODE_MODULES)/.stamp
 	cd python && $(BIN)/mypy
 	cd python && $(NODE_BIN)/pyright --pythonpath $(BIN)/python
 
-check-node: $(NODE_MODULES)/.stamp $(WEB_MODULES)/.stamp
+check-node: $(NODE_MODULES)/.stamp
 	cd node && npm run --silent check
-	cd node/web && npm run --silent check
 
 check-deny: need-rust
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --all-features check bans licenses sources; \

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ def test_an_alarm_is_raised_seen_and_acknowledged(server: mc.Server) -> None:
     rule = server.alarms.add_rule("too much", watch, severity="critical")
     assert rule["id"] in [known["id"] for known in server.alarms.rules()]
     with mc.Device(server.enroll("home1.meter"), [mc.Channel("power", unit="W")]) as meter:
-        meter.send(time.time(), [9500.0])
+        meter.send(datetime.now(timezone.utc), [9500.0])
         meter.flush()
         end = time.monotonic() + 20
         while not (raised := server.alarms.find(state="raised")):

@@ -32,6 +32,7 @@ mod status;
 mod steps;
 mod understood;
 mod upkeep;
+mod users;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,12 @@ enum Action {
     /// Enrol, rotate, limit, list and revoke devices
     #[command(subcommand)]
     Devices(devices::Devices),
+    /// The people who use the page and the API, and what they may
+    #[command(subcommand)]
+    Users(users::Users),
+    /// API tokens: for programs
+    #[command(subcommand)]
+    Tokens(users::Tokens),
     Audit(audit::Audit),
     Events(events::EventsCommand),
     Status(status::Status),
@@ -182,6 +189,8 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Demo(demo) => block_on(demo.run(&cli.common)),
         Action::BenchLink(bench) => block_on(bench.run(&cli.common)),
         Action::Devices(devices) => block_on(devices.run(&cli.common)),
+        Action::Users(users) => block_on(users.run(&cli.common)),
+        Action::Tokens(tokens) => block_on(tokens.run(&cli.common)),
         Action::Audit(audit) => audit.run(&cli.common),
         Action::Events(events) => block_on(events.run(&cli.common)),
         Action::Status(status) => block_on(status.run(&cli.common)),

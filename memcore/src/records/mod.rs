@@ -7,8 +7,8 @@
 mod migrations;
 
 use std::fmt::Write;
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -99,6 +99,8 @@ async fn prepare(connection: &mut AnyConnection, kind: Kind) -> sqlx::Result<()>
 
 /// The site's own file, which only its owner can read: what SQLite puts beside it has the same permissions.
 fn file_of(site: &Path) -> Result<AnyConnectOptions> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(site);
+    made.map_err(|e| Error::io(format!("create {}", site.display()), e))?;
     let path = site.join("records.sqlite");
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
     file.map_err(|e| Error::io(format!("open {}", path.display()), e))?;

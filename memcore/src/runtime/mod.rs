@@ -129,6 +129,8 @@ pub(crate) use crate::protocol::Bundle;
 pub use accounts_config::{AccountsConfig, OidcConfig, RecordsConfig};
 #[cfg(feature = "rest")]
 pub use alarms::{AlarmCounts, AlarmList, AlarmQuery, AlarmStats, AlarmUpdates, Alarms, AlarmsConfig, SmtpConfig, SmtpTls};
+#[cfg(feature = "cli")]
+pub(crate) use audit::say_once;
 #[cfg(feature = "gateway")]
 pub use audit::{Act, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, read_audit, verify_audit};
 #[cfg(feature = "gateway")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 from urllib.parse import quote, urlencode
 
 from . import _memcore
@@ -215,10 +215,10 @@ def _part(name: str) -> str:
 def _moments(value: Any) -> Any:
     """Give instants as ``datetime``, under their names without ``_us``."""
     if isinstance(value, list):
-        return [_moments(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return dict(_named(name, item) for name, item in value.items())
+        return [_moments(item) for item in cast("Sequence[Any]", value)]
+    if isinstance(value, dict):
+        return dict(_named(name, item) for name, item in cast("dict[str, Any]", value).items())
+    return value
 
 
 def _named(name: str, value: Any) -> tuple[str, Any]:

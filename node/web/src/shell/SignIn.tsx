@@ -41,7 +41,7 @@ export function SignIn({ query }: { query: URLSearchParams }) {
         <form onSubmit={(event) => void submit(event)}>
           <Field label="User" name="username" autocomplete="username" autocapitalize="none" spellcheck={false} required autofocus value={user} onValue={setUser} wrong={wrongOf(problem, 'user')} />
           <Field label="Password" name="password" type="password" autocomplete="current-password" required value={password} onValue={setPassword} wrong={wrongOf(problem, 'password')} />
-          {problem && problem.field === null && <ProblemNote problem={problem} />}
+          {problem?.field === null && <ProblemNote problem={problem} />}
           <Button kind="primary" type="submit" busy={busy}>Sign in</Button>
         </form>
       )}

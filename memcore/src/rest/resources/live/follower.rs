@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::Instant;
 
 use super::entry::{Chunk, Frame};
 use super::filter::Filter;
 use super::hub::{Caught, Hub, Joined, Seat};
 use crate::accounts::Caller;
+use crate::error::ErrorKind;
 use crate::rest::api::Api;
 use crate::rest::guard;
 use crate::rest::problem::Problem;
@@ -45,8 +47,11 @@ pub(super) struct Follower {
     request: Parts,
     caller: Arc<Caller>,
     state: Stage,
+    /// Whether the server, or its API, ends.
     ended: watch::Receiver<Option<&'static str>>,
-    look: Interval,
+    ending: watch::Receiver<bool>,
+    /// When it is looked again whether it may still listen.
+    look_at: Instant,
     looks: u32,
     over: bool,
     _seat: Seat,
@@ -74,13 +79,16 @@ impl Follower {
         (request, caller): (Parts, Arc<Caller>),
     ) -> Result<Self, Problem> {
         may(&caller, &filter)?;
+        let ending = api.ending();
+        if *ending.borrow() {
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Closed.code(), "the server shuts down"));
+        }
         let full = || {
-            let status = axum::http::StatusCode::TOO_MANY_REQUESTS;
-            Problem::new(status, "LIMIT_REACHED", "too many listen already, expected some of them to end first")
+            let (status, code) = (StatusCode::TOO_MANY_REQUESTS, ErrorKind::LimitReached.code());
+            Problem::new(status, code, "too many listen already, expected some of them to end first")
         };
         let seat = hub.enter().ok_or_else(full)?;
-        let mut look = tokio::time::interval_at(tokio::time::Instant::now() + LOOK_EVERY, LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let look_at = Instant::now() + LOOK_EVERY;
         let counted = api.inner.traffic.live_view();
         let (ended, state) = (hub.ended(), Stage::New { resume });
         Ok(Self {
@@ -91,7 +99,8 @@ impl Follower {
             caller,
             state,
             ended,
-            look,
+            ending,
+            look_at,
             looks: 0,
             over: false,
             _seat: seat,
@@ -120,46 +129,55 @@ impl Follower {
             if self.over {
                 return None;
             }
-            let ended = *self.ended.borrow();
-            if let Some(reason) = ended {
-                return self.end(reason);
+            if self.ended.borrow_and_update().is_some() || *self.ending.borrow_and_update() {
+                return self.end("shutdown");
             }
-            match &mut self.state {
+            // Whoever was not read for long is looked at again before it hears more.
+            if Instant::now() >= self.look_at
+                && let Some(heard) = self.look_again().await
+            {
+                return Some(heard);
+            }
+            let heard = match &mut self.state {
                 Stage::New { resume } => {
                     let resume = resume.take();
-                    return self.greet(resume);
+                    self.greet(resume)
                 }
                 Stage::Behind(after) => {
                     let after = *after;
-                    match self.catch_up(after) {
-                        Some(heard) => return Some(heard),
-                        None => continue,
-                    }
+                    self.catch_up(after)
                 }
-                Stage::Up(joined) => {
-                    // Whoever was not read for long is looked at again before it hears more.
-                    tokio::select! {
-                        biased;
-                        _ = self.look.tick() => if let Some(heard) = self.look_again().await { return Some(heard) },
-                        changed = self.ended.changed() => if changed.is_err() { return self.end("shutdown") },
-                        received = joined.from.recv() => match received {
-                            Ok(chunk) if chunk.last <= joined.cursor => {}
-                            Ok(chunk) => {
-                                joined.cursor = chunk.last;
-                                let lost = chunk.before.saturating_sub(joined.sent);
-                                joined.sent = chunk.before + chunk.frames.len() as u64;
-                                if lost > 0 {
-                                    return self.lost(lost, chunk);
-                                }
-                                return Some(Heard::Chunk(chunk));
-                            }
-                            Err(RecvError::Lagged(_)) => {}
-                            Err(RecvError::Closed) => return self.end("shutdown"),
-                        },
-                    }
-                }
+                Stage::Up(_) => self.listen().await,
+            };
+            if heard.is_some() {
+                return heard;
             }
         }
+    }
+
+    /// Waits for what comes; none where there is something else to do first.
+    async fn listen(&mut self) -> Option<Heard> {
+        let Stage::Up(joined) = &mut self.state else { return None };
+        let received = tokio::select! {
+            biased;
+            () = tokio::time::sleep_until(self.look_at) => return None,
+            _ = self.ended.changed() => return None,
+            _ = self.ending.changed() => return None,
+            received = joined.from.recv() => received,
+        };
+        let chunk = match received {
+            Ok(chunk) => chunk,
+            Err(RecvError::Lagged(_)) => return None,
+            Err(RecvError::Closed) => return self.end("shutdown"),
+        };
+        let lost = chunk.before.saturating_sub(joined.sent);
+        joined.sent = chunk.before + chunk.frames.len() as u64;
+        // It was in what this listener was told when it began.
+        if chunk.last <= joined.cursor {
+            return None;
+        }
+        joined.cursor = chunk.last;
+        if lost > 0 { Some(Self::lost(lost, &chunk)) } else { Some(Heard::Chunk(chunk)) }
     }
 
     /// The first word: where the listener is.
@@ -209,11 +227,11 @@ impl Follower {
     }
 
     /// It was too slow: first it hears that, then what there is.
-    fn lost(&mut self, count: u64, chunk: Arc<Chunk>) -> Option<Heard> {
+    fn lost(count: u64, chunk: &Chunk) -> Heard {
         let mut frames = vec![word("lost", None, &json!({"count": count}))];
         let copy = |frame: &Frame| Frame { topic: frame.topic, id: frame.id.clone(), data: frame.data.clone() };
         frames.extend(chunk.frames.iter().map(copy));
-        Some(Heard::Chunk(Arc::new(Chunk::new(frames, chunk.last, chunk.before))))
+        Heard::Chunk(Arc::new(Chunk::new(frames, chunk.last, chunk.before)))
     }
 
     /// Whether it may still listen; and from time to time a beat.
@@ -226,6 +244,7 @@ impl Follower {
             Err(problem) if problem.status >= 500 => {}
             Ok(_) | Err(_) => return self.end("unauthorized"),
         }
+        self.look_at = Instant::now() + LOOK_EVERY;
         self.looks += 1;
         if !self.looks.is_multiple_of(BEAT_EVERY) {
             return None;

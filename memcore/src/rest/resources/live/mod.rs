@@ -39,13 +39,6 @@ pub(in crate::rest) struct Shared {
 }
 
 impl Shared {
-    /// Whoever listens is told that it is over.
-    pub(in crate::rest) fn end(&self) {
-        if let Some(hub) = self.hub.get() {
-            hub.end("shutdown");
-        }
-    }
-
     /// The hub. The first who asks begins to follow the server.
     async fn hub(&self, api: &Api) -> Result<Arc<Hub>, Problem> {
         let hub = self.hub.get_or_init(|| Arc::new(Hub::new(api.server().clock().now()))).clone();

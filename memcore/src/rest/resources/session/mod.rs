@@ -74,7 +74,7 @@ async fn begin_session(
             api.server().say_by(None, Act::SignInRefused { user, code, from: from.visitor.address });
             Err(Problem::new(StatusCode::UNAUTHORIZED, ErrorKind::Unauthorized.code(), "user or password is wrong"))
         }
-        SignIn::Later(wait) => Ok(later(wait.as_secs() + 1)),
+        SignIn::Later(wait) => Ok(later(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))),
     }
 }
 

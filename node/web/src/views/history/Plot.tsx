@@ -34,7 +34,7 @@ interface Props {
 }
 
 /** Marks of the time axis stand at least so far apart, in pixels. */
-const APART_PX = 76;
+const APART_PX = 60;
 
 export function Plot(props: Props) {
   const { lines, range, onWidth } = props;

@@ -44,7 +44,7 @@ export function Readout({ lines, cursor, channels, onRemove }: Props) {
                 </td>
                 <td data-align="end">
                   <Value value={line.mean[index]} unit={unit} />
-                  {low !== high && <span class="faint small number"> (<Value value={low} unit={unit} /> to <Value value={high} unit={unit} />)</span>}
+                  {low !== high && <span class="faint small number" data-hide="phone"> (<Value value={low} unit={unit} /> to <Value value={high} unit={unit} />)</span>}
                 </td>
                 <td data-align="end" data-hide="phone"><Value value={lowest} unit={unit} /></td>
                 <td data-align="end" data-hide="phone"><Value value={highest} unit={unit} /></td>

@@ -12,7 +12,7 @@ export const HOUR_US = 3.6e9;
 export const DAY_US = 24 * HOUR_US;
 
 const SHORTEST_US = 1e6;
-const LONGEST_US = 30 * 366 * DAY_US;
+const LONGEST_US = 20 * 366 * DAY_US;
 /** So near to the right edge, zooming keeps now where it is. */
 const EDGE = 0.85;
 
@@ -47,9 +47,9 @@ export function panned({ range }: Horizon, part: number, nowUs: number): Horizon
   return within({ fromUs: range.fromUs + by, toUs: range.toUs + by }, nowUs);
 }
 
-/** There is nothing to see of the future: half of what is in sight may lie there, so that now can be looked at. */
+/** There is nothing to see of the future: a little of it stands at the edge, so that now can be looked at. */
 function within({ fromUs, toUs }: Range, nowUs: number): Horizon {
-  const beyond = Math.max(0, toUs - (nowUs + (toUs - fromUs) / 2));
+  const beyond = Math.max(0, toUs - (nowUs + (toUs - fromUs) / 10));
   return { range: { fromUs: Math.round(fromUs - beyond), toUs: Math.round(toUs - beyond) }, live: false };
 }
 

@@ -8,7 +8,7 @@ import type { Range } from './tiles';
 /** So many ways back are kept. */
 const MOST_BACK = 50;
 /** Movements nearer than this belong to one gesture: back goes to before it. */
-const GESTURE_MS = 700;
+const GESTURE_MS = 1_000;
 
 /** What is in sight, changed at most once a frame however many wheel events come. */
 export function useHorizon(query: URLSearchParams) {
@@ -22,13 +22,15 @@ export function useHorizon(query: URLSearchParams) {
     next.current = horizon;
     if (frame.current === 0) frame.current = requestAnimationFrame(() => { frame.current = 0; setAt(next.current); });
   }, []);
-  const set = useCallback((horizon: Horizon) => {
-    if (Date.now() - movedAt.current > GESTURE_MS) before.current = [...before.current, next.current].slice(-MOST_BACK);
-    movedAt.current = Date.now();
+  /** A step of its own, unless it goes on with a gesture. */
+  const set = useCallback((horizon: Horizon, gesture = false) => {
+    if (!gesture || Date.now() - movedAt.current > GESTURE_MS) before.current = [...before.current, next.current].slice(-MOST_BACK);
+    movedAt.current = gesture ? Date.now() : 0;
     show(horizon);
   }, [show]);
   const back = useCallback(() => {
     const to = before.current.pop();
+    movedAt.current = 0;
     if (to) show(moved(to, serverNow()));
   }, [show]);
 
@@ -43,8 +45,8 @@ export function useHorizon(query: URLSearchParams) {
   useEffect(() => () => { cancelAnimationFrame(frame.current); }, []);
 
   const movement: Movement = useMemo(() => ({
-    zoom: (factor, where) => { set(zoomed(next.current, factor, where, serverNow())); },
-    pan: (part) => { set(panned(next.current, part, serverNow())); },
+    zoom: (factor, where) => { set(zoomed(next.current, factor, where, serverNow()), true); },
+    pan: (part) => { set(panned(next.current, part, serverNow()), true); },
   }), [set]);
   return {
     at, set, back, movement,
