@@ -182,6 +182,18 @@ test("a rule is written in words, and its faults stand at its fields", async ({ 
   expect((street.sent.at(-1)?.body as { watch: unknown }).watch).toEqual({ kind: "threshold", series: "home1.grid.power", above: 11, unit: "kW" });
 });
 
+test("of two who change a rule, the later is told, and overwrites nothing", async ({ page }) => {
+  const street = await open(page, `${SITE}/alarms?tab=rules`);
+  await page.getByRole("cell", { name: "Grid connection", exact: true }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByLabel("Above")).toHaveValue("11");
+  await dialog.getByLabel("Above").fill("12");
+  street.answers["PUT /operators/local/alarm-rules/r1"] = { status: 412, body: { status: 412, title: "Precondition Failed", detail: "it was changed meanwhile: expected to be read again", code: "CONFLICT", field: "If-Match" } };
+  await dialog.getByRole("button", { name: "Change the rule" }).click();
+  await expect(dialog.getByText("it was changed meanwhile")).toBeVisible();
+  expect(street.sent.map((each) => each.headers["if-match"])).toEqual(['"tag"']);
+});
+
 test("a notifier that cannot tell says why", async ({ page }) => {
   await open(page, `${SITE}/alarms?tab=notifiers`);
   await page.getByRole("button", { name: /^Send a test to Hook/ }).click();

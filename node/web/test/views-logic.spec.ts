@@ -17,7 +17,7 @@ import { atLeast, roleAt, usefulScopes } from '../src/views/users/roles';
 
 const battery: Channel = {
   series: 'home1.battery.power', device: 'battery', channel: 'power', quantity: 'power', unit: 'W', kind: 'gauge', writable: true,
-  range: { low: -5000, high: 5000 }, rules: { fallback: 0 }, latest: null, stale: false,
+  range: { low: -5000, high: 5000 }, rules: { fallback: 0, hold_us: null, min_on_us: null, min_off_us: null, ramp_per_s: null }, latest: null, stale: false, sign: 'passive', labels: {}, cadence_us: null, max_age_us: null,
 };
 
 test.describe('what people type', () => {
@@ -107,7 +107,7 @@ test.describe('commands', () => {
         wish: { actor: 'planner', priority: 50, power_w: 5000, reason: 'price is low' }, limits: [{ by: 'circuit garage', from_w: 5000, to_w: 2000 }],
         inputs: [{ series: 'home1.grid.power', what: 'power', value: 1200, age_us: 2e6 }], command: 'c1', value: 2000,
       },
-      answered: { time_us: 1, value: 2000, state: 'done', read_back: 1990 },
+      answered: { time_us: 1, asset: 'battery', command: 'c1', value: 2000, state: 'done', read_back: 1990 },
     });
     expect(steps.map((each) => each.kind)).toEqual(['measured', 'wish', 'limit', 'limit', 'decided', 'order', 'answer']);
     expect(steps[3]).toEqual({ kind: 'limit', title: '5 kW became 2 kW', detail: 'circuit garage' });
@@ -203,7 +203,7 @@ test.describe('people', () => {
 
 test.describe('the devices of a site', () => {
   const device = (name: string, health: 'ok' | 'stale' | 'offline' | 'never') =>
-    ({ device: name, name: `home1.${name}`, connected: true, health, channels: 1, points: 0, enrolled: true, proofs: [] });
+    ({ device: name, name: `home1.${name}`, connected: true, health, channels: 1, points: 0, enrolled: true, proofs: [], last_seen_us: null, rate: null });
   const devices = [device('pv10', 'ok'), device('pv2', 'ok'), device('battery', 'offline'), device('meter', 'stale')];
 
   test('what needs a look stands first, and numbers count as numbers', () => {

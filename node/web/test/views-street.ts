@@ -1,6 +1,6 @@
 // A made-up street for the tests of views: answers of the API, from a hostile operator who gives everything a name that is markup.
 
-import { readFile } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page, Route } from "@playwright/test";
 
@@ -27,6 +27,7 @@ const DIST = join(import.meta.dirname, "..", "dist");
 /** Opens the built page at an address, with the street behind it. */
 export async function open(page: Page, hash: string, change: Partial<Street> = {}): Promise<Street> {
   const street: Street = { roles: { "*": "admin" }, answers: {}, sent: [], offline: false, ...change };
+  await access(join(DIST, "index.html")).catch(() => { throw new Error("the page is not built: npm run build"); });
   await page.route("http://localhost/**", (route) => serve(route, street));
   await page.goto(`http://localhost/${hash}`);
   return street;
@@ -43,7 +44,7 @@ async function serve(route: Route, street: Street): Promise<void> {
   if (method !== "GET") street.sent.push({ method, path, query: url.search, body, headers: route.request().headers() });
   const own = street.answers[`${method} ${path}`];
   const { status, body: answer } = own ?? answerOf(method, path, url.searchParams, street);
-  await route.fulfill({ status, contentType: status < 400 ? "application/json" : "application/problem+json", body: status === 204 ? "" : JSON.stringify(answer) });
+  await route.fulfill({ status, headers: { etag: '"tag"' }, contentType: status < 400 ? "application/json" : "application/problem+json", body: status === 204 ? "" : JSON.stringify(answer) });
 }
 
 async function file(route: Route, path: string): Promise<void> {
@@ -214,6 +215,8 @@ const FIXED: Record<string, () => unknown> = {
   "GET /operators/local/alarms": () => list([ALARM]),
   "POST /operators/local/alarms/a1/acknowledgement": () => ({ ...ALARM, state: "acknowledged" }),
   "GET /operators/local/alarm-rules": () => list(RULES()),
+  "GET /operators/local/alarm-rules/r1": () => RULES()[0],
+  "PUT /operators/local/alarm-rules/r1": () => RULES()[0],
   "POST /operators/local/alarm-rules": () => RULES()[0],
   "GET /operators/local/notifiers": () => list(NOTIFIERS()),
   "POST /operators/local/notifiers/n2/test": () => ({ sent: false, problem: "the server answered 500" }),

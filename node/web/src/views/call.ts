@@ -1,6 +1,6 @@
 //! Calls of the API by path, through the page's client: it proves who asks, and notices when nobody is signed in any more.
 
-import { api, ask, once } from '../api/client';
+import { api, ask, askTagged, once } from '../api/client';
 
 /** What goes into a query; what is not said is left out. */
 export type Query = Record<string, string | number | boolean | readonly string[] | null | undefined>;
@@ -22,6 +22,11 @@ export async function call<T>(method: 'get' | 'post' | 'put' | 'patch' | 'delete
     ...(signal ? { signal } : {}),
     ...(headers ? { headers } : {}),
   }))) as T;
+}
+
+/** What a path shows with its tag: a change that names it overwrites nobody else's. */
+export async function callTagged(path: string, signal: AbortSignal): Promise<{ data: unknown; etag: string | null }> {
+  return askTagged((api as unknown as Loose).request('get', `/api/v1${path}`, { signal }));
 }
 
 export { once };

@@ -15,8 +15,8 @@ const KINDS = [{ value: 'email', text: 'Mail' }, { value: 'webhook', text: 'Webh
 export function NotifierDialog({ place, notifier, onClose, onSaved }: { place: Place; notifier: Notifier | null; onClose: () => void; onSaved: () => void }): JSX.Element {
   const [name, setName] = useState(notifier?.name ?? '');
   const [kind, setKind] = useState<Notifier['kind']>(notifier?.kind ?? 'email');
-  const [to, setTo] = useState((notifier?.to ?? []).join('\n'));
-  const [url, setUrl] = useState(notifier?.url ?? '');
+  const [to, setTo] = useState((notifier?.kind === 'email' ? notifier.to : []).join('\n'));
+  const [url, setUrl] = useState(notifier?.kind === 'webhook' ? notifier.url : '');
   const [secret, setSecret] = useState('');
   const [enabled, setEnabled] = useState(notifier?.enabled ?? true);
   const addresses = to.split(/[\s,;]+/).filter(Boolean);
@@ -38,7 +38,7 @@ export function NotifierDialog({ place, notifier, onClose, onSaved }: { place: P
           ? <Area label="Addresses" value={to} onValue={setTo} rows={3} wrong={wrongOf(action.problem, 'to')} hint="One a line, 20 at the most" />
           : <>
               <Field label="Address" type="url" value={url} onValue={setUrl} wrong={wrongOf(action.problem, 'url')} placeholder="https://" hint="A POST of JSON goes there. Addresses within the server's own network are refused." spellcheck={false} />
-              <Field label="Secret" type="password" value={secret} onValue={setSecret} wrong={wrongOf(action.problem, 'secret')} autocomplete="new-password" hint={notifier?.signed ? 'Each message is signed. Empty: the secret stays as it is.' : 'Each message is signed with it, 16 to 256 characters; empty: none is signed.'} />
+              <Field label="Secret" type="password" value={secret} onValue={setSecret} wrong={wrongOf(action.problem, 'secret')} autocomplete="new-password" hint={notifier?.kind === 'webhook' && notifier.signed ? 'Each message is signed. Empty: the secret stays as it is.' : 'Each message is signed with it, 16 to 256 characters; empty: none is signed.'} />
             </>}
         <Check label="It tells" checked={enabled} onValue={setEnabled} />
         <FormProblem problem={action.problem} fields={['name', 'to', 'url', 'secret']} />

@@ -46,8 +46,8 @@ export function Notifiers({ place }: { place: Place }): JSX.Element {
 function columns(admin: boolean, testing: string | undefined, test: (notifier: Notifier) => void, remove: (notifier: Notifier) => void): Column<Notifier>[] {
   return [
     { key: 'name', title: 'Name', cell: (each) => <><strong>{each.name}</strong>{!each.enabled && <> <Badge plain>off</Badge></>}</>, sort: (each) => each.name },
-    { key: 'to', title: 'Told', cell: (each) => <span class="cell wrap">{each.kind === 'email' ? (each.to ?? []).join(', ') : <>{each.url}{each.signed && <> <Badge plain>signed</Badge></>}</>}</span> },
-    { key: 'sent', title: 'Last told', hide: 'phone', cell: (each) => <><Time us={each.last_sent_us} />{(each.waiting ?? 0) > 0 && <div class="small muted">{each.waiting} waiting</div>}</>, sort: (each) => each.last_sent_us ?? null },
+    { key: 'to', title: 'Told', cell: (each) => <span class="cell wrap">{each.kind === 'email' ? each.to.join(', ') : <>{each.url}{each.signed && <> <Badge plain>signed</Badge></>}</>}</span> },
+    { key: 'sent', title: 'Last told', hide: 'phone', cell: (each) => <><Time us={each.last_sent_us} />{each.waiting > 0 && <div class="small muted">{each.waiting} waiting</div>}</>, sort: (each) => each.last_sent_us ?? null },
     { key: 'problem', title: 'State', cell: (each) => (each.last_problem ? <span class="cell"><Badge tone="critical">failing</Badge> <span class="small wrap">{each.last_problem}</span></span> : <Badge tone={each.enabled ? 'good' : undefined}>{each.enabled ? 'ok' : 'off'}</Badge>) },
     { key: 'act', title: 'Try', align: 'end', cell: (each) => (admin ? <span class="row"><Button busy={testing === each.id} onClick={() => { test(each); }} aria-label={`Send a test to ${each.name}`}>Test</Button><Button kind="quiet" onClick={() => { remove(each); }} aria-label={`Remove ${each.name}`}>Remove …</Button></span> : null) },
   ];

@@ -4,10 +4,11 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
 import { type ProblemError, wrongOf } from '../../api/problem';
+import { useAsked } from '../../api/use';
 import { Button, Check, Dialog, Field, Note, Select, toast } from '../../design';
 import { zone as preferredZone } from '../../state/preferences';
-import { changeRule, createRule } from '../calls/alarms';
-import { capital, FormProblem, useAction } from '../kit';
+import { changeRule, createRule, rule as fetchRule } from '../calls/alarms';
+import { capital, FormProblem, Shown, useAction } from '../kit';
 import type { Place } from '../place';
 import type { AlarmRule, Notifier, RuleDraft, Watch } from '../shapes';
 import { emptyForm, type FormProblems, formOf, type RuleForm, ruleOf, watchWords } from './rules';
@@ -26,14 +27,25 @@ const FIELDS: Record<string, keyof RuleForm> = {
   'watch.falls_per_minute': 'falls', falls_per_minute: 'falls', 'watch.after': 'after', after: 'after', 'watch.for': 'lasting', for: 'lasting', 'quiet.from': 'quietFrom', 'quiet.to': 'quietTo', 'quiet.zone': 'zone', remind: 'remind',
 };
 
-interface Props { place: Place; rule: AlarmRule | null; notifiers: readonly Notifier[]; onClose: () => void; onSaved: () => void }
+interface Props { place: Place; notifiers: readonly Notifier[]; onClose: () => void; onSaved: () => void }
 
-export function RuleDialog({ place, rule, notifiers, onClose, onSaved }: Props): JSX.Element {
+/** A new rule, or one that is read anew first: of two who change it, the later is told. */
+export function RuleDialog({ rule, ...props }: Props & { rule: AlarmRule | null }): JSX.Element {
+  return rule ? <Existing id={rule.id} name={rule.name} {...props} /> : <Writing rule={null} etag={null} {...props} />;
+}
+
+function Existing({ id, name, ...props }: Props & { id: string; name: string }): JSX.Element {
+  const read = useAsked(id, (signal) => fetchRule(props.place, id, signal));
+  if (read.data) return <Writing rule={read.data.data} etag={read.data.etag} {...props} />;
+  return <Dialog title={`Rule ${name}`} wide onClose={props.onClose}><Shown of={read} what="rule">{() => null}</Shown></Dialog>;
+}
+
+function Writing({ place, rule, etag, notifiers, onClose, onSaved }: Props & { rule: AlarmRule | null; etag: string | null }): JSX.Element {
   const [form, setForm] = useState(() => (rule ? formOf(rule, preferredZone.peek(), place.site) : emptyForm(preferredZone.peek(), place.site)));
   const [tried, setTried] = useState(false);
   const checked = ruleOf(form);
   const action = useAction(async (draft: RuleDraft) => {
-    await (rule ? changeRule(place, rule.id, draft) : createRule(place, draft));
+    await (rule ? changeRule(place, rule.id, draft, etag) : createRule(place, draft));
     toast(rule ? `The rule ${draft.name} is changed` : `${draft.name} is watched`);
     onSaved();
   });

@@ -1,6 +1,6 @@
 //! Alarms, their rules and who is told.
 
-import { call, once } from '../call';
+import { call, callTagged, once } from '../call';
 import { operatorPath } from '../place';
 import type { Alarm, AlarmRule, AnsweredRule, Notifier, RuleDraft } from '../shapes';
 import { all, page } from './pages';
@@ -16,7 +16,13 @@ const rulePath = (at: At, id?: string) => `${operatorPath(at)}/alarm-rules${id =
 export const rules = async (at: At, signal?: AbortSignal): Promise<AlarmRule[]> =>
   (await all<AnsweredRule>(rulePath(at), {}, signal)).map((rule) => ({ enabled: true, notify: [], ...rule }));
 export const createRule = (at: At, rule: RuleDraft) => call<AnsweredRule>('post', rulePath(at), { body: rule, headers: once() });
-export const changeRule = (at: At, id: string, rule: RuleDraft) => call<AnsweredRule>('put', rulePath(at, id), { body: rule });
+/** One rule, with the tag that a change of it names. */
+export const rule = async (at: At, id: string, signal: AbortSignal): Promise<{ data: AlarmRule; etag: string | null }> => {
+  const { data, etag } = await callTagged(rulePath(at, id), signal);
+  return { data: { enabled: true, notify: [], ...(data as AnsweredRule) }, etag };
+};
+export const changeRule = (at: At, id: string, draft: RuleDraft, etag: string | null) =>
+  call<AnsweredRule>('put', rulePath(at, id), { body: draft, ...(etag === null ? {} : { headers: { 'If-Match': etag } }) });
 export const removeRule = (at: At, id: string) => call<undefined>('delete', rulePath(at, id));
 
 /** What a notifier's form sends; a secret only where it is to change. */

@@ -78,7 +78,7 @@ function usual(channel: Channel): CommandDraft {
 
 function limits(channel: Channel): string {
   const allowed = allowedWords(channel);
-  const rules = channel.rules ?? {};
+  const rules = channel.rules;
   const parts = [
     allowed === undefined ? 'It declares no range' : `It takes ${allowed}`,
     rules.ramp_per_s ? `changes by ${said(rules.ramp_per_s, channel.unit, channel.quantity)} a second at the most` : '',

@@ -28,7 +28,8 @@ export function stepsOf(explanation: Explanation): Step[] {
   if (known(decided.value)) steps.push({ kind: 'order', title: `Ordered ${decided.target}`, ...(decided.command ? { detail: `command ${decided.command}` } : {}) });
   const answer = explanation.answered ?? decided.answer;
   if (answer) {
-    const back = known(answer.read_back) ? `read back ${said(answer.read_back, 'W')}` : answer.reason;
+    const read = 'read_back' in answer ? answer.read_back : null;
+    const back = known(read) ? `read back ${said(read, 'W')}` : answer.state === 'refused' ? answer.reason : undefined;
     steps.push({ kind: 'answer', title: `The device answered: ${answer.state}`, ...(back ? { detail: back } : {}) });
   }
   for (const fault of decided.faults ?? []) steps.push({ kind: 'fault', title: fault });

@@ -30,7 +30,7 @@ export interface Checked { request?: CommandRequest; problems: Partial<Record<ke
 /** A new draft for a channel: what it declares safe is the fallback. */
 export function newDraft(channel: Channel, unit: string): CommandDraft {
   const factor = factorOf(channel, unit);
-  const safe = channel.rules?.fallback ?? 0;
+  const safe = channel.rules.fallback ?? 0;
   const isSwitch = channel.unit === 'on/off';
   return { value: isSwitch ? '1' : '', unit, lease: isSwitch ? '' : '15m', fallback: String(scaled(safe, 1 / factor)), within: '30s', safety: false };
 }
@@ -41,7 +41,7 @@ function factorOf(channel: Channel, unit: string): number {
 
 /** What people call a channel, beside its name; empty for nothing. */
 export function labelOf(channel: Channel): string {
-  return Object.values(channel.labels ?? {}).join(', ');
+  return Object.values(channel.labels).join(', ');
 }
 
 /** The values that a channel takes, in words; undefined where it does not say. */
@@ -92,14 +92,14 @@ function wrongValue(channel: Channel, value: number | undefined): string | undef
 }
 
 function isSafe(channel: Channel, value: number): boolean {
-  const declared = channel.rules?.fallback;
-  return value === 0 || (declared !== null && declared !== undefined && Math.abs(value - declared) <= 1e-9 * Math.abs(declared));
+  const declared = channel.rules.fallback;
+  return value === 0 || (declared !== null && Math.abs(value - declared) <= 1e-9 * Math.abs(declared));
 }
 
 function safeWords(channel: Channel): string {
   const zero = said(0, channel.unit, channel.quantity);
-  const declared = channel.rules?.fallback;
-  return declared === null || declared === undefined || declared === 0 ? zero : `${zero} or ${said(declared, channel.unit, channel.quantity)}`;
+  const declared = channel.rules.fallback;
+  return declared === null || declared === 0 ? zero : `${zero} or ${said(declared, channel.unit, channel.quantity)}`;
 }
 
 /** The words for a value with the direction that it has at a device: `−2 kW (discharging)`. */

@@ -57,7 +57,7 @@ function Order({ asset }: { asset: AssetStatus }): JSX.Element | null {
   const order = asset.order;
   if (!order) return null;
   const tone = order.state === 'done' ? 'good' : order.state === 'refused' || order.state === 'unknown' ? 'critical' : undefined;
-  return <><Badge tone={tone}>{order.state}</Badge>{order.reason && <div class="small muted">{order.reason}</div>}</>;
+  return <><Badge tone={tone}>{order.state}</Badge>{order.state === 'refused' && <div class="small muted">{order.reason}</div>}</>;
 }
 
 function Wishes({ place, status, again }: { place: Place; status: ControlStatus; again: () => void }): JSX.Element {
@@ -110,7 +110,7 @@ function Pace({ status }: { status: ControlStatus }): JSX.Element {
         <Facts facts={[
           ['Decides', `every ${spanWords(status.tick_us)}`], ['An order holds', spanWords(status.lease_us)], ['Zone', status.zone],
           ['Plan', status.plan ? <>made <Time us={status.plan.made_us} />, good until <Time us={status.plan.valid_until_us} absolute /></> : 'none holds'],
-          ...(log ? [['Decision log', log.failing ? <span><Badge tone="critical">failing</Badge> {log.failing}</span> : `${log.written.toLocaleString('en-GB')} written${log.dropped > 0 ? `, ${String(log.dropped)} dropped` : ''}`] as const] : []),
+          ['Decision log', log.failing ? <span><Badge tone="critical">failing</Badge> {log.failing}</span> : `${log.written.toLocaleString('en-GB')} written${log.dropped > 0 ? `, ${String(log.dropped)} dropped` : ''}`],
         ]} />
       </Section>
     </Card>

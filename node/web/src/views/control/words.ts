@@ -20,10 +20,10 @@ export function targetText(target: Target): string {
 export function outcomeWords(wish: ProposalOutcome): string {
   switch (wish.outcome) {
     case 'granted': return 'granted as wished';
-    case 'limited': return `limited to ${said(wish.to_w, 'W')} by ${wish.by ?? 'something'}`;
-    case 'overridden': return `overridden by ${wish.by ?? 'something'}`;
+    case 'limited': return `limited to ${said(wish.to_w, 'W')} by ${wish.by}`;
+    case 'overridden': return `overridden by ${wish.by}`;
     case 'expired': return 'expired: it was not renewed';
-    case 'refused': return `refused: ${wish.reason ?? 'no reason was given'}`;
+    case 'refused': return `refused: ${wish.reason}`;
   }
 }
 

@@ -12,8 +12,8 @@ import type { Device } from '../shapes';
 import { parseNumber } from '../units';
 
 export function RateForm({ device, place, close }: { device: Device; place: Place; close: () => void }): JSX.Element {
-  const [points, setPoints] = useState(device.rate?.points_per_s?.toString() ?? '');
-  const [burst, setBurst] = useState(device.rate?.burst?.toString() ?? '');
+  const [points, setPoints] = useState(device.rate?.points_per_s.toString() ?? '');
+  const [burst, setBurst] = useState(device.rate?.burst.toString() ?? '');
   const [wrongPoints, wrongBurst] = [wrong(points), wrong(burst)];
   const action = useAction(async () => {
     await limitRate(place, device.device, { points_per_s: limit(points) ?? null, burst: limit(burst) ?? null });

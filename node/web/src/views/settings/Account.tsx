@@ -74,7 +74,7 @@ function columns(end: (one: SessionEntry) => void): Column<SessionEntry>[] {
   return [
     { key: 'agent', title: 'Browser', cell: (one) => <span class="cell wrap">{one.agent ?? 'unknown'}{one.current && <> <Badge tone="accent" plain>this one</Badge></>}</span> },
     { key: 'address', title: 'From', cell: (one) => <span class="number">{one.address ?? 'unknown'}</span>, sort: (one) => one.address ?? null },
-    { key: 'seen', title: 'Last seen', cell: (one) => <Time us={one.last_seen_us} />, sort: (one) => one.last_seen_us ?? null },
+    { key: 'seen', title: 'Last seen', cell: (one) => <Time us={one.last_seen_us} />, sort: (one) => one.last_seen_us },
     { key: 'begun', title: 'Begun', hide: 'phone', cell: (one) => <Time us={one.begun_us} />, sort: (one) => one.begun_us },
     { key: 'ends', title: 'Ends', hide: 'phone', cell: (one) => <Time us={one.expires_us} />, sort: (one) => one.expires_us },
     { key: 'act', title: 'End', align: 'end', cell: (one) => (one.current ? null : <Button onClick={() => { end(one); }}>End …</Button>) },

@@ -46,6 +46,6 @@ const COLUMNS: Column<AuditEntry>[] = [
 
 /** What else an entry says, as it is written down. */
 function about(entry: AuditEntry): string {
-  const said = Object.entries({ device: entry.device, ...entry.details }).filter(([, value]) => value !== null && value !== undefined && value !== '');
-  return said.map(([name, value]) => `${name.replaceAll('_', ' ')} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`).join(', ');
+  const said = Object.entries<unknown>({ device: entry.device, ...entry.details }).filter(([, value]) => value !== null && value !== undefined && value !== '');
+  return said.map(([name, value]) => `${name.replaceAll('_', ' ')} ${typeof value === 'string' ? value : JSON.stringify(value)}`).join(', ');
 }
