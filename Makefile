@@ -108,7 +108,7 @@ test-node: addon ## The addon, the packed package and their tests
 	cd node && npm test --silent
 
 test-browser: addon $(WEB_MODULES)/.stamp need-chromium ## The page in a browser; pictures stay in node/web/test-results
-	cd node/web && npm test --silent -- $(ARGS)
+	cd node/web && npm run --silent build && npm test --silent -- $(ARGS)
 
 test-examples: wheel addon ## Every example and notebook runs to its end
 	$(BIN)/python -m pytest -c python/pyproject.toml --rootdir . examples $(ARGS)
