@@ -171,13 +171,7 @@ impl Track {
     /// Somebody takes note. None where this is not its alarm; the first acknowledgement stands.
     pub(super) fn acknowledge(&mut self, id: &Name, by: &Acknowledgement) -> Option<(Alarm, bool)> {
         let alarm = &mut self.open.as_mut().filter(|open| open.alarm.id == *id)?.alarm;
-        let new = alarm.acknowledged.is_none();
-        if new {
-            alarm.acknowledged = Some(by.clone());
-            if alarm.state == AlarmState::Raised {
-                alarm.state = AlarmState::Acknowledged;
-            }
-        }
+        let new = alarm.take_note(by.clone());
         Some((alarm.clone(), new))
     }
 

@@ -187,8 +187,7 @@ impl Alarms {
     async fn acknowledge_kept(&self, operator: &Name, id: &Name, taken: Acknowledgement) -> Result<Alarm> {
         let found = kept::alarm(&self.inner.records, operator, id).await?;
         let (mut alarm, owed) = found.ok_or_else(|| no_alarm(id))?;
-        if alarm.acknowledged.is_none() {
-            alarm.acknowledged = Some(taken);
+        if alarm.take_note(taken) {
             kept::keep_alarms(&self.inner.records, &[(alarm.clone(), owed)]).await?;
             self.inner.desk().publish(AlarmChange { what: What::Acknowledged, alarm: alarm.clone() });
         }
@@ -489,7 +488,7 @@ fn no_alarm(id: &Name) -> Error {
 }
 
 /// What a test message tells.
-fn trial(kept: &KeptNotifier, now: Moment) -> Bundle {
+pub(super) fn trial(kept: &KeptNotifier, now: Moment) -> Bundle {
     let id = kept.id.clone();
     let alarm = Alarm {
         id: id.clone(),
