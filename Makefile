@@ -90,7 +90,7 @@ test: ## Everything below, in this order
 		before=" ($$step took $$((SECONDS - start)) s, all so far $$SECONDS s)"; \
 	done
 
-check: check-rust check-python check-node check-deny ## Format, lints, types and documentation
+check: check-rust check-python check-node check-page check-deny ## Format, lints, types and documentation
 
 RUST_TESTS = $(shell cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run || echo cargo test --lib --bins --tests)
 test-rust: need-rust $(HIGHS) ## The core's tests and documentation tests
@@ -133,7 +133,7 @@ STORE LINK CONTROL:
 	@:
 
 ##@ Parts
-.PHONY: check-rust check-python check-node check-deny wheel addon format clean
+.PHONY: check-rust check-python check-node check-deny wheel addon page check-page format clean
 check-rust: need-rust $(HIGHS)
 	cargo fmt --all --check
 	cargo clippy $(LOCKED) $(ALL) --all-targets -- -D warnings
@@ -147,9 +147,8 @@ check-python: $(VENV)/.stamp $(NODE_MODULES)/.stamp
 	cd python && $(BIN)/mypy
 	cd python && $(NODE_BIN)/pyright --pythonpath $(BIN)/python
 
-check-node: $(NODE_MODULES)/.stamp $(WEB_MODULES)/.stamp
+check-node: $(NODE_MODULES)/.stamp
 	cd node && npm run --silent check
-	cd node/web && npm run --silent check
 
 check-deny: need-rust
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --all-features check bans licenses sources; \
@@ -163,6 +162,12 @@ wheel: need-rust $(HIGHS) ## Build the Python wheel and install it into .venv
 addon: need-rust $(HIGHS) $(NODE_MODULES)/.stamp ## Build the Node addon (and the types it generates) and its TypeScript layer
 	@mkdir -p $(CARGO_TARGET_DIR) && cp node/native.d.cts $(CARGO_TARGET_DIR)/committed.d.cts
 	cd node && npm run --silent build
+
+page: $(WEB_MODULES)/.stamp ## Build the operator's page and put it into the crate
+	cd node/web && npm run --silent generate && npm run --silent build && node embed.mjs
+
+check-page: $(WEB_MODULES)/.stamp ## The page is typed, linted, and what the crate holds
+	cd node/web && npm run --silent check && npm run --silent build && node embed.mjs --check
 
 format: need-rust $(VENV)/.stamp ## Format all code
 	cargo fmt --all

@@ -1,6 +1,6 @@
 //! Prints the figures of memcore, one JSON object a line.
 //!
-//! `figures GROUP...` measures the groups named (`link`, `store`, `router`, `import`, `energy`, `doctor`, `optimize`, `control`,
+//! `figures GROUP...` measures the groups named (`link`, `store`, `router`, `import`, `energy`, `doctor`, `optimize`, `control`, `web`,
 //! `growth`), all of them but `growth`, which takes long, without a name. Machines are shared and noisy: compare within one run, and
 //! trust CPU time and ratios more than the clock. `MEMCORE_FIGURES_SCALE`, such as `0.01`, makes what is measured for `growth` and large stores smaller.
 
@@ -19,6 +19,9 @@ mod process;
 mod router;
 mod store;
 mod store_more;
+mod web;
+mod web_client;
+mod web_serve;
 
 use std::process::ExitCode;
 
@@ -37,7 +40,7 @@ pub(crate) struct Figure {
 /// Measures one group.
 type Group = (&'static str, fn() -> Vec<Figure>);
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 10] = [
     ("link", link::figures),
     ("store", stored),
     ("router", routed),
@@ -46,6 +49,7 @@ const GROUPS: [Group; 9] = [
     ("doctor", doctor::figures),
     ("optimize", optimize::figures),
     ("control", control::figures),
+    ("web", web::figures),
     ("growth", growth::figures),
 ];
 /// Only where it is named.
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
     // Processes that a measurement starts, so that memory and the time to open are their own.
     match wanted.first().map(String::as_str) {
         Some("peer") => return ended(peer::run(&wanted[1..])),
+        Some("web-serve") => return ended(web_serve::run(&wanted[1..])),
         Some("growth-case") => return ended(growth_case::run(&wanted[1..])),
         _ => {}
     }

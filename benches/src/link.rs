@@ -85,12 +85,12 @@ impl Drop for Serve {
 fn spawn(site: &Path, port: u16) -> Child {
     let program = std::env::current_exe().expect("this program");
     let mut command = Command::new(program);
-    command.args(["memcore", "serve", "--quiet", "--site"]).arg(site);
+    command.args(["memcore", "serve", "--quiet", "--http", "off", "--site"]).arg(site);
     command.args(["--listen", &format!("127.0.0.1:{port}"), "--set", "gateway.unproved=20000"]);
     command.stderr(Stdio::null()).spawn().expect("memcore serve")
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a loopback port");
     listener.local_addr().expect("its address").port()
 }

@@ -58,19 +58,20 @@ pub use error::{Error, ErrorKind, Result, Retry};
 pub use model::ProofKind;
 #[cfg(feature = "rest")]
 pub use runtime::{
-    AccountsConfig, AlarmCounts, AlarmList, AlarmQuery, AlarmStats, AlarmUpdates, Alarms, AlarmsConfig, HttpConfig,
-    HttpTls, ProxyNetwork, RecordsConfig, SmtpConfig, SmtpTls,
+    AccountsConfig, AlarmCounts, AlarmList, AlarmQuery, AlarmStats, AlarmUpdates, Alarms, AlarmsConfig, EventQuery,
+    HttpConfig, HttpTls, OidcConfig, ProxyNetwork, RecordsConfig, SmtpConfig, SmtpTls, StoredEvent, read_events,
 };
 #[cfg(feature = "gateway")]
 pub use runtime::{
-    Act, AuditConfig, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, BusConfig, CommandRequest, CommandTicket,
-    Config, Enrolled, Enrolment, Events, GatewayConfig, LocalClient, LocalStatus, OVERLAP_DEFAULT, Readings, RetentionRule,
-    Server, ServerCertificate, ServerHandle, ServerStats, StoreConfig, Sync, read_audit, serve, verify_audit,
+    Act, AuditConfig, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, BusConfig, CommandQuery, CommandRecord,
+    CommandRequest, CommandTicket, CommandWish, Config, Enrolled, Enrolment, Events, GatewayConfig, LocalClient,
+    LocalStatus, OVERLAP_DEFAULT, Readings, RetentionRule, Server, ServerCertificate, ServerHandle, ServerStats,
+    StoreConfig, Sync, read_audit, serve, verify_audit,
 };
 #[cfg(feature = "gateway")]
 pub use runtime::{
     ActorStatus, Answered, AssetStatus, ControlConfig, ControlEvent, ControlEvents, ControlStatus, Decided, Delays,
-    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, PlanHeld, Snapshot, SnapshotAsset, TickStatus,
+    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, PlanFollowed, PlanHeld, Snapshot, SnapshotAsset, TickStatus,
 };
 pub use runtime::{
     Aggregate, BackupReport, BalanceRequest, Bulk, Chart, ChartMethod, Column, CompactOptions, CompactReport, Deleted,

@@ -16,7 +16,10 @@ struct Served(Child);
 impl Served {
     fn start(site: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_memcore"));
-        command.args(["serve", "--quiet", "--listen", "127.0.0.1:0", "--site"]).arg(site).stderr(Stdio::piped());
+        command
+            .args(["serve", "--quiet", "--http", "off", "--listen", "127.0.0.1:0", "--site"])
+            .arg(site)
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         assert!(lines.next().unwrap().unwrap().contains("listening on 127.0.0.1:"));
@@ -77,7 +80,7 @@ fn readings_are_json_lines_where_nobody_looks() {
     let folder = tempfile::tempdir().unwrap();
     let site = folder.path().join("site");
     let mut command = Command::new(env!("CARGO_BIN_EXE_memcore"));
-    command.args(["serve", "--show", "home1.pv.*", "--listen", "127.0.0.1:0", "--site"]).arg(&site);
+    command.args(["serve", "--show", "home1.pv.*", "--http", "off", "--listen", "127.0.0.1:0", "--site"]).arg(&site);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut notes = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(notes.next().unwrap().unwrap().contains("listening on"));
@@ -454,7 +457,9 @@ fn variables_of_others_may_hold_anything() {
 fn a_server_whose_standard_error_is_closed_still_ends_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_memcore"));
-    command.args(["serve", "--quiet", "-vv", "--listen", "127.0.0.1:0", "--site"]).arg(folder.path().join("site"));
+    command
+        .args(["serve", "--quiet", "-vv", "--http", "off", "--listen", "127.0.0.1:0", "--site"])
+        .arg(folder.path().join("site"));
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
     while !stderr.next().unwrap().unwrap().contains("listening on 127.0.0.1:") {}

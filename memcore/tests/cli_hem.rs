@@ -72,7 +72,7 @@ fn a_board_is_looked_at_polled_and_served_to_apps() {
     assert!(!title.contains("ac_"), "it is a DC board: {title}");
     assert_eq!(lines.count(), 8, "{table}");
 
-    let server = Started::new(&site, &["serve", "--quiet", "--listen", "127.0.0.1:0"]);
+    let server = Started::new(&site, &["serve", "--quiet", "--http", "off", "--listen", "127.0.0.1:0"]);
     let port = server.address.rsplit_once(':').unwrap().1;
     let server_name = format!("localhost:{port}");
     let bundle = text(&memcore(&site, &["devices", "enroll", "home1.hem", "--server", &server_name]));
@@ -104,7 +104,7 @@ fn what_cannot_be_is_said_in_one_line() {
     assert!(said.contains("0.0.0.0:0") && said.contains("loopback"), "{said}");
     let said = failure(&memcore(&site, &["hem", "serve", "--device", "home1.hem"]));
     assert!(said.contains("no server runs"), "{said}");
-    let server = Started::new(&site, &["serve", "--quiet", "--listen", "127.0.0.1:0"]);
+    let server = Started::new(&site, &["serve", "--quiet", "--http", "off", "--listen", "127.0.0.1:0"]);
     let said = failure(&memcore(&site, &["hem", "serve", "--device", "home9.hem"]));
     assert!(said.contains("home9.hem is not enrolled"), "{said}");
     assert_eq!(server.terminate(), Some(0));

@@ -90,7 +90,10 @@ fn read_back(site: &Path, sent: &[u64]) {
 
 fn serve(site: &Path, port: u16) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memcore"));
-    command.args(["serve", "--quiet", "--site"]).arg(site).args(["--listen", &format!("127.0.0.1:{port}")]);
+    command
+        .args(["serve", "--quiet", "--http", "off", "--site"])
+        .arg(site)
+        .args(["--listen", &format!("127.0.0.1:{port}")]);
     command.stderr(Stdio::null()).spawn().unwrap()
 }
 

@@ -28,7 +28,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "runtime",
         &[
             "error", "model", "journal", "protocol", "energy", "doctor", "optimize", "control", "store", "alarms",
-            "records", "router", "gateway", "adapters", "client", "sim",
+            "records", "accounts", "router", "gateway", "adapters", "client", "sim",
         ],
     ),
     // What is pure is said over HTTP in its own words.

@@ -110,7 +110,10 @@ impl Killed {
 
 fn start(site: &Path, port: u16) -> Running {
     let mut command = Process::new(env!("CARGO_BIN_EXE_memcore"));
-    command.args(["serve", "--quiet", "--site"]).arg(site).args(["--listen", &format!("127.0.0.1:{port}")]);
+    command
+        .args(["serve", "--quiet", "--http", "off", "--site"])
+        .arg(site)
+        .args(["--listen", &format!("127.0.0.1:{port}")]);
     Running(command.stderr(Stdio::null()).spawn().unwrap())
 }
 

@@ -154,6 +154,8 @@ export type {
 export { Reading } from "./reading.cjs";
 export { QueryResult, SeriesResult } from "./result.cjs";
 export type { Column, Row, Wide } from "./result.cjs";
+export { Accounts, Alarms } from "./asked.cjs";
+export type { AlarmOptions, AlarmRule, Answer, Scope } from "./asked.cjs";
 export { createRouter } from "./router.cjs";
 export type { FastifyLike, Router, RouterOptions } from "./router.cjs";
 export type { Authenticate, HostUser, Role } from "./router-mount.cjs";
@@ -167,6 +169,7 @@ export type {
   CommandResult,
   DeviceProof,
   DeviceStatus,
+  PastEventsOptions,
   ServeOptions,
   ServerCertificate,
   ServerStats,

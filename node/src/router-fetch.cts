@@ -15,14 +15,15 @@ export async function fetched(mounted: Mounted, request: Request, framework: unk
 }
 
 async function answered(mounted: Mounted, request: Request, framework: unknown): Promise<Response> {
-  const { pathname, search } = new URL(request.url);
+  const { pathname, search, protocol } = new URL(request.url);
   const moved = slashed(mounted.prefix, pathname + search);
   if (moved !== undefined) return new Response(null, { status: 308, headers: { location: moved } });
   // Some frameworks take the prefix off themselves: `app.mount` of Hono.
   const target = below(mounted.prefix, pathname + search) ?? pathname + search;
   const who = await caller(mounted, request, framework);
   const headers = endToEnd([...request.headers].flat());
-  const exchange = await asked(mounted, { method: request.method, target, headers, body: request.body !== null, ...(who && { caller: who }) });
+  const head = { method: request.method, target, headers, body: request.body !== null, from: { secure: protocol === "https:" } };
+  const exchange = await asked(mounted, { ...head, ...(who && { caller: who }) });
   request.signal.addEventListener("abort", () => {
     exchange.close();
   }, { once: true });

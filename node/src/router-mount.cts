@@ -105,6 +105,25 @@ export async function refusing<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Where a request of `node:http` comes from: frameworks that trust a proxy say it in `ip` and `protocol`. */
+export function origin(request: IncomingMessage, framework: unknown): native.Origin {
+  const { ip, protocol } = { ...framed(request), ...framed(framework) };
+  const address = ip ?? request.socket.remoteAddress;
+  const secure = protocol === undefined ? "encrypted" in request.socket : protocol === "https";
+  return address === undefined ? { secure } : { secure, address };
+}
+
+interface Framed {
+  ip?: string;
+  protocol?: string;
+}
+
+/** Express's getters stand in the prototype of the request, Fastify's in that of its own. */
+function framed(request: unknown): Framed {
+  const { ip, protocol } = (request ?? {}) as Framed;
+  return { ...(typeof ip === "string" && { ip }), ...(typeof protocol === "string" && { protocol }) };
+}
+
 /** Headers that are about one connection, and so not the API's. */
 const HOP = new Set(["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect"]);
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type native = require("../native.cjs");
 import { settled } from "./call.cjs";
-import { asked, below, caller, endToEnd, type Mounted, type Place, Refused, refusing, slashed } from "./router-mount.cjs";
+import { asked, below, caller, endToEnd, type Mounted, origin, type Place, Refused, refusing, slashed } from "./router-mount.cjs";
 
 /** A failure is this request's alone: Express's own handler of errors gets it, or the client a plain 500. */
 export async function handle(
@@ -34,9 +34,8 @@ async function answered(mounted: Mounted, request: IncomingMessage, response: Se
   const who = await caller(mounted, request, framework);
   const body = bodyOf(request);
   const headers = endToEnd(request.rawHeaders, body instanceof Uint8Array ? "content-length" : undefined);
-  const address = request.socket.remoteAddress;
-  const head = { method: request.method ?? "GET", target, headers, body: body !== undefined };
-  const exchange = await asked(mounted, { ...head, ...(who && { caller: who }), ...(address !== undefined && { address }) });
+  const head = { method: request.method ?? "GET", target, headers, body: body !== undefined, from: origin(request, framework) };
+  const exchange = await asked(mounted, { ...head, ...(who && { caller: who }) });
   response.once("close", () => {
     exchange.close();
   });

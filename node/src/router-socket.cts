@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type native = require("../native.cjs");
 import { sync } from "./call.cjs";
-import { below, caller, type Mounted, Refused, refusing } from "./router-mount.cjs";
+import { below, caller, type Mounted, origin, Refused, refusing } from "./router-mount.cjs";
 import { pairs } from "./router-node.cjs";
 
 /** Takes the request where it is for the API. */
@@ -22,7 +22,7 @@ async function tunnel(mounted: Mounted, request: IncomingMessage, target: string
   try {
     const who = await caller(mounted, request, undefined);
     const router = await refusing(() => mounted.router());
-    opened = await refusing(() => Promise.resolve(sync(() => router.tunnel(who, request.socket.remoteAddress))));
+    opened = await refusing(() => Promise.resolve(sync(() => router.tunnel(who, origin(request, undefined)))));
   } catch (error) {
     refuse(socket, Refused.of(error));
     return;

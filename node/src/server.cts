@@ -1,5 +1,6 @@
 /** A running server: devices over TLS, live views, commands. */
 import native = require("../native.cjs");
+import { Accounts, Alarms, type Answer, ask, items } from "./asked.cjs";
 import { abortable, settled, sync } from "./call.cjs";
 import { type Actor, type ActorOptions, Control, modelOf, type ProposeOptions, type SiteModelLike, type Think, type WishTarget } from "./control.cjs";
 import { HemEndpoint, type HemServeOptions } from "./hem.cjs";
@@ -91,6 +92,19 @@ export interface AuditOptions {
   limit?: number;
 }
 
+/** Which events. */
+export interface PastEventsOptions {
+  /** From then on. */
+  since?: TimeLike;
+  kind?: string;
+  site?: string;
+  device?: string;
+  /** So many at most, the latest; 1,000 unless said otherwise. */
+  limit?: number;
+  /** `local` unless said otherwise. */
+  operator?: string;
+}
+
 /** One line of the audit trail: who did what, when. What belongs to the kind stands beside, as in the trail. */
 export interface AuditEntry {
   readonly number: number;
@@ -174,6 +188,10 @@ export class Server {
   readonly mem: Memcore;
   /** Control of the site: how it is, why, wishes and actors. A `NotFoundError` where there is no site model. */
   readonly control: Control;
+  /** Users of REST and the page, their roles and tokens. */
+  readonly accounts: Accounts;
+  /** Alarms, their rules, and who is told. */
+  readonly alarms: Alarms;
 
   /** @internal Made by `serve`. */
   constructor(server: native.NativeServer) {
@@ -182,6 +200,8 @@ export class Server {
     this.port = server.port;
     this.mem = new Memcore(server.history(), true);
     this.control = new Control(server);
+    this.accounts = new Accounts(server);
+    this.alarms = new Alarms(server);
     running.add(this);
   }
 
@@ -193,6 +213,25 @@ export class Server {
   /** The link by which the first admin is made: only while there is no user, good once and for a day. Null otherwise. */
   async firstLink(): Promise<string | null> {
     return settled(this.#native.firstLink());
+  }
+
+  /**
+   * Asks a route of REST without HTTP, with all rights: `await server.ask("GET", "/operators/local/sites")`. The answer is its JSON;
+   * what the route refuses is thrown. `by` stands in the audit trail.
+   */
+  async ask(method: string, target: string, body?: object, options: { by?: string } = {}): Promise<unknown> {
+    checkText("ask", "method", method);
+    checkText("ask", "target", target);
+    checkOptions("ask", options, { by: text });
+    return ask(this.#native, method, target, body, options.by);
+  }
+
+  /** What happened, the newest first: `time_us`, `event`, `device`, and more by kind. */
+  async pastEvents(options: PastEventsOptions = {}): Promise<Answer[]> {
+    checkOptions("pastEvents", options, { since: anything, kind: text, site: text, device: text, limit: count, operator: text });
+    const { kind, site, device, limit = 1000, operator = "local" } = options;
+    const from = options.since === undefined ? undefined : String(toMicros("pastEvents: since", options.since));
+    return items(this.#native, `/operators/${encodeURIComponent(operator)}/events`, { from, kind, site, device }, limit);
   }
 
   /** @internal */

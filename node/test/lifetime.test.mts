@@ -106,7 +106,7 @@ test("workers load it, use it, serve, and are terminated in the middle, ten time
 });
 
 test("Ctrl-C ends the command line's server in order", async () => {
-  const bin = spawn(process.execPath, ["dist/bin.cjs", "serve", "--site", folder(), "--listen", "127.0.0.1:0"], { cwd: root });
+  const bin = spawn(process.execPath, ["dist/bin.cjs", "serve", "--site", folder(), "--http", "off", "--listen", "127.0.0.1:0"], { cwd: root });
   // Should it not obey, the test fails by the exit code instead of waiting for ever.
   setTimeout(() => bin.kill("SIGKILL"), 20_000).unref();
   let said = "";

@@ -3,7 +3,7 @@ import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
 export default defineConfig(
-  { ignores: ["dist/", "src/api/schema.d.ts", "eslint.config.mjs"] },
+  { ignores: ["dist/", "src/api/schema.d.ts", "eslint.config.mjs", "embed.mjs", "public/"] },
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,

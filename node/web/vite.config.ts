@@ -15,7 +15,7 @@ export default defineConfig(({ command }) => ({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: true,
-    rollupOptions: {
+    rolldownOptions: {
       output: {
         entryFileNames: 'assets/page.js',
         chunkFileNames: (chunk) => `assets/${named(chunk.facadeModuleId, chunk.name)}.js`,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def admin(server: mc.Server) -> httpx.Client:
     return client
 
 
-def said(answer: httpx.Response, status: tuple[int, ...] = (200, 201, 202)) -> Any:  # noqa: ANN401
+def said(answer: httpx.Response, status: tuple[int, ...] = (200, 201, 202)) -> Any:
     assert answer.status_code in status, f"{answer.request.url} answered {answer.status_code}: {answer.text}"
     return answer.json()
 
@@ -113,8 +114,55 @@ async def test_closing_ends_http_and_live_views(tmp_path: Path) -> None:
             lines = live.aiter_lines()
             assert await anext(lines) == "event: hello"
             await server.aclose()
-            with pytest.raises(StopAsyncIteration):
-                while True:
-                    await anext(lines)
+            rest = [line async for line in lines]
+            assert "event: end" in rest
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}api/v1/health")
+
+
+def test_accounts_without_http(server: mc.Server) -> None:
+    invited = server.accounts.invite("ada", {"*": "viewer", "local": "engineer"}, display_name="Ada")
+    assert "/#/invitation/" in invited["link"]
+    [user] = server.accounts.users()
+    assert (user["user"], user["roles"], user["last_seen"]) == ("ada", {"*": "viewer", "local": "engineer"}, None)
+    made = server.accounts.create_token("ada", "script", ["read"], expires="90d")
+    assert made["token"]["expires"] > made["token"]["created"]
+    server.accounts.change("ada", disabled=True)
+    assert server.accounts.users()[0]["disabled"]
+    server.accounts.revoke_token("ada", made["token"]["id"])
+    assert server.accounts.tokens("ada") == []
+    server.accounts.remove("ada")
+    assert server.accounts.users() == []
+    with pytest.raises(mc.NotFoundError, match="ada"):
+        server.accounts.remove("ada")
+    with pytest.raises(mc.InvalidError, match="chief"):
+        server.accounts.invite("ada", {"*": "chief"})  # type: ignore[dict-item]
+
+
+def test_an_alarm_is_raised_seen_and_acknowledged(server: mc.Server) -> None:
+    watch = {"kind": "threshold", "series": "home1.*.power", "above": 9, "unit": "kW"}
+    rule = server.alarms.add_rule("too much", watch, severity="critical")
+    assert rule["id"] in [known["id"] for known in server.alarms.rules()]
+    with mc.Device(server.enroll("home1.meter"), [mc.Channel("power", unit="W")]) as meter:
+        meter.send(datetime.now(timezone.utc), [9500.0])
+        meter.flush()
+        end = time.monotonic() + 20
+        while not (raised := server.alarms.find(state="raised")):
+            assert time.monotonic() < end, "no alarm within 20 s"
+            time.sleep(0.05)
+    [alarm] = raised
+    assert (alarm["rule_name"], alarm["severity"], alarm["subject"]) == ("too much", "critical", "home1.meter.power")
+    known = server.alarms.acknowledge(alarm["id"], "on my way", by="ada")
+    assert known["acknowledged"]["note"] == "on my way"
+    server.alarms.remove_rule(rule["id"])
+    assert rule["id"] not in [known["id"] for known in server.alarms.rules()]
+    assert {event["event"] for event in server.past_events(device="meter")} >= {"connected"}
+
+
+async def test_any_route_can_be_asked_without_http(server: mc.Server) -> None:
+    assert server.ask("GET", "/health") == {"status": "ok", "version": mc.__version__}
+    assert await server.ask_async("GET", "/health") == server.ask("GET", "/health")
+    with pytest.raises(mc.NotFoundError):
+        server.ask("GET", "/operators/local/sites/nowhere")
+    with pytest.raises(mc.InvalidError):
+        server.ask("GET", "/operators/local/sites?limt=3")

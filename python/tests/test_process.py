@@ -206,7 +206,7 @@ except KeyboardInterrupt:
 
 
 def test_ctrl_c_ends_the_command_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "memcore", "--set", "gateway.listen=127.0.0.1:0", "serve"]
+    command = [sys.executable, "-m", "memcore", "--set", "gateway.listen=127.0.0.1:0", "serve", "--http", "off"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 20
     while not (tmp_path / "site" / "control.sock").exists():

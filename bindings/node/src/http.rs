@@ -1,6 +1,6 @@
 //! The page and REST of a server: on a port of their own, or mounted into an application of the program.
 
-use memcore::rest::{Api, HttpServer};
+use memcore::rest::{Api, Direct, HttpServer};
 use memcore::{Config, Error, ErrorKind, Server};
 use napi_derive::napi;
 
@@ -27,7 +27,10 @@ impl Running {
     }
 
     /// Ends who asks, then what is asked.
-    pub(crate) async fn end(self) -> memcore::Result<()> {
+    pub(crate) async fn end(self, mounted: Option<&Api>) -> memcore::Result<()> {
+        if let Some(api) = mounted {
+            api.end_live_views();
+        }
         if let Some(http) = self.http {
             http.shutdown().await;
         }
@@ -56,14 +59,27 @@ impl NativeServer {
     /// The API and the page, for requests of the program's own application.
     #[napi]
     pub async fn router(&self) -> Result<NativeRouter> {
-        let opened = async {
-            match self.running.lock().await.as_ref() {
-                Some(Running { http: Some(http), .. }) => Ok(http.api().clone()),
-                Some(_) => Api::open(self.handle.clone(), self.config.clone()).await,
-                None => Err(Error::new(ErrorKind::Closed, "the server was closed")),
+        Ok(NativeRouter { router: self.api().await?.router(), closed: self.closed.subscribe() })
+    }
+
+    /// Asks a route of REST; a body and the answer are JSON.
+    #[napi]
+    pub async fn ask(&self, by: String, method: String, target: String, body: Option<String>) -> Result<String> {
+        let body: Option<serde_json::Value> = body.as_deref().map(serde_json::from_str).transpose()?;
+        let api = self.api().await?;
+        let direct = self.direct.get_or_init(|| async { Direct::new(&api) }).await;
+        Ok(direct.ask(&by, &method, &target, body.as_ref()).await.to_node()?.to_string())
+    }
+
+    /// One for HTTP, for every router and for the program itself: they share what was begun.
+    async fn api(&self) -> Result<Api> {
+        match self.running.lock().await.as_ref() {
+            Some(Running { http: Some(http), .. }) => Ok(http.api().clone()),
+            Some(_) => {
+                let open = || Box::pin(Api::open(self.handle.clone(), self.config.clone()));
+                self.api.get_or_try_init(open).await.cloned().to_node()
             }
-        };
-        let api = self.api.get_or_try_init(|| opened).await.to_node()?;
-        Ok(NativeRouter { router: api.router(), closed: self.closed.subscribe() })
+            None => Err(to_node(Error::new(ErrorKind::Closed, "the server was closed"))),
+        }
     }
 }

@@ -7,21 +7,19 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use futures_util::{Stream, stream};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use memcore::accounts::{Caller, Grants, Role, UserName, Via};
 use memcore::model::Name;
-use memcore::rest::HostCaller;
+use memcore::rest::{HostCaller, Peer};
 use memcore::{Error, ErrorKind};
 use napi::bindgen_prelude::{Buffer, Uint8Array, spawn};
 use napi_derive::napi;
@@ -80,8 +78,23 @@ pub struct RequestHead {
     pub body: bool,
     /// Who vouches for whom.
     pub caller: Option<HostUser>,
+    /// Where it comes from.
+    pub from: Origin,
+}
+
+/// Where a request comes from.
+#[napi(object)]
+pub struct Origin {
     /// The address of the client, where it is known.
     pub address: Option<String>,
+    /// Whether the client speaks TLS, to the application or to a proxy in front of it.
+    pub secure: bool,
+}
+
+impl Origin {
+    fn peer(&self) -> Peer {
+        Peer { address: self.address.as_deref().and_then(|address| address.parse().ok()), secure: self.secure }
+    }
 }
 
 /// How it is answered.
@@ -119,12 +132,12 @@ impl NativeRouter {
 
     /// A connection in memory, for a request that asks for a WebSocket: it is written as it came over the network.
     #[napi(catch_unwind)]
-    pub fn tunnel(&self, caller: Option<HostUser>, address: Option<String>) -> Result<NativeTunnel> {
+    pub fn tunnel(&self, caller: Option<HostUser>, from: Origin) -> Result<NativeTunnel> {
         check_open(&self.closed)?;
         let caller = caller.map(HostUser::caller).transpose().to_node()?;
         let (ours, theirs) = duplex(PIPE);
         let left = watch::Sender::new(false);
-        let serving = connection(self.router.clone(), theirs, caller, peer(address.as_deref()));
+        let serving = connection(self.router.clone(), theirs, caller, from.peer());
         let (mut leaving, mut closing) = (left.subscribe(), self.closed.clone());
         spawn(async move {
             tokio::select! {
@@ -158,9 +171,7 @@ fn request(head: RequestHead, body: Body) -> memcore::Result<Request<Body>> {
     if let Some(caller) = head.caller {
         request.extensions_mut().insert(caller.caller()?);
     }
-    if let Some(peer) = peer(head.address.as_deref()) {
-        request.extensions_mut().insert(peer);
-    }
+    request.extensions_mut().insert(head.from.peer());
     Ok(request)
 }
 
@@ -175,11 +186,6 @@ fn headers(flat: &[String]) -> memcore::Result<HeaderMap> {
         headers.append(name, value);
     }
     Ok(headers)
-}
-
-fn peer(address: Option<&str>) -> Option<ConnectInfo<SocketAddr>> {
-    let address: IpAddr = address?.parse().ok()?;
-    Some(ConnectInfo(SocketAddr::new(address, 0)))
 }
 
 /// The chunks of a body on their way to the handler.
@@ -317,15 +323,13 @@ fn flat(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// Answers one request of a connection, and what it becomes after that.
-async fn connection(router: Router, io: DuplexStream, caller: Option<HostCaller>, peer: Option<ConnectInfo<SocketAddr>>) {
+async fn connection(router: Router, io: DuplexStream, caller: Option<HostCaller>, peer: Peer) {
     let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         if let Some(caller) = &caller {
             request.extensions_mut().insert(caller.clone());
         }
-        if let Some(peer) = &peer {
-            request.extensions_mut().insert(*peer);
-        }
+        request.extensions_mut().insert(peer);
         router.clone().oneshot(request)
     });
     // One request and no other: the application that the socket is of decides about each anew.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use memcore::model::{CommandState, DeviceName, DeviceProof, DeviceStatus, Pattern, PointRate, SeriesName, Timestamp};
 use memcore::protocol::Bundle;
-use memcore::rest::{Api, HttpServer};
+use memcore::rest::{Api, Direct, HttpServer};
 use memcore::{AuditQuery, CommandRequest, CommandTicket, Config, ErrorKind, OVERLAP_DEFAULT, ProofKind, ServerHandle};
 use napi::bindgen_prelude::{BigInt, Either};
 use napi_derive::napi;
@@ -56,7 +56,8 @@ pub(crate) async fn serve(
         if with_http { Running::with_http(server, config.clone()).await? } else { Running { server, http: None } };
     let url = running.http.as_ref().map(HttpServer::url);
     let running = Mutex::new(Some(running));
-    Ok(NativeServer { handle, config, url, running, api: OnceCell::new(), closed: watch::Sender::new(false) })
+    let (api, direct) = (OnceCell::new(), OnceCell::new());
+    Ok(NativeServer { handle, config, url, running, api, direct, closed: watch::Sender::new(false) })
 }
 
 /// What a device is given at its enrolment.
@@ -220,8 +221,9 @@ pub struct NativeServer {
     pub(crate) config: Config,
     pub(crate) url: Option<String>,
     pub(crate) running: Mutex<Option<Running>>,
-    /// One for HTTP and for every router: they share what clients began.
+    /// Where there is no HTTP, which has one of its own.
     pub(crate) api: OnceCell<Api>,
+    pub(crate) direct: OnceCell<Direct>,
     pub(crate) closed: watch::Sender<bool>,
 }
 
@@ -367,7 +369,7 @@ impl NativeServer {
     #[napi]
     pub async fn close(&self) -> Result<()> {
         let Some(running) = self.running.lock().await.take() else { return Ok(()) };
-        let ended = running.end().await;
+        let ended = running.end(self.api.get()).await;
         self.closed.send_replace(true);
         ended.to_node()
     }

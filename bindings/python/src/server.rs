@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use crate::control::site_model;
 use crate::errors::{json, raised};
 use crate::hem::{HemEndpoint, listening};
-use crate::http::{Running, first_link};
+use crate::http::Running;
 use crate::live::{Feed, Source, opened};
 use crate::owned::Owned;
 use crate::runtime::{awaitable, runtime, wait};
@@ -59,7 +59,7 @@ impl Server {
         let mut config = Config::load(config.as_deref(), std::env::vars_os(), &overrides).map_err(raised)?;
         config.control.given = model.map(site_model).transpose()?;
         let running = wait(py, Box::pin(Running::start(config, http)))?;
-        let (address, url) = (running.address(), running.url());
+        let (address, url) = (running.handle().address(), running.around().url());
         Ok(Self { address, url, server: Owned::new("server", running) })
     }
 
@@ -68,8 +68,27 @@ impl Server {
     }
 
     fn first_link(&self, py: Python<'_>) -> PyResult<Option<String>> {
-        let http = self.server.with(Running::http)?;
-        wait(py, first_link(http))
+        let around = self.server.with(Running::around)?;
+        wait(py, around.first_link())
+    }
+
+    /// Asks a route of REST; a body and the answer are JSON.
+    fn ask(&self, py: Python<'_>, by: String, method: String, target: String, body: Option<String>) -> PyResult<String> {
+        let around = self.server.with(Running::around)?;
+        wait(py, around.ask(by, method, target, body))
+    }
+
+    /// An awaitable of the same.
+    fn ask_async<'py>(
+        &self,
+        py: Python<'py>,
+        by: String,
+        method: String,
+        target: String,
+        body: Option<String>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let around = self.server.with(Running::around)?;
+        awaitable(py, async move { around.ask(by, method, target, body).await.map_err(raised) })
     }
 
     fn address(&self) -> (String, u16) {

@@ -4,6 +4,7 @@
 //! every second and confirmed, and at the end a count of what was sent against what can be read back. Beside it a home lives
 //! through a day in simulated time under the same code that controls real ones, and what happens to it is told.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::time::{Instant, interval, sleep_until};
 use super::{Common, format, interrupted, live};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Clock, CommandState, Pattern, SeriesName, Span, SystemClock, Timestamp};
+use crate::rest::HttpServer;
 use crate::runtime::{
     CommandRequest, Config, HomeDay, Query, Server, ServerHandle, SimulationReport, SimulationRequest, Speed, home_day,
     simulate,
@@ -36,6 +38,9 @@ pub(super) struct Demo {
     /// Time between two rows of a device
     #[arg(long, default_value = "100ms")]
     step: Span,
+    /// Where the page listens; `off` for none [default: 127.0.0.1:8080, or a free port where that is in use]
+    #[arg(long, value_name = "ADDRESS:PORT|off")]
+    http: Option<String>,
     /// Ends with one JSON object and shows nothing else
     #[arg(long)]
     json: bool,
@@ -64,7 +69,7 @@ impl Demo {
         let folder = DemoFolder::new(common.site.as_deref())?;
         let config = self.config(common, &folder)?;
         let (begun, since) = (Instant::now(), SystemClock::default().now());
-        let server = Server::start(config).await?;
+        let server = Server::start(config.clone()).await?;
         let handle = server.handle();
         let quiet = self.json;
         if !quiet {
@@ -74,7 +79,11 @@ impl Demo {
         // Before anything is timed: it takes the processor for a moment.
         let day = tokio::task::spawn_blocking(home_day).await;
         let day = day.map_err(|e| Error::new(ErrorKind::Internal, format!("the day of a home: {e}")))??;
+        let page = self.page(&handle, config).await?;
         let ran = self.street(&handle, &day).await;
+        if let Some(page) = page {
+            page.shutdown().await;
+        }
         let stopped = server.shutdown().await;
         let (sent, delays, commands) = ran?;
         stopped?;
@@ -90,12 +99,26 @@ impl Demo {
 
     /// What the user has configured, on the loopback interface and in the demonstration's own folder.
     fn config(&self, common: &Common, folder: &DemoFolder) -> Result<Config> {
-        let config = common.config_at(Some(&folder.path), Some("127.0.0.1:0"))?;
+        let config = common.config_at(Some(&folder.path), Some("127.0.0.1:0"), self.http.as_deref())?;
         if config.path == folder.path {
             return Ok(config);
         }
         let path = config.path.display();
         Err(Error::invalid(format!("path is set to {path}: a demonstration has a folder of its own, or that of --site")))
+    }
+
+    /// Opens the page, and says how to get in. Who wants one JSON object wants no page, unless told.
+    async fn page(&self, handle: &ServerHandle, mut config: Config) -> Result<Option<HttpServer>> {
+        let Some(listen) = config.http.listen.filter(|_| self.http.is_some() || !self.json) else { return Ok(None) };
+        if self.http.is_none() && std::net::TcpListener::bind(listen).is_err() {
+            config.http.listen = Some(SocketAddr::new(listen.ip(), 0));
+        }
+        let page = Box::pin(crate::rest::serve(handle.clone(), config)).await?;
+        let link = page.first_link().await?.unwrap_or_else(|| page.url());
+        if !self.json {
+            format::note(&format!("memcore demo: the page is at {link}"));
+        }
+        Ok(Some(page))
     }
 
     /// Lets the street live for as long as it is to, throwing a switch every second.

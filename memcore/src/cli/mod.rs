@@ -15,6 +15,7 @@ mod control;
 mod demo;
 mod devices;
 mod doctor;
+mod events;
 mod export;
 mod format;
 mod hem;
@@ -32,6 +33,7 @@ mod status;
 mod steps;
 mod understood;
 mod upkeep;
+mod users;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -81,7 +83,14 @@ enum Action {
     /// Enrol, rotate, limit, list and revoke devices
     #[command(subcommand)]
     Devices(devices::Devices),
+    /// The people who use the page and the API, and what they may
+    #[command(subcommand)]
+    Users(users::Users),
+    /// API tokens: for programs
+    #[command(subcommand)]
+    Tokens(users::Tokens),
     Audit(audit::Audit),
+    Events(events::EventsCommand),
     Status(status::Status),
     /// Command a channel, read it, or follow a command
     #[command(subcommand)]
@@ -123,12 +132,17 @@ enum Action {
 impl Common {
     /// The configuration: file, environment, then flags.
     fn config(&self, listen: Option<&str>) -> Result<Config> {
+        self.config_with(listen, None)
+    }
+
+    /// As [`config`](Self::config), with the address of the page too.
+    fn config_with(&self, listen: Option<&str>, http: Option<&str>) -> Result<Config> {
         let site = self.site.clone().or_else(|| std::env::var_os("MEMCORE_SITE").map(PathBuf::from));
-        self.config_at(site.as_deref(), listen)
+        self.config_at(site.as_deref(), listen, http)
     }
 
     /// As [`config`](Self::config), for the site in that folder.
-    fn config_at(&self, site: Option<&Path>, listen: Option<&str>) -> Result<Config> {
+    fn config_at(&self, site: Option<&Path>, listen: Option<&str>, http: Option<&str>) -> Result<Config> {
         let mut overrides = Vec::new();
         if let Some(site) = site {
             let text =
@@ -138,6 +152,9 @@ impl Common {
         }
         if let Some(listen) = listen {
             overrides.push(("gateway.listen", toml::Value::String(listen.to_owned()).to_string()));
+        }
+        if let Some(http) = http {
+            overrides.push(("http.listen", toml::Value::String(http.to_owned()).to_string()));
         }
         for key in &self.keys {
             let (key, value) = key.split_once('=').ok_or_else(|| {
@@ -176,7 +193,10 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Demo(demo) => block_on(demo.run(&cli.common)),
         Action::BenchLink(bench) => block_on(bench.run(&cli.common)),
         Action::Devices(devices) => block_on(devices.run(&cli.common)),
+        Action::Users(users) => block_on(users.run(&cli.common)),
+        Action::Tokens(tokens) => block_on(tokens.run(&cli.common)),
         Action::Audit(audit) => audit.run(&cli.common),
+        Action::Events(events) => block_on(events.run(&cli.common)),
         Action::Status(status) => block_on(status.run(&cli.common)),
         Action::Command(command) => block_on(command.run(&cli.common)),
         Action::Control(control) => block_on(control.run(&cli.common)),

@@ -115,6 +115,43 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// The names of all kinds.
+    pub const KINDS: [&str; 13] = [
+        "connected",
+        "disconnected",
+        "rejected",
+        "command",
+        "refreshed",
+        "reported",
+        "quota",
+        "certificate_reloaded",
+        "certificate_refused",
+        "read_only",
+        "writable",
+        "control_stalled",
+        "control_recovered",
+    ];
+
+    /// The name of its kind, as `event` says it in JSON.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Connected { .. } => "connected",
+            Self::Disconnected { .. } => "disconnected",
+            Self::Rejected { .. } => "rejected",
+            Self::Command { .. } => "command",
+            Self::Refreshed { .. } => "refreshed",
+            Self::Reported { .. } => "reported",
+            Self::Quota { .. } => "quota",
+            Self::CertificateReloaded { .. } => "certificate_reloaded",
+            Self::CertificateRefused { .. } => "certificate_refused",
+            Self::ReadOnly { .. } => "read_only",
+            Self::Writable => "writable",
+            Self::ControlStalled { .. } => "control_stalled",
+            Self::ControlRecovered => "control_recovered",
+        }
+    }
+
     /// The device that the event is about, where it is about one.
     #[must_use]
     pub fn device(&self) -> Option<&DeviceName> {

@@ -1,19 +1,27 @@
 //! The API: what its handlers share, and how they are mounted.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::Method;
 use axum::middleware::from_fn_with_state;
+use axum::routing::MethodRouter;
+use tokio::sync::watch;
 use utoipa::openapi::path::Paths;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::access::Route;
-use super::resources::{self, commands, imports, live, plans};
+use super::limits::Limits;
+use super::passage::{self, Post};
+use super::peer::Peer;
+use super::repeats::Repeats;
+use super::resources::{self, commands, doctor, imports, live, plans, readings};
 use super::traffic::Traffic;
-use super::{document, guard, page};
+use super::{document, frame, page};
 use crate::accounts::Accounts;
 use crate::error::Result;
-use crate::model::Timestamp;
+use crate::model::{Clock, Timestamp};
 use crate::runtime::{Config, ServerHandle};
 
 /// REST, live data and the page, over a running server. Clones are cheap.
@@ -29,11 +37,20 @@ pub(super) struct Inner {
     pub(super) config: Config,
     pub(super) accounts: Accounts,
     pub(super) started: Timestamp,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) traffic: Arc<Traffic>,
+    pub(super) limits: Limits,
+    pub(super) repeats: Arc<Repeats>,
+    /// Held by a change that is only made to what the caller has seen.
+    pub(super) changing: tokio::sync::Mutex<()>,
+    /// Whether live views are to end.
+    pub(super) ending: watch::Sender<bool>,
     pub(super) commands: commands::Shared,
+    pub(super) doctor: doctor::Shared,
     pub(super) imports: imports::Shared,
     pub(super) live: live::Shared,
     pub(super) plans: plans::Shared,
+    pub(super) readings: readings::Shared,
 }
 
 impl Api {
@@ -42,19 +59,29 @@ impl Api {
     /// # Errors
     /// As the records.
     pub async fn open(server: ServerHandle, config: Config) -> Result<Self> {
-        let started = server.clock().now();
-        let accounts = Accounts::open(server.records().clone(), server.clock()).await?;
+        let clock = server.clock();
+        let started = clock.now();
+        let limits = Limits::new(config.http.rate);
+        let options = config.accounts.options(config.http.public_url.as_deref())?;
+        let accounts = Accounts::open(server.records().clone(), server.clock(), options).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 server,
                 config,
                 accounts,
                 started,
+                clock,
                 traffic: Arc::default(),
+                limits,
+                repeats: Arc::default(),
+                changing: tokio::sync::Mutex::new(()),
+                ending: watch::Sender::new(false),
                 commands: commands::Shared::default(),
+                doctor: doctor::Shared::default(),
                 imports: imports::Shared::default(),
                 live: live::Shared::default(),
                 plans: plans::Shared::default(),
+                readings: readings::Shared::default(),
             }),
         })
     }
@@ -63,10 +90,38 @@ impl Api {
         &self.inner.server
     }
 
+    /// Who may use it.
+    #[must_use]
+    pub fn accounts(&self) -> &Accounts {
+        &self.inner.accounts
+    }
+
+    /// Whether a browser came over TLS, here or at a proxy before: then its cookies are sent by nothing else.
+    pub(super) fn secure(&self, peer: Peer) -> bool {
+        let url = self.inner.config.http.public_url.as_ref();
+        peer.secure || url.is_some_and(|url| url.starts_with("https://"))
+    }
+
+    /// A path of the page, in full where the configuration says where browsers find it.
+    pub(super) fn page(&self, path: &str) -> String {
+        let url = self.inner.config.http.public_url.as_deref().unwrap_or_default();
+        format!("{}{path}", url.trim_end_matches('/'))
+    }
+
     /// Routes for a server of any kind: REST under `/api/v1`, the page at all else.
     pub fn router(&self) -> Router {
         let (router, _) = Routes::all(self).router.split_for_parts();
-        router.with_state(self.clone()).fallback(page::serve)
+        frame::around(router.with_state(self.clone()).fallback(page::serve), &self.inner.config.http)
+    }
+
+    /// Ends live views, in order: they are told, and closed. What asks for one from now on is told to come back later.
+    pub fn end_live_views(&self) {
+        self.inner.ending.send_replace(true);
+    }
+
+    /// Turns true when live views are to end.
+    pub(super) fn ending(&self) -> watch::Receiver<bool> {
+        self.inner.ending.subscribe()
     }
 }
 
@@ -75,6 +130,8 @@ pub(super) struct Routes {
     pub(super) router: OpenApiRouter<Api>,
     api: Option<Api>,
     mounted: Vec<Route>,
+    /// What shows the resource at a path.
+    shows: HashMap<&'static str, MethodRouter<Api>>,
 }
 
 impl Routes {
@@ -89,7 +146,7 @@ impl Routes {
 
     fn gather(api: Option<Api>) -> Self {
         let router = OpenApiRouter::with_openapi(document::introduction());
-        let routes = resources::mount(Self { router, api, mounted: Vec::new() });
+        let routes = resources::mount(Self { router, api, mounted: Vec::new(), shows: HashMap::new() });
         let missing: Vec<_> = Route::ALL.iter().filter(|route| !routes.mounted.contains(route)).collect();
         debug_assert!(missing.is_empty() || cfg!(not(test)), "routes without a handler: {missing:?}");
         routes
@@ -104,8 +161,15 @@ impl Routes {
         check(route, &paths);
         assert!(!self.mounted.contains(&route), "{route:?} is mounted twice");
         self.mounted.push(route);
+        if route.method() == Method::GET {
+            self.shows.insert(route.path(), methods.clone());
+        }
         let methods = match &self.api {
-            Some(api) => methods.route_layer(from_fn_with_state((api.clone(), route), guard::guard)),
+            Some(api) => {
+                let shows = self.shows.get(route.path()).filter(|_| route.method() != Method::GET).cloned();
+                let post = Arc::new(Post { api: api.clone(), route, shows });
+                methods.route_layer(from_fn_with_state(post, passage::pass))
+            }
             None => methods,
         };
         self.router = self.router.routes((schemas, paths, methods));

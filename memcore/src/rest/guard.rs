@@ -1,23 +1,24 @@
 //! Who asks, and whether they may: before every handler, by the row of its route.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, RawPathParams, Request, State};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-
 use subtle::ConstantTimeEq;
 
 use super::access::{Access, Route};
 use super::api::Api;
+use super::peer::Peer;
 use super::problem::Problem;
 use crate::accounts::{Caller, Role, Via};
 use crate::model::Name;
 
-/// The cookie of a session.
-pub(super) const COOKIE: &str = "memcore_session";
+/// The cookie of a session. Over TLS its name keeps other hosts of the domain, and pages without TLS, from setting it.
+pub(super) fn session_cookie(secure: bool) -> &'static str {
+    if secure { "__Host-memcore_session" } else { "memcore_session" }
+}
 
 /// Put into a request's extensions by the program that embeds the API: it vouches for the caller.
 #[derive(Debug, Clone)]
@@ -34,53 +35,37 @@ impl<S: Sync> FromRequestParts<S> for Asking {
     }
 }
 
-pub(super) async fn guard(
-    State((api, route)): State<(Api, Route)>,
-    parameters: RawPathParams,
-    request: Request,
-    next: Next,
-) -> Response {
-    let (mut parts, body) = request.into_parts();
-    match admit(&api, route, &parameters, &parts).await {
-        Ok(caller) => {
-            if let Some(caller) = caller {
-                parts.extensions.insert(Asking(caller));
-            }
-            next.run(Request::from_parts(parts, body)).await
-        }
-        Err(problem) => problem.into_response(),
+/// On public routes, where it may be that nobody is signed in.
+impl<S: Sync> OptionalFromRequestParts<S> for Asking {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned())
     }
 }
 
-/// The caller, where there is one and it may use the route.
-async fn admit(
-    api: &Api,
-    route: Route,
-    parameters: &RawPathParams,
-    request: &Parts,
-) -> Result<Option<Arc<Caller>>, Problem> {
-    let caller = who(api, request).await?;
+/// Whether the caller may use the route, with those parameters of its path.
+///
+/// # Errors
+/// 401 without a caller, 403 where its role or scope does not reach, 404 at an operator of which it may see nothing.
+pub(super) fn admit(route: Route, parameters: &RawPathParams, caller: Option<&Caller>) -> Result<(), Problem> {
     let Some(caller) = caller else {
-        return if route.access() == Access::Public { Ok(None) } else { Err(unproved()) };
+        return if route.access() == Access::Public { Ok(()) } else { Err(unproved()) };
     };
-    if !request.method.is_safe() {
-        check_origin(&caller, &request.headers)?;
-    }
     let allowed = match route.access() {
         Access::Public | Access::SignedIn => true,
         Access::Everywhere(role) => caller.may(role, None),
-        Access::Somewhere(role) => somewhere(&caller, role),
+        Access::Somewhere(role) => somewhere(caller, role),
         Access::At(role) => {
             let operator = parameters.iter().find(|(name, _)| *name == "operator").map(|(_, value)| value);
             let operator = Name::new(operator.unwrap_or_default()).map_err(|e| Problem::from(e).at("operator"))?;
             // What one may not see does not exist for them: no name of an operator can be guessed at.
-            if !caller.may(Role::Viewer, Some(&operator)) {
+            if caller.grants.role_at(&operator).is_none() {
                 return Err(Problem::not_found(format!("operator {operator} is not known")));
             }
             caller.may(role, Some(&operator))
         }
     };
-    if allowed { Ok(Some(caller)) } else { Err(Problem::forbidden(needs(route.access()))) }
+    if allowed { Ok(()) } else { Err(Problem::forbidden(needs(route.access()))) }
 }
 
 fn somewhere(caller: &Caller, role: Role) -> bool {
@@ -98,8 +83,15 @@ fn needs(access: Access) -> String {
     }
 }
 
-async fn who(api: &Api, request: &Parts) -> Result<Option<Arc<Caller>>, Problem> {
+/// Who asks, where it shows anything that says so.
+///
+/// # Errors
+/// 401 for a token that is not good, 403 where a browser was made to ask by another page, and as the records.
+pub(super) async fn who(api: &Api, request: &Parts) -> Result<Option<Arc<Caller>>, Problem> {
     if let Some(HostCaller(caller)) = request.extensions.get() {
+        if !request.method.is_safe() {
+            check_site(&request.headers)?;
+        }
         return Ok(Some(caller.clone()));
     }
     let accounts = &api.inner.accounts;
@@ -108,14 +100,41 @@ async fn who(api: &Api, request: &Parts) -> Result<Option<Arc<Caller>>, Problem>
             Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "the token is not known, or its time is over")
         });
     }
-    match cookie(&request.headers, COOKIE) {
-        Some(secret) => Ok(accounts.session(secret).await?),
-        None => Ok(None),
+    let peer = request.extensions.get::<Peer>().copied().unwrap_or_default();
+    let caller = match cookie(&request.headers, session_cookie(api.secure(peer))) {
+        Some(secret) => accounts.session(secret).await?,
+        None => None,
+    };
+    if !request.method.is_safe() {
+        check_origin(api, request)?;
+        caller.as_deref().map_or(Ok(()), |caller| check_csrf(caller, &request.headers))?;
+    }
+    Ok(caller)
+}
+
+/// A browser says which page makes it ask. Without a token only our own may: a form of another signs nobody in or out.
+fn check_origin(api: &Api, request: &Parts) -> Result<(), Problem> {
+    let Some(origin) = request.headers.get(header::ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().unwrap_or_default();
+    let host = request.uri.authority().map(|authority| authority.as_str());
+    let host = host.or_else(|| request.headers.get(header::HOST)?.to_str().ok());
+    let from = origin.split_once("://").map(|(_, host)| host);
+    let ours = from.is_some() && from == host || api.inner.config.http.public_url.as_deref() == Some(origin);
+    if ours {
+        Ok(())
+    } else {
+        Err(Problem::forbidden(format!("Origin is {origin:?}, expected this server's own, or a token")))
     }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+    headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
 }
 
 /// The value of a cookie.
@@ -128,12 +147,8 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 }
 
 /// A browser sends the cookie of a session with whatever page makes it ask: only ours knows the session's CSRF token.
-fn check_origin(caller: &Caller, headers: &HeaderMap) -> Result<(), Problem> {
-    let csrf = match &caller.via {
-        Via::Session { csrf, .. } => csrf,
-        Via::Host => return check_site(headers),
-        Via::Token { .. } => return Ok(()),
-    };
+fn check_csrf(caller: &Caller, headers: &HeaderMap) -> Result<(), Problem> {
+    let Via::Session { csrf, .. } = &caller.via else { return Ok(()) };
     let shown = headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let same: bool = shown.as_bytes().ct_eq(csrf.as_bytes()).into();
     if same { Ok(()) } else { Err(Problem::forbidden("X-CSRF-Token is missing or not that of the session")) }

@@ -5,16 +5,23 @@
 
 mod access;
 mod api;
+mod connection;
+mod direct;
 mod document;
 mod extract;
+mod frame;
 mod guard;
+mod hosts;
 mod inventory;
+mod limits;
 mod listener;
 mod page;
 mod paging;
+mod passage;
 mod peer;
 mod place;
 mod problem;
+mod repeats;
 mod resources;
 mod schemas;
 mod staleness;
@@ -24,7 +31,9 @@ mod within;
 
 pub use access::{Access, Route, Topic};
 pub use api::Api;
+pub use direct::Direct;
 pub use document::openapi;
 pub use guard::HostCaller;
 pub use listener::{HttpServer, serve};
+pub use peer::Peer;
 pub use problem::Problem;

@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-/// Where a request comes from, for handlers.
+/// Where a request comes from. A program that embeds the API puts it into the extensions of its requests, where it knows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Peer {
+pub struct Peer {
     /// The client's address; none where a program that embeds the API has not said it.
-    pub(super) address: Option<IpAddr>,
+    pub address: Option<IpAddr>,
     /// Whether the client speaks TLS, to this server or to a proxy that it trusts: a cookie may then be `Secure`.
-    pub(super) secure: bool,
+    pub secure: bool,
 }
 
 impl<S: Sync> FromRequestParts<S> for Peer {

@@ -6,7 +6,10 @@ use utoipa::IntoParams;
 use super::problem::Problem;
 use crate::error::Error;
 use crate::model::{DeviceName, Name, Selection};
-use crate::runtime::Memcore;
+use crate::runtime::ServerHandle;
+
+/// More patterns than this are no question of a person.
+const SELECTIONS_MAX: usize = 64;
 
 /// A site, as paths name it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, IntoParams)]
@@ -32,10 +35,19 @@ impl Place {
         full.parse().map_err(|e: Error| Problem::from(e).at("series")).and_then(|selection| self.keep(text, selection))
     }
 
-    /// What several texts select, one after the other: they are divided by commas.
-    pub(super) fn selections(&self, texts: Option<&str>) -> Result<Vec<Selection>, Problem> {
-        let Some(texts) = texts else { return Ok(vec![self.selection(None)?]) };
-        divided(texts).map(|text| self.selection(Some(text))).collect()
+    /// What each of some texts selects; everything where there is none.
+    pub(super) fn selections(&self, texts: &[String]) -> Result<Vec<Selection>, Problem> {
+        if texts.is_empty() {
+            return Ok(vec![self.selection(None)?]);
+        }
+        if texts.len() > SELECTIONS_MAX {
+            let said = texts.len();
+            return Err(Problem::invalid(
+                "series",
+                format!("series stands {said} times, expected at most {SELECTIONS_MAX}"),
+            ));
+        }
+        texts.iter().map(|text| self.selection(Some(text))).collect()
     }
 
     fn in_full(&self, text: &str) -> String {
@@ -72,29 +84,16 @@ impl Place {
         device.operator == self.operator && device.site == self.site
     }
 
-    /// 404 where the site has no series.
-    pub(super) fn check(&self, memcore: &Memcore) -> Result<(), Problem> {
-        let all = self.selection(None)?;
-        if memcore.series(all).is_empty() { Err(self.unknown()) } else { Ok(()) }
+    /// 404 where the site has neither series nor devices.
+    pub(super) fn check(&self, server: &ServerHandle) -> Result<(), Problem> {
+        let known = !server.memcore().series(self.selection(None)?).is_empty()
+            || server.devices().iter().any(|status| self.has(&status.device));
+        if known { Ok(()) } else { Err(self.unknown()) }
     }
 
-    pub(super) fn unknown(&self) -> Problem {
+    fn unknown(&self) -> Problem {
         Problem::not_found(format!("site {} of {} is not known", self.site, self.operator))
     }
-}
-
-/// Texts between commas; those within braces are part of a selection.
-fn divided(texts: &str) -> impl Iterator<Item = &str> {
-    let mut depth = 0u32;
-    let cut = texts.split(move |c| {
-        match c {
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        c == ',' && depth == 0
-    });
-    cut.map(str::trim).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
@@ -129,12 +128,5 @@ mod tests {
             let problem = place("local").selection(Some(text)).unwrap_err();
             assert_eq!((problem.status, problem.field.as_deref()), (400, Some("series")), "{text}: {problem:?}");
         }
-    }
-
-    #[test]
-    fn several_stand_between_commas() {
-        let found = place("local").selections(Some("pv.power, >{quantity=power,device=ev},")).unwrap();
-        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
-        assert_eq!(found, ["home1.pv.power", "home1.>{quantity=power,device=ev}"]);
     }
 }

@@ -61,11 +61,11 @@ pub struct Config {
     /// Users, their sessions and how they sign in.
     #[cfg(feature = "rest")]
     #[serde(skip_serializing)]
-    pub accounts: super::http_config::AccountsConfig,
+    pub accounts: super::accounts_config::AccountsConfig,
     /// Where users, alarms and plans are kept.
     #[cfg(feature = "rest")]
     #[serde(skip_serializing)]
-    pub records: super::http_config::RecordsConfig,
+    pub records: super::accounts_config::RecordsConfig,
     /// Alarms.
     #[cfg(feature = "rest")]
     #[serde(skip_serializing)]
@@ -86,9 +86,9 @@ impl Default for Config {
             #[cfg(feature = "rest")]
             http: super::http_config::HttpConfig::default(),
             #[cfg(feature = "rest")]
-            accounts: super::http_config::AccountsConfig::default(),
+            accounts: super::accounts_config::AccountsConfig::default(),
             #[cfg(feature = "rest")]
-            records: super::http_config::RecordsConfig::default(),
+            records: super::accounts_config::RecordsConfig::default(),
             #[cfg(feature = "rest")]
             alarms: super::alarms::AlarmsConfig::default(),
         }
@@ -289,6 +289,8 @@ impl Config {
         config.alarms.check()?;
         #[cfg(feature = "adapters")]
         config.hem.check()?;
+        #[cfg(feature = "rest")]
+        config.accounts.options(config.http.public_url.as_deref())?;
         Ok(config)
     }
 }
@@ -335,7 +337,7 @@ fn audit_size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result:
     }
 }
 
-fn span<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Span, D::Error> {
+pub(super) fn span<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Span, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(serde::de::Error::custom)
 }

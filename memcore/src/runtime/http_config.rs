@@ -1,4 +1,4 @@
-//! The `[http]`, `[accounts]` and `[records]` sections.
+//! The `[http]` section.
 //!
 //! ```toml
 //! [http]
@@ -35,6 +35,8 @@ pub struct HttpConfig {
     pub rate: f64,
     /// The most connections at a time; one more is closed at once.
     pub connections: usize,
+    /// The largest file that is taken in by an import, in bytes. It is kept in the site's folder meanwhile.
+    pub import_bytes: u64,
 }
 
 /// Whether HTTP is under TLS.
@@ -60,6 +62,7 @@ impl Default for HttpConfig {
             origins: Vec::new(),
             rate: 500.0,
             connections: 4096,
+            import_bytes: 4 << 30,
         }
     }
 }
@@ -181,21 +184,6 @@ impl From<ProxyNetwork> for String {
     fn from(network: ProxyNetwork) -> Self {
         format!("{}/{}", network.address, network.bits)
     }
-}
-
-/// The `[accounts]` section.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct AccountsConfig {}
-
-/// The `[records]` section: where users, alarms and plans are kept.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct RecordsConfig {
-    /// A PostgreSQL database, `postgres://user:password@host/name`; the site's own SQLite file where it is absent.
-    pub url: Option<String>,
 }
 
 #[cfg(test)]

@@ -130,6 +130,21 @@ impl ServerHandle {
         verify_audit(&self.core.site)
     }
 
+    /// Says in the audit trail what was done beside the server, and by whom.
+    #[cfg(feature = "rest")]
+    pub(crate) fn say_by(&self, by: Option<String>, act: Act) {
+        self.core.audit.say(by, act);
+    }
+
+    /// Whether there is room in the audit trail for what a person asks for: asked before it is done.
+    ///
+    /// # Errors
+    /// [`LimitReached`](crate::ErrorKind::LimitReached) where the disk has not taken lines for too long.
+    #[cfg(feature = "rest")]
+    pub(crate) fn check_audit(&self) -> Result<()> {
+        self.core.audit.check_room()
+    }
+
     fn say(&self, act: Act) {
         self.core.audit.say(Some(self.author.as_deref().unwrap_or(PROGRAM).to_owned()), act);
     }

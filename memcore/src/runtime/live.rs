@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use super::payload::PayloadDecoder;
 use crate::error::Result;
+#[cfg(feature = "rest")]
+use crate::model::Batch;
 use crate::model::{Event, Pattern, Reading, SeriesName};
 use crate::router::{Bus, Delivery, SubjectPattern, Subscription};
 
@@ -84,6 +86,50 @@ impl Readings {
                     let sample = crate::model::Sample { time: *time, value };
                     self.waiting.push_back(Reading { device: device.clone(), channel: channel.clone(), sample });
                 }
+            }
+        }
+    }
+}
+
+/// What devices send, batch by batch as it arrived, of all of them. What is not taken in time is dropped, oldest first.
+#[cfg(feature = "rest")]
+#[derive(Debug)]
+pub(crate) struct Batches {
+    subscription: Subscription,
+    /// What is only shown.
+    shown: Subscription,
+    decoder: PayloadDecoder,
+}
+
+#[cfg(feature = "rest")]
+impl Batches {
+    pub(crate) async fn follow(bus: &dyn Bus, capacity: usize) -> Result<Self> {
+        let (all, delivery) = (Pattern::all(), Delivery::Viewer { capacity });
+        let subscription = bus.subscribe(SubjectPattern::data_of(&all), delivery.clone()).await?;
+        let shown = bus.subscribe(SubjectPattern::live_of(&all), delivery).await?;
+        Ok(Self { subscription, shown, decoder: PayloadDecoder::default() })
+    }
+
+    /// The next batch; `None` once the server has shut down. Dropping the future loses nothing.
+    pub(crate) async fn next(&mut self) -> Option<Batch> {
+        loop {
+            let delivered = tokio::select! {
+                delivered = self.subscription.next() => delivered?,
+                delivered = self.shown.next() => delivered?,
+            };
+            // What another version of memcore put on a shared bus is not for this viewer.
+            if let Ok(batch) = self.decoder.decode(&delivered.message.payload) {
+                return Some(batch);
+            }
+        }
+    }
+
+    /// The next batch, where one is there already.
+    pub(crate) fn try_next(&mut self) -> Option<Batch> {
+        loop {
+            let delivered = self.subscription.try_next().or_else(|| self.shown.try_next())?;
+            if let Ok(batch) = self.decoder.decode(&delivered.message.payload) {
+                return Some(batch);
             }
         }
     }

@@ -53,6 +53,8 @@ pub use crate::store::{
 };
 
 #[cfg(feature = "rest")]
+mod accounts_config;
+#[cfg(feature = "rest")]
 mod alarms;
 #[cfg(feature = "gateway")]
 mod audit;
@@ -73,6 +75,8 @@ mod control;
 mod core;
 #[cfg(feature = "gateway")]
 mod descriptors;
+#[cfg(feature = "rest")]
+mod events;
 #[cfg(feature = "files")]
 mod export;
 #[cfg(all(feature = "adapters", any(feature = "gateway", feature = "sim")))]
@@ -124,7 +128,11 @@ pub use crate::gateway::{Enrolled, ServerCertificate};
 #[cfg(feature = "rest")]
 pub(crate) use crate::protocol::Bundle;
 #[cfg(feature = "rest")]
+pub use accounts_config::{AccountsConfig, OidcConfig, RecordsConfig};
+#[cfg(feature = "rest")]
 pub use alarms::{AlarmCounts, AlarmList, AlarmQuery, AlarmStats, AlarmUpdates, Alarms, AlarmsConfig, SmtpConfig, SmtpTls};
+#[cfg(feature = "cli")]
+pub(crate) use audit::say_once;
 #[cfg(feature = "gateway")]
 pub use audit::{Act, AuditEntry, AuditFault, AuditLog, AuditQuery, AuditReport, read_audit, verify_audit};
 #[cfg(feature = "gateway")]
@@ -136,17 +144,21 @@ pub use config::{AuditConfig, BusConfig, Config, GatewayConfig};
 #[cfg(feature = "gateway")]
 pub use control::{
     ActorStatus, Answered, AssetStatus, ControlConfig, ControlEvent, ControlEvents, ControlStatus, Decided, Delays,
-    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, PlanHeld, SiteModelFormat, Snapshot, SnapshotAsset,
-    TickStatus, parse_site_model, read_site_model, write_site_model,
+    Explanation, Input, LimitedBy, LogStatus, OnStop, Paused, PlanFollowed, PlanHeld, SiteModelFormat, Snapshot,
+    SnapshotAsset, TickStatus, parse_site_model, read_site_model, write_site_model,
 };
+#[cfg(feature = "rest")]
+pub use events::{EventQuery, StoredEvent, read_events};
 #[cfg(all(feature = "adapters", feature = "sim"))]
 pub use hem::{EmulatorOptions, HemEmulator};
 #[cfg(all(feature = "adapters", feature = "gateway"))]
 pub use hem::{HemBoardConfig, HemConfig, HemServeConfig, ServedHem};
 #[cfg(feature = "rest")]
-pub use http_config::{AccountsConfig, HttpConfig, HttpTls, ProxyNetwork, RecordsConfig};
+pub use http_config::{HttpConfig, HttpTls, ProxyNetwork};
 #[cfg(feature = "gateway")]
 pub use identity::{Enrolment, OVERLAP_DEFAULT};
+#[cfg(feature = "rest")]
+pub(crate) use live::Batches;
 #[cfg(feature = "gateway")]
 pub use live::{Events, Readings};
 #[cfg(all(feature = "gateway", feature = "client"))]
@@ -184,5 +196,7 @@ pub use import::{
 };
 #[cfg(feature = "files")]
 pub use plan::{SiteRequest, parse_site, read_site};
+#[cfg(feature = "rest")]
+pub(crate) use plan::{Within, parse_site_within};
 #[cfg(feature = "sim")]
 pub use simulate::{ReplayRequest, SimulationRequest, replay, simulate};

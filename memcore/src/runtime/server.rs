@@ -20,6 +20,8 @@ use super::config::Config;
 use super::control::Control;
 use super::core::{Core, Counters, ServerStats};
 use super::embedded::Memcore;
+#[cfg(feature = "rest")]
+use super::events::EventKeeper;
 use super::identity::by_clock;
 use super::ingest::Ingest;
 use super::links::Links;
@@ -54,6 +56,9 @@ pub struct Server {
     /// Watches for alarms.
     #[cfg(feature = "rest")]
     watching: Option<super::alarms::Watching>,
+    /// The history of events; it ends once the bus is closed.
+    #[cfg(feature = "rest")]
+    events: Option<EventKeeper>,
     #[cfg(feature = "adapters")]
     hem: Hem,
 }
@@ -139,6 +144,7 @@ impl Server {
         });
         #[cfg(feature = "rest")]
         let watching = super::alarms::start(&core, &config.alarms).await?;
+        let events = Some(EventKeeper::start(&core).await?);
         core.start_commands(writer, ends)?;
         let recorder = Some(start_recorder(&core).await?);
         let ticking = [tokio::spawn(tick(core.clone())), tokio::spawn(look_after_identity(core.clone()))];
@@ -150,6 +156,7 @@ impl Server {
             local: None,
             #[cfg(feature = "rest")]
             watching: Some(watching),
+            events,
             #[cfg(feature = "adapters")]
             hem: Hem::default(),
         };
@@ -277,7 +284,12 @@ impl Server {
             core.memcore.close()
         });
         #[cfg(feature = "rest")]
-        self.core.records.close().await;
+        {
+            if let Some(events) = self.events.take() {
+                events.end().await;
+            }
+            self.core.records.close().await;
+        }
         closed.await.map_err(|e| Error::new(ErrorKind::Internal, format!("closing the store failed: {e}")))?
     }
 }
@@ -400,6 +412,12 @@ impl ServerHandle {
         self.core.command_counts()
     }
 
+    /// TLS for HTTP, with the certificate of the gateway.
+    #[cfg(feature = "rest")]
+    pub(crate) fn https_config(&self) -> Result<rustls::ServerConfig> {
+        self.core.certificates.https_config()
+    }
+
     /// The server's clock.
     #[cfg(feature = "rest")]
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
@@ -412,6 +430,24 @@ impl ServerHandle {
     /// [`Closed`](ErrorKind::Closed) where the server has shut down.
     pub async fn subscribe(&self, pattern: &Pattern) -> Result<Readings> {
         Readings::follow(&*self.core.bus, pattern, VIEWER_QUEUE).await
+    }
+
+    /// Follows all that devices send, batch by batch, from now on.
+    #[cfg(feature = "rest")]
+    pub(crate) async fn batches(&self) -> Result<super::live::Batches> {
+        super::live::Batches::follow(&*self.core.bus, VIEWER_QUEUE).await
+    }
+
+    /// The site that is controlled, where one is.
+    #[cfg(feature = "rest")]
+    pub(crate) fn checked_model(&self) -> Option<Arc<crate::control::CheckedModel>> {
+        self.core.control.get().map(|control| control.checked_model())
+    }
+
+    /// Under which name events stand that are about the server itself.
+    #[cfg(feature = "rest")]
+    pub(crate) fn myself(&self) -> DeviceName {
+        self.core.myself.clone()
     }
 
     /// Follows the events of all devices, from now on.

@@ -378,6 +378,17 @@ impl Store {
         Ok(found)
     }
 
+    /// The sample with the latest time of each of those series, as far as that is known without a look into files.
+    #[cfg_attr(not(feature = "rest"), allow(dead_code, reason = "asked by a server of HTTP alone"))]
+    pub(crate) fn latest_known(&self, series: &[SeriesName]) -> Vec<Option<Sample>> {
+        let state = self.shared().read();
+        let latest = |series: &SeriesName| {
+            let device = &state.devices[state.device_id(&series.device)? as usize];
+            device.latest[device.column(&series.channel)? as usize]
+        };
+        series.iter().map(latest).collect()
+    }
+
     /// The sample that held at an instant: the latest at or before it, however old, of each selected series.
     /// Series without one are left out. Whether it is too old to stand for that instant is for the caller to say: its time
     /// is there.

@@ -56,7 +56,7 @@ function ofSite(site: string, rest: string, { query }: Asked): Answered {
   if (rest === 'channels') {
     return list(CHANNELS.map((one) => {
       const [device = '', ...parts] = one.channel.split('.');
-      return { series: `${site}.${one.channel}`, device, channel: parts.join('.'), label: null, quantity: one.quantity, unit: one.unit, kind: 'gauge', sign: 'passive', writable: false, range: null, cadence_us: 1e6, max_age_us: 6e7, rules: {}, latest: { time_us: s * 1e6, value: valueOf(one.channel, s), quality: 'measured' }, stale: false };
+      return { series: `${site}.${one.channel}`, device, channel: parts.join('.'), labels: {}, quantity: one.quantity, unit: one.unit, kind: 'gauge', sign: 'passive', writable: false, range: null, cadence_us: 1e6, max_age_us: 6e7, rules: {}, latest: { time_us: s * 1e6, value: valueOf(one.channel, s), quality: 'measured' }, stale: false };
     }));
   }
   if (rest === 'chart') return chart(query);

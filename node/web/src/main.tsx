@@ -1,6 +1,7 @@
 import './design/tokens.css';
 import './design/base.css';
 import './design/components.css';
+import './design/kinds.css';
 import './shell/shell.css';
 
 import { render } from 'preact';

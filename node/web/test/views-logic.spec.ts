@@ -4,7 +4,10 @@ import { byUrgency, emptyForm, formOf, ruleOf, watchWords } from '../src/views/a
 import { clock, parseSpan, spanWords, writeSpan } from '../src/views/commands/span';
 import { stepsOf } from '../src/views/commands/why';
 import { checkDraft, commandSentence, endRequest, isHolding, lifeSteps, newDraft, renewRequest, sentence, stateWords } from '../src/views/commands/words';
-import { bundle, snippet } from '../src/views/devices/snippets';
+import { withLatest } from '../src/views/devices/merge';
+import { snippet } from '../src/views/devices/snippets';
+import { stepped } from '../src/views/plans/stepped';
+import { named, title } from '../src/views/settings/named';
 import { asked, dayIn, reachName, shift, startOf, step } from '../src/views/energy/period';
 import { csv } from '../src/views/energy/csv';
 import type { BalanceRow, Channel, Command } from '../src/views/shapes';
@@ -200,7 +203,7 @@ test.describe('people', () => {
 
 test.describe('the devices of a site', () => {
   const device = (name: string, health: 'ok' | 'stale' | 'offline' | 'never') =>
-    ({ device: name, name: `home1.${name}`, connected: true, health, channels: 1, enrolled: true });
+    ({ device: name, name: `home1.${name}`, connected: true, health, channels: 1, points: 0, enrolled: true, proofs: [] });
   const devices = [device('pv10', 'ok'), device('pv2', 'ok'), device('battery', 'offline'), device('meter', 'stale')];
 
   test('what needs a look stands first, and numbers count as numbers', () => {
@@ -212,9 +215,31 @@ test.describe('the devices of a site', () => {
 });
 
 test.describe('a new device', () => {
-  test('has a bundle as the command line prints it, and programs that name it', () => {
-    const device = { device: 'pv', name: 'home1.pv', connected: false, health: 'never' as const, channels: 0, enrolled: true };
-    expect(JSON.parse(bundle({ device, secret: 's', ca: 'CA', server: 'host:23123' }, 'home1.pv'))).toEqual({ device: 'home1.pv', server: 'host:23123', ca_pem: 'CA', credential: 's' });
+  test('has programs that name its bundle, in each language', () => {
     for (const language of ['python', 'node', 'rust', 'shell'] as const) expect(snippet(language, 'pv')).toContain('pv.json');
+  });
+});
+
+test.describe('what arrives on top of what was asked for', () => {
+  test('the newer reading counts, and one that is too old is stale all the same', () => {
+    const channel = { ...battery, max_age_us: 60e6, latest: { time_us: 100e6, value: 1 }, stale: true };
+    const read = (time_us: number) => withLatest([channel], new Map([[battery.series, { time_us, value: 2 }]]), 200e6)[0];
+    expect(read(190e6)).toMatchObject({ latest: { value: 2 }, stale: false });
+    expect(read(130e6)).toMatchObject({ latest: { value: 2 }, stale: true });
+    expect(read(99e6)).toMatchObject({ latest: { value: 1 }, stale: true });
+  });
+
+  test('a plan holds over its step, and a charge stands at the end of it', () => {
+    expect(stepped([0, 1e6, 2e6], [[10, 20]], [[0.5, 0.6]])).toEqual({ times: [0, 1, 2], columns: [[10, 20, 20], [null, 0.5, 0.6]] });
+    expect(stepped([], [[]], [])).toEqual({ times: [], columns: [[]] });
+  });
+
+  test('what the server says of itself has its unit by its name', () => {
+    expect(named('started_us', 1.7e15)).toEqual({ kind: 'instant', us: 1.7e15 });
+    expect(named('lease_us', 6e7)).toEqual({ kind: 'span', us: 6e7 });
+    expect(named('disk_bytes', 5)).toEqual({ kind: 'value', value: 5, unit: 'B' });
+    expect(title('disk_bytes')).toBe('disk');
+    expect(named('series', 1234)).toEqual({ kind: 'text', text: '1,234' });
+    expect(named('read_only', null)).toEqual({ kind: 'none' });
   });
 });

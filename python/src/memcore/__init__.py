@@ -3,6 +3,7 @@
 import atexit as _atexit
 
 from . import energy, forecast, network
+from ._asked import Accounts, Alarms, Role, Scope
 from ._assets import (
     Battery,
     Building,
@@ -80,8 +81,10 @@ from ._state import Done, Running, State
 from ._stream import Batch, Stream
 
 __all__ = [
+    "Accounts",
     "Actor",
     "ActorStatus",
+    "Alarms",
     "Asked",
     "AssetFigures",
     "AssetStatus",
@@ -151,8 +154,10 @@ __all__ = [
     "Report",
     "Reserve",
     "Retry",
+    "Role",
     "Rules",
     "Running",
+    "Scope",
     "SeriesStats",
     "Server",
     "Session",

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from . import _memcore
+from ._asked import LOCAL, Accounts, Alarms, Asked, past_events
 from ._control import PROGRAM, Acting, Control
 from ._control_simulation import Model, model_of
 from ._hem import HemEndpoint
@@ -56,6 +57,11 @@ class Server:
         """The site's history, to be read and written beside the devices; closed with the server."""
         self.control = Control(native)
         """Control of the site: how it is, why, wishes and actors. A ``NotFoundError`` where there is no site model."""
+        self._asked = Asked(native)
+        self.accounts = Accounts(self._asked)
+        """Users of REST and the page, their roles and tokens."""
+        self.alarms = Alarms(self._asked)
+        """Alarms, their rules, and who is told."""
 
     @property
     def host(self) -> str:
@@ -80,6 +86,32 @@ class Server:
     def first_link(self) -> str | None:
         """Return the link by which the first admin is made: only while there is no user, and good once."""
         return self._native.first_link()
+
+    def ask(self, method: str, target: str, body: object = None, *, by: str = "program") -> Any:
+        """Ask a route of REST without HTTP, with all rights: ``server.ask("GET", "/operators/local/sites")``.
+
+        The answer is its JSON; what the route refuses is raised. ``by`` stands in the audit trail.
+        """
+        return self._asked.ask(method, target, body, by=by)
+
+    async def ask_async(self, method: str, target: str, body: object = None, *, by: str = "program") -> Any:
+        """As ``ask``, without blocking the event loop."""
+        return json.loads(await self._native.ask_async(by, method, target, None if body is None else json.dumps(body)))
+
+    def past_events(
+        self,
+        since: Instant | None = None,
+        *,
+        kind: str | None = None,
+        site: str | None = None,
+        device: str | None = None,
+        limit: int = 1000,
+        operator: str = LOCAL,
+    ) -> list[dict[str, Any]]:
+        """Return what happened, the newest first: ``time``, ``event``, ``device``, and more by kind."""
+        return past_events(
+            self._asked, since=since, kind=kind, site=site, device=device, limit=limit, operator=operator
+        )
 
     def subscribe(self, pattern: str = ">") -> Subscription:
         """Follow the readings of the series that match, from now on."""

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use super::super::{Common, format};
 use crate::error::{ErrorKind, Result};
 use crate::model::{Clock, SystemClock};
-use crate::runtime::{Explanation, LocalClient, explain_decision, said_time};
+use crate::runtime::{LocalClient, explain_decision, said_time};
 
 /// Why an asset was as it was: what was decided, whose wish that followed, what limited it, what the device answered
 #[derive(Debug, Args)]
@@ -38,27 +38,8 @@ impl Why {
         if self.json {
             format::print(&format::json(&explanation)?)?;
         } else {
-            format::print(&page(&explanation))?;
+            format::print(&explanation.lines().join("\n"))?;
         }
         Ok(u8::from(explanation.decided.is_none()))
     }
-}
-
-fn page(explanation: &Explanation) -> String {
-    let Some(decided) = &explanation.decided else { return explanation.sentence.clone() };
-    let watts =
-        |bound: Option<f64>, none: &str| bound.map_or(none.to_owned(), |bound| format!("{} W", format::number(bound)));
-    let bounds = format!("{} to {}", watts(decided.low_w, "no least"), watts(decided.high_w, "no most"));
-    let mut lines = vec![explanation.sentence.clone(), String::new(), format!("allowed   {bounds}")];
-    lines.extend(decided.command.iter().map(|id| format!("order     {id} to {}", decided.target)));
-    if !decided.inputs.is_empty() {
-        let mut table = format::table(&["input", "what", "value", "age"]);
-        format::right(&mut table, &[2, 3]);
-        for input in &decided.inputs {
-            let age = format!("{:.1} s", input.age.as_seconds());
-            table.add_row([input.series.to_string(), input.what.clone(), format::number(input.value), age]);
-        }
-        lines.extend([String::new(), table.to_string()]);
-    }
-    lines.join("\n")
 }

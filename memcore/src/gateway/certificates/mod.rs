@@ -237,6 +237,26 @@ impl Certificates {
     }
 }
 
+#[cfg(feature = "rest")]
+impl Certificates {
+    /// TLS for browsers and programs that speak HTTP, with the same certificate, exchanged when it is.
+    ///
+    /// # Errors
+    /// [`Internal`](crate::error::ErrorKind::Internal) where TLS cannot be set up at all.
+    pub fn https_config(&self) -> Result<ServerConfig> {
+        let failed = |e: rustls::Error| Error::new(crate::error::ErrorKind::Internal, e.to_string());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(failed)?
+            .with_no_client_auth()
+            .with_cert_resolver(self.shown.clone());
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(failed)?;
+        Ok(config)
+    }
+}
+
 /// The SHA-256 of a certificate: how the registry knows it again.
 pub(crate) fn fingerprint(certificate: &[u8]) -> String {
     hex(digest::digest(&digest::SHA256, certificate).as_ref())

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::ConflictingLimit;
 use super::limits::{self, Ample, Limit};
+use crate::model::Span;
 use crate::optimize::solve::{Found, Memory, found};
 use crate::optimize::{Asset, Options, Profile, Site};
 
@@ -40,6 +41,8 @@ struct Question<'a> {
     free: Site,
     ample: Ample,
     options: &'a Options,
+    /// When it is enough, where there is a limit of time: a set that conflicts is an answer, too, where it is not the smallest.
+    late_at: Option<Span>,
 }
 
 impl<'a> Question<'a> {
@@ -56,12 +59,17 @@ impl<'a> Question<'a> {
             }
         }
         let ample = ample(&free);
-        Self { free, ample, options }
+        let limit = options.time_limit.filter(|_| options.clock.is_some());
+        let late_at = limit.map(|limit| Span::from_micros(options.now().as_micros().saturating_add(limit.as_micros())));
+        Self { free, ample, options, late_at }
     }
 
     /// Whether some limits, in a span of steps, cannot hold while all others are lifted. Only an engine's word that no plan exists
     /// counts: what it cannot tell is no conflict.
     fn conflict(&self, kept: &[Limit], all: &[Limit], span: &Range<usize>) -> bool {
+        if self.late_at.is_some_and(|late_at| self.options.now() >= late_at) {
+            return false;
+        }
         let mut site = self.free.clone();
         for limit in all {
             let span = if kept.contains(limit) { span.clone() } else { 0..0 };

@@ -12,6 +12,7 @@ use crate::rest::api::{Api, Routes};
 use crate::rest::extract::{Json, Path, Query};
 use crate::rest::inventory::Known;
 use crate::rest::paging::{Page, Paging};
+use crate::rest::place::AtSite;
 use crate::rest::problem::Problem;
 use crate::rest::staleness::is_stale;
 
@@ -124,7 +125,6 @@ struct LatestValue {
 #[into_params(parameter_in = Query)]
 struct ChannelsQuery {
     /// Only those of that device, such as `pv`.
-    #[param(value_type = Option<String>)]
     device: Option<Name>,
     /// Only those of that quantity, such as `power`.
     #[param(value_type = Option<String>)]
@@ -142,44 +142,29 @@ struct ChannelsQuery {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-struct SitePath {
-    /// The operator, such as `local`.
-    #[param(value_type = String)]
-    operator: Name,
-    /// The site, such as `home1`.
-    #[param(value_type = String)]
-    site: Name,
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
 struct ChannelPath {
     /// The operator, such as `local`.
-    #[param(value_type = String)]
     operator: Name,
     /// The site, such as `home1`.
-    #[param(value_type = String)]
     site: Name,
     /// The device, such as `pv`.
-    #[param(value_type = String)]
     device: Name,
     /// The channel, such as `power`.
-    #[param(value_type = String)]
     channel: ChannelName,
 }
 
 /// The channels of a site.
 #[utoipa::path(
     get, path = "/api/v1/operators/{operator}/sites/{site}/channels", operation_id = "list_channels", tag = "channels",
-    params(SitePath, ChannelsQuery),
+    params(AtSite, ChannelsQuery),
     responses(
         (status = 200, body = Page<Channel>),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn list_channels(
     State(api): State<Api>,
-    Path(SitePath { operator, site }): Path<SitePath>,
+    Path(AtSite { operator, site }): Path<AtSite>,
     Query(query): Query<ChannelsQuery>,
 ) -> Result<Json<Page<Channel>>, Problem> {
     let paging = Paging::new(query.limit, query.cursor.as_deref())?;
@@ -203,7 +188,7 @@ async fn list_channels(
     tag = "channels", params(ChannelPath),
     responses(
         (status = 200, body = Channel),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn show_channel(State(api): State<Api>, Path(path): Path<ChannelPath>) -> Result<Json<Channel>, Problem> {

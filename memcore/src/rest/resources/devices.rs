@@ -14,6 +14,7 @@ use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
 use crate::rest::inventory::Known;
 use crate::rest::paging::{Page, Paging};
+use crate::rest::place::AtSite;
 use crate::rest::problem::Problem;
 use crate::rest::times;
 use crate::runtime::{Bundle, OVERLAP_DEFAULT, ServerHandle};
@@ -132,7 +133,6 @@ impl From<ProofKind> for ProofChoice {
 #[serde(deny_unknown_fields)]
 struct NewDevice {
     /// Its name at its site, such as `pv`: 1 to 64 of letters, digits, `_` and `-`.
-    #[schema(value_type = String, pattern = "^[A-Za-z0-9_-]{1,64}$")]
     device: Name,
     /// What it proves itself by.
     #[serde(default)]
@@ -208,26 +208,12 @@ struct DevicesQuery {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-struct SitePath {
-    /// The operator, such as `local`.
-    #[param(value_type = String)]
-    operator: Name,
-    /// The site, such as `home1`.
-    #[param(value_type = String)]
-    site: Name,
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
 struct DevicePath {
     /// The operator, such as `local`.
-    #[param(value_type = String)]
     operator: Name,
     /// The site, such as `home1`.
-    #[param(value_type = String)]
     site: Name,
     /// The device, such as `pv`.
-    #[param(value_type = String)]
     device: Name,
 }
 
@@ -240,15 +226,15 @@ impl From<DevicePath> for DeviceName {
 /// The devices of a site.
 #[utoipa::path(
     get, path = "/api/v1/operators/{operator}/sites/{site}/devices", operation_id = "list_devices", tag = "devices",
-    params(SitePath, DevicesQuery),
+    params(AtSite, DevicesQuery),
     responses(
         (status = 200, body = Page<Device>),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn list_devices(
     State(api): State<Api>,
-    Path(SitePath { operator, site }): Path<SitePath>,
+    Path(AtSite { operator, site }): Path<AtSite>,
     Query(query): Query<DevicesQuery>,
 ) -> Result<Json<Page<Device>>, Problem> {
     let paging = Paging::new(query.limit, query.cursor.as_deref())?;
@@ -270,7 +256,7 @@ pub(super) fn contains(name: &str, part: Option<&str>) -> bool {
     params(DevicePath),
     responses(
         (status = 200, body = Device),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn show_device(State(api): State<Api>, Path(path): Path<DevicePath>) -> Result<Json<Device>, Problem> {
@@ -281,17 +267,17 @@ async fn show_device(State(api): State<Api>, Path(path): Path<DevicePath>) -> Re
 /// Enrols a device. What is answered is shown this once.
 #[utoipa::path(
     post, path = "/api/v1/operators/{operator}/sites/{site}/devices", operation_id = "enrol_device", tag = "devices",
-    params(SitePath), request_body = NewDevice,
+    params(AtSite), request_body = NewDevice,
     responses(
         (status = 201, body = Handed),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn enrol_device(
     State(api): State<Api>,
     Asking(caller): Asking,
-    Path(SitePath { operator, site }): Path<SitePath>,
+    Path(AtSite { operator, site }): Path<AtSite>,
     Json(new): Json<NewDevice>,
 ) -> Result<(StatusCode, Json<Handed>), Problem> {
     let device = DeviceName { operator, site, device: new.device };
@@ -314,7 +300,7 @@ async fn enrol_device(
     tag = "devices", params(DevicePath), request_body = NewProof,
     responses(
         (status = 201, body = Handed),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -339,7 +325,7 @@ async fn rotate_device(
     params(DevicePath), request_body = DeviceChanges,
     responses(
         (status = 200, body = Device),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn change_device(
@@ -376,7 +362,7 @@ fn rate_of(changes: &DeviceChanges) -> Result<Option<PointRate>, Problem> {
     params(DevicePath),
     responses(
         (status = 204, description = "It is no longer enrolled."),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn revoke_device(

@@ -1,18 +1,48 @@
 //! What the data doctor finds.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
-
-use crate::rest::api::Api;
-use crate::rest::extract::{Json, Path, Query};
-use crate::rest::problem::Problem;
-use crate::rest::within::Place;
 use utoipa_axum::routes;
 
+use super::readings;
+use crate::doctor::{Examination, Finding, Severity};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Selection, Span, Timestamp};
 use crate::rest::access::Route;
-use crate::rest::api::Routes;
+use crate::rest::api::{Api, Routes};
+use crate::rest::extract::{Json, Path, Query};
+use crate::rest::problem::Problem;
+use crate::rest::times;
+use crate::rest::within::Place;
+use crate::runtime::Memcore;
+
+/// Examinations at once. Full-policy: the next ones wait, as a request does.
+const AT_ONCE: usize = 2;
+/// The time that is examined where nobody says.
+const USUAL: Span = Span::from_seconds(30 * 86_400);
+/// The longest time that is examined.
+const LONGEST: Span = Span::from_seconds(400 * 86_400);
+/// The most values that are examined: each takes up to a hundred bytes meanwhile.
+const POINTS_MAX: u64 = 5_000_000;
+/// Ranges of rows that are shown of a finding.
+const ROWS_SHOWN: usize = 100;
+
+/// What the room keeps between requests.
+#[derive(Debug)]
+pub(in crate::rest) struct Shared {
+    turns: Arc<Semaphore>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+}
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {
     routes.at(Route::Findings, routes!(findings))
@@ -91,14 +121,81 @@ struct FoundRows {
     get, path = "/api/v1/operators/{operator}/sites/{site}/findings", operation_id = "findings", tag = "energy", params(Place, FindingsQuery),
     responses(
         (status = 200, body = Findings),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn findings(
-    State(_api): State<Api>,
-    Path(_place): Path<Place>,
-    Query(_asked): Query<FindingsQuery>,
+    State(api): State<Api>,
+    Path(place): Path<Place>,
+    Query(asked): Query<FindingsQuery>,
 ) -> Result<Json<Findings>, Problem> {
-    Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "UNSUPPORTED", "not there yet"))
+    let now = api.server().clock().now();
+    let (from, to) = times::range(asked.from.as_deref(), asked.to.as_deref(), USUAL, now)?;
+    if to.since(from) > LONGEST {
+        let detail = format!("from is {from} and to is {to}, expected at most {LONGEST} between");
+        return Err(Problem::invalid("from", detail));
+    }
+    let selection = place.selection(asked.series.as_deref())?;
+    place.check(api.server())?;
+    let zone = api.server().checked_model().map(|model| model.model().zone.clone());
+    let options = Examination { zone, ..Examination::default() };
+    let memcore = api.server().memcore().clone();
+    let closed = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "CLOSED", "the server shuts down");
+    let turn = api.inner.doctor.turns.clone().acquire_owned().await.map_err(closed)?;
+    // It goes with this request: the work ends where the client has gone.
+    let waiting = Arc::new(());
+    let waited_for = Arc::downgrade(&waiting);
+    let report = readings::on_a_thread(move || {
+        let _turn = turn;
+        check_size(&memcore, &selection, from, to)?;
+        memcore.examine(selection, from, to, &options, &mut |_| match waited_for.strong_count() {
+            0 => Err(Error::new(ErrorKind::Closed, "the client has gone")),
+            _ => Ok(()),
+        })
+    });
+    let report = report.await?;
+    drop(waiting);
+    let findings = report.findings.iter().map(FoundFinding::of).collect();
+    let (from_us, to_us) = (from.as_micros(), to.as_micros());
+    Ok(Json(Findings { from_us, to_us, examined: report.series.len() as u64, findings }))
+}
+
+/// What is examined is held in memory as a whole.
+fn check_size(memcore: &Memcore, selection: &Selection, from: Timestamp, to: Timestamp) -> Result<()> {
+    let mut points = 0;
+    for (_, stats) in memcore.series_stats(selection)? {
+        let (Some(first), Some(last)) = (stats.first, stats.last) else { continue };
+        let whole = last.since(first).as_micros().max(1) as f64;
+        let within = last.min(to).since(first.max(from)).as_micros().max(0) as f64;
+        points += (stats.points as f64 * within / whole) as u64;
+    }
+    if points > POINTS_MAX {
+        let message =
+            format!("series and range select about {points} values, expected at most {POINTS_MAX}: a shorter range");
+        return Err(Error::invalid(message));
+    }
+    Ok(())
+}
+
+impl FoundFinding {
+    fn of(finding: &Finding) -> Self {
+        let micros = |time: Option<Timestamp>| time.map(Timestamp::as_micros);
+        let rows = finding.rows.iter().take(ROWS_SHOWN);
+        let pictured = finding.severity > Severity::Note;
+        Self {
+            kind: finding.kind.name(),
+            severity: finding.severity.name(),
+            series: finding.series.clone(),
+            count: finding.count,
+            confidence: finding.confidence,
+            message: finding.message.clone(),
+            rows: rows.map(|rows| FoundRows { first: rows.first, last: rows.last }).collect(),
+            from_us: micros(finding.from),
+            to_us: micros(finding.to),
+            declare: finding.declare.iter().map(ToString::to_string).collect(),
+            repair: finding.repair.clone(),
+            picture_svg: pictured.then(|| finding.plot.to_svg()),
+        }
+    }
 }

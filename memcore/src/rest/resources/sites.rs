@@ -16,6 +16,7 @@ use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
 use crate::rest::inventory::Known;
 use crate::rest::paging::{Page, Paging};
+use crate::rest::place::{AtOperator, AtSite};
 use crate::rest::problem::Problem;
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {
@@ -105,31 +106,12 @@ struct PageQuery {
     cursor: Option<String>,
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
-struct OperatorPath {
-    /// The operator, such as `local`.
-    #[param(value_type = String)]
-    operator: Name,
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
-struct SitePath {
-    /// The operator, such as `local`.
-    #[param(value_type = String)]
-    operator: Name,
-    /// The site, such as `home1`.
-    #[param(value_type = String)]
-    site: Name,
-}
-
 /// The operators at which the caller may see something.
 #[utoipa::path(
     get, path = "/api/v1/operators", operation_id = "list_operators", tag = "sites", params(PageQuery),
     responses(
         (status = 200, body = Page<Operator>),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn list_operators(
@@ -174,15 +156,15 @@ fn operators(api: &Api, caller: &Caller) -> Vec<Operator> {
 /// The sites of an operator.
 #[utoipa::path(
     get, path = "/api/v1/operators/{operator}/sites", operation_id = "list_sites", tag = "sites",
-    params(OperatorPath, PageQuery),
+    params(AtOperator, PageQuery),
     responses(
         (status = 200, body = Page<Site>),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn list_sites(
     State(api): State<Api>,
-    Path(OperatorPath { operator }): Path<OperatorPath>,
+    Path(AtOperator { operator }): Path<AtOperator>,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<Site>>, Problem> {
     let paging = Paging::new(query.limit, query.cursor.as_deref())?;
@@ -198,16 +180,13 @@ fn sites(api: &Api, operator: &Name) -> Result<Vec<Site>, Problem> {
 
 /// A site.
 #[utoipa::path(
-    get, path = "/api/v1/operators/{operator}/sites/{site}", operation_id = "show_site", tag = "sites", params(SitePath),
+    get, path = "/api/v1/operators/{operator}/sites/{site}", operation_id = "show_site", tag = "sites", params(AtSite),
     responses(
         (status = 200, body = Site),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-async fn show_site(
-    State(api): State<Api>,
-    Path(SitePath { operator, site }): Path<SitePath>,
-) -> Result<Json<Site>, Problem> {
+async fn show_site(State(api): State<Api>, Path(AtSite { operator, site }): Path<AtSite>) -> Result<Json<Site>, Problem> {
     let shown = api.blocking(move |api| Ok(site_of(api, &api.known_at(&operator, &site)?))).await?;
     shown.map(Json).ok_or_else(|| Problem::not_found("the site is not known"))
 }

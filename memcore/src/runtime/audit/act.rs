@@ -1,6 +1,7 @@
 //! What the audit trail says: who did what, when. Never a secret.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -192,6 +193,96 @@ pub enum Act {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wished_for: Option<String>,
     },
+    /// A person signed in.
+    SignedIn {
+        /// Who.
+        user: String,
+        /// By what: `password`, `oidc`, or the link `first`, `user`, `reset` or `sign_in`.
+        method: String,
+        /// The id of the session.
+        session: String,
+        /// From where.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<IpAddr>,
+    },
+    /// A person did not get in.
+    SignInRefused {
+        /// Whose name was said, where there is such a user: what else was typed may be a password.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        /// Why: `credentials`, or what signing in by OpenID Connect ended in.
+        code: String,
+        /// From where.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<IpAddr>,
+    },
+    /// A session was ended by its user.
+    SignedOut {
+        /// Who.
+        user: String,
+        /// The id of the session.
+        session: String,
+    },
+    /// A person chose another password.
+    PasswordChanged {
+        /// Who.
+        user: String,
+    },
+    /// A user was made.
+    UserInvited {
+        /// Who.
+        user: String,
+        /// The role at each operator; at `*` for all.
+        roles: BTreeMap<String, String>,
+    },
+    /// A user was changed.
+    UserChanged {
+        /// Who.
+        user: String,
+        /// All roles from now on, where they were set.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        roles: Option<BTreeMap<String, String>>,
+        /// Whether the user is shut out, where that was set.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        disabled: Option<bool>,
+    },
+    /// A user's role at an operator, or at all (`*`), was set or taken away.
+    RoleSet {
+        /// Who.
+        user: String,
+        /// Where.
+        operator: String,
+        /// The role; nothing where it was taken away.
+        role: Option<String>,
+    },
+    /// A link was made, by which a user chooses another password (`reset`) or signs in (`sign_in`).
+    LinkMade {
+        /// For whom.
+        user: String,
+        /// Which.
+        link: String,
+    },
+    /// A user was removed.
+    UserRemoved {
+        /// Who.
+        user: String,
+    },
+    /// An API token was made.
+    TokenCreated {
+        /// Whose.
+        user: String,
+        /// Its id.
+        token: String,
+        /// What it may.
+        scopes: Vec<String>,
+    },
+    /// An API token was ended.
+    TokenRevoked {
+        /// Whose.
+        user: String,
+        /// Its id.
+        token: String,
+    },
     /// Somebody took note of an alarm.
     AlarmAcknowledged {
         /// Whose.
@@ -243,6 +334,12 @@ pub enum Act {
         takeovers: u64,
         /// Quotas.
         quotas: u64,
+        /// Sign-ins of people.
+        #[serde(default, skip_serializing_if = "is_none")]
+        sign_ins: u64,
+        /// Refused sign-ins of people.
+        #[serde(default, skip_serializing_if = "is_none")]
+        refused_sign_ins: u64,
     },
     /// The last line had no end, as a crash leaves it, and was cut off.
     Resumed {
@@ -260,7 +357,7 @@ pub enum Act {
 
 impl Act {
     /// Every kind, as `kind` in the trail.
-    pub const KINDS: [&str; 26] = [
+    pub const KINDS: [&str; 37] = [
         "started",
         "stopped",
         "enrolled",
@@ -279,6 +376,17 @@ impl Act {
         "control_resumed",
         "proposed",
         "withdrawn",
+        "signed_in",
+        "sign_in_refused",
+        "signed_out",
+        "password_changed",
+        "user_invited",
+        "user_changed",
+        "role_set",
+        "link_made",
+        "user_removed",
+        "token_created",
+        "token_revoked",
         "alarm_acknowledged",
         "alarm_rule_set",
         "alarm_rule_removed",
@@ -311,6 +419,17 @@ impl Act {
             Self::ControlResumed => "control_resumed",
             Self::Proposed { .. } => "proposed",
             Self::Withdrawn { .. } => "withdrawn",
+            Self::SignedIn { .. } => "signed_in",
+            Self::SignInRefused { .. } => "sign_in_refused",
+            Self::SignedOut { .. } => "signed_out",
+            Self::PasswordChanged { .. } => "password_changed",
+            Self::UserInvited { .. } => "user_invited",
+            Self::UserChanged { .. } => "user_changed",
+            Self::RoleSet { .. } => "role_set",
+            Self::LinkMade { .. } => "link_made",
+            Self::UserRemoved { .. } => "user_removed",
+            Self::TokenCreated { .. } => "token_created",
+            Self::TokenRevoked { .. } => "token_revoked",
             Self::AlarmAcknowledged { .. } => "alarm_acknowledged",
             Self::AlarmRuleSet { .. } => "alarm_rule_set",
             Self::AlarmRuleRemoved { .. } => "alarm_rule_removed",
@@ -349,6 +468,10 @@ impl Act {
         let Command { id, target, value, expires, lease, fallback, safety } = command.clone();
         Self::Command { id, target, value, lease_us: lease, fallback, expires_us: expires, safety }
     }
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Which lines of the trail.

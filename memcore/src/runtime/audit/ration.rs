@@ -11,8 +11,8 @@ const PER_SECOND: f64 = 0.1;
 /// How often it is told what was only counted.
 const COUNTED_EVERY: Duration = Duration::from_secs(60);
 
-/// The kinds that others cause: login, refused login, takeover, quota.
-const KINDS: usize = 4;
+/// The kinds that others cause: login, refused login, takeover, quota, sign-in, refused sign-in.
+const KINDS: usize = 6;
 
 /// Which lines are told and which are counted.
 #[derive(Debug, Default)]
@@ -29,6 +29,8 @@ fn rationed(act: &Act) -> Option<usize> {
         Act::LoginRefused { .. } => Some(1),
         Act::Takeover { .. } => Some(2),
         Act::Quota { .. } => Some(3),
+        Act::SignedIn { .. } => Some(4),
+        Act::SignInRefused { .. } => Some(5),
         _ => None,
     }
 }
@@ -56,8 +58,8 @@ impl Rations {
             return None;
         }
         self.told_at = Some(now);
-        let [logins, refused_logins, takeovers, quotas] = std::mem::take(&mut self.counted);
-        Some(Act::Counted { logins, refused_logins, takeovers, quotas })
+        let [logins, refused_logins, takeovers, quotas, sign_ins, refused_sign_ins] = std::mem::take(&mut self.counted);
+        Some(Act::Counted { logins, refused_logins, takeovers, quotas, sign_ins, refused_sign_ins })
     }
 }
 
@@ -84,7 +86,8 @@ mod tests {
         let told = (0..10_000).filter(|_| rations.tells(&login(), true, s(0))).count();
         assert_eq!(told, 1000);
         assert!(rations.tells(&revoked(), false, s(0)));
-        let counted = Act::Counted { logins: 9000, refused_logins: 0, takeovers: 0, quotas: 0 };
+        let counted =
+            Act::Counted { logins: 9000, refused_logins: 0, takeovers: 0, quotas: 0, sign_ins: 0, refused_sign_ins: 0 };
         assert_eq!(rations.counted(false, s(0)), Some(counted));
         assert_eq!(rations.counted(false, s(1)), None);
     }

@@ -311,3 +311,86 @@ fn a_disk_that_hangs_does_not_hold_back_what_is_for_safety_and_nothing_comes_aft
     assert_eq!(handed.iter().map(|(command, _)| command.id.as_str()).collect::<Vec<_>>(), ["later"]);
     assert_eq!(*later.borrow(), CommandState::Sent);
 }
+
+#[test]
+fn a_list_is_of_one_site_in_the_order_of_issue_and_stays_so_over_restarts() {
+    let mut commander = Commander::default();
+    let of = |target: &str, id: &str| Command { target: target.parse().unwrap(), ..relay(id, 1.0) };
+    commander.see(Timestamp::from_seconds(5));
+    for (target, id) in
+        [("home1.hem.node0.switch", "a"), ("home2.hem.node0.switch", "b"), ("acme/home1.hem.node0.switch", "c")]
+    {
+        commander.issue(Asked::by(of(target, id), format!("user {id}")), USER).unwrap();
+    }
+    commander.issue(of("home1.hem.node0.switch", "order"), Sender::Control(None)).unwrap();
+    commander.issue(of("home1.hem.node1.switch", "d"), USER).unwrap();
+    for (id, wall) in [("d", 7), ("a", 8)] {
+        send(&mut commander, id, 1);
+        commander.see(Timestamp::from_seconds(wall));
+        commander.answered(&hem(), &CommandId::new(id).unwrap(), Answer::Done { value: None });
+    }
+    let home1 = ("local".parse().unwrap(), "home1".parse().unwrap());
+    let ids = |commander: &Commander, before: Option<u64>, most: usize| {
+        let Part { listed, next } = commander.part(&home1, before, most, |_, _| true);
+        (listed.iter().map(|listed| listed.asked.command.id.to_string()).collect::<Vec<_>>(), next)
+    };
+    assert_eq!(ids(&commander, None, 9).0, ["d", "a"], "what control orders is not among them");
+    let (first, next) = ids(&commander, None, 1);
+    assert_eq!((first, ids(&commander, next, 1).0), (vec!["d".to_owned()], vec!["a".to_owned()]));
+
+    let (mut once, _) = restarted(&mut commander, Timestamp::from_seconds(30));
+    let entries = once.take_entries();
+    assert_eq!(ids(&once, None, 9).0, ["d", "a"], "although a ended last");
+    let a = once.find(&CommandId::new("a").unwrap()).unwrap();
+    let told = (a.asked.origin.by.as_str(), a.asked.origin.issued, a.ended, a.stands);
+    let at = |seconds| Some(Timestamp::from_seconds(seconds));
+    assert_eq!(told, ("user a", at(5), at(8), true));
+    assert!(entries.is_empty(), "b and c wait on: {entries:?}");
+}
+
+#[test]
+fn orders_of_control_never_make_a_users_command_forgotten() {
+    let mut commander = Commander::default();
+    commander.issue(relay("mine", 1.0), USER).unwrap();
+    send(&mut commander, "mine", 1);
+    commander.answered(&hem(), &CommandId::new("mine").unwrap(), Answer::Done { value: None });
+    for number in 0..ORDERS_ENDED_MAX + 10 {
+        commander.issue(relay(&format!("o{number}"), 0.0), Sender::Control(None)).unwrap();
+    }
+    commander.handle_timeout(Duration::ZERO, Timestamp::from_seconds(60));
+    assert!(commander.find(&CommandId::new("o0").unwrap()).is_none(), "the oldest orders are forgotten");
+    assert!(commander.find(&CommandId::new("mine").unwrap()).unwrap().stands);
+    let (again, _) = restarted(&mut commander, NOON);
+    assert!(again.find(&CommandId::new("mine").unwrap()).is_some());
+    assert!(again.find(&CommandId::new("o0").unwrap()).is_none());
+}
+
+#[test]
+fn what_control_made_of_a_wish_is_repeated_as_it_was_wished() {
+    let mut commander = Commander::default();
+    let order = Command { lease: Some(Span::from_seconds(60)), fallback: Some(0.0), ..relay("w", 0.5) };
+    let wish = Wish { value: 1.0, lease: None, fallback: None, until: Timestamp::from_seconds(3600) };
+    let origin = Origin { by: "user anna".into(), wish: Some(wish), ..Origin::default() };
+    commander.issue(Asked { command: order, origin }, USER).unwrap();
+    let (again, _) = restarted(&mut commander, NOON);
+    assert!(again.repeated(&relay("w", 1.0)).unwrap().is_some(), "also after a restart");
+    assert_eq!(again.repeated(&relay("w", 0.5)).unwrap_err().kind(), ErrorKind::Conflict);
+}
+
+#[test]
+fn a_journal_of_before_ends_had_times_is_read() {
+    let old = r#"{"issued":{"id":"c1","target":"home1.hem.node3.switch","value":1.0,"expires_us":60000000}}"#;
+    let Entry::Issued(asked) = serde_json::from_str(old).unwrap() else { panic!("another entry") };
+    assert_eq!((asked.command, asked.origin), (relay("c1", 1.0), Origin::default()));
+    let old: Entry = serde_json::from_str(r#"{"ended":["c1",{"state":"expired"}]}"#).unwrap();
+    assert_eq!(old, Entry::Ended(CommandId::new("c1").unwrap(), CommandState::Expired, None));
+}
+
+#[test]
+fn a_conflict_says_nothing_of_the_channels_of_others() {
+    let mut commander = Commander::default();
+    commander.issue(relay("c1", 1.0), USER).unwrap();
+    let other = Command { target: "acme/home1.hem.node0.switch".parse().unwrap(), ..relay("c1", 1.0) };
+    let conflict = commander.repeated(&other).unwrap_err();
+    assert!(!conflict.message().contains("hem"), "{conflict}");
+}

@@ -8,10 +8,12 @@ use super::actors::ForeignActor;
 use super::log::ControlEvent;
 use super::said::said_time;
 use super::snapshot::Snapshot;
-use super::status::ControlStatus;
+use super::status::{ControlStatus, PlanFollowed};
 use super::steer::Control;
 use super::why::{Explanation, time_zone};
-use crate::control::{Proposal, ProposalId, Target};
+#[cfg(feature = "rest")]
+use crate::control::CheckedModel;
+use crate::control::{Proposal, ProposalId, SiteModel, Target};
 use crate::error::{Error, Result};
 use crate::model::{Name, Span, Timestamp};
 use crate::runtime::commands::PROGRAM;
@@ -111,6 +113,41 @@ impl ServerHandle {
     /// written down: then nothing has changed.
     pub fn set_control_enabled(&self, enabled: bool) -> Result<bool> {
         self.core.enable_control(enabled, PROGRAM.to_owned())
+    }
+
+    /// As [`set_control_enabled`](Self::set_control_enabled), at the wish of one who stands in the audit trail.
+    #[cfg(feature = "rest")]
+    pub(crate) fn set_control_enabled_by(&self, enabled: bool, by: String) -> Result<bool> {
+        self.core.enable_control(enabled, by)
+    }
+
+    /// Takes in the wish of somebody who speaks for himself alone: in the name of no strategy and of no actor of the program's own.
+    #[cfg(feature = "rest")]
+    pub(crate) fn propose_as_person(&self, proposal: Proposal) -> Result<ProposalId> {
+        self.control()?.check_is_free(&proposal.actor)?;
+        self.propose(proposal)
+    }
+
+    /// The site that is controlled, as it was checked.
+    #[cfg(feature = "rest")]
+    pub(crate) fn controlled_model(&self) -> Result<std::sync::Arc<CheckedModel>> {
+        Ok(self.control()?.model.clone())
+    }
+
+    /// The site model that is controlled.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) where the server controls nothing.
+    pub fn site_model(&self) -> Result<SiteModel> {
+        Ok(self.control()?.model.model().clone())
+    }
+
+    /// The plan that is followed, with why it was made; none where no plan holds.
+    ///
+    /// # Errors
+    /// As [`control_status`](Self::control_status).
+    pub fn plan_followed(&self) -> Result<Option<PlanFollowed>> {
+        self.control()?.plan_followed()
     }
 
     /// Follows what control does, from now on: decisions that change, answers of devices, faults.

@@ -73,7 +73,7 @@ pub use simulation::{
 #[cfg(feature = "gateway")]
 pub use snapshot::{Snapshot, SnapshotAsset};
 #[cfg(feature = "gateway")]
-pub use status::{ActorStatus, AssetStatus, ControlStatus, Paused, PlanHeld};
+pub use status::{ActorStatus, AssetStatus, ControlStatus, Paused, PlanFollowed, PlanHeld};
 #[cfg(feature = "gateway")]
 pub(crate) use steer::Control;
 #[cfg(feature = "gateway")]

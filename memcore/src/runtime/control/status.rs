@@ -1,10 +1,12 @@
 //! How control is: what is measured and decided of every asset, who acts, what is wrong.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::log::LogStatus;
 use super::ticks::TickStatus;
-use crate::control::{ProposalOutcome, Role, Wish};
+use crate::control::{PlannedPowers, ProposalOutcome, Role, StepDeviations, Wish};
 use crate::model::{CommandState, Name, Span, Timestamp};
 
 /// How control of a site is.
@@ -67,6 +69,22 @@ pub struct PlanHeld {
     pub made_us: Timestamp,
     /// Until when it may be followed.
     pub valid_until_us: Timestamp,
+}
+
+/// The plan that is followed, and how it came about.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct PlanFollowed {
+    /// What it asks of each asset.
+    pub plan: Arc<PlannedPowers>,
+    /// Why it was made.
+    pub reason: String,
+    /// What was assumed for it.
+    pub notices: Vec<String>,
+    /// What a kWh bought costs, and one sold brings, in each step; none where that is not known.
+    pub prices: Option<(Vec<f64>, Vec<f64>)>,
+    /// How far the site is from it in the step that now lies in.
+    pub deviations: Option<StepDeviations>,
 }
 
 /// How an asset is.

@@ -149,6 +149,12 @@ impl Control {
         }
     }
 
+    /// The site that is controlled.
+    #[cfg(feature = "rest")]
+    pub(crate) fn checked_model(&self) -> Arc<CheckedModel> {
+        self.model.clone()
+    }
+
     /// The present, by control's own clock.
     pub(crate) fn moment(&self) -> Moment {
         moment(&*self.clock)

@@ -54,6 +54,48 @@ impl Memcore {
     }
 }
 
+impl Explanation {
+    /// All of it line by line, for people: the sentence, what was allowed, the order, the readings that the decision stood on.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![self.sentence.clone()];
+        let Some(decided) = &self.decided else { return lines };
+        let bound = |bound: Option<f64>, none: &str| bound.map_or(none.to_owned(), watts);
+        let bounds = format!("{} to {}", bound(decided.low_w, "no least"), bound(decided.high_w, "no most"));
+        lines.extend([String::new(), format!("allowed   {bounds}")]);
+        lines.extend(decided.command.iter().map(|id| format!("order     {id} to {}", decided.target)));
+        if decided.inputs.is_empty() {
+            return lines;
+        }
+        lines.push(String::new());
+        let rows = decided.inputs.iter().map(|input| {
+            let age = format!("{:.1} s", input.age.as_seconds());
+            [input.series.to_string(), input.what.clone(), exact(input.value), age]
+        });
+        let header = ["INPUT", "WHAT", "VALUE", "AGE"].map(str::to_owned);
+        lines.extend(aligned(&std::iter::once(header).chain(rows).collect::<Vec<_>>()));
+        lines
+    }
+}
+
+/// Rows as columns that stand below each other; the last two, of numbers, end below each other.
+fn aligned(rows: &[[String; 4]]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let (first, second, third, fourth) = (width(0), width(1), width(2), width(3));
+    let line = |[a, b, c, d]: &[String; 4]| format!("{a:<first$}  {b:<second$}  {c:>third$}  {d:>fourth$}");
+    rows.iter().map(line).collect()
+}
+
+/// To six digits.
+fn exact(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let digits = (5.0 - value.abs().log10().floor()).clamp(0.0, 9.0) as usize;
+    let text = format!("{value:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 /// The zone of that name; UTC where there is none.
 pub(super) fn time_zone(name: &str) -> TimeZone {
     crate::energy::zone_of(name).unwrap_or(TimeZone::UTC)

@@ -1,8 +1,10 @@
 //! What people and programs ask of control: wishes taken in and withdrawn, how it is, and why.
 
+use std::sync::Arc;
+
 use super::actors::{ForeignActor, PERSON};
 use super::log::stood_at;
-use super::status::{AssetStatus, ControlStatus, PlanHeld};
+use super::status::{AssetStatus, ControlStatus, PlanFollowed, PlanHeld};
 use super::steer::Control;
 use super::why::{self, Explanation};
 use crate::control::{Measure, Moment, Proposal, ProposalId, Target};
@@ -10,10 +12,43 @@ use crate::error::{Error, Result};
 use crate::model::{Name, Span, Timestamp};
 
 impl Control {
+    /// The operator and the site that are controlled.
+    #[cfg(feature = "rest")]
+    pub(crate) fn site(&self) -> (String, String) {
+        let model = self.model.model();
+        (model.operator.to_string(), model.site.to_string())
+    }
+
     /// Takes a wish in.
     pub(crate) fn propose(&self, proposal: Proposal) -> Result<ProposalId> {
         let now = self.moment();
         self.heart_soon()?.controller.propose(proposal, now)
+    }
+
+    /// Whether nobody else speaks in that name: no strategy, no actor of the program's own, not the planner.
+    #[cfg(feature = "rest")]
+    pub(crate) fn check_is_free(&self, actor: &Name) -> Result<()> {
+        let taken = self.has_strategy(actor) || self.actors().iter().any(|known| known.name() == actor);
+        if !taken && actor.as_str() != "planner" {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("actor is {actor}, expected a name of your own: nobody speaks for others")))
+    }
+
+    /// The plan that is followed; none where no plan holds.
+    pub(crate) fn plan_followed(&self) -> Result<Option<PlanFollowed>> {
+        let heart = self.heart_soon()?;
+        let Some(plan) = heart.controller.plan().cloned() else { return Ok(None) };
+        let (mut reason, mut notices, mut prices, mut deviations) = (String::new(), Vec::new(), None, None);
+        if let Some(planner) = &heart.planner {
+            deviations = planner.deviations();
+            if let Some(made) = planner.made().filter(|made| Arc::ptr_eq(&made.plan, &plan)) {
+                reason.clone_from(&made.reason);
+                notices.clone_from(&made.notices);
+                prices.clone_from(&made.prices);
+            }
+        }
+        Ok(Some(PlanFollowed { plan, reason, notices, prices, deviations }))
     }
 
     /// Takes back what an actor wished for: for a target, or for all. Says how many wishes stood. What a person holds is let go.

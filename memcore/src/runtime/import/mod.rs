@@ -41,7 +41,7 @@ use super::embedded::Memcore;
 use super::frame::FrameOptions;
 use super::progress::Progress;
 use crate::error::{Error, Result};
-use crate::model::{SeriesName, Timestamp, Unit};
+use crate::model::{Name, SeriesName, Timestamp, Unit};
 
 /// A file to take history in from.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +62,8 @@ pub struct ImportRequest {
     pub strict: bool,
     /// Where rows that were left out go, with reasons; `FILE.refused.csv` by default. No file is made where there are none.
     pub refused: Option<PathBuf>,
+    /// Only series of this operator and site may be in it; of any where it is none.
+    pub(crate) within: Option<(Name, Name)>,
 }
 
 impl ImportRequest {
@@ -73,7 +75,16 @@ impl ImportRequest {
         let mut refused = OsString::from(&file);
         refused.push(".refused.csv");
         let mapping = Mapping::default();
-        Self { file, frame, zone: None, mapping, dry_run: false, strict: false, refused: Some(refused.into()) }
+        Self {
+            file,
+            frame,
+            zone: None,
+            mapping,
+            dry_run: false,
+            strict: false,
+            refused: Some(refused.into()),
+            within: None,
+        }
     }
 }
 

@@ -127,7 +127,7 @@ impl OwnServer {
     }
 
     async fn start(&mut self, options: &LoadOptions, port: u16) -> Result<()> {
-        let mut arguments: Vec<OsString> = ["serve", "--quiet", "--site"].map(OsString::from).into();
+        let mut arguments: Vec<OsString> = ["serve", "--quiet", "--http", "off", "--site"].map(OsString::from).into();
         arguments.push(self.folder.clone().into());
         let room = options.connections + 64;
         let keys = [

@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 use super::embedded::Memcore;
 use crate::error::{Error, Result};
+#[cfg(feature = "rest")]
+use crate::model::Name;
 use crate::model::{Span, Timestamp};
 use crate::optimize::Site;
 
@@ -63,6 +65,44 @@ pub fn parse_site(text: &str, is_json: bool, request: &SiteRequest) -> Result<(S
     tree::set_horizon(&mut tree, request)?;
     let horizon = tree::horizon(&tree)?;
     let mut sources = source::Sources::new(horizon, request);
+    sources.fill(&mut tree, &mut Vec::new())?;
+    let notices = std::mem::take(&mut sources.notices);
+    tree::site(tree).map(|site| (site, notices))
+}
+
+/// What a site's text may take from where it is read, where it comes from somebody else than who runs the program.
+#[cfg(feature = "rest")]
+#[derive(Debug, Clone)]
+pub(crate) struct Within {
+    /// Series are of that operator.
+    pub(crate) operator: Name,
+    /// And of that site.
+    pub(crate) site: Name,
+    /// The most steps of a horizon.
+    pub(crate) steps: usize,
+    /// The most tables that stand for a profile.
+    pub(crate) sources: usize,
+}
+
+/// As [`parse_site`], of a text of somebody else: no file is read for it and no other store, and no series of another site.
+///
+/// # Errors
+/// As there.
+#[cfg(feature = "rest")]
+pub(crate) fn parse_site_within(
+    text: &str,
+    is_json: bool,
+    request: &SiteRequest,
+    within: &Within,
+) -> Result<(Site, Vec<String>)> {
+    let mut tree = if is_json { tree::of_json(text)? } else { tree::of_toml(text)? };
+    tree::set_horizon(&mut tree, request)?;
+    let horizon = tree::horizon(&tree)?;
+    if horizon.len() > within.steps {
+        let (steps, most) = (horizon.len(), within.steps);
+        return Err(Error::invalid(format!("horizon has {steps} steps, expected at most {most}")));
+    }
+    let mut sources = source::Sources::new(horizon, request).within(within);
     sources.fill(&mut tree, &mut Vec::new())?;
     let notices = std::mem::take(&mut sources.notices);
     tree::site(tree).map(|site| (site, notices))

@@ -76,11 +76,49 @@ pub(super) struct Sources<'a> {
     horizon: Horizon,
     request: &'a SiteRequest,
     pub(super) notices: Vec<String>,
+    #[cfg(feature = "rest")]
+    within: Option<&'a super::Within>,
+    #[cfg(feature = "rest")]
+    seen: usize,
 }
 
 impl<'a> Sources<'a> {
     pub(super) fn new(horizon: Horizon, request: &'a SiteRequest) -> Self {
-        Self { horizon, request, notices: Vec::new() }
+        Self {
+            horizon,
+            request,
+            notices: Vec::new(),
+            #[cfg(feature = "rest")]
+            within: None,
+            #[cfg(feature = "rest")]
+            seen: 0,
+        }
+    }
+
+    /// For a text of somebody else.
+    #[cfg(feature = "rest")]
+    pub(super) fn within(self, within: &'a super::Within) -> Self {
+        Self { within: Some(within), ..self }
+    }
+
+    /// Whether it may be read: of nobody's files and stores, and of one site.
+    #[cfg(feature = "rest")]
+    fn check_reach(&mut self, source: &ProfileSource) -> Result<()> {
+        let Some(within) = self.within else { return Ok(()) };
+        self.seen += 1;
+        if self.seen > within.sources {
+            return Err(Error::invalid(format!("more than {} profiles are to be read, expected numbers", within.sources)));
+        }
+        if source.file.is_some() || source.store.is_some() {
+            let message = "files and other stores are not read here, expected numbers, a series of this site or clear_sky";
+            return Err(Error::invalid(message));
+        }
+        let Some(series) = &source.series else { return Ok(()) };
+        let device = series.parse::<SeriesName>()?.device;
+        if device.operator == within.operator && device.site == within.site {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("series is {series}, expected one of {}/{}", within.operator, within.site)))
     }
 
     /// Puts numbers in place of every table that stands for a profile.
@@ -92,6 +130,8 @@ impl<'a> Sources<'a> {
             Value::Object(object) if stands_for_one(object) => {
                 let place = tree::shown(path);
                 let source: ProfileSource = tree::at_path(&place, value.take())?;
+                #[cfg(feature = "rest")]
+                self.check_reach(&source).map_err(|e| e.context(&place))?;
                 let field = path.last().cloned().unwrap_or_default();
                 let numbers = self.numbers(&source, &field, &place).map_err(|e| e.context(place))?;
                 *value = numbers.into();

@@ -161,7 +161,7 @@ class Stream {
       this.watch(stop);
       const url = `${BASE}/api/v1/operators/${encodeURIComponent(this.operator)}/live?${query}`;
       const response = await fetch(url, { headers, signal: stop.signal, credentials: 'same-origin', cache: 'no-store' });
-      if (response.status === 401) return void unproved();
+      if (response.status === 401) { unproved(); return; }
       if (!response.ok || !response.body) throw new Error(`live: ${String(response.status)}`);
       for await (const event of events(response.body)) {
         this.watch(stop);

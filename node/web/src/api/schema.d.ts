@@ -4,6 +4,40 @@
  */
 
 export interface paths {
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The audit trail: who did what, the newest first. */
+        get: operations["audit_trail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the server was configured with. What is secret is `***`. */
+        get: operations["configuration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/health": {
         parameters: {
             query?: never;
@@ -11,7 +45,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the server answers. */
+        /** Whether the server is well. Anyone may ask: it tells nothing of what is stored. */
         get: operations["health"];
         put?: never;
         post?: never;
@@ -39,6 +73,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The metrics of the server, in the text format of Prometheus. */
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -48,6 +99,23 @@ export interface paths {
         };
         /** This description, OpenAPI 3.1. */
         get: operations["description"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The operators at which the caller may see something. */
+        get: operations["list_operators"];
         put?: never;
         post?: never;
         delete?: never;
@@ -290,6 +358,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/operators/{operator}/sites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sites of an operator. */
+        get: operations["list_sites"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A site. */
+        get: operations["show_site"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/operators/{operator}/sites/{site}/balance": {
         parameters: {
             query?: never;
@@ -299,6 +401,23 @@ export interface paths {
         };
         /** The balance of a site, by day, month or any length. */
         get: operations["balance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The channels of a site. */
+        get: operations["list_channels"];
         put?: never;
         post?: never;
         delete?: never;
@@ -450,6 +569,77 @@ export interface paths {
         post: operations["propose"];
         /** Takes wishes back, and lets go of what a person holds. */
         delete: operations["withdraw_proposals"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The devices of a site. */
+        get: operations["list_devices"];
+        put?: never;
+        /** Enrols a device. What is answered is shown this once. */
+        post: operations["enrol_device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/devices/{device}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A device. */
+        get: operations["show_device"];
+        put?: never;
+        post?: never;
+        /** Ends a device's enrolment, with all its proofs, and its session. Its history stays. */
+        delete: operations["revoke_device"];
+        options?: never;
+        head?: never;
+        /** Sets how many points a device may send. */
+        patch: operations["change_device"];
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/devices/{device}/channels/{channel}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A channel. */
+        get: operations["show_channel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operators/{operator}/sites/{site}/devices/{device}/proofs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a device a new proof; its earlier ones still log in for a while, and its session goes on. What is answered is shown this once. */
+        post: operations["rotate_device"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -754,6 +944,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the server does. */
+        get: operations["server_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -935,6 +1142,15 @@ export interface components {
              */
             value?: number | null;
         };
+        /** @description How many alarms are raised and not acknowledged, by severity. */
+        AlarmCounts: {
+            /** Format: int64 */
+            critical: number;
+            /** Format: int64 */
+            info: number;
+            /** Format: int64 */
+            warning: number;
+        };
         /** @description A page of alarms, the newest first. */
         AlarmPage: {
             items: components["schemas"]["Alarm"][];
@@ -1014,6 +1230,27 @@ export interface components {
              */
             soc?: number | null;
             wish?: components["schemas"]["GrantedWish"] | null;
+        };
+        /** @description A line of the audit trail. */
+        AuditLine: {
+            /** @description At whose wish: `user anna@example.org`, `program`, `uid 1000`; nobody's of what devices and the server itself do. */
+            by: string | null;
+            /** @description What else is said of it: other fields for each kind. */
+            details: Record<string, never>;
+            /** @description The device that it is about, where it is about one. */
+            device: string | null;
+            /** @description What happened, such as `enrolled`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Rises by one with each line.
+             */
+            number: number;
+            /**
+             * Format: int64
+             * @description When, by the server's clock.
+             */
+            time_us: number;
         };
         /** @description The balance of a site. */
         BalanceAnswer: {
@@ -1130,8 +1367,92 @@ export interface components {
             /** @description The user. */
             user: components["schemas"]["User"];
         };
+        /** @description A channel: one quantity of a device. */
+        Channel: {
+            /**
+             * Format: int64
+             * @description The usual time between two values.
+             */
+            cadence_us: number | null;
+            /** @description Its name within the device, such as `power`. */
+            channel: string;
+            /** @description Its device, such as `pv`. */
+            device: string;
+            /** @description What its values are. */
+            kind: components["schemas"]["ChannelKind"];
+            /** @description What its device or operator says of it, such as `phase`. */
+            labels: {
+                [key: string]: string;
+            };
+            latest: components["schemas"]["LatestValue"] | null;
+            /**
+             * Format: int64
+             * @description How long a value stands for the present.
+             */
+            max_age_us: number | null;
+            /** @description What is measured, such as `power`. */
+            quantity: string;
+            range: components["schemas"]["ChannelRange"] | null;
+            /** @description What it demands of those who command it, in `unit`. */
+            rules: components["schemas"]["ChannelRules"];
+            /** @description Its series in full, such as `home1.pv.power`. */
+            series: string;
+            /** @description The sign of the source; values here are in passive sign, whatever it is. */
+            sign: components["schemas"]["ChannelSign"];
+            /** @description Whether that is missing, or too old to stand for the present. */
+            stale: boolean;
+            /** @description The unit of its values, such as `W`. */
+            unit: string;
+            /** @description Whether it takes commands. */
+            writable: boolean;
+        };
+        /**
+         * @description What the values of a channel are.
+         * @enum {string}
+         */
+        ChannelKind: "gauge" | "counter" | "state" | "event";
         /** @description Names joined by dots: power, node3.power */
         ChannelName: string;
+        /** @description From one value to another, both included. */
+        ChannelRange: {
+            /** Format: double */
+            high: number;
+            /** Format: double */
+            low: number;
+        };
+        /** @description What a channel demands of those who command it. A rule that is null does not hold. */
+        ChannelRules: {
+            /**
+             * Format: double
+             * @description What its owner declared safe.
+             */
+            fallback: number | null;
+            /**
+             * Format: int64
+             * @description How long what it drives remembers a setpoint by itself.
+             */
+            hold_us: number | null;
+            /**
+             * Format: int64
+             * @description How long it stays off once it was switched off.
+             */
+            min_off_us: number | null;
+            /**
+             * Format: int64
+             * @description How long it stays on once it was switched on.
+             */
+            min_on_us: number | null;
+            /**
+             * Format: double
+             * @description How fast its value may change, in its unit a second.
+             */
+            ramp_per_s: number | null;
+        };
+        /**
+         * @description Which way of a source is positive.
+         * @enum {string}
+         */
+        ChannelSign: "passive" | "generator";
         /** @description A chart. */
         ChartAnswer: {
             /**
@@ -1325,6 +1646,11 @@ export interface components {
             /** @description Which figure: a cause of cost, or `total`; `taken`, `given`, `net`. */
             what: string;
         };
+        /** @description What the server was configured with. */
+        Configuration: {
+            /** @description Its keys by section, as in `memcore.toml`; those with a default are there too. What is secret is `***`. */
+            sections: Record<string, never>;
+        };
         /** @description Whether control is to order. */
         ControlEnabled: {
             /** @description False pauses it: it orders nothing, leases end, and devices go to what is safe. It stays so over a restart. */
@@ -1501,6 +1827,47 @@ export interface components {
              * @description Records that were written since the start.
              */
             written: number;
+        };
+        /** @description A device. */
+        Device: {
+            /** @description How many channels it has. */
+            channels: number;
+            /** @description Whether it has a session now. */
+            connected: boolean;
+            /** @description Its name at its site, such as `pv`. */
+            device: string;
+            /** @description Whether it may log in: devices that were imported, or revoked, have a history only. */
+            enrolled: boolean;
+            /** @description How it is. */
+            health: components["schemas"]["Health"];
+            /**
+             * Format: int64
+             * @description When it was last heard.
+             */
+            last_seen_us: number | null;
+            /** @description Its name in full, such as `home1.pv`. */
+            name: string;
+            /**
+             * Format: int64
+             * @description How many of its points were taken since the server started.
+             */
+            points: number;
+            /** @description What it may prove itself by, the newest first. */
+            proofs: components["schemas"]["Proof"][];
+            rate: components["schemas"]["Rate"] | null;
+        };
+        /** @description How many points a device may send. */
+        DeviceChanges: {
+            /**
+             * Format: double
+             * @description Points that may come at once, 1 at least; ten seconds' worth where it is absent or null.
+             */
+            burst?: number | null;
+            /**
+             * Format: double
+             * @description Points a second, sustained, 1 at least; null for what the configuration says of all.
+             */
+            points_per_s: number | null;
         };
         /** @description Something that happened. Which of the fields are there depends on what it was. */
         Event: {
@@ -1693,12 +2060,45 @@ export interface components {
             /** @description Why. */
             reason: string;
         };
-        /** @description Whether the server is well. */
-        Health: {
-            /** @description `ok`. */
-            status: string;
-            /** @description The version of memcore. */
-            version: string;
+        /** @description What a device is handed. It is shown this once. */
+        Handed: {
+            /** @description All of it as the file that the device's SDK reads. */
+            bundle: string;
+            /** @description The CA that it knows the server by, in PEM. */
+            ca: string;
+            /** @description Its client certificate, where that is its proof, in PEM. */
+            certificate?: string | null;
+            /** @description The device. */
+            device: components["schemas"]["Device"];
+            /** @description The key of the certificate, in PEM. */
+            key?: string | null;
+            /** @description Its secret, where that is its proof. */
+            secret?: string | null;
+            /** @description Where it reaches the server: `host:port`. */
+            server: string;
+        };
+        /**
+         * @description How a device is.
+         * @enum {string}
+         */
+        Health: "ok" | "stale" | "offline" | "never";
+        /**
+         * @description How a server is.
+         * @enum {string}
+         */
+        HealthStatus: "ok" | "read_only" | "stalled";
+        /** @description Who asks the server. */
+        Http: {
+            /**
+             * Format: int64
+             * @description Live views that are open now.
+             */
+            live: number;
+            /**
+             * Format: int64
+             * @description Requests that were answered since the start.
+             */
+            requests: number;
         };
         /** @description An import. */
         Import: {
@@ -1843,6 +2243,19 @@ export interface components {
              */
             now_us: number;
         };
+        /** @description The latest value of a channel. */
+        LatestValue: {
+            /**
+             * Format: int64
+             * @description When it was measured.
+             */
+            time_us: number;
+            /**
+             * Format: double
+             * @description The value, in the unit of its channel.
+             */
+            value: number;
+        };
         /** @description A session of a browser. */
         ListedSession: {
             /** @description From which address it began. */
@@ -1921,6 +2334,22 @@ export interface components {
         };
         /** @description 1 to 64 of A-Z a-z 0-9 _ - */
         Name: string;
+        /** @description A device that is to be enrolled. */
+        NewDevice: {
+            /** @description Whether an earlier enrolment of it, and its session, may end. */
+            again?: boolean;
+            /** @description Its name at its site, such as `pv`: 1 to 64 of letters, digits, `_` and `-`. */
+            device: string;
+            /** @description What it proves itself by. */
+            proof?: components["schemas"]["ProofChoice"];
+        };
+        /** @description A new proof for a device. */
+        NewProof: {
+            /** @description How long its earlier proofs still log in: `7d` unless said otherwise, `0s` for not at all. */
+            overlap?: string | null;
+            /** @description What it proves itself by from now on. */
+            proof?: components["schemas"]["ProofChoice"];
+        };
         /** @description A new token. Its secret is shown here only. */
         NewToken: {
             /** @description What goes into `Authorization: Bearer ...`. */
@@ -1990,6 +2419,91 @@ export interface components {
             /** @description What the provider is called. */
             name: string;
         };
+        /** @description An operator, as far as the caller may see it. */
+        Operator: {
+            /** @description Alarms that are raised and not acknowledged. */
+            alarms: components["schemas"]["AlarmCounts"];
+            /** @description How many of them are connected. */
+            connected: number;
+            /** @description How many devices they have. */
+            devices: number;
+            /** @description Its name, such as `local`. */
+            operator: string;
+            /** @description What the caller is there. */
+            role: components["schemas"]["Role"];
+            /** @description How many sites it has. */
+            sites: number;
+        };
+        /** @description Part of a list. */
+        Page_AuditLine: {
+            /** @description The items, in the list's order. */
+            items: {
+                /** @description At whose wish: `user anna@example.org`, `program`, `uid 1000`; nobody's of what devices and the server itself do. */
+                by: string | null;
+                /** @description What else is said of it: other fields for each kind. */
+                details: Record<string, never>;
+                /** @description The device that it is about, where it is about one. */
+                device: string | null;
+                /** @description What happened, such as `enrolled`. */
+                kind: string;
+                /**
+                 * Format: int64
+                 * @description Rises by one with each line.
+                 */
+                number: number;
+                /**
+                 * Format: int64
+                 * @description When, by the server's clock.
+                 */
+                time_us: number;
+            }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
+        };
+        /** @description Part of a list. */
+        Page_Channel: {
+            /** @description The items, in the list's order. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description The usual time between two values.
+                 */
+                cadence_us: number | null;
+                /** @description Its name within the device, such as `power`. */
+                channel: string;
+                /** @description Its device, such as `pv`. */
+                device: string;
+                /** @description What its values are. */
+                kind: components["schemas"]["ChannelKind"];
+                /** @description What its device or operator says of it, such as `phase`. */
+                labels: {
+                    [key: string]: string;
+                };
+                latest: components["schemas"]["LatestValue"] | null;
+                /**
+                 * Format: int64
+                 * @description How long a value stands for the present.
+                 */
+                max_age_us: number | null;
+                /** @description What is measured, such as `power`. */
+                quantity: string;
+                range: components["schemas"]["ChannelRange"] | null;
+                /** @description What it demands of those who command it, in `unit`. */
+                rules: components["schemas"]["ChannelRules"];
+                /** @description Its series in full, such as `home1.pv.power`. */
+                series: string;
+                /** @description The sign of the source; values here are in passive sign, whatever it is. */
+                sign: components["schemas"]["ChannelSign"];
+                /** @description Whether that is missing, or too old to stand for the present. */
+                stale: boolean;
+                /** @description The unit of its values, such as `W`. */
+                unit: string;
+                /** @description Whether it takes commands. */
+                writable: boolean;
+            }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
+        };
         /** @description Part of a list. */
         Page_Command: {
             /** @description The items, in the list's order. */
@@ -2044,6 +2558,39 @@ export interface components {
             next?: string | null;
         };
         /** @description Part of a list. */
+        Page_Device: {
+            /** @description The items, in the list's order. */
+            items: {
+                /** @description How many channels it has. */
+                channels: number;
+                /** @description Whether it has a session now. */
+                connected: boolean;
+                /** @description Its name at its site, such as `pv`. */
+                device: string;
+                /** @description Whether it may log in: devices that were imported, or revoked, have a history only. */
+                enrolled: boolean;
+                /** @description How it is. */
+                health: components["schemas"]["Health"];
+                /**
+                 * Format: int64
+                 * @description When it was last heard.
+                 */
+                last_seen_us: number | null;
+                /** @description Its name in full, such as `home1.pv`. */
+                name: string;
+                /**
+                 * Format: int64
+                 * @description How many of its points were taken since the server started.
+                 */
+                points: number;
+                /** @description What it may prove itself by, the newest first. */
+                proofs: components["schemas"]["Proof"][];
+                rate: components["schemas"]["Rate"] | null;
+            }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
+        };
+        /** @description Part of a list. */
         Page_Event: {
             /** @description The items, in the list's order. */
             items: {
@@ -2091,6 +2638,26 @@ export interface components {
             next?: string | null;
         };
         /** @description Part of a list. */
+        Page_Operator: {
+            /** @description The items, in the list's order. */
+            items: {
+                /** @description Alarms that are raised and not acknowledged. */
+                alarms: components["schemas"]["AlarmCounts"];
+                /** @description How many of them are connected. */
+                connected: number;
+                /** @description How many devices they have. */
+                devices: number;
+                /** @description Its name, such as `local`. */
+                operator: string;
+                /** @description What the caller is there. */
+                role: components["schemas"]["Role"];
+                /** @description How many sites it has. */
+                sites: number;
+            }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
+        };
+        /** @description Part of a list. */
         Page_PlanSummary: {
             /** @description The items, in the list's order. */
             items: {
@@ -2131,6 +2698,37 @@ export interface components {
                 steps: number;
                 /** @description When its horizon ends. */
                 to_us: components["schemas"]["Timestamp"];
+            }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
+        };
+        /** @description Part of a list. */
+        Page_Site: {
+            /** @description The items, in the list's order. */
+            items: {
+                /** @description Alarms that are raised and not acknowledged. */
+                alarms: components["schemas"]["AlarmCounts"];
+                /** @description How many channels they have. */
+                channels: number;
+                /** @description How many of them are connected. */
+                connected: number;
+                /** @description Whether this server controls it. */
+                controlled: boolean;
+                /** @description How many devices it has. */
+                devices: number;
+                /**
+                 * Format: int64
+                 * @description When any of them was last heard.
+                 */
+                last_seen_us: number | null;
+                /** @description The operator that it belongs to. */
+                operator: string;
+                /** @description Where power flows now, in W. */
+                power_w: components["schemas"]["SitePower"];
+                /** @description Its name, such as `home1`. */
+                site: string;
+                /** @description Whether any of that is too old to stand for the present. */
+                stale: boolean;
             }[];
             /** @description The `cursor` of the page that follows; null on the last page. */
             next?: string | null;
@@ -2332,6 +2930,38 @@ export interface components {
             /** @description What the status means, for a person. */
             title: string;
         };
+        /** @description What a device may prove itself by. */
+        Proof: {
+            /**
+             * Format: int64
+             * @description When the certificate itself ends, where it is one.
+             */
+            ends_us: number | null;
+            /** @description Tells the proofs of a device apart; nothing can be proved with it. */
+            id: string;
+            /** @description What it is. */
+            kind: components["schemas"]["ProofChoice"];
+            /**
+             * Format: int64
+             * @description When the device last logged in with it.
+             */
+            last_used_us: number | null;
+            /**
+             * Format: int64
+             * @description When it was handed out.
+             */
+            since_us: number;
+            /**
+             * Format: int64
+             * @description Until when it logs in, after a rotation; for as long as the device is enrolled where there is none.
+             */
+            until_us: number | null;
+        };
+        /**
+         * @description What a device proves itself by.
+         * @enum {string}
+         */
+        ProofChoice: "secret" | "certificate";
         /** @description A wish: a power, bounds, or both. Positive flows into the asset. */
         ProposalAsked: {
             actor?: components["schemas"]["Name"] | null;
@@ -2442,6 +3072,19 @@ export interface components {
             /** @description By the clocks of that zone: `Europe/Berlin`. */
             zone: string;
         };
+        /** @description How many points a device may send. */
+        Rate: {
+            /**
+             * Format: double
+             * @description Points that may come at once.
+             */
+            burst: number;
+            /**
+             * Format: double
+             * @description Points a second, sustained.
+             */
+            points_per_s: number;
+        };
         /** @description Readings of some series: a page of them. */
         ReadingsPage: {
             /** @description The length of the buckets. */
@@ -2469,7 +3112,10 @@ export interface components {
             series: string;
             /** @description When each value was measured, microseconds since the epoch. */
             time_us: number[];
-            /** @description The unit of the values, in passive sign; that of the channel where it is registered, and needed where it is not. */
+            /**
+             * @description The unit of the values. Needed where the series is not registered: it becomes a gauge in it. Otherwise that of its channel,
+             *     in whose sign they are in any case.
+             */
             unit?: string | null;
             /** @description The values; null where nothing was measured. */
             value: (number | null)[];
@@ -2529,6 +3175,36 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** @description What the server does. */
+        ServerStatus: {
+            /** @description The controlled site, such as `home1`, where there is one. */
+            controlled: string | null;
+            /** @description Where devices reach it. */
+            gateway: string;
+            /** @description Who asks it. */
+            http: components["schemas"]["Http"];
+            /**
+             * Format: int64
+             * @description The memory that it has in use, in bytes, where the system tells.
+             */
+            memory_bytes: number | null;
+            /**
+             * Format: int64
+             * @description The time by its clock.
+             */
+            now_us: number;
+            /**
+             * Format: int64
+             * @description Since when it serves.
+             */
+            started_us: number;
+            /** @description What it has done. */
+            stats: components["schemas"]["Stats"];
+            /** @description What it keeps. */
+            store: components["schemas"]["Store"];
+            /** @description The version of memcore. */
+            version: string;
+        };
         /** @description Who is asking, and what they may. */
         Session: {
             /** @description What must come back in `X-CSRF-Token` with every request that changes something; of a session only. */
@@ -2576,11 +3252,111 @@ export interface components {
             /** @description By name and password. */
             password: boolean;
         };
+        /** @description A site. */
+        Site: {
+            /** @description Alarms that are raised and not acknowledged. */
+            alarms: components["schemas"]["AlarmCounts"];
+            /** @description How many channels they have. */
+            channels: number;
+            /** @description How many of them are connected. */
+            connected: number;
+            /** @description Whether this server controls it. */
+            controlled: boolean;
+            /** @description How many devices it has. */
+            devices: number;
+            /**
+             * Format: int64
+             * @description When any of them was last heard.
+             */
+            last_seen_us: number | null;
+            /** @description The operator that it belongs to. */
+            operator: string;
+            /** @description Where power flows now, in W. */
+            power_w: components["schemas"]["SitePower"];
+            /** @description Its name, such as `home1`. */
+            site: string;
+            /** @description Whether any of that is too old to stand for the present. */
+            stale: boolean;
+        };
+        /** @description Where power flows at a site, in W and passive sign; null where it is not measured. */
+        SitePower: {
+            /**
+             * Format: double
+             * @description Of batteries: charging is positive, discharging negative.
+             */
+            battery: number | null;
+            /**
+             * Format: double
+             * @description At the connection to the grid: import is positive, export negative.
+             */
+            grid: number | null;
+            /**
+             * Format: double
+             * @description Of all else: what the site uses.
+             */
+            load: number | null;
+            /**
+             * Format: double
+             * @description Of what makes electricity: negative.
+             */
+            pv: number | null;
+        };
         /**
          * Format: int64
          * @description A length of time in microseconds
          */
         Span: number;
+        /** @description What the server has done since its start. */
+        Stats: {
+            /**
+             * Format: int64
+             * @description Group commits.
+             */
+            commits: number;
+            /** @description Devices that are connected now. */
+            connected: number;
+            /**
+             * Format: int64
+             * @description Points that are durable.
+             */
+            points_durable: number;
+            /**
+             * Format: int64
+             * @description Points taken from devices.
+             */
+            points_taken: number;
+            /**
+             * Format: int64
+             * @description Parts of messages that were refused.
+             */
+            rejected: number;
+        };
+        /** @description What the server keeps. */
+        Store: {
+            /** @description What was found damaged when it was opened. */
+            damage: string[];
+            /** @description Devices with a history. */
+            devices: number;
+            /**
+             * Format: int64
+             * @description What it takes of the disk.
+             */
+            disk_bytes: number;
+            /**
+             * Format: int64
+             * @description How much the disk has left, where it can tell.
+             */
+            free_bytes: number | null;
+            /**
+             * Format: int64
+             * @description Values.
+             */
+            points: number;
+            /** @description Why it takes no writes, where it does not. */
+            read_only: string | null;
+            /** @description Series. */
+            series: number;
+        };
         /** @description Durations, in µs. */
         TickDelays: {
             /**
@@ -2828,6 +3604,75 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    audit_trail: {
+        parameters: {
+            query?: {
+                /** @description From then on: RFC 3339, microseconds since the epoch, `now`, or `-24h`. */
+                from?: string;
+                /** @description Before then. */
+                to?: string;
+                /** @description Only those of that kind, such as `enrolled`. */
+                kind?: string;
+                /** @description Only those at the wish of that one, such as `user anna@example.org`. */
+                by?: string;
+                /** @description Only those about that device, such as `home1.pv`. */
+                device?: string;
+                /** @description How many items at most; 100 unless said otherwise. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditLine"];
+                };
+            };
+        };
+    };
+    configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Configuration"];
+                };
+            };
+        };
+    };
     health: {
         parameters: {
             query?: never;
@@ -2838,6 +3683,14 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2911,6 +3764,33 @@ export interface operations {
             };
         };
     };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
     description: {
         parameters: {
             query?: never;
@@ -2926,6 +3806,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
+                };
+            };
+        };
+    };
+    list_operators: {
+        parameters: {
+            query?: {
+                /** @description How many items at most; 100 unless said otherwise. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Operator"];
                 };
             };
         };
@@ -3640,6 +4552,73 @@ export interface operations {
             };
         };
     };
+    list_sites: {
+        parameters: {
+            query?: {
+                /** @description How many items at most; 100 unless said otherwise. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Site"];
+                };
+            };
+        };
+    };
+    show_site: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Site"];
+                };
+            };
+        };
+    };
     balance: {
         parameters: {
             query?: {
@@ -3689,11 +4668,56 @@ export interface operations {
             };
         };
     };
+    list_channels: {
+        parameters: {
+            query?: {
+                /** @description Only those of that device, such as `pv`. */
+                device?: string;
+                /** @description Only those of that quantity, such as `power`. */
+                quantity?: string;
+                /** @description Only those that take commands, or only those that take none. */
+                writable?: boolean;
+                /** @description Only those with this in their series. */
+                q?: string;
+                /** @description How many items at most; 100 unless said otherwise. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Channel"];
+                };
+            };
+        };
+    };
     chart: {
         parameters: {
             query?: {
-                /** @description A selection within the site; several by commas. At most 64 series. */
-                series?: string;
+                /** @description A selection within the site; it may be repeated. At most 64 series. */
+                series?: string[];
                 /** @description From this instant on: RFC 3339, microseconds since the epoch, or so long ago, `-24h`. The first sample without it. */
                 from?: string;
                 /** @description Before this instant, likewise. Behind the last sample without it. */
@@ -4148,6 +5172,278 @@ export interface operations {
             };
         };
     };
+    list_devices: {
+        parameters: {
+            query?: {
+                /** @description Only those that are so. */
+                health?: "ok" | "stale" | "offline" | "never";
+                /** @description Only those with this in their name. */
+                q?: string;
+                /** @description How many items at most; 100 unless said otherwise. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Device"];
+                };
+            };
+        };
+    };
+    enrol_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDevice"];
+            };
+        };
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handed"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+                /** @description The device, such as `pv`. */
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+        };
+    };
+    revoke_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+                /** @description The device, such as `pv`. */
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is no longer enrolled. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    change_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+                /** @description The device, such as `pv`. */
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceChanges"];
+            };
+        };
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+        };
+    };
+    show_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+                /** @description The device, such as `pv`. */
+                device: string;
+                /** @description The channel, such as `power`. */
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+        };
+    };
+    rotate_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
+                /** @description The device, such as `pv`. */
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProof"];
+            };
+        };
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handed"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     findings: {
         parameters: {
             query?: {
@@ -4421,8 +5717,8 @@ export interface operations {
     latest: {
         parameters: {
             query?: {
-                /** @description A pattern within the site, such as `*.power`; several by commas. All series without it. */
-                series?: string;
+                /** @description A selection within the site, such as `*.power`; it may be repeated. All series without it. */
+                series?: string[];
             };
             header?: never;
             path: {
@@ -5061,6 +6357,33 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    server_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            4: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerStatus"];
                 };
             };
         };

@@ -25,6 +25,8 @@ export function Dialog({ title, onClose, foot, wide, children }: DialogProps) {
     const dialog = place.current;
     const before = document.activeElement;
     dialog?.showModal();
+    // What is to be filled in, and not the button that closes it, has the focus first.
+    dialog?.querySelector<HTMLElement>('.dialog-body :is(input, select, textarea)')?.focus();
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement) before.focus();

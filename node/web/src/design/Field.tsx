@@ -17,7 +17,7 @@ interface Input {
   autocapitalize?: 'none';
   spellcheck?: boolean;
   placeholder?: string;
-  inputMode?: 'decimal' | 'numeric';
+  inputMode?: 'text' | 'decimal' | 'numeric';
   min?: string;
   max?: string;
   step?: string;
@@ -26,7 +26,7 @@ interface Input {
   required?: boolean;
   readOnly?: boolean;
   disabled?: boolean;
-  autoFocus?: boolean;
+  autofocus?: boolean;
 }
 
 interface TextProps extends FieldProps, Input {
@@ -84,6 +84,24 @@ export function Area({ label, hint, wrong, value, onValue, rows = 6, mono = fals
       <label for={id}>{label}</label>
       <textarea id={id} class={mono ? 'input mono' : 'input'} rows={rows} value={value} spellcheck={false} aria-invalid={wrong ? true : undefined}
         aria-describedby={described(id, hint, wrong)} onInput={(event) => { onValue(event.currentTarget.value); }} />
+      <Said id={id} hint={hint} wrong={wrong} />
+    </div>
+  );
+}
+
+interface FileProps extends FieldProps {
+  accept?: string;
+  onFile: (file: File | undefined) => void;
+}
+
+/** A file that is chosen, or dropped onto the field. */
+export function FileField({ label, hint, wrong, accept, onFile }: FileProps) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input id={id} class="input" type="file" accept={accept} aria-invalid={wrong ? true : undefined}
+        aria-describedby={described(id, hint, wrong)} onChange={(event) => { onFile(event.currentTarget.files?.[0]); }} />
       <Said id={id} hint={hint} wrong={wrong} />
     </div>
   );

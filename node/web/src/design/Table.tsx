@@ -21,18 +21,20 @@ interface TableProps<Row> {
   /** Click, or Enter on a row. */
   onOpen?: (row: Row) => void;
   sorted?: { key: string; down: boolean };
+  /** On a phone, a row becomes a small card: for tables of sentences. */
+  stack?: boolean;
   /** Stands in for no rows. */
   empty?: ComponentChildren;
 }
 
 /** More rows than this are drawn as they scroll into sight. */
 const VIRTUAL = 100;
-/** As --row in tokens.css, with its border. */
-const ROW_PX = 41;
+/** As --row in tokens.css: on a wall screen rows are higher. */
+const ROW_PX = 2.5 * parseFloat(getComputedStyle(document.documentElement).fontSize);
 const AROUND = 12;
 
 /** Rows and columns: sortable, walked with the arrow keys, and as fast with ten thousand rows as with ten. */
-export function Table<Row>({ label, columns, rows, rowKey, onOpen, sorted, empty }: TableProps<Row>) {
+export function Table<Row>({ label, columns, rows, rowKey, onOpen, sorted, stack, empty }: TableProps<Row>) {
   const [order, setOrder] = useState(sorted ?? null);
   const [at, setAt] = useState(0);
   const box = useRef<HTMLDivElement>(null);
@@ -53,16 +55,16 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, sorted, empty
   };
   return (
     <div ref={box} class="table-box" data-virtual={virtual ? '' : undefined} tabIndex={virtual ? 0 : undefined} role={virtual ? 'region' : undefined} aria-label={virtual ? label : undefined}>
-      <table class="table" data-virtual={virtual ? '' : undefined} aria-label={label} aria-rowcount={list.length + 1} onKeyDown={walk}>
+      <table class="table" role="table" data-virtual={virtual ? '' : undefined} data-stack={stack && !virtual ? '' : undefined} aria-label={label} aria-rowcount={list.length + 1} onKeyDown={walk}>
         <Head columns={columns} order={order} onOrder={setOrder} />
         <tbody>
           {from > 0 && <tr aria-hidden="true"><td class="spacer" colSpan={columns.length} style={{ height: `${String(from * ROW_PX)}px` }} /></tr>}
           {list.slice(from, to).map((row, index) => (
-            <tr key={rowKey(row)} data-row={from + index} data-open={onOpen ? '' : undefined} aria-rowindex={from + index + 2}
+            <tr key={rowKey(row)} role="row" data-row={from + index} data-open={onOpen ? '' : undefined} aria-rowindex={from + index + 2}
               tabIndex={onOpen ? (from + index === at ? 0 : -1) : undefined}
               onFocus={() => { setAt(from + index); }}
               onClick={onOpen && ((event) => { if (!inside(event)) onOpen(row); })}>
-              {columns.map((column) => <td key={column.key} data-align={column.align} data-hide={column.hide}>{column.cell(row)}</td>)}
+              {columns.map((column) => <td key={column.key} role="cell" data-title={column.title} data-align={column.align} data-hide={column.hide}>{column.cell(row)}</td>)}
             </tr>
           ))}
           {to < list.length && <tr aria-hidden="true"><td class="spacer" colSpan={columns.length} style={{ height: `${String((list.length - to) * ROW_PX)}px` }} /></tr>}

@@ -19,7 +19,7 @@ export function Value({ value, unit, stale, digits, signed }: ValueProps) {
   const shown = scaled(value, unit, { ...(digits === undefined ? {} : { digits }), ...(signed ? { signed } : {}) });
   return (
     <span class="value number" data-stale={stale ? '' : undefined} title={stale ? 'stale: no longer measured' : `${String(value)} ${unit}`}>
-      {shown.text}{shown.unit && <span class="unit">{shown.unit}</span>}{stale && <span class="visually-hidden"> stale</span>}
+      {shown.text}{shown.unit && <span class="unit">{`\u00a0${shown.unit}`}</span>}{stale && <span class="visually-hidden"> stale</span>}
     </span>
   );
 }

@@ -2,7 +2,7 @@
 
 export { Button, IconButton, Segments } from './Button';
 export { Confirm, Dialog } from './Dialog';
-export { Area, Check, Field, Search, Select } from './Field';
+export { Area, Check, Field, FileField, Search, Select } from './Field';
 export { Icon, type IconName } from './Icon';
 export { Badge, Empty, Note, ProblemNote, Skeleton, type Tone } from './Note';
 export { Card, Facts, Metrics, Page, Section } from './Page';

@@ -151,5 +151,5 @@ const LINES = { off: null, connecting: ['Connecting', undefined], live: ['Live',
 
 function LineState() {
   const state = LINES[line.value];
-  return state && <Badge tone={state[1]}>{state[0]}</Badge>;
+  return state && <Badge tone={state[1]} plain={line.value === 'connecting'}>{state[0]}</Badge>;
 }

@@ -27,6 +27,8 @@ export function SignIn({ query }: { query: URLSearchParams }) {
   };
   const refused = query.get('problem');
   const { data } = methods;
+  const oidc = data?.oidc ?? null;
+  const asksPassword = data?.password === true && !data.first_start;
   return (
     <Gate title="Sign in">
       {ended.value && <Note title="You were signed out">The session is over: its time ran out, or it was ended elsewhere.</Note>}
@@ -35,18 +37,18 @@ export function SignIn({ query }: { query: URLSearchParams }) {
       {data?.first_start && (
         <Note title="This server has no users yet">When it started, it wrote a link to its log that makes the first one. The link is good once.</Note>
       )}
-      {data?.password !== false && !data?.first_start && (
+      {asksPassword && (
         <form onSubmit={(event) => void submit(event)}>
-          <Field label="User" name="username" autocomplete="username" autocapitalize="none" spellcheck={false} required autoFocus value={user} onValue={setUser} wrong={wrongOf(problem, 'user')} />
+          <Field label="User" name="username" autocomplete="username" autocapitalize="none" spellcheck={false} required autofocus value={user} onValue={setUser} wrong={wrongOf(problem, 'user')} />
           <Field label="Password" name="password" type="password" autocomplete="current-password" required value={password} onValue={setPassword} wrong={wrongOf(problem, 'password')} />
-          {problem && problem.field === null && <ProblemNote problem={problem} />}
+          {problem?.field === null && <ProblemNote problem={problem} />}
           <Button kind="primary" type="submit" busy={busy}>Sign in</Button>
         </form>
       )}
-      {data?.oidc && (
+      {oidc && (
         <>
-          {data.password && <p class="or">or</p>}
-          <Button onClick={() => { location.assign(`${BASE}/api/v1/session/oidc`); }}>Sign in with {data.oidc.name}</Button>
+          {asksPassword && <p class="or">or</p>}
+          <Button onClick={() => { location.assign(`${BASE}/api/v1/session/oidc`); }}>Sign in with {oidc.name}</Button>
         </>
       )}
     </Gate>

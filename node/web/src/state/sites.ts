@@ -7,7 +7,7 @@ import { asProblem, type ProblemError } from '../api/problem';
 import { session } from './session';
 
 export type Site = Schemas['Site'];
-export type OperatorSummary = Schemas['OperatorSummary'];
+export type OperatorSummary = Schemas['Operator'];
 
 export const operators = signal<OperatorSummary[] | undefined>(undefined);
 export const sites = signal<Site[] | undefined>(undefined);

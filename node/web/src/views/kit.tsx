@@ -1,8 +1,11 @@
 //! What these views have in common: what is asked for and how it fails, what is done by a button, what is shown once.
 
-import type { ComponentChildren, JSX } from 'preact';
-import { useRef, useState } from 'preact/hooks';
+import './views.css';
 
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+
+import { type Topic, useLive } from '../api/live';
 import { asProblem, type ProblemError } from '../api/problem';
 import type { Asked } from '../api/use';
 import { Button, Note, ProblemNote, Skeleton } from '../design';
@@ -19,6 +22,25 @@ export function Shown<T>({ of, what, children }: { of: Asked<T>; what: string; c
       {children(of.data)}
     </>
   );
+}
+
+/** How long is waited for more of it before it is asked again because something arrived. */
+const FOLLOW_MS = 500;
+
+/** Asks again when something of a topic arrives: soon, and however much arrives, twice a second at the most. */
+export function useFollow(at: { operator: string; site?: string }, topic: Topic, again: () => void): void {
+  const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
+  useEffect(() => () => { if (timer.current !== null) clearTimeout(timer.current); }, []);
+  const soon = () => {
+    timer.current ??= setTimeout(() => {
+      timer.current = null;
+      again();
+    }, FOLLOW_MS);
+  };
+  useLive({ operator: at.operator, topics: [topic], ...(at.site === undefined ? {} : { site: at.site }) }, {
+    onMessage: (what) => { if (what === topic) soon(); },
+    onReset: again,
+  });
 }
 
 /** What is being done, and what went wrong with it. */

@@ -1,13 +1,13 @@
 //! Where a view is, and what the one who looks may do there.
 
-import type { Role } from './shapes';
-import { atLeast } from './users/roles';
+import { may as holds, type Role } from '../state/session';
 
-/** An operator's site, and the role of who looks at it. */
-export interface Place { operator: string; site: string; role: Role | undefined }
+/** An operator's site. */
+export interface Place { operator: string; site: string }
 
-export function may(place: { role: Role | undefined }, least: Role): boolean {
-  return atLeast(place.role, least);
+/** Whether who is signed in has that role at the operator: what they may not do is not offered. */
+export function may(place: { operator: string }, role: Role): boolean {
+  return holds(role, place.operator);
 }
 
 /** The path of an operator's routes in the API. */
@@ -16,6 +16,6 @@ export function operatorPath(place: { operator: string }): string {
 }
 
 /** The path of a site's routes in the API. */
-export function sitePath(place: { operator: string; site: string }): string {
+export function sitePath(place: Place): string {
   return `${operatorPath(place)}/sites/${encodeURIComponent(place.site)}`;
 }

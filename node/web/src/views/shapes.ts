@@ -6,7 +6,7 @@ export interface Page<T> { items: T[]; next?: string | null }
 export type Severity = 'info' | 'warning' | 'critical';
 export type Health = 'ok' | 'stale' | 'offline' | 'never';
 
-export interface Proof { id: string; kind: string; since_us: number; until_us?: number | null }
+export interface Proof { id: string; kind: string; since_us: number; until_us?: number | null; ends_us?: number | null; last_used_us?: number | null }
 export interface Rate { points_per_s?: number | null; burst?: number | null }
 
 export interface Device {
@@ -16,20 +16,17 @@ export interface Device {
   health: Health;
   last_seen_us?: number | null;
   channels: number;
-  points?: number;
+  points: number;
   rate?: Rate | null;
   enrolled: boolean;
-  proofs?: Proof[];
+  proofs: Proof[];
 }
 
 /** What an enrolment shows once. */
 export interface Enrolled {
   device: Device;
-  secret?: string | null;
-  certificate?: string | null;
-  key?: string | null;
-  ca?: string | null;
-  server?: string | null;
+  /** The file that the device reads. */
+  bundle: string;
 }
 
 export interface Rules {
@@ -44,7 +41,7 @@ export interface Channel {
   series: string;
   device: string;
   channel: string;
-  label?: string | null;
+  labels?: Record<string, string>;
   quantity: string;
   unit: string;
   kind: string;
@@ -53,7 +50,7 @@ export interface Channel {
   cadence_us?: number | null;
   max_age_us?: number | null;
   rules?: Rules | null;
-  latest?: { time_us: number; value: number; quality?: string | null } | null;
+  latest?: { time_us: number; value: number } | null;
   stale: boolean;
 }
 
@@ -230,6 +227,9 @@ export interface RuleDraft {
 
 export interface AlarmRule extends RuleDraft { id: string; built_in: boolean }
 
+/** A rule as it is answered: what is usual may be left out. */
+export type AnsweredRule = Omit<AlarmRule, 'enabled' | 'notify'> & { enabled?: boolean; notify?: string[] };
+
 export interface Notifier {
   id: string;
   name: string;
@@ -333,7 +333,8 @@ export interface SessionEntry {
   current: boolean;
 }
 
-export interface AuditEntry { time_us: number; by?: string | null; kind?: string; [field: string]: unknown }
+/** A line of the audit trail. */
+export interface AuditEntry { number: number; time_us: number; kind: string; by?: string | null; device?: string | null; details: Record<string, unknown> }
 
 export interface PlannedAsset {
   asset: string;

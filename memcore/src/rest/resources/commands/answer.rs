@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::model::{CommandId, Name, SeriesName, Span, Timestamp};
+use crate::model::{CommandId, CommandState, Name, SeriesName, Span, Timestamp, Unit};
+use crate::runtime::CommandRecord;
 
 /// What a channel shall do.
 #[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
@@ -56,6 +57,32 @@ pub(super) enum State {
     Unknown,
 }
 
+impl State {
+    pub(super) fn of(state: &CommandState) -> Self {
+        match state {
+            CommandState::Queued => Self::Queued,
+            CommandState::Sent => Self::Sent,
+            CommandState::Accepted => Self::Accepted,
+            CommandState::Done { .. } => Self::Done,
+            CommandState::Refused { .. } => Self::Refused,
+            CommandState::Expired => Self::Expired,
+            CommandState::Unknown { .. } => Self::Unknown,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sent => "sent",
+            Self::Accepted => "accepted",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// A command, and what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(super) struct Command {
@@ -77,8 +104,8 @@ pub(super) struct Command {
     pub(super) safety: bool,
     /// At whose wish.
     pub(super) by: String,
-    /// When it was taken in.
-    pub(super) issued_us: Timestamp,
+    /// When it was taken in; null of what an early version wrote down.
+    pub(super) issued_us: Option<Timestamp>,
     /// It is never delivered after this.
     pub(super) expires_us: Timestamp,
     /// How far it is.
@@ -109,8 +136,53 @@ pub(super) struct Steered {
     pub(super) ordered: f64,
     /// How long that order holds; control renews it while the wish stands.
     pub(super) lease_us: Option<Span>,
-    /// For how long the wish stands, and what limits it.
+    /// Until when the wish stands, unless it is withdrawn.
+    pub(super) until_us: Timestamp,
+    /// The same in words, and what limits it.
     pub(super) note: Option<String>,
+}
+
+impl Command {
+    pub(super) fn new(record: CommandRecord, unit: Option<Unit>) -> Self {
+        let (read_back, code, reason) = match record.state.clone() {
+            CommandState::Done { read_back } | CommandState::Unknown { read_back } => (read_back, None, None),
+            CommandState::Refused { code, reason } => (None, Some(code), Some(reason)),
+            CommandState::Expired => (
+                None,
+                Some("expired".to_owned()),
+                Some("its device was away until it had expired: it had no effect".to_owned()),
+            ),
+            _ => (None, None, None),
+        };
+        let steered = record.wish.map(|wish| Steered {
+            ordered: wish.ordered,
+            lease_us: wish.lease,
+            until_us: wish.until,
+            note: wish.note,
+        });
+        Self {
+            id: record.id,
+            device: record.target.device.device.clone(),
+            series: record.target,
+            value: record.value,
+            unit: unit.map(|unit| unit.symbol().to_owned()),
+            lease_us: record.lease,
+            fallback: record.fallback,
+            safety: record.safety,
+            by: record.by,
+            issued_us: record.issued,
+            expires_us: record.expires,
+            state: State::of(&record.state),
+            ended: record.state.is_final(),
+            ended_us: record.ended,
+            read_back,
+            code,
+            reason,
+            stands: record.stands,
+            lease_ends_us: record.lease_ends,
+            steered,
+        }
+    }
 }
 
 /// Which commands.

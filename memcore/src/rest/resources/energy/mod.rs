@@ -2,6 +2,8 @@
 
 mod balance;
 mod flow;
+mod parts;
+mod tariff;
 
 use utoipa_axum::routes;
 

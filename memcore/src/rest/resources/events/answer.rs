@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::model::{ChannelName, CommandId, Name, Timestamp};
+use crate::model::{ChannelName, CommandId, CommandState, EventKind, Name, Timestamp};
+use crate::runtime::StoredEvent;
 
 /// Something that happened. Which of the fields are there depends on what it was.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -75,4 +76,70 @@ pub(super) struct EventsAsked {
     pub(super) limit: Option<u32>,
     /// Where the page before said that this one begins.
     pub(super) cursor: Option<String>,
+}
+
+/// An operator.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct AtOperator {
+    /// The operator, such as `local`.
+    #[param(value_type = String)]
+    pub(super) operator: Name,
+}
+
+impl Event {
+    fn bare(stored: &StoredEvent) -> Self {
+        Self {
+            id: stored.id,
+            time_us: stored.time,
+            event: stored.kind.name().to_owned(),
+            site: stored.site.clone(),
+            device: stored.kind.device().map(|device| device.device.clone()),
+            channel: None,
+            command: None,
+            repeats: None,
+            state: None,
+            read_back: None,
+            epoch: None,
+            code: None,
+            detail: None,
+            points_per_s: None,
+            ends_us: None,
+        }
+    }
+
+    fn with_state(mut self, state: CommandState) -> Self {
+        self.state = Some(state.name().to_owned());
+        match state {
+            CommandState::Done { read_back } | CommandState::Unknown { read_back } => self.read_back = read_back,
+            CommandState::Refused { code, reason } => (self.code, self.detail) = (Some(code), Some(reason)),
+            _ => {}
+        }
+        self
+    }
+}
+
+impl From<StoredEvent> for Event {
+    fn from(stored: StoredEvent) -> Self {
+        let event = Self::bare(&stored);
+        match stored.kind {
+            EventKind::Connected { epoch, .. } => Self { epoch: Some(epoch), ..event },
+            EventKind::Disconnected { epoch, code, .. } => Self { epoch: Some(epoch), code: Some(code), ..event },
+            EventKind::Rejected { code, detail, .. } | EventKind::Reported { code, detail, .. } => {
+                Self { code: Some(code), detail: Some(detail), ..event }
+            }
+            EventKind::Command { id, channel, state, .. } => {
+                Self { command: Some(id), channel: Some(channel), ..event }.with_state(state)
+            }
+            EventKind::Refreshed { id, of, channel, .. } => {
+                Self { command: Some(id), repeats: Some(of), channel: Some(channel), ..event }
+            }
+            EventKind::Quota { rate, .. } => Self { points_per_s: Some(rate.per_second), ..event },
+            EventKind::CertificateReloaded { ends } => Self { ends_us: ends, ..event },
+            EventKind::CertificateRefused { reason }
+            | EventKind::ReadOnly { reason }
+            | EventKind::ControlStalled { reason } => Self { detail: Some(reason), ..event },
+            EventKind::Writable | EventKind::ControlRecovered => event,
+        }
+    }
 }

@@ -1,23 +1,50 @@
 //! Imports: files with history, taken in with progress.
 
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+mod job;
+mod run;
+mod upload;
 
-use crate::rest::api::Api;
-use crate::rest::extract::{Json, Path, Query};
-use crate::rest::problem::Problem;
-use crate::rest::within::Place;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{OnceCell, Semaphore};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
+use self::job::{Begun, Job, Jobs};
+use crate::error::Error;
+use crate::model::{Clock, DeviceName, Name, shorten};
 use crate::rest::access::Route;
-use crate::rest::api::Routes;
+use crate::rest::api::{Api, Routes};
+use crate::rest::extract::{Json, Path, Query};
+use crate::rest::guard::Asking;
+use crate::rest::paging::{Page, Paging};
+use crate::rest::problem::Problem;
+use crate::rest::within::Place;
+use crate::runtime::{ImportRequest, Mapping};
+
+/// Where files are while they are taken in, within the site's folder.
+const FOLDER: &str = "imports";
+/// Characters of the name of a file.
+const NAME_MAX: usize = 200;
 
 /// What the room keeps between requests.
-#[derive(Debug, Default)]
-pub(in crate::rest) struct Shared {}
+#[derive(Debug)]
+pub(in crate::rest) struct Shared {
+    jobs: Jobs,
+    /// One import at a time.
+    turn: Semaphore,
+    /// Whether files of an earlier server were removed.
+    cleared: OnceCell<()>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self { jobs: Jobs::default(), turn: Semaphore::new(1), cleared: OnceCell::new() }
+    }
+}
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {
     routes
@@ -32,9 +59,11 @@ pub(in crate::rest) fn routes(routes: Routes) -> Routes {
 #[into_params(parameter_in = Path)]
 struct ImportPath {
     /// The operator, such as `local`.
-    operator: String,
+    #[param(value_type = String)]
+    operator: Name,
     /// The site, such as `home1`.
-    site: String,
+    #[param(value_type = String)]
+    site: Name,
     /// The import.
     import: String,
 }
@@ -116,70 +145,212 @@ struct Import {
     dry_run: bool,
 }
 
-/// Imports of a site, the newest first. Those that ended are kept for a while, at most a hundred.
-#[derive(Debug, Serialize, ToSchema)]
-struct ImportPage {
-    /// The imports.
-    items: Vec<Import>,
-    /// Where to go on; null at the end.
-    #[schema(required)]
-    next: Option<String>,
+/// Which page of the list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+struct PageQuery {
+    /// How many at most, 1 to 1000; 100 without it.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// Where to go on, as `next` of the page before says.
+    cursor: Option<String>,
 }
 
 /// The imports of a site.
 #[utoipa::path(
-    get, path = "/api/v1/operators/{operator}/sites/{site}/imports", operation_id = "imports", tag = "imports", params(Place),
+    get, path = "/api/v1/operators/{operator}/sites/{site}/imports", operation_id = "imports", tag = "imports",
+    params(Place, PageQuery),
     responses(
-        (status = 200, body = ImportPage),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = 200, body = Page<Import>),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-async fn imports(State(_api): State<Api>, Path(_place): Path<Place>) -> Result<Json<ImportPage>, Problem> {
-    Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "UNSUPPORTED", "not there yet"))
+async fn imports(
+    State(api): State<Api>,
+    Path(place): Path<Place>,
+    Query(asked): Query<PageQuery>,
+) -> Result<Json<Page<Import>>, Problem> {
+    let paging: Paging<u64> = Paging::new(asked.limit, asked.cursor.as_deref())?;
+    let all = api.inner.imports.jobs.of(&place);
+    let older = all.into_iter().filter(|job| paging.after.is_none_or(|after| job.number < after));
+    let shown: Vec<Arc<Job>> = older.take(paging.limit + 1).collect();
+    let page = paging.page(shown, |job| job.number);
+    Ok(Json(Page { items: page.items.iter().map(|job| job.shown()).collect(), next: page.next }))
 }
 
 /// Takes a file in: the body is the file, of any format that `memcore import` reads. It answers when the file is received.
 #[utoipa::path(
-    post, path = "/api/v1/operators/{operator}/sites/{site}/imports", operation_id = "begin_import", tag = "imports", params(Place, ImportQuery),
+    post, path = "/api/v1/operators/{operator}/sites/{site}/imports", operation_id = "begin_import", tag = "imports",
+    params(Place, ImportQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
         (status = 202, body = Import),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn begin_import(
-    State(_api): State<Api>,
-    Path(_place): Path<Place>,
-    Query(_asked): Query<ImportQuery>,
-    _body: Body,
+    State(api): State<Api>,
+    Path(place): Path<Place>,
+    Query(asked): Query<ImportQuery>,
+    Asking(caller): Asking,
+    request: Request,
 ) -> Result<(StatusCode, Json<Import>), Problem> {
-    Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "UNSUPPORTED", "not there yet"))
+    let mut wanted = asked.request(&place)?;
+    let total = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let most = api.inner.config.http.import_bytes;
+    if total.is_some_and(|total: u64| total > most) {
+        return Err(upload::too_large(most));
+    }
+    let (name, dry_run) = (shown_name(asked.name.as_deref()), wanted.dry_run);
+    let begun = Begun { place, name, total, dry_run, by: caller.author(), at: api.server().clock().now() };
+    let job = api.inner.imports.jobs.begin(begun)?;
+    let folder = api.inner.config.path.join(FOLDER);
+    // One that has gone while its file is received is cancelled: what was received goes with it.
+    let mut receiving = Receiving { job: job.clone(), clock: api.server().clock(), done: false };
+    let file = upload::receive(&api.inner.imports.cleared, &folder, &job, request.into_body(), most).await;
+    let file = file.inspect_err(|problem| job.fail(problem.detail.clone(), api.server().clock().now()))?;
+    receiving.done = true;
+    wanted.file = file.path().to_owned();
+    let shown = job.queue();
+    tokio::spawn(run::run(api.clone(), job, wanted, file));
+    Ok((StatusCode::ACCEPTED, Json(shown)))
 }
 
 /// An import, and how far it is.
 #[utoipa::path(
-    get, path = "/api/v1/operators/{operator}/sites/{site}/imports/{import}", operation_id = "import", tag = "imports", params(ImportPath),
+    get, path = "/api/v1/operators/{operator}/sites/{site}/imports/{import}", operation_id = "import", tag = "imports",
+    params(ImportPath),
     responses(
         (status = 200, body = Import),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-async fn import(State(_api): State<Api>, Path(_of): Path<ImportPath>) -> Result<Json<Import>, Problem> {
-    Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "UNSUPPORTED", "not there yet"))
+async fn import(State(api): State<Api>, Path(of): Path<ImportPath>) -> Result<Json<Import>, Problem> {
+    Ok(Json(of.find(&api)?.shown()))
 }
 
-/// Ends an import. What it has written stays.
+/// Ends an import. What it has written stays. One that has ended is no longer listed afterwards.
 #[utoipa::path(
-    delete, path = "/api/v1/operators/{operator}/sites/{site}/imports/{import}", operation_id = "cancel_import", tag = "imports", params(ImportPath),
+    delete, path = "/api/v1/operators/{operator}/sites/{site}/imports/{import}", operation_id = "cancel_import",
+    tag = "imports", params(ImportPath),
     responses(
         (status = 200, body = Import),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-async fn cancel_import(State(_api): State<Api>, Path(_of): Path<ImportPath>) -> Result<Json<Import>, Problem> {
-    Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "UNSUPPORTED", "not there yet"))
+async fn cancel_import(State(api): State<Api>, Path(of): Path<ImportPath>) -> Result<Json<Import>, Problem> {
+    let job = of.find(&api)?;
+    if !job.cancel(api.server().clock().now()) {
+        api.inner.imports.jobs.forget(&job);
+    }
+    Ok(Json(job.shown()))
+}
+
+impl ImportPath {
+    fn find(&self, api: &Api) -> Result<Arc<Job>, Problem> {
+        let place = Place { operator: self.operator.clone(), site: self.site.clone() };
+        let found = api.inner.imports.jobs.of(&place).into_iter().find(|job| job.id() == self.import);
+        found.ok_or_else(|| Problem::not_found(format!("import {:?} is not known", shorten(&self.import))))
+    }
+}
+
+impl ImportQuery {
+    fn request(&self, place: &Place) -> Result<ImportRequest, Problem> {
+        let named = |field: &'static str| move |e: Error| Problem::from(e).at(field);
+        let mut request = ImportRequest::new("");
+        (request.dry_run, request.strict) = (self.dry_run.unwrap_or(false), self.strict.unwrap_or(false));
+        // The first refused rows are in the report; no file is left beside.
+        request.refused = None;
+        request.within = Some((place.operator.clone(), place.site.clone()));
+        if let Some(device) = &self.device {
+            request.frame.device = Some(device_of(place, device)?);
+        }
+        request.frame.unit = self.unit.as_deref().map(str::parse).transpose().map_err(named("unit"))?;
+        if let Some(zone) = &self.zone {
+            crate::energy::zone_of(zone).map_err(named("zone"))?;
+            request.zone = Some(zone.clone());
+        }
+        if let Some(mapping) = self.mapping.as_deref() {
+            let json = mapping.trim_start().starts_with('{');
+            let read = if json { Mapping::from_json(mapping) } else { Mapping::from_toml(mapping) };
+            request.mapping = read.map_err(named("mapping"))?;
+        }
+        Ok(request)
+    }
+}
+
+/// A device of the site: `pv`, `home1.pv`, or with its operator.
+fn device_of(place: &Place, text: &str) -> Result<DeviceName, Problem> {
+    let full = match (text.contains('/'), text.contains('.')) {
+        (true, _) => text.to_owned(),
+        (false, true) => format!("{}/{text}", place.operator),
+        (false, false) => format!("{}/{}.{text}", place.operator, place.site),
+    };
+    let device: DeviceName = full.parse().map_err(|e: Error| Problem::from(e).at("device"))?;
+    if place.has(&device) {
+        return Ok(device);
+    }
+    let (operator, site) = (&place.operator, &place.site);
+    Err(Problem::invalid("device", format!("device is {device}, expected one of {operator}/{site}")))
+}
+
+/// A name for people: no path, nothing that is not to be seen, and not too long.
+fn shown_name(name: Option<&str>) -> String {
+    let base = name.unwrap_or_default().rsplit(['/', '\\']).next().unwrap_or_default();
+    let seen: String = base.chars().filter(|c| !c.is_control()).take(NAME_MAX).collect();
+    if seen.trim().is_empty() { "file".to_owned() } else { seen }
+}
+
+/// While a file is received. Dropped before it is done, the client has gone.
+struct Receiving {
+    job: Arc<Job>,
+    clock: Arc<dyn Clock>,
+    done: bool,
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        if !self.done {
+            self.job.cancel(self.clock.now());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Name;
+
+    #[test]
+    fn names_of_files_are_for_reading_alone() {
+        for (name, shown) in [
+            (Some("power.csv"), "power.csv"),
+            (Some("../../etc/passwd"), "passwd"),
+            (Some("C:\\x\\power.csv"), "power.csv"),
+            (Some("a\nb\u{1b}[31m"), "ab[31m"),
+            (Some("<script>alert(1)<script>"), "<script>alert(1)<script>"),
+            (Some("a/"), "file"),
+            (None, "file"),
+        ] {
+            assert_eq!(shown_name(name), shown);
+        }
+        assert_eq!(shown_name(Some(&"x".repeat(1000))).len(), NAME_MAX);
+    }
+
+    #[test]
+    fn a_device_is_one_of_the_site() {
+        let name = |text| Name::new(text).unwrap();
+        let place = Place { operator: name("acme"), site: name("home1") };
+        for text in ["pv", "home1.pv", "acme/home1.pv"] {
+            assert_eq!(device_of(&place, text).unwrap().to_string(), "acme/home1.pv");
+        }
+        for text in ["home2.pv", "local/home1.pv", "a b", ""] {
+            assert_eq!(device_of(&place, text).unwrap_err().field.as_deref(), Some("device"), "{text}");
+        }
+    }
 }

@@ -1,23 +1,54 @@
 //! Live data: server-sent events and WebSockets, resumed where they broke off.
 
+mod entry;
+mod filter;
+mod follower;
+mod hub;
+mod socket;
+mod sources;
+mod sse;
+
+use std::sync::{Arc, OnceLock};
+
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-
-use crate::rest::api::Api;
-use crate::rest::extract::{Path, Query};
-use crate::rest::problem::Problem;
 use utoipa_axum::routes;
 
+use self::filter::Filter;
+use self::follower::Follower;
+use self::hub::Hub;
+use self::sources::Sources;
+use crate::accounts::Via;
 use crate::model::Name;
 use crate::rest::access::Route;
-use crate::rest::api::Routes;
+use crate::rest::api::{Api, Routes};
+use crate::rest::extract::{Path, Query};
+use crate::rest::guard::Asking;
+use crate::rest::problem::Problem;
 
-/// What the room keeps between requests.
+/// What the room keeps between requests: the hub, from the first listener on.
 #[derive(Debug, Default)]
-pub(in crate::rest) struct Shared {}
+pub(in crate::rest) struct Shared {
+    hub: OnceLock<Arc<Hub>>,
+}
+
+impl Shared {
+    /// The hub. The first who asks begins to follow the server.
+    async fn hub(&self, api: &Api) -> Result<Arc<Hub>, Problem> {
+        let hub = self.hub.get_or_init(|| Arc::new(Hub::new(api.server().clock().now()))).clone();
+        if hub.begin() {
+            let sources = Sources::open(api.server()).await.inspect_err(|_| hub.end("shutdown"))?;
+            tokio::spawn(sources.run(hub.clone()));
+        }
+        Ok(hub)
+    }
+}
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {
     routes.at(Route::Live, routes!(live)).at(Route::LiveSocket, routes!(live_socket))
@@ -39,8 +70,8 @@ struct OperatorPath {
 struct LiveQuery {
     /// Which topics, by commas: readings events commands control alarms. All without it.
     topics: Option<String>,
-    /// Of readings and commands: which series, such as `home1.*.power`; several by commas. All without it.
-    series: Option<String>,
+    /// Of readings and commands: which series, such as `home1.*.power`; it may be repeated. All without it.
+    series: Vec<String>,
     /// Only of this site.
     site: Option<String>,
     /// Go on behind this cursor; `Last-Event-ID` goes before it.
@@ -49,6 +80,7 @@ struct LiveQuery {
 
 /// What `readings` hold: those that arrived together, side by side.
 #[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "it is written by hand, and described by this")]
 struct LiveReadings {
     /// Which series each is of.
     series: Vec<String>,
@@ -80,6 +112,7 @@ struct LiveSubscription {
 
 /// A message of the WebSocket.
 #[derive(Debug, Serialize, ToSchema)]
+#[allow(dead_code, reason = "it is written by hand, and described by this")]
 struct LiveMessage {
     /// `hello`, `beat`, `reset`, `lost`, `end`, or a topic.
     topic: String,
@@ -97,16 +130,21 @@ struct LiveMessage {
     params(OperatorPath, LiveQuery, ("last-event-id" = Option<String>, Header, description = "Go on behind this cursor.")),
     responses(
         (status = 200, body = LiveReadings, content_type = "text/event-stream"),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn live(
-    State(_api): State<Api>,
-    Path(_at): Path<OperatorPath>,
-    Query(_asked): Query<LiveQuery>,
+    State(api): State<Api>,
+    Path(at): Path<OperatorPath>,
+    Query(asked): Query<LiveQuery>,
+    Asking(caller): Asking,
+    request: Parts,
 ) -> Result<Response, Problem> {
-    Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "UNSUPPORTED", "not there yet"))
+    let filter = asked.filter(at.operator)?;
+    let hub = api.inner.live.hub(&api).await?;
+    let resume = last_event_id(&request.headers).or(asked.resume);
+    Ok(sse::answer(Follower::new(api, hub, filter, resume, (request, caller))?))
 }
 
 /// Live data over a WebSocket: messages as `LiveMessage`, and `LiveRequest` from the client at any time.
@@ -115,14 +153,38 @@ async fn live(
     params(OperatorPath, LiveQuery),
     responses(
         (status = 101, description = "The connection is a WebSocket now.", body = LiveMessage),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
-        (status = 5XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 async fn live_socket(
-    State(_api): State<Api>,
-    Path(_at): Path<OperatorPath>,
-    Query(_asked): Query<LiveQuery>,
+    State(api): State<Api>,
+    Path(at): Path<OperatorPath>,
+    Query(asked): Query<LiveQuery>,
+    Asking(caller): Asking,
+    request: Parts,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "UNSUPPORTED", "not there yet"))
+    let filter = asked.filter(at.operator)?;
+    let upgrade = upgrade.map_err(|e| Problem::new(StatusCode::UPGRADE_REQUIRED, "INVALID", e.body_text()))?;
+    let vouched = matches!(caller.via, Via::Host) && request.headers.contains_key(header::ORIGIN);
+    if vouched || matches!(caller.via, Via::Session { .. }) {
+        socket::check_origin(&request.headers)?;
+    }
+    let hub = api.inner.live.hub(&api).await?;
+    let follower = Follower::new(api, hub, filter, asked.resume, (request, caller))?;
+    let upgrade = upgrade.max_message_size(socket::MESSAGE_BYTES).max_frame_size(socket::MESSAGE_BYTES);
+    Ok(upgrade.on_upgrade(|socket| socket::serve(socket, follower)))
+}
+
+impl LiveQuery {
+    fn filter(&self, operator: Name) -> Result<Filter, Problem> {
+        let topics: Vec<String> = self.topics.iter().flat_map(|topics| topics.split(',')).map(str::to_owned).collect();
+        Filter::new(operator, self.site.as_deref(), &topics, &self.series)
+    }
+}
+
+/// What a browser sends of its own accord when it comes back.
+fn last_event_id(headers: &HeaderMap) -> Option<String> {
+    headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned)
 }

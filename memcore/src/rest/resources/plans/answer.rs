@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::model::{Name, Span, Timestamp};
+use crate::rest::within::Place;
 
 /// A site that is to be planned.
 #[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
@@ -181,6 +182,12 @@ pub(super) struct AtPlan {
     pub(super) site: Name,
     /// The plan's id.
     pub(super) plan: Name,
+}
+
+impl AtPlan {
+    pub(super) fn place(&self) -> Place {
+        Place { operator: self.operator.clone(), site: self.site.clone() }
+    }
 }
 
 /// Which plans are compared.

@@ -60,7 +60,7 @@ pub(super) struct AuditLines {
     get, path = "/api/v1/audit", operation_id = "audit_trail", tag = "server", params(AuditLines),
     responses(
         (status = 200, body = Page<AuditLine>),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn audit_trail(

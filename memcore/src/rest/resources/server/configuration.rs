@@ -27,7 +27,7 @@ pub(super) struct Configuration {
     get, path = "/api/v1/configuration", operation_id = "configuration", tag = "server",
     responses(
         (status = 200, body = Configuration),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn configuration(State(api): State<Api>) -> Result<Json<Configuration>, Problem> {

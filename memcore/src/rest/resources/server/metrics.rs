@@ -15,7 +15,7 @@ use crate::runtime::memory_in_use;
     get, path = "/api/v1/metrics", operation_id = "metrics", tag = "server",
     responses(
         (status = 200, body = String, content_type = "text/plain"),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {

@@ -5,6 +5,9 @@ mod configuration;
 mod metrics;
 mod status;
 
+use std::sync::OnceLock;
+
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
@@ -69,5 +72,8 @@ async fn health(State(api): State<Api>) -> (StatusCode, Json<Health>) {
     responses((status = 200, body = Object)),
 )]
 async fn description() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], document::openapi())
+    // Written once: it is long, and stays what it is.
+    static WRITTEN: OnceLock<Bytes> = OnceLock::new();
+    let text = WRITTEN.get_or_init(|| document::openapi().into()).clone();
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text)
 }

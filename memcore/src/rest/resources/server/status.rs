@@ -85,7 +85,7 @@ struct Http {
     get, path = "/api/v1/status", operation_id = "server_status", tag = "server",
     responses(
         (status = 200, body = ServerStatus),
-        (status = 4XX, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn server_status(State(api): State<Api>) -> Result<Json<ServerStatus>, Problem> {

@@ -25,6 +25,8 @@ pub(super) struct PlanMaker {
     in_turn: Option<InTurn>,
     /// The last plan: when its first step starts, and the net power of every part of the optimizer's site.
     last: Option<(Timestamp, Powers)>,
+    /// What the last plan took energy to cost and to bring, in each of its steps.
+    pub(super) expected_prices: Option<(Vec<f64>, Vec<f64>)>,
 }
 
 /// The net power of each part of a site in every step, in W.
@@ -40,7 +42,7 @@ impl PlanMaker {
         skies: Vec<(Name, ClearSky)>,
     ) -> Result<Self> {
         let outlook = Outlook::new(model.clone(), grid.clone(), skies)?;
-        Ok(Self { model, grid, history, outlook, in_turn: None, last: None })
+        Ok(Self { model, grid, history, outlook, in_turn: None, last: None, expected_prices: None })
     }
 
     /// Takes a forecast of somebody else.
@@ -64,6 +66,8 @@ impl PlanMaker {
         let previous = self.previous(request);
         let Self { history, outlook, .. } = self;
         let (expected, mut said) = outlook.expect(history.as_mut(), request, previous)?;
+        let are_known = !expected.buy_per_kwh.is_empty();
+        self.expected_prices = are_known.then(|| (expected.buy_per_kwh.clone(), expected.sell_per_kwh.clone()));
         let Derived { site, notices, .. } = self.model.derive(situation, &expected, request.now)?;
         said.extend(notices);
         let previous = of_site(&site, &expected);

@@ -54,6 +54,19 @@ pub struct SitePlanner {
     replanner: Replanner,
     workshop: Workshop,
     prices_looked_at: Option<Duration>,
+    made: Option<Made>,
+}
+
+/// How a plan that holds came about.
+#[derive(Debug, Clone)]
+pub(crate) struct Made {
+    pub(crate) plan: Arc<PlannedPowers>,
+    /// Why it was made, for people.
+    pub(crate) reason: String,
+    /// What was assumed for it.
+    pub(crate) notices: Vec<String>,
+    /// What a kWh bought costs and one sold brings, in each step.
+    pub(crate) prices: Option<(Vec<f64>, Vec<f64>)>,
 }
 
 impl std::fmt::Debug for SitePlanner {
@@ -96,7 +109,7 @@ impl SitePlanner {
         let Some(replanner) = Replanner::new(model)? else { return Ok(None) };
         let maker = PlanMaker::new(model.clone(), replanner.grid().clone(), history, options.skies)?;
         let workshop = workshop(maker, options.written)?;
-        Ok(Some(Self { model: model.clone(), replanner, workshop, prices_looked_at: None }))
+        Ok(Some(Self { model: model.clone(), replanner, workshop, prices_looked_at: None, made: None }))
     }
 
     /// The plan that holds.
@@ -166,8 +179,11 @@ impl SitePlanner {
         let mut news = Vec::new();
         while let Some(told) = self.workshop.told() {
             match told {
-                Told::Answer(answer) => {
-                    news.extend(self.replanner.answer(&self.model, controller.situation(), answer, now));
+                Told::Answer(answer, prices) => {
+                    let told: Vec<_> =
+                        self.replanner.answer(&self.model, controller.situation(), answer, now).into_iter().collect();
+                    self.note_made(&told, prices);
+                    news.extend(told);
                 }
                 Told::Prices { have_changed, now: (buy, sell) } => {
                     controller.set_prices(buy, sell);
@@ -179,6 +195,19 @@ impl SitePlanner {
             }
         }
         news
+    }
+
+    fn note_made(&mut self, told: &[PlanNews], mut prices: Option<(Vec<f64>, Vec<f64>)>) {
+        for news in told {
+            let PlanNews::Planned { plan, reasons, notices } = news else { continue };
+            let reason = reasons.iter().map(Reason::to_string).collect::<Vec<_>>().join(", ");
+            self.made = Some(Made { plan: plan.clone(), reason, notices: notices.clone(), prices: prices.take() });
+        }
+    }
+
+    /// How the plan that was made last came about.
+    pub(crate) fn made(&self) -> Option<&Made> {
+        self.made.as_ref()
     }
 
     fn hand_over(&self, controller: &mut Controller, now: Moment) {

@@ -22,8 +22,12 @@ const TOLD_MAX: usize = 64;
 /// What comes out.
 #[derive(Debug)]
 pub(super) enum Told {
-    Answer(PlanAnswer),
-    Prices { have_changed: bool, now: PricesNow },
+    /// With what a kWh bought costs and one sold brings in each step, where there is a plan.
+    Answer(PlanAnswer, Option<(Vec<f64>, Vec<f64>)>),
+    Prices {
+        have_changed: bool,
+        now: PricesNow,
+    },
     Failed(Error),
 }
 
@@ -57,7 +61,7 @@ impl Bench {
                 {
                     tracing::warn!(%error, "a plan is not written down");
                 }
-                Some(Told::Answer(answer))
+                Some(Told::Answer(answer, self.maker.expected_prices.take()))
             }
             Work::Prices(now) => Some(match self.maker.look_at_prices(now) {
                 Ok((have_changed, now)) => Told::Prices { have_changed, now },
@@ -106,7 +110,7 @@ impl Workshop {
             && let Self::Thread { failed, .. } = self
         {
             let plan = Err(PlanFailure::Failed("the planner still works at what was asked before".to_owned()));
-            failed.push_back(Told::Answer(PlanAnswer { number, plan }));
+            failed.push_back(Told::Answer(PlanAnswer { number, plan }, None));
         }
     }
 

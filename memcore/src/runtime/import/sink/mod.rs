@@ -14,7 +14,7 @@ use super::mapping::ColumnMapping;
 use super::understood::{Understood, UnderstoodColumn};
 use super::{ImportReport, ImportRequest, ImportedSeries, Source, unit_hints};
 use crate::error::{Error, Result};
-use crate::model::{Channel, DeviceName, LabelPosition, SeriesName, SetAside, SignConvention, Span, Timestamp, Unit};
+use crate::model::{Channel, DeviceName, LabelPosition, Name, SeriesName, SetAside, SignConvention, Span, Timestamp, Unit};
 use crate::runtime::bulk::Bulk;
 use crate::runtime::embedded::Memcore;
 use crate::runtime::frame::{Cells, Rows};
@@ -39,6 +39,8 @@ pub(super) struct Sink {
     /// Those of them that no column names, in the order of the file.
     untold: Vec<SeriesName>,
     said: Said,
+    /// Whose series may be written, where that is limited.
+    within: Option<(Name, Name)>,
     /// The latest time of series of qualities that were there before the import, and that the file has not named.
     qualities_until: BTreeMap<SeriesName, Option<Timestamp>>,
     report: ImportReport,
@@ -73,6 +75,7 @@ impl Sink {
             unknown: HashSet::new(),
             untold: Vec::new(),
             said: Said::default(),
+            within: request.within.clone(),
             qualities_until: BTreeMap::new(),
             report: ImportReport::default(),
         };
@@ -221,11 +224,21 @@ impl Sink {
         Before::read(&self.memcore, series, shift, times)
     }
 
+    /// Who may write to one site writes to no other by naming it in a file.
+    fn check_place(&self, series: &SeriesName) -> Result<()> {
+        let Some((operator, site)) = &self.within else { return Ok(()) };
+        if series.device.operator == *operator && series.device.site == *site {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("series {series} is in the file, expected series of {operator}/{site} alone")))
+    }
+
     /// Registers a series at its first row.
     fn meet(&mut self, series: SeriesName, unit: Option<Unit>, description: Option<Channel>) -> Result<()> {
         if self.series.contains_key(&series) {
             return Ok(());
         }
+        self.check_place(&series)?;
         let whole = self.channels.get(&series).cloned();
         let registered = self.memcore.store().channel(&series);
         let (mut channel, new) = match (registered, whole.or(description)) {

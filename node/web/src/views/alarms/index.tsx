@@ -1,6 +1,11 @@
-import { Page } from '../../design';
-import type { SiteViewProps } from '../props';
+// Alarms at an operator, those of the site first.
 
-export default function Alarms({ operator, site }: SiteViewProps) {
-  return <Page title="Alarms" about={`${operator} / ${site}`}>{null}</Page>;
+import type { SiteViewProps } from '../props';
+import { Alarms } from './Alarms';
+import type { AlarmTab } from './tabs';
+
+const TABS: readonly AlarmTab[] = ['open', 'history', 'rules', 'notifiers'];
+
+export default function View({ operator, site, query }: SiteViewProps) {
+  return <Alarms place={{ operator, site }} tab={TABS.find((tab) => tab === query.get('tab')) ?? 'open'} />;
 }

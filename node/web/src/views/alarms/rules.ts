@@ -54,7 +54,7 @@ export function formOf(rule: RuleDraft, zone: string, site: string): RuleForm {
     case 'store_read_only': case 'control_stalled': break;
   }
   const quiet = rule.quiet;
-  if (quiet) Object.assign(form, { quiet: true, quietFrom: quiet.from, quietTo: quiet.to, zone: quiet.zone ?? zone, letsThrough: quiet.lets_through ?? '' });
+  if (quiet) Object.assign(form, { quiet: true, quietFrom: quiet.from, quietTo: quiet.to, zone: quiet.zone, letsThrough: quiet.lets_through ?? '' });
   return form;
 }
 

@@ -2,20 +2,21 @@
 
 import { call, once } from '../call';
 import { operatorPath } from '../place';
-import type { Alarm, AlarmRule, Notifier, RuleDraft } from '../shapes';
+import type { Alarm, AlarmRule, AnsweredRule, Notifier, RuleDraft } from '../shapes';
 import { all, page } from './pages';
 
 interface At { operator: string }
 
-export const alarms = (at: At, query: { state?: string; severity?: string; site?: string; cursor?: string; limit?: number }, signal?: AbortSignal) =>
+export const alarms = (at: At, query: { state?: string; severity?: string; site?: string | undefined; cursor?: string; limit?: number }, signal?: AbortSignal) =>
   page<Alarm>(`${operatorPath(at)}/alarms`, query, signal);
 export const acknowledge = (at: At, id: string, note: string) =>
   call<Alarm>('post', `${operatorPath(at)}/alarms/${encodeURIComponent(id)}/acknowledgement`, { body: note === '' ? {} : { note } });
 
 const rulePath = (at: At, id?: string) => `${operatorPath(at)}/alarm-rules${id === undefined ? '' : `/${encodeURIComponent(id)}`}`;
-export const rules = (at: At, signal?: AbortSignal) => all<AlarmRule>(rulePath(at), {}, signal);
-export const createRule = (at: At, rule: RuleDraft) => call<AlarmRule>('post', rulePath(at), { body: rule, headers: once() });
-export const changeRule = (at: At, id: string, rule: RuleDraft) => call<AlarmRule>('put', rulePath(at, id), { body: rule });
+export const rules = async (at: At, signal?: AbortSignal): Promise<AlarmRule[]> =>
+  (await all<AnsweredRule>(rulePath(at), {}, signal)).map((rule) => ({ enabled: true, notify: [], ...rule }));
+export const createRule = (at: At, rule: RuleDraft) => call<AnsweredRule>('post', rulePath(at), { body: rule, headers: once() });
+export const changeRule = (at: At, id: string, rule: RuleDraft) => call<AnsweredRule>('put', rulePath(at, id), { body: rule });
 export const removeRule = (at: At, id: string) => call<undefined>('delete', rulePath(at, id));
 
 /** What a notifier's form sends; a secret only where it is to change. */

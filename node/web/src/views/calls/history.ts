@@ -27,7 +27,7 @@ export function upload(place: Place, file: File, options: ImportOptions, csrf: s
   return new Promise((done, failed) => {
     const request = new XMLHttpRequest();
     const said = Object.entries({ ...options, name: file.name.slice(0, 200), dry_run: options.dry_run ? 'true' : '' }).filter(([, value]) => value !== '');
-    request.open('POST', `${BASE}/api/v1${path(place)}?${new URLSearchParams(said as [string, string][]).toString()}`);
+    request.open('POST', `${BASE}/api/v1${path(place)}?${new URLSearchParams(said).toString()}`);
     if (csrf !== null) request.setRequestHeader('X-CSRF-Token', csrf);
     request.setRequestHeader('Content-Type', 'application/octet-stream');
     request.upload.addEventListener('progress', (event) => { progress(event.total > 0 ? event.loaded / event.total : 0); });

@@ -32,5 +32,5 @@ export const changePassword = (current: string, next: string) => call<undefined>
 export const audit = (query: { from?: string; to?: string; kind?: string; by?: string; cursor?: string; limit?: number }, signal?: AbortSignal) =>
   page<AuditEntry>('/audit', query, signal);
 export const status = (signal?: AbortSignal) => call<Record<string, unknown>>('get', '/status', { signal });
-export const configuration = (signal?: AbortSignal) => call<Record<string, unknown>>('get', '/configuration', { signal });
+export const configuration = (signal?: AbortSignal) => call<{ sections: Record<string, unknown> }>('get', '/configuration', { signal });
 export const operators = (signal?: AbortSignal) => all<{ operator: string; role: Role }>('/operators', {}, signal);

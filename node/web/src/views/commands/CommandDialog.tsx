@@ -11,8 +11,8 @@ import { command as fetchCommand, sendCommand } from '../calls/steering';
 import { may, type Place } from '../place';
 import type { Command } from '../shapes';
 import { said } from '../units';
-import { type CommandLinks, STATE_TONES } from './Commands';
 import { clock, spanWords } from './span';
+import { type CommandLinks, STATE_TONES } from './state';
 import { type CommandRequest, commandSentence, differs, endRequest, isHolding, lifeSteps, renewRequest, stateWords } from './words';
 
 interface Props { place: Place; id: string; links: CommandLinks; onClose: () => void; onOpen: (id: string) => void }
@@ -44,25 +44,31 @@ function useLife(place: Place, id: string): { command: Command | undefined; prob
     const stop = new AbortController();
     const follow = async () => {
       let seen: Command | undefined;
-      while (!stop.signal.aborted) {
+      for (;;) {
         try {
           const wait = seen && !seen.ended ? { wait: '20s', seen: seen.state } : undefined;
           seen = await fetchCommand(place, id, wait, stop.signal);
           setCommand(seen);
           setProblem(null);
         } catch (error) {
-          if (stop.signal.aborted || isAbort(error)) return;
+          if (gone(stop.signal) || isAbort(error)) return;
           const found = asProblem(error);
           setProblem(found);
           if (found.status >= 400 && found.status < 500 && found.status !== 429) return;
         }
         await pause(!seen || seen.ended ? 3_000 : 250);
+        if (gone(stop.signal)) return;
       }
     };
     void follow();
     return () => { stop.abort(); };
   }, [place.operator, place.site, id]);
   return { command, problem };
+}
+
+/** Looked at anew after each wait: it may have been given up meanwhile. */
+function gone(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 function pause(ms: number): Promise<void> {

@@ -14,7 +14,7 @@ import type { Place } from '../place';
 import type { Channel, Command, ControlStatus } from '../shapes';
 import { handyUnit, said, typedUnits } from '../units';
 import { spanWords } from './span';
-import { allowedWords, checkDraft, type CommandDraft, type CommandRequest, newDraft, sentence, withDirection } from './words';
+import { allowedWords, checkDraft, type CommandDraft, type CommandRequest, labelOf, newDraft, sentence, withDirection } from './words';
 
 interface Props { place: Place; series?: string | undefined; links: { control: string }; onClose: () => void; onSent: (command: Command) => void }
 
@@ -54,7 +54,7 @@ function Compose({ place, channels, first, control, links, onClose, onSent }: Om
       <><Button onClick={onClose}>Cancel</Button><Button kind="primary" type="submit" form="command" disabled={!checked.request}>Go on …</Button></>
     }>
       <form id="command" class="stack" onSubmit={(event) => { event.preventDefault(); setConfirming(checked.request); }}>
-        <Select label="Channel" options={channels.map((each) => ({ value: each.series, text: each.label ? `${each.series} - ${each.label}` : each.series }))} value={channel.series} onValue={setSeries} />
+        <Select label="Channel" options={channels.map((each) => ({ value: each.series, text: labelOf(each) ? `${each.series} - ${labelOf(each)}` : each.series }))} value={channel.series} onValue={setSeries} />
         <p class="muted">It reads <Value value={channel.latest?.value} unit={channel.unit} stale={channel.stale} />{channel.stale ? ', which is stale' : ''}. {limits(channel)}</p>
         <Inputs channel={channel} draft={draft} set={set} wrong={(field) => unlessEmpty(checked.problems[field], draft[field]) ?? wrongOf(problem, field)} />
         {checked.request && <p class="preview"><strong>{sentence(checked.request, channel)}</strong></p>}
@@ -99,7 +99,7 @@ function Inputs({ channel, draft, set, wrong }: { channel: Channel; draft: Comma
         <div class="field"><span class="label">Switch it</span><Segments label="Switch it" options={onOff} value={draft.value === '0' ? '0' : '1'} onChange={(value) => { set({ value }); }} /></div>
       ) : (
         <div class="amount">
-          <Field label={`Value, in ${draft.unit}`} value={draft.value} onValue={(value) => { set({ value }); }} wrong={wrong('value')} inputMode="text" autocomplete="off" autofocus hint={hint(channel)} />
+          <Field label={`Value, in ${draft.unit}`} value={draft.value} onValue={(value) => { set({ value }); }} wrong={wrong('value')} autocomplete="off" hint={hint(channel)} />
           {other.length > 0 && <Select label="Unit" options={units.map((each) => ({ value: each.unit, text: each.unit }))} value={draft.unit} onValue={(unit) => { set({ unit }); }} />}
         </div>
       )}
@@ -140,7 +140,7 @@ function Sure({ place, channel, request, steered, links, onBack, onSent }: { pla
     <Dialog title={`Command ${channel.series}?`} onClose={() => { onBack(fault); }} foot={
       <><Button onClick={() => { onBack(fault); }}>Back</Button><Button kind="primary" busy={action.busy} onClick={action.run}>Send to {channel.device}</Button></>
     }>
-      <p class="happens">{channel.label ?? channel.device}: {sentence(request, channel)}</p>
+      <p class="happens">{labelOf(channel) || channel.device}: {sentence(request, channel)}</p>
       {channel.latest && <p class="muted">It reads {said(channel.latest.value, channel.unit, channel.quantity)} now{channel.stale ? ', which is stale' : ''}.</p>}
       {request.lease === undefined && <Note tone="warning" title="It has no end">Nothing takes it back when you are away. Give it a lease unless that is meant.</Note>}
       {steered && !request.safety && <Note tone="info" title="Control steers this device">The command is a wish with priority 75: it overrides what is after money or comfort, and never what is safe. <a href={links.control}>How control stands</a></Note>}

@@ -4,25 +4,19 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
 import { useAsked } from '../../api/use';
-import { Badge, Button, type Column, Empty, Page, Search, Segments, Table, Time, type Tone } from '../../design';
+import { Badge, Button, type Column, Empty, Page, Search, Segments, Table, Time } from '../../design';
 import { now } from '../../state/now';
 import { commands as newest } from '../calls/steering';
-import { Shown } from '../kit';
+import { Shown, useFollow } from '../kit';
 import { may, type Place } from '../place';
-import type { Command, CommandState } from '../shapes';
+import type { Command } from '../shapes';
 import { CommandDialog } from './CommandDialog';
 import { CommandForm } from './CommandForm';
-import { clock } from './span';
+import { type CommandLinks, LeaseLeft, STATE_TONES } from './state';
 import { commandSentence, isHolding } from './words';
-
-export const STATE_TONES: Record<CommandState, Tone | undefined> = {
-  queued: 'info', sent: 'info', accepted: 'info', done: 'good', refused: 'critical', expired: undefined, unknown: 'warning',
-};
 
 type Filter = 'all' | 'holding' | 'going' | 'failed';
 const FILTERS = [{ value: 'all', text: 'all' }, { value: 'holding', text: 'holding now' }, { value: 'going', text: 'under way' }, { value: 'failed', text: 'not done' }] as const;
-
-export interface CommandLinks { why: (series: string, atUs: number) => string; control: string }
 
 export function Commands({ place, links, series }: { place: Place; links: CommandLinks; series?: string | undefined }): JSX.Element {
   const [filter, setFilter] = useState<Filter>('all');
@@ -30,7 +24,8 @@ export function Commands({ place, links, series }: { place: Place; links: Comman
   const [sending, setSending] = useState(series !== undefined);
   const [opened, setOpened] = useState<string>();
   const [limit, setLimit] = useState(200);
-  const commands = useAsked(`${place.operator}/${place.site}/${String(limit)}`, (signal) => newest(place, { limit }, signal), { everyMs: 3_000 });
+  const commands = useAsked(`${place.operator}/${place.site}/${String(limit)}`, (signal) => newest(place, { limit }, signal), { everyMs: 10_000 });
+  useFollow(place, 'commands', commands.again);
   const operator = may(place, 'operator');
   const begin = () => { setSending(true); };
   return (
@@ -42,7 +37,7 @@ export function Commands({ place, links, series }: { place: Place; links: Comman
       <Shown of={commands} what="commands">
         {(page) => (
           <>
-            <Table label="Commands" columns={COLUMNS} rows={page.items.filter((each) => fits(each, filter, search, now.value))} rowKey={(each) => each.id} onOpen={(each) => { setOpened(each.id); }}
+            <Table stack label="Commands" columns={COLUMNS} rows={page.items.filter((each) => fits(each, filter, search, now.value))} rowKey={(each) => each.id} onOpen={(each) => { setOpened(each.id); }}
               empty={page.items.length === 0
                 ? <Empty icon="command" title="No command yet" action={operator && <Button onClick={begin}>Send a command</Button>}>What is sent to devices stands here, with what became of it.</Empty>
                 : <Empty icon="search" title="No command fits" action={<Button onClick={() => { setFilter('all'); setSearch(''); }}>Show all</Button>} />} />
@@ -64,13 +59,6 @@ const COLUMNS: Column<Command>[] = [
   { key: 'left', title: 'Lease', align: 'end', cell: (each) => <LeaseLeft command={each} />, sort: (each) => each.lease_ends_us ?? null },
   { key: 'by', title: 'By', hide: 'phone', cell: (each) => <span class="muted">{each.by}</span>, sort: (each) => each.by },
 ];
-
-/** What is left of a lease, counting down. */
-export function LeaseLeft({ command }: { command: Command }): JSX.Element | null {
-  if (!isHolding(command, now.value)) return null;
-  if (typeof command.lease_ends_us !== 'number') return <span class="muted">no end</span>;
-  return <span class="number">{clock(command.lease_ends_us - now.value)}</span>;
-}
 
 function fits(command: Command, filter: Filter, search: string, nowUs: number): boolean {
   const text = `${command.series} ${command.by}`.toLowerCase();

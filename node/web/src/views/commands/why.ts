@@ -46,11 +46,11 @@ function bounds(low: number | null | undefined, high: number | null | undefined)
 
 /** A reading by what it measures: the log keeps the base unit of it. */
 function measured(what: string, value: number): string {
-  if (/power/.test(what)) return said(value, 'W');
+  if (what.includes('power')) return said(value, 'W');
   if (/soc|charge/.test(what)) return said(value, '1', 'state_of_charge');
-  if (/current/.test(what)) return said(value, 'A');
-  if (/voltage/.test(what)) return said(value, 'V');
-  if (/frequency/.test(what)) return said(value, 'Hz');
-  if (/temperature/.test(what)) return said(value, 'degC');
+  if (what.includes('current')) return said(value, 'A');
+  if (what.includes('voltage')) return said(value, 'V');
+  if (what.includes('frequency')) return said(value, 'Hz');
+  if (what.includes('temperature')) return said(value, 'degC');
   return said(value, '1');
 }

@@ -39,6 +39,11 @@ function factorOf(channel: Channel, unit: string): number {
   return typedUnits(channel.unit, channel.quantity).find((each) => each.unit === unit)?.factor ?? 1;
 }
 
+/** What people call a channel, beside its name; empty for nothing. */
+export function labelOf(channel: Channel): string {
+  return Object.values(channel.labels ?? {}).join(', ');
+}
+
 /** The values that a channel takes, in words; undefined where it does not say. */
 export function allowedWords(channel: Channel): string | undefined {
   if (channel.unit === 'on/off') return 'on or off';

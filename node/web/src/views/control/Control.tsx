@@ -5,19 +5,17 @@ import type { JSX } from 'preact';
 import { useAsked } from '../../api/use';
 import { Badge, Empty, Page, Tabs, Time } from '../../design';
 import { control as fetchControl } from '../calls/steering';
-import { Shown } from '../kit';
+import { Shown, useFollow } from '../kit';
 import type { Place } from '../place';
 import { Plans } from '../plans/Plans';
+import type { ControlLinks, ControlTab } from './links';
 import { PlanView } from './PlanView';
 import { Status } from './Status';
 import { Switch } from './Switch';
 
-export type ControlTab = 'status' | 'plan' | 'plans';
-
-export interface ControlLinks { why: (asset: string) => string; tab: (tab: ControlTab) => string }
-
 export function Control({ place, tab, links }: { place: Place; tab: ControlTab; links: ControlLinks }): JSX.Element {
-  const control = useAsked(`${place.operator}/${place.site}`, (signal) => fetchControl(place, signal), { everyMs: 2_000 });
+  const control = useAsked(`${place.operator}/${place.site}`, (signal) => fetchControl(place, signal), { everyMs: 5_000 });
+  useFollow(place, 'control', control.again);
   const status = control.data;
   const about = status && <span class="row">{status.enabled ? <Badge tone="good">controlling</Badge> : <Badge tone="warning">paused</Badge>}<span>as of <Time us={status.time_us} /></span></span>;
   const uncontrolled = control.problem?.status === 404 && !status;

@@ -4,13 +4,14 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
 import { Badge, Button, Card, type Column, Confirm, Empty, Facts, Note, Section, Table, Time, toast, Value } from '../../design';
+import { span } from '../../times';
 import { withdraw } from '../calls/steering';
 import { spanWords } from '../commands/span';
 import { capital } from '../kit';
 import { may, type Place } from '../place';
 import type { AssetStatus, ControlStatus, ProposalOutcome } from '../shapes';
 import { said } from '../units';
-import type { ControlLinks } from './Control';
+import type { ControlLinks } from './links';
 import { WishForm } from './WishForm';
 import { outcomeWords, roleWay, targetText, targetWords, wishWords } from './words';
 
@@ -31,7 +32,7 @@ export function Status({ place, status, links, again }: Props): JSX.Element {
 function columns(links: ControlLinks): Column<AssetStatus>[] {
   return [
     { key: 'asset', title: 'Asset', cell: (asset) => <><strong>{asset.asset}</strong><div class="faint small">{asset.role.replace('_', ' ')}</div></>, sort: (asset) => asset.asset },
-    { key: 'measured', title: 'Measured', align: 'end', cell: (asset) => <><Value value={asset.measured_w} unit="W" stale={!asset.fresh} /><div class="faint small">{asset.fresh ? roleWay(asset.role, asset.measured_w) : asset.age_us ? `${spanWords(asset.age_us)} old` : ''}</div></>, sort: (asset) => asset.measured_w ?? null },
+    { key: 'measured', title: 'Measured', align: 'end', cell: (asset) => <><Value value={asset.measured_w} unit="W" stale={!asset.fresh} /><div class="faint small">{asset.fresh ? roleWay(asset.role, asset.measured_w) : asset.age_us ? `${span(asset.age_us)} old` : ''}</div></>, sort: (asset) => asset.measured_w ?? null },
     { key: 'target', title: 'Target', align: 'end', cell: (asset) => (typeof asset.decided_w === 'number' ? <><Value value={asset.decided_w} unit="W" /><div class="faint small">{roleWay(asset.role, asset.decided_w)}</div></> : <span class="faint">none</span>), sort: (asset) => asset.decided_w ?? null },
     { key: 'soc', title: 'Charge', align: 'end', hide: 'phone', cell: (asset) => (typeof asset.soc === 'number' ? <Value value={asset.soc} unit="1" digits={0} /> : null), sort: (asset) => asset.soc ?? null },
     { key: 'who', title: 'Who sets it', hide: 'phone', cell: (asset) => <Who asset={asset} /> },
@@ -79,7 +80,7 @@ function Wishes({ place, status, again }: { place: Place; status: ControlStatus;
   };
   return (
     <Section title="Wishes" actions={operator && steered.length > 0 && <Button icon="plus" onClick={() => { setWishing(true); }}>Wish for something</Button>}>
-      <Table label="Wishes" columns={columns} rows={status.proposals} rowKey={(wish) => `${wish.actor}/${targetText(wish.target)}/${String(wish.id ?? '')}`} empty={<Empty icon="user" title="Nobody wishes for anything">Every asset does what was declared for that.</Empty>} />
+      <Table stack label="Wishes" columns={columns} rows={status.proposals} rowKey={(wish) => `${wish.actor}/${targetText(wish.target)}/${String(wish.id ?? '')}`} empty={<Empty icon="user" title="Nobody wishes for anything">Every asset does what was declared for that.</Empty>} />
       {operator && held.map((asset) => <p key={asset.asset} class="row">{asset.asset} is held by a person until <Time us={asset.held_until_us} absolute /> <Button onClick={() => { setTaking({ actor: 'person', target: { asset: asset.asset }, outcome: 'granted' }); }}>Let go of {asset.asset} …</Button></p>)}
       {wishing && <WishForm place={place} assets={steered} onClose={() => { setWishing(false); again(); }} />}
       {taking && <Confirm title={`Withdraw the wish for ${targetWords(taking.target)}?`} act="Withdraw it" onConfirm={take} onClose={() => { setTaking(undefined); }}><p>{capital(targetWords(taking.target))} follows the other wishes again, from the next decision on. A hold by a person ends, too.</p></Confirm>}

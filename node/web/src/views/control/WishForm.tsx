@@ -38,7 +38,7 @@ export function WishForm({ place, assets, onClose }: { place: Place; assets: rea
       <form id="wish" class="stack" onSubmit={(event) => { event.preventDefault(); if (wish) action.run(wish); }}>
         <Select label="Asset" options={assets.map((asset) => ({ value: asset.asset, text: `${asset.asset} (${asset.role.replace('_', ' ')})` }))} value={target} onValue={setTarget} />
         <div class="amount">
-          <Field label={`Power, in ${unit}`} value={power} onValue={setPower} wrong={(power === '' ? null : wrong.power) ?? wrongOf(action.problem, 'power')} autocomplete="off" autofocus hint="Positive flows into the asset: charging, consumption" />
+          <Field label={`Power, in ${unit}`} value={power} onValue={setPower} wrong={(power === '' ? null : wrong.power) ?? wrongOf(action.problem, 'power')} autocomplete="off" hint="Positive flows into the asset: charging, consumption" />
           <Select label="Unit" options={typedUnits('W').map((each) => ({ value: each.unit, text: each.unit }))} value={unit} onValue={setUnit} />
         </div>
         <div class="amount">

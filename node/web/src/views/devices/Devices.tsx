@@ -64,5 +64,5 @@ function columns(href: (device: string) => string): Column<Device>[] {
 
 function proofs(device: Device): string {
   if (!device.enrolled) return 'not enrolled';
-  return [...new Set((device.proofs ?? []).map((proof) => proof.kind))].join(', ') || 'enrolled';
+  return [...new Set(device.proofs.map((proof) => proof.kind))].join(', ') || 'enrolled';
 }

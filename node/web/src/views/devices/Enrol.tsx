@@ -10,7 +10,7 @@ import { parseSpan } from '../commands/span';
 import { Copyable, download, FormProblem, useAction } from '../kit';
 import type { Place } from '../place';
 import type { Enrolled } from '../shapes';
-import { bundle, type Language, LANGUAGES, snippet } from './snippets';
+import { type Language, LANGUAGES, snippet } from './snippets';
 
 type Kind = 'secret' | 'certificate';
 const KINDS = [{ value: 'secret', text: 'Secret' }, { value: 'certificate', text: 'Client certificate' }] as const;
@@ -25,7 +25,7 @@ export function Enrol({ place, known, close }: { place: Place; known: readonly s
   const [done, setDone] = useState<Enrolled>();
   const action = useAction(async () => { setDone(await enrol(place, name, kind)); });
   const full = `${place.site}.${name}`;
-  if (done) return <ShownOnce title={`${full} is enrolled`} name={full} device={name} enrolled={done} close={close} />;
+  if (done) return <ShownOnce title={`${full} is enrolled`} device={name} enrolled={done} close={close} />;
   const wrong = nameProblem(name, known);
   const submit = (event: Event) => {
     event.preventDefault();
@@ -36,7 +36,7 @@ export function Enrol({ place, known, close }: { place: Place; known: readonly s
       <><Button onClick={close}>Cancel</Button><Button kind="primary" type="submit" form="enrol" busy={action.busy} disabled={name === '' || wrong !== null}>Enrol</Button></>
     }>
       <form id="enrol" class="stack" onSubmit={submit}>
-        <Field label="Name" value={name} onValue={setName} wrong={wrong ?? wrongOf(action.problem, 'device')} maxLength={64} autocomplete="off" spellcheck={false} autofocus
+        <Field label="Name" value={name} onValue={setName} wrong={wrong ?? wrongOf(action.problem, 'device')} maxLength={64} autocomplete="off" spellcheck={false}
           hint={`It becomes ${place.site}.${name === '' ? 'NAME' : name}, and part of the name of each of its series.`} />
         <Select label="How it proves who it is" options={KINDS} value={kind} onValue={setKind} hint={KIND_HINT[kind]} />
         <FormProblem problem={action.problem} fields={['device']} />
@@ -56,7 +56,7 @@ export function Rotate({ place, device, close }: { place: Place; device: string;
   const [done, setDone] = useState<Enrolled>();
   const action = useAction(async () => { setDone(await rotate(place, device, kind, overlap.trim())); });
   const full = `${place.site}.${device}`;
-  if (done) return <ShownOnce title={`A new proof for ${full}`} name={full} device={device} enrolled={done} close={close} />;
+  if (done) return <ShownOnce title={`A new proof for ${full}`} device={device} enrolled={done} close={close} />;
   const wrong = parseSpan(overlap) === undefined ? 'A time such as 1h or 7d is expected; 0s ends the earlier one at once.' : null;
   const submit = (event: Event) => {
     event.preventDefault();
@@ -76,10 +76,10 @@ export function Rotate({ place, device, close }: { place: Place; device: string;
 }
 
 /** What is shown once: the bundle, and a program that uses it. */
-function ShownOnce({ title, name, device, enrolled, close }: { title: string; name: string; device: string; enrolled: Enrolled; close: () => void }): JSX.Element {
+function ShownOnce({ title, device, enrolled, close }: { title: string; device: string; enrolled: Enrolled; close: () => void }): JSX.Element {
   const [language, setLanguage] = useState<Language>('python');
   const [saved, setSaved] = useState(false);
-  const text = bundle(enrolled, name);
+  const text = enrolled.bundle;
   const save = () => {
     download(`${device}.json`, text, 'application/json');
     setSaved(true);

@@ -1,15 +1,4 @@
-//! What a device needs to run: its bundle as a file, and programs that use it as they stand.
-
-import type { Enrolled } from '../shapes';
-
-/** The bundle, as `memcore devices enroll` prints it. */
-export function bundle(enrolled: Enrolled, name: string): string {
-  const text: Record<string, string> = { device: name, server: enrolled.server ?? '', ca_pem: enrolled.ca ?? '' };
-  if (enrolled.secret) text.credential = enrolled.secret;
-  if (enrolled.certificate) text.certificate_pem = enrolled.certificate;
-  if (enrolled.key) text.key_pem = enrolled.key;
-  return `${JSON.stringify(text, undefined, 2)}\n`;
-}
+//! Programs that use a device's bundle, and run as they stand.
 
 export type Language = 'python' | 'node' | 'rust' | 'shell';
 

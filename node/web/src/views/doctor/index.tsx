@@ -1,6 +1,8 @@
-import { Page } from '../../design';
-import type { SiteViewProps } from '../props';
+// What the data doctor finds.
 
-export default function Doctor({ operator, site }: SiteViewProps) {
-  return <Page title="Doctor" about={`${operator} / ${site}`}>{null}</Page>;
+import type { SiteViewProps } from '../props';
+import { Doctor } from './Doctor';
+
+export default function View({ operator, site, query }: SiteViewProps) {
+  return <Doctor place={{ operator, site }} series={query.get('series') ?? ''} />;
 }

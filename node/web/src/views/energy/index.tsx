@@ -1,6 +1,8 @@
-import { Page } from '../../design';
-import type { SiteViewProps } from '../props';
+// The energy of a site by day, month, year.
 
-export default function Energy({ operator, site }: SiteViewProps) {
-  return <Page title="Energy" about={`${operator} / ${site}`}>{null}</Page>;
+import type { SiteViewProps } from '../props';
+import { Energy } from './Energy';
+
+export default function View({ operator, site, query }: SiteViewProps) {
+  return <Energy place={{ operator, site }} query={query} />;
 }

@@ -43,7 +43,7 @@ export function Invitation({ secret }: { secret: string }) {
   );
 }
 
-async function accept(secret: string, body: Schemas['InvitationAccept']): Promise<void> {
+async function accept(secret: string, body: Schemas['InvitationAnswer']): Promise<void> {
   begin(await ask(api.POST('/api/v1/invitations/{invitation}', { params: { path: { invitation: secret } }, body })));
   // The link is spent: it stays neither in the address nor in the browser's history.
   history.replaceState(null, '', toGlobal('overview'));

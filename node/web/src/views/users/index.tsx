@@ -1,5 +1,7 @@
-import { Page } from '../../design';
+// Users, members of operators, and the audit trail: for admins.
 
-export default function Users() {
-  return <Page title="Users">{null}</Page>;
+import { Users } from './Users';
+
+export default function View({ query }: { query: URLSearchParams }) {
+  return <Users query={query} />;
 }

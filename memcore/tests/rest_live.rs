@@ -1,0 +1,159 @@
+//! Live data over HTTP: what a device sends is heard, a cut loses nothing, who is slow is told, and a socket says the same.
+#![cfg(feature = "rest")]
+
+mod rest_support;
+
+use futures::{SinkExt, StreamExt};
+use memcore::model::Timestamp;
+use rest_support::{Heard, LIVE, Listener, Scene};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+fn values(heard: &Heard) -> Vec<f64> {
+    heard.data["value"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+}
+
+/// Hears readings until that value.
+async fn until(listener: &mut Listener, last: f64) -> (Vec<f64>, Heard) {
+    let mut all = Vec::new();
+    loop {
+        let heard = listener.next_of("readings").await;
+        all.extend(values(&heard));
+        if all.last() == Some(&last) {
+            return (all, heard);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_missed_during_a_cut_is_heard_once() {
+    let scene = Scene::start().await;
+    let device = scene.device("home1.pv", 1).await;
+    let mut listener = Listener::open(&scene, "?topics=readings", None).await;
+    let hello = listener.next().await.unwrap();
+    assert_eq!((hello.topic.as_str(), &hello.data["resumed"]), ("hello", &json!(false)));
+    let send = async |n: i64| {
+        device.send(Timestamp::from_seconds(n), &[Some(n as f64)]).await.unwrap();
+        device.flush().await.unwrap();
+    };
+    send(1).await;
+    send(2).await;
+    let (heard, last) = until(&mut listener, 2.0).await;
+    assert_eq!(heard, [1.0, 2.0]);
+    drop(listener);
+    send(3).await;
+    send(4).await;
+    let mut back = Listener::open(&scene, "?topics=readings", last.id.as_deref()).await;
+    assert_eq!(back.next().await.unwrap().data["resumed"], json!(true));
+    send(5).await;
+    assert_eq!(until(&mut back, 5.0).await.0, [3.0, 4.0, 5.0]);
+    // From an earlier server, or made up: what came after it is not known.
+    let mut lost = Listener::open(&scene, "?topics=readings&resume=abc-7", None).await;
+    let (hello, reset) = (lost.next().await.unwrap(), lost.next().await.unwrap());
+    assert_eq!((&hello.data["resumed"], reset.topic.as_str()), (&json!(false), "reset"));
+    send(6).await;
+    assert_eq!(until(&mut lost, 6.0).await.0, [6.0]);
+    device.close().await;
+    scene.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_hears_what_it_asked_for_and_nothing_of_others() {
+    let scene = Scene::start().await;
+    let (pv, other) = (scene.device("home1.pv", 2).await, scene.device("acme/home1.pv", 1).await);
+    let mut one = Listener::open(&scene, "?topics=readings&series=home1.*.node1.power", None).await;
+    let mut site = Listener::open(&scene, "?topics=readings&site=home2", None).await;
+    let mut events = Listener::open(&scene, "?topics=events", None).await;
+    for listener in [&mut one, &mut site, &mut events] {
+        listener.next_of("hello").await;
+    }
+    let time = Timestamp::from_seconds(1);
+    other.send(time, &[Some(99.0)]).await.unwrap();
+    other.flush().await.unwrap();
+    pv.send(time, &[Some(1.0), Some(2.0)]).await.unwrap();
+    let heard = one.next_of("readings").await;
+    assert_eq!(heard.data, json!({"series": ["home1.pv.node1.power"], "time_us": [1_000_000], "value": [2.0]}));
+    let wind = scene.device("home2.wind", 1).await;
+    wind.send(time, &[Some(3.0)]).await.unwrap();
+    assert_eq!(site.next_of("readings").await.data["series"], json!(["home2.wind.node0.power"]));
+    let event = events.next_of("events").await;
+    assert_eq!((&event.data["event"], &event.data["device"]), (&json!("connected"), &json!("home2.wind")));
+    for (query, field) in [("?topics=weather", "topics"), ("?series=acme/home1.%3E", "series"), ("?site=a%20b", "site")] {
+        assert_eq!(scene.get(&format!("{LIVE}{query}")).await.refused(), (400, Some(field.to_owned())), "{query}");
+    }
+    scene.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_is_told_what_it_lost_and_holds_up_nobody() {
+    let scene = Scene::start().await;
+    let device = scene.device("home1.pv", 32).await;
+    let mut slow = Listener::open(&scene, "?topics=readings", None).await;
+    let mut quick = Listener::open(&scene, "?topics=readings&series=home1.pv.node0.power", None).await;
+    slow.next_of("hello").await;
+    quick.next_of("hello").await;
+    let (rows, width) = (12_000, 32);
+    let sending = async {
+        for n in 0..rows {
+            device.send(Timestamp::from_micros(n), &vec![Some(n as f64); width]).await.unwrap();
+        }
+        device.flush().await.unwrap();
+    };
+    // One that reads hears the newest, whatever the other does.
+    let reading = until(&mut quick, (rows - 1) as f64);
+    tokio::join!(sending, reading);
+    let lost = slow.next_of("lost").await;
+    assert!(lost.data["count"].as_u64().unwrap() > 0, "{lost:?}");
+    // And it goes on with what is kept for it.
+    loop {
+        if values(&slow.next_of("readings").await).last() == Some(&((rows - 1) as f64)) {
+            break;
+        }
+    }
+    scene.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_says_the_same_and_can_change_its_mind() {
+    let scene = Scene::start().await;
+    let device = scene.device("home1.pv", 2).await;
+    let url = format!("ws://{}{LIVE}/socket?topics=readings&series=home1.pv.node0.power", scene.http);
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    async fn next(
+        socket: &mut (impl StreamExt<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin),
+    ) -> Value {
+        let message = socket.next().await.unwrap().unwrap();
+        serde_json::from_str(message.to_text().unwrap()).unwrap()
+    }
+    assert_eq!(next(&mut socket).await["topic"], json!("hello"));
+    device.send(Timestamp::from_seconds(1), &[Some(1.0), Some(2.0)]).await.unwrap();
+    let first = next(&mut socket).await;
+    assert_eq!((&first["topic"], &first["data"]["value"]), (&json!("readings"), &json!([1.0])));
+    let wish = json!({"subscribe": {"topics": ["readings"], "series": ["home1.pv.node1.power"]}});
+    socket.send(Message::text(wish.to_string())).await.unwrap();
+    assert_eq!(next(&mut socket).await["topic"], json!("hello"));
+    device.send(Timestamp::from_seconds(2), &[Some(3.0), Some(4.0)]).await.unwrap();
+    let second = next(&mut socket).await;
+    assert_eq!(second["data"]["value"], json!([4.0]));
+    // Behind what it heard first, it hears the rest of the same.
+    let resume = first["id"].as_str().unwrap();
+    let url = format!("ws://{}{LIVE}/socket?topics=readings&resume={resume}", scene.http);
+    let (mut back, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    assert_eq!(next(&mut back).await["data"]["resumed"], json!(true));
+    assert_eq!(next(&mut back).await["data"]["value"], json!([3.0, 4.0]));
+    socket.send(Message::text("{\"subscribe\": {\"topics\": [\"weather\"]}}")).await.unwrap();
+    let closed = socket.next().await.unwrap().unwrap();
+    assert!(matches!(&closed, Message::Close(Some(frame)) if frame.reason.contains("weather")), "{closed:?}");
+    assert_eq!(scene.get(&format!("{LIVE}/socket")).await.refused().0, 426);
+    scene.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_says_so_to_those_who_listen() {
+    let scene = Scene::start().await;
+    let mut listener = Listener::open(&scene, "", None).await;
+    listener.next_of("hello").await;
+    scene.server.shutdown().await.unwrap();
+    let end = listener.next_of("end").await;
+    assert_eq!((&end.data["reason"], listener.next().await), (&json!("shutdown"), None));
+}
