@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::alarm::{Acknowledgement, Alarm, AlarmState};
 use super::moment::Moment;
 use super::rule::Rule;
@@ -24,7 +26,8 @@ const RATE_OVER: Span = Span::from_seconds(60);
 const RATE_REACH: Span = Span::from_seconds(3600);
 
 /// What became of an alarm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum What {
     /// It was raised.
     Raised,
@@ -39,11 +42,12 @@ pub enum What {
 }
 
 /// An alarm as it has become.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AlarmChange {
     /// What became of it.
     pub what: What,
     /// How it is now.
+    #[serde(flatten)]
     pub alarm: Alarm,
 }
 

@@ -51,6 +51,14 @@ struct AlarmCounts {
     info: u64,
 }
 
+impl AlarmCounts {
+    fn of(api: &Api, operator: &Name, site: Option<&Name>) -> Self {
+        let counts = api.server().alarms().counts(operator, site);
+        let [critical, warning, info] = [counts.critical, counts.warning, counts.info].map(|count| count as u64);
+        Self { critical, warning, info }
+    }
+}
+
 /// A site.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 struct Site {
@@ -147,7 +155,7 @@ fn operators(api: &Api, caller: &Caller) -> Vec<Operator> {
             sites: sites.len(),
             devices: count(|(devices, _)| *devices),
             connected: count(|(_, connected)| *connected),
-            alarms: AlarmCounts::default(),
+            alarms: AlarmCounts::of(api, &operator, None),
         })
     });
     operators.collect()
@@ -203,7 +211,7 @@ fn site_of(api: &Api, known: &[Known]) -> Option<Site> {
         channels: known.iter().map(|known| known.channels.len()).sum(),
         last_seen_us: known.iter().filter_map(Known::last_seen).max().map(Timestamp::as_micros),
         controlled: api.controls(&name.operator, &name.site),
-        alarms: AlarmCounts::default(),
+        alarms: AlarmCounts::of(api, &name.operator, Some(&name.site)),
         power_w,
         stale,
     })

@@ -151,7 +151,7 @@ pub(super) async fn keep_alarms(records: &Records, alarms: &[(Alarm, Vec<Name>)]
     let statement = "INSERT INTO alarms (id, operator, state, severity, site, cleared_us, body, owed) \
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET state = excluded.state, \
                      cleared_us = excluded.cleared_us, body = excluded.body, owed = excluded.owed";
-    let mut all = records.pool().begin().await.map_err(failed)?;
+    let mut all = records.begin().await?;
     for (alarm, owed) in alarms {
         let body = serde_json::to_string(alarm).map_err(|e| damaged("an alarm", e))?;
         let owed = serde_json::to_string(owed).map_err(|e| damaged("an alarm", e))?;
