@@ -53,12 +53,12 @@ pub struct Server {
     ticking: [JoinHandle<()>; 2],
     /// Removed when it is dropped.
     local: Option<local_socket::LocalSocket>,
-    /// Watches for alarms.
-    #[cfg(feature = "rest")]
-    watching: Option<super::alarms::Watching>,
     /// The history of events; it ends once the bus is closed.
     #[cfg(feature = "rest")]
     events: Option<EventKeeper>,
+    /// Watches for alarms.
+    #[cfg(feature = "rest")]
+    watching: Option<super::alarms::Watching>,
     #[cfg(feature = "adapters")]
     hem: Hem,
 }
@@ -143,8 +143,9 @@ impl Server {
             alarms: std::sync::OnceLock::new(),
         });
         #[cfg(feature = "rest")]
-        let watching = super::alarms::start(&core, &config.alarms).await?;
         let events = Some(EventKeeper::start(&core).await?);
+        #[cfg(feature = "rest")]
+        let watching = super::alarms::start(&core, &config.alarms).await?;
         core.start_commands(writer, ends)?;
         let recorder = Some(start_recorder(&core).await?);
         let ticking = [tokio::spawn(tick(core.clone())), tokio::spawn(look_after_identity(core.clone()))];
@@ -155,8 +156,9 @@ impl Server {
             ticking,
             local: None,
             #[cfg(feature = "rest")]
-            watching: Some(watching),
             events,
+            #[cfg(feature = "rest")]
+            watching: Some(watching),
             #[cfg(feature = "adapters")]
             hem: Hem::default(),
         };

@@ -11,9 +11,7 @@ use super::snapshot::Snapshot;
 use super::status::{ControlStatus, PlanFollowed};
 use super::steer::Control;
 use super::why::{Explanation, time_zone};
-#[cfg(feature = "rest")]
-use crate::control::CheckedModel;
-use crate::control::{Proposal, ProposalId, SiteModel, Target};
+use crate::control::{Proposal, ProposalId, Target};
 use crate::error::{Error, Result};
 use crate::model::{Name, Span, Timestamp};
 use crate::runtime::commands::PROGRAM;
@@ -126,20 +124,6 @@ impl ServerHandle {
     pub(crate) fn propose_as_person(&self, proposal: Proposal) -> Result<ProposalId> {
         self.control()?.check_is_free(&proposal.actor)?;
         self.propose(proposal)
-    }
-
-    /// The site that is controlled, as it was checked.
-    #[cfg(feature = "rest")]
-    pub(crate) fn controlled_model(&self) -> Result<std::sync::Arc<CheckedModel>> {
-        Ok(self.control()?.model.clone())
-    }
-
-    /// The site model that is controlled.
-    ///
-    /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where the server controls nothing.
-    pub fn site_model(&self) -> Result<SiteModel> {
-        Ok(self.control()?.model.model().clone())
     }
 
     /// The plan that is followed, with why it was made; none where no plan holds.

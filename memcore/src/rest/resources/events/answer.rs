@@ -78,15 +78,6 @@ pub(super) struct EventsAsked {
     pub(super) cursor: Option<String>,
 }
 
-/// An operator.
-#[derive(Debug, Clone, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct AtOperator {
-    /// The operator, such as `local`.
-    #[param(value_type = String)]
-    pub(super) operator: Name,
-}
-
 impl Event {
     fn bare(stored: &StoredEvent) -> Self {
         Self {

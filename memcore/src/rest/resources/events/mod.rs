@@ -5,7 +5,7 @@ mod answer;
 use axum::extract::State;
 use utoipa_axum::routes;
 
-use self::answer::{AtOperator, Event, EventsAsked};
+use self::answer::{Event, EventsAsked};
 use crate::accounts::Role;
 use crate::error::ErrorKind;
 use crate::model::{Name, Timestamp};
@@ -14,6 +14,7 @@ use crate::rest::api::{Api, Routes};
 use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
 use crate::rest::paging::{Page, Paging};
+use crate::rest::place::AtOperator;
 use crate::rest::problem::Problem;
 use crate::rest::times;
 use crate::runtime::EventQuery;
