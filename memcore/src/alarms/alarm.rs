@@ -97,3 +97,17 @@ pub struct Alarm {
     /// Who has taken note.
     pub acknowledged: Option<Acknowledgement>,
 }
+
+impl Alarm {
+    /// Somebody takes note; says whether nobody had before: the first acknowledgement stands.
+    pub fn take_note(&mut self, by: Acknowledgement) -> bool {
+        let new = self.acknowledged.is_none();
+        if new {
+            self.acknowledged = Some(by);
+            if self.state == AlarmState::Raised {
+                self.state = AlarmState::Acknowledged;
+            }
+        }
+        new
+    }
+}

@@ -163,7 +163,7 @@ impl Herald {
             }
             What::Counted | What::Acknowledged => {}
         }
-        self.refresh(alarm);
+        self.refresh(alarm, now);
         self.set_reminder(alarm, rule, now);
     }
 
@@ -250,10 +250,14 @@ impl Herald {
     }
 
     /// What waits tells how the alarm is by now.
-    fn refresh(&mut self, alarm: &Alarm) {
+    fn refresh(&mut self, alarm: &Alarm, now: Moment) {
         for desk in self.desks.values_mut() {
-            if let Some(waiting) = desk.waiting.get_mut(&alarm.id) {
-                waiting.note.alarm = alarm.clone();
+            let Some(waiting) = desk.waiting.get_mut(&alarm.id) else { continue };
+            waiting.note.alarm = alarm.clone();
+            if waiting.note.what == Telling::Cleared && alarm.state != AlarmState::Cleared {
+                // It came back before it was told that it was gone.
+                waiting.note.what = Telling::Raised;
+                self.told.insert(alarm.id.clone(), (Telling::Raised, now.elapsed));
             }
         }
     }

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::alarm::{Acknowledgement, Alarm, AlarmState};
 use super::moment::Moment;
 use super::rule::Rule;
@@ -24,7 +26,8 @@ const RATE_OVER: Span = Span::from_seconds(60);
 const RATE_REACH: Span = Span::from_seconds(3600);
 
 /// What became of an alarm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum What {
     /// It was raised.
     Raised,
@@ -39,11 +42,12 @@ pub enum What {
 }
 
 /// An alarm as it has become.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AlarmChange {
     /// What became of it.
     pub what: What,
     /// How it is now.
+    #[serde(flatten)]
     pub alarm: Alarm,
 }
 
@@ -171,13 +175,7 @@ impl Track {
     /// Somebody takes note. None where this is not its alarm; the first acknowledgement stands.
     pub(super) fn acknowledge(&mut self, id: &Name, by: &Acknowledgement) -> Option<(Alarm, bool)> {
         let alarm = &mut self.open.as_mut().filter(|open| open.alarm.id == *id)?.alarm;
-        let new = alarm.acknowledged.is_none();
-        if new {
-            alarm.acknowledged = Some(by.clone());
-            if alarm.state == AlarmState::Raised {
-                alarm.state = AlarmState::Acknowledged;
-            }
-        }
+        let new = alarm.take_note(by.clone());
         Some((alarm.clone(), new))
     }
 

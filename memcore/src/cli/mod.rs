@@ -5,6 +5,7 @@
 //! Of plans, 3 says that the limits of the site (or network) conflict, and 4 that a limit of time was reached before there was any plan.
 //! What runs until it is asked to end (a server, a demonstration, devices that are sending) has then done its work.
 
+mod alarms;
 mod audit;
 mod backtest;
 mod balance;
@@ -98,6 +99,9 @@ enum Action {
     #[command(subcommand)]
     Control(control::Control),
     Why(control::Why),
+    /// What is wrong, what is watched, and who is told
+    #[command(subcommand)]
+    Alarms(alarms::Alarms),
     /// HEM boards: poll one as a device, answer apps as one, emulate one
     #[command(subcommand)]
     Hem(hem::Hem),
@@ -196,6 +200,7 @@ fn act(cli: &Cli) -> Result<u8> {
         Action::Status(status) => block_on(status.run(&cli.common)),
         Action::Command(command) => block_on(command.run(&cli.common)),
         Action::Control(control) => block_on(control.run(&cli.common)),
+        Action::Alarms(alarms) => block_on(alarms.run(&cli.common)),
         Action::Why(why) => block_on(why.run(&cli.common)),
         Action::Hem(hem) => block_on(hem.run(&cli.common)),
         Action::Query(query) => query.run(&cli.common),

@@ -112,6 +112,8 @@ mod server;
 mod store_config;
 
 #[cfg(feature = "cli")]
+pub(crate) use self::alarms::{AlarmRequest, AlarmResponse, ListedRule, ask as ask_alarms};
+#[cfg(feature = "cli")]
 pub(crate) use self::control::{explain_from as explain_decision, said_time};
 #[cfg(feature = "gateway")]
 pub use self::core::ServerStats;

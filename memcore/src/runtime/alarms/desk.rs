@@ -72,14 +72,6 @@ impl Desk {
 
     /// A notifier as it is answered.
     pub(super) fn notifier(&self, kept: &KeptNotifier) -> Notifier {
-        Notifier {
-            id: kept.id.clone(),
-            name: kept.settings.name().to_owned(),
-            enabled: kept.settings.enabled(),
-            way: kept.settings.way(),
-            last_sent: kept.last_sent,
-            last_problem: kept.last_problem.clone(),
-            waiting: self.herald.waiting(&kept.operator, &kept.id),
-        }
+        kept.answered(self.herald.waiting(&kept.operator, &kept.id))
     }
 }

@@ -187,8 +187,7 @@ impl Alarms {
     async fn acknowledge_kept(&self, operator: &Name, id: &Name, taken: Acknowledgement) -> Result<Alarm> {
         let found = kept::alarm(&self.inner.records, operator, id).await?;
         let (mut alarm, owed) = found.ok_or_else(|| no_alarm(id))?;
-        if alarm.acknowledged.is_none() {
-            alarm.acknowledged = Some(taken);
+        if alarm.take_note(taken) {
             kept::keep_alarms(&self.inner.records, &[(alarm.clone(), owed)]).await?;
             self.inner.desk().publish(AlarmChange { what: What::Acknowledged, alarm: alarm.clone() });
         }
@@ -216,7 +215,13 @@ impl Alarms {
     /// Follows the alarms of an operator, from now on.
     #[must_use]
     pub fn subscribe(&self, operator: &Name) -> AlarmUpdates {
-        AlarmUpdates { operator: operator.clone(), receiver: self.inner.desk().subscribe(), lost: 0 }
+        AlarmUpdates { operator: Some(operator.clone()), receiver: self.inner.desk().subscribe(), lost: 0 }
+    }
+
+    /// Follows the alarms of all operators, from now on: for who sorts them out.
+    #[must_use]
+    pub(crate) fn subscribe_all(&self) -> AlarmUpdates {
+        AlarmUpdates { operator: None, receiver: self.inner.desk().subscribe(), lost: 0 }
     }
 
     /// The rules of an operator, those that come with memcore first.
@@ -489,7 +494,7 @@ fn no_alarm(id: &Name) -> Error {
 }
 
 /// What a test message tells.
-fn trial(kept: &KeptNotifier, now: Moment) -> Bundle {
+pub(super) fn trial(kept: &KeptNotifier, now: Moment) -> Bundle {
     let id = kept.id.clone();
     let alarm = Alarm {
         id: id.clone(),
@@ -518,7 +523,7 @@ fn trial(kept: &KeptNotifier, now: Moment) -> Bundle {
 /// What becomes of the alarms of an operator, as it happens.
 #[derive(Debug)]
 pub struct AlarmUpdates {
-    operator: Name,
+    operator: Option<Name>,
     receiver: broadcast::Receiver<AlarmChange>,
     lost: u64,
 }
@@ -528,7 +533,9 @@ impl AlarmUpdates {
     pub async fn next(&mut self) -> Option<AlarmChange> {
         loop {
             match self.receiver.recv().await {
-                Ok(change) if change.alarm.operator == self.operator => return Some(change),
+                Ok(change) if self.operator.as_ref().is_none_or(|own| change.alarm.operator == *own) => {
+                    return Some(change);
+                }
                 Ok(_) => {}
                 Err(broadcast::error::RecvError::Lagged(lost)) => self.lost += lost,
                 Err(broadcast::error::RecvError::Closed) => return None,

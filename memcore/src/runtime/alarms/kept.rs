@@ -1,15 +1,16 @@
 //! What stands in the records: rules, notifiers, alarms.
 
+use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{Row, query};
 
-use crate::alarms::{Alarm, AlarmState, NotifierSettings, Rule, RuleSettings, Severity};
+use crate::alarms::{Alarm, AlarmState, Notifier, NotifierSettings, Rule, RuleSettings, Severity};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Name, Timestamp};
 use crate::records::{Records, failed};
 
 /// Which alarms are listed, the newest first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlarmQuery {
     /// Only those that have come so far.
     pub state: Option<AlarmState>,
@@ -40,6 +41,21 @@ pub(super) struct KeptNotifier {
     pub(super) settings: NotifierSettings,
     pub(super) last_sent: Option<Timestamp>,
     pub(super) last_problem: Option<String>,
+}
+
+impl KeptNotifier {
+    /// As it is answered: without its secret.
+    pub(super) fn answered(&self, waiting: usize) -> Notifier {
+        Notifier {
+            id: self.id.clone(),
+            name: self.settings.name().to_owned(),
+            enabled: self.settings.enabled(),
+            way: self.settings.way(),
+            last_sent: self.last_sent,
+            last_problem: self.last_problem.clone(),
+            waiting,
+        }
+    }
 }
 
 fn text(row: &AnyRow, column: &str) -> Result<String> {
@@ -135,7 +151,7 @@ pub(super) async fn keep_alarms(records: &Records, alarms: &[(Alarm, Vec<Name>)]
     let statement = "INSERT INTO alarms (id, operator, state, severity, site, cleared_us, body, owed) \
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET state = excluded.state, \
                      cleared_us = excluded.cleared_us, body = excluded.body, owed = excluded.owed";
-    let mut all = records.pool().begin().await.map_err(failed)?;
+    let mut all = records.begin().await?;
     for (alarm, owed) in alarms {
         let body = serde_json::to_string(alarm).map_err(|e| damaged("an alarm", e))?;
         let owed = serde_json::to_string(owed).map_err(|e| damaged("an alarm", e))?;

@@ -9,6 +9,7 @@ mod face;
 mod follow;
 mod guard;
 mod kept;
+mod local;
 mod mail;
 mod webhook;
 
@@ -18,6 +19,7 @@ pub use config::{AlarmsConfig, SmtpConfig, SmtpTls};
 pub use face::{AlarmCounts, AlarmList, AlarmStats, AlarmUpdates, Alarms};
 pub(crate) use follow::Watching;
 pub use kept::AlarmQuery;
+pub(crate) use local::{AlarmRequest, AlarmResponse, ListedRule, answer, ask};
 
 use self::courier::{Courier, pace};
 use self::desk::Desk;
@@ -64,3 +66,6 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

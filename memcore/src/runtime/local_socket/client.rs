@@ -131,6 +131,22 @@ impl LocalClient {
         }
     }
 
+    /// What is asked of alarms.
+    #[cfg(feature = "rest")]
+    pub(crate) async fn alarms(
+        &self,
+        operator: Name,
+        asked: crate::runtime::alarms::AlarmRequest,
+    ) -> Result<crate::runtime::alarms::AlarmResponse> {
+        match self.ask(&Request::Alarms { operator, asked }).await?.next().await? {
+            Some(Response::Alarms(answer)) => Ok(answer),
+            Some(Response::Error { code, message }) => {
+                Err(Error::new(ErrorKind::from_code(&code).unwrap_or(ErrorKind::Internal), message))
+            }
+            _ => Err(no_answer()),
+        }
+    }
+
     async fn ask_control(&self, asked: ControlRequest) -> Result<ControlResponse> {
         match self.ask(&Request::Control(asked)).await?.next().await? {
             Some(Response::Control(answer)) => Ok(answer),
@@ -181,6 +197,8 @@ impl LocalClient {
                 Response::Error { code, message } => {
                     return Err(Error::new(ErrorKind::from_code(&code).unwrap_or(ErrorKind::Internal), message));
                 }
+                #[cfg(feature = "rest")]
+                Response::Alarms(_) => {}
                 Response::Status(_) | Response::Control(_) | Response::Serving { .. } => {}
             }
         }

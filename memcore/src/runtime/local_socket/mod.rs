@@ -43,6 +43,11 @@ enum Request {
     Command(CommandRequest),
     Follow(CommandId),
     Control(ControlRequest),
+    #[cfg(feature = "rest")]
+    Alarms {
+        operator: Name,
+        asked: super::alarms::AlarmRequest,
+    },
     #[cfg(feature = "adapters")]
     ServeHem(ServeHem),
 }
@@ -105,6 +110,8 @@ enum Response {
         note: Option<String>,
     },
     Control(ControlResponse),
+    #[cfg(feature = "rest")]
+    Alarms(super::alarms::AlarmResponse),
     Serving {
         address: SocketAddr,
     },
@@ -221,6 +228,11 @@ async fn answer(stream: UnixStream, core: &Arc<Core>, address: SocketAddr) -> st
             // Some of it waits for the disk.
             let answered = tokio::task::spawn_blocking(move || control(&core, asked, by)).await?;
             return send(&mut write, &answered.map_or_else(|e| refusal(&e), Response::Control)).await;
+        }
+        #[cfg(feature = "rest")]
+        Ok(Request::Alarms { operator, asked }) => {
+            let answered = super::alarms::answer(&core.alarms(), &operator, asked, &by).await;
+            return send(&mut write, &answered.map_or_else(|e| refusal(&e), Response::Alarms)).await;
         }
         #[cfg(feature = "adapters")]
         Ok(Request::ServeHem(asked)) => {

@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use super::entry::{News, Said};
 use super::hub::Hub;
+use crate::alarms::AlarmChange;
 use crate::error::Result;
 use crate::model::{DeviceName, Event, EventKind, Name};
 use crate::rest::access::Topic;
-use crate::runtime::{Batches, ControlEvents, Events, ServerHandle};
+use crate::runtime::{AlarmUpdates, Batches, ControlEvents, Events, ServerHandle};
 
 /// News that arrive within this go out together: below what anybody sees, and listeners are woken fifty times a second at most.
 const TOGETHER: Duration = Duration::from_millis(20);
@@ -25,6 +26,7 @@ pub(super) struct Sources {
     batches: Batches,
     events: Events,
     control: Option<(ControlEvents, Name, Name)>,
+    alarms: AlarmUpdates,
     /// Under which name the server speaks of itself.
     myself: DeviceName,
 }
@@ -36,7 +38,8 @@ impl Sources {
             let model = model.model();
             Some((server.control_events().ok()?, model.operator.clone(), model.site.clone()))
         });
-        Ok(Self { batches, events, control, myself: server.myself() })
+        let alarms = server.alarms().subscribe_all();
+        Ok(Self { batches, events, control, alarms, myself: server.myself() })
     }
 
     /// Hands everything on to the hub until the server ends.
@@ -71,6 +74,7 @@ impl Sources {
             let news = tokio::select! {
                 batch = self.batches.next() => Some(News::Readings(batch?)),
                 event = self.events.next() => Some(said_event(&event?, &self.myself)),
+                change = self.alarms.next() => said_alarm(&change?, &self.myself),
                 event = control(&mut self.control) => event.as_ref().and_then(|event| self.said_control(event)),
             };
             if news.is_some() {
@@ -95,6 +99,15 @@ async fn control(from: &mut Option<(ControlEvents, Name, Name)>) -> Option<crate
         return Some(event);
     }
     std::future::pending().await
+}
+
+/// What became of an alarm.
+fn said_alarm(change: &AlarmChange, myself: &DeviceName) -> Option<News> {
+    let data = serde_json::to_vec(change).ok()?;
+    let operator = change.alarm.operator.clone();
+    // What is about the server itself.
+    let site = change.alarm.site.clone().unwrap_or_else(|| myself.site.clone());
+    Some(News::Said(Arc::new(Said { topic: Topic::Alarms, operator, site, series: None, data: data.into() })))
 }
 
 /// An event of a device or of the server; what becomes of a command is a topic of its own.

@@ -47,6 +47,13 @@ fn text(api: &Api) -> String {
     let (open, issued) = server.command_counts();
     say("commands_open", "gauge", "Commands that have not ended.", open);
     say("commands_issued_total", "counter", "Commands that were issued.", issued);
+    let alarms = server.alarms().stats();
+    say("alarms_critical", "gauge", "Critical alarms that hold.", alarms.open.critical as u64);
+    say("alarms_warning", "gauge", "Warnings that hold.", alarms.open.warning as u64);
+    say("alarms_info", "gauge", "Alarms that hold and are good to know.", alarms.open.info as u64);
+    say("alarms_raised_total", "counter", "How often an alarm was raised.", alarms.raised);
+    say("alarms_unwatched_total", "counter", "Rules at subjects that are not watched: too many.", alarms.unwatched);
+    say("alarms_waiting", "gauge", "Alarms that wait to be told.", alarms.waiting as u64);
     say("live_views", "gauge", "Live views that are open.", traffic.live());
     if let Some(bytes) = memory_in_use() {
         say("memory_bytes", "gauge", "The memory that the process has in use.", bytes);
