@@ -7,6 +7,7 @@ use axum::Router;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
+use tokio::sync::watch;
 use utoipa::openapi::path::Paths;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
@@ -42,6 +43,8 @@ pub(super) struct Inner {
     pub(super) repeats: Arc<Repeats>,
     /// Held by a change that is only made to what the caller has seen.
     pub(super) changing: tokio::sync::Mutex<()>,
+    /// Whether live views are to end.
+    pub(super) ending: watch::Sender<bool>,
     pub(super) commands: commands::Shared,
     pub(super) doctor: doctor::Shared,
     pub(super) imports: imports::Shared,
@@ -72,6 +75,7 @@ impl Api {
                 limits,
                 repeats: Arc::default(),
                 changing: tokio::sync::Mutex::new(()),
+                ending: watch::Sender::new(false),
                 commands: commands::Shared::default(),
                 doctor: doctor::Shared::default(),
                 imports: imports::Shared::default(),
@@ -112,7 +116,12 @@ impl Api {
 
     /// Ends live views, in order: they are told, and closed.
     pub fn end_live_views(&self) {
-        self.inner.live.end();
+        self.inner.ending.send_replace(true);
+    }
+
+    /// Turns true when live views are to end.
+    pub(super) fn ending(&self) -> watch::Receiver<bool> {
+        self.inner.ending.subscribe()
     }
 }
 
