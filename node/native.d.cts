@@ -298,6 +298,14 @@ export declare class NativeResult {
 
 /** A running server. */
 export declare class NativeServer {
+  /** Where a browser finds the page, where HTTP is served. */
+  get httpUrl(): string | null
+  /** The link by which the first admin is made, while there is no user. */
+  firstLink(): Promise<string | null>
+  /** The API and the page, for requests of the program's own application. */
+  router(): Promise<NativeRouter>
+  /** Asks a route of REST; a body and the answer are JSON. */
+  ask(by: string, method: string, target: string, body?: string | undefined | null): Promise<string>
   /** What was decided of an asset at a time, and why, as JSON. */
   why(asked: string, at?: bigint | undefined | null, said?: string | undefined | null): Promise<string>
   /** Pauses control, or lets it go on; whether that changed anything. */
@@ -1105,8 +1113,11 @@ export interface SeriesSize {
   last?: bigint
 }
 
-/** Starts a server on the site in that folder; `control` is a site model's file, `model` the model itself as JSON. */
-export declare function serve(path: string, listen?: string | undefined | null, config?: string | undefined | null, control?: string | undefined | null, model?: string | undefined | null): Promise<NativeServer>
+/**
+ * Starts a server on the site in that folder; `control` is a site model's file, `model` the model itself as JSON. `http` is
+ * where the page and REST are served, true where the configuration says it.
+ */
+export declare function serve(path: string, listen?: string | undefined | null, config?: string | undefined | null, control?: string | undefined | null, model?: string | undefined | null, http?: boolean | string | undefined | null): Promise<NativeServer>
 
 /** Answers apps that were written for a HEM board. */
 export declare function serveHem(server: NativeServer, device: string, options: HemListenOptions): Promise<NativeHemEndpoint>
@@ -1340,3 +1351,25 @@ export interface WriteOptions {
   /** How each value came about, by number. */
   qualities?: Float64Array
 }
+
+/** A request and its answer. */
+export declare class NativeExchange {
+  write(chunk: Uint8Array): Promise<boolean>
+  end(): Promise<void>
+  head(): Promise<AnswerHead>
+  read(): Promise<Buffer | null>
+  close(): void
+}
+export declare class NativeRouter {
+  ask(head: RequestHead): NativeExchange
+  tunnel(caller: HostUser | undefined | null, from: Origin): NativeTunnel
+}
+export declare class NativeTunnel {
+  write(chunk: Uint8Array): Promise<boolean>
+  read(): Promise<Buffer | null>
+  close(): void
+}
+export interface HostUser { user: string; roles: Record<string, string> }
+export interface Origin { address?: string; secure: boolean }
+export interface RequestHead { method: string; target: string; headers: Array<string>; body: boolean; caller?: HostUser; from: Origin }
+export interface AnswerHead { status: number; headers: Array<string> }

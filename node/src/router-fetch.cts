@@ -22,8 +22,8 @@ async function answered(mounted: Mounted, request: Request, framework: unknown):
   const target = below(mounted.prefix, pathname + search) ?? pathname + search;
   const who = await caller(mounted, request, framework);
   const headers = endToEnd([...request.headers].flat());
-  const head = { method: request.method, target, headers, body: request.body !== null, from: { secure: protocol === "https:" } };
-  const exchange = await asked(mounted, { ...head, ...(who && { caller: who }) });
+  const question = { method: request.method, target, headers, body: request.body !== null, from: { secure: protocol === "https:" } };
+  const exchange = await asked(mounted, { ...question, ...(who && { caller: who }) });
   request.signal.addEventListener("abort", () => {
     exchange.close();
   }, { once: true });

@@ -67,7 +67,9 @@ export function createRouter(server: Server, options: RouterOptions = {}): Route
   };
   const mounted: Mounted = { prefix: checkPrefix(options.prefix ?? ""), authenticate: options.authenticate, router };
   const handler = (request: Mountable, response: ServerResponse, next?: (error?: unknown) => void): void => {
-    const place = { base: request.baseUrl || mounted.prefix, whole: request.originalUrl ?? request.url ?? "/" };
+    // Express mounts at the root under an empty text.
+    const base = request.baseUrl === undefined || request.baseUrl === "" ? mounted.prefix : request.baseUrl;
+    const place = { base, whole: request.originalUrl ?? request.url ?? "/" };
     void handle(mounted, request, response, place, undefined, next);
   };
   return Object.assign(handler, {
