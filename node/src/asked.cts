@@ -127,7 +127,7 @@ export class Alarms {
   }
 
   /** Alarms, the newest first: what is seen, where, since when, and who took note of it. */
-  find(options: AlarmOptions = {}): Promise<Answer[]> {
+  async find(options: AlarmOptions = {}): Promise<Answer[]> {
     checkOptions("alarms.find", options, { state: text, severity: text, site: text, limit: count, operator: text });
     const { state, severity, site, limit = 1000, operator } = options;
     return items(this.#server, `${at(operator)}/alarms`, { state, severity, site }, limit);
@@ -142,7 +142,7 @@ export class Alarms {
   }
 
   /** What is watched; what comes with memcore is `built_in`. */
-  rules(options: { operator?: string } = {}): Promise<Answer[]> {
+  async rules(options: { operator?: string } = {}): Promise<Answer[]> {
     checkOptions("alarms.rules", options, { operator: text });
     return items(this.#server, `${at(options.operator)}/alarm-rules`, {});
   }
