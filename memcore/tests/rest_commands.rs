@@ -81,15 +81,22 @@ async fn a_command_in_kw_is_done_read_back_and_counts_its_lease_down() {
     let anna = house.asker().await;
     let body = json!({"channel": "battery.power", "value": -1.5, "unit": "kW", "lease": "15m"});
     let sent = anna.post(COMMANDS, body).await.expect(202);
-    assert_eq!((&sent["series"], &sent["value"], &sent["unit"]), (&json!("home1.battery.power"), &json!(-1500.0), &json!("W")));
-    assert_eq!((&sent["lease_us"], &sent["fallback"], &sent["by"]), (&json!(900_000_000), &json!(0.0), &json!("program for anna")));
+    assert_eq!(
+        (&sent["series"], &sent["value"], &sent["unit"]),
+        (&json!("home1.battery.power"), &json!(-1500.0), &json!("W"))
+    );
+    assert_eq!(
+        (&sent["lease_us"], &sent["fallback"], &sent["by"]),
+        (&json!(900_000_000), &json!(0.0), &json!("program for anna"))
+    );
     let done = end_of(&anna, &sent).await;
     assert_eq!((&done["state"], &done["read_back"], &done["stands"]), (&json!("done"), &json!(-1500.0), &json!(true)));
     let ends = done["lease_ends_us"].as_i64().unwrap();
     assert_eq!(ends, done["ended_us"].as_i64().unwrap() + 900_000_000);
     assert_eq!(house.told(), [-1500.0]);
 
-    let next = anna.post(COMMANDS, json!({"series": "home1.battery.power", "value": 0.0, "safety": true})).await.expect(202);
+    let next =
+        anna.post(COMMANDS, json!({"series": "home1.battery.power", "value": 0.0, "safety": true})).await.expect(202);
     assert_eq!(end_of(&anna, &next).await["state"], "done");
     let before = anna.get(&format!("{COMMANDS}/{}", sent["id"].as_str().unwrap())).await.expect(200);
     assert_eq!((&before["stands"], &before["lease_ends_us"]), (&json!(false), &Value::Null), "another one stands");

@@ -103,7 +103,11 @@ async fn who_paused_control_is_known_and_what_is_no_wish_is_refused_by_its_field
         wish[field] = value;
         anna.post(&format!("{CONTROL}/proposals"), wish).await.refused(400, blamed, word);
     }
-    anna.post(&format!("{CONTROL}/proposals"), json!({"target": "battery", "power": 1})).await.refused(400, "valid_for", "missing");
+    anna.post(&format!("{CONTROL}/proposals"), json!({"target": "battery", "power": 1})).await.refused(
+        400,
+        "valid_for",
+        "missing",
+    );
     anna.get("local/sites/home1/why?asset=fridge").await.expect(404);
     anna.get("local/sites/home1/why").await.refused(400, "asset", "missing");
     anna.get("local/sites/home1/why?asset=battery&at=yesterday").await.refused(400, "at", "yesterday");

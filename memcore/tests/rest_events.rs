@@ -43,7 +43,10 @@ async fn what_happened_is_told_newest_first_and_survives_a_restart() {
         items.first().is_some_and(|event| event["state"] == "done")
     })
     .await;
-    assert!(of_command.iter().all(|event| event["command"] == sent["id"]), "orders of control are not kept: {of_command:?}");
+    assert!(
+        of_command.iter().all(|event| event["command"] == sent["id"]),
+        "orders of control are not kept: {of_command:?}"
+    );
     assert_eq!(of_command[0]["read_back"], json!(0.0));
     let last = of_command[0]["id"].as_i64().unwrap();
 

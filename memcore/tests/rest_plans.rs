@@ -40,7 +40,10 @@ async fn plans_are_solved_kept_and_compared() {
     assert_eq!((&cheap["status"], &cheap["currency"], &cheap["steps"]), (&json!("optimal"), &json!("EUR"), &json!(4)));
     assert_eq!(cheap["borders_us"].as_array().unwrap().len(), 5);
     let grid = &cheap["assets"][0];
-    assert!(grid["power_w"].as_array().unwrap().iter().any(|power| power.as_f64().unwrap() > 0.0), "import is positive: {grid}");
+    assert!(
+        grid["power_w"].as_array().unwrap().iter().any(|power| power.as_f64().unwrap() > 0.0),
+        "import is positive: {grid}"
+    );
     let socs = cheap["assets"][1]["soc"].as_array().unwrap();
     assert!(socs.iter().all(|soc| (0.0..=1.0).contains(&soc.as_f64().unwrap())), "{socs:?}");
     let dear = anna.post(PLANS, json!({"name": "dear", "site": site(0.9, json!(1000))})).await.expect(201);
@@ -60,7 +63,11 @@ async fn plans_are_solved_kept_and_compared() {
 
     anna.ask("DELETE", &format!("{PLANS}/{}", ids[0]), None, None).await.expect(204);
     anna.get(&format!("{PLANS}/{}", ids[0])).await.expect(404);
-    anna.get(&format!("local/sites/home1/plan-comparison?plans={},{}", ids[0], ids[1])).await.refused(404, "plans", "not known");
+    anna.get(&format!("local/sites/home1/plan-comparison?plans={},{}", ids[0], ids[1])).await.refused(
+        404,
+        "plans",
+        "not known",
+    );
     anna.get(&format!("acme/sites/home1/plans/{}", ids[1])).await.expect(404);
     let unkept = anna.post(PLANS, json!({"name": "once", "site": site(0.2, json!(1)), "keep": false})).await.expect(201);
     assert_eq!(unkept["id"], Value::Null);

@@ -216,7 +216,12 @@ impl Alarms {
     /// Follows the alarms of an operator, from now on.
     #[must_use]
     pub fn subscribe(&self, operator: &Name) -> AlarmUpdates {
-        AlarmUpdates { operator: operator.clone(), receiver: self.inner.desk().subscribe(), lost: 0 }
+        AlarmUpdates { operator: Some(operator.clone()), receiver: self.inner.desk().subscribe(), lost: 0 }
+    }
+
+    /// Follows the alarms of all operators, from now on.
+    pub(crate) fn subscribe_all(&self) -> AlarmUpdates {
+        AlarmUpdates { operator: None, receiver: self.inner.desk().subscribe(), lost: 0 }
     }
 
     /// The rules of an operator, those that come with memcore first.
@@ -515,10 +520,10 @@ fn trial(kept: &KeptNotifier, now: Moment) -> Bundle {
     Bundle { operator: kept.operator.clone(), notifier: id, number: 0, notes, more: 0 }
 }
 
-/// What becomes of the alarms of an operator, as it happens.
+/// What becomes of the alarms of an operator, or of all of them, as it happens.
 #[derive(Debug)]
 pub struct AlarmUpdates {
-    operator: Name,
+    operator: Option<Name>,
     receiver: broadcast::Receiver<AlarmChange>,
     lost: u64,
 }
@@ -528,7 +533,7 @@ impl AlarmUpdates {
     pub async fn next(&mut self) -> Option<AlarmChange> {
         loop {
             match self.receiver.recv().await {
-                Ok(change) if change.alarm.operator == self.operator => return Some(change),
+                Ok(change) if self.operator.as_ref().is_none_or(|of| change.alarm.operator == *of) => return Some(change),
                 Ok(_) => {}
                 Err(broadcast::error::RecvError::Lagged(lost)) => self.lost += lost,
                 Err(broadcast::error::RecvError::Closed) => return None,

@@ -9,7 +9,7 @@ use crate::runtime::{Aggregate, Every, Gaps, Memcore, PlanFollowed, Query, Serve
 
 /// The plan with what came. It reads the store.
 pub(super) fn beside_what_came(server: &ServerHandle, followed: PlanFollowed) -> std::result::Result<CurrentPlan, Problem> {
-    let model = server.site_model().ok_or_else(|| Problem::not_found("no site is controlled"))?;
+    let model = server.checked_model().ok_or_else(|| Problem::not_found("no site is controlled"))?;
     let (plan, now) = (&followed.plan, server.clock().now());
     let mut assets = Vec::new();
     for (name, powers) in &plan.powers {

@@ -159,7 +159,7 @@ async fn withdraw(
 async fn model(State(api): State<Api>, Path(place): Path<Place>) -> Result<Json<Value>, Problem> {
     is_controlled(&api, &place)?;
     let none = || Problem::not_found("no site is controlled");
-    let model = api.server().site_model().ok_or_else(none)?;
+    let model = api.server().checked_model().ok_or_else(none)?;
     serde_json::to_value(model.model())
         .map(Json)
         .map_err(|e| Problem::internal(format!("the site model cannot be said in JSON: {e}")))

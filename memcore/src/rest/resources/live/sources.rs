@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use super::entry::{News, Said};
 use super::hub::Hub;
+use crate::alarms::Alarm;
 use crate::error::Result;
 use crate::model::{DeviceName, Event, EventKind, Name};
 use crate::rest::access::Topic;
-use crate::runtime::{Batches, ControlEvents, Events, ServerHandle};
+use crate::runtime::{AlarmUpdates, Batches, ControlEvents, Events, ServerHandle};
 
 /// News that arrive within this go out together: below what anybody sees, and listeners are woken fifty times a second at most.
 const TOGETHER: Duration = Duration::from_millis(20);
@@ -25,6 +26,7 @@ pub(super) struct Sources {
     batches: Batches,
     events: Events,
     control: Option<(ControlEvents, Name, Name)>,
+    alarms: AlarmUpdates,
     /// Under which name the server speaks of itself.
     myself: DeviceName,
 }
@@ -36,7 +38,7 @@ impl Sources {
             let model = model.model();
             Some((server.control_events().ok()?, model.operator.clone(), model.site.clone()))
         });
-        Ok(Self { batches, events, control, myself: server.myself() })
+        Ok(Self { batches, events, control, alarms: server.alarms().subscribe_all(), myself: server.myself() })
     }
 
     /// Hands everything on to the hub until the server ends.
@@ -57,7 +59,7 @@ impl Sources {
             {
                 news.push(more);
             }
-            let lost_by_now = self.batches.lost() + self.events.lost();
+            let lost_by_now = self.batches.lost() + self.events.lost() + self.alarms.lost();
             hub.miss(lost_by_now - lost);
             lost = lost_by_now;
             hub.tell(news);
@@ -71,6 +73,7 @@ impl Sources {
             let news = tokio::select! {
                 batch = self.batches.next() => Some(News::Readings(batch?)),
                 event = self.events.next() => Some(said_event(&event?, &self.myself)),
+                change = self.alarms.next() => said_alarm(&change?.alarm),
                 event = control(&mut self.control) => event.as_ref().and_then(|event| self.said_control(event)),
             };
             if news.is_some() {
@@ -82,9 +85,15 @@ impl Sources {
     fn said_control(&self, event: &crate::runtime::ControlEvent) -> Option<News> {
         let (_, operator, site) = self.control.as_ref()?;
         let data = serde_json::to_vec(event).ok()?;
-        let (operator, site) = (operator.clone(), site.clone());
+        let (operator, site) = (operator.clone(), Some(site.clone()));
         Some(News::Said(Arc::new(Said { topic: Topic::Control, operator, site, series: None, data: data.into() })))
     }
+}
+
+fn said_alarm(alarm: &Alarm) -> Option<News> {
+    let (operator, site) = (alarm.operator.clone(), alarm.site.clone());
+    let data = serde_json::to_vec(alarm).ok()?.into();
+    Some(News::Said(Arc::new(Said { topic: Topic::Alarms, operator, site, series: None, data })))
 }
 
 /// The next of control; never where there is none, or no more.
@@ -115,9 +124,9 @@ fn said_event(event: &Event, myself: &DeviceName) -> News {
         data.insert("series".into(), series.to_string().into());
     }
     let (operator, site) = match event.kind.device() {
-        Some(device) => (device.operator.clone(), device.site.clone()),
+        Some(device) => (device.operator.clone(), Some(device.site.clone())),
         // What is about the server itself.
-        None => (myself.operator.clone(), myself.site.clone()),
+        None => (myself.operator.clone(), None),
     };
     let data = Value::Object(data).to_string().into();
     News::Said(Arc::new(Said { topic, operator, site, series, data }))
