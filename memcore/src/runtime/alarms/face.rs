@@ -520,7 +520,7 @@ pub(super) fn trial(kept: &KeptNotifier, now: Moment) -> Bundle {
     Bundle { operator: kept.operator.clone(), notifier: id, number: 0, notes, more: 0 }
 }
 
-/// What becomes of the alarms of an operator, as it happens.
+/// What becomes of the alarms of an operator, or of all of them, as it happens.
 #[derive(Debug)]
 pub struct AlarmUpdates {
     operator: Option<Name>,

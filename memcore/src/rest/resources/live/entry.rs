@@ -28,7 +28,8 @@ pub(super) enum News {
 pub(super) struct Said {
     pub(super) topic: Topic,
     pub(super) operator: Name,
-    pub(super) site: Name,
+    /// None for what is of no site: it is told to all of the operator.
+    pub(super) site: Option<Name>,
     /// Of commands: what they are for.
     pub(super) series: Option<SeriesName>,
     /// JSON.
@@ -57,7 +58,10 @@ impl News {
                 let through = filter.wants(said.topic)
                     && match &said.series {
                         Some(series) => filter.covers_series(series),
-                        None => filter.covers(&said.operator, &said.site),
+                        None => match &said.site {
+                            Some(site) => filter.covers(&said.operator, site),
+                            None => filter.operator() == &said.operator,
+                        },
                     };
                 through.then(|| (said.topic, said.data.clone()))
             }

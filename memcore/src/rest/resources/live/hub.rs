@@ -66,7 +66,8 @@ pub(super) struct Hub {
 /// How a listener begins, or goes on.
 #[derive(Debug)]
 pub(super) struct Joined {
-    pub(super) group: Arc<Group>,
+    /// It lasts as long as one of those who want the same.
+    _group: Arc<Group>,
     pub(super) from: broadcast::Receiver<Arc<Chunk>>,
     /// Up to here it has heard everything.
     pub(super) cursor: u64,
@@ -146,7 +147,12 @@ impl Hub {
     pub(super) fn join(&self, filter: &Filter) -> Option<Joined> {
         let mut state = self.state();
         let group = state.group(filter)?;
-        Some(Joined { from: group.to.subscribe(), cursor: state.last, sent: group.sent.load(Ordering::Acquire), group })
+        Some(Joined {
+            from: group.to.subscribe(),
+            cursor: state.last,
+            sent: group.sent.load(Ordering::Acquire),
+            _group: group,
+        })
     }
 
     /// Goes on behind the news of that number: a piece of what is kept, or what comes from now on.
@@ -157,7 +163,7 @@ impl Hub {
         if after >= state.last || after + 1 < oldest {
             let group = state.group(filter)?;
             let (from, sent) = (group.to.subscribe(), group.sent.load(Ordering::Acquire));
-            let joined = Joined { from, cursor: state.last, sent, group };
+            let joined = Joined { from, cursor: state.last, sent, _group: group };
             return Some(if after == joined.cursor { Caught::Up(joined) } else { Caught::Gone(joined) });
         }
         let mut room = CHUNK_BYTES;
@@ -277,7 +283,7 @@ mod tests {
 
     fn said(text: &str) -> News {
         let name = |text| Name::new(text).unwrap();
-        let (operator, site, data) = (name("local"), name("home1"), format!("{text:?}").into());
+        let (operator, site, data) = (name("local"), Some(name("home1")), format!("{text:?}").into());
         News::Said(Arc::new(Said { topic: Topic::Events, operator, site, series: None, data }))
     }
 

@@ -60,7 +60,7 @@ impl Sources {
             {
                 news.push(more);
             }
-            let lost_by_now = self.batches.lost() + self.events.lost();
+            let lost_by_now = self.batches.lost() + self.events.lost() + self.alarms.lost();
             hub.miss(lost_by_now - lost);
             lost = lost_by_now;
             hub.tell(news);
@@ -86,9 +86,15 @@ impl Sources {
     fn said_control(&self, event: &crate::runtime::ControlEvent) -> Option<News> {
         let (_, operator, site) = self.control.as_ref()?;
         let data = serde_json::to_vec(event).ok()?;
-        let (operator, site) = (operator.clone(), site.clone());
+        let (operator, site) = (operator.clone(), Some(site.clone()));
         Some(News::Said(Arc::new(Said { topic: Topic::Control, operator, site, series: None, data: data.into() })))
     }
+}
+
+fn said_alarm(alarm: &Alarm) -> Option<News> {
+    let (operator, site) = (alarm.operator.clone(), alarm.site.clone());
+    let data = serde_json::to_vec(alarm).ok()?.into();
+    Some(News::Said(Arc::new(Said { topic: Topic::Alarms, operator, site, series: None, data })))
 }
 
 /// The next of control; never where there is none, or no more.
@@ -128,9 +134,9 @@ fn said_event(event: &Event, myself: &DeviceName) -> News {
         data.insert("series".into(), series.to_string().into());
     }
     let (operator, site) = match event.kind.device() {
-        Some(device) => (device.operator.clone(), device.site.clone()),
+        Some(device) => (device.operator.clone(), Some(device.site.clone())),
         // What is about the server itself.
-        None => (myself.operator.clone(), myself.site.clone()),
+        None => (myself.operator.clone(), None),
     };
     let data = Value::Object(data).to_string().into();
     News::Said(Arc::new(Said { topic, operator, site, series, data }))
