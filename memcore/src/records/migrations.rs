@@ -79,7 +79,7 @@ pub(super) async fn apply(records: &Records) -> Result<()> {
     }
     for (name, statements) in STEPS.iter().filter(|(name, _)| !done.iter().any(|done| done == name)) {
         for statement in *statements {
-            sqlx::query(*statement).execute(&mut *whole).await.map_err(failed)?;
+            sqlx::query(statement).execute(&mut *whole).await.map_err(failed)?;
         }
         let noted = sqlx::query("INSERT INTO migrations (name) VALUES ($1)").bind(*name);
         noted.execute(&mut *whole).await.map_err(failed)?;

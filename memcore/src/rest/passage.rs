@@ -89,6 +89,7 @@ async fn enter(post: &Post, parameters: &RawPathParams, request: Request, next: 
 }
 
 /// Takes the request out of what its caller, or the address that has proved nothing, may ask.
+#[expect(clippy::result_large_err, reason = "what stands in the way of a request is its answer")]
 fn limit(api: &Api, caller: Option<&Caller>, parts: &Parts) -> Result<(), Response> {
     let address = || parts.extensions.get::<Peer>().and_then(|peer| peer.address);
     let asker = match caller.map(|caller| (&caller.user, &caller.via)) {

@@ -95,6 +95,11 @@ impl Server {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_with(config: Config, clock: Arc<dyn Clock>) -> Result<Self> {
+        // Boxed, because what it waits for in turn is large.
+        Box::pin(Self::open(config, clock)).await
+    }
+
+    async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Self> {
         let path = config.path.clone();
         crate::gateway::create_private_folder(&path)?;
         let model = config.control.model_of(&path)?;

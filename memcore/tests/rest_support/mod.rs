@@ -16,24 +16,24 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-pub const SITE: &str = "/api/v1/operators/local/sites/home1";
-pub const LIVE: &str = "/api/v1/operators/local/live";
+pub(crate) const SITE: &str = "/api/v1/operators/local/sites/home1";
+pub(crate) const LIVE: &str = "/api/v1/operators/local/live";
 
 /// A server whose program vouches for whoever asks.
-pub struct Scene {
-    pub folder: tempfile::TempDir,
-    pub server: Server,
-    pub http: SocketAddr,
+pub(crate) struct Scene {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) server: Server,
+    pub(crate) http: SocketAddr,
     config: Config,
     serving: tokio::task::JoinHandle<()>,
 }
 
 impl Scene {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(|_| {}).await
     }
 
-    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::at(folder.path().join("site"));
         config.gateway.listen = ([127, 0, 0, 1], 0).into();
@@ -48,14 +48,14 @@ impl Scene {
     }
 
     /// Writes a row a minute from `from` seconds on.
-    pub fn write(&self, series: &str, from: i64, values: &[f64]) {
+    pub(crate) fn write(&self, series: &str, from: i64, values: &[f64]) {
         let times: Vec<Timestamp> = (0..values.len() as i64).map(|n| Timestamp::from_seconds(from + n * 60)).collect();
         let values: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
         self.server.memcore().write(&series.parse().unwrap(), &times, &values, Some(Unit::Watt)).unwrap();
     }
 
     /// A device of so many channels `node0.power`, `node1.power` and so on.
-    pub async fn device(&self, name: &str, channels: usize) -> Device {
+    pub(crate) async fn device(&self, name: &str, channels: usize) -> Device {
         let enrolment = Enrolment::open(&self.config).unwrap();
         let server = format!("localhost:{}", self.server.address().port());
         let bundle = enrolment.enroll(&name.parse().unwrap(), ProofKind::Secret, Some(&server)).unwrap();
@@ -63,21 +63,21 @@ impl Scene {
         Device::connect(DeviceOptions::new(bundle, (0..channels).map(channel).collect())).await.unwrap()
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &[], b"").await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.ask("POST", path, &[("content-type", "application/json")], body.to_string().as_bytes()).await
     }
 
-    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut connection = Connection::open(self.http, method, path, headers, Some(body)).await;
         let body = connection.rest().await;
         Answer { status: connection.status, head: connection.head, body }
     }
 
-    pub async fn shutdown(self) {
+    pub(crate) async fn shutdown(self) {
         self.serving.abort();
         self.server.shutdown().await.unwrap();
     }
@@ -92,46 +92,52 @@ fn engineer() -> Caller {
 
 /// An answer as a whole.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
     }
 
     /// The JSON of one that went well.
-    pub fn good(&self) -> Value {
+    pub(crate) fn good(&self) -> Value {
         assert!((200..300).contains(&self.status), "{}: {}", self.status, self.text());
         self.json()
     }
 
     /// Status and field of a problem.
-    pub fn refused(&self) -> (u16, Option<String>) {
+    pub(crate) fn refused(&self) -> (u16, Option<String>) {
         assert!(self.head.contains("application/problem+json"), "{}\n{}", self.head, self.text());
         (self.status, self.json()["field"].as_str().map(str::to_owned))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
 /// An answer as it comes.
-pub struct Connection {
+pub(crate) struct Connection {
     socket: TcpStream,
     have: Vec<u8>,
     chunked: bool,
     left: Option<usize>,
-    pub status: u16,
-    pub head: String,
+    pub(crate) status: u16,
+    pub(crate) head: String,
 }
 
 impl Connection {
-    pub async fn open(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Self {
+    pub(crate) async fn open(
+        to: SocketAddr,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Self {
         let mut socket = TcpStream::connect(to).await.unwrap();
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {to}\r\n");
         headers.iter().for_each(|(name, value)| request += &format!("{name}: {value}\r\n"));
@@ -166,7 +172,7 @@ impl Connection {
     }
 
     /// The next piece of the body; none at its end.
-    pub async fn piece(&mut self) -> Option<Vec<u8>> {
+    pub(crate) async fn piece(&mut self) -> Option<Vec<u8>> {
         if !self.chunked {
             let left = self.left.take()?;
             while self.have.len() < left {
@@ -193,7 +199,7 @@ impl Connection {
         (length > 0).then_some(piece)
     }
 
-    pub async fn rest(&mut self) -> Vec<u8> {
+    pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         while let Some(piece) = self.piece().await {
             all.extend(piece);
@@ -203,21 +209,21 @@ impl Connection {
 }
 
 /// One who listens to server-sent events.
-pub struct Listener {
+pub(crate) struct Listener {
     connection: Connection,
     have: String,
 }
 
 /// What it heard.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Heard {
-    pub topic: String,
-    pub id: Option<String>,
-    pub data: Value,
+pub(crate) struct Heard {
+    pub(crate) topic: String,
+    pub(crate) id: Option<String>,
+    pub(crate) data: Value,
 }
 
 impl Listener {
-    pub async fn open(scene: &Scene, query: &str, last_event_id: Option<&str>) -> Self {
+    pub(crate) async fn open(scene: &Scene, query: &str, last_event_id: Option<&str>) -> Self {
         let id = last_event_id.map(|id| ("last-event-id", id));
         let headers: Vec<(&str, &str)> = id.into_iter().collect();
         let connection = Connection::open(scene.http, "GET", &format!("{LIVE}{query}"), &headers, None).await;
@@ -227,7 +233,7 @@ impl Listener {
     }
 
     /// The next event; none where the server has ended it.
-    pub async fn next(&mut self) -> Option<Heard> {
+    pub(crate) async fn next(&mut self) -> Option<Heard> {
         let end = loop {
             if let Some(end) = self.have.find("\n\n") {
                 break end;
@@ -241,7 +247,7 @@ impl Listener {
     }
 
     /// The next event of a topic, whatever comes before.
-    pub async fn next_of(&mut self, topic: &str) -> Heard {
+    pub(crate) async fn next_of(&mut self, topic: &str) -> Heard {
         loop {
             let heard = self.next().await.unwrap_or_else(|| panic!("it ended before {topic}"));
             if heard.topic == topic {

@@ -21,12 +21,12 @@ pub(super) struct Ration {
 impl Ration {
     /// Whether an event is to be kept.
     pub(super) fn admits(&mut self, time: Timestamp, kind: &EventKind) -> bool {
-        let device = match kind {
-            EventKind::Rejected { device, .. }
-            | EventKind::Reported { device, .. }
-            | EventKind::Connected { device, .. }
-            | EventKind::Disconnected { device, .. } => device,
-            _ => return true,
+        let (EventKind::Rejected { device, .. }
+        | EventKind::Reported { device, .. }
+        | EventKind::Connected { device, .. }
+        | EventKind::Disconnected { device, .. }) = kind
+        else {
+            return true;
         };
         // A clock that was set back begins anew, too.
         if self.since.is_none_or(|since| time < since || time.since(since) >= WINDOW) {

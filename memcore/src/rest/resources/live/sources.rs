@@ -74,7 +74,7 @@ impl Sources {
             let news = tokio::select! {
                 batch = self.batches.next() => Some(News::Readings(batch?)),
                 event = self.events.next() => Some(said_event(&event?, &self.myself)),
-                change = self.alarms.next() => said_alarm(&change?, &self.myself),
+                change = self.alarms.next() => said_alarm(&change?),
                 event = control(&mut self.control) => event.as_ref().and_then(|event| self.said_control(event)),
             };
             if news.is_some() {
@@ -91,9 +91,9 @@ impl Sources {
     }
 }
 
-fn said_alarm(alarm: &Alarm) -> Option<News> {
-    let (operator, site) = (alarm.operator.clone(), alarm.site.clone());
-    let data = serde_json::to_vec(alarm).ok()?.into();
+fn said_alarm(change: &AlarmChange) -> Option<News> {
+    let (operator, site) = (change.alarm.operator.clone(), change.alarm.site.clone());
+    let data = serde_json::to_vec(change).ok()?.into();
     Some(News::Said(Arc::new(Said { topic: Topic::Alarms, operator, site, series: None, data })))
 }
 
@@ -105,15 +105,6 @@ async fn control(from: &mut Option<(ControlEvents, Name, Name)>) -> Option<crate
         return Some(event);
     }
     std::future::pending().await
-}
-
-/// What became of an alarm.
-fn said_alarm(change: &AlarmChange, myself: &DeviceName) -> Option<News> {
-    let data = serde_json::to_vec(change).ok()?;
-    let operator = change.alarm.operator.clone();
-    // What is about the server itself.
-    let site = change.alarm.site.clone().unwrap_or_else(|| myself.site.clone());
-    Some(News::Said(Arc::new(Said { topic: Topic::Alarms, operator, site, series: None, data: data.into() })))
 }
 
 /// An event of a device or of the server; what becomes of a command is a topic of its own.

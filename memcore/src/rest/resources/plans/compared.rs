@@ -14,7 +14,7 @@ pub(super) fn beside_each_other(plans: Vec<Plan>) -> PlanComparison {
     let mut figures: BTreeMap<Key, Vec<Option<f64>>> = BTreeMap::new();
     for (place, plan) in plans.iter().enumerate() {
         for (key, value) in figures_of(plan) {
-            let values = figures.entry(key).or_insert_with(|| plans.iter().map(|plan| absent(plan)).collect());
+            let values = figures.entry(key).or_insert_with(|| plans.iter().map(absent).collect());
             // Several costs of one cause and part are one figure.
             let known = values[place].unwrap_or(0.0);
             values[place] = Some(known + value);
