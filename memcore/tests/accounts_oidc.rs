@@ -187,11 +187,15 @@ async fn sign_in(site: &Site, provider: &Provider) -> (String, Option<String>) {
 fn arrived(said: &Said) -> (String, Option<String>) {
     assert_eq!(said.status, 303, "{said:?}");
     let cookies = said.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
-    let session = cookies.clone().find(|cookie| cookie.starts_with("__Host-memcore_session="));
-    assert!(cookies.into_iter().any(|cookie| cookie.starts_with("__Host-memcore_oidc=;")), "the way is over");
+    let cookies: Vec<_> = cookies.collect();
+    let session = cookies.iter().find(|cookie| cookie.starts_with("__Host-memcore_session="));
+    assert!(cookies.iter().any(|cookie| cookie.starts_with("__Host-memcore_oidc=;")), "the way is over");
     let to = said.headers["location"].to_str().unwrap().to_owned();
     (to, session.map(|cookie| cookie.split(';').next().unwrap().to_owned()))
 }
+
+/// What a provider says that is not so.
+type Lie = fn(&mut Story);
 
 fn refused(code: &str) -> (String, Option<String>) {
     (format!("https://energy.example/#/sign-in?problem={code}"), None)
@@ -248,7 +252,7 @@ async fn a_proof_that_is_not_the_providers_for_us_for_now_is_refused() {
     let provider = Provider::start().await;
     let site = site(&provider, json!({"default_roles": {"local": "viewer"}})).await;
     let honest = provider.story.lock().unwrap().clone();
-    let lies: [(&str, fn(&mut Story)); 6] = [
+    let lies: [(&str, Lie); 6] = [
         ("another nonce", |story| story.nonce = Some("of another question".into())),
         ("another audience", |story| story.claims["aud"] = json!("another-client")),
         ("one audience more", |story| story.claims["aud"] = json!(["memcore", "another-client"])),
