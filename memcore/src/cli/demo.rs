@@ -26,8 +26,8 @@ const UNATTENDED: Span = Span::from_seconds(20);
 
 #[derive(Debug, Args)]
 pub(super) struct Demo {
-    /// How many emulated devices
-    #[arg(long, default_value_t = 4)]
+    /// How many emulated devices; six are one home, with all that its page shows
+    #[arg(long, default_value_t = 6)]
     devices: usize,
     /// How long; until Ctrl-C in a terminal, else 20s
     #[arg(long = "for", value_name = "LENGTH")]

@@ -74,7 +74,14 @@ pub(super) fn by_name(memcore: &Memcore, place: &Place) -> Vec<FlowPart> {
         let soc = soc.filter(|soc| memcore.store().channel(soc).is_some());
         FlowPart { name: device.device.to_string(), kind: kind_of(device.device.as_str()), power, soc, limit_w: None }
     };
-    found.map(|(power, _)| part(power)).collect()
+    let mut parts: Vec<FlowPart> = found.map(|(power, _)| part(power)).collect();
+    // Where nothing is named grid, the one meter of a site is where it meets the grid.
+    if !parts.iter().any(|part| part.kind == NodeKind::Grid)
+        && let Some(meter) = parts.iter_mut().find(|part| part.name == "meter")
+    {
+        meter.kind = NodeKind::Grid;
+    }
+    parts
 }
 
 fn kind_of(device: &str) -> NodeKind {
