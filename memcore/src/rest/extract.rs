@@ -124,6 +124,8 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Json<T>, Problem> {
 /// A refusal of serde's, with the field it speaks of: its path, and the name within where that is what is missing or too much.
 fn of_serde(path: &str, e: &impl std::fmt::Display, whole: &str) -> Problem {
     let message = e.to_string();
+    // What the reader of queries says of a value that stands twice.
+    let message = if message == "unsupported value" { "stands more than once, expected one value".into() } else { message };
     let path = if path == "." || path == "?" { "" } else { path };
     let starts = ["missing field `", "unknown field `", "duplicate field `"];
     let named = starts.into_iter().find_map(|start| message.strip_prefix(start)?.split('`').next());
@@ -176,7 +178,7 @@ mod tests {
         assert_eq!(query("series=a&series=b%2Bc").await.unwrap().series, ["a", "b+c"]);
         assert_eq!(query("").await.unwrap().limit, None);
         for (text, field, word) in
-            [("limit=x", "limit", "limit"), ("limti=1", "limti", "limit"), ("limit=1&limit=2", "limit", "duplicate")]
+            [("limit=x", "limit", "limit"), ("limti=1", "limti", "limit"), ("limit=1&limit=2", "limit", "more than once")]
         {
             let problem = query(text).await.unwrap_err();
             assert_eq!((problem.status, problem.field.as_deref()), (400, Some(field)), "{problem:?}");

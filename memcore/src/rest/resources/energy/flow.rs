@@ -162,7 +162,7 @@ fn rest(nodes: &[FlowNode]) -> Option<FlowNode> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Channel, Name, Span, Unit};
+    use crate::model::{Channel, Name, Quantity, Span, Unit};
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
@@ -175,7 +175,9 @@ mod tests {
             let time = NOW.saturating_add(Span::from_seconds(-age));
             memcore.write(&series, &[time], &[Some(*value)], None).unwrap();
         }
-        memcore.write(&"home1.battery.soc".parse().unwrap(), &[NOW], &[Some(50.0)], Some(Unit::Percent)).unwrap();
+        let soc: SeriesName = "home1.battery.soc".parse().unwrap();
+        memcore.register(&soc, &Channel::of("soc", Quantity::StateOfCharge, Unit::Percent).unwrap().build().unwrap()).unwrap();
+        memcore.write(&soc, &[NOW], &[Some(50.0)], None).unwrap();
         let name = |text| Name::new(text).unwrap();
         let place = Place { operator: name("local"), site: name("home1") };
         of_parts(&memcore, &parts::by_name(&memcore, &place), None, NOW)

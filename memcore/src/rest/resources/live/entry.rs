@@ -171,7 +171,7 @@ mod tests {
     fn only_wanted_readings_are_written_in_the_order_of_their_rows() {
         let channels: Arc<[ChannelName]> = ["power", "energy"].map(|name| ChannelName::new(name).unwrap()).into();
         let times = [1, 2].map(Timestamp::from_micros).to_vec();
-        let values = vec![Some(1.5), Some(7.0), None, Some(f64::NAN)];
+        let values = vec![Some(1.5), None, Some(7.0), Some(f64::NAN)];
         let news = News::Readings(Batch::new("home1.pv".parse().unwrap(), channels, times, values).unwrap());
         let told = |series: &[&str]| {
             let series: Vec<String> = series.iter().map(|text| (*text).to_owned()).collect();
