@@ -163,7 +163,17 @@ async def _by_lines(site: Site, port: int, pids: list[int], load: list[list[byte
 
 async def memcore(site: Site, load: list[list[bytes]], _work: Path) -> tuple[float, float]:
     """``memcore serve`` with its defaults: every acknowledged row is on disk."""
-    command = [site.program, "--site", str(site.folder), "serve", "--quiet", "--http", "off", "--listen", f"127.0.0.1:{site.port}"]
+    command = [
+        site.program,
+        "--site",
+        str(site.folder),
+        "serve",
+        "--quiet",
+        "--http",
+        "off",
+        "--listen",
+        f"127.0.0.1:{site.port}",
+    ]
     async with running(command) as (server,):
         await _reachable(site.port, server)
         return await _by_lines(site, site.port, [server.pid], load)

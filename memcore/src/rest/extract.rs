@@ -55,8 +55,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let text = parts.uri.query().unwrap_or_default();
+        // What is left empty is a slip in a form or a script as a rule, and must not silently mean everything.
+        if let Some(key) = text.split('&').filter(|pair| !pair.is_empty()).find_map(without_value) {
+            return Err(Problem::invalid(key, format!("{key} is empty, expected a value, or not to be there")));
+        }
         let pairs = serde_html_form::Deserializer::from_bytes(text.as_bytes());
         serde_path_to_error::deserialize(pairs).map(Self).map_err(|e| of_serde(&e.path().to_string(), e.inner(), "query"))
+    }
+}
+
+/// The key of a pair that has no value.
+fn without_value(pair: &str) -> Option<&str> {
+    match pair.split_once('=') {
+        Some((key, value)) => value.is_empty().then_some(key),
+        None => Some(pair),
     }
 }
 
@@ -177,9 +189,13 @@ mod tests {
     async fn a_query_repeats_lists_and_refuses_what_it_does_not_know() {
         assert_eq!(query("series=a&series=b%2Bc").await.unwrap().series, ["a", "b+c"]);
         assert_eq!(query("").await.unwrap().limit, None);
-        for (text, field, word) in
-            [("limit=x", "limit", "limit"), ("limti=1", "limti", "limit"), ("limit=1&limit=2", "limit", "more than once")]
-        {
+        for (text, field, word) in [
+            ("limit=x", "limit", "limit"),
+            ("limit=", "limit", "empty"),
+            ("limit", "limit", "empty"),
+            ("limti=1", "limti", "limit"),
+            ("limit=1&limit=2", "limit", "more than once"),
+        ] {
             let problem = query(text).await.unwrap_err();
             assert_eq!((problem.status, problem.field.as_deref()), (400, Some(field)), "{problem:?}");
             assert!(problem.detail.contains(word), "{problem:?}");

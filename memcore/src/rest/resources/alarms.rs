@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use crate::alarms::{Alarm, AlarmState, Notifier, NotifierSettings, Rule, RuleSettings, Severity};
+use crate::alarms::{
+    Alarm, AlarmState, Notifier, NotifierSettings, QuietSettings, Rule, RuleSettings, Severity, WatchSettings,
+};
 use crate::error::{Error, ErrorKind};
 use crate::model::Name;
 use crate::rest::access::Route;
@@ -108,13 +110,28 @@ struct AlarmRule {
     id: Name,
     /// Whether it comes with memcore: it can be switched off and changed, not removed.
     built_in: bool,
-    #[serde(flatten)]
-    settings: RuleSettings,
+    /// What it is called, in lists and mails.
+    name: String,
+    /// How bad it is when it holds.
+    severity: Severity,
+    /// Whether it watches.
+    enabled: bool,
+    /// What is watched.
+    watch: WatchSettings,
+    /// The notifiers that are told, by their ids.
+    #[schema(value_type = Vec<String>)]
+    notify: Vec<Name>,
+    /// When nobody is told.
+    quiet: Option<QuietSettings>,
+    /// How often they are told again while nobody has acknowledged: `1h`.
+    remind: Option<String>,
 }
 
 impl From<Rule> for AlarmRule {
     fn from(rule: Rule) -> Self {
-        Self { id: rule.id().clone(), built_in: rule.is_built_in(), settings: rule.settings().clone() }
+        // Field by field, because what is asked for may hold no others, and this does.
+        let RuleSettings { name, severity, enabled, watch, notify, quiet, remind } = rule.settings().clone();
+        Self { id: rule.id().clone(), built_in: rule.is_built_in(), name, severity, enabled, watch, notify, quiet, remind }
     }
 }
 

@@ -32,7 +32,7 @@ pub(in crate::rest) fn routes(routes: Routes) -> Routes {
 /// How a device is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Health {
+enum DeviceHealth {
     /// Connected, and something of it is fresh.
     Ok,
     /// Connected, and all that it measures is too old.
@@ -53,7 +53,7 @@ struct Device {
     /// Whether it has a session now.
     connected: bool,
     /// How it is.
-    health: Health,
+    health: DeviceHealth,
     /// When it was last heard.
     #[schema(required)]
     last_seen_us: Option<i64>,
@@ -196,7 +196,7 @@ struct Handed {
 struct DevicesQuery {
     /// Only those that are so.
     #[param(inline)]
-    health: Option<Health>,
+    health: Option<DeviceHealth>,
     /// Only those with this in their name.
     q: Option<String>,
     /// How many items at most; 100 unless said otherwise.
@@ -402,10 +402,10 @@ fn device_of(known: &Known, now: Timestamp) -> Device {
     let status = &known.status;
     let last_seen = known.last_seen();
     let health = match (status.connected, last_seen) {
-        (true, _) if known.is_stale(now) => Health::Stale,
-        (true, _) => Health::Ok,
-        (false, Some(_)) => Health::Offline,
-        (false, None) => Health::Never,
+        (true, _) if known.is_stale(now) => DeviceHealth::Stale,
+        (true, _) => DeviceHealth::Ok,
+        (false, Some(_)) => DeviceHealth::Offline,
+        (false, None) => DeviceHealth::Never,
     };
     Device {
         device: status.device.device.to_string(),

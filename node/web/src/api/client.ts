@@ -26,7 +26,12 @@ export function onUnproved(then: () => void): void {
 const proof: Middleware = {
   onRequest({ request }) {
     if (csrf !== null && !['GET', 'HEAD'].includes(request.method)) request.headers.set('X-CSRF-Token', csrf);
-    return request;
+    // A filter that was left empty is none: the server refuses parameters without a value.
+    const url = new URL(request.url);
+    const empty = [...url.searchParams].filter(([, value]) => value === '').map(([key]) => key);
+    if (empty.length === 0) return request;
+    empty.forEach((key) => { url.searchParams.delete(key); });
+    return new Request(url, request);
   },
   onResponse({ request, response }) {
     // Signing in with a wrong password is 401, too, and ends nothing.

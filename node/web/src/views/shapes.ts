@@ -6,7 +6,7 @@ import type { Schemas } from '../api/client';
 export interface Page<T> { items: T[]; next?: string | null }
 
 export type Severity = Schemas['Severity'];
-export type Health = Schemas['Health'];
+export type Health = Schemas['DeviceHealth'];
 export type Device = Schemas['Device'];
 export type Channel = Schemas['Channel'];
 /** What an enrolment shows once. */

@@ -176,7 +176,9 @@ mod tests {
             memcore.write(&series, &[time], &[Some(*value)], None).unwrap();
         }
         let soc: SeriesName = "home1.battery.soc".parse().unwrap();
-        memcore.register(&soc, &Channel::of("soc", Quantity::StateOfCharge, Unit::Percent).unwrap().build().unwrap()).unwrap();
+        memcore
+            .register(&soc, &Channel::of("soc", Quantity::StateOfCharge, Unit::Percent).unwrap().build().unwrap())
+            .unwrap();
         memcore.write(&soc, &[NOW], &[Some(50.0)], None).unwrap();
         let name = |text| Name::new(text).unwrap();
         let place = Place { operator: name("local"), site: name("home1") };
