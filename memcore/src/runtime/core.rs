@@ -178,10 +178,9 @@ impl Core {
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) where it was another command.
     pub(crate) fn repeated(&self, command: &Command) -> Result<Option<CommandTicket>> {
-        match self.commander().repeated(command)? {
-            Some(_) => self.find_command(&command.id).map(Some),
-            None => Ok(None),
-        }
+        // The commander is let go of before it is asked again.
+        let known = self.commander().repeated(command)?.is_some();
+        known.then(|| self.find_command(&command.id)).transpose()
     }
 
     /// What is known of a command; none where it is not known, or was forgotten.
