@@ -131,7 +131,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The rules of the operator, those that come with memcore first. */
+        /** The rules of an operator, those that come with memcore first. */
         get: operations["list_alarm_rules"];
         put?: never;
         /** Makes a rule. */
@@ -151,7 +151,7 @@ export interface paths {
         };
         /** One rule. */
         get: operations["show_alarm_rule"];
-        /** Changes a rule. */
+        /** Changes a rule. Alarms of one that watches something else from now on clear. */
         put: operations["change_alarm_rule"];
         post?: never;
         /** Removes a rule; its alarms clear. */
@@ -168,7 +168,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Alarms of the operator, the newest first. */
+        /** Alarms of an operator, the newest first. */
         get: operations["list_alarms"];
         put?: never;
         post?: never;
@@ -312,7 +312,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The notifiers of the operator, and how they went. */
+        /** The notifiers of an operator, and how they went. */
         get: operations["list_notifiers"];
         put?: never;
         /** Makes a notifier. */
@@ -331,7 +331,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Changes a notifier. */
+        /** Changes a notifier. A webhook whose secret is not said keeps it. */
         put: operations["change_notifier"];
         post?: never;
         /** Removes a notifier; rules that name it tell it no more. */
@@ -708,7 +708,7 @@ export interface paths {
         get: operations["import"];
         put?: never;
         post?: never;
-        /** Ends an import. What it has written stays. */
+        /** Ends an import. What it has written stays. One that has ended is no longer listed afterwards. */
         delete: operations["cancel_import"];
         options?: never;
         head?: never;
@@ -1144,31 +1144,29 @@ export interface components {
         };
         /** @description How many alarms are raised and not acknowledged, by severity. */
         AlarmCounts: {
-            /** Format: int64 */
             critical: number;
-            /** Format: int64 */
             info: number;
-            /** Format: int64 */
             warning: number;
         };
-        /** @description A page of alarms, the newest first. */
-        AlarmPage: {
-            items: components["schemas"]["Alarm"][];
-            /** @description Where the next page begins, where there is one. */
-            next?: string | null;
-        };
         /** @description A rule of alarms. */
-        AlarmRule: components["schemas"]["RuleSettings"] & {
+        AlarmRule: {
             /** @description Whether it comes with memcore: it can be switched off and changed, not removed. */
             built_in: boolean;
+            /** @description Whether it watches. */
+            enabled: boolean;
             /** @description Its id. */
             id: string;
-        };
-        /** @description A page of rules. */
-        AlarmRulePage: {
-            items: components["schemas"]["AlarmRule"][];
-            /** @description Where the next page begins, where there is one. */
-            next?: string | null;
+            /** @description What it is called, in lists and mails. */
+            name: string;
+            /** @description The notifiers that are told, by their ids. */
+            notify: string[];
+            quiet?: components["schemas"]["QuietSettings"] | null;
+            /** @description How often they are told again while nobody has acknowledged: `1h`. */
+            remind?: string | null;
+            /** @description How bad it is when it holds. */
+            severity: components["schemas"]["Severity"];
+            /** @description What is watched. */
+            watch: components["schemas"]["WatchSettings"];
         };
         /**
          * @description How far an alarm has come.
@@ -1514,8 +1512,7 @@ export interface components {
             fallback?: number | null;
             /** @description Its identity. */
             id: components["schemas"]["CommandId"];
-            /** @description When it was taken in. */
-            issued_us: components["schemas"]["Timestamp"];
+            issued_us?: components["schemas"]["Timestamp"] | null;
             lease_ends_us?: components["schemas"]["Timestamp"] | null;
             lease_us?: components["schemas"]["Span"] | null;
             /**
@@ -1618,13 +1615,15 @@ export interface components {
         /** @description What control made of a command to a channel that it steers. */
         CommandSteered: {
             lease_us?: components["schemas"]["Span"] | null;
-            /** @description For how long the wish stands, and what limits it. */
+            /** @description The same in words, and what limits it. */
             note?: string | null;
             /**
              * Format: double
              * @description What was ordered in its place, in the unit of the command.
              */
             ordered: number;
+            /** @description Until when the wish stands, unless it is withdrawn. */
+            until_us: components["schemas"]["Timestamp"];
         };
         /**
          * @description What kind of figure.
@@ -1839,7 +1838,7 @@ export interface components {
             /** @description Whether it may log in: devices that were imported, or revoked, have a history only. */
             enrolled: boolean;
             /** @description How it is. */
-            health: components["schemas"]["Health"];
+            health: components["schemas"]["DeviceHealth"];
             /**
              * Format: int64
              * @description When it was last heard.
@@ -1869,6 +1868,11 @@ export interface components {
              */
             points_per_s: number | null;
         };
+        /**
+         * @description How a device is.
+         * @enum {string}
+         */
+        DeviceHealth: "ok" | "stale" | "offline" | "never";
         /** @description Something that happened. Which of the fields are there depends on what it was. */
         Event: {
             channel?: components["schemas"]["ChannelName"] | null;
@@ -1964,7 +1968,7 @@ export interface components {
             kind: components["schemas"]["NodeKind"];
             /**
              * Format: double
-             * @description The limit that control holds it to, in W.
+             * @description What it may take at most, in W: of the grid by its circuit, of an asset by what limits it now.
              */
             limit_w: number | null;
             /** @description What the site calls it. */
@@ -1985,7 +1989,7 @@ export interface components {
             stale: boolean;
             /**
              * Format: double
-             * @description What control wants of it, in W.
+             * @description What control decided for it, in W.
              */
             target_w: number | null;
             /**
@@ -2077,11 +2081,13 @@ export interface components {
             /** @description Where it reaches the server: `host:port`. */
             server: string;
         };
-        /**
-         * @description How a device is.
-         * @enum {string}
-         */
-        Health: "ok" | "stale" | "offline" | "never";
+        /** @description Whether the server is well. */
+        Health: {
+            /** @description How it is. */
+            status: components["schemas"]["HealthStatus"];
+            /** @description The version of memcore. */
+            version: string;
+        };
         /**
          * @description How a server is.
          * @enum {string}
@@ -2151,13 +2157,6 @@ export interface components {
              * @description How large it is, as far as the client said.
              */
             total_bytes: number | null;
-        };
-        /** @description Imports of a site, the newest first. Those that ended are kept for a while, at most a hundred. */
-        ImportPage: {
-            /** @description The imports. */
-            items: components["schemas"]["Import"][];
-            /** @description Where to go on; null at the end. */
-            next: string | null;
         };
         /**
          * @description How an import stands.
@@ -2325,13 +2324,6 @@ export interface components {
             /** @description The role. */
             role: components["schemas"]["Role"];
         };
-        /** @description Members, by name. */
-        MembersPage: {
-            /** @description The members. */
-            items: components["schemas"]["Member"][];
-            /** @description Where the next page begins. */
-            next?: string | null;
-        };
         /** @description 1 to 64 of A-Z a-z 0-9 _ - */
         Name: string;
         /** @description A device that is to be enrolled. */
@@ -2339,7 +2331,7 @@ export interface components {
             /** @description Whether an earlier enrolment of it, and its session, may end. */
             again?: boolean;
             /** @description Its name at its site, such as `pv`: 1 to 64 of letters, digits, `_` and `-`. */
-            device: string;
+            device: components["schemas"]["Name"];
             /** @description What it proves itself by. */
             proof?: components["schemas"]["ProofChoice"];
         };
@@ -2380,12 +2372,6 @@ export interface components {
             /** @description How many messages wait to be told. */
             waiting: number;
         };
-        /** @description A page of notifiers. */
-        NotifierPage: {
-            items: components["schemas"]["Notifier"][];
-            /** @description Where the next page begins, where there is one. */
-            next?: string | null;
-        };
         /** @description A notifier as it is said. */
         NotifierSettings: {
             /** @description Whether it tells. */
@@ -2412,6 +2398,7 @@ export interface components {
         NotifierTrial: {
             /** @description Why not. */
             problem?: string | null;
+            /** @description Whether it could. */
             sent: boolean;
         };
         /** @description Signing in by OpenID Connect. */
@@ -2433,6 +2420,92 @@ export interface components {
             role: components["schemas"]["Role"];
             /** @description How many sites it has. */
             sites: number;
+        };
+        /** @description Part of a list. */
+        Page_Alarm: {
+            /** @description The items, in the list's order. */
+            items: {
+                acknowledged?: components["schemas"]["Acknowledgement"] | null;
+                /**
+                 * Format: int64
+                 * @description Since when it holds no longer.
+                 */
+                cleared_us?: number | null;
+                /**
+                 * Format: int64
+                 * @description How often it was raised, without a calm between that makes the next one another alarm.
+                 */
+                count: number;
+                /** @description Its id; later alarms have higher ones. */
+                id: string;
+                /** @description What it watches: `threshold`, `rate`, `stale`, `offline`, `balance`, `store_read_only` or `control_stalled`. */
+                kind: string;
+                /**
+                 * Format: int64
+                 * @description When it was raised last: it came and went.
+                 */
+                last_raised_us: number;
+                /**
+                 * Format: double
+                 * @description What it was compared to, in `unit`.
+                 */
+                limit?: number | null;
+                /** @description What was seen, for a person. */
+                message: string;
+                /** @description Whose it is. */
+                operator: string;
+                /**
+                 * Format: int64
+                 * @description When it was raised first, in microseconds since the epoch.
+                 */
+                raised_us: number;
+                /** @description The rule that found it. */
+                rule: string;
+                /** @description What the rule was called then. */
+                rule_name: string;
+                /** @description How bad it is. */
+                severity: components["schemas"]["Severity"];
+                /** @description The site, where it is about one. */
+                site?: string | null;
+                /** @description How far it has come. */
+                state: components["schemas"]["AlarmState"];
+                /** @description What it is about: a series, a device, a site, or `server`. */
+                subject: string;
+                /** @description The unit of value and limit. */
+                unit?: string | null;
+                /**
+                 * Format: double
+                 * @description What was seen, in `unit`.
+                 */
+                value?: number | null;
+            }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
+        };
+        /** @description Part of a list. */
+        Page_AlarmRule: {
+            /** @description The items, in the list's order. */
+            items: {
+                /** @description Whether it comes with memcore: it can be switched off and changed, not removed. */
+                built_in: boolean;
+                /** @description Whether it watches. */
+                enabled: boolean;
+                /** @description Its id. */
+                id: string;
+                /** @description What it is called, in lists and mails. */
+                name: string;
+                /** @description The notifiers that are told, by their ids. */
+                notify: string[];
+                quiet?: components["schemas"]["QuietSettings"] | null;
+                /** @description How often they are told again while nobody has acknowledged: `1h`. */
+                remind?: string | null;
+                /** @description How bad it is when it holds. */
+                severity: components["schemas"]["Severity"];
+                /** @description What is watched. */
+                watch: components["schemas"]["WatchSettings"];
+            }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
         };
         /** @description Part of a list. */
         Page_AuditLine: {
@@ -2526,8 +2599,7 @@ export interface components {
                 fallback?: number | null;
                 /** @description Its identity. */
                 id: components["schemas"]["CommandId"];
-                /** @description When it was taken in. */
-                issued_us: components["schemas"]["Timestamp"];
+                issued_us?: components["schemas"]["Timestamp"] | null;
                 lease_ends_us?: components["schemas"]["Timestamp"] | null;
                 lease_us?: components["schemas"]["Span"] | null;
                 /**
@@ -2570,7 +2642,7 @@ export interface components {
                 /** @description Whether it may log in: devices that were imported, or revoked, have a history only. */
                 enrolled: boolean;
                 /** @description How it is. */
-                health: components["schemas"]["Health"];
+                health: components["schemas"]["DeviceHealth"];
                 /**
                  * Format: int64
                  * @description When it was last heard.
@@ -2634,6 +2706,133 @@ export interface components {
                 /** @description When, by the server's clock. */
                 time_us: components["schemas"]["Timestamp"];
             }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
+        };
+        /** @description Part of a list. */
+        Page_Import: {
+            /** @description The items, in the list's order. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description When it was begun.
+                 */
+                begun_us: number;
+                /** @description Who began it. */
+                by: string;
+                /**
+                 * Format: int64
+                 * @description How much of the file was received.
+                 */
+                bytes: number;
+                /** @description Whether nothing is written. */
+                dry_run: boolean;
+                /**
+                 * Format: int64
+                 * @description When it ended.
+                 */
+                ended_us: number | null;
+                /** @description What identifies it. */
+                id: string;
+                /** @description What the file is called. */
+                name: string;
+                /**
+                 * Format: double
+                 * @description Which part of the work is done, 0 to 1, where that is known.
+                 */
+                part: number | null;
+                /**
+                 * Format: int64
+                 * @description Values among them.
+                 */
+                points: number;
+                /** @description Why it failed. */
+                problem: string | null;
+                /** @description What was done, or with `dry_run` would be: as `memcore import --json` says it. */
+                report: Record<string, never> | null;
+                /**
+                 * Format: int64
+                 * @description Rows that were read.
+                 */
+                rows: number;
+                /** @description How it stands. */
+                state: components["schemas"]["ImportState"];
+                /**
+                 * Format: int64
+                 * @description How large it is, as far as the client said.
+                 */
+                total_bytes: number | null;
+            }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
+        };
+        /** @description Part of a list. */
+        Page_ListedSession: {
+            /** @description The items, in the list's order. */
+            items: {
+                /** @description From which address it began. */
+                address?: string | null;
+                /** @description By which browser, as it said itself. */
+                agent?: string | null;
+                /**
+                 * Format: int64
+                 * @description When it began, in microseconds since the epoch.
+                 */
+                begun_us: number;
+                /** @description Whether it is the one that asks. */
+                current: boolean;
+                /**
+                 * Format: int64
+                 * @description When it ends at the latest.
+                 */
+                expires_us: number;
+                /** @description Its id. */
+                id: string;
+                /**
+                 * Format: int64
+                 * @description When it was last used, to about a minute.
+                 */
+                last_seen_us: number;
+            }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
+        };
+        /** @description Part of a list. */
+        Page_Member: {
+            /** @description The items, in the list's order. */
+            items: {
+                /** @description The name to be shown. */
+                display_name: string;
+                /** @description Whether it comes of a role at all operators, which is not changed here. */
+                everywhere: boolean;
+                /** @description The role. */
+                role: components["schemas"]["Role"];
+                /** @description The user's name. */
+                user: string;
+            }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
+        };
+        /** @description Part of a list. */
+        Page_Notifier: {
+            /** @description The items, in the list's order. */
+            items: (components["schemas"]["Way"] & {
+                /** @description Whether it tells. */
+                enabled: boolean;
+                /** @description Its id. */
+                id: string;
+                /** @description Why it could not, since then. */
+                last_problem?: string | null;
+                /**
+                 * Format: int64
+                 * @description When it last told somebody, in microseconds since the epoch.
+                 */
+                last_sent_us?: number | null;
+                /** @description What it is called. */
+                name: string;
+                /** @description How many messages wait to be told. */
+                waiting: number;
+            })[];
             /** @description The `cursor` of the page that follows; null on the last page. */
             next?: string | null;
         };
@@ -2729,6 +2928,69 @@ export interface components {
                 site: string;
                 /** @description Whether any of that is too old to stand for the present. */
                 stale: boolean;
+            }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
+        };
+        /** @description Part of a list. */
+        Page_Token: {
+            /** @description The items, in the list's order. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description When it was made, in microseconds since the epoch.
+                 */
+                created_us: number;
+                /**
+                 * Format: int64
+                 * @description When it ends; `null` for never.
+                 */
+                expires_us?: number | null;
+                /** @description Its id. */
+                id: string;
+                /**
+                 * Format: int64
+                 * @description When it was last used, to about a minute.
+                 */
+                last_used_us?: number | null;
+                /** @description What it was called. */
+                name: string;
+                /** @description At which operators; `null` for all where its owner has a role. */
+                operators?: string[] | null;
+                /** @description What it may at most, whatever its owner may. */
+                scopes: components["schemas"]["Scope"][];
+            }[];
+            /** @description The `cursor` of the page that follows; null on the last page. */
+            next?: string | null;
+        };
+        /** @description Part of a list. */
+        Page_User: {
+            /** @description The items, in the list's order. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description When the user was made, in microseconds since the epoch.
+                 */
+                created_us: number;
+                /** @description Whether the user is shut out. */
+                disabled: boolean;
+                /** @description The name to be shown. */
+                display_name: string;
+                /**
+                 * Format: int64
+                 * @description When the user was last seen, to about a minute.
+                 */
+                last_seen_us?: number | null;
+                /** @description Whether the user signs in by OpenID Connect. */
+                oidc: boolean;
+                /** @description Whether the user has chosen a password. */
+                password: boolean;
+                /** @description The role at each operator; at `*` for all of them. */
+                roles: {
+                    [key: string]: components["schemas"]["Role"];
+                };
+                /** @description The name that the user signs in with. */
+                user: string;
             }[];
             /** @description The `cursor` of the page that follows; null on the last page. */
             next?: string | null;
@@ -3232,13 +3494,6 @@ export interface components {
          * @enum {string}
          */
         SessionVia: "session" | "token" | "host";
-        /** @description Sessions, the latest first. */
-        SessionsPage: {
-            /** @description The sessions. */
-            items: components["schemas"]["ListedSession"][];
-            /** @description Where the next page begins. */
-            next?: string | null;
-        };
         /**
          * @description How bad it is.
          * @enum {string}
@@ -3434,13 +3689,6 @@ export interface components {
             /** @description What it may; `read` is always among it. */
             scopes: components["schemas"]["Scope"][];
         };
-        /** @description Tokens, the latest first. */
-        TokensPage: {
-            /** @description The tokens. */
-            items: components["schemas"]["Token"][];
-            /** @description Where the next page begins. */
-            next?: string | null;
-        };
         /** @description A user. */
         User: {
             /**
@@ -3491,13 +3739,6 @@ export interface components {
             };
             /** @description The name to sign in with: 1 to 64 of `a-z 0-9 . _ + @ -`, an address of e-mail as a rule. */
             user: string;
-        };
-        /** @description Users, by name. */
-        UsersPage: {
-            /** @description The users. */
-            items: components["schemas"]["User"][];
-            /** @description Where the next page begins. */
-            next?: string | null;
         };
         /** @description What a rule watches. */
         WatchSettings: {
@@ -3628,20 +3869,20 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_AuditLine"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3655,20 +3896,20 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Configuration"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3773,20 +4014,20 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3824,14 +4065,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3840,28 +4073,43 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Operator"];
                 };
             };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     list_alarm_rules: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How many at most: 1 to 1000, 100 unless told. */
+                limit?: number;
+                /** @description Where the page before said that this one begins. */
+                cursor?: string;
+            };
             header?: never;
             path: {
-                /** @description Whose */
-                operator: string;
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The rules of an operator, those that come with memcore first */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AlarmRulePage"];
+                    "application/json": components["schemas"]["Page_AlarmRule"];
                 };
             };
+            /** @description Not done, and why */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
@@ -3877,8 +4125,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Whose */
-                operator: string;
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
             };
             cookie?: never;
         };
@@ -3888,6 +4136,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Makes a rule */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3896,6 +4145,7 @@ export interface operations {
                     "application/json": components["schemas"]["AlarmRule"];
                 };
             };
+            /** @description Not done, and why */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
@@ -3911,15 +4161,16 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Whose */
+                /** @description The operator, such as `local`. */
                 operator: string;
-                /** @description Its id */
+                /** @description The rule's id. */
                 rule: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description One rule */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3928,6 +4179,7 @@ export interface operations {
                     "application/json": components["schemas"]["AlarmRule"];
                 };
             };
+            /** @description Not done, and why */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
@@ -3943,9 +4195,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Whose */
+                /** @description The operator, such as `local`. */
                 operator: string;
-                /** @description Its id */
+                /** @description The rule's id. */
                 rule: string;
             };
             cookie?: never;
@@ -3956,6 +4208,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Changes a rule */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3964,6 +4217,7 @@ export interface operations {
                     "application/json": components["schemas"]["AlarmRule"];
                 };
             };
+            /** @description Not done, and why */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
@@ -3979,21 +4233,23 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Whose */
+                /** @description The operator, such as `local`. */
                 operator: string;
-                /** @description Its id */
+                /** @description The rule's id. */
                 rule: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Removes a rule */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description Not done, and why */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
@@ -4013,28 +4269,30 @@ export interface operations {
                 severity?: components["schemas"]["Severity"];
                 /** @description Only those of that site. */
                 site?: string;
-                /** @description The most of one page, 1 to 1000; 100 without it. */
+                /** @description How many at most: 1 to 1000, 100 unless told. */
                 limit?: number;
-                /** @description Where the page before ended. */
+                /** @description Where the page before said that this one begins. */
                 cursor?: string;
             };
             header?: never;
             path: {
-                /** @description Whose */
-                operator: string;
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Alarms of an operator, the newest first */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AlarmPage"];
+                    "application/json": components["schemas"]["Page_Alarm"];
                 };
             };
+            /** @description Not done, and why */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
@@ -4050,15 +4308,16 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Whose */
+                /** @description The operator, such as `local`. */
                 operator: string;
-                /** @description Its id */
+                /** @description The alarm's id. */
                 alarm: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description One alarm */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4067,6 +4326,7 @@ export interface operations {
                     "application/json": components["schemas"]["Alarm"];
                 };
             };
+            /** @description Not done, and why */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
@@ -4082,19 +4342,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Whose */
+                /** @description The operator, such as `local`. */
                 operator: string;
-                /** @description Its id */
+                /** @description The alarm's id. */
                 alarm: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": components["schemas"]["AcknowledgementRequest"];
+                "application/json": components["schemas"]["AcknowledgementRequest"] | null;
             };
         };
         responses: {
+            /** @description Takes note of an alarm */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4103,6 +4364,7 @@ export interface operations {
                     "application/json": components["schemas"]["Alarm"];
                 };
             };
+            /** @description Not done, and why */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
@@ -4167,8 +4429,8 @@ export interface operations {
             query?: {
                 /** @description Which topics, by commas: readings events commands control alarms. All without it. */
                 topics?: string;
-                /** @description Of readings and commands: which series, such as `home1.*.power`; several by commas. All without it. */
-                series?: string;
+                /** @description Of readings and commands: which series, such as `home1.*.power`; it may be repeated. All without it. */
+                series?: string[];
                 /** @description Only of this site. */
                 site?: string;
                 /** @description Go on behind this cursor; `Last-Event-ID` goes before it. */
@@ -4186,28 +4448,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            5: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "text/event-stream": components["schemas"]["LiveReadings"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4217,8 +4479,8 @@ export interface operations {
             query?: {
                 /** @description Which topics, by commas: readings events commands control alarms. All without it. */
                 topics?: string;
-                /** @description Of readings and commands: which series, such as `home1.*.power`; several by commas. All without it. */
-                series?: string;
+                /** @description Of readings and commands: which series, such as `home1.*.power`; it may be repeated. All without it. */
+                series?: string[];
                 /** @description Only of this site. */
                 site?: string;
                 /** @description Go on behind this cursor; `Last-Event-ID` goes before it. */
@@ -4233,22 +4495,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            5: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description The connection is a WebSocket now. */
             101: {
                 headers: {
@@ -4258,11 +4504,32 @@ export interface operations {
                     "application/json": components["schemas"]["LiveMessage"];
                 };
             };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     list_members: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How many at most: 1 to 1000, 100 unless it is said. */
+                limit?: number;
+                /** @description Where to go on: the `next` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path: {
                 /** @description The operator */
@@ -4277,7 +4544,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MembersPage"];
+                    "application/json": components["schemas"]["Page_Member"];
                 };
             };
             "4XX": {
@@ -4392,24 +4659,31 @@ export interface operations {
     };
     list_notifiers: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How many at most: 1 to 1000, 100 unless told. */
+                limit?: number;
+                /** @description Where the page before said that this one begins. */
+                cursor?: string;
+            };
             header?: never;
             path: {
-                /** @description Whose */
-                operator: string;
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The notifiers of an operator, and how they went */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["NotifierPage"];
+                    "application/json": components["schemas"]["Page_Notifier"];
                 };
             };
+            /** @description Not done, and why */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
@@ -4425,8 +4699,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Whose */
-                operator: string;
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
             };
             cookie?: never;
         };
@@ -4436,6 +4710,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Makes a notifier */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -4444,6 +4719,7 @@ export interface operations {
                     "application/json": components["schemas"]["Notifier"];
                 };
             };
+            /** @description Not done, and why */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
@@ -4459,9 +4735,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Whose */
+                /** @description The operator, such as `local`. */
                 operator: string;
-                /** @description Its id */
+                /** @description The notifier's id. */
                 notifier: string;
             };
             cookie?: never;
@@ -4472,6 +4748,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Changes a notifier */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4480,6 +4757,7 @@ export interface operations {
                     "application/json": components["schemas"]["Notifier"];
                 };
             };
+            /** @description Not done, and why */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
@@ -4495,21 +4773,23 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Whose */
+                /** @description The operator, such as `local`. */
                 operator: string;
-                /** @description Its id */
+                /** @description The notifier's id. */
                 notifier: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Removes a notifier */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description Not done, and why */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
@@ -4525,15 +4805,16 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Whose */
+                /** @description The operator, such as `local`. */
                 operator: string;
-                /** @description Its id */
+                /** @description The notifier's id. */
                 notifier: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Tells a test message now, whatever the hour */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4542,6 +4823,7 @@ export interface operations {
                     "application/json": components["schemas"]["NotifierTrial"];
                 };
             };
+            /** @description Not done, and why */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
@@ -4562,27 +4844,27 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The operator, such as `local`. */
-                operator: string;
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Site"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4592,29 +4874,29 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The operator, such as `local`. */
-                operator: string;
-                /** @description The site, such as `home1`. */
-                site: string;
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Site"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4642,22 +4924,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            5: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4666,13 +4932,29 @@ export interface operations {
                     "application/json": components["schemas"]["BalanceAnswer"];
                 };
             };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     list_channels: {
         parameters: {
             query?: {
                 /** @description Only those of that device, such as `pv`. */
-                device?: string;
+                device?: components["schemas"]["Name"];
                 /** @description Only those of that quantity, such as `power`. */
                 quantity?: string;
                 /** @description Only those that take commands, or only those that take none. */
@@ -4686,29 +4968,29 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The operator, such as `local`. */
-                operator: string;
-                /** @description The site, such as `home1`. */
-                site: string;
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Channel"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4736,28 +5018,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            5: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ChartAnswer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4778,10 +5060,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -4815,10 +5097,10 @@ export interface operations {
                 "Idempotency-Key"?: string | null;
             };
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -4903,10 +5185,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -4946,10 +5228,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -5002,10 +5284,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -5036,10 +5318,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -5082,10 +5364,10 @@ export interface operations {
                 "Idempotency-Key"?: string | null;
             };
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -5134,10 +5416,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -5186,29 +5468,29 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The operator, such as `local`. */
-                operator: string;
-                /** @description The site, such as `home1`. */
-                site: string;
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Device"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5218,10 +5500,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The operator, such as `local`. */
-                operator: string;
-                /** @description The site, such as `home1`. */
-                site: string;
+                /** @description The operator; `local` of an installation that never named one. */
+                operator: components["schemas"]["Name"];
+                /** @description The site. */
+                site: components["schemas"]["Name"];
             };
             cookie?: never;
         };
@@ -5231,14 +5513,6 @@ export interface operations {
             };
         };
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -5248,6 +5522,14 @@ export interface operations {
                 };
             };
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5263,30 +5545,30 @@ export interface operations {
             header?: never;
             path: {
                 /** @description The operator, such as `local`. */
-                operator: string;
+                operator: components["schemas"]["Name"];
                 /** @description The site, such as `home1`. */
-                site: string;
+                site: components["schemas"]["Name"];
                 /** @description The device, such as `pv`. */
-                device: string;
+                device: components["schemas"]["Name"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Device"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5297,30 +5579,30 @@ export interface operations {
             header?: never;
             path: {
                 /** @description The operator, such as `local`. */
-                operator: string;
+                operator: components["schemas"]["Name"];
                 /** @description The site, such as `home1`. */
-                site: string;
+                site: components["schemas"]["Name"];
                 /** @description The device, such as `pv`. */
-                device: string;
+                device: components["schemas"]["Name"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description It is no longer enrolled. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5330,11 +5612,11 @@ export interface operations {
             header?: never;
             path: {
                 /** @description The operator, such as `local`. */
-                operator: string;
+                operator: components["schemas"]["Name"];
                 /** @description The site, such as `home1`. */
-                site: string;
+                site: components["schemas"]["Name"];
                 /** @description The device, such as `pv`. */
-                device: string;
+                device: components["schemas"]["Name"];
             };
             cookie?: never;
         };
@@ -5344,20 +5626,20 @@ export interface operations {
             };
         };
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Device"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5368,32 +5650,32 @@ export interface operations {
             header?: never;
             path: {
                 /** @description The operator, such as `local`. */
-                operator: string;
+                operator: components["schemas"]["Name"];
                 /** @description The site, such as `home1`. */
-                site: string;
+                site: components["schemas"]["Name"];
                 /** @description The device, such as `pv`. */
-                device: string;
+                device: components["schemas"]["Name"];
                 /** @description The channel, such as `power`. */
-                channel: string;
+                channel: components["schemas"]["ChannelName"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Channel"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5404,11 +5686,11 @@ export interface operations {
             header?: never;
             path: {
                 /** @description The operator, such as `local`. */
-                operator: string;
+                operator: components["schemas"]["Name"];
                 /** @description The site, such as `home1`. */
-                site: string;
+                site: components["schemas"]["Name"];
                 /** @description The device, such as `pv`. */
-                device: string;
+                device: components["schemas"]["Name"];
             };
             cookie?: never;
         };
@@ -5418,14 +5700,6 @@ export interface operations {
             };
         };
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -5435,6 +5709,14 @@ export interface operations {
                 };
             };
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5465,28 +5747,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            5: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Findings"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5505,22 +5787,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            5: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5529,11 +5795,32 @@ export interface operations {
                     "application/json": components["schemas"]["Flow"];
                 };
             };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     imports: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How many at most, 1 to 1000; 100 without it. */
+                limit?: number;
+                /** @description Where to go on, as `next` of the page before says. */
+                cursor?: string;
+            };
             header?: never;
             path: {
                 /** @description The operator, such as `local`. */
@@ -5545,28 +5832,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            5: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ImportPage"];
+                    "application/json": components["schemas"]["Page_Import"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5604,28 +5891,28 @@ export interface operations {
             };
         };
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            5: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Import"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5646,28 +5933,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            5: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Import"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5688,28 +5975,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            5: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Import"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5731,28 +6018,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            5: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["LatestReadings"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5765,10 +6052,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -5804,10 +6091,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -5841,10 +6128,10 @@ export interface operations {
                 "Idempotency-Key"?: string | null;
             };
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -5990,22 +6277,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            5: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6014,6 +6285,22 @@ export interface operations {
                     "application/json": components["schemas"]["ReadingsPage"];
                     "text/csv": string;
                     "application/vnd.apache.arrow.stream": number[];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6036,28 +6323,28 @@ export interface operations {
             };
         };
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            5: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ReadingsWritten"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6077,10 +6364,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -6233,6 +6520,14 @@ export interface operations {
                 };
                 content?: never;
             };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             "4XX": {
                 headers: {
                     [name: string]: unknown;
@@ -6320,7 +6615,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SessionsPage"];
+                    "application/json": components["schemas"]["Page_ListedSession"];
                 };
             };
             "4XX": {
@@ -6370,20 +6665,20 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            4: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ServerStatus"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6402,7 +6697,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokensPage"];
+                    "application/json": components["schemas"]["Page_Token"];
                 };
             };
             "4XX": {
@@ -6476,7 +6771,12 @@ export interface operations {
     };
     list_users: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How many at most: 1 to 1000, 100 unless it is said. */
+                limit?: number;
+                /** @description Where to go on: the `next` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -6488,7 +6788,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UsersPage"];
+                    "application/json": components["schemas"]["Page_User"];
                 };
             };
             "4XX": {
