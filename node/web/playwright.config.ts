@@ -31,12 +31,14 @@ export default defineConfig({
   forbidOnly: process.env.CI !== undefined,
   reporter: [["list"], ["json", { outputFile: "test-results/report.json" }]],
   use: {
+    actionTimeout: 15_000,
     ...devices["Desktop Chrome"],
     viewport: { width: 1280, height: 800 },
     // The server's own certificate is not known to the browser.
     ignoreHTTPSErrors: true,
     screenshot: "only-on-failure",
-    trace: "retain-on-failure",
+    // Without its film, which costs a third of the time of all tests.
+    trace: { mode: "retain-on-failure", screenshots: false },
     launchOptions: {
       executablePath: chromium(),
       // Chromium's sandbox does not run as root, as a container's user mostly is.

@@ -15,7 +15,7 @@ test("the first start's link makes an admin, once", async ({ page, start, shot, 
   await expect(page.getByText("The two are not the same")).toBeVisible();
   await page.getByLabel("Password once more").fill(PASSWORD);
   await page.getByRole("button", { name: "Begin" }).click();
-  await expect(page.getByText("home1").first()).toBeVisible();
+  await expect(page.getByRole("link", { name: /home1/ }).first()).toBeVisible();
   await shot("first-start-done");
 
   // Nobody makes a second admin with it, and the link is no longer given out.

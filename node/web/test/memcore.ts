@@ -24,7 +24,7 @@ export interface Device {
 export interface ChannelOptions {
   unit: string;
   quantity?: string;
-  label?: string;
+  labels?: Readonly<Record<string, string>>;
   writable?: boolean;
   range?: readonly [number, number];
 }

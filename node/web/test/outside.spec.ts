@@ -12,7 +12,7 @@ test("names, notes and details that look like markup are shown as they are", asy
   const watch = { kind: "threshold", series: "home1.evil.power", above: 10 };
   await api.post("/operators/local/alarm-rules", { name: MARKUP, severity: "critical", enabled: true, watch, notify: [] });
   const evil = await mc.connect(await memcore.server.enroll("home1.evil"), {
-    channels: { power: { unit: "W", label: MARKUP, writable: true, range: [0, 100] } },
+    channels: { power: { unit: "W", labels: { place: MARKUP }, writable: true, range: [0, 100] } },
     onCommand: () => {
       throw new Error(MARKUP);
     },
@@ -70,6 +70,6 @@ for (const role of ROLES) {
 test("another site's page is given nothing, and can frame nothing", async ({ page, memcore }) => {
   const answer = await page.context().request.get(`${memcore.url}/`, { headers: { origin: "https://elsewhere.example" } });
   expect(answer.headers()["access-control-allow-origin"]).toBeUndefined();
-  expect(answer.headers()["content-security-policy"]).toContain("frame-ancestors 'none'");
+  expect(answer.headers()["content-security-policy"]).toContain("frame-ancestors 'self'");
   expect(answer.headers()["x-content-type-options"]).toBe("nosniff");
 });

@@ -95,6 +95,9 @@ test.describe('commands', () => {
     expect(isHolding({ ...command, state: 'refused' }, 0)).toBe(false);
     expect(isHolding({ ...command, stands: false }, 0)).toBe(false);
     expect(isHolding({ ...command, lease_us: null, lease_ends_us: null }, 1e15)).toBe(true);
+    const wished = { ...command, lease_ends_us: null, steered: { ordered: -2000, lease_us: 60e6, until_us: 900e6, note: null } };
+    expect(isHolding(wished, 899e6), 'what control made a wish of ends with the wish').toBe(true);
+    expect(isHolding(wished, 900e6)).toBe(false);
     expect(renewRequest(command)).toEqual({ series: 'home1.battery.power', value: -2000, within: '30s', lease: '15m', fallback: 0 });
     expect(endRequest({ ...command, fallback: -500 })).toEqual({ series: 'home1.battery.power', value: -500, within: '30s' });
   });

@@ -6,9 +6,9 @@ pub(super) static FILES: &[File] = &[
     File {
         path: "assets/alarms.js",
         kind: "text/javascript; charset=utf-8",
-        tag: "W/\"e9a17605dcfe70ff\"",
+        tag: "W/\"ec9f6b971943aca8\"",
         gzip: include_bytes!("files/assets/alarms.js.gz"),
-        bytes: 22_909,
+        bytes: 22_832,
     },
     File {
         path: "assets/colours.js",
@@ -20,9 +20,9 @@ pub(super) static FILES: &[File] = &[
     File {
         path: "assets/commands.js",
         kind: "text/javascript; charset=utf-8",
-        tag: "W/\"3744463e8b9edea7\"",
+        tag: "W/\"df26a23e6b14ac19\"",
         gzip: include_bytes!("files/assets/commands.js.gz"),
-        bytes: 16_535,
+        bytes: 16_726,
     },
     File {
         path: "assets/control.js",
@@ -34,9 +34,9 @@ pub(super) static FILES: &[File] = &[
     File {
         path: "assets/design.js",
         kind: "text/javascript; charset=utf-8",
-        tag: "W/\"e61f456f874b4cc2\"",
+        tag: "W/\"06c4ee41e7a6a69d\"",
         gzip: include_bytes!("files/assets/design.js.gz"),
-        bytes: 48_718,
+        bytes: 48_871,
     },
     File {
         path: "assets/devices.js",
@@ -48,7 +48,7 @@ pub(super) static FILES: &[File] = &[
     File {
         path: "assets/devices2.js",
         kind: "text/javascript; charset=utf-8",
-        tag: "W/\"53e7c52294bb60d0\"",
+        tag: "W/\"9557b0ddc6451765\"",
         gzip: include_bytes!("files/assets/devices2.js.gz"),
         bytes: 13_469,
     },
@@ -83,9 +83,9 @@ pub(super) static FILES: &[File] = &[
     File {
         path: "assets/history2.js",
         kind: "text/javascript; charset=utf-8",
-        tag: "W/\"f4e9d0a5f8224c6b\"",
+        tag: "W/\"e5b32458f8f2031b\"",
         gzip: include_bytes!("files/assets/history2.js.gz"),
-        bytes: 22_691,
+        bytes: 22_825,
     },
     File {
         path: "assets/imports.js",
@@ -216,9 +216,9 @@ pub(super) static FILES: &[File] = &[
     File {
         path: "assets/words.js",
         kind: "text/javascript; charset=utf-8",
-        tag: "W/\"5e45c4a7a982e764\"",
+        tag: "W/\"973bf7bb576728a7\"",
         gzip: include_bytes!("files/assets/words.js.gz"),
-        bytes: 4_015,
+        bytes: 4_065,
     },
     File {
         path: "icon.svg",

@@ -35,9 +35,7 @@ export type Finding = Schemas['FoundFinding'];
 export type Alarm = Schemas['Alarm'];
 export type Watch = Schemas['WatchSettings'];
 export type Quiet = Schemas['QuietSettings'];
-/** A rule as it is answered: what is usual may be left out. */
-export type AnsweredRule = Schemas['AlarmRule'];
-export type AlarmRule = AnsweredRule & { enabled: boolean; notify: string[] };
+export type AlarmRule = Schemas['AlarmRule'];
 export type RuleDraft = Schemas['RuleSettings'] & { enabled: boolean; notify: string[] };
 export type Notifier = Schemas['Notifier'];
 

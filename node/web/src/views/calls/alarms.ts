@@ -2,7 +2,7 @@
 
 import { call, callTagged, once } from '../call';
 import { operatorPath } from '../place';
-import type { Alarm, AlarmRule, AnsweredRule, Notifier, RuleDraft } from '../shapes';
+import type { Alarm, AlarmRule, Notifier, RuleDraft } from '../shapes';
 import { all, page } from './pages';
 
 interface At { operator: string }
@@ -13,16 +13,15 @@ export const acknowledge = (at: At, id: string, note: string) =>
   call<Alarm>('post', `${operatorPath(at)}/alarms/${encodeURIComponent(id)}/acknowledgement`, { body: note === '' ? {} : { note } });
 
 const rulePath = (at: At, id?: string) => `${operatorPath(at)}/alarm-rules${id === undefined ? '' : `/${encodeURIComponent(id)}`}`;
-export const rules = async (at: At, signal?: AbortSignal): Promise<AlarmRule[]> =>
-  (await all<AnsweredRule>(rulePath(at), {}, signal)).map((rule) => ({ enabled: true, notify: [], ...rule }));
-export const createRule = (at: At, rule: RuleDraft) => call<AnsweredRule>('post', rulePath(at), { body: rule, headers: once() });
+export const rules = (at: At, signal?: AbortSignal) => all<AlarmRule>(rulePath(at), {}, signal);
+export const createRule = (at: At, rule: RuleDraft) => call<AlarmRule>('post', rulePath(at), { body: rule, headers: once() });
 /** One rule, with the tag that a change of it names. */
 export const rule = async (at: At, id: string, signal: AbortSignal): Promise<{ data: AlarmRule; etag: string | null }> => {
   const { data, etag } = await callTagged(rulePath(at, id), signal);
-  return { data: { enabled: true, notify: [], ...(data as AnsweredRule) }, etag };
+  return { data: data as AlarmRule, etag };
 };
 export const changeRule = (at: At, id: string, draft: RuleDraft, etag: string | null) =>
-  call<AnsweredRule>('put', rulePath(at, id), { body: draft, ...(etag === null ? {} : { headers: { 'If-Match': etag } }) });
+  call<AlarmRule>('put', rulePath(at, id), { body: draft, ...(etag === null ? {} : { headers: { 'If-Match': etag } }) });
 export const removeRule = (at: At, id: string) => call<undefined>('delete', rulePath(at, id));
 
 /** What a notifier's form sends; a secret only where it is to change. */

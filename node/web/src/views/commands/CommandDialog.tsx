@@ -13,7 +13,7 @@ import type { Command } from '../shapes';
 import { said } from '../units';
 import { clock, spanWords } from './span';
 import { type CommandLinks, STATE_TONES } from './state';
-import { type CommandRequest, commandSentence, differs, endRequest, isHolding, lifeSteps, renewRequest, stateWords } from './words';
+import { type CommandRequest, commandSentence, differs, endRequest, endsAt, isHolding, lifeSteps, renewRequest, stateWords } from './words';
 
 interface Props { place: Place; id: string; links: CommandLinks; onClose: () => void; onOpen: (id: string) => void }
 
@@ -93,24 +93,27 @@ function Life({ command, links }: { command: Command; links: CommandLinks }): JS
         </Note>
       )}
       <Facts facts={[
-        ['Sent', <Time us={command.issued_us} absolute />], ['By', command.by],
+        ['Sent', <Time us={command.issued_us} absolute none="not written down" />], ['By', command.by],
         [command.ended ? 'Ended' : 'Delivered until', <Time us={command.ended ? command.ended_us : command.expires_us} absolute />],
         ...(command.code ? [['Code', <code>{command.code}</code>] as const] : []),
         ['Id', <code>{command.id}</code>],
       ]} />
-      <p><a href={links.why(command.series, command.issued_us)}>Why did the device do what it did then?</a></p>
+      {typeof command.issued_us === 'number' && <p><a href={links.why(command.series, command.issued_us)}>Why did the device do what it did then?</a></p>}
     </>
   );
 }
 
 function Lease({ command }: { command: Command }): JSX.Element | null {
   if (!command.ended || !isHolding(command, now.value)) return null;
-  if (typeof command.lease_ends_us !== 'number') return <p class="muted">It holds until another command.</p>;
-  const left = command.lease_ends_us - now.value;
+  const end = endsAt(command);
+  if (end === null) return <p class="muted">It holds until another command.</p>;
+  const left = end - now.value;
   const share = command.lease_us ? Math.min(1, Math.max(0, left / command.lease_us)) : 0;
   return (
     <div class="stack">
-      <p>It holds for another <strong class="number">{clock(left)}</strong>, then {said(command.fallback, command.unit ?? '')}.</p>
+      {command.steered
+        ? <p>The wish stands for another <strong class="number">{clock(left)}</strong> unless it is withdrawn; then control decides without it.</p>
+        : <p>It holds for another <strong class="number">{clock(left)}</strong>, then {said(command.fallback, command.unit ?? '')}.</p>}
       <progress class="lease" max={1} value={share} aria-label="What is left of the lease" />
     </div>
   );

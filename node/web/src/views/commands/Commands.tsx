@@ -13,7 +13,7 @@ import type { Command } from '../shapes';
 import { CommandDialog } from './CommandDialog';
 import { CommandForm } from './CommandForm';
 import { type CommandLinks, LeaseLeft, STATE_TONES } from './state';
-import { commandSentence, isHolding } from './words';
+import { commandSentence, endsAt, isHolding } from './words';
 
 type Filter = 'all' | 'holding' | 'going' | 'failed';
 const FILTERS = [{ value: 'all', text: 'all' }, { value: 'holding', text: 'holding now' }, { value: 'going', text: 'under way' }, { value: 'failed', text: 'not done' }] as const;
@@ -52,11 +52,11 @@ export function Commands({ place, links, series }: { place: Place; links: Comman
 }
 
 const COLUMNS: Column<Command>[] = [
-  { key: 'issued', title: 'When', cell: (each) => <Time us={each.issued_us} />, sort: (each) => each.issued_us },
+  { key: 'issued', title: 'When', cell: (each) => <Time us={each.issued_us} none="not written down" />, sort: (each) => each.issued_us ?? null },
   { key: 'series', title: 'Channel', cell: (each) => <span class="wrap">{each.series}</span>, sort: (each) => each.series },
   { key: 'what', title: 'What', cell: (each) => <>{commandSentence(each)}{each.safety && <> <Badge tone="warning" plain>for safety</Badge></>}</> },
   { key: 'state', title: 'State', cell: (each) => <Badge tone={STATE_TONES[each.state]}>{each.state}</Badge>, sort: (each) => each.state },
-  { key: 'left', title: 'Lease', align: 'end', cell: (each) => <LeaseLeft command={each} />, sort: (each) => each.lease_ends_us ?? null },
+  { key: 'left', title: 'Lease', align: 'end', cell: (each) => <LeaseLeft command={each} />, sort: endsAt },
   { key: 'by', title: 'By', hide: 'phone', cell: (each) => <span class="muted">{each.by}</span>, sort: (each) => each.by },
 ];
 

@@ -6,7 +6,7 @@ import type { Tone } from '../../design';
 import { now } from '../../state/now';
 import type { Command, CommandState } from '../shapes';
 import { clock } from './span';
-import { isHolding } from './words';
+import { endsAt, isHolding } from './words';
 
 export interface CommandLinks { why: (series: string, atUs: number) => string; control: string }
 
@@ -17,6 +17,6 @@ export const STATE_TONES: Record<CommandState, Tone | undefined> = {
 /** What is left of a lease, counting down. */
 export function LeaseLeft({ command }: { command: Command }): JSX.Element | null {
   if (!isHolding(command, now.value)) return null;
-  if (typeof command.lease_ends_us !== 'number') return <span class="muted">no end</span>;
-  return <span class="number">{clock(command.lease_ends_us - now.value)}</span>;
+  const end = endsAt(command);
+  return end === null ? <span class="muted">no end</span> : <span class="number">{clock(end - now.value)}</span>;
 }

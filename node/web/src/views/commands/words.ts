@@ -136,10 +136,16 @@ function unitOf(command: Command): string {
   return command.unit ?? '(unit no longer known)';
 }
 
+/** When it lets go by itself: with its lease, or with the wish that control made of it. Null where nothing takes it back. */
+export function endsAt(command: Command): number | null {
+  return command.lease_ends_us ?? command.steered?.until_us ?? null;
+}
+
 /** Whether its value may hold at the device now, as far as the server knows: it can be renewed, and ended. */
 export function isHolding(command: Command, nowUs: number): boolean {
   if (!command.stands || command.state === 'refused' || command.state === 'expired') return false;
-  return !(typeof command.lease_ends_us === 'number' && command.lease_ends_us <= nowUs);
+  const end = endsAt(command);
+  return end === null || end > nowUs;
 }
 
 /** The request that lets go of a value at once: what would hold after the lease. */

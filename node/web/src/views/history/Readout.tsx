@@ -64,14 +64,22 @@ function lastOf(line: Line): number {
   return index;
 }
 
-/** Where the nearest point is. In a hole that is the hole. */
+/** So many of the last spacings beyond the ends a value still counts. */
+const BEYOND = 6;
+
+/** Where the nearest point is. In a hole that is the hole; far before the first or after the last there is none (-1). */
 function nearestOf(line: Line, atS: number): number {
   const after = lowerBound(line.time, atS);
   const [a, b] = [line.time[after - 1], line.time[after]];
-  if (a === undefined || b === undefined) return a === undefined ? after : after - 1;
+  if (b === undefined) return reaches(atS, a, line.time[after - 2]) ? after - 1 : -1;
+  if (a === undefined) return reaches(atS, b, line.time[after + 1]) ? after : -1;
   if (line.mean[after] === null) return after;
   if (line.mean[after - 1] === null) return after - 1;
   return atS - a < b - atS ? after - 1 : after;
+}
+
+function reaches(atS: number, end: number | undefined, next: number | undefined): boolean {
+  return end !== undefined && (end === atS || (next !== undefined && Math.abs(atS - end) <= BEYOND * Math.abs(end - next)));
 }
 
 function extremes(line: Line): [number | null, number | null] {
