@@ -3,6 +3,8 @@
 
 mod rest_support;
 
+use std::time::Duration;
+
 use futures::{SinkExt, StreamExt};
 use memcore::model::Timestamp;
 use rest_support::{Heard, LIVE, Listener, Scene};
@@ -93,13 +95,15 @@ async fn who_does_not_read_is_told_what_it_lost_and_holds_up_nobody() {
     slow.next_of("hello").await;
     quick.next_of("hello").await;
     // More than the kernel keeps for one that does not read, and the server for one that is behind.
-    let (messages, rows) = (320_i64, 50_i64);
+    let (messages, rows) = (400_i64, 50_i64);
     let sending = async {
         for message in 0..messages {
             let numbers = message * rows..(message + 1) * rows;
             let times: Vec<Timestamp> = numbers.clone().map(Timestamp::from_micros).collect();
             let column: Vec<Option<f64>> = numbers.map(|n| Some(n as f64)).collect();
             device.send_many(&times, &[&column[..]; 32]).await.unwrap();
+            // Apart, so that each is told for itself: what waits for one that does not read is bounded by how many these are.
+            tokio::time::sleep(Duration::from_millis(25)).await;
         }
         device.flush().await.unwrap();
     };

@@ -58,6 +58,7 @@ pub struct SitePlanner {
 }
 
 /// How a plan that holds came about.
+#[cfg_attr(not(feature = "rest"), allow(dead_code, reason = "the API shows it"))]
 #[derive(Debug, Clone)]
 pub(crate) struct Made {
     pub(crate) plan: Arc<PlannedPowers>,
@@ -206,6 +207,7 @@ impl SitePlanner {
     }
 
     /// How the plan that was made last came about.
+    #[cfg_attr(not(feature = "rest"), allow(dead_code, reason = "the API shows it"))]
     pub(crate) fn made(&self) -> Option<&Made> {
         self.made.as_ref()
     }
