@@ -37,7 +37,7 @@ export default defineConfig({
     // The server's own certificate is not known to the browser.
     ignoreHTTPSErrors: true,
     screenshot: "only-on-failure",
-    // Without its film, which costs a third of the time of all tests.
+    // Without its film: the picture of the failure and the page as it was then say enough.
     trace: { mode: "retain-on-failure", screenshots: false },
     launchOptions: {
       executablePath: chromium(),

@@ -160,6 +160,7 @@ test('a drag chooses a span, a double click goes back, keys do all of it', async
   await open(page, '#/local/home1/history?last=86400&series=home1.meter.power');
   const range = page.locator('.history-range');
   await expect(range).toContainText('1 d');
+  await expect(page.locator('.plot-busy[data-busy]')).toHaveCount(0);
   const box = await page.locator('.u-over').boundingBox();
   if (!box) throw new Error('no plot');
   await page.mouse.move(box.x + box.width * 0.25, box.y + 60);
