@@ -139,7 +139,7 @@ test('one gesture goes from a year to seconds, and asks for no more than it draw
   const street = await open(page, '#/local/home1/history?last=31536000&series=home1.meter.power');
   const plot = page.locator('.u-over');
   await expect(page.locator('.history-range')).toContainText('365 d');
-  await expect(page.locator('.plot-busy[data-busy]')).toHaveCount(0);
+  await drawn(page);
   const box = await plot.boundingBox();
   if (!box) throw new Error('no plot');
   await page.mouse.move(box.x + box.width * 0.5, box.y + box.height / 2);
@@ -160,7 +160,7 @@ test('a drag chooses a span, a double click goes back, keys do all of it', async
   await open(page, '#/local/home1/history?last=86400&series=home1.meter.power');
   const range = page.locator('.history-range');
   await expect(range).toContainText('1 d');
-  await expect(page.locator('.plot-busy[data-busy]')).toHaveCount(0);
+  await drawn(page);
   const box = await page.locator('.u-over').boundingBox();
   if (!box) throw new Error('no plot');
   await page.mouse.move(box.x + box.width * 0.25, box.y + 60);
@@ -201,6 +201,13 @@ test('all of it is reached by keyboard, past the navigation in one step', async 
   await page.keyboard.press('Enter');
   await expect(page.locator('#main')).toBeFocused();
 });
+
+/** The plot is made anew once units are known: what is to be pointed at is there after that. */
+async function drawn(page: Page): Promise<void> {
+  await expect(page.getByRole('table', { name: 'Values of the chart' })).toContainText(/\d\s*k?W/);
+  await expect(page.locator('.plot-busy[data-busy]')).toHaveCount(0);
+  await expect(page.locator('.u-over')).toBeVisible();
+}
 
 function withPower(answer: unknown, at: Record<string, number>): unknown {
   const flow = answer as { nodes: { kind: string }[] };
