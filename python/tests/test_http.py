@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -25,7 +25,7 @@ def served(tmp_path: Path) -> Iterator[mc.Server]:
 
 
 @contextmanager
-def admin(server: mc.Server) -> Iterator[httpx.Client]:
+def admin(server: mc.Server) -> Generator[httpx.Client]:
     """Follow the first start's link, as its page does, and stay signed in."""
     link, url = server.first_link(), server.http_url
     assert link is not None
