@@ -99,6 +99,20 @@ export declare class NativeEvents {
   close(): void
 }
 
+/** A request and its answer. */
+export declare class NativeExchange {
+  /** Hands a chunk of the request on, and waits while there are too many. False where nobody reads it any more. */
+  write(chunk: Uint8Array): Promise<boolean>
+  /** The request is whole. */
+  end(): Promise<void>
+  /** Waits for the answer's head. */
+  head(): Promise<AnswerHead>
+  /** The next chunk of the answer; none once it is whole. An answer that breaks off is an error. */
+  read(): Promise<Buffer | null>
+  /** The client is gone: drops the handler or the answer. Doing it again does nothing. */
+  close(): void
+}
+
 /** What a doctor found. */
 export declare class NativeFindings {
   /** All of it, as JSON. */
@@ -296,8 +310,20 @@ export declare class NativeResult {
   toIpc(wide: boolean): Promise<Buffer>
 }
 
+/** The routes of a server, for the requests of the program's own application. */
+export declare class NativeRouter {
+  /** Begins to answer a request: its handler runs once the answer's head is waited for. */
+  ask(head: RequestHead): NativeExchange
+  /** A connection in memory, for a request that asks for a WebSocket: it is written as it came over the network. */
+  tunnel(caller: HostUser | undefined | null, from: Origin): NativeTunnel
+}
+
 /** A running server. */
 export declare class NativeServer {
+  /** What was decided of an asset at a time, and why, as JSON. */
+  why(asked: string, at?: bigint | undefined | null, said?: string | undefined | null): Promise<string>
+  /** Pauses control, or lets it go on; whether that changed anything. */
+  enableControl(enabled: boolean): Promise<boolean>
   /** Where a browser finds the page, where HTTP is served. */
   get httpUrl(): string | null
   /** The link by which the first admin is made, while there is no user. */
@@ -306,10 +332,6 @@ export declare class NativeServer {
   router(): Promise<NativeRouter>
   /** Asks a route of REST; a body and the answer are JSON. */
   ask(by: string, method: string, target: string, body?: string | undefined | null): Promise<string>
-  /** What was decided of an asset at a time, and why, as JSON. */
-  why(asked: string, at?: bigint | undefined | null, said?: string | undefined | null): Promise<string>
-  /** Pauses control, or lets it go on; whether that changed anything. */
-  enableControl(enabled: boolean): Promise<boolean>
   /** Where the gateway listens: `host:port`. */
   get address(): string
   /** The port of the gateway. */
@@ -422,6 +444,16 @@ export declare class NativeStream {
   next(): Promise<Buffer | null>
 }
 
+/** The bytes of a WebSocket, in both directions. */
+export declare class NativeTunnel {
+  /** Hands on what came from the client, and waits while there is too much. False where nobody reads it any more. */
+  write(chunk: Uint8Array): Promise<boolean>
+  /** What there is for the client; nothing once the other side has ended. */
+  read(): Promise<Buffer | null>
+  /** The client is gone. Doing it again does nothing. */
+  close(): void
+}
+
 /** What an actor answers to what it was shown. */
 export declare class NativeWishes {
   /** Nothing was asked yet. */
@@ -447,6 +479,14 @@ export interface AnsweredSeries {
   unit: string
   /** How many rows it has. */
   rows: number
+}
+
+/** How it is answered. */
+export interface AnswerHead {
+  /** The status. */
+  status: number
+  /** Name, value, name, value, ... */
+  headers: Array<string>
 }
 
 /** Something that the program is asked to do. */
@@ -774,6 +814,14 @@ export interface Holds {
   cadence?: string
 }
 
+/** Whom the program vouches for. */
+export interface HostUser {
+  /** The name, for the audit trail. */
+  user: string
+  /** Roles by operator; `*` is all operators. */
+  roles: Record<string, string>
+}
+
 /** How a file is read. */
 export interface ImportSettings {
   /** Whose channels the columns of a wide file are. */
@@ -901,6 +949,14 @@ export interface NamedColumn {
 /** Opens the site in that folder. */
 export declare function open(path: string, settings: StoreSettings): NativeHistory
 
+/** Where a request comes from. */
+export interface Origin {
+  /** The address of the client, where it is known. */
+  address?: string
+  /** Whether the client speaks TLS, to the application or to a proxy in front of it. */
+  secure: boolean
+}
+
 /** Reads RFC 3339 with a zone as microseconds since 1970. */
 export declare function parseTime(text: string): bigint
 
@@ -1012,6 +1068,22 @@ export interface Rejections {
 
 /** Ends an actor, with its wishes. */
 export declare function removeActor(server: NativeServer, name: string): void
+
+/** What is asked. */
+export interface RequestHead {
+  /** `GET` and so on. */
+  method: string
+  /** Path and query, below the place where the API is mounted. */
+  target: string
+  /** Name, value, name, value, ..., as Node has them. */
+  headers: Array<string>
+  /** Whether chunks follow. */
+  body: boolean
+  /** Who vouches for whom. */
+  caller?: HostUser
+  /** Where it comes from. */
+  from: Origin
+}
 
 /** Gathers samples into buckets. */
 export declare function resample(times: BigInt64Array, values: Float64Array, settings: ResampleSettings, holds: Holds): ResampledColumns
@@ -1351,25 +1423,3 @@ export interface WriteOptions {
   /** How each value came about, by number. */
   qualities?: Float64Array
 }
-
-/** A request and its answer. */
-export declare class NativeExchange {
-  write(chunk: Uint8Array): Promise<boolean>
-  end(): Promise<void>
-  head(): Promise<AnswerHead>
-  read(): Promise<Buffer | null>
-  close(): void
-}
-export declare class NativeRouter {
-  ask(head: RequestHead): NativeExchange
-  tunnel(caller: HostUser | undefined | null, from: Origin): NativeTunnel
-}
-export declare class NativeTunnel {
-  write(chunk: Uint8Array): Promise<boolean>
-  read(): Promise<Buffer | null>
-  close(): void
-}
-export interface HostUser { user: string; roles: Record<string, string> }
-export interface Origin { address?: string; secure: boolean }
-export interface RequestHead { method: string; target: string; headers: Array<string>; body: boolean; caller?: HostUser; from: Origin }
-export interface AnswerHead { status: number; headers: Array<string> }
