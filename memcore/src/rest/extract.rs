@@ -125,7 +125,12 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
+/// Every body is an object: serde would take the fields in a list, too, and nobody could say which is which.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Json<T>, Problem> {
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first.is_some_and(|first| *first != b'{') {
+        return Err(Problem::invalid("body", "the body is no object of JSON, expected { ... }"));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json);
     let value = value.map_err(|e| of_serde(&e.path().to_string(), e.inner(), "body"))?;
@@ -211,6 +216,7 @@ mod tests {
             ("{\"inner\": {\"site\": \"a b\"}}", "inner.site"),
             ("{\"inner\": {\"site\": \"a\", \"more\": 1}}", "inner.more"),
             ("{} {}", "body"),
+            ("[[], 3]", "body"),
             ("", "body"),
         ] {
             let problem = body("application/json", text).await.unwrap_err();
