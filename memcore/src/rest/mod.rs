@@ -19,7 +19,6 @@ mod page;
 mod paging;
 mod passage;
 mod peer;
-mod place;
 mod problem;
 mod repeats;
 mod resources;

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
 
@@ -24,6 +24,26 @@ pub(super) struct Page<T> {
     pub(super) items: Vec<T>,
     /// The `cursor` of the page that follows; null on the last page.
     pub(super) next: Option<String>,
+}
+
+/// Which page is asked for, where nothing else is asked.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageAsked {
+    /// How many items at most; 100 unless said otherwise.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+impl PageAsked {
+    /// # Errors
+    /// As [`Paging::new`].
+    pub(super) fn paging<K: Serialize + DeserializeOwned>(&self) -> Result<Paging<K>, Problem> {
+        Paging::new(self.limit, self.cursor.as_deref())
+    }
 }
 
 /// Which page is asked for: how many items, after which key.

@@ -11,6 +11,15 @@ use crate::runtime::ServerHandle;
 /// More patterns than this are no question of a person.
 const SELECTIONS_MAX: usize = 64;
 
+/// An operator, as paths name it.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct AtOperator {
+    /// The operator, such as `local`.
+    #[param(value_type = String)]
+    pub(super) operator: Name,
+}
+
 /// A site, as paths name it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]

@@ -15,9 +15,9 @@ use crate::rest::access::Route;
 use crate::rest::api::{Api, Routes};
 use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
-use crate::rest::paging::{Page, Paging};
-use crate::rest::place::AtOperator;
+use crate::rest::paging::{Page, PageAsked, Paging};
 use crate::rest::problem::Problem;
+use crate::rest::within::AtOperator;
 use crate::runtime::AlarmQuery;
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {
@@ -85,17 +85,6 @@ struct AlarmsAsked {
     /// Only those of that site.
     #[param(value_type = Option<String>)]
     site: Option<Name>,
-    /// How many at most: 1 to 1000, 100 unless told.
-    limit: Option<u32>,
-    /// Where the page before said that this one begins.
-    cursor: Option<String>,
-}
-
-/// Which part of a list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-struct PageAsked {
     /// How many at most: 1 to 1000, 100 unless told.
     limit: Option<u32>,
     /// Where the page before said that this one begins.
@@ -231,7 +220,7 @@ async fn list_alarm_rules(
     Path(at): Path<AtOperator>,
     Query(asked): Query<PageAsked>,
 ) -> Result<Json<Page<AlarmRule>>, Problem> {
-    let paging = Paging::<(bool, Name)>::new(asked.limit, asked.cursor.as_deref())?;
+    let paging = asked.paging::<(bool, Name)>()?;
     let rules = api.server().alarms().rules(&at.operator).into_iter().map(AlarmRule::from);
     Ok(Json(paging.page_of(rules, |rule| (!rule.built_in, rule.id.clone()))))
 }
@@ -318,7 +307,7 @@ async fn list_notifiers(
     Path(at): Path<AtOperator>,
     Query(asked): Query<PageAsked>,
 ) -> Result<Json<Page<Notifier>>, Problem> {
-    let paging = Paging::<Name>::new(asked.limit, asked.cursor.as_deref())?;
+    let paging = asked.paging::<Name>()?;
     let notifiers = api.server().alarms().notifiers(&at.operator);
     Ok(Json(paging.page_of(notifiers, |notifier| notifier.id.clone())))
 }

@@ -12,9 +12,9 @@ use crate::rest::api::{Api, Routes};
 use crate::rest::extract::{Json, Path, Query};
 use crate::rest::inventory::Known;
 use crate::rest::paging::{Page, Paging};
-use crate::rest::place::AtSite;
 use crate::rest::problem::Problem;
 use crate::rest::staleness::is_stale;
+use crate::rest::within::Place;
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {
     routes.at(Route::ChannelsList, routes!(list_channels)).at(Route::ChannelShow, routes!(show_channel))
@@ -156,7 +156,7 @@ struct ChannelPath {
 /// The channels of a site.
 #[utoipa::path(
     get, path = "/api/v1/operators/{operator}/sites/{site}/channels", operation_id = "list_channels", tag = "channels",
-    params(AtSite, ChannelsQuery),
+    params(Place, ChannelsQuery),
     responses(
         (status = 200, body = Page<Channel>),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
@@ -164,7 +164,7 @@ struct ChannelPath {
 )]
 async fn list_channels(
     State(api): State<Api>,
-    Path(AtSite { operator, site }): Path<AtSite>,
+    Path(Place { operator, site }): Path<Place>,
     Query(query): Query<ChannelsQuery>,
 ) -> Result<Json<Page<Channel>>, Problem> {
     let paging = Paging::new(query.limit, query.cursor.as_deref())?;

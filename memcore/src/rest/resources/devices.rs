@@ -14,9 +14,9 @@ use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
 use crate::rest::inventory::Known;
 use crate::rest::paging::{Page, Paging};
-use crate::rest::place::AtSite;
 use crate::rest::problem::Problem;
 use crate::rest::times;
+use crate::rest::within::Place;
 use crate::runtime::{Bundle, OVERLAP_DEFAULT, ServerHandle};
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {
@@ -226,7 +226,7 @@ impl From<DevicePath> for DeviceName {
 /// The devices of a site.
 #[utoipa::path(
     get, path = "/api/v1/operators/{operator}/sites/{site}/devices", operation_id = "list_devices", tag = "devices",
-    params(AtSite, DevicesQuery),
+    params(Place, DevicesQuery),
     responses(
         (status = 200, body = Page<Device>),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
@@ -234,7 +234,7 @@ impl From<DevicePath> for DeviceName {
 )]
 async fn list_devices(
     State(api): State<Api>,
-    Path(AtSite { operator, site }): Path<AtSite>,
+    Path(Place { operator, site }): Path<Place>,
     Query(query): Query<DevicesQuery>,
 ) -> Result<Json<Page<Device>>, Problem> {
     let paging = Paging::new(query.limit, query.cursor.as_deref())?;
@@ -267,7 +267,7 @@ async fn show_device(State(api): State<Api>, Path(path): Path<DevicePath>) -> Re
 /// Enrols a device. What is answered is shown this once.
 #[utoipa::path(
     post, path = "/api/v1/operators/{operator}/sites/{site}/devices", operation_id = "enrol_device", tag = "devices",
-    params(AtSite), request_body = NewDevice,
+    params(Place), request_body = NewDevice,
     responses(
         (status = 201, body = Handed),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
@@ -277,7 +277,7 @@ async fn show_device(State(api): State<Api>, Path(path): Path<DevicePath>) -> Re
 async fn enrol_device(
     State(api): State<Api>,
     Asking(caller): Asking,
-    Path(AtSite { operator, site }): Path<AtSite>,
+    Path(Place { operator, site }): Path<Place>,
     Json(new): Json<NewDevice>,
 ) -> Result<(StatusCode, Json<Handed>), Problem> {
     let device = DeviceName { operator, site, device: new.device };

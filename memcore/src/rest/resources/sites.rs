@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::energy::power_roles;
@@ -16,10 +16,9 @@ use crate::rest::api::{Api, Routes};
 use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
 use crate::rest::inventory::Known;
-use crate::rest::paging::{Page, Paging};
-use crate::rest::place::{AtOperator, AtSite};
+use crate::rest::paging::{Page, PageAsked};
 use crate::rest::problem::Problem;
-use crate::rest::within::Place;
+use crate::rest::within::{AtOperator, Place};
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {
     routes
@@ -96,21 +95,9 @@ struct SitePower {
     load: Option<f64>,
 }
 
-/// Part of a list.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct PageQuery {
-    /// How many items at most; 100 unless said otherwise.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
-    /// `next` of the page before.
-    cursor: Option<String>,
-}
-
 /// The operators at which the caller may see something.
 #[utoipa::path(
-    get, path = "/api/v1/operators", operation_id = "list_operators", tag = "sites", params(PageQuery),
+    get, path = "/api/v1/operators", operation_id = "list_operators", tag = "sites", params(PageAsked),
     responses(
         (status = 200, body = Page<Operator>),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
@@ -119,9 +106,9 @@ struct PageQuery {
 async fn list_operators(
     State(api): State<Api>,
     Asking(caller): Asking,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<PageAsked>,
 ) -> Result<Json<Page<Operator>>, Problem> {
-    let paging = Paging::new(query.limit, query.cursor.as_deref())?;
+    let paging = query.paging::<String>()?;
     let operators = api.blocking(move |api| Ok(operators(api, &caller))).await?;
     Ok(Json(paging.page_of(operators, |operator| operator.operator.clone())))
 }
@@ -158,7 +145,7 @@ fn operators(api: &Api, caller: &Caller) -> Vec<Operator> {
 /// The sites of an operator.
 #[utoipa::path(
     get, path = "/api/v1/operators/{operator}/sites", operation_id = "list_sites", tag = "sites",
-    params(AtOperator, PageQuery),
+    params(AtOperator, PageAsked),
     responses(
         (status = 200, body = Page<Site>),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
@@ -167,9 +154,9 @@ fn operators(api: &Api, caller: &Caller) -> Vec<Operator> {
 async fn list_sites(
     State(api): State<Api>,
     Path(AtOperator { operator }): Path<AtOperator>,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<PageAsked>,
 ) -> Result<Json<Page<Site>>, Problem> {
-    let paging = Paging::new(query.limit, query.cursor.as_deref())?;
+    let paging = query.paging::<String>()?;
     let sites = api.blocking(move |api| sites(api, &operator)).await?;
     Ok(Json(paging.page_of(sites, |site| site.site.clone())))
 }
@@ -182,13 +169,13 @@ fn sites(api: &Api, operator: &Name) -> Result<Vec<Site>, Problem> {
 
 /// A site.
 #[utoipa::path(
-    get, path = "/api/v1/operators/{operator}/sites/{site}", operation_id = "show_site", tag = "sites", params(AtSite),
+    get, path = "/api/v1/operators/{operator}/sites/{site}", operation_id = "show_site", tag = "sites", params(Place),
     responses(
         (status = 200, body = Site),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-async fn show_site(State(api): State<Api>, Path(AtSite { operator, site }): Path<AtSite>) -> Result<Json<Site>, Problem> {
+async fn show_site(State(api): State<Api>, Path(Place { operator, site }): Path<Place>) -> Result<Json<Site>, Problem> {
     let shown = api.blocking(move |api| Ok(site_of(api, &api.known_at(&operator, &site)?))).await?;
     shown.map(Json).ok_or_else(|| Problem::not_found("the site is not known"))
 }

@@ -14,9 +14,9 @@ use crate::rest::api::{Api, Routes};
 use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
 use crate::rest::paging::{Page, Paging};
-use crate::rest::place::AtOperator;
 use crate::rest::problem::Problem;
 use crate::rest::times;
+use crate::rest::within::AtOperator;
 use crate::runtime::EventQuery;
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {

@@ -20,7 +20,7 @@ use crate::rest::access::Route;
 use crate::rest::api::{Api, Routes};
 use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
-use crate::rest::paging::{Page, Paging};
+use crate::rest::paging::{Page, PageAsked};
 use crate::rest::problem::Problem;
 use crate::rest::within::Place;
 use crate::runtime::{ImportRequest, Mapping};
@@ -145,22 +145,10 @@ struct Import {
     dry_run: bool,
 }
 
-/// Which page of the list.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields, default)]
-#[into_params(parameter_in = Query)]
-struct PageQuery {
-    /// How many at most, 1 to 1000; 100 without it.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
-    /// Where to go on, as `next` of the page before says.
-    cursor: Option<String>,
-}
-
 /// The imports of a site.
 #[utoipa::path(
     get, path = "/api/v1/operators/{operator}/sites/{site}/imports", operation_id = "imports", tag = "imports",
-    params(Place, PageQuery),
+    params(Place, PageAsked),
     responses(
         (status = 200, body = Page<Import>),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
@@ -170,9 +158,9 @@ struct PageQuery {
 async fn imports(
     State(api): State<Api>,
     Path(place): Path<Place>,
-    Query(asked): Query<PageQuery>,
+    Query(asked): Query<PageAsked>,
 ) -> Result<Json<Page<Import>>, Problem> {
-    let paging: Paging<u64> = Paging::new(asked.limit, asked.cursor.as_deref())?;
+    let paging = asked.paging::<u64>()?;
     let all = api.inner.imports.jobs.of(&place);
     let older = all.into_iter().filter(|job| paging.after.is_none_or(|after| job.number < after));
     let shown: Vec<Arc<Job>> = older.take(paging.limit + 1).collect();

@@ -31,6 +31,7 @@ use crate::rest::api::{Api, Routes};
 use crate::rest::extract::{Path, Query};
 use crate::rest::guard::Asking;
 use crate::rest::problem::Problem;
+use crate::rest::within::AtOperator;
 
 /// What the room keeps between requests: the hub, from the first listener on.
 #[derive(Debug, Default)]
@@ -52,15 +53,6 @@ impl Shared {
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {
     routes.at(Route::Live, routes!(live)).at(Route::LiveSocket, routes!(live_socket))
-}
-
-/// An operator, as paths name it.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
-struct OperatorPath {
-    /// The operator, such as `local`.
-    #[param(value_type = String)]
-    operator: Name,
 }
 
 /// What is followed.
@@ -127,7 +119,7 @@ struct LiveMessage {
 /// behind the cursor is gone, `lost` that this reader was too slow for so much, `end` that it is over and why.
 #[utoipa::path(
     get, path = "/api/v1/operators/{operator}/live", operation_id = "live", tag = "live",
-    params(OperatorPath, LiveQuery, ("last-event-id" = Option<String>, Header, description = "Go on behind this cursor.")),
+    params(AtOperator, LiveQuery, ("last-event-id" = Option<String>, Header, description = "Go on behind this cursor.")),
     responses(
         (status = 200, body = LiveReadings, content_type = "text/event-stream"),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
@@ -136,7 +128,7 @@ struct LiveMessage {
 )]
 async fn live(
     State(api): State<Api>,
-    Path(at): Path<OperatorPath>,
+    Path(at): Path<AtOperator>,
     Query(asked): Query<LiveQuery>,
     Asking(caller): Asking,
     request: Parts,
@@ -150,7 +142,7 @@ async fn live(
 /// Live data over a WebSocket: messages as `LiveMessage`, and `LiveRequest` from the client at any time.
 #[utoipa::path(
     get, path = "/api/v1/operators/{operator}/live/socket", operation_id = "live_socket", tag = "live",
-    params(OperatorPath, LiveQuery),
+    params(AtOperator, LiveQuery),
     responses(
         (status = 101, description = "The connection is a WebSocket now.", body = LiveMessage),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
@@ -159,7 +151,7 @@ async fn live(
 )]
 async fn live_socket(
     State(api): State<Api>,
-    Path(at): Path<OperatorPath>,
+    Path(at): Path<AtOperator>,
     Query(asked): Query<LiveQuery>,
     Asking(caller): Asking,
     request: Parts,

@@ -161,17 +161,6 @@ pub(super) struct PlanPrice {
     pub(super) per_kwh: Vec<f64>,
 }
 
-/// Which plans.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct PlansAsked {
-    /// How many at most: 1 to 1000, 100 unless told.
-    pub(super) limit: Option<u32>,
-    /// Where the page before said that this one begins.
-    pub(super) cursor: Option<String>,
-}
-
 /// A plan of a site.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]

@@ -13,12 +13,12 @@ use axum::http::StatusCode;
 use tokio::sync::Semaphore;
 use utoipa_axum::routes;
 
-use self::answer::{AtPlan, CompareAsked, Plan, PlanAsked, PlanComparison, PlanSummary, PlansAsked};
+use self::answer::{AtPlan, CompareAsked, Plan, PlanAsked, PlanComparison, PlanSummary};
 use crate::rest::access::Route;
 use crate::rest::api::{Api, Routes};
 use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
-use crate::rest::paging::{Page, Paging};
+use crate::rest::paging::{Page, PageAsked};
 use crate::rest::problem::Problem;
 use crate::rest::within::Place;
 
@@ -52,7 +52,7 @@ pub(in crate::rest) fn routes(routes: Routes) -> Routes {
     path = "/api/v1/operators/{operator}/sites/{site}/plans",
     operation_id = "list_plans",
     tag = "plans",
-    params(Place, PlansAsked),
+    params(Place, PageAsked),
     responses(
         (status = 200, description = "A page of plans", body = Page<PlanSummary>),
         (status = "4XX", description = "Not done, and why", body = Problem, content_type = "application/problem+json"),
@@ -61,9 +61,9 @@ pub(in crate::rest) fn routes(routes: Routes) -> Routes {
 async fn list(
     State(api): State<Api>,
     Path(place): Path<Place>,
-    Query(asked): Query<PlansAsked>,
+    Query(asked): Query<PageAsked>,
 ) -> Result<Json<Page<PlanSummary>>, Problem> {
-    let paging = Paging::new(asked.limit, asked.cursor.as_deref())?;
+    let paging = asked.paging()?;
     let plans = kept::list(api.server().records(), &place, paging.after.as_ref(), paging.limit + 1).await?;
     if plans.is_empty() {
         api.blocking(move |api| place.check(api.server())).await?;

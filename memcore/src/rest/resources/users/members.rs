@@ -4,20 +4,20 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
 use super::shapes::{InvitedMember, Member, MemberInvitation, MemberRole};
-use super::{PageOf, found, handed_out, said, shown_name};
+use super::{found, handed_out, said, shown_name};
 use crate::accounts::{Grants, Role, UserName};
 use crate::error::ErrorKind;
 use crate::model::Name;
 use crate::rest::api::Api;
 use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
-use crate::rest::paging::Page;
+use crate::rest::paging::{Page, PageAsked};
 use crate::rest::problem::Problem;
 use crate::runtime::Act;
 
 /// Who has a role at an operator.
 #[utoipa::path(get, path = "/api/v1/operators/{operator}/members", operation_id = "list_members", tag = "users",
-    params(("operator" = String, Path, description = "The operator"), PageOf),
+    params(("operator" = String, Path, description = "The operator"), PageAsked),
     responses(
         (status = 200, body = Page<Member>),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
@@ -25,9 +25,9 @@ use crate::runtime::Act;
 pub(super) async fn list_members(
     State(api): State<Api>,
     Path(operator): Path<Name>,
-    Query(page): Query<PageOf>,
+    Query(page): Query<PageAsked>,
 ) -> Result<Json<Page<Member>>, Problem> {
-    let paging = page.paging()?;
+    let paging = page.paging::<String>()?;
     let members = api.accounts().members(&operator, paging.after.as_deref(), paging.limit + 1).await?;
     Ok(Json(paging.page(members.into_iter().map(Member::from).collect(), |member| member.user.clone())))
 }

@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use self::shapes::{ChangedUser, InvitedUser, User, UserChange, UserInvitation};
@@ -19,7 +17,7 @@ use crate::rest::access::Route;
 use crate::rest::api::{Api, Routes};
 use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
-use crate::rest::paging::{Page, Paging};
+use crate::rest::paging::{Page, PageAsked};
 use crate::rest::problem::Problem;
 use crate::runtime::Act;
 
@@ -36,31 +34,13 @@ pub(in crate::rest) fn routes(routes: Routes) -> Routes {
         .at(Route::MemberRemove, routes!(members::remove_member))
 }
 
-/// Which part of a list by name.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PageOf {
-    /// How many at most: 1 to 1000, 100 unless it is said.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
-    /// Where to go on: the `next` of the page before.
-    cursor: Option<String>,
-}
-
-impl PageOf {
-    pub(super) fn paging(&self) -> Result<Paging<String>, Problem> {
-        Paging::new(self.limit, self.cursor.as_deref())
-    }
-}
-
 /// All users.
-#[utoipa::path(get, path = "/api/v1/users", operation_id = "list_users", tag = "users", params(PageOf), responses(
+#[utoipa::path(get, path = "/api/v1/users", operation_id = "list_users", tag = "users", params(PageAsked), responses(
     (status = 200, body = Page<User>),
     (status = "4XX", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn list_users(State(api): State<Api>, Query(page): Query<PageOf>) -> Result<Json<Page<User>>, Problem> {
-    let paging = page.paging()?;
+async fn list_users(State(api): State<Api>, Query(page): Query<PageAsked>) -> Result<Json<Page<User>>, Problem> {
+    let paging = page.paging::<String>()?;
     let users = api.accounts().users(paging.after.as_deref(), paging.limit + 1).await?;
     Ok(Json(paging.page(users.into_iter().map(User::from).collect(), |user| user.user.clone())))
 }
