@@ -38,6 +38,15 @@ async fn people_see_how_control_is_wish_for_a_while_and_are_told_why() {
     let of_series = anna.get("local/sites/home1/why?series=battery.power&at=now").await.expect(200);
     assert_eq!(of_series["asked"], "home1.battery.power");
 
+    // What control writes down of itself is history, and no device of the site.
+    while anna.get("local/sites/home1/channels?device=control").await.expect(200)["items"] == json!([]) {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let devices = anna.get("local/sites/home1/devices").await.expect(200);
+    let names: Vec<_> = devices["items"].as_array().unwrap().iter().map(|device| device["device"].clone()).collect();
+    assert!(names.contains(&json!("battery")) && !names.contains(&json!("control")), "{names:?}");
+    assert_eq!(anna.get("local/sites/home1").await.expect(200)["devices"], names.len());
+
     let gone = anna.ask("DELETE", &format!("{CONTROL}/proposals?target=battery"), None, None).await.expect(200);
     assert_eq!(gone["withdrawn"], 1);
     home.battery_does(-1500.0).await;

@@ -6,6 +6,7 @@ use super::api::Api;
 use super::problem::Problem;
 use super::staleness::is_stale;
 use crate::model::{Channel, ChannelName, DeviceName, DeviceStatus, Name, Pattern, Sample, SeriesName, Timestamp};
+use crate::runtime::OWN_DEVICES;
 
 /// A device, as it is known.
 #[derive(Debug, Clone)]
@@ -21,6 +22,12 @@ impl Known {
         let login = self.status.proofs.iter().filter_map(|proof| proof.last_used).max();
         let sample = self.channels.iter().filter_map(|(.., latest)| latest.map(|sample| sample.time)).max();
         self.status.last_seen.or_else(|| login.max(sample))
+    }
+
+    /// Whether it is a device of the site: not what the server itself writes down of its decisions and plans.
+    pub(super) fn is_device(&self) -> bool {
+        let DeviceStatus { device, connected, last_seen, proofs, .. } = &self.status;
+        *connected || last_seen.is_some() || !proofs.is_empty() || !OWN_DEVICES.contains(&device.device.as_str())
     }
 
     /// Whether all that it measures is too old.

@@ -113,6 +113,8 @@ mod store_config;
 
 #[cfg(feature = "cli")]
 pub(crate) use self::alarms::{AlarmRequest, AlarmResponse, ListedRule, ask as ask_alarms};
+#[cfg(feature = "rest")]
+pub(crate) use self::control::OWN_DEVICES;
 #[cfg(feature = "cli")]
 pub(crate) use self::control::{explain_from as explain_decision, said_time};
 #[cfg(feature = "gateway")]

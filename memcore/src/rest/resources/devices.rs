@@ -395,7 +395,7 @@ fn shown(api: &Api, device: &DeviceName) -> Result<Device, Problem> {
 
 fn devices(api: &Api, known: &[Known]) -> Vec<Device> {
     let now = api.server().clock().now();
-    known.iter().map(|known| device_of(known, now)).collect()
+    known.iter().filter(|known| known.is_device()).map(|known| device_of(known, now)).collect()
 }
 
 fn device_of(known: &Known, now: Timestamp) -> Device {

@@ -187,7 +187,7 @@ fn site_of(api: &Api, known: &[Known]) -> Option<Site> {
     Some(Site {
         operator: name.operator.to_string(),
         site: name.site.to_string(),
-        devices: known.len(),
+        devices: known.iter().filter(|known| known.is_device()).count(),
         connected: known.iter().filter(|known| known.status.connected).count(),
         channels: known.iter().map(|known| known.channels.len()).sum(),
         last_seen_us: known.iter().filter_map(Known::last_seen).max().map(Timestamp::as_micros),

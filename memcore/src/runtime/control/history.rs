@@ -14,7 +14,7 @@ use crate::runtime::core::Core;
 use crate::runtime::payload;
 
 /// The device under which decisions stand: `SITE.control.ASSET.power`.
-const DEVICE: &str = "control";
+pub(super) const DEVICE: &str = "control";
 
 /// How often prices are looked up, and for how long one is believed.
 const PRICES_EVERY: Duration = Duration::from_secs(30);

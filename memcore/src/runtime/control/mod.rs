@@ -61,6 +61,10 @@ pub(crate) use face::none_controlled;
 pub use log::{Answered, ControlEvent, Decided, Input, LimitedBy, LogStatus};
 #[cfg(feature = "gateway")]
 pub use model_file::{SiteModelFormat, parse_site_model, read_site_model, write_site_model};
+/// Under whose names control writes down what it decides and plans: no devices of the site.
+#[cfg(feature = "rest")]
+pub(crate) const OWN_DEVICES: [&str; 2] = [history::DEVICE, planner::DEVICE];
+
 pub use planner::{Columns, PlannerOptions, PlannerTick, PlanningHistory, SitePlanner, Steps as PlanningSteps, Written};
 #[cfg(all(feature = "gateway", feature = "cli"))]
 pub(crate) use said::said_time;

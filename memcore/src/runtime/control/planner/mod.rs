@@ -12,6 +12,8 @@ mod maker;
 mod outlook;
 mod prices;
 mod published;
+#[cfg(feature = "rest")]
+pub(crate) use published::DEVICE;
 mod sky;
 mod workshop;
 

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::model::{ChannelName, DeviceName, Name, Timestamp, Unit};
 
 /// The device whose channels plans are.
-const DEVICE: &str = "plan";
+pub(crate) const DEVICE: &str = "plan";
 
 /// Writes a plan down. Its first step, which may have begun already, is written too: what was planned for it before ends there.
 pub(super) fn plan(history: &mut dyn PlanningHistory, model: &CheckedModel, plan: &PlannedPowers) -> Result<()> {
