@@ -4086,15 +4086,15 @@ export interface operations {
     list_alarm_rules: {
         parameters: {
             query?: {
-                /** @description How many at most: 1 to 1000, 100 unless told. */
+                /** @description How many items at most; 100 unless said otherwise. */
                 limit?: number;
-                /** @description Where the page before said that this one begins. */
+                /** @description `next` of the page before. */
                 cursor?: string;
             };
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
             };
             cookie?: never;
         };
@@ -4125,8 +4125,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
             };
             cookie?: never;
         };
@@ -4276,8 +4276,8 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
             };
             cookie?: never;
         };
@@ -4397,8 +4397,8 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
             };
             cookie?: never;
         };
@@ -4525,9 +4525,9 @@ export interface operations {
     list_members: {
         parameters: {
             query?: {
-                /** @description How many at most: 1 to 1000, 100 unless it is said. */
+                /** @description How many items at most; 100 unless said otherwise. */
                 limit?: number;
-                /** @description Where to go on: the `next` of the page before. */
+                /** @description `next` of the page before. */
                 cursor?: string;
             };
             header?: never;
@@ -4660,15 +4660,15 @@ export interface operations {
     list_notifiers: {
         parameters: {
             query?: {
-                /** @description How many at most: 1 to 1000, 100 unless told. */
+                /** @description How many items at most; 100 unless said otherwise. */
                 limit?: number;
-                /** @description Where the page before said that this one begins. */
+                /** @description `next` of the page before. */
                 cursor?: string;
             };
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
             };
             cookie?: never;
         };
@@ -4699,8 +4699,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
             };
             cookie?: never;
         };
@@ -4844,8 +4844,8 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
             };
             cookie?: never;
         };
@@ -4874,10 +4874,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -4968,10 +4968,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -5468,10 +5468,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -5500,10 +5500,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The operator; `local` of an installation that never named one. */
-                operator: components["schemas"]["Name"];
-                /** @description The site. */
-                site: components["schemas"]["Name"];
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The site, such as `home1`. */
+                site: string;
             };
             cookie?: never;
         };
@@ -5816,9 +5816,9 @@ export interface operations {
     imports: {
         parameters: {
             query?: {
-                /** @description How many at most, 1 to 1000; 100 without it. */
+                /** @description How many items at most; 100 unless said otherwise. */
                 limit?: number;
-                /** @description Where to go on, as `next` of the page before says. */
+                /** @description `next` of the page before. */
                 cursor?: string;
             };
             header?: never;
@@ -6084,9 +6084,9 @@ export interface operations {
     list_plans: {
         parameters: {
             query?: {
-                /** @description How many at most: 1 to 1000, 100 unless told. */
+                /** @description How many items at most; 100 unless said otherwise. */
                 limit?: number;
-                /** @description Where the page before said that this one begins. */
+                /** @description `next` of the page before. */
                 cursor?: string;
             };
             header?: never;
@@ -6772,9 +6772,9 @@ export interface operations {
     list_users: {
         parameters: {
             query?: {
-                /** @description How many at most: 1 to 1000, 100 unless it is said. */
+                /** @description How many items at most; 100 unless said otherwise. */
                 limit?: number;
-                /** @description Where to go on: the `next` of the page before. */
+                /** @description `next` of the page before. */
                 cursor?: string;
             };
             header?: never;
