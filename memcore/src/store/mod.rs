@@ -25,6 +25,7 @@ mod erasure;
 mod follow;
 mod format;
 mod handles;
+mod latest;
 mod layers;
 mod log;
 mod manifest;
