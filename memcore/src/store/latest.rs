@@ -9,7 +9,7 @@ impl Store {
     /// The sample with the latest time of each selected series; series without one are left out.
     ///
     /// # Errors
-    /// [`Closed`](ErrorKind::Closed), or [`Damaged`](ErrorKind::Damaged) where a chunk that is needed fails its checksum.
+    /// [`Closed`](crate::ErrorKind::Closed), or [`Damaged`](crate::ErrorKind::Damaged) where a chunk that is needed fails its checksum.
     pub fn latest(&self, selection: impl Into<Selection>) -> Result<Vec<(SeriesName, Sample)>> {
         self.shared().check_open()?;
         let selection = selection.into();
