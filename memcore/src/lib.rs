@@ -43,6 +43,8 @@ pub mod gateway;
 mod journal;
 pub mod model;
 pub mod optimize;
+#[cfg(feature = "rest")]
+mod outbound;
 pub mod protocol;
 #[cfg(feature = "rest")]
 mod records;

@@ -17,7 +17,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("alarms", &["error", "model", "energy"]),
     // Relational records; what stands in them belongs to the rooms that keep them.
     ("records", &["error", "model"]),
-    ("accounts", &["error", "model", "records"]),
+    ("outbound", &["error"]),
+    ("accounts", &["error", "model", "records", "outbound"]),
     ("router", &["error", "model"]),
     ("gateway", &["error", "model", "protocol"]),
     ("client", &["error", "model", "journal", "protocol"]),
@@ -28,7 +29,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "runtime",
         &[
             "error", "model", "journal", "protocol", "energy", "doctor", "optimize", "control", "store", "alarms",
-            "records", "accounts", "router", "gateway", "adapters", "client", "sim",
+            "records", "outbound", "accounts", "router", "gateway", "adapters", "client", "sim",
         ],
     ),
     // What is pure is said over HTTP in its own words.

@@ -22,6 +22,7 @@ use serde_json::Value;
 use super::{Bound, Claims, OidcOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Clock;
+use crate::outbound;
 
 /// How long a provider may take for one answer.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -233,12 +234,7 @@ async fn fetch(http: reqwest::Client, request: HttpRequest) -> Result<HttpRespon
 
 /// It follows no redirects: a provider that was taken over must not make the server ask elsewhere.
 fn http_client() -> Result<reqwest::Client> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let failed = |e: &dyn std::fmt::Display| Error::new(ErrorKind::Internal, format!("OpenID Connect: {e}"));
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-    let tls = tls.with_safe_default_protocol_versions().map_err(|e| failed(&e))?;
-    let tls = tls.with_root_certificates(roots).with_no_client_auth();
-    let client = reqwest::Client::builder().tls_backend_preconfigured(tls).timeout(WITHIN);
-    client.redirect(reqwest::redirect::Policy::none()).build().map_err(|e| failed(&e))
+    let failed = |e| Error::new(ErrorKind::Internal, format!("OpenID Connect: {e}"));
+    let client = reqwest::Client::builder().tls_backend_preconfigured(outbound::tls()?).timeout(WITHIN);
+    client.redirect(reqwest::redirect::Policy::none()).build().map_err(failed)
 }

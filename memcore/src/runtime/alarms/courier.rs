@@ -45,7 +45,7 @@ impl Courier {
     }
 
     pub(super) fn with_lookup(config: &AlarmsConfig, lookup: Arc<dyn Lookup>) -> Result<Self> {
-        let webhooks = Webhooks::new(Allowed::new(&config.webhook_allow)?, lookup)?;
+        let webhooks = Webhooks::new(Allowed::new(&config.webhook_allow)?, lookup);
         Ok(Self { smtp: config.smtp.clone(), link: config.link.clone(), webhooks })
     }
 

@@ -1,7 +1,7 @@
 //! News as a POST of JSON, signed, to where the guard lets it.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
@@ -14,6 +14,7 @@ use super::guard::{Allowed, Forbidden, Guarded, Lookup};
 use crate::alarms::{Alarm, Bundle};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
+use crate::outbound;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// From name to status line.
@@ -22,7 +23,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// Posts to webhooks.
 #[derive(Debug)]
 pub(super) struct Webhooks {
-    client: Client,
+    /// Made for the first one: most servers have none, and it holds every certificate that the system trusts.
+    client: OnceLock<Client>,
+    guarded: Guarded,
     allowed: Arc<Allowed>,
 }
 
@@ -44,12 +47,18 @@ struct Told<'a> {
 }
 
 impl Webhooks {
-    pub(super) fn new(allowed: Allowed, lookup: Arc<dyn Lookup>) -> Result<Self> {
+    pub(super) fn new(allowed: Allowed, lookup: Arc<dyn Lookup>) -> Self {
         let allowed = Arc::new(allowed);
-        let guarded = Guarded { allowed: allowed.clone(), lookup };
+        Self { client: OnceLock::new(), guarded: Guarded { allowed: allowed.clone(), lookup }, allowed }
+    }
+
+    fn client(&self) -> Result<&Client> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
         let client = Client::builder()
-            .tls_backend_preconfigured(tls()?)
-            .dns_resolver(guarded)
+            .tls_backend_preconfigured(outbound::tls()?)
+            .dns_resolver(self.guarded.clone())
             .redirect(Policy::none())
             // A proxy would connect to what the guard never sees.
             .no_proxy()
@@ -59,7 +68,8 @@ impl Webhooks {
             .user_agent(concat!("memcore/", env!("CARGO_PKG_VERSION")))
             .build();
         let failed = |e: reqwest::Error| Error::new(ErrorKind::Internal, "webhooks cannot be sent").caused_by(e);
-        Ok(Self { client: client.map_err(failed)?, allowed })
+        let client = client.map_err(failed)?;
+        Ok(self.client.get_or_init(|| client))
     }
 
     /// # Errors
@@ -81,7 +91,8 @@ impl Webhooks {
         let told = bundle.notes.iter().map(|note| Told { what: note.what.name(), alarm: &note.alarm });
         let body = Body { version: 1, delivery, sent_us: now, alarms: told.collect(), more: bundle.more };
         let body = serde_json::to_vec(&body).map_err(|e| Failure::for_good(e.to_string()))?;
-        let mut request = self.client.post(url).header("content-type", "application/json");
+        let client = self.client().map_err(|e| Failure::for_good(e.message()))?;
+        let mut request = client.post(url).header("content-type", "application/json");
         request = request.header("memcore-delivery", delivery);
         if let Some(secret) = secret {
             request = request.header("memcore-signature", signature(secret, now, &body));
@@ -129,14 +140,4 @@ fn failure(e: &reqwest::Error) -> Failure {
         e if e.is_connect() => "it cannot be reached: no address, no connection, or no certificate that is good",
         _ => "the connection broke off",
     })
-}
-
-/// TLS as everywhere in memcore, on ring, against the certificates that the system trusts.
-fn tls() -> Result<rustls::ClientConfig> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|e| Error::new(ErrorKind::Internal, format!("TLS of webhooks: {e}")))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
