@@ -1,6 +1,6 @@
 //! Signing in by OpenID Connect: to the provider and back.
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 
@@ -10,7 +10,6 @@ use super::{cookie, said_begun};
 use crate::accounts::{OidcRefusal, OidcSignIn};
 use crate::error::{Error, ErrorKind};
 use crate::rest::api::Api;
-use crate::rest::extract::Query;
 use crate::rest::guard;
 use crate::rest::problem::Problem;
 use crate::runtime::Act;
@@ -38,8 +37,10 @@ pub(super) async fn finish_oidc(
     State(api): State<Api>,
     from: From,
     headers: HeaderMap,
-    Query(answer): Query<OidcAnswer>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
+    // A person comes this way, and what a provider says beside these, or leaves empty, is its own matter: they are led to the page.
+    let answer: OidcAnswer = serde_html_form::from_str(query.as_deref().unwrap_or_default()).unwrap_or_default();
     let secure = from.secure;
     let secret = guard::cookie(&headers, cookie::oidc_cookie(secure)).unwrap_or_default();
     let became = match (&answer.code, &answer.state) {

@@ -77,7 +77,7 @@ pub(super) struct PasswordChange {
 }
 
 /// What the provider of OpenID Connect sends a browser back with.
-#[derive(Deserialize, IntoParams)]
+#[derive(Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct OidcAnswer {
     /// The code to be exchanged.
