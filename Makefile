@@ -36,7 +36,7 @@ LOCKED := --locked
 endif
 
 ##@ Use
-.PHONY: help demo bench bench-link peers peers-energy peers-optimize peers-link docs
+.PHONY: help demo bench bench-link bench-page peers peers-energy peers-optimize peers-link docs
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -48,6 +48,9 @@ bench: need-rust $(HIGHS) ## Measure the figures of the README on this machine
 
 bench-link: need-rust ## Load on a server of its own, on loopback; ARGS="--connections 1000 --storm"
 	cargo run $(LOCKED) --release -p memcore --features cli --bin memcore -- bench-link $(ARGS)
+
+bench-page: addon $(WEB_MODULES)/.stamp need-chromium ## What the page costs in a browser: how soon it can be used, what it loads, how soon a year is drawn
+	cd node/web && $(abspath $(WEB_MODULES))/.bin/playwright test --config figures.config.ts
 
 peers: wheel ## The same points through SQLite, DuckDB, Parquet, VictoriaMetrics and memcore; ARGS="--points 700000 --write"
 	cargo build $(LOCKED) --release -p memcore-benches --bin figures
