@@ -36,7 +36,7 @@ export function AlarmList({ place, history }: { place: Place; history: boolean }
           const fitting = page.items.filter((alarm) => severity === 'all' || alarm.severity === severity);
           return (
             <>
-              <Table stack label={history ? 'Alarms that were' : 'Open alarms'} columns={columns(history, place, setOpened)} rows={history ? fitting : byUrgency(fitting)} rowKey={(alarm) => alarm.id} onOpen={setOpened}
+              <Table label={history ? 'Alarms that were' : 'Open alarms'} columns={columns(history, place, setOpened)} rows={history ? fitting : byUrgency(fitting)} rowKey={(alarm) => alarm.id} onOpen={setOpened}
                 empty={<Empty icon="check" title={history ? 'No alarm has cleared yet' : 'No alarm is open'}>{history ? '' : 'Everything that is watched is as it should be.'}</Empty>} />
               {page.next && <div><Button disabled={limit >= 1000} onClick={() => { setLimit(limit + 400); }}>{limit >= 1000 ? 'The newest 1,000 are shown' : 'Show more'}</Button></div>}
             </>
@@ -57,9 +57,9 @@ async function open(place: Place, site: string | undefined, signal: AbortSignal)
 function columns(history: boolean, place: Place, acknowledge: (alarm: Alarm) => void): Column<Alarm>[] {
   const operator = may(place, 'operator');
   return [
-    { key: 'severity', title: 'Severity', cell: (alarm) => <Badge tone={SEVERITY_TONES[alarm.severity]}>{alarm.severity}</Badge>, sort: (alarm) => ({ critical: 0, warning: 1, info: 2 })[alarm.severity] },
-    { key: 'what', title: 'What', cell: (alarm) => <div class="cell"><strong>{alarm.rule_name}</strong><div class="small wrap">{alarm.message}</div></div>, sort: (alarm) => alarm.rule_name },
-    { key: 'subject', title: 'Where', hide: 'phone', cell: (alarm) => <span class="wrap">{alarm.subject}</span>, sort: (alarm) => alarm.subject },
+    { key: 'severity', title: 'Severity', card: 'side', cell: (alarm) => <Badge tone={SEVERITY_TONES[alarm.severity]}>{alarm.severity}</Badge>, sort: (alarm) => ({ critical: 0, warning: 1, info: 2 })[alarm.severity] },
+    { key: 'what', title: 'What', card: 'head', cell: (alarm) => <div class="cell"><strong>{alarm.rule_name}</strong><div class="small wrap">{alarm.message}</div></div>, sort: (alarm) => alarm.rule_name },
+    { key: 'subject', title: 'Where', cell: (alarm) => <span class="wrap">{alarm.subject}</span>, sort: (alarm) => alarm.subject },
     { key: 'raised', title: 'Raised', cell: (alarm) => <><Time us={alarm.raised_us} />{alarm.count > 1 && <div class="faint small">{alarm.count} times</div>}</>, sort: (alarm) => alarm.raised_us },
     history
       ? { key: 'cleared', title: 'Cleared', cell: (alarm) => <Time us={alarm.cleared_us} />, sort: (alarm) => alarm.cleared_us ?? null }

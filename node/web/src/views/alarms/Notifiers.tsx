@@ -34,7 +34,7 @@ export function Notifiers({ place }: { place: Place }): JSX.Element {
     <>
       {admin && <div class="row"><span class="push"><Button kind="primary" icon="plus" onClick={begin}>Tell somebody</Button></span></div>}
       <Shown of={notifiers} what="notifiers">
-        {(all) => <Table stack label="Notifiers" columns={columns(admin, testing, test, (remove) => { setShown({ remove }); })} rows={all} rowKey={(each) => each.id} {...(admin ? { onOpen: (edit: Notifier) => { setShown({ edit }); } } : {})}
+        {(all) => <Table label="Notifiers" columns={columns(admin, testing, test, (remove) => { setShown({ remove }); })} rows={all} rowKey={(each) => each.id} {...(admin ? { onOpen: (edit: Notifier) => { setShown({ edit }); } } : {})}
           empty={<Empty icon="bell" title="Nobody is told" action={admin && <Button onClick={begin}>Tell somebody</Button>}>Alarms stand on the page. A notifier sends them by mail or to a program.</Empty>} />}
       </Shown>
       {shown && 'edit' in shown && <NotifierDialog place={place} notifier={shown.edit} onClose={close} onSaved={() => { close(); notifiers.again(); }} />}
@@ -47,8 +47,8 @@ function columns(admin: boolean, testing: string | undefined, test: (notifier: N
   return [
     { key: 'name', title: 'Name', cell: (each) => <><strong>{each.name}</strong>{!each.enabled && <> <Badge plain>off</Badge></>}</>, sort: (each) => each.name },
     { key: 'to', title: 'Told', cell: (each) => <span class="cell wrap">{each.kind === 'email' ? each.to.join(', ') : <>{each.url}{each.signed && <> <Badge plain>signed</Badge></>}</>}</span> },
-    { key: 'sent', title: 'Last told', hide: 'phone', cell: (each) => <><Time us={each.last_sent_us} />{each.waiting > 0 && <div class="small muted">{each.waiting} waiting</div>}</>, sort: (each) => each.last_sent_us ?? null },
+    { key: 'sent', title: 'Last told', cell: (each) => <><Time us={each.last_sent_us} />{each.waiting > 0 && <div class="small muted">{each.waiting} waiting</div>}</>, sort: (each) => each.last_sent_us ?? null },
     { key: 'problem', title: 'State', cell: (each) => (each.last_problem ? <span class="cell"><Badge tone="critical">failing</Badge> <span class="small wrap">{each.last_problem}</span></span> : <Badge tone={each.enabled ? 'good' : undefined}>{each.enabled ? 'ok' : 'off'}</Badge>) },
-    { key: 'act', title: 'Try', align: 'end', cell: (each) => (admin ? <span class="row"><Button busy={testing === each.id} onClick={() => { test(each); }} aria-label={`Send a test to ${each.name}`}>Test</Button><Button kind="quiet" onClick={() => { remove(each); }} aria-label={`Remove ${each.name}`}>Remove …</Button></span> : null) },
+    { key: 'act', title: 'Try', align: 'end', card: 'foot', cell: (each) => (admin ? <span class="row"><Button busy={testing === each.id} onClick={() => { test(each); }} aria-label={`Send a test to ${each.name}`}>Test</Button><Button kind="quiet" onClick={() => { remove(each); }} aria-label={`Remove ${each.name}`}>Remove …</Button></span> : null) },
   ];
 }

@@ -29,7 +29,7 @@ export function Rules({ place }: { place: Place }): JSX.Element {
     <>
       {engineer && <div class="row"><span class="push"><Button kind="primary" icon="plus" onClick={begin}>Watch something</Button></span></div>}
       <Shown of={rules} what="rules">
-        {(all) => <Table stack label="Rules" columns={columns(engineer, (rule) => { setShown({ remove: rule }); })} rows={all} rowKey={(rule) => rule.id} {...(engineer ? { onOpen: (rule: AlarmRule) => { setShown({ edit: rule }); } } : {})}
+        {(all) => <Table label="Rules" columns={columns(engineer, (rule) => { setShown({ remove: rule }); })} rows={all} rowKey={(rule) => rule.id} {...(engineer ? { onOpen: (rule: AlarmRule) => { setShown({ edit: rule }); } } : {})}
           empty={<Empty icon="bell" title="Nothing is watched" action={engineer && <Button onClick={begin}>Watch something</Button>}>A rule watches a value, its rate, its age, a device, or what no device explains.</Empty>} />}
       </Shown>
       {shown && 'edit' in shown && <RuleDialog place={place} rule={shown.edit} notifiers={notifiers.data ?? []} onClose={close} onSaved={() => { close(); rules.again(); }} />}
@@ -41,10 +41,10 @@ export function Rules({ place }: { place: Place }): JSX.Element {
 function columns(engineer: boolean, remove: (rule: AlarmRule) => void): Column<AlarmRule>[] {
   return [
     { key: 'name', title: 'Rule', cell: (rule) => <><strong>{rule.name}</strong>{!rule.enabled && <> <Badge plain>off</Badge></>}{rule.built_in && <> <Badge plain>built in</Badge></>}</>, sort: (rule) => rule.name },
-    { key: 'severity', title: 'Severity', cell: (rule) => <Badge tone={rule.enabled ? SEVERITY_TONES[rule.severity] : undefined}>{rule.severity}</Badge>, sort: (rule) => rule.severity },
+    { key: 'severity', title: 'Severity', card: 'side', cell: (rule) => <Badge tone={rule.enabled ? SEVERITY_TONES[rule.severity] : undefined}>{rule.severity}</Badge>, sort: (rule) => rule.severity },
     { key: 'watch', title: 'Raised when', cell: (rule) => <span class="cell wrap">{watchWords(rule.watch)}</span> },
-    { key: 'notify', title: 'Told', hide: 'phone', cell: (rule) => <span class="muted">{told(rule)}</span> },
-    { key: 'act', title: 'Remove', align: 'end', hide: 'phone', cell: (rule) => (engineer && !rule.built_in ? <Button kind="quiet" onClick={() => { remove(rule); }} aria-label={`Remove ${rule.name}`}>Remove …</Button> : null) },
+    { key: 'notify', title: 'Told', cell: (rule) => <span class="muted">{told(rule)}</span> },
+    { key: 'act', title: 'Remove', align: 'end', card: 'foot', cell: (rule) => (engineer && !rule.built_in ? <Button kind="quiet" onClick={() => { remove(rule); }} aria-label={`Remove ${rule.name}`}>Remove …</Button> : null) },
   ];
 }
 

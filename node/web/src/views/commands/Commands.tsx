@@ -37,7 +37,7 @@ export function Commands({ place, links, series }: { place: Place; links: Comman
       <Shown of={commands} what="commands">
         {(page) => (
           <>
-            <Table stack label="Commands" columns={COLUMNS} rows={page.items.filter((each) => fits(each, filter, search, now.value))} rowKey={(each) => each.id} onOpen={(each) => { setOpened(each.id); }}
+            <Table label="Commands" columns={COLUMNS} rows={page.items.filter((each) => fits(each, filter, search, now.value))} rowKey={(each) => each.id} onOpen={(each) => { setOpened(each.id); }}
               empty={page.items.length === 0
                 ? <Empty icon="command" title="No command yet" action={operator && <Button onClick={begin}>Send a command</Button>}>What is sent to devices stands here, with what became of it.</Empty>
                 : <Empty icon="search" title="No command fits" action={<Button onClick={() => { setFilter('all'); setSearch(''); }}>Show all</Button>} />} />
@@ -53,9 +53,9 @@ export function Commands({ place, links, series }: { place: Place; links: Comman
 
 const COLUMNS: Column<Command>[] = [
   { key: 'issued', title: 'When', cell: (each) => <Time us={each.issued_us} none="not written down" />, sort: (each) => each.issued_us ?? null },
-  { key: 'series', title: 'Channel', cell: (each) => <span class="wrap">{each.series}</span>, sort: (each) => each.series },
+  { key: 'series', title: 'Channel', card: 'head', cell: (each) => <span class="wrap">{each.series}</span>, sort: (each) => each.series },
   { key: 'what', title: 'What', cell: (each) => <>{commandSentence(each)}{each.safety && <> <Badge tone="warning" plain>for safety</Badge></>}</> },
-  { key: 'state', title: 'State', cell: (each) => <Badge tone={STATE_TONES[each.state]}>{each.state}</Badge>, sort: (each) => each.state },
+  { key: 'state', title: 'State', card: 'side', cell: (each) => <Badge tone={STATE_TONES[each.state]}>{each.state}</Badge>, sort: (each) => each.state },
   { key: 'left', title: 'Lease', align: 'end', cell: (each) => <LeaseLeft command={each} />, sort: endsAt },
   { key: 'by', title: 'By', hide: 'phone', cell: (each) => <span class="muted">{each.by}</span>, sort: (each) => each.by },
 ];

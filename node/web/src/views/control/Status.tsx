@@ -34,10 +34,10 @@ function columns(links: ControlLinks): Column<AssetStatus>[] {
     { key: 'asset', title: 'Asset', cell: (asset) => <><strong>{asset.asset}</strong><div class="faint small">{asset.role.replace('_', ' ')}</div></>, sort: (asset) => asset.asset },
     { key: 'measured', title: 'Measured', align: 'end', cell: (asset) => <><Value value={asset.measured_w} unit="W" stale={!asset.fresh} /><div class="faint small">{asset.fresh ? roleWay(asset.role, asset.measured_w) : asset.age_us ? `${span(asset.age_us)} old` : ''}</div></>, sort: (asset) => asset.measured_w ?? null },
     { key: 'target', title: 'Target', align: 'end', cell: (asset) => (typeof asset.decided_w === 'number' ? <><Value value={asset.decided_w} unit="W" /><div class="faint small">{roleWay(asset.role, asset.decided_w)}</div></> : <span class="faint">none</span>), sort: (asset) => asset.decided_w ?? null },
-    { key: 'soc', title: 'Charge', align: 'end', hide: 'phone', cell: (asset) => (typeof asset.soc === 'number' ? <Value value={asset.soc} unit="1" digits={0} /> : null), sort: (asset) => asset.soc ?? null },
-    { key: 'who', title: 'Who sets it', hide: 'phone', cell: (asset) => <Who asset={asset} /> },
-    { key: 'order', title: 'Order', hide: 'phone', cell: (asset) => <Order asset={asset} /> },
-    { key: 'why', title: 'Why', cell: (asset) => (typeof asset.decided_w === 'number' ? <a href={links.why(asset.asset)} aria-label={`Why ${asset.asset}`}>Why</a> : null) },
+    { key: 'soc', title: 'Charge', align: 'end', cell: (asset) => (typeof asset.soc === 'number' ? <Value value={asset.soc} unit="1" digits={0} /> : null), sort: (asset) => asset.soc ?? null },
+    { key: 'who', title: 'Who sets it', cell: (asset) => <Who asset={asset} /> },
+    { key: 'order', title: 'Order', cell: (asset) => <Order asset={asset} /> },
+    { key: 'why', title: 'Why', card: 'foot', cell: (asset) => (typeof asset.decided_w === 'number' ? <a href={links.why(asset.asset)} aria-label={`Why ${asset.asset}`}>Why</a> : null) },
   ];
 }
 
@@ -70,7 +70,7 @@ function Wishes({ place, status, again }: { place: Place; status: ControlStatus;
     { key: 'actor', title: 'Who', cell: (wish) => wish.actor, sort: (wish) => wish.actor },
     { key: 'target', title: 'For', cell: (wish) => targetWords(wish.target), sort: (wish) => targetWords(wish.target) },
     { key: 'outcome', title: 'What became of it', cell: (wish) => <span class="cell"><Badge tone={wish.outcome === 'granted' ? 'good' : wish.outcome === 'limited' ? 'warning' : undefined}>{wish.outcome}</Badge> <span class="small muted">{outcomeWords(wish)}</span></span> },
-    { key: 'act', title: 'Withdraw', align: 'end', cell: (wish) => (operator && wish.actor === 'person' ? <Button onClick={() => { setTaking(wish); }} aria-label={`Withdraw the wish for ${targetWords(wish.target)}`}>Withdraw …</Button> : null) },
+    { key: 'act', title: 'Withdraw', align: 'end', card: 'foot', cell: (wish) => (operator && wish.actor === 'person' ? <Button onClick={() => { setTaking(wish); }} aria-label={`Withdraw the wish for ${targetWords(wish.target)}`}>Withdraw …</Button> : null) },
   ];
   const take = async () => {
     if (!taking) return;
@@ -80,7 +80,7 @@ function Wishes({ place, status, again }: { place: Place; status: ControlStatus;
   };
   return (
     <Section title="Wishes" actions={operator && steered.length > 0 && <Button icon="plus" onClick={() => { setWishing(true); }}>Wish for something</Button>}>
-      <Table stack label="Wishes" columns={columns} rows={status.proposals} rowKey={(wish) => `${wish.actor}/${targetText(wish.target)}/${String(wish.id ?? '')}`} empty={<Empty icon="user" title="Nobody wishes for anything">Every asset does what was declared for that.</Empty>} />
+      <Table label="Wishes" columns={columns} rows={status.proposals} rowKey={(wish) => `${wish.actor}/${targetText(wish.target)}/${String(wish.id ?? '')}`} empty={<Empty icon="user" title="Nobody wishes for anything">Every asset does what was declared for that.</Empty>} />
       {operator && held.map((asset) => <p key={asset.asset} class="row">{asset.asset} is held by a person until <Time us={asset.held_until_us} absolute /> <Button onClick={() => { setTaking({ actor: 'person', target: { asset: asset.asset }, outcome: 'granted' }); }}>Let go of {asset.asset} …</Button></p>)}
       {wishing && <WishForm place={place} assets={steered} onClose={() => { setWishing(false); again(); }} />}
       {taking && <Confirm title={`Withdraw the wish for ${targetWords(taking.target)}?`} act="Withdraw it" onConfirm={take} onClose={() => { setTaking(undefined); }}><p>{capital(targetWords(taking.target))} follows the other wishes again, from the next decision on. A hold by a person ends, too.</p></Confirm>}

@@ -50,13 +50,13 @@ function columns(links: DeviceLinks, place: Place): Column<Channel>[] {
   return [
     { key: 'channel', title: 'Channel', cell: (channel) => <><a href={links.history(channel.series)}>{channel.channel}</a>{labelOf(channel) && <div class="faint small">{labelOf(channel)}</div>}</>, sort: (channel) => channel.channel },
     {
-      key: 'value', title: 'Value', align: 'end',
+      key: 'value', title: 'Value', align: 'end', card: 'side',
       cell: (channel) => <Value value={channel.latest?.value} unit={channel.unit} stale={channel.stale} />,
     },
     { key: 'time', title: 'As of', cell: (channel) => <><Time us={channel.latest?.time_us} />{channel.stale && channel.latest && <> <Badge tone="warning">stale</Badge></>}</>, sort: (channel) => channel.latest?.time_us ?? null },
     { key: 'range', title: 'Range', hide: 'phone', cell: (channel) => <span class="muted">{allowedWords(channel) ?? 'not declared'}</span> },
     { key: 'cadence', title: 'Expected', hide: 'phone', cell: (channel) => <span class="muted">{channel.cadence_us ? `every ${spanWords(channel.cadence_us)}` : channel.kind}</span> },
-    { key: 'act', title: 'Command', align: 'end', cell: (channel) => (channel.writable && may(place, 'operator') ? <a class="button" href={links.command(channel.series)} aria-label={`Command ${channel.channel}`}>Command</a> : channel.writable ? <span class="faint">writable</span> : null) },
+    { key: 'act', title: 'Command', align: 'end', card: 'foot', cell: (channel) => (channel.writable && may(place, 'operator') ? <a class="button" href={links.command(channel.series)} aria-label={`Command ${channel.channel}`}>Command</a> : channel.writable ? <span class="faint">writable</span> : null) },
   ];
 }
 

@@ -55,7 +55,7 @@ function List({ all, href }: { all: readonly Device[]; href: (device: string) =>
 function columns(href: (device: string) => string): Column<Device>[] {
   return [
     { key: 'device', title: 'Device', cell: (device) => <a href={href(device.device)}>{device.device}</a>, sort: (device) => device.device },
-    { key: 'health', title: 'Health', cell: (device) => <HealthBadge device={device} />, sort: rank },
+    { key: 'health', title: 'Health', card: 'side', cell: (device) => <HealthBadge device={device} />, sort: rank },
     { key: 'seen', title: 'Last seen', cell: (device) => <Time us={device.last_seen_us} />, sort: (device) => device.last_seen_us ?? null },
     { key: 'channels', title: 'Channels', align: 'end', hide: 'phone', cell: (device) => <span class="number">{device.channels}</span>, sort: (device) => device.channels },
     { key: 'proof', title: 'Proof', hide: 'phone', cell: (device) => <span class="muted">{proofs(device)}</span>, sort: proofs },

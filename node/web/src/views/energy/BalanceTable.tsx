@@ -8,7 +8,7 @@ import type { Balance, BalanceRow } from '../shapes';
 import { type Reach, rowName } from './period';
 
 export function BalanceTable({ balance, reach }: { balance: Balance; reach: Reach }): JSX.Element {
-  return <Table label="Energy" columns={columns(balance, reach)} rows={balance.rows} rowKey={(row) => String(row.from_us)} />;
+  return <Table label="Energy" phone="table" columns={columns(balance, reach)} rows={balance.rows} rowKey={(row) => String(row.from_us)} />;
 }
 
 type Amount = 'consumed_wh' | 'produced_wh' | 'import_wh' | 'export_wh' | 'charged_wh' | 'discharged_wh' | 'unexplained_wh';

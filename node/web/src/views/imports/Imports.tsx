@@ -28,7 +28,7 @@ export function Imports({ place, opened }: { place: Place; opened?: string | und
       <Upload place={place} onDone={(one) => { setShown(one.id); imports.again(); }} />
       <Section title="History">
         <Shown of={imports} what="imports">
-          {(page) => <Table stack label="Imports" columns={columns(setEnding)} rows={page.items} rowKey={(one) => one.id} onOpen={(one) => { setShown(one.id); }} empty={<Empty icon="upload" title="No file was taken in yet">Try it first: nothing is written then, and you see what is understood.</Empty>} />}
+          {(page) => <Table label="Imports" columns={columns(setEnding)} rows={page.items} rowKey={(one) => one.id} onOpen={(one) => { setShown(one.id); }} empty={<Empty icon="upload" title="No file was taken in yet">Try it first: nothing is written then, and you see what is understood.</Empty>} />}
         </Shown>
       </Section>
       {shown !== undefined && <ReportDialog key={shown} place={place} id={shown} onClose={() => { setShown(undefined); imports.again(); }} />}
@@ -40,11 +40,11 @@ export function Imports({ place, opened }: { place: Place; opened?: string | und
 function columns(end: (one: Import) => void): Column<Import>[] {
   return [
     { key: 'name', title: 'File', cell: (one) => <><strong class="wrap">{one.name}</strong>{one.dry_run && <> <Badge plain>tried</Badge></>}</>, sort: (one) => one.name },
-    { key: 'state', title: 'State', cell: (one) => <><Badge tone={STATE_TONES[one.state]}>{one.state}</Badge>{isGoing(one) && one.part !== null && <span class="muted small number"> {text(one.part, '1', { digits: 0 })}</span>}</>, sort: (one) => one.state },
+    { key: 'state', title: 'State', card: 'side', cell: (one) => <><Badge tone={STATE_TONES[one.state]}>{one.state}</Badge>{isGoing(one) && one.part !== null && <span class="muted small number"> {text(one.part, '1', { digits: 0 })}</span>}</>, sort: (one) => one.state },
     { key: 'rows', title: 'Rows', align: 'end', cell: (one) => <span class="number">{one.rows.toLocaleString('en-GB')}</span>, sort: (one) => one.rows },
     { key: 'refused', title: 'Refused', align: 'end', hide: 'phone', cell: (one) => <span class="number">{one.report?.refused ? one.report.refused.count.toLocaleString('en-GB') : ''}</span>, sort: (one) => one.report?.refused?.count ?? null },
     { key: 'size', title: 'Size', align: 'end', hide: 'phone', cell: (one) => <span class="number">{text(one.total_bytes ?? one.bytes, 'B')}</span>, sort: (one) => one.total_bytes ?? one.bytes },
     { key: 'begun', title: 'Begun', cell: (one) => <><Time us={one.begun_us} /> <span class="faint small">by {one.by}</span></>, sort: (one) => one.begun_us },
-    { key: 'act', title: 'Cancel', align: 'end', cell: (one) => (isGoing(one) ? <Button onClick={() => { end(one); }} aria-label={`Cancel ${one.name}`}>Cancel …</Button> : null) },
+    { key: 'act', title: 'Cancel', align: 'end', card: 'foot', cell: (one) => (isGoing(one) ? <Button onClick={() => { end(one); }} aria-label={`Cancel ${one.name}`}>Cancel …</Button> : null) },
   ];
 }

@@ -59,7 +59,7 @@ function Report({ report, tried }: { report: ImportReport; tried: boolean }): JS
       {understood && <Understood understood={understood} />}
       {refused && refused.count > 0 && (
         <Section title={`Refused: ${count(refused.count)}`}>
-          <Table stack label="Refused rows" columns={REFUSED} rows={refused.first ?? []} rowKey={(row) => `${String(row.row)}/${row.reason}`} />
+          <Table label="Refused rows" columns={REFUSED} rows={refused.first ?? []} rowKey={(row) => `${String(row.row)}/${row.reason}`} />
           {(refused.first?.length ?? 0) < refused.count && <p class="muted">The first {refused.first?.length ?? 0} are shown.</p>}
         </Section>
       )}
@@ -76,7 +76,7 @@ function Understood({ understood }: { understood: NonNullable<ImportReport['unde
         ...(time ? [['Times', `${(time.columns ?? []).join(', ')}${time.form ? `, ${time.form}` : ''}${time.zone ? `, zone ${time.zone}` : ''}`] as const] : []),
       ]} />
       {(understood.notes ?? []).map((note) => <Note key={note} tone="info">{note}</Note>)}
-      {columns && columns.length > 0 && <Table stack label="Columns" columns={COLUMNS} rows={columns} rowKey={(column) => column.column} />}
+      {columns && columns.length > 0 && <Table label="Columns" columns={COLUMNS} rows={columns} rowKey={(column) => column.column} />}
     </Section>
   );
 }
@@ -99,5 +99,5 @@ type Row = NonNullable<NonNullable<ImportReport['refused']>['first']>[number];
 const REFUSED: Column<Row>[] = [
   { key: 'at', title: 'Line', align: 'end', cell: (row) => <span class="number">{count(row.line ?? row.row)}</span>, sort: (row) => row.line ?? row.row },
   { key: 'reason', title: 'Why', cell: (row) => <span class="wrap">{row.reason}</span> },
-  { key: 'text', title: 'What it says', hide: 'phone', cell: (row) => <code class="wrap">{row.text}</code> },
+  { key: 'text', title: 'What it says', cell: (row) => <code class="wrap">{row.text}</code> },
 ];

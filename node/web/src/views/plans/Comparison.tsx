@@ -23,14 +23,14 @@ export function Comparison({ place, ids, onClose }: { place: Place; ids: readonl
 function SideBySide({ found }: { found: PlanComparison }): JSX.Element {
   return (
     <div class="table-box" tabIndex={0} role="region" aria-label="Comparison">
-      <table class="table">
+      <table class="table" data-cards="" role="table">
         <thead><tr><th scope="col">Figure</th>{found.plans.map((plan) => <th key={plan.id ?? plan.name} scope="col" data-align="end">{plan.name} <Badge tone={STATUS_TONES[plan.status]} plain>{plan.status}</Badge></th>)}</tr></thead>
         <tbody>
           {found.rows.map((row) => (
-            <tr key={`${row.kind}/${row.part}/${row.what}`} data-total={row.what === 'total' ? '' : undefined}>
-              <th scope="row" class="figure-name">{row.part === '' ? '' : `${row.part}: `}{row.what.replaceAll('_', ' ')}</th>
+            <tr role="row" key={`${row.kind}/${row.part}/${row.what}`} data-total={row.what === 'total' ? '' : undefined}>
+              <th scope="row" role="rowheader" class="figure-name">{row.part === '' ? '' : `${row.part}: `}{row.what.replaceAll('_', ' ')}</th>
               {row.values.map((value, at) => (
-                <td key={at} data-align="end"><span class="number">{text(value, row.unit, row.kind === 'cost' ? { digits: 2 } : {})}</span>
+                <td key={at} role="cell" data-title={found.plans[at]?.name} data-align="end"><span class="number">{text(value, row.unit, row.kind === 'cost' ? { digits: 2 } : {})}</span>
                   {at > 0 && typeof row.differences[at] === 'number' && row.differences[at] !== 0 && <div class="faint small number">{text(row.differences[at], row.unit, { signed: true, ...(row.kind === 'cost' ? { digits: 2 } : {}) })}</div>}</td>
               ))}
             </tr>

@@ -39,7 +39,7 @@ export function Plans({ place }: { place: Place }): JSX.Element {
         {operator && <span class="push"><Button kind="primary" icon="plus" onClick={() => { setShown('solve'); }}>Make a plan</Button></span>}
       </div>
       <Shown of={plans} what="plans">
-        {(page) => <Table stack label="Plans" columns={columns(chosen, toggle, operator, (plan) => { setShown({ remove: plan }); })} rows={page.items} rowKey={(plan) => plan.id ?? plan.name}
+        {(page) => <Table label="Plans" columns={columns(chosen, toggle, operator, (plan) => { setShown({ remove: plan }); })} rows={page.items} rowKey={(plan) => plan.id ?? plan.name}
           onOpen={(plan) => { if (plan.id) setShown({ id: plan.id }); }}
           empty={<Empty icon="chart" title="No plan is kept" action={operator && <Button onClick={() => { setShown('solve'); }}>Make a plan</Button>}>Make one from a site file: what batteries, cars and heat pumps should do at the least cost.</Empty>} />}
       </Shown>
@@ -53,12 +53,12 @@ export function Plans({ place }: { place: Place }): JSX.Element {
 
 function columns(chosen: readonly string[], toggle: (id: string, on: boolean) => void, operator: boolean, remove: (plan: PlanSummary) => void): Column<PlanSummary>[] {
   return [
-    { key: 'compare', title: 'Compare', cell: (plan) => (plan.id ? <Check label={<span class="visually-hidden">Compare {plan.name}</span>} checked={chosen.includes(plan.id)} onValue={(on) => { toggle(plan.id ?? '', on); }} /> : null) },
-    { key: 'name', title: 'Plan', cell: (plan) => <strong class="wrap">{plan.name}</strong>, sort: (plan) => plan.name },
-    { key: 'status', title: 'Status', cell: (plan) => <Badge tone={STATUS_TONES[plan.status]}>{plan.status}</Badge>, sort: (plan) => plan.status },
+    { key: 'compare', title: 'Compare', card: 'side', cell: (plan) => (plan.id ? <Check label={<span class="visually-hidden">Compare {plan.name}</span>} checked={chosen.includes(plan.id)} onValue={(on) => { toggle(plan.id ?? '', on); }} /> : null) },
+    { key: 'name', title: 'Plan', card: 'head', cell: (plan) => <strong class="wrap">{plan.name}</strong>, sort: (plan) => plan.name },
+    { key: 'status', title: 'Status', card: 'side', cell: (plan) => <Badge tone={STATUS_TONES[plan.status]}>{plan.status}</Badge>, sort: (plan) => plan.status },
     { key: 'cost', title: 'Cost', align: 'end', cell: (plan) => <span class="number">{text(plan.cost, plan.currency, { digits: 2 })}</span>, sort: (plan) => plan.cost ?? null },
     { key: 'span', title: 'From', hide: 'phone', cell: (plan) => <><Time us={plan.from_us} absolute /><span class="faint small"> {plan.steps} steps</span></>, sort: (plan) => plan.from_us },
-    { key: 'created', title: 'Made', hide: 'phone', cell: (plan) => <><Time us={plan.created_us} /> <span class="faint small">by {plan.by}</span></>, sort: (plan) => plan.created_us },
-    { key: 'act', title: 'Remove', align: 'end', hide: 'phone', cell: (plan) => (operator ? <Button kind="quiet" onClick={() => { remove(plan); }} aria-label={`Remove ${plan.name}`}>Remove …</Button> : null) },
+    { key: 'created', title: 'Made', cell: (plan) => <><Time us={plan.created_us} /> <span class="faint small">by {plan.by}</span></>, sort: (plan) => plan.created_us },
+    { key: 'act', title: 'Remove', align: 'end', card: 'foot', cell: (plan) => (operator ? <Button kind="quiet" onClick={() => { remove(plan); }} aria-label={`Remove ${plan.name}`}>Remove …</Button> : null) },
   ];
 }

@@ -64,7 +64,7 @@ function Sessions(): JSX.Element {
   };
   return (
     <Section title="Sessions">
-      <Shown of={sessions} what="sessions">{(all) => <Table stack label="Your sessions" columns={columns(setEnding)} rows={all} rowKey={(one) => one.id} />}</Shown>
+      <Shown of={sessions} what="sessions">{(all) => <Table label="Your sessions" columns={columns(setEnding)} rows={all} rowKey={(one) => one.id} />}</Shown>
       {ending && <Confirm title="End this session?" act="End the session" danger onConfirm={() => end(ending)} onClose={() => { setEnding(undefined); }}><p>The browser at {ending.address ?? 'an unknown address'} is signed out at once.</p></Confirm>}
     </Section>
   );
@@ -76,7 +76,7 @@ function columns(end: (one: SessionEntry) => void): Column<SessionEntry>[] {
     { key: 'address', title: 'From', cell: (one) => <span class="number">{one.address ?? 'unknown'}</span>, sort: (one) => one.address ?? null },
     { key: 'seen', title: 'Last seen', cell: (one) => <Time us={one.last_seen_us} />, sort: (one) => one.last_seen_us },
     { key: 'begun', title: 'Begun', hide: 'phone', cell: (one) => <Time us={one.begun_us} />, sort: (one) => one.begun_us },
-    { key: 'ends', title: 'Ends', hide: 'phone', cell: (one) => <Time us={one.expires_us} />, sort: (one) => one.expires_us },
-    { key: 'act', title: 'End', align: 'end', cell: (one) => (one.current ? null : <Button onClick={() => { end(one); }}>End …</Button>) },
+    { key: 'ends', title: 'Ends', cell: (one) => <Time us={one.expires_us} />, sort: (one) => one.expires_us },
+    { key: 'act', title: 'End', align: 'end', card: 'foot', cell: (one) => (one.current ? null : <Button onClick={() => { end(one); }}>End …</Button>) },
   ];
 }

@@ -24,7 +24,7 @@ export default function Tokens(): JSX.Element {
   return (
     <Page title="Tokens" about="Programs prove with them that they act for you" actions={<Button kind="primary" icon="plus" onClick={begin}>Make a token</Button>}>
       <Shown of={tokens} what="tokens">
-        {(all) => <Table stack label="Tokens" columns={columns((token) => { setShown({ revoke: token }); })} rows={all} rowKey={(token) => token.id} empty={<Empty icon="key" title="No token yet" action={<Button onClick={begin}>Make a token</Button>}>A token may at most what you may, and less where you say so.</Empty>} />}
+        {(all) => <Table label="Tokens" columns={columns((token) => { setShown({ revoke: token }); })} rows={all} rowKey={(token) => token.id} empty={<Empty icon="key" title="No token yet" action={<Button onClick={begin}>Make a token</Button>}>A token may at most what you may, and less where you say so.</Empty>} />}
       </Shown>
       {shown === 'make' && <TokenForm onClose={close} onMade={(made) => { setShown({ made }); tokens.again(); }} />}
       {typeof shown === 'object' && 'made' in shown && <Made {...shown.made} onClose={close} />}
@@ -37,10 +37,10 @@ function columns(revoke: (token: Token) => void): Column<Token>[] {
   return [
     { key: 'name', title: 'Token', cell: (token) => <strong class="wrap">{token.name}</strong>, sort: (token) => token.name },
     { key: 'scopes', title: 'May', cell: (token) => <span class="row">{token.scopes.map((scope) => <Badge key={scope} plain>{scope}</Badge>)}</span> },
-    { key: 'operators', title: 'At', hide: 'phone', cell: (token) => <span class="muted wrap">{token.operators?.join(', ') ?? 'all your operators'}</span> },
+    { key: 'operators', title: 'At', cell: (token) => <span class="muted wrap">{token.operators?.join(', ') ?? 'all your operators'}</span> },
     { key: 'expires', title: 'Ends', cell: (token) => (token.expires_us && token.expires_us <= now.value ? <Badge tone="warning">ended</Badge> : <Time us={token.expires_us} none="never" />), sort: (token) => token.expires_us ?? null },
-    { key: 'used', title: 'Last used', hide: 'phone', cell: (token) => <Time us={token.last_used_us} />, sort: (token) => token.last_used_us ?? null },
-    { key: 'act', title: 'Revoke', align: 'end', cell: (token) => <Button kind="quiet" onClick={() => { revoke(token); }} aria-label={`Revoke ${token.name}`}>Revoke …</Button> },
+    { key: 'used', title: 'Last used', cell: (token) => <Time us={token.last_used_us} />, sort: (token) => token.last_used_us ?? null },
+    { key: 'act', title: 'Revoke', align: 'end', card: 'foot', cell: (token) => <Button kind="quiet" onClick={() => { revoke(token); }} aria-label={`Revoke ${token.name}`}>Revoke …</Button> },
   ];
 }
 

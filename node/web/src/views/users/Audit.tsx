@@ -28,7 +28,7 @@ export function Audit(): JSX.Element {
       <Shown of={trail} what="audit trail">
         {(page) => (
           <>
-            <Table stack label="Audit trail" columns={COLUMNS} rows={page.items} rowKey={(entry) => String(entry.number)} empty={<Empty icon="book" title="Nothing was written down then" />} />
+            <Table label="Audit trail" columns={COLUMNS} rows={page.items} rowKey={(entry) => String(entry.number)} empty={<Empty icon="book" title="Nothing was written down then" />} />
             {page.next && <div><Button disabled={limit >= 1000} onClick={() => { setLimit(limit + 400); }}>{limit >= 1000 ? 'The newest 1,000 are shown: narrow the search for others' : 'Show more'}</Button></div>}
           </>
         )}
@@ -40,8 +40,8 @@ export function Audit(): JSX.Element {
 const COLUMNS: Column<AuditEntry>[] = [
   { key: 'time', title: 'When', cell: (entry) => <Time us={entry.time_us} absolute />, sort: (entry) => entry.time_us },
   { key: 'by', title: 'By', cell: (entry) => <span class="wrap">{entry.by ?? ''}</span>, sort: (entry) => entry.by ?? null },
-  { key: 'kind', title: 'What', cell: (entry) => entry.kind.replaceAll('_', ' '), sort: (entry) => entry.kind },
-  { key: 'about', title: 'About', hide: 'phone', cell: (entry) => <span class="cell small muted wrap">{about(entry)}</span> },
+  { key: 'kind', title: 'What', card: 'side', cell: (entry) => entry.kind.replaceAll('_', ' '), sort: (entry) => entry.kind },
+  { key: 'about', title: 'About', cell: (entry) => <span class="cell small muted wrap">{about(entry)}</span> },
 ];
 
 /** What else an entry says, as it is written down. */

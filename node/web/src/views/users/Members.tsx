@@ -29,12 +29,12 @@ export function Members({ operator }: { operator: string }): JSX.Element {
   const columns: Column<Member>[] = [
     { key: 'user', title: 'Member', cell: (member) => <><strong class="wrap">{member.display_name}</strong><div class="faint small wrap">{member.user}</div></>, sort: (member) => member.display_name },
     { key: 'role', title: 'Role', cell: (member) => <><Badge plain>{member.role}</Badge> <span class="muted small">{member.everywhere ? 'at all operators' : ROLE_WORDS[member.role]}</span></>, sort: (member) => member.role },
-    { key: 'act', title: 'Change', align: 'end', cell: (member) => (member.everywhere ? null : <span class="row"><Button onClick={() => { setShown({ change: member }); }} aria-label={`Change the role of ${member.display_name}`}>Change</Button><Button kind="quiet" onClick={() => { setShown({ remove: member }); }} aria-label={`Remove ${member.display_name}`}>Remove …</Button></span>) },
+    { key: 'act', title: 'Change', align: 'end', card: 'foot', cell: (member) => (member.everywhere ? null : <span class="row"><Button onClick={() => { setShown({ change: member }); }} aria-label={`Change the role of ${member.display_name}`}>Change</Button><Button kind="quiet" onClick={() => { setShown({ remove: member }); }} aria-label={`Remove ${member.display_name}`}>Remove …</Button></span>) },
   ];
   return (
     <>
       <div class="row"><span class="push"><Button kind="primary" icon="plus" onClick={() => { setShown('add'); }}>Add a member</Button></span></div>
-      <Shown of={members} what="members">{(all) => <Table stack label={`Members of ${operator}`} columns={columns} rows={all} rowKey={(member) => member.user} empty={<Empty icon="users" title="Nobody has a role here" />} />}</Shown>
+      <Shown of={members} what="members">{(all) => <Table label={`Members of ${operator}`} columns={columns} rows={all} rowKey={(member) => member.user} empty={<Empty icon="users" title="Nobody has a role here" />} />}</Shown>
       {shown === 'add' && <AddMember operator={operator} onClose={close} onDone={done} />}
       {typeof shown === 'object' && 'change' in shown && <ChangeMember operator={operator} member={shown.change} onClose={close} onDone={() => { done(null); }} />}
       {typeof shown === 'object' && 'remove' in shown && <Confirm title={`Remove ${shown.remove.display_name} from ${operator}?`} act={`Remove ${shown.remove.user}`} danger onConfirm={() => remove(shown.remove)} onClose={close}><p>They see nothing of {operator} any more, at once. The account stays.</p></Confirm>}
