@@ -13,8 +13,6 @@ export default defineConfig(({ command }) => ({
     outDir: 'dist',
     sourcemap: false,
     modulePreload: { polyfill: false },
-    // ECharts is one large part, loaded with the energy view alone.
-    chunkSizeWarningLimit: 700,
     assetsInlineLimit: 0,
     reportCompressedSize: true,
     rolldownOptions: {

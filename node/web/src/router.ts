@@ -47,10 +47,12 @@ export function go(address: string): void {
   location.hash = address;
 }
 
-/** Puts what a view shows into the address, without a step in the browser's history. */
+/** Puts what a view shows into the address, without a step in the browser's history. An address that was just gone to stays. */
 export function note(query: Record<string, string>): void {
+  if (location.hash !== hash.value) return;
   const path = location.hash.split('?', 1)[0] ?? '#/';
   history.replaceState(null, '', `${path === '' ? '#/' : path}${search(query)}`);
+  hash.value = location.hash;
 }
 
 function search(query: Record<string, string>): string {

@@ -1,6 +1,7 @@
-import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+
+import { onPhone } from './phone';
 
 export interface Column<Row> {
   key: string;
@@ -38,10 +39,6 @@ const VIRTUAL = 100;
 /** As --row in tokens.css, until a row is there to be measured: on a wall screen rows are higher. */
 const USUAL_PX = 2.5 * parseFloat(getComputedStyle(document.documentElement).fontSize);
 const AROUND = 12;
-/** As in components.css. */
-const phone = matchMedia('(max-width: 640px)');
-const onPhone = signal(phone.matches);
-phone.addEventListener('change', (event) => { onPhone.value = event.matches; });
 
 /** Rows and columns: sortable, walked with the arrow keys, and as fast with ten thousand rows as with ten. */
 export function Table<Row>({ label, columns, rows, rowKey, onOpen, sorted, phone: narrow = 'cards', empty }: TableProps<Row>) {

@@ -40,8 +40,4 @@ systemDark.addEventListener('change', (event) => { systemIsDark.value = event.ma
 /** Whether dark is drawn: charts on a canvas draw anew when it changes. */
 export const dark = computed(() => (preferences.value.theme === 'system' ? systemIsDark.value : preferences.value.theme === 'dark'));
 
-effect(() => {
-  const { theme } = preferences.value;
-  if (theme === 'system') delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
-});
+effect(() => { document.documentElement.dataset.theme = dark.value ? 'dark' : 'light'; });

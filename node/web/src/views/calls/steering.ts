@@ -1,6 +1,7 @@
 //! Commands, control and plans.
 
 import { call } from '../call';
+import type { SiteModel } from '../commands/assets';
 import type { CommandRequest } from '../commands/words';
 import { type Place, sitePath } from '../place';
 import type { Command, CommandState, ControlStatus, CurrentPlan, Explanation, Plan, PlanComparison, PlanSummary } from '../shapes';
@@ -18,6 +19,8 @@ export const command = (place: Place, id: string, wait?: { wait: string; seen: C
   call<Command>('get', `${sitePath(place)}/commands/${encodeURIComponent(id)}`, { query: { ...wait }, signal });
 
 export const control = (place: Place, signal?: AbortSignal) => call<ControlStatus>('get', `${sitePath(place)}/control`, { signal });
+/** The site model, as its file says it. */
+export const controlModel = (place: Place, signal?: AbortSignal) => call<SiteModel>('get', `${sitePath(place)}/control/model`, { signal });
 export const enableControl = (place: Place, enabled: boolean) => call<unknown>('put', `${sitePath(place)}/control/enabled`, { body: { enabled } });
 
 /** What a person wishes of an asset that control steers; powers in W. */

@@ -11,8 +11,9 @@ import { command as fetchCommand, sendCommand } from '../calls/steering';
 import { may, type Place } from '../place';
 import type { Command } from '../shapes';
 import { said } from '../units';
-import { clock, spanWords } from './span';
+import { clock } from './span';
 import { type CommandLinks, STATE_TONES } from './state';
+import { Steered } from './Steered';
 import { type CommandRequest, commandSentence, differs, endRequest, endsAt, isHolding, lifeSteps, renewRequest, stateWords } from './words';
 
 interface Props { place: Place; id: string; links: CommandLinks; onClose: () => void; onOpen: (id: string) => void }
@@ -31,7 +32,7 @@ export function CommandDialog({ place, id, links, onClose, onOpen }: Props): JSX
       </>
     }>
       {problem && <ProblemNote problem={problem} />}
-      {command ? <Life command={command} links={links} /> : !problem && <Skeleton height="8rem" />}
+      {command ? <Life place={place} command={command} links={links} /> : !problem && <Skeleton height="8rem" />}
     </Dialog>
   );
 }
@@ -75,7 +76,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((done) => { setTimeout(done, ms); });
 }
 
-function Life({ command, links }: { command: Command; links: CommandLinks }): JSX.Element {
+function Life({ place, command, links }: { place: Place; command: Command; links: CommandLinks }): JSX.Element {
   return (
     <>
       <p class="happens">{commandSentence(command)}.</p>
@@ -87,11 +88,7 @@ function Life({ command, links }: { command: Command; links: CommandLinks }): JS
       <p role="status"><Badge tone={STATE_TONES[command.state]}>{command.state}</Badge> {stateWords(command)}</p>
       {differs(command) && <Note tone="warning" title="What was read back differs from what was asked for">The device may limit the value, or needs a while to reach it.</Note>}
       <Lease command={command} />
-      {command.steered && (
-        <Note tone="info" title="Control made a wish of it">
-          Ordered was {said(command.steered.ordered, command.unit ?? '')}{command.steered.lease_us ? ` for ${spanWords(command.steered.lease_us)}, renewed while the wish stands` : ''}. {command.steered.note} <a href={links.control}>Withdraw it under control</a>
-        </Note>
-      )}
+      <Steered place={place} command={command} links={links} />
       <Facts facts={[
         ['Sent', <Time us={command.issued_us} absolute none="not written down" />], ['By', command.by],
         [command.ended ? 'Ended' : 'Delivered until', <Time us={command.ended ? command.ended_us : command.expires_us} absolute />],
@@ -112,7 +109,7 @@ function Lease({ command }: { command: Command }): JSX.Element | null {
   return (
     <div class="stack">
       {command.steered
-        ? <p>The wish stands for another <strong class="number">{clock(left)}</strong> unless it is withdrawn; then control decides without it.</p>
+        ? <p>The wish stands for another <strong class="number">{clock(left)}</strong>.</p>
         : <p>It holds for another <strong class="number">{clock(left)}</strong>, then {said(command.fallback, command.unit ?? '')}.</p>}
       <progress class="lease" max={1} value={share} aria-label="What is left of the lease" />
     </div>

@@ -8,12 +8,14 @@ import { type ProblemError, wrongOf } from '../../api/problem';
 import { useAsked } from '../../api/use';
 import { Button, Check, Dialog, Field, Note, ProblemNote, Segments, Select, Value } from '../../design';
 import { channels as fetchChannels } from '../calls/devices';
-import { control as fetchControl, sendCommand } from '../calls/steering';
+import { sendCommand } from '../calls/steering';
 import { Shown, useAction } from '../kit';
 import type { Place } from '../place';
-import type { Channel, Command, ControlStatus } from '../shapes';
+import type { Channel, Command } from '../shapes';
 import { handyUnit, said, typedUnits } from '../units';
 import { spanWords } from './span';
+import { type Control, steeredBy } from './assets';
+import { NotSent, useControl, WillBeWish } from './Steered';
 import { allowedWords, checkDraft, type CommandDraft, type CommandRequest, labelOf, newDraft, sentence, withDirection } from './words';
 
 interface Props { place: Place; series?: string | undefined; links: { control: string }; onClose: () => void; onSent: (command: Command) => void }
@@ -21,7 +23,7 @@ interface Props { place: Place; series?: string | undefined; links: { control: s
 export function CommandForm({ place, series, links, onClose, onSent }: Props): JSX.Element {
   const key = `${place.operator}/${place.site}`;
   const channels = useAsked(key, (signal) => fetchChannels(place, { writable: true }, signal), { everyMs: 5_000 });
-  const control = useAsked(key, (signal) => fetchControl(place, signal));
+  const control = useControl(place);
   if (channels.data === undefined || channels.data.length === 0) {
     return (
       <Dialog title="Send a command" onClose={onClose} foot={<Button onClick={onClose}>Close</Button>}>
@@ -29,10 +31,10 @@ export function CommandForm({ place, series, links, onClose, onSent }: Props): J
       </Dialog>
     );
   }
-  return <Compose place={place} channels={channels.data} first={series} control={control.data} links={links} onClose={onClose} onSent={onSent} />;
+  return <Compose place={place} channels={channels.data} first={series} control={control} links={links} onClose={onClose} onSent={onSent} />;
 }
 
-function Compose({ place, channels, first, control, links, onClose, onSent }: Omit<Props, 'series'> & { channels: readonly Channel[]; first: string | undefined; control: ControlStatus | undefined }): JSX.Element {
+function Compose({ place, channels, first, control, links, onClose, onSent }: Omit<Props, 'series'> & { channels: readonly Channel[]; first: string | undefined; control: Control | undefined }): JSX.Element {
   const [series, setSeries] = useState(() => channels.find((each) => each.series === first)?.series ?? channels[0]?.series ?? '');
   const channel = channels.find((each) => each.series === series) ?? channels[0];
   const [drafts, setDrafts] = useState<Record<string, CommandDraft>>({});
@@ -45,7 +47,7 @@ function Compose({ place, channels, first, control, links, onClose, onSent }: Om
     setDrafts({ ...drafts, [channel.series]: { ...draft, ...change } });
   };
   if (confirming) {
-    return <Sure place={place} channel={channel} request={confirming} steered={steers(control, channel)} links={links} onSent={onSent}
+    return <Sure place={place} channel={channel} request={confirming} steered={steeredBy(control, channel.series)?.asset} links={links} onSent={onSent}
       onBack={(found) => { setProblem(found); setConfirming(undefined); }} />;
   }
   const checked = checkDraft(channel, draft);
@@ -126,13 +128,8 @@ function hint(channel: Channel): string | undefined {
   return `Positive flows into the device: ${withDirection(1, 'W', channel.device).replace(/^.*\((.*)\)$/, '$1')}; negative is ${withDirection(-1, 'W', channel.device).replace(/^.*\((.*)\)$/, '$1')}`;
 }
 
-/** Whether control steers the asset of a channel: then a command is a wish. */
-function steers(control: ControlStatus | undefined, channel: Channel): boolean {
-  return control?.enabled === true && control.assets.some((asset) => asset.asset === channel.device && typeof asset.decided_w === 'number');
-}
-
 /** Says once more what will happen. The key is made once: pressing again after a lost answer sends nothing twice. */
-function Sure({ place, channel, request, steered, links, onBack, onSent }: { place: Place; channel: Channel; request: CommandRequest; steered: boolean; links: { control: string }; onBack: (problem: ProblemError | null) => void; onSent: (command: Command) => void }): JSX.Element {
+function Sure({ place, channel, request, steered, links, onBack, onSent }: { place: Place; channel: Channel; request: CommandRequest; steered: string | undefined; links: { control: string }; onBack: (problem: ProblemError | null) => void; onSent: (command: Command) => void }): JSX.Element {
   const key = useMemo(once, []);
   const action = useAction(async () => { onSent(await sendCommand(place, request, key)); });
   const fault = action.problem && FIELDS.includes(action.problem.field ?? '') ? action.problem : null;
@@ -143,10 +140,9 @@ function Sure({ place, channel, request, steered, links, onBack, onSent }: { pla
       <p class="happens">{labelOf(channel) || channel.device}: {sentence(request, channel)}</p>
       {channel.latest && <p class="muted">It reads {said(channel.latest.value, channel.unit, channel.quantity)} now{channel.stale ? ', which is stale' : ''}.</p>}
       {request.lease === undefined && <Note tone="warning" title="It has no end">Nothing takes it back when you are away. Give it a lease unless that is meant.</Note>}
-      {steered && !request.safety && <Note tone="info" title="Control steers this device">The command is a wish with priority 75: it overrides what is after money or comfort, and never what is safe. <a href={links.control}>How control stands</a></Note>}
-      {steered && request.safety && <Note tone="warning" title="Control lets go of this device">It leaves as it is, and control orders nothing but for safety until the hold is over or withdrawn.</Note>}
+      {steered !== undefined && <WillBeWish name={steered} safety={request.safety === true} links={links} />}
       {request.safety && <p>Minimum times and ramps of the device do not hold it back.</p>}
-      {action.problem && <ProblemNote problem={action.problem} />}
+      {action.problem && <NotSent problem={action.problem} name={steered} links={links} />}
     </Dialog>
   );
 }

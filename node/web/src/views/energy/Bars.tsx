@@ -1,18 +1,14 @@
 //! What came in above, what went out below: stacked bars of an energy balance.
 
 import type { JSX } from 'preact';
-import { useMemo } from 'preact/hooks';
 
-import { colour } from '../../charts/colours';
-import { axis, type EChartsCoreOption, tooltip, useEcharts } from '../../charts/echarts';
-import { dark } from '../../state/preferences';
-import { scale, text } from '../../units';
+import { StackedBars, type Bar, type BarPart } from '../../charts/StackedBars';
 import type { Balance, BalanceRow } from '../shapes';
 import { type Reach, rowName } from './period';
 
 type Name = 'produced_wh' | 'import_wh' | 'discharged_wh' | 'consumed_wh' | 'export_wh' | 'charged_wh';
 
-interface Part { name: Name; label: string; token: string; sign: 1 | -1; faint?: boolean }
+interface Part extends BarPart { name: Name; sign: 1 | -1 }
 
 const PARTS: readonly Part[] = [
   { name: 'produced_wh', label: 'produced', token: 'pv', sign: 1 },
@@ -24,38 +20,19 @@ const PARTS: readonly Part[] = [
 ];
 
 export function Bars({ balance, reach }: { balance: Balance; reach: Reach }): JSX.Element {
-  const isDark = dark.value;
-  const option = useMemo(() => optionOf(balance, reach), [balance, reach, isDark]);
-  const place = useEcharts(option);
+  const parts = PARTS.filter((part) => balance.rows.some((row) => (row[part.name] ?? 0) !== 0));
+  const bars = balance.rows.map((row) => barOf(row, parts, rowName(reach, row, balance.zone)));
   return (
     <figure class="bars">
       <figcaption class="muted small">Above the line what came in, below it what it went into. The table below says the same.</figcaption>
-      <div ref={place} class="bars-place" role="img" aria-label={`Energy as bars, ${String(balance.rows.length)} of them; the table below says the same`} />
+      <StackedBars label={`Energy as bars, ${String(bars.length)} of them; the table below says the same`} bars={bars} parts={parts} unit="Wh" />
     </figure>
   );
 }
 
-function optionOf(balance: Balance, reach: Reach): EChartsCoreOption {
-  const rows = balance.rows;
-  const largest = Math.max(1, ...rows.flatMap((row) => PARTS.map((part) => row[part.name] ?? 0)));
-  const { by, unit } = scale(largest, 'Wh');
+function barOf(row: BalanceRow, parts: readonly Part[], name: string): Bar {
   return {
-    grid: { left: 8, right: 12, top: 52, bottom: 8, containLabel: true },
-    tooltip: tooltip({ formatter: (shown: { dataIndex: number }[]) => told(rows[shown[0]?.dataIndex ?? -1], reach, balance.zone) }),
-    xAxis: { type: 'category', data: rows.map((row) => rowName(reach, row, balance.zone)), ...axis({ splitLine: { show: false }, axisTick: { show: false } }) },
-    yAxis: { type: 'value', name: unit, ...axis({ axisLabel: { color: colour('ink-2'), formatter: (value: number) => String(Math.abs(value)) } }) },
-    series: PARTS.filter((part) => rows.some((row) => (row[part.name] ?? 0) !== 0)).map((part) => ({
-      type: 'bar', name: part.label, stack: 'energy', barMaxWidth: 28,
-      itemStyle: { color: colour(part.token), opacity: part.faint ? 0.55 : 1 },
-      data: rows.map((row) => { const value = row[part.name]; return value === null ? null : (part.sign * value) / by; }),
-    })),
+    key: String(row.from_us), name, values: parts.map((part) => { const value = row[part.name]; return value === null ? null : part.sign * value; }),
+    about: row.coverage < 0.995 ? `measured ${String(Math.floor(row.coverage * 100))} % of the time` : undefined,
   };
-}
-
-/** Plain text: it is drawn, not made of markup. */
-function told(row: BalanceRow | undefined, reach: Reach, zone: string): string {
-  if (!row) return '';
-  const parts = PARTS.map((part) => `${part.label}  ${text(row[part.name], 'Wh')}`);
-  const measured = row.coverage < 0.995 ? [`measured  ${String(Math.floor(row.coverage * 100))} % of the time`] : [];
-  return [rowName(reach, row, zone), ...parts, ...measured].join('\n');
 }

@@ -11,8 +11,8 @@ export interface Horizon {
 export const HOUR_US = 3.6e9;
 export const DAY_US = 24 * HOUR_US;
 
-const SHORTEST_US = 1e6;
-const LONGEST_US = 20 * 366 * DAY_US;
+export const SHORTEST_US = 1e6;
+export const LONGEST_US = 20 * 366 * DAY_US;
 /** So near to the right edge, zooming keeps now where it is. */
 const EDGE = 0.85;
 
@@ -53,15 +53,26 @@ function within({ fromUs, toUs }: Range, nowUs: number): Horizon {
   return { range: { fromUs: Math.round(fromUs - beyond), toUs: Math.round(toUs - beyond) }, live: false };
 }
 
-/** Out of the address: `last=24h`, or `from` and `to` in microseconds. */
+/** Out of the address: `last` in seconds, or `from` and `to` as RFC 3339 or microseconds. */
 export function fromQuery(query: URLSearchParams, nowUs: number): Horizon {
-  const [from, to] = [Number(query.get('from') ?? NaN), Number(query.get('to') ?? NaN)];
+  const [from, to] = [instantIn(query.get('from')), instantIn(query.get('to'))];
   if (Number.isFinite(from) && Number.isFinite(to) && to - from >= SHORTEST_US) return { range: { fromUs: from, toUs: to }, live: false };
   const seconds = Number(query.get('last') ?? NaN);
   return last(Number.isFinite(seconds) && seconds >= 1 ? Math.min(seconds * 1e6, LONGEST_US) : DAY_US, nowUs);
 }
 
+function instantIn(text: string | null): number {
+  if (text === null) return NaN;
+  return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : Date.parse(text) * 1e3;
+}
+
 export function toQuery({ range, live }: Horizon): Record<string, string> {
   if (live) return { last: String(Math.round((range.toUs - range.fromUs) / 1e6)) };
-  return { from: String(Math.round(range.fromUs)), to: String(Math.round(range.toUs)) };
+  return { from: instantText(range.fromUs), to: instantText(range.toUs) };
+}
+
+/** Whole seconds as one reads them, `2026-11-26T09:00:00Z`; what is finer in microseconds. */
+function instantText(us: number): string {
+  const whole = Math.round(us);
+  return whole % 1e6 === 0 ? new Date(whole / 1e3).toISOString().replace('.000Z', 'Z') : String(whole);
 }

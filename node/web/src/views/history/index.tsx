@@ -6,22 +6,24 @@ import { ask, api } from '../../api/client';
 import { useAsked } from '../../api/use';
 import { Button, Empty, IconButton, Page, ProblemNote, Segments } from '../../design';
 import { note } from '../../router';
+import { serverNow } from '../../state/now';
 import { zone } from '../../state/preferences';
 import { instant, offset, span } from '../../times';
 import type { SiteViewProps } from '../props';
 import { CsvDialog } from './CsvDialog';
 import { key } from './gestures';
-import { PRESETS, toQuery } from './horizon';
+import { fromQuery, PRESETS, toQuery } from './horizon';
 import { Picker } from './Picker';
 import { Plot } from './Plot';
 import { Readout } from './Readout';
+import { SpanForm } from './SpanForm';
 import { useChannels, type Channel } from './useChannels';
 import { useHorizon } from './useHorizon';
 import { useLines } from './useLines';
 import './history.css';
 
 export default function History({ operator, site, query }: SiteViewProps) {
-  const [series, setSeries] = useState<readonly string[] | null>(() => query.get('series')?.split(',').filter((name) => name !== '') ?? null);
+  const [series, setSeries] = useState<readonly string[] | null>(() => seriesOf(query));
   const [open, setOpen] = useState<'picker' | 'csv' | null>(null);
   const [width, setWidth] = useState(1_000);
   const [cursor, setCursor] = useState<number | null>(null);
@@ -32,7 +34,11 @@ export default function History({ operator, site, query }: SiteViewProps) {
   const usual = useMemo(() => usualOf(flow.data?.nodes ?? [], channels.data ?? []), [flow.data, channels.data]);
   const chosen = series ?? (flow.loading ? [] : usual);
   const { lines, busy, problem, again } = useLines({ operator, site, series: chosen, horizon: horizon.at, pixels: width, channels: channels.byName });
-  useAddress(horizon.at, series);
+  const show = (asked: URLSearchParams) => {
+    horizon.set(fromQuery(asked, serverNow()));
+    setSeries(seriesOf(asked));
+  };
+  useAddress({ at: horizon.at, series, query, show });
 
   const choose = (names: readonly string[]) => { setSeries(names); };
   const { range, live } = horizon.at;
@@ -56,6 +62,7 @@ export default function History({ operator, site, query }: SiteViewProps) {
             <IconButton icon="history" label="Back to what was shown before" disabled={!horizon.canGoBack} onClick={horizon.back} />
           </span>
         </div>
+        <SpanForm range={range} onSelect={horizon.select} />
         <p class="history-range number faint small">
           {instant(range.fromUs, zone.value, length < 6e9)} to {instant(range.toUs, zone.value, length < 6e9)} (UTC{offset(range.toUs, zone.value)}), {span(length, 2)}
         </p>
@@ -92,15 +99,35 @@ function keys(event: KeyboardEvent, horizon: ReturnType<typeof useHorizon>): boo
   return !event.ctrlKey && !event.metaKey && key(event, horizon.movement);
 }
 
-/** What is shown stands in the address, once it has come to rest: it can be sent to others. */
-function useAddress(at: ReturnType<typeof useHorizon>['at'], series: readonly string[] | null): void {
+function seriesOf(query: URLSearchParams): readonly string[] | null {
+  return query.get('series')?.split(',').filter((name) => name !== '') ?? null;
+}
+
+interface AddressProps {
+  at: ReturnType<typeof useHorizon>['at'];
+  series: readonly string[] | null;
+  query: URLSearchParams;
+  /** Shows what another address says. */
+  show: (query: URLSearchParams) => void;
+}
+
+/** What is shown stands in the address, once it has come to rest: it can be sent to others. What another address says is shown. */
+function useAddress({ at, series, query, show }: AddressProps): void {
   const where = useRef(location.hash.split('?', 1)[0]);
-  const query = toQuery(at);
-  const text = JSON.stringify({ ...query, ...(series ? { series: series.join(',') } : {}) });
-  const put = useCallback(() => { if (location.hash.split('?', 1)[0] === where.current) note(JSON.parse(text) as Record<string, string>); }, [text]);
+  const known = useRef(query.toString());
+  const text = new URLSearchParams({ ...toQuery(at), ...(series ? { series: series.join(',') } : {}) }).toString();
+  const put = useCallback(() => {
+    if (location.hash.split('?', 1)[0] !== where.current) return;
+    known.current = text;
+    note(Object.fromEntries(new URLSearchParams(text)));
+  }, [text]);
   useEffect(() => {
     const timer = setTimeout(put, 400);
     return () => { clearTimeout(timer); };
   }, [put]);
+  useEffect(() => {
+    if (query.toString() === known.current) return;
+    known.current = query.toString();
+    show(query);
+  }, [query]);
 }
-
