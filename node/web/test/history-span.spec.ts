@@ -115,6 +115,9 @@ test('a day of the calendar is one press', async ({ page }) => {
   await expect(page.locator('.history-range')).toContainText(/ 00:00 to \S+ 00:00 /);
   await expect(page.getByRole('group', { name: 'Span' }).locator('[aria-pressed=true]')).toHaveCount(0);
   await page.setViewportSize({ width: 390, height: 844 });
+  await page.reload();
+  await page.getByText('From and to', { exact: true }).click();
+  await expect(page.getByLabel('From', { exact: true })).toBeVisible();
   await page.screenshot({ path: 'test-results/page/history-span-phone.png', fullPage: true });
   expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
 });

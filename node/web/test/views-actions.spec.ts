@@ -23,7 +23,7 @@ test("a battery discharges with 2 kW for a quarter of an hour, then rests: said,
   await dialog.getByRole("button", { name: "Go on" }).click();
   expect(street.sent, "nothing is sent before it is confirmed").toEqual([]);
   await expect(dialog.getByText("−2 kW (discharging) for 15 minutes, then 0 W.")).toBeVisible();
-  await expect(dialog.getByText("Control steers this device")).toBeVisible();
+  await expect(dialog.getByText("Control steers battery")).toBeVisible();
   await clean(page);
   await page.screenshot({ path: "test-results/views/command-confirmation.png" });
   await dialog.getByRole("button", { name: "Send to battery" }).click();
@@ -90,6 +90,37 @@ test("control is paused only after it was said what that means", async ({ page }
   await dialog.getByRole("button", { name: "Pause home1" }).click();
   await expect(dialog).toBeHidden();
   expect(street.sent.map((each) => each.body)).toEqual([{ enabled: false }]);
+});
+
+test("a command that control made a wish of says so in words of the page, with the ways that there are", async ({ page }) => {
+  const note = "-4000 W stands as a wish for 15m, or until `memcore control withdraw battery`; battery gets -2000 W now because of circuit garage";
+  const steered = { ...COMMAND, value: -4000, lease_us: 900e6, lease_ends_us: null, steered: { ordered: -2000, lease_us: 60e6, until_us: Date.now() * 1e3 + 840e6, note } };
+  const street = await open(page, `${SITE}/commands`, { answers: { [`GET ${API}/commands/c1`]: { status: 200, body: steered } } });
+  await page.getByRole("row", { name: /battery.power.*done/ }).click();
+  const dialog = page.getByRole("dialog").first();
+  await expect(dialog.getByText("Control steers battery: your command is a wish")).toBeVisible();
+  await expect(dialog.getByText("Wished was −4 kW; control ordered −2 kW, limited by circuit garage (18.2 of 19 A on L1).")).toBeVisible();
+  await expect(dialog.getByText("memcore control")).toHaveCount(0);
+  await expect(dialog.getByRole("link", { name: "pause control, or wish with a higher priority" })).toHaveAttribute("href", `${SITE}/control`);
+  await clean(page);
+  await page.screenshot({ path: "test-results/views/command-steered.png" });
+  await dialog.getByRole("button", { name: "Withdraw the wish" }).click();
+  await page.getByRole("button", { name: "Withdraw it", exact: true }).click();
+  await expect(page.getByText("The wish for battery is withdrawn")).toBeVisible();
+  expect(street.sent.map((each) => `${each.method} ${each.path}${each.query}`)).toEqual([`DELETE ${API}/control/proposals?actor=person&target=battery`]);
+});
+
+test("a command that control takes over and orders nothing for is not sent, and the page says what to do", async ({ page }) => {
+  const street = await open(page, `${SITE}/commands?series=home1.battery.power`);
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Value, in kW").fill("1");
+  await dialog.getByRole("button", { name: "Go on" }).click();
+  await expect(dialog.getByText("Control steers battery")).toBeVisible();
+  street.answers[`POST ${API}/commands`] = { status: 409, body: { status: 409, title: "Conflict", detail: "control orders nothing to battery now", code: "CONFLICT" } };
+  await dialog.getByRole("button", { name: "Send to battery" }).click();
+  await expect(dialog.getByRole("alert")).toContainText("Nothing was sent: control steers battery, and orders nothing to it now");
+  await expect(dialog.getByRole("alert").getByRole("link", { name: "See how control stands" })).toHaveAttribute("href", `${SITE}/control`);
+  await clean(page);
 });
 
 test("a wish is a sentence before it is sent", async ({ page }) => {

@@ -57,6 +57,7 @@ async function file(route: Route, path: string): Promise<void> {
 function answerOf(method: string, path: string, query: URLSearchParams, street: Street): { status: number; body: unknown } {
   if (path === "/session") return { status: 200, body: { user: "ada", display_name: `Ada ${XSS}`, roles: street.roles, via: "session", csrf: "token", expires_us: now() + 8 * 3600 * US, version: "0.1.0" } };
   if (method === "GET" && path.endsWith("/alarms") && query.get("state") === "acknowledged") return { status: 200, body: list([]) };
+  if (method === "DELETE" && path.endsWith("/control/proposals")) return { status: 200, body: { withdrawn: 1 } };
   const found = FIXED[`${method} ${path}`]?.();
   if (found !== undefined) return { status: method === "POST" ? 201 : method === "DELETE" ? 204 : 200, body: found };
   return { status: 404, body: { status: 404, title: "Not found", detail: `the street has no ${method} ${path}`, code: "NOT_FOUND", field: null } };
@@ -196,6 +197,7 @@ const FIXED: Record<string, () => unknown> = {
   [`GET ${SITE}/commands/c9`]: () => ({ ...COMMAND, id: "c9", issued_us: now(), lease_ends_us: now() + 900 * US }),
   [`POST ${SITE}/commands`]: () => ({ ...COMMAND, id: "c9", state: "queued", ended: false, ended_us: null, read_back: null, lease_ends_us: null }),
   [`GET ${SITE}/control`]: CONTROL,
+  [`GET ${SITE}/control/model`]: () => ({ site: "home1", asset: [{ name: "grid", role: "grid_meter", device: "meter", power: "power" }, { name: "battery", role: "battery", power: "power", setpoint: "power" }] }),
   [`PUT ${SITE}/control/enabled`]: () => ({ enabled: false, changed: true }),
   [`POST ${SITE}/control/proposals`]: () => ({ id: 9, actor: "person", target: "battery", until_us: now() + 900 * US }),
   [`GET ${SITE}/control/plan`]: CURRENT_PLAN,

@@ -135,7 +135,9 @@ function seriesOf(one: PlotLine): uPlot.Series[] {
 }
 
 function timeAxis(): uPlot.Axis {
-  const step = (plot: uPlot, min: number, max: number) => stepFor(((max - min) * APART_PX) / Math.max(1, plot.over.clientWidth || plot.width));
+  // While it is being resized, the box knows its new width and the surface does not yet.
+  const widthOf = (plot: uPlot) => plot.bbox.width / devicePixelRatio || plot.width;
+  const step = (plot: uPlot, min: number, max: number) => stepFor(((max - min) * APART_PX) / Math.max(1, widthOf(plot)));
   return {
     ...axisLook(),
     size: 44,
