@@ -42,7 +42,7 @@ async function serve(route: Route, street: Street): Promise<void> {
   const method = route.request().method();
   const body: unknown = route.request().headers()["content-type"]?.includes("json") ? route.request().postDataJSON() : null;
   if (method !== "GET") street.sent.push({ method, path, query: url.search, body, headers: route.request().headers() });
-  const own = street.answers[`${method} ${path}`];
+  const own = street.answers[`${method} ${path}${url.search}`] ?? (url.searchParams.get("state") === "acknowledged" ? undefined : street.answers[`${method} ${path}`]);
   const { status, body: answer } = own ?? answerOf(method, path, url.searchParams, street);
   await route.fulfill({ status, headers: { etag: '"tag"' }, contentType: status < 400 ? "application/json" : "application/problem+json", body: status === 204 ? "" : JSON.stringify(answer) });
 }

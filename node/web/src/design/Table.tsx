@@ -68,7 +68,7 @@ export function Table<Row>({ label, columns, rows, rowKey, onOpen, sorted, phone
     <>
       {cards && <Sorting label={label} columns={columns} count={list.length} order={order} onOrder={setOrder} />}
       <div ref={box} class="table-box" data-virtual={virtual ? '' : undefined} data-cards={cards ? '' : undefined} tabIndex={virtual ? 0 : undefined} role={virtual ? 'region' : undefined} aria-label={virtual ? label : undefined}>
-        <table class="table" role="table" data-virtual={virtual ? '' : undefined} data-cards={cards ? '' : undefined} aria-label={label} aria-rowcount={list.length + 1} onKeyDown={walk}>
+        <table class="table" role="table" data-virtual={virtual ? '' : undefined} data-cards={cards ? '' : undefined} data-dense={narrow === 'table' ? '' : undefined} aria-label={label} aria-rowcount={list.length + 1} onKeyDown={walk}>
           <Head columns={columns} order={order} onOrder={cards ? null : setOrder} />
           <tbody>
             {from > 0 && spacer(from)}

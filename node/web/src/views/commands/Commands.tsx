@@ -57,7 +57,7 @@ const COLUMNS: Column<Command>[] = [
   { key: 'what', title: 'What', cell: (each) => <>{commandSentence(each)}{each.safety && <> <Badge tone="warning" plain>for safety</Badge></>}</> },
   { key: 'state', title: 'State', card: 'side', cell: (each) => <Badge tone={STATE_TONES[each.state]}>{each.state}</Badge>, sort: (each) => each.state },
   { key: 'left', title: 'Lease', align: 'end', cell: (each) => <LeaseLeft command={each} />, sort: endsAt },
-  { key: 'by', title: 'By', hide: 'phone', cell: (each) => <span class="muted">{each.by}</span>, sort: (each) => each.by },
+  { key: 'by', title: 'By', hide: 'phone', cell: (each) => <span class="muted wrap">{each.by}</span>, sort: (each) => each.by },
 ];
 
 function fits(command: Command, filter: Filter, search: string, nowUs: number): boolean {

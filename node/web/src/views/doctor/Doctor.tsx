@@ -41,7 +41,9 @@ function Found({ found }: { found: Findings }): JSX.Element {
     <>
       <p class="muted" role="status">{found.examined} series examined, from <Time us={found.from_us} absolute /> to <Time us={found.to_us} absolute />.</p>
       {found.findings.length === 0
-        ? <Empty icon="check" title="Nothing was found">{found.examined === 0 ? 'There was nothing to examine: no series of the pattern has values in that time.' : 'What was examined agrees with itself and with what is declared.'}</Empty>
+        ? found.examined === 0
+          ? <Empty icon="search" title="There was nothing to examine">No series of the pattern has values in that time.</Empty>
+          : <Empty icon="check" title="Nothing was found">What was examined agrees with itself and with what is declared.</Empty>
         : <Segments label="Severity" options={options} value={severity} onChange={setSeverity} />}
       <ul class="stack">{shown.map((each, index) => <li key={`${each.kind}/${each.series.join()}/${String(index)}`}><OneFinding finding={each} /></li>)}</ul>
     </>

@@ -38,5 +38,5 @@ function columns({ rows, zone, currency }: Balance, reach: Reach): Column<Balanc
 function Energy({ value, size }: { value: number | null; size: number }): JSX.Element {
   if (value === null) return <Value value={null} unit="Wh" />;
   const shown = scaled(value, 'Wh', { size, digits: size >= 1_000 ? 1 : 0 });
-  return <span class="value number">{shown.text}<span class="unit">{shown.unit}</span></span>;
+  return <span class="value number">{shown.text}<span class="unit">{`\u202f${shown.unit}`}</span></span>;
 }

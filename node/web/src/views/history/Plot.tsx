@@ -95,7 +95,7 @@ function options(box: HTMLElement, latest: { current: Props }): uPlot.Options {
     width: box.clientWidth,
     height: box.clientHeight,
     legend: { show: false },
-    padding: [12, units.length > 1 ? 0 : 12, 0, 0],
+    padding: [12, units.length > 1 ? 0 : 24, 0, 0],
     scales: { x: { time: false, auto: false }, ...Object.fromEntries(units.map((unit) => [unit, scaleOf(unit)])) },
     axes: [timeAxis(), ...units.map(valueAxis)],
     series: [{}, ...lines.flatMap(seriesOf)],
@@ -144,7 +144,9 @@ function timeAxis(): uPlot.Axis {
     splits: (plot, _, min, max) => ticks(min, max, step(plot, min, max), zone.value),
     values: (plot, splits) => {
       const { min, max } = plot.scales.x ?? {};
-      return splits.map((at, index) => label(at, splits[index - 1] ?? null, step(plot, min ?? 0, max ?? 1), zone.value));
+      const [first = '', ...others] = splits.map((at, index) => label(at, splits[index - 1] ?? null, step(plot, min ?? 0, max ?? 1), zone.value));
+      // Two dates side by side have no room for the year of the first.
+      return [others[0]?.includes('\n') ? first.replace(/ \d{4}$/, '') : first, ...others];
     },
     filter: (_, splits) => splits,
   };

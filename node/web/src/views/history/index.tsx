@@ -4,7 +4,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 
 import { ask, api } from '../../api/client';
 import { useAsked } from '../../api/use';
-import { Button, Empty, IconButton, Page, ProblemNote, Segments } from '../../design';
+import { Button, Empty, IconButton, Page, ProblemNote, Segments, Time } from '../../design';
 import { note } from '../../router';
 import { serverNow } from '../../state/now';
 import { zone } from '../../state/preferences';
@@ -12,11 +12,12 @@ import { instant, offset, span } from '../../times';
 import type { SiteViewProps } from '../props';
 import { CsvDialog } from './CsvDialog';
 import { key } from './gestures';
-import { fromQuery, PRESETS, toQuery } from './horizon';
+import { fromQuery, HOUR_US, PRESETS, toQuery } from './horizon';
 import { Picker } from './Picker';
 import { Plot } from './Plot';
 import { Readout } from './Readout';
 import { SpanForm } from './SpanForm';
+import type { Range } from './tiles';
 import { useChannels, type Channel } from './useChannels';
 import { useHorizon } from './useHorizon';
 import { useLines } from './useLines';
@@ -73,6 +74,7 @@ export default function History({ operator, site, query }: SiteViewProps) {
           {chosen.length > 0 && (
             <Plot lines={lines} range={range} movement={horizon.movement} onSelect={horizon.select} onBack={horizon.back} onCursor={setCursor} onWidth={setWidth} />
           )}
+          {chosen.length > 0 && !busy && !problem && lines.every(({ line }) => line.time.length === 0) && <NothingThen chosen={chosen} channels={channels.byName} onShow={horizon.select} />}
         </div>
         <p class="faint small history-help">Wheel or pinch zooms, drag chooses a span, shift and drag moves, a double click goes back.</p>
       </div>
@@ -80,6 +82,22 @@ export default function History({ operator, site, query }: SiteViewProps) {
       {open === 'picker' && <Picker channels={channels} chosen={chosen} onChange={choose} onClose={() => { setOpen(null); }} />}
       {open === 'csv' && <CsvDialog operator={operator} site={site} series={chosen} range={range} onClose={() => { setOpen(null); }} />}
     </Page>
+  );
+}
+
+/** What is seen around the last reading, where nothing came since. */
+const AROUND_US = 6 * HOUR_US;
+
+/** An empty chart says so, and leads to where there is something. */
+function NothingThen({ chosen, channels, onShow }: { chosen: readonly string[]; channels: ReadonlyMap<string, Channel>; onShow: (range: Range) => void }) {
+  const lastUs = Math.max(...chosen.map((name) => channels.get(name)?.latest?.time_us ?? -Infinity));
+  const known = Number.isFinite(lastUs);
+  return (
+    <div class="plot-nothing">
+      <Empty icon="chart" title="Nothing was measured then" action={known && <Button onClick={() => { onShow({ fromUs: Math.round(lastUs - AROUND_US * 0.9), toUs: Math.round(lastUs + AROUND_US * 0.1) }); }}>Go to the last reading</Button>}>
+        {known && <>The last reading is of <Time us={lastUs} absolute />, <Time us={lastUs} />.</>}
+      </Empty>
+    </div>
   );
 }
 

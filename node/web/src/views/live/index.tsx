@@ -31,7 +31,7 @@ export default function Live({ operator, site }: SiteViewProps) {
         {about?.controlled && <Badge tone="accent">Controlled</Badge>}
         {alarms && alarms.critical > 0 && <a href={toSite(operator, site, 'alarms')}><Badge tone="critical">{alarms.critical} critical</Badge></a>}
         {alarms && alarms.warning > 0 && <a href={toSite(operator, site, 'alarms')}><Badge tone="warning">{alarms.warning} {alarms.warning === 1 ? 'warning' : 'warnings'}</Badge></a>}
-        {about && <span>{about.connected} of {about.devices} devices connected</span>}
+        {about && <span>{about.devices === 0 ? 'no device' : `${String(about.connected)} of ${String(about.devices)} devices connected`}</span>}
       </span>
     }>
       {asked.problem && <ProblemNote problem={asked.problem} again={asked.again} />}
