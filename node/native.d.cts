@@ -9,6 +9,16 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** What becomes of alarms, each change as its JSON. */
+export declare class NativeAlarmChanges {
+  /** What is there, or the first that comes; nothing once there will be none. */
+  take(): Promise<Array<string>>
+  /** How many changes were dropped because they were not taken in time. */
+  get lost(): number
+  /** Ends it. Doing it again does nothing. */
+  close(): void
+}
+
 /** The program's answers to what it was asked. */
 export declare class NativeAnswers {
   /** Nothing was asked yet. */
@@ -468,6 +478,9 @@ export declare class NativeWishes {
 
 /** Adds an actor. */
 export declare function addActor(server: NativeServer, name: string, every: string, budget: string, wishes: NativeWishes, asks: (arg: Shown) => void): void
+
+/** Follows what becomes of the alarms of an operator. */
+export declare function alarmChanges(server: NativeServer, operator: string): NativeAlarmChanges
 
 /** A series of an answer, without its rows. */
 export interface AnsweredSeries {

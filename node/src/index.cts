@@ -154,8 +154,10 @@ export type {
 export { Reading } from "./reading.cjs";
 export { QueryResult, SeriesResult } from "./result.cjs";
 export type { Column, Row, Wide } from "./result.cjs";
-export { Accounts, Alarms } from "./asked.cjs";
-export type { AlarmOptions, AlarmRule, Answer, Scope } from "./asked.cjs";
+export { AlarmChanges, Alarms } from "./alarms.cjs";
+export type { Alarm, AlarmChange, AlarmOptions, AlarmRule, NotifierSettings, Severity } from "./alarms.cjs";
+export { Accounts } from "./asked.cjs";
+export type { Answer, Scope } from "./asked.cjs";
 export { createRouter } from "./router.cjs";
 export type { FastifyLike, Router, RouterOptions } from "./router.cjs";
 export type { Authenticate, HostUser, Role } from "./router-mount.cjs";

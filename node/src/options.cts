@@ -19,6 +19,7 @@ export const anything: Check = () => undefined;
 export const whole = (most: number): Check =>
   expecting(`a whole number from 0 to ${String(most)}`, (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most);
 export const count = whole(2 ** 32 - 1);
+export const many = expecting("a whole number of 1 or more", (value) => Number.isSafeInteger(value) && (value as number) >= 1);
 export const bytes = whole(Number.MAX_SAFE_INTEGER);
 export const callable = expecting("a function", (value) => typeof value === "function");
 export const record = expecting("an object", (value) => typeof value === "object" && value !== null && !Array.isArray(value));
@@ -26,6 +27,7 @@ export const words = expecting(
   "a string or an array of strings",
   (value) => typeof value === "string" || (Array.isArray(value) && value.every((word) => typeof word === "string")),
 );
+export const texts = expecting("an array of strings", (value) => Array.isArray(value) && value.every((word) => typeof word === "string"));
 export const numbers = expecting("an array of numbers", (value) => Array.isArray(value) && value.every((one) => typeof one === "number"));
 export const pair = expecting(
   "two numbers",
@@ -43,21 +45,26 @@ export function checkOptions(call: string, options: unknown, known: Record<strin
     if (check === undefined) {
       throw new InvalidError(`${call}: option ${show(name)} is not known, expected one of ${Object.keys(known).join(", ")}`);
     }
-    const expected = value === undefined ? undefined : check(value);
-    if (expected !== undefined) throw new InvalidError(`${call}: ${name} is ${show(value)}, expected ${expected}`);
+    if (value !== undefined) checkValue(call, name, value, check);
   }
+}
+
+/** An argument of that form. */
+export function checkValue(call: string, name: string, value: unknown, check: Check): void {
+  const expected = check(value);
+  if (expected !== undefined) throw new InvalidError(`${call}: ${name} is ${show(value)}, expected ${expected}`);
 }
 
 /** An argument that must be a string. */
 export function checkText(call: string, name: string, value: unknown): string {
-  if (typeof value !== "string") throw new InvalidError(`${call}: ${name} is ${show(value)}, expected a string`);
-  return value;
+  checkValue(call, name, value, text);
+  return value as string;
 }
 
 /** An argument that must be a number. */
 export function checkNumber(call: string, name: string, value: unknown): number {
-  if (typeof value !== "number") throw new InvalidError(`${call}: ${name} is ${show(value)}, expected a number`);
-  return value;
+  checkValue(call, name, value, number);
+  return value as number;
 }
 
 /** A value as it is quoted in a message: short. */

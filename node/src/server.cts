@@ -1,12 +1,14 @@
 /** A running server: devices over TLS, live views, commands. */
 import native = require("../native.cjs");
-import { Accounts, Alarms, type Answer, ask, items } from "./asked.cjs";
+import { Alarms } from "./alarms.cjs";
+import { Accounts, type Answer, ask, at, items } from "./asked.cjs";
+import { said } from "./body.cjs";
 import { abortable, settled, sync } from "./call.cjs";
 import { type Actor, type ActorOptions, Control, modelOf, type ProposeOptions, type SiteModelLike, type Think, type WishTarget } from "./control.cjs";
 import { HemEndpoint, type HemServeOptions } from "./hem.cjs";
 import { Memcore } from "./history.cjs";
 import { Events, Subscription } from "./live.cjs";
-import { address, anything, checkNumber, checkOptions, checkText, count, flag, given, number, oneOf, show, signal, text } from "./options.cjs";
+import { address, anything, checkNumber, checkOptions, checkText, count, flag, given, many, number, oneOf, show, signal, text } from "./options.cjs";
 import { type Duration, type TimeLike, toDate, toDuration, toMicros } from "./time.cjs";
 
 /** How a server is started. */
@@ -223,15 +225,15 @@ export class Server {
     checkText("ask", "method", method);
     checkText("ask", "target", target);
     checkOptions("ask", options, { by: text });
-    return ask(this.#native, method, target, body, options.by);
+    return ask(this.#native, method, target, body === undefined ? undefined : said("ask", body), options.by);
   }
 
   /** What happened, the newest first: `time_us`, `event`, `device`, and more by kind. */
   async pastEvents(options: PastEventsOptions = {}): Promise<Answer[]> {
-    checkOptions("pastEvents", options, { since: anything, kind: text, site: text, device: text, limit: count, operator: text });
-    const { kind, site, device, limit = 1000, operator = "local" } = options;
+    checkOptions("pastEvents", options, { since: anything, kind: text, site: text, device: text, limit: many, operator: text });
+    const { kind, site, device, limit = 1000, operator } = options;
     const from = options.since === undefined ? undefined : String(toMicros("pastEvents: since", options.since));
-    return items(this.#native, `/operators/${encodeURIComponent(operator)}/events`, { from, kind, site, device }, limit);
+    return items(this.#native, "pastEvents", `${at("pastEvents", operator)}/events`, { from, kind, site, device }, limit);
   }
 
   /** @internal */

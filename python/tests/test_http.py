@@ -157,6 +157,7 @@ def test_an_alarm_is_raised_seen_and_acknowledged(server: mc.Server) -> None:
     [alarm] = raised
     assert (alarm["rule_name"], alarm["severity"], alarm["subject"]) == ("too much", "critical", "home1.meter.power")
     known = server.alarms.acknowledge(alarm["id"], "on my way", by="ada")
+    assert known["acknowledged"] is not None
     assert known["acknowledged"]["note"] == "on my way"
     server.alarms.remove_rule(rule["id"])
     assert rule["id"] not in [known["id"] for known in server.alarms.rules()]

@@ -3,6 +3,7 @@
 //! Work that may wait is an `async fn` (or gives a promise) and runs off Node's thread; every other function catches
 //! panics, because a panic would end the process. Errors cross as text, see [`error`].
 
+mod alarms;
 mod asking;
 mod bulk;
 mod channel;

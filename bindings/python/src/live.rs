@@ -1,13 +1,15 @@
-//! Readings and events of a running server. Nothing is lost to a cancelled wait: the wait only fills the queue from which
+//! Readings, events and alarms of a running server. Nothing is lost to a cancelled wait: the wait only fills the queue from which
 //! Python takes without waiting.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt;
+use memcore::alarms::AlarmChange;
 use memcore::model::{Event, Reading};
-use memcore::{ControlEvent, ControlEvents, Events, Readings};
+use memcore::{AlarmUpdates, ControlEvent, ControlEvents, Events, Readings};
 use pyo3::prelude::*;
 use tokio::sync::watch;
 
@@ -20,12 +22,14 @@ pub(crate) enum Source {
     Readings(Readings),
     Events(Events),
     Control(ControlEvents),
+    Alarms(AlarmUpdates),
 }
 
 enum Item {
     Reading(Reading),
     Event(Event),
     Control(ControlEvent),
+    Alarm(AlarmChange),
 }
 
 impl Source {
@@ -34,6 +38,7 @@ impl Source {
             Self::Readings(readings) => readings.next().await.map(Item::Reading),
             Self::Events(events) => events.next().await.map(Item::Event),
             Self::Control(events) => events.next().await.map(Item::Control),
+            Self::Alarms(changes) => changes.next().await.map(Item::Alarm),
         }
     }
 
@@ -42,6 +47,7 @@ impl Source {
             Self::Readings(readings) => readings.lost(),
             Self::Events(events) => events.lost(),
             Self::Control(events) => events.lost(),
+            Self::Alarms(changes) => changes.lost(),
         }
     }
 }
@@ -136,10 +142,11 @@ impl Feed {
         awaitable(py, async move { Ok(shared.ready().await) })
     }
 
-    /// The same for those who have no event loop.
-    fn wait_ready_sync(&self, py: Python<'_>) -> PyResult<bool> {
+    /// The same for those who have no event loop. None where the time was over before it was known.
+    fn wait_ready_sync(&self, py: Python<'_>, timeout_us: Option<u64>) -> PyResult<Option<bool>> {
         let shared = self.shared()?;
-        wait(py, async { Ok(shared.ready().await) })
+        let Some(micros) = timeout_us else { return wait(py, async { Ok(Some(shared.ready().await)) }) };
+        wait(py, async { Ok(tokio::time::timeout(Duration::from_micros(micros), shared.ready()).await.ok()) })
     }
 
     /// Without waiting: readings as `(series, microseconds, value)`.
@@ -150,18 +157,19 @@ impl Feed {
             Item::Reading(Reading { device, channel, sample }) => {
                 Some((device.channel(channel).to_string(), sample.time.as_micros(), sample.value))
             }
-            Item::Event(_) | Item::Control(_) => None,
+            Item::Event(_) | Item::Control(_) | Item::Alarm(_) => None,
         });
         Ok(readings.collect())
     }
 
-    /// Without waiting: events as JSON.
+    /// Without waiting: events and changes of alarms as JSON.
     fn take_events(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<String>> {
         let shared = self.shared()?;
         let taken = py.detach(|| shared.take(limit));
         let events = taken.into_iter().filter_map(|item| match item {
             Item::Event(event) => Some(json(&event)),
             Item::Control(event) => Some(json(&event)),
+            Item::Alarm(change) => Some(json(&change)),
             Item::Reading(_) => None,
         });
         events.collect()

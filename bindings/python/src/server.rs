@@ -7,7 +7,7 @@ use memcore::model::{CommandId, CommandState, DeviceName, Pattern, PointRate, Se
 use memcore::{AuditQuery, CommandRequest, Config, ProofKind, ServerHandle};
 use pyo3::prelude::*;
 
-use crate::control::site_model;
+use crate::control::{named, site_model};
 use crate::errors::{json, raised};
 use crate::hem::{HemEndpoint, listening};
 use crate::http::Running;
@@ -108,6 +108,11 @@ impl Server {
     fn events(&self, py: Python<'_>) -> PyResult<Feed> {
         let handle = self.handle()?;
         opened(wait(py, async move { Ok(handle.events().await) })?.map(Source::Events))
+    }
+
+    fn alarm_changes(&self, operator: &str) -> PyResult<Feed> {
+        let operator = named("operator", operator)?;
+        opened(Ok(Source::Alarms(self.handle()?.alarms().subscribe(&operator))))
     }
 
     /// An awaitable of the command's id, its final state as JSON, and what control says to it.

@@ -3,7 +3,8 @@
 import atexit as _atexit
 
 from . import energy, forecast, network
-from ._asked import Accounts, Alarms, Role, Scope
+from ._alarms import Alarm, AlarmChange, AlarmChanges, Alarms
+from ._asked import Accounts, Role, Scope
 from ._assets import (
     Battery,
     Building,
@@ -84,6 +85,9 @@ __all__ = [
     "Accounts",
     "Actor",
     "ActorStatus",
+    "Alarm",
+    "AlarmChange",
+    "AlarmChanges",
     "Alarms",
     "Asked",
     "AssetFigures",

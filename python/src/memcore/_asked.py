@@ -1,4 +1,4 @@
-"""What is asked of a server in the words of REST, without HTTP: its accounts, its alarms, and what happened."""
+"""What is asked of a server in the words of REST, without HTTP: its accounts, and what happened."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, Literal, TypeAlias, cast
 from urllib.parse import quote, urlencode
 
 from . import _memcore
-from ._time import Instant, maybe_micros, moment
+from ._body import count, fields, length, plain, text, texts, word
+from ._time import Instant, Length, maybe_micros, moment
 
 Role: TypeAlias = Literal["viewer", "operator", "engineer", "admin"]
 """What a person may at an operator; each includes those before it."""
@@ -17,6 +18,7 @@ Scope: TypeAlias = Literal["read", "command", "configure", "admin"]
 
 LOCAL = "local"
 """The operator of a site whose devices are named without one."""
+EVERY = 1_000_000
 _LIMIT = 1000
 
 
@@ -24,31 +26,42 @@ class Asked:
     """The routes of a server, asked in the name of somebody."""
 
     def __init__(self, native: _memcore.Server) -> None:
-        self._native = native
+        self.native = native
 
     def ask(self, method: str, target: str, body: object = None, *, by: str = "program") -> Any:
         """Ask a route: its JSON, ``None`` where it has none."""
-        text = None if body is None else json.dumps(body)
-        return json.loads(self._native.ask(by, method, target, text))
+        return json.loads(self.native.ask(*asked(method, target, body, by)))
 
-    def items(self, path: str, most: int, **asked: object) -> list[dict[str, Any]]:
+    def items(self, path: str, most: int, **wanted: object) -> list[dict[str, Any]]:
         """Ask a list page by page, and return ``most`` of it at most."""
+        most = count("limit", most)
         found: list[dict[str, Any]] = []
-        for page in self._pages(path, most, asked):
+        for page in self._pages(path, most, wanted):
             found += page
             if len(found) >= most:
                 break
-        return [_moments(item) for item in found[:most]]
+        return [moments(item) for item in found[:most]]
 
-    def _pages(self, path: str, most: int, asked: Mapping[str, object]) -> Iterator[list[dict[str, Any]]]:
-        wanted = {name: value for name, value in asked.items() if value is not None}
-        wanted["limit"] = min(most, _LIMIT)
+    def _pages(self, path: str, most: int, wanted: Mapping[str, object]) -> Iterator[list[dict[str, Any]]]:
+        query = {field: query_text(field, value) for field, value in wanted.items() if value is not None}
+        query["limit"] = str(min(most, _LIMIT))
         while True:
-            page = self.ask("GET", f"{path}?{urlencode(wanted)}")
+            page = self.ask("GET", f"{path}?{urlencode(query)}")
             yield page["items"]
             if page["next"] is None:
                 return
-            wanted["cursor"] = page["next"]
+            query["cursor"] = page["next"]
+
+
+def asked(method: str, target: str, body: object, by: str) -> tuple[str, str, str, str | None]:
+    """What the native module asks."""
+    said = None if body is None else json.dumps(plain(body, ""))
+    return word("by", by), word("method", method), text("target", target), said
+
+
+def query_text(field: str, value: object) -> str:
+    """A value of a query."""
+    return str(value) if isinstance(value, int) else word(field, value)
 
 
 class Accounts:
@@ -59,15 +72,15 @@ class Accounts:
 
     def users(self) -> list[dict[str, Any]]:
         """Return every user: ``user``, ``display_name``, ``roles`` by operator, ``disabled``, ``last_seen``."""
-        return self._asked.items("/users", 1_000_000)
+        return self._asked.items("/users", EVERY)
 
     def invite(self, user: str, roles: Mapping[str, Role], *, display_name: str | None = None) -> dict[str, Any]:
         """Make a user, and return the ``link`` by which they choose a password: shown once, good once.
 
         ``roles`` are by operator, ``"*"`` for all of them: ``{"*": "viewer", "acme": "admin"}``.
         """
-        body = {"user": user, "roles": dict(roles), "display_name": display_name}
-        made: dict[str, Any] = _moments(self._asked.ask("POST", "/users", body))
+        body = {"user": text("user", user), "roles": fields("roles", roles), "display_name": display_name}
+        made: dict[str, Any] = moments(self._asked.ask("POST", "/users", body))
         return made
 
     def change(
@@ -81,22 +94,22 @@ class Accounts:
     ) -> dict[str, Any]:
         """Change what is given; ``reset`` ends the password and gives a ``link`` to choose another."""
         changes = {
-            "roles": None if roles is None else dict(roles),
+            "roles": None if roles is None else fields("roles", roles),
             "display_name": display_name,
             "disabled": disabled,
             "reset": reset or None,
         }
-        body = {name: value for name, value in changes.items() if value is not None}
-        changed: dict[str, Any] = _moments(self._asked.ask("PATCH", f"/users/{_part(user)}", body))
+        body = {field: value for field, value in changes.items() if value is not None}
+        changed: dict[str, Any] = moments(self._asked.ask("PATCH", f"/users/{part('user', user)}", body))
         return changed
 
     def remove(self, user: str) -> None:
         """Remove a user, with their sessions and tokens."""
-        self._asked.ask("DELETE", f"/users/{_part(user)}")
+        self._asked.ask("DELETE", f"/users/{part('user', user)}")
 
     def tokens(self, user: str) -> list[dict[str, Any]]:
         """Return the tokens of a user, without their secrets."""
-        return [_moments(item) for item in self._asked.ask("GET", "/tokens?limit=1000", by=user)["items"]]
+        return [moments(item) for item in self._asked.ask("GET", "/tokens?limit=1000", by=word("user", user))["items"]]
 
     def create_token(
         self,
@@ -105,88 +118,25 @@ class Accounts:
         scopes: Sequence[Scope] = ("read",),
         *,
         operators: Sequence[str] | None = None,
-        expires: str | None = None,
+        expires: Length | None = None,
     ) -> dict[str, Any]:
         """Make a token of a user, and return it with its ``secret``, which is shown once.
 
         It goes into ``Authorization: Bearer ...``, and may what its owner may, within ``scopes`` and ``operators``;
-        ``expires="90d"`` ends it.
+        ``expires="90d"``, or a ``timedelta``, ends it.
         """
         body = {
-            "name": name,
-            "scopes": list(scopes),
-            "operators": None if operators is None else list(operators),
-            "expires": expires,
+            "name": text("name", name),
+            "scopes": texts("scopes", scopes),
+            "operators": None if operators is None else texts("operators", operators),
+            "expires": length("expires", expires),
         }
-        made: dict[str, Any] = _moments(self._asked.ask("POST", "/tokens", body, by=user))
+        made: dict[str, Any] = moments(self._asked.ask("POST", "/tokens", body, by=word("user", user)))
         return made
 
     def revoke_token(self, user: str, token: str) -> None:
         """End a token, by its ``id``."""
-        self._asked.ask("DELETE", f"/tokens/{_part(token)}", by=user)
-
-
-class Alarms:
-    """Alarms, their rules, and who is told. ``server.alarms``."""
-
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-
-    def find(
-        self,
-        *,
-        state: Literal["raised", "acknowledged", "cleared"] | None = None,
-        severity: Literal["info", "warning", "critical"] | None = None,
-        site: str | None = None,
-        limit: int = 1000,
-        operator: str = LOCAL,
-    ) -> list[dict[str, Any]]:
-        """Return alarms, the newest first: what is seen, where, since when, and who took note of it."""
-        return self._asked.items(f"{_at(operator)}/alarms", limit, state=state, severity=severity, site=site)
-
-    def acknowledge(
-        self, alarm: str, note: str | None = None, *, by: str = "program", operator: str = LOCAL
-    ) -> dict[str, Any]:
-        """Say that it is known, and return the alarm; who is told of it is not reminded any more."""
-        path = f"{_at(operator)}/alarms/{_part(alarm)}/acknowledgement"
-        acknowledged: dict[str, Any] = _moments(self._asked.ask("POST", path, {"note": note}, by=by))
-        return acknowledged
-
-    def rules(self, *, operator: str = LOCAL) -> list[dict[str, Any]]:
-        """Return what is watched; what comes with memcore is ``built_in``."""
-        return self._asked.items(f"{_at(operator)}/alarm-rules", 1_000_000)
-
-    def add_rule(
-        self,
-        name: str,
-        watch: Mapping[str, object],
-        *,
-        severity: Literal["info", "warning", "critical"] = "warning",
-        notify: Sequence[str] = (),
-        quiet: Mapping[str, object] | None = None,
-        remind: str | None = None,
-        operator: str = LOCAL,
-    ) -> dict[str, Any]:
-        """Watch something from now on, and return the rule with its ``id``.
-
-        ``watch`` says what: ``{"kind": "threshold", "series": "home1.*.power", "above": 9000, "for": "5m"}``, and
-        likewise ``rate``, ``stale``, ``offline`` and ``balance``; ``notify`` names notifiers.
-        """
-        body = {
-            "name": name,
-            "severity": severity,
-            "enabled": True,
-            "watch": dict(watch),
-            "notify": [*notify],
-            "quiet": None if quiet is None else dict(quiet),
-            "remind": remind,
-        }
-        made: dict[str, Any] = self._asked.ask("POST", f"{_at(operator)}/alarm-rules", body)
-        return made
-
-    def remove_rule(self, rule: str, *, operator: str = LOCAL) -> None:
-        """Watch it no longer; its alarms clear."""
-        self._asked.ask("DELETE", f"{_at(operator)}/alarm-rules/{_part(rule)}")
+        self._asked.ask("DELETE", f"/tokens/{part('token', token)}", by=word("user", user))
 
 
 def past_events(
@@ -201,27 +151,29 @@ def past_events(
 ) -> list[dict[str, Any]]:
     """Return what happened, the newest first."""
     begin = maybe_micros(since, "since")
-    return asked.items(f"{_at(operator)}/events", limit, **{"from": begin}, kind=kind, site=site, device=device)
+    return asked.items(f"{at(operator)}/events", limit, **{"from": begin}, kind=kind, site=site, device=device)
 
 
-def _at(operator: str) -> str:
-    return f"/operators/{_part(operator)}"
+def at(operator: str) -> str:
+    """The path of an operator."""
+    return f"/operators/{part('operator', operator)}"
 
 
-def _part(name: str) -> str:
-    return quote(name, safe="")
+def part(field: str, value: str) -> str:
+    """A name within a path."""
+    return quote(word(field, value), safe="")
 
 
-def _moments(value: Any) -> Any:
+def moments(value: Any) -> Any:
     """Give instants as ``datetime``, under their names without ``_us``."""
     if isinstance(value, list):
-        return [_moments(item) for item in cast("Sequence[Any]", value)]
+        return [moments(item) for item in cast("Sequence[Any]", value)]
     if isinstance(value, dict):
-        return dict(_named(name, item) for name, item in cast("dict[str, Any]", value).items())
+        return dict(_named(field, item) for field, item in cast("dict[str, Any]", value).items())
     return value
 
 
-def _named(name: str, value: Any) -> tuple[str, Any]:
-    if name.endswith("_us"):
-        return name[: -len("_us")], None if value is None else moment(value)
-    return name, _moments(value)
+def _named(field: str, value: Any) -> tuple[str, Any]:
+    if field.endswith("_us"):
+        return field[: -len("_us")], None if value is None else moment(value)
+    return field, moments(value)

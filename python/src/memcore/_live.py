@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from . import _memcore
-from ._time import moment
+from ._errors import TimeoutError
+from ._time import Length, moment, span
 
 Item = TypeVar("Item")
 Self = TypeVar("Self", bound="Feed[Any]")
@@ -57,8 +59,26 @@ class Feed(Generic[Item]):
 
     def __next__(self) -> Item:
         while (item := self._next()) is None:
-            if self._closed or not self._native.wait_ready_sync():
+            if self._closed or not self._native.wait_ready_sync(None):
                 raise StopIteration
+        return item
+
+    def next(self, timeout: Length | None = None) -> Item | None:
+        """Wait for the next one, and return it; ``None`` once there will be none.
+
+        Where none comes within ``timeout``, such as ``"5s"``, a ``TimeoutError`` is raised; nothing is lost by that.
+        In an event loop, ``asyncio.timeout`` around a wait does the same.
+        """
+        end = None if timeout is None else time.monotonic_ns() // 1000 + span(timeout, "timeout")
+        while (item := self._next()) is None:
+            left = None if end is None else max(end - time.monotonic_ns() // 1000, 0)
+            match False if self._closed else self._native.wait_ready_sync(left):
+                case False:
+                    return None
+                case None:
+                    raise TimeoutError(f"nothing came within timeout, which is {timeout}", retry="safe")
+                case _:
+                    pass
         return item
 
     def __aiter__(self: Self) -> Self:

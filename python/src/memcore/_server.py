@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Any, Literal
 
 from . import _memcore
-from ._asked import LOCAL, Accounts, Alarms, Asked, past_events
+from ._alarms import Alarms
+from ._asked import LOCAL, Accounts, Asked, asked, past_events
 from ._control import PROGRAM, Acting, Control
 from ._control_simulation import Model, model_of
 from ._hem import HemEndpoint
@@ -96,7 +97,7 @@ class Server:
 
     async def ask_async(self, method: str, target: str, body: object = None, *, by: str = "program") -> Any:
         """As ``ask``, without blocking the event loop."""
-        return json.loads(await self._native.ask_async(by, method, target, None if body is None else json.dumps(body)))
+        return json.loads(await self._native.ask_async(*asked(method, target, body, by)))
 
     def past_events(
         self,
