@@ -19,6 +19,7 @@ async fn a_street_over_nats_is_stored_whole_even_when_nats_is_killed_meanwhile()
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(folder.path());
     config.bus.nats = Some(format!("nats://127.0.0.1:{}", nats.port()));
+    config.bus.max_size = nats_server::BUS_BYTES;
     let server = memcore::serve(config).await.unwrap();
     let handle = server.handle();
     let mut live = handle.subscribe(&"*.*.power".parse().unwrap()).await.unwrap();
@@ -37,4 +38,20 @@ async fn a_street_over_nats_is_stored_whole_even_when_nats_is_killed_meanwhile()
     let stored = handle.memcore().query(&Query::of("*/>").unwrap()).unwrap();
     assert_eq!(stored.rows() as u64, report.points_sent);
     server.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_room_for_the_bus_is_said_with_what_helps() {
+    let Some(nats) = nats_server::Server::start() else { return };
+    drop(nats.bus().await);
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path());
+    config.bus.nats = Some(format!("nats://127.0.0.1:{}", nats.port()));
+    let refused = memcore::serve(config.clone()).await.unwrap_err();
+    assert_eq!(refused.kind(), memcore::ErrorKind::LimitReached);
+    for part in ["stream MEM", "3500000000 bytes", "bus.max_size", "max_file_store"] {
+        assert!(refused.message().contains(part), "{refused}");
+    }
+    config.bus.max_size = nats_server::BUS_BYTES;
+    memcore::serve(config).await.unwrap().shutdown().await.unwrap();
 }

@@ -4,32 +4,33 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::config::span;
+use super::secrets;
 use crate::accounts::{AccountsOptions, Grants, OidcOptions};
 use crate::error::{Error, Result};
-use crate::model::Span;
+use crate::model::{Span, written};
 
 /// A session that is not used for less than this must not end: pages ask every few seconds, people do not.
 const IDLE_MIN: Span = Span::from_seconds(300);
 
 /// The `[accounts]` section.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AccountsConfig {
     /// After so long without a request a session ends: `12h`. At least `5m`.
-    #[serde(deserialize_with = "span")]
+    #[serde(deserialize_with = "span", serialize_with = "written::length::serialize")]
     pub session_idle: Span,
     /// After so long a session ends in any case: `30d`.
-    #[serde(deserialize_with = "span")]
+    #[serde(deserialize_with = "span", serialize_with = "written::length::serialize")]
     pub session_longest: Span,
     /// How long an invitation, and the link of the first start, is good: `7d`.
-    #[serde(deserialize_with = "span")]
+    #[serde(deserialize_with = "span", serialize_with = "written::length::serialize")]
     pub invitation: Span,
     /// How long a link to choose another password, or to sign in by, is good: `1d`.
-    #[serde(deserialize_with = "span")]
+    #[serde(deserialize_with = "span", serialize_with = "written::length::serialize")]
     pub reset: Span,
     /// Signing in by OpenID Connect.
     pub oidc: Option<OidcConfig>,
@@ -43,7 +44,7 @@ impl Default for AccountsConfig {
 }
 
 /// The `[accounts.oidc]` section.
-#[derive(Clone, PartialEq, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct OidcConfig {
@@ -51,7 +52,8 @@ pub struct OidcConfig {
     pub issuer: String,
     /// What this server is called there.
     pub client_id: String,
-    /// The secret that it shares with the provider.
+    /// The secret that it shares with the provider. Written out it is `***`.
+    #[serde(default, serialize_with = "secrets::hidden")]
     pub client_secret: Option<String>,
     /// A file with that secret, in place of it.
     pub client_secret_file: Option<PathBuf>,
@@ -172,11 +174,13 @@ impl OidcConfig {
 }
 
 /// The `[records]` section: where users, alarms and plans are kept.
-#[derive(Clone, Default, PartialEq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RecordsConfig {
-    /// A PostgreSQL database, `postgres://user:password@host/name`; the site's own SQLite file where it is absent.
+    /// A PostgreSQL database, `postgres://user:password@host/name`; the site's own SQLite file where it is absent. Written out, what
+    /// stands before the host and behind the name is `***`.
+    #[serde(serialize_with = "secrets::address")]
     pub url: Option<String>,
 }
 

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::control::ControlConfig;
-use super::store_config::{StoreConfig, read_size};
-
+use super::store_config::StoreConfig;
+use super::{secrets, sizes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{GatewayOptions, Identity};
 use crate::model::{PointRate, Span, written};
@@ -34,6 +34,8 @@ const HELLO_BYTES_MIN: usize = 1024;
 
 /// Some thousand lines.
 const AUDIT_BYTES_MIN: u64 = 1_000_000;
+/// A reservation below which messages would be lost within seconds while the recorder is away.
+const BUS_BYTES_MIN: u64 = 16_000_000;
 
 /// How a server runs. Every key has a default; an unknown key is refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,15 +62,12 @@ pub struct Config {
     pub http: super::http_config::HttpConfig,
     /// Users, their sessions and how they sign in.
     #[cfg(feature = "rest")]
-    #[serde(skip_serializing)]
     pub accounts: super::accounts_config::AccountsConfig,
     /// Where users, alarms and plans are kept.
     #[cfg(feature = "rest")]
-    #[serde(skip_serializing)]
     pub records: super::accounts_config::RecordsConfig,
     /// Alarms.
     #[cfg(feature = "rest")]
-    #[serde(skip_serializing)]
     pub alarms: super::alarms::AlarmsConfig,
 }
 
@@ -211,12 +210,22 @@ impl GatewayConfig {
 }
 
 /// The `[bus]` section.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct BusConfig {
     /// A NATS server with JetStream, such as `nats://127.0.0.1:4222`; without one the bus is embedded.
+    #[serde(serialize_with = "secrets::address")]
     pub nats: Option<String>,
+    /// What the bus reserves of the NATS server's disk, `4GB`; beyond it the oldest messages go. At least `16MB`.
+    #[serde(deserialize_with = "bus_size", serialize_with = "sizes::serialize")]
+    pub max_size: u64,
+}
+
+impl Default for BusConfig {
+    fn default() -> Self {
+        Self { nats: None, max_size: 4_000_000_000 }
+    }
 }
 
 /// The `[audit]` section.
@@ -225,7 +234,7 @@ pub struct BusConfig {
 #[non_exhaustive]
 pub struct AuditConfig {
     /// The most that the audit trail takes of the disk, `256MB`; beyond it the oldest lines go. At least `1MB`.
-    #[serde(deserialize_with = "audit_size")]
+    #[serde(deserialize_with = "audit_size", serialize_with = "sizes::serialize")]
     pub max_size: u64,
 }
 
@@ -330,11 +339,11 @@ fn set(table: &mut Table, key: &str, value: &str) -> Result<()> {
 }
 
 fn audit_size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<u64, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    match read_size(&text).map_err(serde::de::Error::custom)? {
-        size if size >= AUDIT_BYTES_MIN => Ok(size),
-        _ => Err(serde::de::Error::custom(format!("size is {text:?}, expected 1MB at least"))),
-    }
+    sizes::at_least(deserializer, AUDIT_BYTES_MIN)
+}
+
+fn bus_size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<u64, D::Error> {
+    sizes::at_least(deserializer, BUS_BYTES_MIN)
 }
 
 pub(super) fn span<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Span, D::Error> {
@@ -386,6 +395,41 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_out_reads_as_it_was() {
+        let text = "[store]\nkeep = \"90d\"\nmax_size = \"10GB\"\nreserve = \"1MiB\"\n\
+            [[store.retention]]\ndevices = \"home1.*\"\nkeep = \"36h\"\n[bus]\nmax_size = \"64MB\"\n\
+            [gateway]\ntime_ahead = \"90s\"\n[control]\nlog_size = \"2MB\"";
+        let config = load(text, &[], &[]).unwrap();
+        let written = toml::to_string(&config).unwrap();
+        for part in ["\"90d\"", "\"10GB\"", "\"1MiB\"", "\"36h\"", "\"64MB\"", "\"90s\"", "\"2MB\"", "\"256MB\""] {
+            assert!(written.contains(part), "{part} in {written}");
+        }
+        assert_eq!(load(&written, &[], &[]).unwrap(), config);
+        assert_eq!(load(&toml::to_string(&Config::default()).unwrap(), &[], &[]).unwrap(), Config::default());
+    }
+
+    #[cfg(feature = "rest")]
+    #[test]
+    fn every_section_is_written_out_and_no_secret() {
+        let text = "[bus]\nnats = \"nats://s3cret@127.0.0.1:4222\"\n[http]\npublic_url = \"https://energy.example\"\n\
+            [records]\nurl = \"postgres://anna:s3cret@db.example/memcore\"\n\
+            [accounts]\nsession_idle = \"2h\"\n[accounts.oidc]\nissuer = \"https://id.example/realm\"\nclient_id = \"memcore\"\n\
+            client_secret = \"s3cret\"\nroles = { staff = { \"*\" = \"viewer\" } }\n\
+            [alarms]\nkeep = \"30d\"\n[alarms.smtp]\nserver = \"mail.example\"\nuser = \"memcore\"\npassword = \"s3cret\"\n\
+            from = \"memcore <alarms@energy.example>\"";
+        let written = serde_json::to_value(load(text, &[], &[]).unwrap()).unwrap();
+        let at = |pointer: &str| {
+            written.pointer(pointer).and_then(|value| value.as_str()).unwrap_or_else(|| panic!("{pointer} in {written:#}"))
+        };
+        assert_eq!(at("/bus/nats"), "nats://***@127.0.0.1:4222");
+        assert_eq!(at("/records/url"), "postgres://***@db.example/memcore");
+        assert_eq!((at("/accounts/session_idle"), at("/alarms/keep")), ("2h", "30d"));
+        assert_eq!((at("/accounts/oidc/client_secret"), at("/alarms/smtp/password")), ("***", "***"));
+        assert_eq!((at("/accounts/oidc/roles/staff/*"), at("/alarms/smtp/tls")), ("viewer", "starttls"));
+        assert!(!written.to_string().contains("s3cret"), "{written:#}");
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_source_and_key() {
         for (text, environment, words) in [
             ("[gateway]\nlissten = 1", vec![], vec!["memcore.toml", "gateway", "lissten"]),
@@ -401,6 +445,7 @@ mod tests {
             ("[gateway]\ndevice_points_per_s = 9\ndevice_burst = 0", vec![], vec!["gateway.device_burst is 0"]),
             ("[gateway]\ndevice_burst = 9", vec![], vec!["gateway.device_points_per_s is missing"]),
             ("[audit]\nmax_size = \"1kB\"", vec![], vec!["audit.max_size", "1kB", "1MB"]),
+            ("[bus]\nmax_size = \"1MB\"", vec![], vec!["bus.max_size", "1MB", "16MB"]),
             ("[control]\nmodle = \"a\"", vec![], vec!["control", "modle", "model"]),
             ("[control]\non_stop = \"never\"", vec![], vec!["control.on_stop", "never", "lease", "safe"]),
             ("[control]\nlog_size = \"1kB\"", vec![], vec!["control.log_size", "1kB", "1MB"]),

@@ -107,7 +107,11 @@ mod process;
 #[cfg(feature = "gateway")]
 mod recorder;
 #[cfg(feature = "gateway")]
+mod secrets;
+#[cfg(feature = "gateway")]
 mod server;
+#[cfg(feature = "gateway")]
+mod sizes;
 #[cfg(feature = "gateway")]
 mod store_config;
 

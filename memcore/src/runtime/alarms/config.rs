@@ -16,14 +16,15 @@ use std::fmt;
 use std::path::PathBuf;
 
 use lettre::message::Mailbox;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::guard::Allowed;
 use crate::error::{Error, Result};
-use crate::model::{Span, shorten};
+use crate::model::{Span, shorten, written};
+use crate::runtime::secrets::HIDDEN;
 
 /// The `[alarms]` section.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AlarmsConfig {
@@ -35,7 +36,7 @@ pub struct AlarmsConfig {
     /// Where people find the page, for links in messages: `https://energy.example`.
     pub link: Option<String>,
     /// For how long alarms that were cleared are kept: `730d`.
-    #[serde(deserialize_with = "span")]
+    #[serde(deserialize_with = "span", serialize_with = "written::length::serialize")]
     pub keep: Span,
 }
 
@@ -47,7 +48,7 @@ impl Default for AlarmsConfig {
 }
 
 /// The `[alarms.smtp]` section.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SmtpConfig {
@@ -59,6 +60,9 @@ pub struct SmtpConfig {
     /// How the connection is protected.
     #[serde(default)]
     pub tls: SmtpTls,
+    /// A file of PEM: who signs the server's certificate. Whom the system trusts, where it is absent.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
     /// Whom to log in as; nobody where it is absent.
     #[serde(default)]
     pub user: Option<String>,
@@ -73,7 +77,7 @@ pub struct SmtpConfig {
 }
 
 /// How the connection to a mail server is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SmtpTls {
     /// Plain at first, TLS from `STARTTLS` on; without it nothing is sent.
@@ -90,6 +94,12 @@ pub enum SmtpTls {
 #[serde(transparent)]
 pub struct Password(String);
 
+impl Serialize for Password {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        to.serialize_str(HIDDEN)
+    }
+}
+
 impl Password {
     pub(super) fn reveal(&self) -> &str {
         &self.0
@@ -98,7 +108,7 @@ impl Password {
 
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
+        f.write_str(HIDDEN)
     }
 }
 
@@ -127,6 +137,9 @@ impl SmtpConfig {
         if self.tls == SmtpTls::None && !self.is_local() {
             return key("tls", &format!("is \"none\", expected starttls or tls: {} is another machine", self.server));
         }
+        if self.ca.is_some() && self.tls == SmtpTls::None {
+            return key("ca", "is set, but tls is \"none\": no certificate is shown");
+        }
         match (&self.user, &self.password, &self.password_file) {
             (_, Some(_), Some(_)) => key("password_file", "is set beside password, expected one of them"),
             (Some(_), None, None) => key("password", "is missing: user needs it, or password_file"),
@@ -144,6 +157,13 @@ impl SmtpConfig {
             let from = shorten(&self.from);
             Error::invalid(format!("alarms.smtp.from is {from:?}, expected such as memcore <alarms@energy.example>"))
         })
+    }
+
+    /// Who signs the server's certificate, in PEM. Read when it is needed, as the password is.
+    pub(super) fn signers(&self) -> Result<Option<Vec<u8>>> {
+        let Some(file) = &self.ca else { return Ok(None) };
+        let named = |e| Error::io(format!("read alarms.smtp.ca {}", file.display()), e);
+        std::fs::read(file).map(Some).map_err(named)
     }
 
     /// Read when it is needed: a file may be renewed.

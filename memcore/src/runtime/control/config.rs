@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::model_file::read_site_model;
 use crate::control::SiteModel;
 use crate::error::{Error, Result};
-use crate::runtime::store_config::read_size;
+use crate::runtime::sizes;
 
 /// The model that is used where none is named.
 const MODEL_FILE: &str = "control.toml";
@@ -31,7 +31,7 @@ pub struct ControlConfig {
     /// What becomes of the devices when control stops or is paused.
     pub on_stop: OnStop,
     /// The most that the decision log takes of the disk, `256MB`; beyond it the oldest decisions go. At least `1MB`.
-    #[serde(deserialize_with = "log_size")]
+    #[serde(deserialize_with = "log_size", serialize_with = "sizes::serialize")]
     pub log_size: u64,
 }
 
@@ -83,9 +83,5 @@ impl ControlConfig {
 }
 
 fn log_size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<u64, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    match read_size(&text).map_err(serde::de::Error::custom)? {
-        size if size >= LOG_BYTES_MIN => Ok(size),
-        _ => Err(serde::de::Error::custom(format!("size is {text:?}, expected 1MB at least"))),
-    }
+    sizes::at_least(deserializer, LOG_BYTES_MIN)
 }

@@ -13,7 +13,7 @@
 
 use std::net::SocketAddr;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::adapters::hem::{BoardOptions, EndpointOptions, HemQuantity};
 use crate::error::{Error, Result};
@@ -61,7 +61,7 @@ pub struct HemBoardConfig {
     #[serde(default = "second", deserialize_with = "span", serialize_with = "written::length::serialize")]
     pub every: Span,
     /// What it answers, by the names of its channels (`power`, `switch`, ...); found out without it.
-    #[serde(skip_serializing, default, deserialize_with = "quantities")]
+    #[serde(default, deserialize_with = "quantities", serialize_with = "names")]
     pub quantities: Option<Vec<HemQuantity>>,
     /// The unit of its energy counters, which boards do not tell; Wh.
     #[serde(default = "watt_hour")]
@@ -121,6 +121,11 @@ fn listen() -> SocketAddr {
 
 fn span<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Span, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
+fn names<S: Serializer>(quantities: &Option<Vec<HemQuantity>>, to: S) -> std::result::Result<S::Ok, S::Error> {
+    let names = quantities.as_ref().map(|all| all.iter().map(|one| one.channel()).collect::<Vec<_>>());
+    names.serialize(to)
 }
 
 fn quantities<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Vec<HemQuantity>>, D::Error> {
