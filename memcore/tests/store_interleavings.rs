@@ -151,8 +151,8 @@ fn batch(of: usize, number: u64) -> memcore::model::Batch {
 struct Progress {
     /// By device: batches below this are acknowledged.
     acknowledged: [AtomicU64; 2],
-    /// Of the first device: batches below this are to be deleted, and are known deleted.
-    deleting: AtomicU64,
+    /// Of the first device: below which batches deletions were begun, in their order, and below which they are known deleted.
+    deletions: Mutex<Vec<u64>>,
     deleted: AtomicU64,
     /// In order of tickets once sorted: ticket, device, batch.
     appended: Mutex<Vec<(Ticket, usize, u64)>>,
@@ -163,7 +163,7 @@ struct Progress {
 struct Image {
     disk: SimulatedDisk,
     acknowledged: [u64; 2],
-    deleting: u64,
+    deletions: Vec<u64>,
     deleted: u64,
 }
 
@@ -173,7 +173,7 @@ impl Progress {
         // What is promised is read first; what may have begun is read last.
         let (acknowledged, deleted) = ([load(&self.acknowledged[0]), load(&self.acknowledged[1])], load(&self.deleted));
         let disk = disk.crash(&mut || dice.roll());
-        Image { disk, acknowledged, deleted, deleting: load(&self.deleting) }
+        Image { disk, acknowledged, deleted, deletions: self.deletions.lock().unwrap().clone() }
     }
 }
 
@@ -200,7 +200,7 @@ fn keep_house(store: &Store, progress: &Progress, mut dice: Dice) {
             2 => store.sync(),
             _ => {
                 let before = progress.acknowledged[0].load(Ordering::SeqCst);
-                progress.deleting.store(before, Ordering::SeqCst);
+                progress.deletions.lock().unwrap().push(before);
                 let done = store.delete(pattern("home1.pv.power"), at(0), at(before as i64 * 10)).map(|_| ());
                 if done.is_ok() {
                     progress.deleted.store(before, Ordering::SeqCst);
@@ -282,22 +282,19 @@ fn check(image: &Image, appended: &[(Ticket, usize, u64)], seed: u64, options: &
     assert_eq!(stats.damage, Vec::<String>::new(), "seed {seed}");
     let found = [0, 1].map(|of| batches(&store, of, seed));
     let values: usize = found.iter().map(|batches| 2 * batches.len()).sum();
-    if image.deleting == 0 {
+    if image.deletions.is_empty() {
         assert_eq!(stats.points(), values as u64, "seed {seed}: a row is there twice");
     }
-    for (of, found) in found.iter().enumerate() {
-        let deleting = if of == 0 { image.deleting } else { 0 };
-        let lacks = (deleting..image.acknowledged[of]).find(|number| !found.contains(number));
+    // A deletion took everything below where it was asked to, or nothing: the first batch left says which ones had come to pass.
+    let begins = found[0].first().or(image.deletions.last()).copied().unwrap_or_default();
+    assert!(begins == 0 || image.deletions.contains(&begins), "seed {seed}: begins at {begins}, deleted in part");
+    assert!(begins >= image.deleted, "seed {seed}: deleted, and there again");
+    for (of, begins) in [begins, 0].into_iter().enumerate() {
+        let lacks = (begins..image.acknowledged[of]).find(|number| !found[of].contains(number));
         assert_eq!(lacks, None, "seed {seed}: acknowledged, and not recovered");
-        if of == 0 {
-            let back = found.iter().find(|number| **number < image.deleted);
-            assert_eq!(back, None, "seed {seed}: deleted, and there again");
-            let left = (0..image.deleting).filter(|number| found.contains(number)).count() as u64;
-            assert!(left == 0 || left == image.deleting || image.deleted > 0, "seed {seed}: {left} deleted in part");
-        }
     }
-    // The first batch that is not there ends what is there (S12); what is to be deleted may lack anyway.
-    let counts = |(_, of, number): &&(Ticket, usize, u64)| *of == 1 || *number >= image.deleting;
+    // The first batch that is not there ends what is there (S12), apart from what was deleted.
+    let counts = |(_, of, number): &&(Ticket, usize, u64)| *of == 1 || *number >= begins;
     let mut rest = appended.iter().filter(counts).skip_while(|(_, of, number)| found[*of].contains(number));
     assert_eq!(rest.find(|(_, of, number)| found[*of].contains(number)), None, "seed {seed}: not a prefix");
     // The store goes on from there.
