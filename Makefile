@@ -33,6 +33,7 @@ ifdef CI
 # In a clean clone nothing is built a second time, and Cargo.lock is what was reviewed.
 export CARGO_INCREMENTAL := 0
 LOCKED := --locked
+export PROFILE := ci
 endif
 
 ##@ Use
@@ -159,7 +160,7 @@ check-deny: need-rust
 
 wheel: need-rust $(HIGHS) ## Build the Python wheel and install it into .venv
 	rm -rf $(CARGO_TARGET_DIR)/wheels
-	cd python && $(BIN)/maturin build $(LOCKED) --release --target $(TARGET) --interpreter $(BIN)/python --out $(CARGO_TARGET_DIR)/wheels
+	cd python && $(BIN)/maturin build $(LOCKED) --profile $(or $(PROFILE),release) --target $(TARGET) --interpreter $(BIN)/python --out $(CARGO_TARGET_DIR)/wheels
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(CARGO_TARGET_DIR)/wheels/*.whl
 
 addon: need-rust $(HIGHS) $(NODE_MODULES)/.stamp ## Build the Node addon (and the types it generates) and its TypeScript layer
