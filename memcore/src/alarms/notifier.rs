@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::rule::check_title;
+use super::said::there;
 use crate::error::Result;
 use crate::model::{Name, Timestamp};
 
 /// A notifier as it is said.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "rest", derive(ToSchema))]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields, try_from = "NotifierFields")]
 pub enum NotifierSettings {
     /// A mail.
     Email {
@@ -42,6 +43,46 @@ pub enum NotifierSettings {
 
 fn yes() -> bool {
     true
+}
+
+/// All fields that a notifier of any kind has, so that what is wrong is named with its field.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NotifierFields {
+    kind: NotifierKind,
+    name: String,
+    #[serde(default = "yes")]
+    enabled: bool,
+    to: Option<Vec<String>>,
+    url: Option<String>,
+    secret: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum NotifierKind {
+    Email,
+    Webhook,
+}
+
+impl TryFrom<NotifierFields> for NotifierSettings {
+    type Error = String;
+
+    fn try_from(said: NotifierFields) -> std::result::Result<Self, String> {
+        let NotifierFields { kind, name, enabled, mut to, mut url, mut secret } = said;
+        let (settings, of) = match kind {
+            NotifierKind::Email => (Self::Email { name, enabled, to: there("to", &mut to)? }, "email"),
+            NotifierKind::Webhook => {
+                let (url, secret) = (there("url", &mut url)?, secret.take());
+                (Self::Webhook { name, enabled, url, secret }, "webhook")
+            }
+        };
+        let left = [("to", to.is_some()), ("url", url.is_some()), ("secret", secret.is_some())];
+        match left.iter().find(|(_, left)| *left) {
+            Some((field, _)) => Err(format!("unknown field `{field}`, a notifier of kind {of} has none")),
+            None => Ok(settings),
+        }
+    }
 }
 
 /// A notifier, and how it went.

@@ -64,7 +64,7 @@ fn yes() -> bool {
 /// What a rule watches.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "rest", derive(ToSchema))]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields, try_from = "WatchFields")]
 pub enum WatchSettings {
     /// A value beyond a limit.
     Threshold {
@@ -165,4 +165,111 @@ pub struct QuietSettings {
     /// From which severity on they are told all the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lets_through: Option<Severity>,
+}
+
+/// All fields that a watch of any kind has. An enum with a tag is read in one go, and what is wrong in it would be named without its
+/// field.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WatchFields {
+    kind: WatchKind,
+    series: Option<String>,
+    above: Option<f64>,
+    below: Option<f64>,
+    unit: Option<Unit>,
+    clear_margin: Option<f64>,
+    #[serde(rename = "for")]
+    lasting: Option<String>,
+    rises_per_minute: Option<f64>,
+    falls_per_minute: Option<f64>,
+    after: Option<String>,
+    devices: Option<String>,
+    site: Option<String>,
+    above_w: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WatchKind {
+    Threshold,
+    Rate,
+    Stale,
+    Offline,
+    Balance,
+    StoreReadOnly,
+    ControlStalled,
+}
+
+impl TryFrom<WatchFields> for WatchSettings {
+    type Error = String;
+
+    fn try_from(mut said: WatchFields) -> Result<Self, String> {
+        let watch = said.take()?;
+        match said.left() {
+            Some(field) => Err(format!("unknown field `{field}`, a rule of kind {} has none", watch.kind())),
+            None => Ok(watch),
+        }
+    }
+}
+
+impl WatchFields {
+    /// Takes out what belongs to the kind.
+    fn take(&mut self) -> Result<WatchSettings, String> {
+        Ok(match self.kind {
+            WatchKind::Threshold => WatchSettings::Threshold {
+                series: there("series", &mut self.series)?,
+                above: self.above.take(),
+                below: self.below.take(),
+                unit: self.unit.take(),
+                clear_margin: self.clear_margin.take(),
+                lasting: self.lasting.take(),
+            },
+            WatchKind::Rate => WatchSettings::Rate {
+                series: there("series", &mut self.series)?,
+                rises_per_minute: self.rises_per_minute.take(),
+                falls_per_minute: self.falls_per_minute.take(),
+                unit: self.unit.take(),
+                lasting: self.lasting.take(),
+            },
+            WatchKind::Stale => {
+                let (series, after) = (there("series", &mut self.series)?, there("after", &mut self.after)?);
+                WatchSettings::Stale { series, after }
+            }
+            WatchKind::Offline => {
+                let (devices, after) = (there("devices", &mut self.devices)?, there("after", &mut self.after)?);
+                WatchSettings::Offline { devices, after }
+            }
+            WatchKind::Balance => WatchSettings::Balance {
+                site: there("site", &mut self.site)?,
+                above_w: there("above_w", &mut self.above_w)?,
+                lasting: there("for", &mut self.lasting)?,
+            },
+            WatchKind::StoreReadOnly => WatchSettings::StoreReadOnly {},
+            WatchKind::ControlStalled => WatchSettings::ControlStalled {},
+        })
+    }
+
+    /// The first field that nothing was made of.
+    fn left(&self) -> Option<&'static str> {
+        let fields = [
+            ("series", self.series.is_some()),
+            ("above", self.above.is_some()),
+            ("below", self.below.is_some()),
+            ("unit", self.unit.is_some()),
+            ("clear_margin", self.clear_margin.is_some()),
+            ("for", self.lasting.is_some()),
+            ("rises_per_minute", self.rises_per_minute.is_some()),
+            ("falls_per_minute", self.falls_per_minute.is_some()),
+            ("after", self.after.is_some()),
+            ("devices", self.devices.is_some()),
+            ("site", self.site.is_some()),
+            ("above_w", self.above_w.is_some()),
+        ];
+        fields.iter().find(|(_, left)| *left).map(|(field, _)| *field)
+    }
+}
+
+/// A field that the kind needs.
+pub(super) fn there<T>(field: &str, said: &mut Option<T>) -> Result<T, String> {
+    said.take().ok_or_else(|| format!("missing field `{field}`"))
 }

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::{Common, format};
-use crate::alarms::{Alarm, AlarmState, Notifier, Severity, Way};
+use crate::alarms::{Alarm, Notifier, Severity, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Clock, Name, SystemClock};
 use crate::runtime::{AlarmQuery, AlarmRequest, AlarmResponse, ListedRule, ask_alarms};
@@ -68,23 +68,20 @@ impl Alarms {
         let (shown, asked) = self.asked();
         let answer = ask_alarms(&config, shown.operator.clone(), asked).await?;
         match (self, answer) {
-            (Self::List { all, .. }, AlarmResponse::Alarms(mut alarms)) => {
-                alarms.retain(|alarm| *all || alarm.state != AlarmState::Cleared);
-                list(&alarms, shown.json)
-            }
+            (Self::List { .. }, AlarmResponse::Alarms(alarms)) => list(&alarms, shown.json),
             (Self::Ack { .. }, AlarmResponse::Alarm(alarm)) => acknowledged(&alarm, shown.json),
             (Self::Rules { .. }, AlarmResponse::Rules(rules)) => list_rules(&rules, shown.json),
             (Self::Test { .. }, AlarmResponse::Notifiers(notifiers)) => list_notifiers(&notifiers, shown.json),
-            (Self::Test { .. }, AlarmResponse::Tested { problem }) => tested(problem.as_deref()),
+            (Self::Test { .. }, AlarmResponse::Tested { problem }) => tested(problem.as_deref(), shown.json),
             _ => Err(Error::new(ErrorKind::Connection, "the server of another version gave no answer to that")),
         }
     }
 
     fn asked(&self) -> (&Shown, AlarmRequest) {
         match self {
-            Self::List { severity, of_site, limit, shown, .. } => {
-                let (severity, site, limit) = (*severity, of_site.clone(), *limit as usize);
-                (shown, AlarmRequest::List(AlarmQuery { severity, site, limit, ..AlarmQuery::default() }))
+            Self::List { all, severity, of_site, limit, shown } => {
+                let (open, severity, site, limit) = (!all, *severity, of_site.clone(), *limit as usize);
+                (shown, AlarmRequest::List(AlarmQuery { open, severity, site, limit, ..AlarmQuery::default() }))
             }
             Self::Ack { alarm, note, shown } => {
                 (shown, AlarmRequest::Acknowledge { alarm: alarm.clone(), note: note.clone() })
@@ -163,11 +160,15 @@ fn list_notifiers(notifiers: &[Notifier], json: bool) -> Result<u8> {
     Ok(0)
 }
 
-fn tested(problem: Option<&str>) -> Result<u8> {
-    match problem {
-        None => format::print("told: see whether it arrived").map(|_| 0),
-        Some(problem) => format::print(&format!("not told: {problem}")).map(|_| 1),
-    }
+/// Exit code 1 where nobody was told: a script is to see it.
+fn tested(problem: Option<&str>, json: bool) -> Result<u8> {
+    let text = match problem {
+        _ if json => serde_json::json!({"sent": problem.is_none(), "problem": problem}).to_string(),
+        None => "told: see whether it arrived".to_owned(),
+        Some(problem) => format!("not told: {problem}"),
+    };
+    format::print(&text)?;
+    Ok(u8::from(problem.is_some()))
 }
 
 fn lines<T: serde::Serialize>(items: &[T]) -> Result<u8> {

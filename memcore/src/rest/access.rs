@@ -85,6 +85,7 @@ routes! {
     UserRemove DELETE "/users/{user}" Everywhere(Admin);
     MembersList GET "/operators/{operator}/members" At(Admin);
     MemberInvite POST "/operators/{operator}/members" At(Admin);
+    MemberShow GET "/operators/{operator}/members/{user}" At(Admin);
     MemberSet PUT "/operators/{operator}/members/{user}" At(Admin);
     MemberRemove DELETE "/operators/{operator}/members/{user}" At(Admin);
     // Sites and devices
@@ -141,6 +142,7 @@ routes! {
     AlarmRuleRemove DELETE "/operators/{operator}/alarm-rules/{rule}" At(Engineer);
     NotifiersList GET "/operators/{operator}/notifiers" At(Engineer);
     NotifierCreate POST "/operators/{operator}/notifiers" At(Admin);
+    NotifierShow GET "/operators/{operator}/notifiers/{notifier}" At(Engineer);
     NotifierChange PUT "/operators/{operator}/notifiers/{notifier}" At(Admin);
     NotifierRemove DELETE "/operators/{operator}/notifiers/{notifier}" At(Admin);
     NotifierTest POST "/operators/{operator}/notifiers/{notifier}/test" At(Admin);

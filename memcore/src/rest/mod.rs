@@ -24,6 +24,7 @@ mod repeats;
 mod resources;
 mod schemas;
 mod staleness;
+mod tags;
 mod times;
 mod traffic;
 mod within;

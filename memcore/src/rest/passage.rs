@@ -11,7 +11,6 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
-use ring::digest::{SHA256, digest};
 use tower::ServiceExt;
 
 use super::access::Route;
@@ -21,6 +20,7 @@ use super::limits::Asker;
 use super::peer::Peer;
 use super::problem::Problem;
 use super::repeats::{Answer, Key, Turn};
+use super::tags::{is_same, is_tagged, tagged};
 use crate::accounts::{Caller, Via};
 
 /// The largest body that is kept to be compared with a repetition's.
@@ -121,11 +121,10 @@ fn said_by(caller: &Caller) -> String {
 
 /// Whether what is to be changed is still what the caller has seen.
 async fn check_match(post: &Post, parts: &Parts) -> Result<(), Response> {
-    let changed = |detail: &str| {
-        let problem = Problem::new(StatusCode::PRECONDITION_FAILED, "CONFLICT", detail).at("If-Match");
-        problem.into_response()
+    let Some(shows) = &post.shows else {
+        let detail = "what is changed here has no GET of its own and so no ETag, expected no If-Match";
+        return Err(Problem::invalid("If-Match", detail).into_response());
     };
-    let Some(shows) = &post.shows else { return Err(changed("this cannot be read by itself, so that it has no ETag")) };
     let mut request = Request::new(Body::empty());
     (*request.uri_mut(), *request.extensions_mut()) = (parts.uri.clone(), parts.extensions.clone());
     let shown = shows.clone().with_state(post.api.clone()).oneshot(request).await.unwrap_or_else(|never| match never {});
@@ -133,16 +132,11 @@ async fn check_match(post: &Post, parts: &Parts) -> Result<(), Response> {
         return Err(shown);
     }
     let shown = tagged(None, shown).await?;
-    let tag = shown.headers().get(header::ETAG);
-    let asked = parts.headers.get_all(header::IF_MATCH);
-    let same = asked.iter().any(|asked| tag.is_some_and(|tag| names(asked, tag)));
-    if same { Ok(()) } else { Err(changed("it was changed meanwhile: expected to be read again")) }
-}
-
-/// Whether a list of tags, or `*`, has that one.
-fn names(list: &HeaderValue, tag: &HeaderValue) -> bool {
-    let (Ok(list), Ok(tag)) = (list.to_str(), tag.to_str()) else { return false };
-    list.split(',').map(str::trim).any(|named| named == "*" || named.trim_start_matches("W/") == tag)
+    if is_same(parts.headers.get_all(header::IF_MATCH), shown.headers().get(header::ETAG)) {
+        return Ok(());
+    }
+    let detail = "it was changed meanwhile: expected to be read again";
+    Err(Problem::new(StatusCode::PRECONDITION_FAILED, "CONFLICT", detail).at("If-Match").into_response())
 }
 
 /// Does what has a key once, however often it is asked for.
@@ -223,33 +217,4 @@ fn said(answer: Answer) -> Response {
     *again.headers_mut() = answer.headers;
     again.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
     again
-}
-
-/// Whether answers have a tag. Those that say what time it is never stay the same, and the hot path is not slowed down for nothing.
-fn is_tagged(route: Route) -> bool {
-    use Route::{Flow, Health, Latest, Live, LiveSocket, Metrics, ServerStatus};
-    !matches!(route, Latest | Flow | ServerStatus | Health | Metrics | Live | LiveSocket)
-}
-
-/// Tags an answer that is whole with a hash of it; who has it already is told so.
-async fn tagged(known: Option<HeaderValue>, answer: Response) -> Result<Response, Response> {
-    let whole = answer.body().size_hint().exact().is_some();
-    if answer.status() != StatusCode::OK || !whole || answer.headers().contains_key(header::ETAG) {
-        return Ok(answer);
-    }
-    let (mut parts, body) = answer.into_parts();
-    let body = to_bytes(body, usize::MAX).await.map_err(|e| Problem::internal(e).into_response())?;
-    let hash = digest(&SHA256, &body);
-    let tag = hash.as_ref()[..16].iter().fold(String::with_capacity(34), |text, byte| format!("{text}{byte:02x}"));
-    let tag = HeaderValue::try_from(format!("\"{tag}\"")).map_err(|e| Problem::internal(e).into_response())?;
-    let has_it = known.is_some_and(|known| names(&known, &tag));
-    parts.headers.insert(header::ETAG, tag);
-    parts.headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
-    if has_it {
-        parts.status = StatusCode::NOT_MODIFIED;
-        parts.headers.remove(header::CONTENT_LENGTH);
-        parts.headers.remove(header::CONTENT_TYPE);
-        return Ok(Response::from_parts(parts, Body::empty()));
-    }
-    Ok(Response::from_parts(parts, Body::from(body)))
 }

@@ -25,6 +25,7 @@ pub(crate) struct Asker {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) kind: String,
+    pub(crate) tag: Option<String>,
     pub(crate) body: Value,
 }
 
@@ -73,9 +74,14 @@ impl Asker {
     }
 
     pub(crate) async fn ask(&self, method: &str, path: &str, body: Option<Value>, key: Option<&str>) -> Answer {
+        let key = key.map(|key| ("idempotency-key", key));
+        self.ask_with(method, path, body, key.as_slice()).await
+    }
+
+    pub(crate) async fn ask_with(&self, method: &str, path: &str, body: Option<Value>, headers: &[(&str, &str)]) -> Answer {
         let mut request = Request::builder().method(method).uri(format!("/api/v1/operators/{path}"));
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let body = match body {
             Some(body) => {
@@ -88,9 +94,10 @@ impl Asker {
         request.extensions_mut().insert(HostCaller(self.caller.clone()));
         let answer = self.router.clone().oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
-        let kind = answer.headers().get("content-type").map_or("", |kind| kind.to_str().unwrap()).to_owned();
+        let [kind, tag] =
+            ["content-type", "etag"].map(|name| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned()));
         let bytes = answer.into_body().collect().await.unwrap().to_bytes();
-        Answer { status, kind, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+        Answer { status, kind: kind.unwrap_or_default(), tag, body: serde_json::from_slice(&bytes).unwrap_or_default() }
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Scene {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) server: Server,
     pub(crate) http: SocketAddr,
-    config: Config,
+    pub(crate) config: Config,
     serving: tokio::task::JoinHandle<()>,
 }
 
@@ -226,7 +226,12 @@ impl Listener {
     pub(crate) async fn open(scene: &Scene, query: &str, last_event_id: Option<&str>) -> Self {
         let id = last_event_id.map(|id| ("last-event-id", id));
         let headers: Vec<(&str, &str)> = id.into_iter().collect();
-        let connection = Connection::open(scene.http, "GET", &format!("{LIVE}{query}"), &headers, None).await;
+        Self::at(scene.http, query, &headers).await
+    }
+
+    /// One who proves who it is by a header.
+    pub(crate) async fn at(http: SocketAddr, query: &str, headers: &[(&str, &str)]) -> Self {
+        let connection = Connection::open(http, "GET", &format!("{LIVE}{query}"), headers, None).await;
         assert_eq!(connection.status, 200, "{}", connection.head);
         assert!(connection.head.contains("content-type: text/event-stream"), "{}", connection.head);
         Self { connection, have: String::new() }

@@ -17,6 +17,7 @@ use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
 use crate::rest::paging::{Page, PageAsked, Paging};
 use crate::rest::problem::Problem;
+use crate::rest::tags::Changing;
 use crate::rest::within::AtOperator;
 use crate::runtime::AlarmQuery;
 
@@ -32,6 +33,7 @@ pub(in crate::rest) fn routes(routes: Routes) -> Routes {
         .at(Route::AlarmRuleRemove, routes!(remove_alarm_rule))
         .at(Route::NotifiersList, routes!(list_notifiers))
         .at(Route::NotifierCreate, routes!(create_notifier))
+        .at(Route::NotifierShow, routes!(show_notifier))
         .at(Route::NotifierChange, routes!(change_notifier))
         .at(Route::NotifierRemove, routes!(remove_notifier))
         .at(Route::NotifierTest, routes!(test_notifier))
@@ -167,7 +169,8 @@ async fn list_alarms(
 ) -> Result<Json<Page<Alarm>>, Problem> {
     let paging = Paging::<Name>::new(asked.limit, asked.cursor.as_deref())?;
     let AlarmsAsked { state, severity, site, .. } = asked;
-    let query = AlarmQuery { state, severity, site, before: paging.after.clone(), limit: paging.limit + 1 };
+    let (before, limit) = (paging.after.clone(), paging.limit + 1);
+    let query = AlarmQuery { state, severity, site, before, limit, ..AlarmQuery::default() };
     let found = api.server().alarms().list(&at.operator, &query).await?;
     Ok(Json(paging.page(found.items, |alarm| alarm.id.clone())))
 }
@@ -331,6 +334,20 @@ async fn create_notifier(
     let alarms = api.server().alarms();
     let made = alarms.create_notifier(&at.operator, said, &asking.0.author()).await.map_err(refused)?;
     Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// One notifier, and how it went.
+#[utoipa::path(
+    get, path = "/api/v1/operators/{operator}/notifiers/{notifier}", operation_id = "show_notifier", tag = "alarms",
+    params(AtNotifier),
+    responses(
+        (status = 200, description = "One notifier, and how it went", body = Notifier),
+        (status = "4XX", description = "Not done, and why", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn show_notifier(State(api): State<Api>, Path(at): Path<AtNotifier>) -> Result<Changing<Notifier>, Problem> {
+    let whole = api.server().alarms().notifier(&at.operator, &at.notifier)?;
+    Ok(Changing { whole, by_itself: &["last_sent_us", "last_problem", "waiting"] })
 }
 
 /// Changes a notifier. A webhook whose secret is not said keeps it.

@@ -15,9 +15,13 @@ use crate::rest::guard::Asking;
 use crate::rest::inventory::Known;
 use crate::rest::paging::{Page, Paging};
 use crate::rest::problem::Problem;
+use crate::rest::tags::Changing;
 use crate::rest::times;
 use crate::rest::within::Place;
 use crate::runtime::{Bundle, OVERLAP_DEFAULT, ServerHandle};
+
+/// What is said of a device that nobody sets.
+const BY_ITSELF: &[&str] = &["connected", "health", "last_seen_us", "channels", "points", "proofs.last_used_us"];
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {
     routes
@@ -259,9 +263,10 @@ pub(super) fn contains(name: &str, part: Option<&str>) -> bool {
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-async fn show_device(State(api): State<Api>, Path(path): Path<DevicePath>) -> Result<Json<Device>, Problem> {
+async fn show_device(State(api): State<Api>, Path(path): Path<DevicePath>) -> Result<Changing<Device>, Problem> {
     let name = path.into();
-    api.blocking(move |api| shown(api, &name)).await.map(Json)
+    let whole = api.blocking(move |api| shown(api, &name)).await?;
+    Ok(Changing { whole, by_itself: BY_ITSELF })
 }
 
 /// Enrols a device. What is answered is shown this once.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::broadcast;
 
 use super::kept::KeptNotifier;
-use crate::alarms::{Alarm, AlarmChange, Herald, Moment, Notifier, Rule, Watcher, What};
+use crate::alarms::{Acknowledgement, Alarm, AlarmChange, Herald, Moment, Notifier, Rule, Watcher, What};
 use crate::model::Name;
 
 /// Changes that wait for who follows alarms. Full-policy: the oldest is dropped and counted.
@@ -21,6 +21,8 @@ pub(super) struct Desk {
     pub(super) operators: BTreeSet<Name>,
     /// Alarms that are not in the records as they are by now. Bounded by the alarms that are open, as the watcher bounds them.
     pub(super) unsaved: BTreeMap<Name, Alarm>,
+    /// Those that are being written down, as they were when that began.
+    pub(super) saving: BTreeMap<Name, Alarm>,
     /// How often alarms were raised since the start.
     pub(super) raised: u64,
     /// None once the server shuts down.
@@ -36,6 +38,7 @@ impl Desk {
             rules: BTreeMap::new(),
             operators: BTreeSet::new(),
             unsaved: BTreeMap::new(),
+            saving: BTreeMap::new(),
             raised: 0,
             updates: Some(broadcast::Sender::new(FOLLOWED_MAX)),
         }
@@ -51,6 +54,42 @@ impl Desk {
             self.unsaved.insert(change.alarm.id.clone(), change.alarm.clone());
             self.publish(change);
         }
+    }
+
+    /// An alarm that the records do not have as it is by now.
+    pub(super) fn newer(&self, id: &Name) -> Option<&Alarm> {
+        self.unsaved.get(id).or_else(|| self.saving.get(id))
+    }
+
+    /// The alarms that the records do not have as they are by now.
+    pub(super) fn all_newer(&self) -> impl Iterator<Item = &Alarm> {
+        self.saving.values().filter(move |alarm| !self.unsaved.contains_key(&alarm.id)).chain(self.unsaved.values())
+    }
+
+    /// Somebody takes note of an alarm that is no longer watched, and not yet in the records as it is by now.
+    pub(super) fn take_note(&mut self, operator: &Name, id: &Name, by: &Acknowledgement) -> Option<Alarm> {
+        let mut alarm = self.newer(id).filter(|alarm| alarm.operator == *operator)?.clone();
+        if alarm.take_note(by.clone()) {
+            self.unsaved.insert(id.clone(), alarm.clone());
+            self.publish(AlarmChange { what: What::Acknowledged, alarm: alarm.clone() });
+        }
+        Some(alarm)
+    }
+
+    /// Whether there is something to be written down.
+    pub(super) fn is_unsaved(&self) -> bool {
+        !self.unsaved.is_empty() || !self.saving.is_empty()
+    }
+
+    /// What the records are to have; what could not be written before is among it.
+    pub(super) fn begin_saving(&mut self) -> Vec<(Alarm, Vec<Name>)> {
+        self.saving.append(&mut self.unsaved);
+        self.saving.values().map(|alarm| (alarm.clone(), self.herald.owed(&alarm.id))).collect()
+    }
+
+    /// The records have it.
+    pub(super) fn saved(&mut self) {
+        self.saving.clear();
     }
 
     /// Tells those who follow alarms; nobody need be listening.

@@ -118,8 +118,12 @@ impl Alarms {
     /// As the records, where they hold what is asked for.
     pub async fn list(&self, operator: &Name, asked: &AlarmQuery) -> Result<AlarmList> {
         let limit = if asked.limit == 0 { PAGE } else { asked.limit };
-        let kept = kept::alarms(&self.inner.records, operator, asked, limit + 1).await;
-        let mut items = match kept {
+        // Taken before the records are read: what is written down meanwhile stands in one or the other.
+        let newer: Vec<Alarm> =
+            self.inner.desk().all_newer().filter(|alarm| alarm.operator == *operator).cloned().collect();
+        // What is newer may take the place of what the records select.
+        let most = limit + 1 + newer.len();
+        let mut items = match kept::alarms(&self.inner.records, operator, asked, most).await {
             Ok(items) => items,
             // What holds is shown even where the disk is full: that is when it is needed.
             Err(error) => {
@@ -128,13 +132,10 @@ impl Alarms {
                 desk.watcher.alarms().filter(|alarm| alarm.operator == *operator && asked.selects(alarm)).cloned().collect()
             }
         };
-        let desk = self.inner.desk();
-        let newer = desk.unsaved.values().filter(|alarm| alarm.operator == *operator);
         for alarm in newer {
             items.retain(|item| item.id != alarm.id);
-            items.extend(Some(alarm.clone()).filter(|alarm| asked.selects(alarm)));
+            items.extend(Some(alarm).filter(|alarm| asked.selects(alarm)));
         }
-        drop(desk);
         items.sort_by(|a, b| b.id.cmp(&a.id));
         let more = items.len() > limit;
         items.truncate(limit);
@@ -146,9 +147,11 @@ impl Alarms {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) where there is none of that id.
     pub async fn find(&self, operator: &Name, id: &Name) -> Result<Alarm> {
-        let known =
-            |desk: &Desk| desk.watcher.alarms().find(|alarm| alarm.id == *id && alarm.operator == *operator).cloned();
-        let held = known(&self.inner.desk());
+        let held = {
+            let desk = self.inner.desk();
+            let watched = desk.watcher.alarms().find(|alarm| alarm.id == *id);
+            watched.or_else(|| desk.newer(id)).filter(|alarm| alarm.operator == *operator).cloned()
+        };
         match held {
             Some(alarm) => Ok(alarm),
             None => Ok(kept::alarm(&self.inner.records, operator, id).await?.ok_or_else(|| no_alarm(id))?.0),
@@ -160,10 +163,7 @@ impl Alarms {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) where there is none of that id, [`Invalid`](ErrorKind::Invalid) for a note that is too long.
     pub async fn acknowledge(&self, operator: &Name, id: &Name, by: &str, note: Option<String>) -> Result<Alarm> {
-        let count = note.as_ref().map_or(0, |note| note.chars().count());
-        if count > NOTE_MAX {
-            return Err(Error::invalid(format!("note has {count} characters, expected at most {NOTE_MAX}")));
-        }
+        check_note(note.as_deref())?;
         let before = self.find(operator, id).await?;
         let now = self.inner.now();
         let taken = Acknowledgement { by: by.to_owned(), at: now.wall, note };
@@ -183,8 +183,12 @@ impl Alarms {
         Ok(alarm)
     }
 
-    /// One that was cleared long ago.
+    /// One that is watched no longer.
     async fn acknowledge_kept(&self, operator: &Name, id: &Name, taken: Acknowledgement) -> Result<Alarm> {
+        let newer = self.inner.desk().take_note(operator, id, &taken);
+        if let Some(alarm) = newer {
+            return Ok(alarm);
+        }
         let found = kept::alarm(&self.inner.records, operator, id).await?;
         let (mut alarm, owed) = found.ok_or_else(|| no_alarm(id))?;
         if alarm.take_note(taken) {
@@ -319,6 +323,15 @@ impl Alarms {
     pub fn notifiers(&self, operator: &Name) -> Vec<Notifier> {
         let desk = self.inner.desk();
         desk.notifiers.values().filter(|kept| kept.operator == *operator).map(|kept| desk.notifier(kept)).collect()
+    }
+
+    /// One notifier, and how it went.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) where there is none of that id.
+    pub fn notifier(&self, operator: &Name, id: &Name) -> Result<Notifier> {
+        let kept = self.kept_notifier(operator, id)?;
+        Ok(self.inner.desk().notifier(&kept))
     }
 
     /// Makes a notifier, in somebody's name.
@@ -489,7 +502,17 @@ fn count<'a>(alarms: impl Iterator<Item = &'a Alarm>) -> AlarmCounts {
     })
 }
 
-fn no_alarm(id: &Name) -> Error {
+/// # Errors
+/// [`Invalid`](ErrorKind::Invalid) for a note that is too long.
+pub(super) fn check_note(note: Option<&str>) -> Result<()> {
+    let count = note.map_or(0, |note| note.chars().count());
+    if count <= NOTE_MAX {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("note has {count} characters, expected at most {NOTE_MAX}")))
+}
+
+pub(super) fn no_alarm(id: &Name) -> Error {
     Error::not_found(format!("alarm {id} is not known"))
 }
 

@@ -143,8 +143,7 @@ impl Follower {
             desk.herald.due(now)
         };
         due.into_iter().for_each(|bundle| self.send(bundle));
-        let unsaved = !self.inner.desk().unsaved.is_empty();
-        if unsaved && self.is_due("save", Span::default(), now) && !save(&self.inner).await {
+        if self.inner.desk().is_unsaved() && self.is_due("save", Span::default(), now) && !save(&self.inner).await {
             self.last.insert("save", now.elapsed + SAVE_AGAIN.to_duration());
         }
         if self.is_due("forget", FORGET_EVERY, now) {
@@ -323,22 +322,20 @@ fn delivery_of(bundle: &Bundle) -> String {
 
 /// Keeps what became of alarms; says whether it could.
 async fn save(inner: &Inner) -> bool {
-    let (unsaved, rows) = {
-        let mut desk = inner.desk();
-        let unsaved = std::mem::take(&mut desk.unsaved);
-        let rows: Vec<_> = unsaved.values().map(|alarm| (alarm.clone(), desk.herald.owed(&alarm.id))).collect();
-        (unsaved, rows)
-    };
+    let rows = inner.desk().begin_saving();
     if rows.is_empty() {
         return true;
     }
-    let Err(error) = kept::keep_alarms(&inner.records, &rows).await else { return true };
-    tracing::warn!(%error, alarms = rows.len(), "alarms are not kept yet");
-    let mut desk = inner.desk();
-    for (id, alarm) in unsaved {
-        desk.unsaved.entry(id).or_insert(alarm);
+    match kept::keep_alarms(&inner.records, &rows).await {
+        Ok(()) => {
+            inner.desk().saved();
+            true
+        }
+        Err(error) => {
+            tracing::warn!(%error, alarms = rows.len(), "alarms are not kept yet");
+            false
+        }
     }
-    false
 }
 
 fn facts(channel: &Channel) -> SeriesFacts {

@@ -14,6 +14,9 @@ use crate::records::{Records, failed};
 pub struct AlarmQuery {
     /// Only those that have come so far.
     pub state: Option<AlarmState>,
+    /// Only those that hold: raised or acknowledged, not cleared.
+    #[serde(default)]
+    pub open: bool,
     /// Only those as bad as that.
     pub severity: Option<Severity>,
     /// Only those of that site.
@@ -27,6 +30,7 @@ pub struct AlarmQuery {
 impl AlarmQuery {
     pub(super) fn selects(&self, alarm: &Alarm) -> bool {
         self.state.is_none_or(|state| alarm.state == state)
+            && !(self.open && alarm.state == AlarmState::Cleared)
             && self.severity.is_none_or(|severity| alarm.severity == severity)
             && self.site.as_ref().is_none_or(|site| alarm.site.as_ref() == Some(site))
             && self.before.as_ref().is_none_or(|before| alarm.id < *before)
@@ -189,10 +193,12 @@ pub(super) async fn alarm(records: &Records, operator: &Name, id: &Name) -> Resu
 pub(super) async fn alarms(records: &Records, operator: &Name, asked: &AlarmQuery, limit: usize) -> Result<Vec<Alarm>> {
     // One statement for all that may be asked: a parameter that is empty selects everything.
     let statement = "SELECT body FROM alarms WHERE operator = $1 AND ($2 = '' OR state = $2) AND ($3 = '' OR severity = $3) \
-                     AND ($4 = '' OR site = $4) AND ($5 = '' OR id < $5) ORDER BY id DESC LIMIT $6";
+                     AND ($4 = '' OR site = $4) AND ($5 = '' OR id < $5) AND ($6 = '' OR state <> $6) \
+                     ORDER BY id DESC LIMIT $7";
     let query = query(statement).bind(operator.as_str()).bind(asked.state.map_or("", AlarmState::name));
     let query = query.bind(asked.severity.map_or("", Severity::name)).bind(asked.site.as_ref().map_or("", Name::as_str));
-    let query = query.bind(asked.before.as_ref().map_or("", Name::as_str)).bind(limit as i64);
+    let not = if asked.open { AlarmState::Cleared.name() } else { "" };
+    let query = query.bind(asked.before.as_ref().map_or("", Name::as_str)).bind(not).bind(limit as i64);
     let rows = query.fetch_all(records.pool()).await.map_err(failed)?;
     rows.iter().map(alarm_of).collect()
 }

@@ -4,12 +4,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::courier::Courier;
-use super::face::{Alarms, trial};
+use super::face::{Alarms, check_note, no_alarm, trial};
 use super::kept::{self, AlarmQuery, KeptNotifier};
 use crate::alarms::{Acknowledgement, Alarm, Moment, Notifier, Rule, RuleSettings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Name, SystemClock};
+use crate::model::{Clock, Name, SystemClock};
 use crate::records::Records;
+use crate::runtime::audit::{Act, say_once};
 use crate::runtime::config::Config;
 use crate::runtime::local_socket::LocalClient;
 
@@ -92,20 +93,13 @@ async fn of_records(config: &Config, operator: &Name, asked: AlarmRequest) -> Re
 }
 
 async fn out_of(records: &Records, config: &Config, operator: &Name, asked: AlarmRequest) -> Result<AlarmResponse> {
-    let now = Moment::of(&SystemClock::default());
     match asked {
         AlarmRequest::List(query) => {
             let limit = if query.limit == 0 { 100 } else { query.limit };
             Ok(AlarmResponse::Alarms(kept::alarms(records, operator, &query, limit).await?))
         }
-        AlarmRequest::Acknowledge { alarm: id, note } => {
-            let found = kept::alarm(records, operator, &id).await?;
-            let (mut alarm, owed) = found.ok_or_else(|| Error::not_found(format!("alarm {id} is not known")))?;
-            let by = format!("uid {}", rustix::process::getuid().as_raw());
-            if alarm.take_note(Acknowledgement { by, at: now.wall, note }) {
-                kept::keep_alarms(records, &[(alarm.clone(), owed)]).await?;
-            }
-            Ok(AlarmResponse::Alarm(Box::new(alarm)))
+        AlarmRequest::Acknowledge { alarm, note } => {
+            Ok(AlarmResponse::Alarm(Box::new(acknowledge(records, config, (operator, &alarm), note).await?)))
         }
         AlarmRequest::Rules => {
             let rules = kept::rules(records).await?.into_iter().filter(|rule| rule.operator() == operator);
@@ -119,10 +113,30 @@ async fn out_of(records: &Records, config: &Config, operator: &Name, asked: Alar
             let found = notifiers_of(records, operator).await?.into_iter().find(|kept| kept.id == notifier);
             let kept = found.ok_or_else(|| Error::not_found(format!("notifier {notifier} is not known")))?;
             let delivery = format!("test-{}", crate::gateway::random_hex::<8>()?);
+            let now = Moment::of(&SystemClock::default());
             let sent = Courier::new(&config.alarms)?.send(&kept.settings, &trial(&kept, now), &delivery, now.wall).await;
             Ok(AlarmResponse::Tested { problem: sent.err().map(|failure| failure.why) })
         }
     }
+}
+
+/// Takes note of an alarm while no server runs.
+async fn acknowledge(
+    records: &Records,
+    config: &Config,
+    (operator, id): (&Name, &Name),
+    note: Option<String>,
+) -> Result<Alarm> {
+    check_note(note.as_deref())?;
+    let (mut alarm, owed) = kept::alarm(records, operator, id).await?.ok_or_else(|| no_alarm(id))?;
+    let (now, by) = (SystemClock::default().now(), format!("uid {}", rustix::process::getuid().as_raw()));
+    if alarm.take_note(Acknowledgement { by, at: now, note }) {
+        kept::keep_alarms(records, &[(alarm.clone(), owed)]).await?;
+        let act = Act::AlarmAcknowledged { operator: operator.clone(), alarm: id.clone() };
+        let said = say_once(&config.path, config.audit.max_size, now, vec![act]);
+        said.map_err(|e| e.context("it is done, but does not stand in the audit trail"))?;
+    }
+    Ok(alarm)
 }
 
 async fn notifiers_of(records: &Records, operator: &Name) -> Result<Vec<KeptNotifier>> {

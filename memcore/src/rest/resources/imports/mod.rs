@@ -22,6 +22,7 @@ use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
 use crate::rest::paging::{Page, PageAsked};
 use crate::rest::problem::Problem;
+use crate::rest::tags::Changing;
 use crate::rest::within::Place;
 use crate::runtime::{ImportRequest, Mapping};
 
@@ -45,6 +46,9 @@ impl Default for Shared {
         Self { jobs: Jobs::default(), turn: Semaphore::new(1), cleared: OnceCell::new() }
     }
 }
+
+/// What is said of an import that goes on while it runs.
+const BY_ITSELF: &[&str] = &["bytes", "total_bytes", "part", "rows", "points", "report", "problem", "ended_us"];
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {
     routes
@@ -217,8 +221,8 @@ async fn begin_import(
         (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-async fn import(State(api): State<Api>, Path(of): Path<ImportPath>) -> Result<Json<Import>, Problem> {
-    Ok(Json(of.find(&api)?.shown()))
+async fn import(State(api): State<Api>, Path(of): Path<ImportPath>) -> Result<Changing<Import>, Problem> {
+    Ok(Changing { whole: of.find(&api)?.shown(), by_itself: BY_ITSELF })
 }
 
 /// Ends an import. What it has written stays. One that has ended is no longer listed afterwards.

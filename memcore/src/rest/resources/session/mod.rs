@@ -23,6 +23,7 @@ use crate::rest::extract::{Json, Path};
 use crate::rest::guard::Asking;
 use crate::rest::paging::Page;
 use crate::rest::problem::Problem;
+use crate::rest::tags::Changing;
 use crate::runtime::Act;
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {
@@ -89,7 +90,7 @@ fn later(seconds: u64) -> Response {
     (status = 200, body = Session),
     (status = "4XX", body = Problem, content_type = "application/problem+json"),
 ))]
-async fn show_session(State(api): State<Api>, Asking(caller): Asking) -> Result<Json<Session>, Problem> {
+async fn show_session(State(api): State<Api>, Asking(caller): Asking) -> Result<Changing<Session>, Problem> {
     let (csrf, expires) = match &caller.via {
         Via::Session { id, csrf } => {
             let sessions = api.accounts().sessions(&caller.user).await?;
@@ -102,7 +103,8 @@ async fn show_session(State(api): State<Api>, Asking(caller): Asking) -> Result<
         }
         Via::Host => (None, None),
     };
-    Ok(Json(shown(&api, &caller, csrf, expires).await?))
+    // It ends the later the later something was asked.
+    Ok(Changing { whole: shown(&api, &caller, csrf, expires).await?, by_itself: &["expires_us"] })
 }
 
 /// Signs out.

@@ -68,6 +68,22 @@ pub(super) async fn invite_member(
     Ok((StatusCode::CREATED, Json(InvitedMember { member, link, expires_us })))
 }
 
+/// A member of an operator.
+#[utoipa::path(get, path = "/api/v1/operators/{operator}/members/{user}", operation_id = "show_member", tag = "users",
+    params(("operator" = String, Path, description = "The operator"), ("user" = String, Path, description = "The user's name")),
+    responses(
+        (status = 200, body = Member),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn show_member(
+    State(api): State<Api>,
+    Path((operator, user)): Path<(Name, String)>,
+) -> Result<Json<Member>, Problem> {
+    let name = found(&user)?;
+    member(&api, &name, &operator).await?;
+    Ok(Json(shown(&api, &name, &operator).await?))
+}
+
 /// Changes a member's role.
 #[utoipa::path(put, path = "/api/v1/operators/{operator}/members/{user}", operation_id = "set_member", tag = "users",
     params(("operator" = String, Path, description = "The operator"), ("user" = String, Path, description = "The user's name")),

@@ -19,6 +19,7 @@ use crate::rest::extract::{Json, Path, Query};
 use crate::rest::guard::Asking;
 use crate::rest::paging::{Page, PageAsked};
 use crate::rest::problem::Problem;
+use crate::rest::tags::Changing;
 use crate::runtime::Act;
 
 pub(in crate::rest) fn routes(routes: Routes) -> Routes {
@@ -30,6 +31,7 @@ pub(in crate::rest) fn routes(routes: Routes) -> Routes {
         .at(Route::UserRemove, routes!(remove_user))
         .at(Route::MembersList, routes!(members::list_members))
         .at(Route::MemberInvite, routes!(members::invite_member))
+        .at(Route::MemberShow, routes!(members::show_member))
         .at(Route::MemberSet, routes!(members::set_member))
         .at(Route::MemberRemove, routes!(members::remove_member))
 }
@@ -76,8 +78,9 @@ async fn invite_user(
         (status = 200, body = User),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
     ))]
-async fn show_user(State(api): State<Api>, Path(user): Path<String>) -> Result<Json<User>, Problem> {
-    Ok(Json(api.accounts().user(&found(&user)?).await?.into()))
+async fn show_user(State(api): State<Api>, Path(user): Path<String>) -> Result<Changing<User>, Problem> {
+    let whole = api.accounts().user(&found(&user)?).await?.into();
+    Ok(Changing { whole, by_itself: &["last_seen_us"] })
 }
 
 /// Changes a user.
