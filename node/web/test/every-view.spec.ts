@@ -15,6 +15,7 @@ for (const view of VIEWS) {
     await expect(page.getByRole("heading", { level: 1 })).not.toHaveText("Not found");
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await expect(page.locator("html")).toHaveAttribute("data-theme", colorScheme);
       for (const [screen, size] of Object.entries(SCREENS)) {
         await page.setViewportSize(size);
         await settled(page);

@@ -67,7 +67,9 @@ for (const [trouble, answers] of Object.entries({ nothing: NOTHING, bad: BAD }))
       await expect(page.locator(".skeleton")).toHaveCount(0);
       for (const [screen, size] of Object.entries(SCREENS)) {
         await page.setViewportSize(size);
-        await page.emulateMedia({ colorScheme: screen === "wall" ? "dark" : "light", reducedMotion: "reduce" });
+        const theme = screen === "wall" ? "dark" : "light";
+        await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+        await expect(page.locator("html")).toHaveAttribute("data-theme", theme);
         await page.evaluate(() => new Promise((done) => { requestAnimationFrame(() => { requestAnimationFrame(done); }); }));
         await page.screenshot({ path: `test-results/trouble/${trouble}-${name}-${screen}.png` });
         expect(await wider(page), screen).toEqual([]);

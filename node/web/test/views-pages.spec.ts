@@ -41,6 +41,7 @@ for (const [name, hash, seen] of VIEWS) {
     expect(await complaints(page), "axe, light").toEqual([]);
 
     await page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
+    await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
     await settle(page);
     await page.screenshot({ path: `test-results/views/${name}-dark.png` });
     expect(await complaints(page), "axe, dark").toEqual([]);

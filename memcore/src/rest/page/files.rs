@@ -20,9 +20,9 @@ pub(super) static FILES: &[File] = &[
     File {
         path: "assets/control.js",
         kind: "text/javascript; charset=utf-8",
-        tag: "W/\"9cfe18b6ec4e64cd\"",
+        tag: "W/\"f5a3089af4ed484c\"",
         gzip: include_bytes!("files/assets/control.js.gz"),
-        bytes: 24_807,
+        bytes: 24_954,
     },
     File {
         path: "assets/design.js",
@@ -55,16 +55,16 @@ pub(super) static FILES: &[File] = &[
     File {
         path: "assets/energy.css",
         kind: "text/css; charset=utf-8",
-        tag: "W/\"cf59eee348928857\"",
+        tag: "W/\"5b2a766841cbfb65\"",
         gzip: include_bytes!("files/assets/energy.css.gz"),
-        bytes: 977,
+        bytes: 985,
     },
     File {
         path: "assets/energy.js",
         kind: "text/javascript; charset=utf-8",
-        tag: "W/\"6a55b87daa4c0f0b\"",
+        tag: "W/\"072a1478759e8927\"",
         gzip: include_bytes!("files/assets/energy.js.gz"),
-        bytes: 11_311,
+        bytes: 11_384,
     },
     File {
         path: "assets/history.css",
@@ -83,9 +83,9 @@ pub(super) static FILES: &[File] = &[
     File {
         path: "assets/history2.js",
         kind: "text/javascript; charset=utf-8",
-        tag: "W/\"798e8aaa2279e9c4\"",
+        tag: "W/\"8cc44e0a5eaf2d15\"",
         gzip: include_bytes!("files/assets/history2.js.gz"),
-        bytes: 26_620,
+        bytes: 26_684,
     },
     File {
         path: "assets/imports.js",
@@ -146,9 +146,9 @@ pub(super) static FILES: &[File] = &[
     File {
         path: "assets/page.js",
         kind: "text/javascript; charset=utf-8",
-        tag: "W/\"7f8ff086cf9bb4a6\"",
+        tag: "W/\"c368063f7f86d912\"",
         gzip: include_bytes!("files/assets/page.js.gz"),
-        bytes: 21_525,
+        bytes: 21_544,
     },
     File {
         path: "assets/people.js",
@@ -170,6 +170,13 @@ pub(super) static FILES: &[File] = &[
         tag: "W/\"7a2b24095ae529bb\"",
         gzip: include_bytes!("files/assets/settings.js.gz"),
         bytes: 6_549,
+    },
+    File {
+        path: "assets/size.js",
+        kind: "text/javascript; charset=utf-8",
+        tag: "W/\"61c65e00938ad18d\"",
+        gzip: include_bytes!("files/assets/size.js.gz"),
+        bytes: 125,
     },
     File {
         path: "assets/steering.js",

@@ -3,6 +3,7 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 import { scale, text } from '../units';
+import { px } from './size';
 import './stacked-bars.css';
 
 export interface BarPart {
@@ -30,57 +31,55 @@ interface Props {
   digits?: number;
 }
 
-const HEIGHT = 320;
-const LEFT = 64;
-const TOP = 12;
-const BOTTOM = 26;
 /** Names below the bars stand at least so far apart, in pixels. */
 const APART_PX = 46;
+const TOLD_PX = 200;
 
 export function StackedBars({ label, bars, parts, unit, digits }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
   const [at, setAt] = useState<number | null>(null);
+  const [height, left, top, bottom, wide] = [px(320), px(64), px(12), px(26), px(TOLD_PX)];
   const drawn = bars.map(stacked);
   const { marks, low, high } = axisOf(Math.min(0, ...drawn.map((one) => one.low)), Math.max(0, ...drawn.map((one) => one.high)));
   const size = Math.max(Math.abs(low), Math.abs(high));
   const shown = scale(size, unit);
-  const y = (value: number) => TOP + ((high - value) / (high - low)) * (HEIGHT - TOP - BOTTOM);
-  const step = (width - LEFT) / Math.max(1, bars.length);
-  const thick = Math.min(36, Math.max(2, step * 0.72));
-  const every = Math.ceil(APART_PX / Math.max(1, step));
+  const y = (value: number) => top + ((high - value) / (high - low)) * (height - top - bottom);
+  const step = (width - left) / Math.max(1, bars.length);
+  const thick = Math.min(px(36), Math.max(2, step * 0.72));
+  const every = Math.ceil(px(APART_PX) / Math.max(1, step));
   const told = at === null ? undefined : bars[at];
   const point = (event: PointerEvent & { currentTarget: SVGSVGElement }) => {
-    const index = Math.floor((event.clientX - event.currentTarget.getBoundingClientRect().left - LEFT) / step);
+    const index = Math.floor((event.clientX - event.currentTarget.getBoundingClientRect().left - left) / step);
     setAt(index >= 0 && index < bars.length ? index : null);
   };
   return (
     <div class="stacked">
       <ul class="stacked-legend">{parts.map((part) => <li key={part.label}><Swatch part={part} />{part.label}</li>)}</ul>
       <div ref={box} class="stacked-place">
-        <svg width={width} height={HEIGHT} role="img" aria-label={label} onPointerMove={point} onPointerDown={point} onPointerLeave={() => { setAt(null); }}>
+        <svg width={width} height={height} role="img" aria-label={label} onPointerMove={point} onPointerDown={point} onPointerLeave={() => { setAt(null); }}>
           {marks.map((mark) => (
             <g key={mark}>
-              <line class="stacked-mark" data-zero={mark === 0 ? '' : undefined} x1={LEFT} x2={width} y1={y(mark)} y2={y(mark)} />
-              <text class="stacked-text" x={LEFT - 8} y={y(mark)} text-anchor="end" dominant-baseline="middle">{`${round(Math.abs(mark) / shown.by)} ${shown.unit}`}</text>
+              <line class="stacked-mark" data-zero={mark === 0 ? '' : undefined} x1={left} x2={width} y1={y(mark)} y2={y(mark)} />
+              <text class="stacked-text" x={left - 8} y={y(mark)} text-anchor="end" dominant-baseline="middle">{`${round(Math.abs(mark) / shown.by)} ${shown.unit}`}</text>
             </g>
           ))}
-          {at !== null && <rect class="stacked-hover" x={LEFT + at * step} y={TOP} width={step} height={HEIGHT - TOP - BOTTOM} />}
+          {at !== null && <rect class="stacked-hover" x={left + at * step} y={top} width={step} height={height - top - bottom} />}
           {bars.map((bar, index) => {
-            const middle = LEFT + (index + 0.5) * step;
+            const middle = left + (index + 0.5) * step;
             return (
               <g key={bar.key}>
                 {drawn[index]?.pieces.map(({ part, from, to }) => (
                   <rect key={part} x={middle - thick / 2} width={thick} y={Math.min(y(from), y(to))} height={Math.abs(y(from) - y(to))}
                     style={{ fill: `var(--${parts[part]?.token ?? 'load'})` }} opacity={parts[part]?.faint ? 0.55 : 1} />
                 ))}
-                {index % every === 0 && <text class="stacked-text" x={middle} y={HEIGHT - 8} text-anchor="middle">{bar.name}</text>}
+                {index % every === 0 && <text class="stacked-text" x={middle} y={height - 8} text-anchor="middle">{bar.name}</text>}
               </g>
             );
           })}
         </svg>
         {told && at !== null && (
-          <div class="stacked-told" style={{ left: `${String(Math.max(0, Math.min(width - 200, LEFT + (at + 0.5) * step - 100)))}px` }}>
+          <div class="stacked-told" style={{ left: `${String(Math.max(0, Math.min(width - wide, left + (at + 0.5) * step - wide / 2)))}px` }}>
             <strong>{told.name}</strong>
             <dl>{parts.map((part, index) => (
               <div key={part.label}><dt><Swatch part={part} />{part.label}</dt><dd class="number">{text(absolute(told.values[index]), unit, digits === undefined ? {} : { digits })}</dd></div>

@@ -5,6 +5,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 
 import { colour } from '../../charts/colours';
+import { px } from '../../charts/size';
 import { dark, zone } from '../../state/preferences';
 import { text } from '../../units';
 import { listen, type Movement } from './gestures';
@@ -95,7 +96,7 @@ function options(box: HTMLElement, latest: { current: Props }): uPlot.Options {
     width: box.clientWidth,
     height: box.clientHeight,
     legend: { show: false },
-    padding: [12, units.length > 1 ? 0 : 24, 0, 0],
+    padding: [px(12), units.length > 1 ? 0 : px(24), 0, 0],
     scales: { x: { time: false, auto: false }, ...Object.fromEntries(units.map((unit) => [unit, scaleOf(unit)])) },
     axes: [timeAxis(), ...units.map(valueAxis)],
     series: [{}, ...lines.flatMap(seriesOf)],
@@ -137,10 +138,10 @@ function seriesOf(one: PlotLine): uPlot.Series[] {
 function timeAxis(): uPlot.Axis {
   // While it is being resized, the box knows its new width and the surface does not yet.
   const widthOf = (plot: uPlot) => plot.bbox.width / devicePixelRatio || plot.width;
-  const step = (plot: uPlot, min: number, max: number) => stepFor(((max - min) * APART_PX) / Math.max(1, widthOf(plot)));
+  const step = (plot: uPlot, min: number, max: number) => stepFor(((max - min) * px(APART_PX)) / Math.max(1, widthOf(plot)));
   return {
     ...axisLook(),
-    size: 44,
+    size: px(44),
     splits: (plot, _, min, max) => ticks(min, max, step(plot, min, max), zone.value),
     values: (plot, splits) => {
       const { min, max } = plot.scales.x ?? {};
@@ -159,8 +160,8 @@ function valueAxis(unit: string, index: number): uPlot.Axis {
     // 3 is left, 1 is right. The names of uPlot's enum are not there when modules are compiled one by one.
     // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment
     side: index === 0 ? 3 : 1,
-    size: 68,
-    space: 36,
+    size: px(68),
+    space: px(36),
     grid: { show: index === 0, stroke: colour('line'), width: 1 },
     values: (_, splits) => {
       const size = Math.max(...splits.map(Math.abs));
@@ -177,7 +178,7 @@ function digitsFor(step: number, size: number, unit: string): number {
 }
 
 function axisLook(): uPlot.Axis {
-  const font = `12px ${getComputedStyle(document.body).fontFamily}`;
+  const font = `${String(px(12))}px ${getComputedStyle(document.body).fontFamily}`;
   return { stroke: colour('ink-2'), font, lineGap: 1.25, grid: { stroke: colour('line'), width: 1 }, ticks: { stroke: colour('line-strong'), width: 1, size: 5 } };
 }
 

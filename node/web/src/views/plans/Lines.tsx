@@ -7,6 +7,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 
 import { colour } from '../../charts/colours';
+import { px } from '../../charts/size';
 import { dark, zone } from '../../state/preferences';
 import { clock, day as dayOf, instant } from '../../times';
 import { text } from '../../units';
@@ -21,8 +22,8 @@ export function Lines({ title, lines, data, nowUs, height = 200 }: { title: stri
   useEffect(() => {
     const box = place.current;
     if (!box) return undefined;
-    const chart = new uPlot(options(lines, inZone, nowUs, Math.max(240, box.clientWidth), height), [data.times, ...data.columns], box);
-    const sizes = new ResizeObserver(() => { chart.setSize({ width: Math.max(240, box.clientWidth), height }); });
+    const chart = new uPlot(options(lines, inZone, nowUs, Math.max(240, box.clientWidth), px(height)), [data.times, ...data.columns], box);
+    const sizes = new ResizeObserver(() => { chart.setSize({ width: Math.max(240, box.clientWidth), height: px(height) }); });
     sizes.observe(box);
     return () => {
       sizes.disconnect();
@@ -39,13 +40,14 @@ function options(lines: readonly Line[], inZone: string, nowUs: number | undefin
   const stroke = colour('ink-2');
   const grid = { stroke: colour('line'), width: 1 };
   const ticks = { stroke: colour('line-strong'), width: 1 };
+  const font = `${String(px(12))}px ${getComputedStyle(document.body).fontFamily}`;
   const stepAfter = uPlot.paths.stepped?.({ align: 1 });
   return {
     width, height,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), inZone),
     legend: { markers: { dash: (_, at) => (lines[at - 1]?.dash ? 'dashed' : 'solid') } },
     cursor: { sync: { key: sync.key }, drag: { x: true, y: false } },
-    axes: [{ stroke, grid, ticks, values: (_, times) => times.map((seconds, at) => label(seconds, times[at - 1], inZone)) }, { stroke, grid, ticks, size: 72, values: (_, values) => values.map((value) => text(value, unit)) }],
+    axes: [{ stroke, grid, ticks, font, size: px(50), space: px(60), values: (_, times) => times.map((seconds, at) => label(seconds, times[at - 1], inZone)) }, { stroke, grid, ticks, font, size: px(72), values: (_, values) => values.map((value) => text(value, unit)) }],
     series: [
       { value: (_, seconds: number | null) => (seconds === null ? '–' : instant(seconds * 1e6, inZone, false)), label: 'Time' },
       ...lines.map((line): uPlot.Series => ({
