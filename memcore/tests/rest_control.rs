@@ -8,6 +8,7 @@ mod control_support;
 
 use asking::Asker;
 use control_support::Home;
+use memcore::AuditQuery;
 use memcore::accounts::Role;
 use serde_json::{Value, json};
 
@@ -49,6 +50,20 @@ async fn people_see_how_control_is_wish_for_a_while_and_are_told_why() {
 
     let gone = anna.ask("DELETE", &format!("{CONTROL}/proposals?target=battery"), None, None).await.expect(200);
     assert_eq!(gone["withdrawn"], 1);
+    // Who wished for what and who took it back stands in the audit trail.
+    let told = |kind: &str| {
+        let mut query = AuditQuery::default();
+        query.kind = Some(kind.into());
+        let entries = home.handle().audit(&query).unwrap().entries;
+        entries.iter().map(|entry| serde_json::to_value(entry).unwrap()).collect::<Vec<_>>()
+    };
+    let [wished, taken_back] = ["proposed", "withdrawn"].map(told);
+    assert_eq!((wished.len(), taken_back.len()), (1, 1), "{wished:?} {taken_back:?}");
+    let what = ["by", "actor", "wished_for", "power_w", "valid_for_us", "priority"].map(|field| wished[0][field].clone());
+    let expected = json!(["program for anna", "person", "battery", 1000.0, 600_000_000, 60]);
+    assert_eq!(json!(what), expected);
+    let what = ["by", "actor", "wished_for"].map(|field| taken_back[0][field].clone());
+    assert_eq!(json!(what), json!(["program for anna", "person", "battery"]));
     home.battery_does(-1500.0).await;
     let model = anna.get(&format!("{CONTROL}/model")).await.expect(200);
     assert_eq!(model["site"], "home1");

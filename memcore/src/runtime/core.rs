@@ -14,10 +14,11 @@ use super::commands::{CommandRequest, CommandTicket, Kept, new_id};
 use super::control::{Control, none_controlled};
 use super::embedded::Memcore;
 use super::links::Links;
+use crate::control::{Proposal, ProposalId, Target};
 use crate::error::{Error, Result};
 use crate::gateway::{Certificates, Enrolled, Registry};
 use crate::model::{
-    Channel, Clock, Command, CommandId, CommandState, DeviceName, DeviceStatus, Event, EventKind, Pattern, PointRate,
+    Channel, Clock, Command, CommandId, CommandState, DeviceName, DeviceStatus, Event, EventKind, Name, Pattern, PointRate,
     SeriesName, Span,
 };
 use crate::protocol::Answer;
@@ -218,6 +219,24 @@ impl Core {
             self.audit.say(Some(by), if enabled { Act::ControlResumed } else { Act::ControlPaused });
         }
         Ok(changed)
+    }
+
+    /// Takes in a person's wish. What cannot be audited is not done.
+    pub(crate) fn propose_by(&self, proposal: Proposal, by: String) -> Result<ProposalId> {
+        let control = self.control()?;
+        self.audit.check_room()?;
+        let act = Act::proposed(&proposal);
+        let id = control.propose(proposal)?;
+        self.audit.say(Some(by), act);
+        Ok(id)
+    }
+
+    /// Takes wishes back at a person's wish, and says how many stood.
+    pub(crate) fn withdraw_by(&self, actor: &Name, target: Option<&Target>, by: String) -> Result<usize> {
+        let withdrawn = self.control()?.withdraw(actor, target)?;
+        let wished_for = target.map(ToString::to_string);
+        self.audit.say(Some(by), Act::Withdrawn { actor: actor.clone(), wished_for });
+        Ok(withdrawn)
     }
 
     /// A command that was issued before.

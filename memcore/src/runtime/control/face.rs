@@ -119,11 +119,18 @@ impl ServerHandle {
         self.core.enable_control(enabled, by)
     }
 
-    /// Takes in the wish of somebody who speaks for himself alone: in the name of no strategy and of no actor of the program's own.
+    /// Takes in the wish of somebody who stands in the audit trail and speaks for himself alone: in the name of no strategy and of no
+    /// actor of the program's own.
     #[cfg(feature = "rest")]
-    pub(crate) fn propose_as_person(&self, proposal: Proposal) -> Result<ProposalId> {
+    pub(crate) fn propose_as_person(&self, proposal: Proposal, by: String) -> Result<ProposalId> {
         self.control()?.check_is_free(&proposal.actor)?;
-        self.propose(proposal)
+        self.core.propose_by(proposal, by)
+    }
+
+    /// As [`withdraw`](Self::withdraw), at the wish of one who stands in the audit trail.
+    #[cfg(feature = "rest")]
+    pub(crate) fn withdraw_by(&self, actor: &Name, target: Option<&Target>, by: String) -> Result<usize> {
+        self.core.withdraw_by(actor, target, by)
     }
 
     /// The plan that is followed, with why it was made; none where no plan holds.

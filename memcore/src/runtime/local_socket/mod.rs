@@ -20,7 +20,6 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::audit::Act;
 use super::commands::CommandRequest;
 use super::control::{ControlStatus, Explanation};
 use super::core::Core;
@@ -280,18 +279,9 @@ fn control(core: &Core, asked: ControlRequest, by: String) -> Result<ControlResp
     match asked {
         ControlRequest::Status => Ok(ControlResponse::Status(Box::new(control.status()?))),
         ControlRequest::Why { asked, at_us } => Ok(ControlResponse::Why(Box::new(control.why(&asked, at_us)?))),
-        ControlRequest::Propose(proposal) => {
-            core.audit.check_room()?;
-            let act = Act::proposed(&proposal);
-            let id = control.propose(proposal)?;
-            core.audit.say(Some(by), act);
-            Ok(ControlResponse::Proposed(id))
-        }
+        ControlRequest::Propose(proposal) => Ok(ControlResponse::Proposed(core.propose_by(proposal, by)?)),
         ControlRequest::Withdraw { actor, target } => {
-            let withdrawn = control.withdraw(&actor, target.as_ref())?;
-            let wished_for = target.map(|target| target.to_string());
-            core.audit.say(Some(by), Act::Withdrawn { actor, wished_for });
-            Ok(ControlResponse::Withdrawn(withdrawn))
+            Ok(ControlResponse::Withdrawn(core.withdraw_by(&actor, target.as_ref(), by)?))
         }
         ControlRequest::Enable(enabled) => Ok(ControlResponse::Enabled { changed: core.enable_control(enabled, by)? }),
     }

@@ -111,7 +111,7 @@ async fn propose(
         let target = asked.target.clone();
         let proposal = asked.into_proposal(&author)?;
         let (actor, span) = (proposal.actor.clone(), proposal.valid_for);
-        let id = api.server().propose_as_person(proposal).map_err(wish::of_refused)?;
+        let id = api.server().propose_as_person(proposal, author).map_err(wish::of_refused)?;
         let until_us = api.server().clock().now().saturating_add(span);
         Ok(ProposalTaken { id, actor, target, until_us })
     });
@@ -134,12 +134,14 @@ async fn propose(
 async fn withdraw(
     State(api): State<Api>,
     Path(place): Path<Place>,
+    asking: Asking,
     Query(asked): Query<WithdrawAsked>,
 ) -> Result<Json<Withdrawn>, Problem> {
     let (actor, target) = asked.read()?;
+    let author = asking.0.author();
     let withdrawn = api.blocking(move |api| {
         is_controlled(api, &place)?;
-        Ok(api.server().withdraw(&actor, target.as_ref())?)
+        Ok(api.server().withdraw_by(&actor, target.as_ref(), author)?)
     });
     Ok(Json(Withdrawn { withdrawn: withdrawn.await? }))
 }
