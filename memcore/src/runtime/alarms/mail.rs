@@ -5,6 +5,8 @@ use std::time::Duration;
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+use lettre::transport::smtp::{SUBMISSION_PORT, SUBMISSIONS_PORT};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
 use super::config::{SmtpConfig, SmtpTls};
@@ -19,6 +21,11 @@ const WITHIN: Duration = Duration::from_secs(30);
 const ADDRESS_MAX: usize = 254;
 /// The longest subject, so that it stays one line where mails are listed.
 const SUBJECT_MAX: usize = 160;
+
+/// The most that is told of what went wrong: enough for why a certificate is not good.
+const PROBLEM_MAX: usize = 240;
+/// How a certificate begins in PEM.
+const MARK: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// Nobody answers such a mail by a machine (RFC 3834).
 #[derive(Clone)]
@@ -70,11 +77,12 @@ pub(super) async fn send(
 }
 
 fn transport(smtp: &SmtpConfig) -> std::result::Result<AsyncSmtpTransport<Tokio1Executor>, Failure> {
-    type Transport = AsyncSmtpTransport<Tokio1Executor>;
+    // "Dangerous" is that it begins without TLS.
+    let plain = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.server);
     let builder = match smtp.tls {
-        SmtpTls::Starttls => Transport::starttls_relay(&smtp.server).map_err(|e| failure(&e))?,
-        SmtpTls::Tls => Transport::relay(&smtp.server).map_err(|e| failure(&e))?,
-        SmtpTls::None => Transport::builder_dangerous(&smtp.server),
+        SmtpTls::Starttls => plain.port(SUBMISSION_PORT).tls(Tls::Required(tls(smtp)?)),
+        SmtpTls::Tls => plain.port(SUBMISSIONS_PORT).tls(Tls::Wrapper(tls(smtp)?)),
+        SmtpTls::None => plain,
     };
     let builder = smtp.port.into_iter().fold(builder.timeout(Some(WITHIN)), |builder, port| builder.port(port));
     let secret = smtp.secret().map_err(|e| Failure::for_now(e.message()))?;
@@ -85,9 +93,26 @@ fn transport(smtp: &SmtpConfig) -> std::result::Result<AsyncSmtpTransport<Tokio1
     Ok(builder.build())
 }
 
+/// Whose certificates are good: those that the system trusts, or where the configuration names who signs, theirs alone.
+fn tls(smtp: &SmtpConfig) -> std::result::Result<TlsParameters, Failure> {
+    let parameters = TlsParameters::builder(smtp.server.clone());
+    let parameters = match smtp.signers().map_err(|e| Failure::for_now(e.message()))? {
+        Some(pem) => {
+            let none = || Failure::for_now("alarms.smtp.ca holds no certificate, expected some in PEM");
+            if !pem.windows(MARK.len()).any(|window| window == MARK) {
+                return Err(none());
+            }
+            let signers = Certificate::from_pem(&pem).map_err(|_| none())?;
+            parameters.certificate_store(CertificateStore::None).add_root_certificate(signers)
+        }
+        None => parameters,
+    };
+    parameters.build().map_err(|e| failure(&e))
+}
+
 fn failure(e: &lettre::transport::smtp::Error) -> Failure {
-    let text: String = e.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let text = format!("the mail server: {}", shorten(&text));
+    let said: String = one_line(&e.to_string()).chars().take(PROBLEM_MAX).collect();
+    let text = format!("the mail server: {said}");
     if e.is_permanent() { Failure::for_good(text) } else { Failure::for_now(text) }
 }
 
