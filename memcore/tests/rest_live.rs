@@ -1,15 +1,21 @@
 //! Live data over HTTP: what a device sends is heard, a cut loses nothing, who is slow is told, and a socket says the same.
 #![cfg(feature = "rest")]
 
+mod accounts_support;
 mod rest_support;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use accounts_support::api::{Browser, Site};
+use accounts_support::{ANOTHER, PASSWORD};
 use futures::{SinkExt, StreamExt};
-use memcore::model::Timestamp;
+use memcore::model::{Clock, ManualClock, Span, SystemClock, Timestamp};
 use rest_support::{Heard, LIVE, Listener, Scene};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 fn values(heard: &Heard) -> Vec<f64> {
     heard.data["value"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
@@ -165,4 +171,118 @@ async fn a_server_that_ends_says_so_to_those_who_listen() {
     scene.server.shutdown().await.unwrap();
     let end = listener.next_of("end").await;
     assert_eq!((&end.data["reason"], listener.next().await), (&json!("shutdown"), None));
+}
+
+/// The site's API behind a socket.
+async fn served(site: &Site) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (http, router) = (listener.local_addr().unwrap(), site.router.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    http
+}
+
+/// What a browser shows to prove who it is.
+fn session(browser: &Browser) -> (&'static str, String) {
+    ("cookie", browser.cookie.clone())
+}
+
+/// Two who listen with the same proof: to server-sent events, and by a socket.
+struct Pair {
+    events: Listener,
+    socket: tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>,
+}
+
+impl Pair {
+    async fn open(http: SocketAddr, (header, proof): (&'static str, String)) -> Self {
+        let mut events = Listener::at(http, "?topics=events", &[(header, &proof)]).await;
+        events.next_of("hello").await;
+        let mut request = format!("ws://{http}{LIVE}/socket?topics=events").into_client_request().unwrap();
+        request.headers_mut().insert(header, proof.parse().unwrap());
+        request.headers_mut().insert("origin", format!("http://{http}").parse().unwrap());
+        let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        assert!(socket.next().await.unwrap().unwrap().to_text().unwrap().contains("hello"));
+        Self { events, socket }
+    }
+
+    /// Both are told that they may not, before a second beat at the latest, and hear nothing more.
+    async fn expect_end(mut self, why: &str) {
+        let mut beats = 0;
+        let end = loop {
+            match self.events.next().await {
+                Some(heard) if heard.topic == "end" => break heard,
+                Some(heard) if heard.topic == "beat" => beats += 1,
+                Some(heard) => assert_eq!(heard.topic, "events", "{why}"),
+                None => panic!("{why}: it ended without a word"),
+            }
+        };
+        assert_eq!(
+            (&end.data["reason"], beats < 2, self.events.next().await),
+            (&json!("unauthorized"), true, None),
+            "{why}"
+        );
+        let mut said = Vec::new();
+        while let Some(Ok(Message::Text(text))) = self.socket.next().await {
+            said.push(serde_json::from_str::<Value>(&text).unwrap());
+        }
+        let end = said.last().unwrap_or_else(|| panic!("{why}: the socket ended without a word"));
+        assert_eq!((&end["topic"], &end["data"]["reason"]), (&json!("end"), &json!("unauthorized")), "{why}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_listen_no_longer_is_told_and_hears_no_more() {
+    let site = Site::new().await;
+    let (http, ada) = (served(&site).await, site.admin().await);
+    let viewer = json!({"local": "viewer"});
+    for (user, why, change) in [
+        ("carl", "the role is gone", json!({"roles": {}})),
+        ("dora", "the role is at another operator", json!({"roles": {"acme": "admin"}})),
+        ("emil", "the user is shut out", json!({"disabled": true})),
+        ("fred", "the password was reset", json!({"reset": true})),
+    ] {
+        let browser = site.joined(&ada, user, viewer.clone()).await;
+        let listening = Pair::open(http, session(&browser)).await;
+        let changed = site.page(&ada, "PATCH", &format!("/users/{user}"), Some(change)).await;
+        assert_eq!(changed.status, 200, "{why}: {changed:?}");
+        listening.expect_end(why).await;
+    }
+    let mut bob = site.joined(&ada, "bob", viewer.clone()).await;
+    let listening = Pair::open(http, session(&bob)).await;
+    assert_eq!(site.page(&bob, "DELETE", "/session", None).await.status, 204);
+    listening.expect_end("the user signed out").await;
+
+    let sign_in = json!({"user": "bob", "password": PASSWORD});
+    bob = Browser::of(&site.page(&Browser::default(), "POST", "/session", Some(sign_in.clone())).await);
+    let elsewhere = Browser::of(&site.page(&Browser::default(), "POST", "/session", Some(sign_in)).await);
+    let (own, other) = (Pair::open(http, session(&bob)).await, Pair::open(http, session(&elsewhere)).await);
+    let change = json!({"current": PASSWORD, "new": ANOTHER});
+    assert_eq!(site.page(&bob, "PUT", "/session/password", Some(change)).await.status, 204);
+    other.expect_end("another session changed the password").await;
+
+    let asked = json!({"name": "script", "scopes": ["read"]});
+    let made = site.page(&bob, "POST", "/tokens", Some(asked)).await;
+    let proof = ("authorization", format!("Bearer {}", made.body["secret"].as_str().unwrap()));
+    let program = Pair::open(http, proof).await;
+    let id = made.body["token"]["id"].as_str().unwrap();
+    assert_eq!(site.page(&bob, "DELETE", &format!("/tokens/{id}"), None).await.status, 204);
+    program.expect_end("the token was revoked").await;
+
+    // The session that changed the password has gone on all the while.
+    let mut own = own;
+    own.events.next_of("beat").await;
+    assert_eq!(site.page(&ada, "DELETE", "/users/bob", None).await.status, 204);
+    own.expect_end("the user was removed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_listen_is_no_request_so_that_an_idle_session_ends_all_the_same() {
+    let clock = Arc::new(ManualClock::at(SystemClock::default().now()));
+    let site = Site::with_clock(clock.clone(), |_| {}).await;
+    let (http, ada) = (served(&site).await, site.admin().await);
+    let mut listening = Pair::open(http, session(&ada)).await;
+    clock.advance(Span::from_seconds(7 * 3600));
+    let seven = clock.now().as_micros();
+    while listening.events.next_of("beat").await.data["now_us"].as_i64().unwrap() < seven {}
+    clock.advance(Span::from_seconds(7 * 3600));
+    listening.expect_end("nothing was asked for twelve hours").await;
 }
