@@ -1,16 +1,49 @@
-//! A server that watches a home: its people get a mail and their program a message, once, whatever restarts in between.
+//! A server that watches a home: its people get a mail and their program a message, once, whatever restarts in between. The same
+//! stories over records of SQLite and of PostgreSQL.
 #![cfg(all(feature = "rest", feature = "client"))]
+
+mod accounts_support;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use memcore::alarms::{AlarmState, Notifier, NotifierSettings, RuleSettings};
+use accounts_support::postgres::Postgres;
+use memcore::alarms::{AlarmState, Notifier, NotifierSettings, Rule, RuleSettings, Severity};
 use memcore::client::{Device, DeviceOptions};
 use memcore::model::{Channel, Clock, ManualClock, Name, Span, SystemClock, Unit};
 use memcore::{AlarmQuery, Alarms, Config, ErrorKind, ProofKind, Server};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
+
+/// Each story is a test of its own over SQLite, and all of them are one test over one server of PostgreSQL.
+macro_rules! stories {
+    ($($story:ident)*) => {
+        mod over_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story(None).await;
+            })*
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn over_postgres() {
+            let Some(postgres) = Postgres::start() else { return };
+            $(
+                eprintln!("{}", stringify!($story));
+                let url = postgres.database(&stringify!($story).chars().take(60).collect::<String>()).await;
+                $story(Some(url)).await;
+            )*
+        }
+    };
+}
+
+stories! {
+    a_device_that_is_gone_is_told_once_by_mail_and_webhook_over_a_restart
+    readings_over_the_link_raise_and_clear_and_are_followed
+    rules_and_notifiers_are_checked_before_they_are_kept
+    what_is_kept_is_the_same_after_a_restart
+}
 
 type Received = Arc<Mutex<Vec<String>>>;
 
@@ -97,10 +130,12 @@ struct Home {
 }
 
 impl Home {
-    async fn with(alarms: Value) -> Self {
+    /// With its records in its folder, or at that address.
+    async fn with(records: Option<String>, alarms: Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::at(folder.path().join("site"));
         config.gateway.listen = "127.0.0.1:0".parse().unwrap();
+        config.records.url = records;
         config.alarms = serde_json::from_value(alarms).unwrap();
         let clock = Arc::new(ManualClock::at(SystemClock::default().now()));
         let mut home = Self { folder, config, clock, server: None };
@@ -161,15 +196,14 @@ fn offline() -> Value {
     json!({"kind": "offline", "devices": "*.*", "after": "1m"})
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_device_that_is_gone_is_told_once_by_mail_and_webhook_over_a_restart() {
+async fn a_device_that_is_gone_is_told_once_by_mail_and_webhook_over_a_restart(records: Option<String>) {
     let (port, mails) = mailbox().await;
     let (origin, messages) = hook(1).await;
-    let mut home = Home::with(json!({
+    let settings = json!({
         "smtp": {"server": "127.0.0.1", "port": port, "tls": "none", "from": "memcore <alarms@energy.example>"},
         "webhook_allow": [origin], "link": "https://energy.example/",
-    }))
-    .await;
+    });
+    let mut home = Home::with(records, settings).await;
     let alarms = home.alarms();
     let mail = notifier(json!({"kind": "email", "name": "Ada", "to": ["ada@energy.example"]}));
     let mail = alarms.create_notifier(&local(), mail, "test").await.unwrap();
@@ -227,9 +261,8 @@ async fn a_device_that_is_gone_is_told_once_by_mail_and_webhook_over_a_restart()
     home.server.take().unwrap().shutdown().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn readings_over_the_link_raise_and_clear_and_are_followed() {
-    let mut home = Home::with(json!({})).await;
+async fn readings_over_the_link_raise_and_clear_and_are_followed(records: Option<String>) {
+    let mut home = Home::with(records, json!({})).await;
     let alarms = home.alarms();
     let device = home.device().await;
     let watch = json!({"kind": "threshold", "series": "home1.*.power", "above": 3, "unit": "kW", "clear_margin": 0.5});
@@ -255,9 +288,8 @@ async fn readings_over_the_link_raise_and_clear_and_are_followed() {
     while followed.next().await.is_some() {}
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rules_and_notifiers_are_checked_before_they_are_kept() {
-    let mut home = Home::with(json!({})).await;
+async fn rules_and_notifiers_are_checked_before_they_are_kept(records: Option<String>) {
+    let mut home = Home::with(records, json!({})).await;
     let alarms = home.alarms();
     let mine = alarms.rules(&local());
     let ids: Vec<_> = mine.iter().map(|rule| rule.id().as_str()).collect();
@@ -291,5 +323,82 @@ async fn rules_and_notifiers_are_checked_before_they_are_kept() {
     home.restart().await;
     assert!(!home.alarms().rule(&local(), &name("device-offline")).unwrap().settings().enabled);
     assert_eq!(home.alarms().rules(&local()).len(), 4);
+    home.server.take().unwrap().shutdown().await.unwrap();
+}
+
+async fn what_is_kept_is_the_same_after_a_restart(records: Option<String>) {
+    let mut home = Home::with(records, json!({"webhook_allow": ["http://127.0.0.1:1"]})).await;
+    let alarms = home.alarms();
+    let post = json!({"kind": "webhook", "name": "hook", "url": "http://127.0.0.1:1/in", "secret": "sixteen characters"});
+    let post = alarms.create_notifier(&local(), notifier(post), "test").await.unwrap();
+    assert!(alarms.test_notifier(&local(), &post.id).await.unwrap().is_some(), "nobody listens there");
+    let watch = json!({"kind": "threshold", "series": "home1.*.power", "above": 3, "unit": "kW", "clear_margin": 0.5});
+    let high = alarms.create_rule(&local(), told_to(&[], watch), "test").await.unwrap();
+    let watch = json!({"kind": "threshold", "series": "home1.*.power", "below": 1, "unit": "kW"});
+    let mut low = told_to(&[], watch);
+    low.severity = Severity::Info;
+    let low = alarms.create_rule(&local(), low, "test").await.unwrap();
+
+    let device = home.device().await;
+    let said_until = async |what: &str, power: f64, states: &[AlarmState]| {
+        home.until(what, async || {
+            let _ = device.send(home.clock.now(), &[Some(power)]).await;
+            home.list().await.iter().map(|alarm| alarm.state).eq(states.iter().copied())
+        })
+        .await;
+    };
+    said_until("much power", 4000.0, &[AlarmState::Raised]).await;
+    said_until("little power", 500.0, &[AlarmState::Raised, AlarmState::Cleared]).await;
+    let before = home.list().await;
+    assert_eq!([&before[0].rule, &before[1].rule], [low.id(), high.id()]);
+    let note = Some("d\u{e9}j\u{e0} vu: '; DROP TABLE alarms".to_owned());
+    alarms.acknowledge(&local(), &before[0].id, "ada", note.clone()).await.unwrap();
+    device.close().await;
+
+    let (rules, notifiers, kept) = (alarms.rules(&local()), alarms.notifiers(&local()), home.list().await);
+    drop(alarms);
+    home.restart().await;
+    let alarms = home.alarms();
+    let said = |rules: &[Rule]| rules.iter().map(|rule| (rule.id().clone(), rule.settings().clone())).collect::<Vec<_>>();
+    assert_eq!(said(&alarms.rules(&local())), said(&rules));
+    assert_eq!(alarms.notifiers(&local()), notifiers);
+    assert!(notifiers[0].last_problem.is_some());
+    assert_eq!(home.list().await, kept);
+    let (open, past) = (&kept[0], &kept[1]);
+    assert_eq!((open.state, &open.acknowledged.as_ref().unwrap().note), (AlarmState::Acknowledged, &note));
+
+    // What is asked for is what is found.
+    let found = async |query: AlarmQuery| {
+        let found = home.alarms().list(&local(), &query).await.unwrap();
+        (found.items.into_iter().map(|alarm| alarm.id).collect::<Vec<_>>(), found.more)
+    };
+    let all = AlarmQuery::default;
+    let (one, other) = (vec![open.id.clone()], vec![past.id.clone()]);
+    assert_eq!(found(AlarmQuery { limit: 1, ..all() }).await, (one.clone(), true));
+    assert_eq!(found(AlarmQuery { before: Some(open.id.clone()), limit: 1, ..all() }).await, (other.clone(), false));
+    assert_eq!(found(AlarmQuery { state: Some(AlarmState::Cleared), ..all() }).await, (other.clone(), false));
+    assert_eq!(found(AlarmQuery { open: true, ..all() }).await, (one, false));
+    assert_eq!(found(AlarmQuery { severity: Some(Severity::Critical), ..all() }).await, (other, false));
+    assert_eq!(found(AlarmQuery { site: Some(name("home1")), ..all() }).await.0.len(), 2);
+    assert_eq!(found(AlarmQuery { site: Some(name("home2")), ..all() }).await.0.len(), 0);
+    assert!(alarms.list(&name("acme"), &all()).await.unwrap().items.is_empty());
+
+    // One that is over is acknowledged where it is kept.
+    let taken = alarms.acknowledge(&local(), &past.id, "bob", None).await.unwrap();
+    assert_eq!((taken.state, taken.acknowledged.unwrap().by.as_str()), (AlarmState::Cleared, "bob"));
+    assert_eq!(alarms.find(&local(), &past.id).await.unwrap().acknowledged.unwrap().by, "bob");
+    assert_eq!(alarms.find(&name("acme"), &past.id).await.unwrap_err().kind(), ErrorKind::NotFound);
+    alarms.remove_rule(&local(), low.id(), "test").await.unwrap();
+    alarms.remove_notifier(&local(), &post.id, "test").await.unwrap();
+    drop(alarms);
+    home.restart().await;
+    assert_eq!(home.alarms().rules(&local()).len(), 4);
+    assert!(home.alarms().notifiers(&local()).is_empty());
+    let after = home.list().await;
+    assert_eq!((after.len(), after[0].state), (2, AlarmState::Cleared), "whose rule is gone is over");
+    // After their time they are forgotten.
+    home.clock.advance(Span::from_seconds(800 * 86_400));
+    let forgotten = async || !home.list().await.iter().any(|alarm| [&open.id, &past.id].contains(&&alarm.id));
+    home.until("what was cleared is forgotten", forgotten).await;
     home.server.take().unwrap().shutdown().await.unwrap();
 }
