@@ -18,7 +18,7 @@ certificate_refused, read_only, writable, control_stalled, control_recovered.";
 pub(super) struct EventsCommand {
     /// Of that site
     #[arg(long)]
-    site: Option<Name>,
+    of_site: Option<Name>,
     /// Of that operator
     #[arg(long)]
     operator: Option<Name>,
@@ -32,8 +32,8 @@ pub(super) struct EventsCommand {
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<Timestamp>,
     /// So many at most, the latest
-    #[arg(long, value_name = "COUNT", default_value_t = 100)]
-    limit: usize,
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    limit: u32,
     /// JSON lines
     #[arg(long)]
     json: bool,
@@ -42,8 +42,11 @@ pub(super) struct EventsCommand {
 impl EventsCommand {
     pub(super) async fn run(&self, common: &Common) -> Result<u8> {
         let config = common.config(None)?;
-        let mut query = EventQuery { limit: self.limit, from: self.since, ..EventQuery::default() };
-        (query.operator, query.site, query.device) = (self.operator.clone(), self.site.clone(), self.device.clone());
+        if !config.path.exists() {
+            return Err(Error::not_found(format!("{} holds no site", config.path.display())));
+        }
+        let mut query = EventQuery { limit: self.limit as usize, from: self.since, ..EventQuery::default() };
+        (query.operator, query.site, query.device) = (self.operator.clone(), self.of_site.clone(), self.device.clone());
         query.server = self.operator.is_none();
         query.kinds.clone_from(&self.kind);
         let mut events = read_events(&config.path, config.records.url.as_deref(), &query).await?;
