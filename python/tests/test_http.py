@@ -95,6 +95,19 @@ def test_a_token_reads_what_devices_send_and_steers_them(served: mc.Server) -> N
     assert made["secret"] not in json.dumps(served.audit(), default=str)
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+@pytest.mark.parametrize("rows", [10, 20_000])
+def test_rows_come_whole_compressed_or_not(served: mc.Server, encoding: str, rows: int) -> None:
+    times = [1_700_000_000_000_000 + at * 1_000_000 for at in range(rows)]
+    served.mem.write("home1.meter.power", times, [at / 7 for at in range(rows)], unit="W")
+    with admin(served) as client:
+        asked = {"series": "meter.power", "from": "2023-01-01T00:00:00Z", "to": "2025-01-01T00:00:00Z"}
+        headers = {"accept": "text/csv", "accept-encoding": encoding}
+        answer = client.get("operators/local/sites/home1/readings", params=asked, headers=headers)
+    assert len(answer.text.splitlines()) == rows + 1
+    assert answer.headers.get("content-encoding", "identity") == encoding
+
+
 def test_where_nobody_can_listen_the_site_is_let_go(served: mc.Server, tmp_path: Path) -> None:
     assert served.http_url is not None
     taken = served.http_url.split("//")[1].rstrip("/")

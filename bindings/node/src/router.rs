@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use memcore::accounts::{Caller, Grants, Role, UserName, Via};
@@ -204,14 +204,15 @@ fn incoming() -> (Option<Chunks>, Body) {
 }
 
 fn arriving(receiving: mpsc::Receiver<Vec<u8>>, whole: Arc<AtomicBool>) -> impl Stream<Item = io::Result<Vec<u8>>> + Send {
-    stream::unfold(Some((receiving, whole)), |state| async move {
+    let chunks = stream::unfold(Some((receiving, whole)), |state| async move {
         let (mut receiving, whole) = state?;
         match receiving.recv().await {
             Some(chunk) => Some((Ok(chunk), Some((receiving, whole)))),
             None if whole.load(Ordering::Acquire) => None,
             None => Some((Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client went away")), None)),
         }
-    })
+    });
+    chunks.fuse()
 }
 
 type Answering = Pin<Box<dyn Future<Output = std::result::Result<Response<Body>, Infallible>> + Send>>;

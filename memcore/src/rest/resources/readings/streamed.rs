@@ -5,7 +5,7 @@ use arrow_ipc::writer::StreamWriter;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use futures::stream::unfold;
+use futures::stream::{StreamExt, unfold};
 
 use super::csv;
 use crate::error::{Error, ErrorKind, Result};
@@ -28,7 +28,8 @@ pub(super) async fn answer(api: &Api, question: Question, as_csv: bool) -> Resul
     };
     let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)];
     let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
-    Ok((headers, Body::from_stream(pieces)).into_response())
+    // Compression asks again after the end, for trailers.
+    Ok((headers, Body::from_stream(pieces.fuse())).into_response())
 }
 
 type Piece = (std::result::Result<Bytes, axum::BoxError>, Option<Pieces>);
