@@ -50,7 +50,7 @@ export function part(call: string, name: string, value: unknown): string {
 /** A length of time to come, as the server reads it. */
 export function length(call: string, name: string, value: Duration | undefined): string | undefined {
   const text = toDuration(`${call}: ${name}`, value);
-  if (text !== undefined && !/^0*[1-9]\d{0,18}(us|ms|s|m|min|h|d)$/.test(text)) {
+  if (text !== undefined && !/^0*[1-9]\d{0,14}(us|ms|s|m|min|h|d)$/.test(text)) {
     throw new InvalidError(`${call}: ${name} is ${show(value)}, expected some time to come, such as 90d`);
   }
   return text;

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, cast
 
-from ._errors import InvalidError
+from ._errors import InvalidError, shown
 from ._time import I64, Length, span
 
 TEXT_MAX = 65_536
@@ -104,11 +104,3 @@ def _number(value: Any, path: str) -> int | float:
     if number is None or not (number in I64 if isinstance(number, int) else math.isfinite(number)):
         raise InvalidError(f"{path or 'body'} is {shown(value)}, expected text, a number, a dict or a list")
     return number
-
-
-def shown(value: Any) -> str:
-    """A value as it is quoted in a message: short."""
-    if isinstance(value, (str, bytes)) and len(value) > 80:
-        return f"{value[:80]!r}..."
-    quoted = repr(value)
-    return f"{quoted[:80]}..." if len(quoted) > 80 else quoted

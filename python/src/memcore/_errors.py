@@ -4,7 +4,7 @@ The kinds are those of ``ErrorKind`` in ``memcore/src/error.rs``; a test holds t
 """
 
 import builtins
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 Retry = Literal["never", "safe", "check_first"]
 """Whether the same call may be repeated: ``never`` helps, is ``safe``, or ``check_first`` whether it took effect."""
@@ -130,6 +130,15 @@ KINDS: tuple[type[MemcoreError], ...] = (
     IoError,
     InternalError,
 )
+
+
+def shown(value: Any) -> str:
+    """A value as it is quoted in a message: short."""
+    if isinstance(value, (str, bytes)) and len(value) > 80:
+        return f"{value[:80]!r}..."
+    quoted = repr(value)
+    return f"{quoted[:80]}..." if len(quoted) > 80 else quoted
+
 
 _BY_CODE = {kind.code: kind for kind in KINDS}
 

@@ -6,7 +6,7 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Union
 
-from ._errors import InvalidError
+from ._errors import InvalidError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +41,7 @@ def micros(value: Any, field: str) -> int:
     if hasattr(value, "__index__"):
         return checked(value.__index__(), field)
     raise InvalidError(
-        f"{field} is {value!r} of type {type(value).__name__}, expected a datetime with a zone, a datetime64, "
+        f"{field} is {shown(value)} of type {type(value).__name__}, expected a datetime with a zone, a datetime64, "
         "text such as 2024-03-31T00:00:00Z, or an int of microseconds"
     )
 
@@ -53,10 +53,10 @@ def local_micros(value: Any, field: str) -> int:
         try:
             value = datetime.fromisoformat(value.strip())
         except ValueError:
-            raise InvalidError(f"{field} is {value!r}, {expected}") from None
+            raise InvalidError(f"{field} is {shown(value)}, {expected}") from None
     if isinstance(value, datetime) and value.tzinfo is None and value == value:
         return (value.replace(tzinfo=timezone.utc) - EPOCH) // MICROSECOND
-    raise InvalidError(f"{field} is {value!r}, {expected}")
+    raise InvalidError(f"{field} is {shown(value)}, {expected}")
 
 
 def checked(value: int, field: str) -> int:
@@ -72,7 +72,7 @@ def _from_text(text: str, field: str) -> int:
     try:
         value = datetime.fromisoformat(readable)
     except ValueError:
-        raise InvalidError(f"{field} is {text!r}, expected RFC 3339 such as 2024-03-31T00:00:00Z") from None
+        raise InvalidError(f"{field} is {shown(text)}, expected RFC 3339 such as 2024-03-31T00:00:00Z") from None
     if value.tzinfo is None:
         raise InvalidError(f"{field} is {text!r} without a zone, expected such as {text}Z or {text}+01:00")
     return micros(value, field)
@@ -109,7 +109,7 @@ def span(value: Length, field: str) -> int:
         return value // MICROSECOND
     found = re.fullmatch(r"(\d+)([a-z]+)", str(value))
     if found is None or found.group(2) not in LENGTHS:
-        raise InvalidError(f"{field} is {value!r}, expected a timedelta, or text such as 15m (us, ms, s, m, h, d)")
+        raise InvalidError(f"{field} is {shown(value)}, expected a timedelta, or text such as 15m (us, ms, s, m, h, d)")
     return checked(int(found.group(1)) * LENGTHS[found.group(2)], field)
 
 
