@@ -24,7 +24,7 @@ for (const view of VIEWS) {
         await shot(`${nameOf(view)}-${screen}-${colorScheme}`);
       }
       await page.setViewportSize(SCREENS.desk);
-      await accessible();
+      await accessible(colorScheme === "dark" ? "colours" : "all");
     }
   });
 }
