@@ -136,6 +136,23 @@ test("a wish is a sentence before it is sent", async ({ page }) => {
   expect(street.sent.map((each) => each.body)).toEqual([{ target: "battery", power: -2000, priority: 60, valid_for: "15m", reason: "guests" }]);
 });
 
+test("a bar of energy tells its day, with units, as the table does", async ({ page }) => {
+  await open(page, `${SITE}/energy`);
+  const picture = page.getByRole("img", { name: /Energy as bars, 30 of them/ });
+  await expect(picture).toBeVisible();
+  await expect(picture).toContainText("20 kWh");
+  const box = await picture.boundingBox();
+  if (!box) throw new Error("no picture");
+  await page.mouse.move(box.x + 80, box.y + box.height / 2);
+  const told = page.locator(".stacked-told");
+  await expect(told).toContainText("1 " + new Intl.DateTimeFormat("en-GB", { month: "short", timeZone: "UTC" }).format(new Date()));
+  await expect(told).toContainText(/produced\s*9 kWh/);
+  await expect(told).toContainText(/used\s*11 kWh/);
+  await clean(page);
+  await page.mouse.move(5, 5);
+  await expect(told).toHaveCount(0);
+});
+
 test("a device is enrolled: its bundle is shown once, with a program that uses it", async ({ page }) => {
   const street = await open(page, `${SITE}/devices`);
   await page.getByRole("button", { name: "Enrol a device" }).click();
