@@ -206,6 +206,29 @@ async fn what_is_changed_is_what_was_seen_or_nothing_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_listed_is_shown_by_itself_and_nobody_else() {
+    let all = Everything::new().await;
+    for (list, key) in [("members", "user"), ("notifiers", "id"), ("alarm-rules", "id"), ("sites/home1/devices", "device")]
+    {
+        let listed = all.get(&format!("{HERE}/{list}")).await.body;
+        let items = listed["items"].as_array().unwrap();
+        assert!(!items.is_empty(), "{list}");
+        for item in items {
+            let shown = all.get(&format!("{HERE}/{list}/{}", item[key].as_str().unwrap())).await;
+            assert_eq!((shown.status, &shown.body), (200, item), "{list}");
+        }
+    }
+    // One who is admin of all is listed at each operator; who has no role there is not known there.
+    let everywhere = all.get(&format!("{HERE}/members/ada")).await.body;
+    assert_eq!((&everywhere["role"], &everywhere["everywhere"]), (&json!("admin"), &json!(true)));
+    for user in ["carl", "nobody"] {
+        let unknown = all.get(&format!("{HERE}/members/{user}")).await;
+        let detail = format!("user {user} is no member of operator local");
+        assert_eq!((unknown.status, &unknown.body["detail"]), (404, &json!(detail)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_changes_by_itself_stands_in_nobodys_way() {
     let scene = Scene::start_with(|config| {
         config.alarms = serde_json::from_value(json!({"webhook_allow": ["http://127.0.0.1:1"]})).unwrap();

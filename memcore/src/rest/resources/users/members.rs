@@ -80,7 +80,6 @@ pub(super) async fn show_member(
     Path((operator, user)): Path<(Name, String)>,
 ) -> Result<Json<Member>, Problem> {
     let name = found(&user)?;
-    member(&api, &name, &operator).await?;
     Ok(Json(shown(&api, &name, &operator).await?))
 }
 
@@ -142,9 +141,10 @@ async fn member(api: &Api, name: &UserName, operator: &Name) -> Result<(), Probl
 }
 
 async fn shown(api: &Api, name: &UserName, operator: &Name) -> Result<Member, Problem> {
-    let user = api.accounts().user(name).await?;
-    let role = user.grants.role_at(operator);
-    let role = role.ok_or_else(|| Problem::not_found(format!("user {name} is no member of operator {operator}")))?;
+    let unknown = || Problem::not_found(format!("user {name} is no member of operator {operator}"));
+    let user = api.accounts().user(name).await;
+    let user = user.map_err(|e| if e.kind() == ErrorKind::NotFound { unknown() } else { e.into() })?;
+    let role = user.grants.role_at(operator).ok_or_else(unknown)?;
     let own = user.grants.at.get(operator).copied();
     let everywhere = own.is_none_or(|own| own < role);
     Ok(Member { user: user.name.into(), display_name: user.display_name, role, everywhere })
