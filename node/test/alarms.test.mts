@@ -1,5 +1,9 @@
 // Alarms as a program sees them: as they change, and what was said of them.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
 import * as mc from "memcore";
 import { folder, program } from "./support.mjs";
@@ -113,4 +117,41 @@ test("one that is followed does not keep the process once its server is closed",
     console.log("closed");`;
   const { code, out, error } = await program(source, folder());
   assert.deepEqual([code, out.trim()], [0, "closed"], error);
+});
+
+test("a rule is changed by what is given", async () => {
+  await using server = await mc.serve(folder(), ANY_PORT);
+  const quiet = { from: "22:00", to: "07:00", zone: "Europe/Berlin", lets_through: "critical" };
+  const made = await server.alarms.addRule({ name: "too much", severity: "info", watch: WATCH, enabled: false, quiet, remind: "1h" });
+  const id = String(made["id"]);
+  assert.deepEqual(await server.alarms.changeRule(id, { severity: "critical", enabled: true }), { ...made, severity: "critical", enabled: true });
+  const changed = await server.alarms.changeRule(id, { watch: { ...WATCH, above: 12 }, quiet: null, remind: 7_200_000 });
+  assert.deepEqual([(changed["watch"] as { above: number }).above, changed["quiet"], changed["remind"]], [12, null, "7200000000us"]);
+  assert.equal((await server.alarms.changeRule("device-offline", { enabled: false }))["built_in"], true);
+  await assert.rejects(server.alarms.changeRule("none", { enabled: true }), { code: "NOT_FOUND" });
+  await assert.rejects(server.alarms.removeRule("device-offline"), { code: "CONFLICT" });
+});
+
+test("who is told is made, tried, changed and removed", async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const origin = `http://127.0.0.1:${String((taken.address() as AddressInfo).port)}`;
+  taken.close();
+  const site = folder();
+  const config = join(site, "memcore.toml");
+  writeFileSync(config, `[alarms]\nwebhook_allow = ["${origin}"]\n`);
+  await using server = await mc.serve(site, { ...ANY_PORT, config });
+  const made = await server.alarms.addNotifier({ kind: "webhook", name: "on call", url: `${origin}/in`, secret: "0123456789abcdef" });
+  const id = String(made["id"]);
+  assert.deepEqual([made["enabled"], made["signed"], made["last_sent_us"]], [true, true, null]);
+  const rule = await server.alarms.addRule({ name: "too much", severity: "info", watch: WATCH, notify: [id] });
+  // Nobody listens there any more.
+  const problem = await server.alarms.testNotifier(id);
+  assert.equal(typeof problem, "string");
+  const changed = await server.alarms.changeNotifier(id, { kind: "webhook", name: "nobody", url: `${origin}/out`, enabled: false });
+  assert.deepEqual([changed["name"], changed["enabled"], changed["signed"]], ["nobody", false, true]);
+  await server.alarms.removeNotifier(id);
+  assert.deepEqual(await server.alarms.notifiers(), []);
+  assert.deepEqual((await server.alarms.rules()).find((known) => known["id"] === rule["id"])?.["notify"], []);
+  await assert.rejects(server.alarms.testNotifier(id), { code: "NOT_FOUND" });
 });

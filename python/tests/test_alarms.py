@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -160,3 +161,43 @@ def test_alarms_are_typed_as_rest_describes_them(server: mc.Server) -> None:
     assert {name.removesuffix("_us") for name in described} == set(mc.Alarm.__annotations__)
     with pytest.raises(mc.InvalidError, match="operator"):
         server.alarms.subscribe(operator="a b")
+
+
+def test_a_rule_is_changed_by_what_is_given(server: mc.Server) -> None:
+    quiet = {"from": "22:00", "to": "07:00", "zone": "Europe/Berlin", "lets_through": "critical"}
+    made = server.alarms.add_rule("too much", WATCH, enabled=False, quiet=quiet, remind="1h")
+    changed = server.alarms.change_rule(made["id"], severity="critical", enabled=True)
+    assert changed == {**made, "severity": "critical", "enabled": True}
+    changed = server.alarms.change_rule(
+        made["id"], watch={**WATCH, "above": 12}, quiet=False, remind=timedelta(hours=2)
+    )
+    assert (changed["watch"]["above"], changed["quiet"], changed["remind"]) == (12, None, "7200000000us")
+    assert server.alarms.change_rule("device-offline", enabled=False)["built_in"]
+    with pytest.raises(mc.NotFoundError, match="none"):
+        server.alarms.change_rule("none", enabled=True)
+    with pytest.raises(mc.ConflictError, match="device-offline"):
+        server.alarms.remove_rule("device-offline")
+
+
+def test_who_is_told_is_made_tried_changed_and_removed(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        origin = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    config = {"path": str(tmp_path / "site"), "gateway.listen": "127.0.0.1:0", "alarms.webhook_allow": [origin]}
+    with mc.serve(config=config) as server:
+        way = {"kind": "webhook", "url": f"{origin}/in", "secret": "0123456789abcdef"}
+        made = server.alarms.add_notifier("on call", way)
+        assert (made["name"], made["enabled"], made["signed"], made["last_sent"]) == ("on call", True, True, None)
+        rule = server.alarms.add_rule("too much", WATCH, notify=[made["id"]])
+        # Nobody listens there any more.
+        problem = server.alarms.test_notifier(made["id"])
+        assert problem is not None
+        assert server.alarms.notifiers()[0]["last_problem"] == problem
+        changed = server.alarms.change_notifier(made["id"], name="nobody", enabled=False)
+        assert (changed["name"], changed["enabled"], changed["signed"]) == ("nobody", False, True)
+        moved = server.alarms.change_notifier(made["id"], way={"kind": "webhook", "url": f"{origin}/out"})
+        assert (moved["name"], moved["enabled"], moved["url"]) == ("nobody", False, f"{origin}/out")
+        server.alarms.remove_notifier(made["id"])
+        assert server.alarms.notifiers() == []
+        assert [known["notify"] for known in server.alarms.rules() if known["id"] == rule["id"]] == [[]]
+        with pytest.raises(mc.NotFoundError, match=made["id"]):
+            server.alarms.change_notifier(made["id"], name="gone")
