@@ -72,5 +72,10 @@ fn refused(problem: Problem) -> Error {
         500.. => ErrorKind::Internal,
         _ => ErrorKind::Invalid,
     });
-    Error::new(kind, problem.detail)
+    // A name is judged before it is known which field it is of.
+    let message = match problem.field.filter(|field| !problem.detail.contains(field.as_str())) {
+        Some(field) => format!("{field}: {}", problem.detail),
+        None => problem.detail,
+    };
+    Error::new(kind, message)
 }
