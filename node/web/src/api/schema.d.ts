@@ -294,7 +294,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** A member of an operator. */
+        get: operations["show_member"];
         /** Changes a member's role. */
         put: operations["set_member"];
         post?: never;
@@ -330,7 +331,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** One notifier, and how it went. */
+        get: operations["show_notifier"];
         /** Changes a notifier. A webhook whose secret is not said keeps it. */
         put: operations["change_notifier"];
         post?: never;
@@ -4591,6 +4593,38 @@ export interface operations {
             };
         };
     };
+    show_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator */
+                operator: string;
+                /** @description The user's name */
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     set_member: {
         parameters: {
             query?: never;
@@ -4712,6 +4746,40 @@ export interface operations {
         responses: {
             /** @description Makes a notifier */
             201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notifier"];
+                };
+            };
+            /** @description Not done, and why */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_notifier: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The operator, such as `local`. */
+                operator: string;
+                /** @description The notifier's id. */
+                notifier: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One notifier, and how it went */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
