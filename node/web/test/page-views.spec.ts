@@ -50,6 +50,15 @@ for (const { name, hash, seen } of VIEWS) {
   }
 }
 
+test('a page on a wall, which only listens, keeps its session in use', async ({ page }) => {
+  await page.clock.install();
+  const { asked } = await open(page, '#/');
+  await expect(page.getByRole('heading', { level: 1, name: 'All sites' })).toBeVisible();
+  const before = asked.filter((path) => path === '/session').length;
+  await page.clock.runFor('05:00');
+  await expect.poll(() => asked.filter((path) => path === '/session').length).toBe(before + 2);
+});
+
 test('a wrong password is told, and the right one opens what was asked for', async ({ page }) => {
   await open(page, '#/local/home1', { signedIn: { yes: false } });
   await expect(page.getByRole('button', { name: 'Sign in with Keycloak' })).toBeVisible();

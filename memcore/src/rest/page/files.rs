@@ -146,9 +146,9 @@ pub(super) static FILES: &[File] = &[
     File {
         path: "assets/page.js",
         kind: "text/javascript; charset=utf-8",
-        tag: "W/\"c368063f7f86d912\"",
+        tag: "W/\"1e42d2f0dde5195d\"",
         gzip: include_bytes!("files/assets/page.js.gz"),
-        bytes: 21_544,
+        bytes: 21_709,
     },
     File {
         path: "assets/people.js",

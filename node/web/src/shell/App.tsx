@@ -6,7 +6,7 @@ import { onLiveUnproved } from '../api/live';
 import { asProblem, type ProblemError } from '../api/problem';
 import { Button, Empty, Page, ProblemNote, Toasts } from '../design';
 import { route, toGlobal, type Route } from '../router';
-import { begin, recall, session } from '../state/session';
+import { begin, recall, session, stayInUse } from '../state/session';
 import { Invitation } from '../views/invitation/Invitation';
 import { Banner } from './Banner';
 import { Lazy } from './Lazy';
@@ -19,6 +19,7 @@ export function App() {
   const [problem, setProblem] = useState<ProblemError | null>(null);
   const start = () => { recall().then(() => { setProblem(null); }, (error: unknown) => { setProblem(asProblem(error)); }); };
   useEffect(start, []);
+  useEffect(stayInUse, []);
   const at = route.value;
   return (
     <>

@@ -39,6 +39,15 @@ export async function recall(): Promise<void> {
   }
 }
 
+/** Sessions that are not used end after five minutes at the earliest. */
+const USED_MS = 120_000;
+
+/** A page in sight is in use, though it may only listen, as on a wall: it says so. Returns what ends it. */
+export function stayInUse(): () => void {
+  const timer = setInterval(() => { if (session.value && !document.hidden) ask(api.GET('/api/v1/session')).catch(() => undefined); }, USED_MS);
+  return () => { clearInterval(timer); };
+}
+
 export async function signOut(): Promise<void> {
   await ask(api.DELETE('/api/v1/session'));
   begin(null);
