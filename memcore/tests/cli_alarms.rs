@@ -143,7 +143,7 @@ async fn what_still_holds_is_listed_however_many_have_cleared_since() {
         let found = lines(&site, &[&["alarms", "list", "--json"], args].concat());
         found.iter().map(|alarm| alarm["id"].clone()).collect()
     };
-    assert_eq!(listed(&["--limit", "1"]), [older.clone()]);
+    assert_eq!(listed(&["--limit", "1"]), std::slice::from_ref(&older));
     assert_eq!(listed(&["--limit", "1", "--all"]), [json!(alarms[0].id)]);
     meter.close().await;
     home.stop().await;
