@@ -33,7 +33,7 @@ ifdef CI
 # In a clean clone nothing is built a second time, and Cargo.lock is what was reviewed.
 export CARGO_INCREMENTAL := 0
 LOCKED := --locked
-export PROFILE := ci
+export PROFILE := quick
 endif
 
 ##@ Use
@@ -42,7 +42,7 @@ help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: need-rust ## A simulated street over TLS on this machine; options: ARGS="--for 20s --json"
-	cargo run $(LOCKED) --release -p memcore --features cli --bin memcore -- demo $(ARGS)
+	cargo run $(LOCKED) --profile quick -p memcore --features cli --bin memcore -- demo $(ARGS)
 
 bench: need-rust $(HIGHS) ## Measure the figures of the README on this machine
 	cargo run $(LOCKED) --release -p memcore-benches --bin figures -- $(ARGS)
