@@ -6,6 +6,7 @@ use serde::Serializer;
 pub(super) const HIDDEN: &str = "***";
 
 /// A secret that may be absent.
+#[cfg(feature = "rest")]
 pub(super) fn hidden<S: Serializer>(secret: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
     match secret {
         Some(_) => to.serialize_some(HIDDEN),
