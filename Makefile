@@ -33,8 +33,11 @@ ifdef CI
 # In a clean clone nothing is built a second time, and Cargo.lock is what was reviewed.
 export CARGO_INCREMENTAL := 0
 LOCKED := --locked
-export PROFILE := quick
+# Wheel and addon, which name the target, stand on what the tests were built on: all is compiled once.
+export CARGO_BUILD_TARGET := $(TARGET)
+PROFILE := dev
 endif
+PROFILE ?= release
 
 ##@ Use
 .PHONY: help demo bench bench-link bench-page peers peers-energy peers-optimize peers-link docs
@@ -160,12 +163,12 @@ check-deny: need-rust
 
 wheel: need-rust $(HIGHS) ## Build the Python wheel and install it into .venv
 	rm -rf $(CARGO_TARGET_DIR)/wheels
-	cd python && $(BIN)/maturin build $(LOCKED) --profile $(or $(PROFILE),release) --target $(TARGET) --interpreter $(BIN)/python --out $(CARGO_TARGET_DIR)/wheels
+	cd python && $(BIN)/maturin build $(LOCKED) --profile $(PROFILE) --target $(TARGET) --interpreter $(BIN)/python --out $(CARGO_TARGET_DIR)/wheels
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(CARGO_TARGET_DIR)/wheels/*.whl
 
 addon: need-rust $(HIGHS) $(NODE_MODULES)/.stamp ## Build the Node addon (and the types it generates) and its TypeScript layer
 	@mkdir -p $(CARGO_TARGET_DIR) && cp node/native.d.cts $(CARGO_TARGET_DIR)/committed.d.cts
-	cd node && npm run --silent build
+	cd node && NAPI_PROFILE="$(if $(filter dev,$(PROFILE)),,--profile $(PROFILE))" npm run --silent build
 
 page: $(WEB_MODULES)/.stamp ## Build the operator's page and put it into the crate
 	cd node/web && npm run --silent generate && npm run --silent build && node embed.mjs

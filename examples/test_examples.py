@@ -54,7 +54,8 @@ def rust_examples() -> Path:
     """Build the Rust examples as the Rust tests are built, so that little is left to do; return their folder."""
     everything = ["--workspace", "--features", "memcore/cli,memcore/nats,memcore/highs", "--examples"]
     subprocess.run(["cargo", "build", "--quiet", *everything], cwd=HERE.parent, check=True)
-    return Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target")) / "debug" / "examples"
+    built = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target")) / os.environ.get("CARGO_BUILD_TARGET", "")
+    return built / "debug" / "examples"
 
 
 def run_node(example: Path, cwd: Path) -> None:
