@@ -6,7 +6,8 @@ import { Memcore, PASSWORD } from "../test/harness";
 
 const ROUNDS = 9;
 const MINUTES = 365 * 24 * 60;
-const DEVICES = 500;
+/** Simulated on the same cores, each sending once a second. */
+const DEVICES = Number(process.env.DEVICES ?? 500);
 /** Nothing was drawn for so long: the drawing has come to rest. */
 const QUIET_MS = 500;
 
@@ -25,7 +26,7 @@ test("figures of the page", async ({ browser }) => {
     const times = Array.from({ length: MINUTES }, (_, n) => new Date(now - (MINUTES - n) * 60_000));
     await memcore.server.mem.write("history.meter.power", times, times.map((_, n) => Math.round(2500 * Math.sin((n / 1440) * 2 * Math.PI) + ((n * 7919) % 601))), { unit: "W" });
     const rows: (readonly [string, string, string])[] = [];
-    for (const [what, hash] of [["all sites", "#/"], ["a site of six devices, live", "#/local/home1"], ["its history", "#/local/home1/history"], ["devices, 500 of them at 84 sites", "#/local/home1/devices"]] as const) {
+    for (const [what, hash] of [["all sites", "#/"], ["a site, live", "#/local/home1"], ["its history", "#/local/home1/history"], ["its devices", "#/local/home1/devices"]] as const) {
       const loads = [];
       for (let round = 0; round < ROUNDS; round++) loads.push(await load(browser, memcore, hash));
       const times = loads.map((one) => one.usable);
