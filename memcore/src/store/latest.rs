@@ -34,7 +34,7 @@ impl Store {
     }
 
     /// The sample with the latest time of each of those series, as far as that is known without a look into files.
-    #[cfg_attr(not(feature = "rest"), allow(dead_code, reason = "asked by a server of HTTP alone"))]
+    #[cfg(feature = "rest")]
     pub(crate) fn latest_known(&self, series: &[SeriesName]) -> Vec<Option<Sample>> {
         let state = self.shared().read();
         let latest = |series: &SeriesName| {

@@ -9,7 +9,6 @@ from typing import Any, Literal, TypeAlias, TypedDict, cast
 
 from ._asked import EVERY, LOCAL, Asked, at, moments, part
 from ._body import fields, length, text, texts, word
-from ._errors import NotFoundError
 from ._live import TAKEN_AT_ONCE, Feed
 from ._time import Length
 
@@ -195,9 +194,7 @@ class Alarms:
     ) -> dict[str, Any]:
         """Change what is given of a notifier, and return it. A webhook keeps its secret, unless one is given."""
         path = f"{at(operator)}/notifiers/{part('notifier', notifier)}"
-        known = next((one for one in self.notifiers(operator=operator) if one["id"] == notifier), None)
-        if known is None:
-            raise NotFoundError(f"notifier {notifier} is not known")
+        known: dict[str, Any] = self._asked.ask("GET", path)
         body = fields("way", way) if way is not None else {field: known[field] for field in WAY if field in known}
         body = {
             **body,
